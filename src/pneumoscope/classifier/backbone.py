@@ -1,0 +1,66 @@
+"""The noun `Backbone` and the frozen table of the eight that are compared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Literal
+
+from pneumoscope.classifier.errors import ClassifierError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """An architecture and where it is cut in two.
+
+    Attributes
+    ----------
+    name: torchvision's (or, for `library` timm, ours) name.
+    explained_layer: the module whose output a heat map explains, in the library's own names.
+    channels: channels of that output.
+    embedding: width of the vector that the new classification head gets.
+    mean, std: of the three input channels, as the ImageNet weights expect them.
+    weights: the weight enum member (torchvision) or pretrained tag (timm) that `imagenet` stands for.
+    """
+
+    name: str
+    library: Literal["torchvision", "timm"]
+    explained_layer: str
+    channels: int
+    embedding: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    weights: str
+
+
+def _torchvision(name: str, layer: str, channels: int, embedding: int, weights: str) -> Backbone:
+    return Backbone(name, "torchvision", layer, channels, embedding, IMAGENET_MEAN, IMAGENET_STD, weights)
+
+
+BACKBONES: Mapping[str, Backbone] = MappingProxyType(
+    {
+        b.name: b
+        for b in (
+            _torchvision("resnet18", "layer4", 512, 512, "ResNet18_Weights.IMAGENET1K_V1"),
+            _torchvision("resnet50", "layer4", 2048, 2048, "ResNet50_Weights.IMAGENET1K_V2"),
+            _torchvision("densenet121", "features.denseblock4", 1024, 1024, "DenseNet121_Weights.IMAGENET1K_V1"),
+            _torchvision("efficientnet_b0", "features", 1280, 1280, "EfficientNet_B0_Weights.IMAGENET1K_V1"),
+            _torchvision("mobilenet_v2", "features", 1280, 1280, "MobileNet_V2_Weights.IMAGENET1K_V2"),
+            _torchvision("mobilenet_v3_large", "features", 960, 1280, "MobileNet_V3_Large_Weights.IMAGENET1K_V2"),
+            _torchvision("vit_b_16", "encoder.layers.encoder_layer_11.ln_1", 768, 768, "ViT_B_16_Weights.IMAGENET1K_V1"),
+            Backbone("efficientnet_lite0", "timm", "bn2", 1280, 1280, HALF, HALF, "tf_efficientnet_lite0.in1k"),
+        )
+    }
+)
+
+
+def backbone(name: str) -> Backbone:
+    """Look a backbone up by name; ClassifierError that lists the near ones."""
+    if name in BACKBONES:
+        return BACKBONES[name]
+    near = get_close_matches(name, BACKBONES, n=3) or list(BACKBONES)
+    raise ClassifierError(f"there is no backbone '{name}'; did you mean {', '.join(near)}?")

@@ -1,0 +1,129 @@
+"""The noun `Card`: what travels beside weights or a graph and says what they are; no PyTorch, no pickle."""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pneumoscope.classifier.errors import CardError
+from pneumoscope.classifier.preprocessing import Preprocessing
+from pneumoscope.classifier.score import Calibration, OperatingPoint
+
+FORMAT = 1
+CARD_NAME = "card.json"
+
+
+@dataclass(frozen=True)
+class Card:
+    """The record of a model.
+
+    Attributes
+    ----------
+    name: short name, shown in every reading.
+    backbone, head: which architecture (see `pneumoscope.classifier.backbone`) with which head (``mlp`` or ``linear``).
+    classes: names in the order of the logits; the last is the target.
+    preprocessing: how a radiograph becomes the input.
+    calibration, operating_points: fitted on the tune side; the first point is the default.
+    map_scale: the heat-map value that counts as full; the 95th percentile of map maxima over the tune side's positives.
+    init: what the weights started from.
+    recipe: the whole training recipe.
+    cohort, split_sha256: the data, and who was on which side.
+    data_licences, intended_population, limits: for the reader of a result.
+    results: figures with intervals, as `pneumoscope evaluate` wrote them.
+    files: name of each file beside the card and its SHA-256.
+    """
+
+    name: str
+    backbone: str
+    head: str
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    init: str
+    format: int = FORMAT
+    calibration: Calibration = field(default_factory=Calibration)
+    operating_points: tuple[OperatingPoint, ...] = ()
+    map_method: str = "grad-cam"
+    map_scale: float = 1.0
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    cohort: str = ""
+    split_sha256: str = ""
+    data_licences: tuple[str, ...] = ()
+    intended_population: str = "not stated"
+    limits: str = "Research software, not a medical device."
+    results: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        return self.classes[-1]
+
+    @property
+    def operating_point(self) -> OperatingPoint:
+        """The default operating point; CardError where the model has none yet."""
+        if not self.operating_points:
+            raise CardError(f"the model '{self.name}' has no operating point; train it to its end first")
+        return self.operating_points[0]
+
+
+def write(card: Card, folder: Path) -> None:
+    """Write ``card.json`` atomically."""
+    part = folder / (CARD_NAME + ".part")
+    part.write_text(json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(folder / CARD_NAME)
+
+
+def read(folder: Path) -> Card:
+    """Read ``card.json`` of a checkpoint or bundle; CardError that says what is wrong."""
+    path = folder / CARD_NAME
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CardError(f"there is no {CARD_NAME} in '{folder}': give the folder of a checkpoint or a bundle") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(f"'{path}' could not be read; copy the model again from its source") from error
+
+
+def parse(text: str) -> Card:
+    """Parse a card from JSON; CardError where it is damaged, foreign or of another format."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise CardError("the card is damaged (no valid JSON); copy the model again from its source") from error
+    if not isinstance(value, dict) or "format" not in value or "backbone" not in value:
+        raise CardError("the card is not one of Pneumoscope's; give the folder of a checkpoint or a bundle")
+    if value["format"] != FORMAT:
+        raise CardError(f"the card has format {value['format']}, this version reads {FORMAT}; update pneumoscope or the model")
+    try:
+        card = _build(Card, value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CardError(f"the card is damaged ({error}); copy the model again from its source") from error
+    assert isinstance(card, Card)
+    if len(card.classes) != 2 or not card.map_scale > 0 or not card.preprocessing.side_px > 0:
+        raise CardError("the card is damaged (classes, map scale or input size); copy the model again from its source")
+    return card
+
+
+def _build(kind: Any, value: Any) -> Any:
+    """A dataclass, tuple, mapping or scalar of type `kind` from JSON, checked all the way down."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: _build(hints[name], part) for name, part in value.items()})
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin is tuple:
+        inner = parts[0] if len(parts) == 2 and parts[1] is Ellipsis else None
+        return tuple(_build(inner or parts[k], part) for k, part in enumerate(value))
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else _build(parts[0], value)
+    if origin is typing.Literal:
+        if value not in parts:
+            raise ValueError(f"{value!r} is none of {parts}")
+        return value
+    if kind is float:
+        return float(value)
+    if isinstance(kind, type) and not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return value

@@ -1,0 +1,89 @@
+"""The noun `Classifier` and its checkpoint: a folder with ``weights.safetensors`` and ``card.json``."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+
+from pneumoscope.classifier import card as cards
+from pneumoscope.classifier.backbone import backbone
+from pneumoscope.classifier.card import Card
+from pneumoscope.classifier.errors import CheckpointError
+from pneumoscope.classifier.network import Network, build
+from pneumoscope.classifier.score import Score
+from pneumoscope.radiograph.radiograph import Grey
+
+WEIGHTS_NAME = "weights.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A trained network with its card."""
+
+    network: Network
+    card: Card
+
+    def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-odds of the target, shape (n,), of prepared squares, shape (n, side, side) in [0, 1]."""
+        with evaluating(self.network), torch.inference_mode():
+            logits = self.network(torch.from_numpy(np.ascontiguousarray(squares))[:, None])
+        return np.asarray((logits[:, -1] - logits[:, 0]).double().numpy())
+
+    def score(self, square: Grey) -> Score:
+        """The score of one prepared square, shape (side, side)."""
+        z = self.log_odds(square[None])
+        return Score(self.card.target, float(self.card.calibration(z)[0]), float(z[0]))
+
+
+@contextlib.contextmanager
+def evaluating(network: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; every module's own mode is given back, also after an exception."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def save(classifier: Classifier, folder: Path) -> Card:
+    """Write weights and card atomically, the card last; returns the card with the weights' hash."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / (WEIGHTS_NAME + ".part")
+    state = {k: v.contiguous() for k, v in classifier.network.state_dict().items()}
+    safetensors.torch.save_file(state, part)
+    card = replace(classifier.card, files={WEIGHTS_NAME: file_sha256(part)})
+    part.replace(folder / WEIGHTS_NAME)
+    cards.write(card, folder)
+    return card
+
+
+def load(folder: Path) -> Classifier:
+    """Load a checkpoint; CardError or CheckpointError where it is damaged, foreign or does not match its card."""
+    card = cards.read(folder)
+    path = folder / WEIGHTS_NAME
+    if not path.is_file():
+        raise CheckpointError(f"there is no {WEIGHTS_NAME} in '{folder}': is this a bundle? evaluate and read take both")
+    if card.files.get(WEIGHTS_NAME) != file_sha256(path):
+        raise CheckpointError(f"the weights in '{folder}' are not those that the card names; copy the checkpoint again")
+    network = build(backbone(card.backbone), card.head, len(card.classes))
+    try:
+        network.load_state_dict(safetensors.torch.load_file(path))
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        raise CheckpointError(
+            f"the weights in '{folder}' do not fit a {card.backbone} with {card.head} head; copy the checkpoint again"
+        ) from error
+    return Classifier(network.to(memory_format=torch.channels_last).eval(), card)
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,170 @@
+"""A backbone split once, at the explained layer, into `features` and `head`.
+
+A heat map needs the gradient of a logit with respect to the explained layer, hence a backward pass through `head` alone.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pneumoscope.classifier.backbone import Backbone
+from pneumoscope.classifier.errors import ClassifierError
+
+HEADS = ("mlp", "linear")
+
+
+class Explained(NamedTuple):
+    """The output of `features`: the explained maps, shape (batch, channels, h, w), and what else the head needs."""
+
+    maps: Tensor
+    carried: tuple[Tensor, ...] = ()
+
+
+def new_head(kind: str, width: int, classes: int) -> nn.Module:
+    """The classification head: ``mlp`` of Shahi & Bagale 2025, or ``linear`` after a dropout of 0.2."""
+    if kind == "mlp":
+        return nn.Sequential(
+            nn.Linear(width, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Dropout(0.3),
+            nn.Linear(512, 128), nn.ReLU(), nn.Dropout(0.2),
+            nn.Linear(128, classes),
+        )  # fmt: skip
+    if kind == "linear":
+        return nn.Sequential(nn.Dropout(0.2), nn.Linear(width, classes))
+    raise ClassifierError(f"there is no head '{kind}'; choose one of {', '.join(HEADS)}")
+
+
+class Network(nn.Module):
+    """Grey squares to logits, in two halves.
+
+    Input: float32 (batch, 1, side, side) in [0, 1]. Output: logits (batch, classes).
+    Subclasses say how their library's model is cut: `_features` and `_head`.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: nn.Module, backbone: Backbone) -> None:
+        super().__init__()
+        self.model = model
+        self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
+
+    def normalized(self, image: Tensor) -> Tensor:
+        """Grey to three normalized channels, (batch, 3, side, side), channels last."""
+        return ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+    def features(self, image: Tensor) -> Explained:
+        return self._features(self.normalized(image))
+
+    def head(self, maps: Tensor, *carried: Tensor) -> Tensor:
+        return self._head(maps, *carried)
+
+    def forward(self, image: Tensor) -> Tensor:
+        explained = self.features(image)
+        return self.head(explained.maps, *explained.carried)
+
+    def _features(self, x: Tensor) -> Explained:
+        raise TypeError(f"{type(self).__name__} does not say where it is cut")
+
+    def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
+        raise TypeError(f"{type(self).__name__} does not say where it is cut")
+
+
+class _ResNet(Network):
+    def _features(self, x: Tensor) -> Explained:
+        net = self.model
+        for stage in (net.conv1, net.bn1, net.relu, net.maxpool, net.layer1, net.layer2, net.layer3, net.layer4):
+            x = cast(nn.Module, stage)(x)
+        return Explained(x)
+
+    def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
+        return cast(Tensor, self.model.fc(maps.mean((2, 3))))  # type: ignore[operator]  # nn.Module attribute
+
+
+class _DenseNet(Network):
+    def _features(self, x: Tensor) -> Explained:
+        for name, stage in cast(nn.Module, self.model.features).named_children():
+            x = stage(x)
+            if name == "denseblock4":
+                break
+        return Explained(x)
+
+    def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
+        x = F.relu(self.model.features.norm5(maps))  # type: ignore[union-attr,operator]  # nn.Module attribute
+        return cast(Tensor, self.model.classifier(x.mean((2, 3))))  # type: ignore[operator]  # nn.Module attribute
+
+
+class _FeaturesClassifier(Network):
+    """EfficientNet and both MobileNets of torchvision: `features`, mean over positions, `classifier`."""
+
+    def _features(self, x: Tensor) -> Explained:
+        return Explained(self.model.features(x))  # type: ignore[operator]  # nn.Module attribute
+
+    def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
+        return cast(Tensor, self.model.classifier(maps.mean((2, 3))))  # type: ignore[operator]  # nn.Module attribute
+
+
+class _Timm(Network):
+    def _features(self, x: Tensor) -> Explained:
+        return Explained(self.model.forward_features(x))  # type: ignore[operator]  # nn.Module attribute
+
+    def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
+        return cast(Tensor, self.model.classifier(maps.mean((2, 3))))  # type: ignore[operator]  # nn.Module attribute
+
+
+class _VisionTransformer(Network):
+    """ViT: the explained maps are the patch tokens after the last block's first layer norm.
+
+    Of the last block only the class token's row reaches the logits, so `head` computes just that row; it carries the class
+    token before and after the norm.
+    """
+
+    def _features(self, x: Tensor) -> Explained:
+        net = self.model
+        tokens = net._process_input(x)  # type: ignore[operator]  # nn.Module attribute
+        tokens = torch.cat([net.class_token.expand(len(tokens), -1, -1), tokens], 1)  # type: ignore[operator]
+        tokens = net.encoder.dropout(tokens + net.encoder.pos_embedding)  # type: ignore[operator,union-attr]
+        *blocks, last = cast(Sequence[nn.Module], net.encoder.layers)  # type: ignore[union-attr]
+        for block in blocks:
+            tokens = block(tokens)
+        normed = last.ln_1(tokens)  # type: ignore[operator]  # (batch, 1 + h·w, channels)
+        side = round((normed.shape[1] - 1) ** 0.5)
+        maps = normed[:, 1:].transpose(1, 2).unflatten(2, (side, side))
+        return Explained(maps, (tokens[:, :1], normed[:, :1]))
+
+    def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
+        before, query = carried
+        last = cast(Sequence[nn.Module], self.model.encoder.layers)[-1]  # type: ignore[union-attr]
+        normed = torch.cat([query, maps.flatten(2).transpose(1, 2)], 1)
+        attended, _ = last.self_attention(query, normed, normed, need_weights=False)  # type: ignore[operator]
+        x = last.dropout(attended) + before  # type: ignore[operator]
+        x = x + last.mlp(last.ln_2(x))  # type: ignore[operator]
+        return cast(Tensor, self.model.heads(self.model.encoder.ln(x)[:, 0]))  # type: ignore[operator,union-attr]
+
+
+def build(backbone: Backbone, head: str, classes: int = 2) -> Network:
+    """A network with random weights and a new head of the given kind."""
+    new = new_head(head, backbone.embedding, classes)
+    if backbone.library == "timm":
+        model: nn.Module = timm.create_model(f"tf_{backbone.name}")
+        model.classifier = new
+        return _Timm(model, backbone)
+    model = getattr(torchvision.models, backbone.name)()
+    if backbone.name.startswith("resnet"):
+        model.fc = new
+        return _ResNet(model, backbone)
+    if backbone.name.startswith("densenet"):
+        model.classifier = new
+        return _DenseNet(model, backbone)
+    if backbone.name.startswith("vit"):
+        model.heads = new
+        return _VisionTransformer(model, backbone)
+    # MobileNet-V3 has a hidden layer of 1,280 before its last one, which the published head keeps.
+    kept = list(cast(nn.Sequential, model.classifier))[:-2] if backbone.name.startswith("mobilenet_v3") else []
+    model.classifier = nn.Sequential(*kept, *new)  # type: ignore[misc]  # a Sequential iterates over its modules
+    return _FeaturesClassifier(model, backbone)

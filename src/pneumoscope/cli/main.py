@@ -1,0 +1,115 @@
+"""The command ``pneumoscope``: its verbs, and what an error looks like to a user."""
+
+import errno
+import importlib
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import FrameType, MappingProxyType
+
+import click
+
+from pneumoscope import MissingExtraError, PneumoscopeError, __version__
+from pneumoscope.reports.overlay import DISCLAIMER
+
+USER_MISTAKE, SOME_FILES_FAILED, INTERRUPTED = 2, 1, 130
+
+
+@dataclass(frozen=True)
+class _Verb:
+    """Where a verb lives, loaded when it is called so that reading never waits for PyTorch."""
+
+    module: str
+    extra: str
+    help: str
+
+
+VERBS: Mapping[str, _Verb] = MappingProxyType(
+    {
+        "demo": _Verb("demo", "", "Read the sixteen shipped radiographs and write a report."),
+        "read": _Verb("read", "", "Read radiographs: probability, decision, findings, heat map."),
+        "cohort": _Verb("cohort", "evaluate", "Build, split and audit a cohort of radiographs."),
+        "train": _Verb("train", "train", "Train a classifier from a split cohort."),
+        "evaluate": _Verb("evaluate", "evaluate", "Measure a model on one side of a split, with intervals."),
+        "export": _Verb("export", "train", "Turn a checkpoint into a bundle that reads without PyTorch."),
+    }
+)
+
+
+class _Group(click.Group):
+    """A group that imports a verb's module when the verb is called, and names the missing extra if that fails."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            near = get_close_matches(cmd_name, VERBS, n=2)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"there is no verb '{cmd_name}'.{hint} The verbs are {', '.join(VERBS)}.", ctx)
+        verb = VERBS[cmd_name]
+        try:
+            command = importlib.import_module(f"pneumoscope.cli.{verb.module}").command
+        except ModuleNotFoundError as error:
+            if not verb.extra or (error.name or "").startswith("pneumoscope"):
+                raise
+            raise MissingExtraError(f"pneumoscope {cmd_name}", verb.extra) from error
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.help) for name, verb in VERBS.items()])
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=f"Pneumoscope reads chest X-rays for pneumonia and shows where.\n\n{DISCLAIMER}",
+)
+@click.version_option(__version__)
+def pneumoscope() -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code: 2 for a user's mistake, 1 where some files failed, 130 when interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        result = pneumoscope.main(arguments, prog_name="pneumoscope", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return USER_MISTAKE
+    except PneumoscopeError as error:
+        return _complain(str(error))
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe has left; nothing is to be said to anyone
+        return SOME_FILES_FAILED
+    except OSError as error:
+        return _complain(_system(error))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; run the same command again to go on (train: with --resume)", err=True)
+        return INTERRUPTED
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _complain(message: str) -> int:
+    click.echo(f"pneumoscope: {message}", err=True)
+    return USER_MISTAKE
+
+
+def _system(error: OSError) -> str:
+    where = f" at '{error.filename}'" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full{where}; what was finished is kept: make room and run the same command again"
+    return f"{(error.strerror or str(error)).lower()}{where}; check the path and its permissions"
+
+
+def entry() -> None:
+    sys.exit(main())

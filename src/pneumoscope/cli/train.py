@@ -1,0 +1,85 @@
+"""``pneumoscope train``: from a split cohort to a checkpoint."""
+
+import dataclasses
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from pneumoscope.classifier.backbone import backbone as look_up
+from pneumoscope.cohort import table
+from pneumoscope.training.fit import fit
+from pneumoscope.training.prepared import default_cache
+from pneumoscope.training.recipe import RECIPES, Recipe, recipe
+
+
+def _recipe_options(function: Callable[..., None]) -> Callable[..., None]:
+    """One option for each field of a recipe, so that the two cannot drift apart."""
+    hints = typing.get_type_hints(Recipe)
+    for field in reversed(dataclasses.fields(Recipe)):
+        if field.name == "name":
+            continue
+        choices = typing.get_args(hints[field.name])
+        kind = click.Choice(choices) if choices else hints[field.name]
+        name = f"--{field.name.replace('_', '-')}"
+        function = click.option(name, field.name, type=kind, show_default="the recipe's", help="Of the recipe.")(function)
+    return function
+
+
+@click.command("train")
+@click.argument("cohort_", metavar="COHORT", type=click.Path(path_type=Path))
+@click.option(
+    "--backbone",
+    required=True,
+    help="resnet18, resnet50, densenet121, efficientnet_b0, mobilenet_v2, mobilenet_v3_large, vit_b_16 or efficientnet_lite0.",
+)
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the checkpoint.")
+@click.option("--init", default="imagenet", show_default=True, help="imagenet, scratch, or a .safetensors or .pth file.")
+@click.option("--recipe", "recipe_", default="default", show_default=True, help=f"One of {', '.join(RECIPES)}.")
+@click.option("--resume", is_flag=True, help="Go on from the last finished epoch.")
+@click.option("--calibration", type=click.Choice(["temperature", "isotonic", "none"]), default="temperature", show_default=True)
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_cache,
+    show_default="~/.cache/pneumoscope",
+    help="Folder for the prepared images.",
+)
+@click.option("--data-licence", multiple=True, help="Source and licence of the data, for the card; may be repeated.")
+@click.option("--population", default="not stated", show_default=True, help="Whom the data show, for the card.")
+@_recipe_options
+def command(
+    cohort_: Path,
+    backbone: str,
+    out: Path,
+    init: str,
+    recipe_: str,
+    resume: bool,
+    calibration: str,
+    cache: Path,
+    data_licence: tuple[str, ...],
+    population: str,
+    **changes: object,
+) -> None:
+    """Train a classifier on the train side of a split COHORT; the tune side picks the epoch, threshold and calibration.
+
+    Interrupted at any moment it loses at most the running epoch: run it again with --resume.
+    """
+    chosen = recipe(recipe_, **{k: v for k, v in changes.items() if v is not None})
+    card = fit(
+        table.read(cohort_),
+        look_up(backbone),
+        chosen,
+        out,
+        init=init,
+        cache=cache,
+        resume=resume,
+        calibrate=calibration,
+        show_progress=True,
+        licences=data_licence,
+        population=population,
+    )
+    point = card.operating_point
+    click.echo(f"threshold {point.threshold:.4f} by {point.rule} on {point.side}; checkpoint and learning curves: {out}")
+    click.echo(f"next: pneumoscope evaluate {out} --cohort {cohort_} --side test -o {out}/test")

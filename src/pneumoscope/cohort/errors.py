@@ -1,0 +1,15 @@
+"""What can be wrong with a cohort."""
+
+from pneumoscope import PneumoscopeError
+
+
+class CohortError(PneumoscopeError):
+    """A cohort could not be built, read or split."""
+
+
+class NameGrammarError(CohortError):
+    """A file name does not say which patient it belongs to."""
+
+
+class LeakError(CohortError):
+    """A patient or an image lies on two sides of a split."""

@@ -1,0 +1,35 @@
+"""The shipped sample: sixteen full-resolution radiographs of fifteen patients (CC BY 4.0, see NOTICE)."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from pneumoscope.cohort.case import Case, Cohort
+
+
+@contextmanager
+def sample() -> Iterator[Cohort]:
+    """The sample as a cohort, its files on disk for as long as the context lasts."""
+    with resources.as_file(resources.files("pneumoscope.cohort") / "sample_files") as root:
+        yield _read(root)
+
+
+def _read(root: Path) -> Cohort:
+    with (root / "manifest.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    cases = tuple(
+        Case(
+            path=row["path"],
+            label=row["label"],
+            reference=int(row["label"] == "PNEUMONIA"),
+            patient_id=row["patient_id"],
+            subtype=row["subtype"],
+            rows=int(row["rows"]),
+            cols=int(row["columns"]),
+            file_bytes=(root / row["path"]).stat().st_size,
+        )
+        for row in rows
+    )
+    return Cohort(root, cases, source="the official validation folder of the Kermany pediatric set")

@@ -1,0 +1,158 @@
+"""Draw patient-disjoint, label-stratified sides that are the same on every platform."""
+
+import csv
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pneumoscope.cohort.case import SIDES, Case, Cohort, Side, Split, split_sha256
+from pneumoscope.cohort.errors import CohortError, LeakError
+
+PUBLISHED_RATIOS = (0.70, 0.15, 0.15)
+PUBLISHED_SEED = 42
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Patients who must stay together, because one image is filed under several of them."""
+
+    cases: tuple[Case, ...]
+
+    @property
+    def patients(self) -> frozenset[str]:
+        return frozenset(case.patient_id for case in self.cases)
+
+    @property
+    def stratum(self) -> tuple[str, ...]:
+        return tuple(sorted({case.label for case in self.cases}))
+
+
+def by_ratio(
+    cohort: Cohort,
+    *,
+    ratios: tuple[float, float, float] = PUBLISHED_RATIOS,
+    seed: int = PUBLISHED_SEED,
+    fixed: Mapping[str, Side] | None = None,
+) -> Cohort:
+    """Split by ratios of images within each label.
+
+    Patients go to their side whole; patients that share a pixel-identical image count as one. Groups are taken in the
+    order of SHA-256(seed, patients) and each joins the side that is furthest below its share, so the draw depends on no
+    random generator. `fixed` names patients whose side is given.
+    """
+    if min(ratios) < 0 or not 0.999 < sum(ratios) < 1.001:
+        raise CohortError(f"ratios of train, tune and test must add up to 1, got {ratios}")
+    fixed = fixed or {}
+    strata: defaultdict[tuple[str, ...], list[_Group]] = defaultdict(list)
+    for group in _groups(cohort.cases):
+        strata[group.stratum].append(group)
+    side_of: dict[str, Side] = {}
+    for stratum in sorted(strata):
+        side_of |= _assign(strata[stratum], ratios, seed, fixed)
+    rule = "by ratio, stratified by label" + (f", {len(fixed.keys() & side_of.keys())} patients fixed" if fixed else "")
+    return _with_sides(cohort, {c.path: side_of[c.patient_id] for c in cohort.cases}, rule, ratios, seed)
+
+
+def official(cohort: Cohort) -> Cohort:
+    """The source's own split, as it is; CohortError where a case has none, LeakError where a patient is on two sides."""
+    missing = sum(not case.official_side for case in cohort.cases)
+    if missing:
+        raise CohortError(f"{missing} of {len(cohort.cases)} cases have no official side; split by ratios instead")
+    sides: dict[str, Side] = {case.path: case.official_side for case in cohort.cases if case.official_side}
+    return _with_sides(cohort, sides, "official", None, None)
+
+
+def read_fixed(text: str) -> dict[str, Side]:
+    """Parse ``FILE:SIDE``, FILE a CSV with a column patient_id, as `by_ratio` takes it."""
+    name, _, side = text.rpartition(":")
+    if side not in SIDES or not name:
+        raise CohortError(f"'{text}' should be FILE:SIDE with a side of {', '.join(SIDES)}")
+    try:
+        with Path(name).open(newline="", encoding="utf-8-sig") as stream:
+            rows = list(csv.DictReader(stream))
+    except OSError as error:
+        raise CohortError(f"the file of fixed patients could not be read: {error}") from error
+    if not rows or "patient_id" not in rows[0]:
+        raise CohortError(f"{name} has no column patient_id")
+    return dict.fromkeys((row["patient_id"] for row in rows), side)
+
+
+def crossing(cases: Iterable[Case]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Patients, and pixel hashes, that lie on more than one side: {patient: sides}, {pixel_sha256: sides}."""
+    patients: defaultdict[str, set[str]] = defaultdict(set)
+    images: defaultdict[str, set[str]] = defaultdict(set)
+    for case in cases:
+        patients[case.patient_id].add(case.side)
+        images[case.pixel_sha256].add(case.side)
+    return (
+        {key: sides for key, sides in patients.items() if len(sides) > 1},
+        {key: sides for key, sides in images.items() if len(sides) > 1},
+    )
+
+
+def _groups(cases: Iterable[Case]) -> list[_Group]:
+    """Join the cases of a patient, and of patients that share a pixel-identical image (union-find)."""
+    parent: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    cases = list(cases)
+    for case in cases:
+        parent[find(f"image {case.pixel_sha256}")] = find(f"patient {case.patient_id}")
+    members: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        members[find(f"patient {case.patient_id}")].append(case)
+    return [_Group(tuple(group)) for group in members.values()]
+
+
+def _assign(
+    groups: Iterable[_Group], ratios: tuple[float, float, float], seed: int, fixed: Mapping[str, Side]
+) -> dict[str, Side]:
+    def draw(group: _Group) -> str:
+        return hashlib.sha256(f"{seed}:{','.join(sorted(group.patients))}".encode()).hexdigest()
+
+    groups = sorted(groups, key=draw)
+    total = sum(len(group.cases) for group in groups)
+    share: dict[Side, float] = dict(zip(SIDES, ratios, strict=True))
+    filled = dict.fromkeys(SIDES, 0)
+    side_of: dict[str, Side] = {}
+
+    def put(group: _Group, side: Side) -> None:
+        filled[side] += len(group.cases)
+        side_of.update(dict.fromkeys(group.patients, side))
+
+    free = []
+    for group in groups:
+        wanted = {fixed[patient] for patient in group.patients if patient in fixed}
+        if len(wanted) > 1:
+            raise CohortError(f"patients fixed to {' and '.join(sorted(wanted))} share a pixel-identical image")
+        if wanted:
+            put(group, wanted.pop())
+        else:
+            free.append(group)
+    for group in free:
+        put(group, max(SIDES, key=lambda side: share[side] * total - filled[side]))
+    return side_of
+
+
+def _with_sides(
+    cohort: Cohort,
+    sides: Mapping[str, Side],
+    rule: str,
+    ratios: tuple[float, float, float] | None,
+    seed: int | None,
+) -> Cohort:
+    cases = tuple(replace(case, side=sides[case.path]) for case in cohort.cases)
+    patients, _ = crossing(cases)
+    if patients:
+        raise LeakError(
+            f"{len(patients)} patients lie on two sides under the rule '{rule}'; "
+            "build the cohort with another patient rule or split by ratios"
+        )
+    return replace(cohort, cases=cases, split=Split(rule, ratios, seed, split_sha256(cases)))

@@ -1,0 +1,74 @@
+"""Fit calibration and operating points; the tune side is where that is done."""
+
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_expit
+from sklearn.isotonic import IsotonicRegression
+from sklearn.metrics import roc_curve
+
+from pneumoscope.classifier import Calibration, OperatingPoint
+from pneumoscope.evaluation.errors import EvaluationError
+from pneumoscope.evaluation.metrics import Array
+
+
+def fit(method: Literal["none", "temperature", "isotonic"], reference: Array, log_odds: Array, fitted_on: str) -> Calibration:
+    """Fit a calibration of log-odds, shape (n,), to outcomes; EvaluationError unless both classes are there."""
+    _both(reference)
+    if method == "temperature":
+        return Calibration("temperature", temperature=_temperature(reference, log_odds), fitted_on=fitted_on)
+    if method == "isotonic":
+        model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(log_odds, reference)
+        knots = zip(model.X_thresholds_.tolist(), model.y_thresholds_.tolist(), strict=True)
+        return Calibration("isotonic", knots=tuple(knots), fitted_on=fitted_on)
+    return Calibration(fitted_on=fitted_on)
+
+
+def _temperature(reference: Array, log_odds: Array) -> float:
+    """The temperature of least negative log-likelihood (Guo et al. 2017, arXiv 1706.04599), between 1/20 and 20."""
+    sign = 2 * reference - 1
+
+    def loss(log_t: float) -> float:
+        return float(-log_expit(sign * log_odds / np.exp(log_t)).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-np.log(20), np.log(20)), method="bounded").x))
+
+
+def choose(rule: str, reference: Array, probability: Array, side: str, split_sha256: str) -> OperatingPoint:
+    """Fix a threshold by a rule: ``youden``, ``sensitivity>=0.95`` or ``specificity>=0.95``.
+
+    ``youden`` maximizes sensitivity + specificity − 1 (Youden 1950). A target takes the threshold that meets it at the least
+    cost of the other. The threshold lies halfway between the two neighbouring probabilities, so that it does not depend on
+    the last digit of one case.
+    """
+    _both(reference)
+    false_alarm, hit, thresholds = roc_curve(reference, probability, drop_intermediate=False)
+    if rule == "youden":
+        best = int(np.argmax(hit - false_alarm))
+    else:
+        what, target = _target(rule)
+        if what == "sensitivity":
+            best = int(np.argmax(hit >= target))
+        else:
+            best = int(len(thresholds) - 1 - np.argmax((1 - false_alarm >= target)[::-1]))
+    below = probability[probability < thresholds[best]]
+    lower = float(below.max()) if below.size else 0.0
+    upper = float(min(thresholds[best], 1.0))
+    return OperatingPoint((upper + lower) / 2, rule, side, split_sha256)
+
+
+def _target(rule: str) -> tuple[str, float]:
+    what, _, text = rule.partition(">=")
+    try:
+        target = float(text)
+    except ValueError:
+        target = -1.0
+    if what not in ("sensitivity", "specificity") or not 0 < target <= 1:
+        raise EvaluationError(f"'{rule}' is no rule for an operating point; say youden, sensitivity>=0.95 or specificity>=0.95")
+    return what, target
+
+
+def _both(reference: Array) -> None:
+    if len(np.unique(reference)) < 2:
+        raise EvaluationError("one class only: neither calibration nor a threshold can be fitted; use a split with both")

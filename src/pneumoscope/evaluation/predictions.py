@@ -1,0 +1,124 @@
+"""The noun `Predictions`: one row a case, from which every figure can be computed again without the model."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from pneumoscope import radiograph
+from pneumoscope.classifier import Card, OperatingPoint
+from pneumoscope.classifier.preprocessing import prepare
+from pneumoscope.cohort import Case, Cohort
+from pneumoscope.evaluation.errors import EvaluationError
+from pneumoscope.evaluation.metrics import Array
+from pneumoscope.radiograph.radiograph import Grey
+
+LogOdds = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""Prepared squares float32 (n, side, side) to log-odds (n,): a classifier's or a reader's method of that name."""
+
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One case: what it is and what the model said."""
+
+    path: str
+    patient_id: str
+    label: str
+    subtype: str
+    reference: int
+    log_odds: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions of one model on one side of one split, with what was fitted elsewhere."""
+
+    rows: tuple[Prediction, ...]
+    side: str
+    split_sha256: str
+    model: str
+    operating_points: tuple[OperatingPoint, ...]
+    calibrated_on: str
+
+    @property
+    def reference(self) -> Array:
+        return np.array([row.reference for row in self.rows], float)
+
+    @property
+    def probability(self) -> Array:
+        return np.array([row.probability for row in self.rows], float)
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        return tuple(row.patient_id for row in self.rows)
+
+
+def predict(cohort: Cohort, side: str, card: Card, log_odds: LogOdds, *, show_progress: bool = False) -> Predictions:
+    """Predict every case of a side, in the cohort's order."""
+    cases = cohort.on(side)
+    assert cohort.split is not None
+    values = np.concatenate(
+        [
+            log_odds(np.stack(squares))
+            for squares in tqdm(
+                _batches(cohort, cases, card), total=-(-len(cases) // _BATCH), desc=f"predicting {side}",
+                unit=f"×{_BATCH} images", disable=not show_progress,
+            )
+        ]
+    )  # fmt: skip
+    probability = card.calibration(values)
+    rows = tuple(
+        Prediction(c.path, c.patient_id, c.label, c.subtype, c.reference, float(z), float(p))
+        for c, z, p in zip(cases, values, probability, strict=True)
+    )
+    return Predictions(rows, side, cohort.split.sha256, card.name, card.operating_points, card.calibration.fitted_on)
+
+
+def _batches(cohort: Cohort, cases: Sequence[Case], card: Card) -> Iterator[list[Grey]]:
+    def square(case: Case) -> Grey:
+        return prepare(radiograph.read(cohort.file(case)), card.preprocessing).pixels
+
+    with ThreadPoolExecutor(4) as pool:
+        for start in range(0, len(cases), _BATCH):
+            yield list(pool.map(square, cases[start : start + _BATCH]))
+
+
+def write(predictions: Predictions, path: Path) -> None:
+    """Write a CSV, and beside it a JSON of the same name with what a row cannot hold."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(asdict(predictions.rows[0])), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in predictions.rows)
+    head = {k: v for k, v in asdict(predictions).items() if k != "rows"}
+    path.with_suffix(".json").write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def read(path: Path) -> Predictions:
+    """Read what `write` wrote; EvaluationError where it is not that."""
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = tuple(
+                Prediction(
+                    row["path"], row["patient_id"], row["label"], row["subtype"], int(row["reference"]),
+                    float(row["log_odds"]), float(row["probability"]),
+                )
+                for row in csv.DictReader(stream)
+            )  # fmt: skip
+        head = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        points = tuple(OperatingPoint(**point) for point in head.pop("operating_points"))
+        return Predictions(rows, operating_points=points, **head)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise EvaluationError(
+            f"'{path}' is no predictions.csv with its .json beside it ({type(error).__name__}); evaluate the model again"
+        ) from error

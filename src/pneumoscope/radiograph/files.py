@@ -1,0 +1,68 @@
+"""Read a radiograph from a path or from bytes, whatever its format."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pneumoscope.radiograph import dicom
+from pneumoscope.radiograph.errors import EmptyImageError, RadiographError, TooLargeError, UnreadableFileError
+from pneumoscope.radiograph.limits import MAX_PIXELS
+from pneumoscope.radiograph.radiograph import Grey, Radiograph
+
+SUFFIXES = frozenset({".dcm", ".dicom", ".jpeg", ".jpg", ".png"})
+"""Of files that are taken for radiographs in a folder."""
+_PICTURE_FORMATS = ("PNG", "JPEG")
+
+
+def read(source: Path | str | bytes) -> Radiograph:
+    """Read a DICOM CR/DX, PNG or JPEG radiograph; the format is found from the content, not from the name.
+
+    Raises a `RadiographError` of a named class (see `pneumoscope.radiograph.errors`) with one sentence that says what
+    is wrong; OSError where a path cannot be opened.
+    """
+    content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    if not content:
+        raise UnreadableFileError("the file is empty; an intact DICOM, PNG or JPEG file is needed")
+    radiograph = dicom.decode(content) if dicom.looks_like(content) else _decode_picture(content)
+    if radiograph.pixels.min() == radiograph.pixels.max():
+        raise EmptyImageError(
+            f"every one of the {radiograph.rows} × {radiograph.cols} pixels has the same grey level; export the image again"
+        )
+    return radiograph
+
+
+def _decode_picture(content: bytes) -> Radiograph:
+    with warnings.catch_warnings():
+        # Pillow warns of odd metadata and of sizes that are judged here.
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(content), formats=_PICTURE_FORMATS) as image:
+                cols, rows = image.size
+                if rows * cols > MAX_PIXELS:
+                    raise TooLargeError(
+                        f"the image declares {rows} × {cols} pixels, more than the {MAX_PIXELS:,} of any radiograph; "
+                        "it was not decoded"
+                    )
+                image.load()
+                return Radiograph(_grey(ImageOps.exif_transpose(image)))
+        except RadiographError:
+            raise
+        except UnidentifiedImageError as error:
+            raise UnreadableFileError("the file is neither DICOM nor PNG nor JPEG; convert it to one of them") from error
+        except Image.DecompressionBombError as error:
+            raise TooLargeError("the image declares far more pixels than any radiograph; it was not decoded") from error
+        except Exception as error:  # Pillow reports damage as OSError, SyntaxError, ValueError, struct.error …
+            raise UnreadableFileError("the PNG or JPEG file is truncated or damaged; copy it again from its source") from error
+
+
+def _grey(image: Image.Image) -> Grey:
+    """Grey levels in [0, 1]: colour by ITU-R 601 luma, transparency over black, 16 bit kept where it is grey."""
+    if image.mode.startswith("I"):
+        return np.asarray(image, np.float32) / np.float32(65535)
+    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return np.asarray(image.convert("L"), np.float32) / np.float32(255)

@@ -1,0 +1,4 @@
+"""Bounds that keep a hostile file from taking the machine."""
+
+MAX_PIXELS = 100_000_000
+"""The largest detectors have about 20 million pixels; a header that declares more than five times that is no radiograph."""

@@ -1,0 +1,106 @@
+"""`Placement`: where the model's square lies on the radiograph, and the way there and back.
+
+It is the only path by which pixels reach a model and by which maps and boxes return. All coordinates are continuous:
+pixel (r, c) covers [r, r + 1) × [c, c + 1), its centre is (r + ½, c + ½).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pneumoscope.radiograph.radiograph import Grey, Radiograph
+from pneumoscope.radiograph.region import Region
+
+Points = NDArray[np.float64]
+
+
+def _interpolation(length: int, start: float, extent: float, cells: int) -> tuple[NDArray[np.float32], slice]:
+    """Linear interpolation of `cells` values spread over [start, start + extent) at the pixel centres inside it.
+
+    Returns the weights, shape (pixels inside, cells), and which of the `length` pixels they are for. Beyond the outermost
+    cell centres the outermost value holds (half-pixel convention, `align_corners=False`).
+    """
+    centres = np.arange(length) + 0.5
+    inside = np.flatnonzero((centres >= start) & (centres < start + extent))
+    where = slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0)
+    at = np.clip((centres[where] - start) / extent * cells - 0.5, 0, cells - 1)
+    low = np.minimum(at.astype(np.intp), max(cells - 2, 0))
+    weights = np.zeros((at.size, cells), np.float32)
+    row = np.arange(at.size)
+    weights[row, low] = 1 - (at - low)
+    if cells > 1:
+        weights[row, low + 1] = at - low
+    return weights, where
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A rectangle of a (rows, cols) radiograph, squashed to a square of `side` pixels.
+
+    The map from radiograph to square is affine and diagonal, hence exactly invertible:
+    ``square = (radiograph − (top, left)) × (side / height, side / width)``.
+    """
+
+    rows: int
+    cols: int
+    rectangle: Region
+    side: int
+
+    def __post_init__(self) -> None:
+        box = self.rectangle
+        if self.side < 1 or box.top < 0 or box.left < 0 or box.bottom > self.rows or box.right > self.cols:
+            raise ValueError(f"{box} does not lie on a grid of {self.rows} × {self.cols} (side {self.side})")
+
+    @property
+    def _scale(self) -> Points:
+        return np.array([self.side / self.rectangle.height, self.side / self.rectangle.width])
+
+    @property
+    def _origin(self) -> Points:
+        return np.array([self.rectangle.top, self.rectangle.left])
+
+    def points_to_square(self, points: Points) -> Points:
+        """Map (row, col) points, shape (n, 2), from the radiograph to the square."""
+        return (np.asarray(points, np.float64) - self._origin) * self._scale
+
+    def points_to_radiograph(self, points: Points) -> Points:
+        """Map (row, col) points, shape (n, 2), from the square to the radiograph."""
+        return np.asarray(points, np.float64) / self._scale + self._origin
+
+    def region_to_square(self, region: Region) -> Region:
+        (top, left), (bottom, right) = self.points_to_square(np.array([[region.top, region.left], [region.bottom, region.right]]))
+        return Region(float(top), float(left), float(bottom), float(right))
+
+    def region_to_radiograph(self, region: Region) -> Region:
+        (top, left), (bottom, right) = self.points_to_radiograph(
+            np.array([[region.top, region.left], [region.bottom, region.right]])
+        )
+        return Region(float(top), float(left), float(bottom), float(right))
+
+    def pixels_to_square(self, radiograph: Radiograph) -> Grey:
+        """Resample the rectangle to the square: float32 (side, side), antialiased triangle filter, same range."""
+        if (radiograph.rows, radiograph.cols) != (self.rows, self.cols):
+            raise ValueError(
+                f"a placement on {self.rows} × {self.cols} was given a radiograph of {radiograph.rows} × {radiograph.cols}"
+            )
+        box = self.rectangle
+        resized = Image.fromarray(radiograph.pixels).resize(
+            (self.side, self.side), Image.Resampling.BILINEAR, box=(box.left, box.top, box.right, box.bottom)
+        )
+        return np.asarray(resized, np.float32)
+
+    def map_to_radiograph(self, values: Grey) -> Grey:
+        """Spread a map over the square, shape (h, w), over the radiograph: float32 (rows, cols), zero outside the rectangle."""
+        box = self.rectangle
+        down, rows = _interpolation(self.rows, box.top, box.height, values.shape[0])
+        across, cols = _interpolation(self.cols, box.left, box.width, values.shape[1])
+        full = np.zeros((self.rows, self.cols), np.float32)
+        full[rows, cols] = down @ values.astype(np.float32) @ across.T
+        return full
+
+
+def on_whole(radiograph: Radiograph, side: int) -> Placement:
+    """The placement of the published protocol: the whole radiograph, squashed to `side` × `side`."""
+    return Placement(radiograph.rows, radiograph.cols, radiograph.whole, side)

@@ -1,0 +1,1 @@
+"""Write readings for others: JSON lines, CSV, overlays, a self-contained page."""

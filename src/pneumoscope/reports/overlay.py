@@ -1,0 +1,113 @@
+"""Paint a reading: the radiograph beside itself under its heat map, with contour, boxes, colour bar and caption."""
+
+import numpy as np
+from cmap import Colormap
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from pneumoscope.findings import Reading
+from pneumoscope.findings.finding import THRESHOLD
+from pneumoscope.radiograph import Radiograph
+
+DISCLAIMER = "Research software, not a medical device."
+_OPACITY = 0.55
+_PANEL_PX = 720
+_MARGIN_PX = 12
+_BAR_PX = 18
+_TEXT_PX = 17
+_BOX_COLOUR = (90, 220, 255)
+# Perceptually uniform, and still ordered in grey and for the colour-blind.
+_COLOURS = np.asarray(Colormap("bids:inferno")(np.linspace(0, 1, 256)), np.float32)[:, :3]
+
+RGB = NDArray[np.uint8]
+
+
+def blend(radiograph: Radiograph, values: NDArray[np.float32], full_scale: float = 1.0) -> RGB:
+    """The radiograph under its heat map, uint8 (rows, cols, 3).
+
+    Colour and opacity grow with the value from 0 to `full_scale`; the scale is the model's and not this image's, unless the
+    caller gives the image's own maximum. Values beyond it are painted as full.
+    """
+    if full_scale <= 0:
+        raise ValueError(f"full_scale must be above 0, not {full_scale}")
+    strength = np.clip(values / np.float32(full_scale), 0, 1)
+    colour = _COLOURS[np.rint(strength * 255).astype(np.intp)]
+    alpha = (strength * np.float32(_OPACITY))[..., None]
+    grey = radiograph.pixels[..., None]
+    return np.asarray(np.rint(255 * (grey * (1 - alpha) + colour * alpha)), np.uint8)
+
+
+def paint(radiograph: Radiograph, reading: Reading, full_scale: float = 1.0) -> Image.Image:
+    """The original and the overlay side by side, with colour bar and caption, as RGB."""
+    shrink = min(1.0, _PANEL_PX / max(radiograph.rows, radiograph.cols))
+    rows, cols = max(1, round(radiograph.rows * shrink)), max(1, round(radiograph.cols * shrink))
+    small = Radiograph(_resized(radiograph.pixels, rows, cols))
+    values = _resized(reading.heatmap.values, rows, cols)
+    original = np.repeat(np.rint(small.pixels * 255).astype(np.uint8)[..., None], 3, 2)
+    overlay = Image.fromarray(_contoured(blend(small, values, full_scale), values))
+    _boxes(overlay, reading, shrink)
+    text = 2 * (_TEXT_PX + 6)
+    width = 2 * cols + 3 * _MARGIN_PX + _BAR_PX + 70
+    canvas = Image.new("RGB", (max(width, 760), rows + 2 * _MARGIN_PX + text), (18, 18, 18))
+    canvas.paste(Image.fromarray(original), (_MARGIN_PX, _MARGIN_PX))
+    canvas.paste(overlay, (cols + 2 * _MARGIN_PX, _MARGIN_PX))
+    _colour_bar(canvas, 2 * cols + 3 * _MARGIN_PX, rows, full_scale)
+    _caption(canvas, rows + 2 * _MARGIN_PX, reading)
+    return canvas
+
+
+def _resized(values: NDArray[np.float32], rows: int, cols: int) -> NDArray[np.float32]:
+    return np.asarray(Image.fromarray(values).resize((cols, rows), Image.Resampling.BILINEAR), np.float32)
+
+
+def _contoured(image: RGB, values: NDArray[np.float32]) -> RGB:
+    """A white line around what is at or above the threshold of a finding."""
+    inside = values >= THRESHOLD
+    edge = inside & ~ndimage.binary_erosion(inside, iterations=2)
+    out = image.copy()
+    out[edge] = 255
+    return out
+
+
+def _font(size: int = _TEXT_PX) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
+    return ImageFont.load_default(size)
+
+
+def _boxes(image: Image.Image, reading: Reading, shrink: float) -> None:
+    draw = ImageDraw.Draw(image)
+    for number, finding in enumerate(reading.findings, start=1):
+        box = finding.box
+        corners = tuple(v * shrink for v in (box.left, box.top, box.right - 1, box.bottom - 1))
+        draw.rectangle(corners, outline=_BOX_COLOUR, width=2)
+        draw.text((corners[0] + 5, corners[1] + 3), f"{number}: {finding.rating:.2f}", fill=_BOX_COLOUR, font=_font(),
+                  stroke_width=2, stroke_fill=(0, 0, 0))  # fmt: skip
+
+
+def _colour_bar(canvas: Image.Image, left: int, rows: int, full_scale: float) -> None:
+    ramp = np.rint(_COLOURS[np.linspace(255, 0, rows).astype(int)] * 255).astype(np.uint8)
+    canvas.paste(Image.fromarray(np.repeat(ramp[:, None], _BAR_PX, 1)), (left, _MARGIN_PX))
+    draw = ImageDraw.Draw(canvas)
+    for share in (0.0, THRESHOLD, 1.0):
+        y = _MARGIN_PX + (1 - share) * (rows - 1)
+        draw.line((left, y, left + _BAR_PX + 5, y), fill=(255, 255, 255))
+        label = min(max(y - _TEXT_PX / 2, _MARGIN_PX), _MARGIN_PX + rows - _TEXT_PX)
+        draw.text((left + _BAR_PX + 8, label), f"{share * full_scale:.2g}", fill=(255, 255, 255), font=_font())
+
+
+def _caption(canvas: Image.Image, top: int, reading: Reading) -> None:
+    draw = ImageDraw.Draw(canvas)
+    score, point = reading.score, reading.operating_point
+    found = f"{len(reading.findings)} finding" + ("" if len(reading.findings) == 1 else "s")
+    draw.text(
+        (_MARGIN_PX, top - 6),
+        f"{score.target} {score.probability:.3f}, {reading.decision} (threshold {point.threshold:.3f}), {found}",
+        fill=(255, 255, 255),
+        font=_font(),
+    )
+    draw.text(
+        (_MARGIN_PX, top + _TEXT_PX),
+        f"{reading.heatmap.method} for {reading.heatmap.target}, {reading.model.name}. {DISCLAIMER}",
+        fill=(190, 190, 190),
+        font=_font(14),
+    )

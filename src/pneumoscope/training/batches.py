@@ -1,0 +1,57 @@
+"""Batches of an epoch: drawn from seed and epoch alone, augmented one batch ahead of the model."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pneumoscope.training import augmentation
+from pneumoscope.training.prepared import Squares
+from pneumoscope.training.recipe import Recipe
+
+
+def order(recipe: Recipe, reference: NDArray[np.integer], epoch: int) -> NDArray[np.intp]:
+    """Indices of the epoch's images, shape (steps · batch,); a last batch that is not full is left out."""
+    rng = np.random.default_rng((recipe.seed, epoch))
+    if recipe.sampling == "balanced":
+        chance = 1 / np.bincount(reference)[reference]
+        drawn = rng.choice(len(reference), len(reference), p=chance / chance.sum())
+    else:
+        drawn = rng.permutation(len(reference))
+    return drawn[: steps(recipe, len(reference)) * recipe.batch]
+
+
+def steps(recipe: Recipe, images: int) -> int:
+    """Steps of an epoch."""
+    return images // recipe.batch
+
+
+def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Images float32 (batch, 1, side, side) in [0, 1] and targets int64 (batch,).
+
+    One thread prepares the next batch while the model works on this one; OpenCV leaves Python's lock meanwhile.
+    """
+    drawn = order(recipe, reference, epoch).reshape(-1, recipe.batch)
+
+    def make(step: int) -> tuple[Tensor, Tensor]:
+        squares = [_one(recipe, images[k], epoch, step, place) for place, k in enumerate(drawn[step])]
+        batch = torch.from_numpy(np.stack(squares)).float().div_(255)[:, None]
+        return batch, torch.from_numpy(reference[drawn[step]].astype(np.int64))
+
+    with ThreadPoolExecutor(1) as ahead:
+        waiting = ahead.submit(make, 0)
+        for step in range(len(drawn)):
+            ready = waiting.result()
+            if step + 1 < len(drawn):
+                waiting = ahead.submit(make, step + 1)
+            yield ready
+
+
+def _one(recipe: Recipe, square: Squares, epoch: int, step: int, place: int) -> Squares:
+    if recipe.augmentation == "none":
+        return square
+    rng = np.random.default_rng((recipe.seed, epoch, step, place))
+    return augmentation.apply(square, augmentation.draw(rng))

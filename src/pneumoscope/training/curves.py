@@ -1,0 +1,36 @@
+"""Learning curves as a table and a picture."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from pneumoscope.training.state import Epoch
+
+
+def write_table(path: Path, history: Sequence[Epoch]) -> None:
+    """One line an epoch, written anew each time."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(asdict(history[0])), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in history)
+    part.replace(path)
+
+
+def plot(path: Path, history: Sequence[Epoch]) -> None:
+    """Loss on train and tune, and ROC-AUC on tune, over the epochs."""
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    epochs = [e.epoch for e in history]
+    left.plot(epochs, [e.loss for e in history], "o-", label="train (augmented)")
+    left.plot(epochs, [e.tune_loss for e in history], "s--", label="tune")
+    left.set(xlabel="epoch", ylabel="loss")
+    left.legend()
+    right.plot(epochs, [e.tune_auc for e in history], "s--", color="C1")
+    right.set(xlabel="epoch", ylabel="ROC-AUC on tune")
+    figure.savefig(path, dpi=120)

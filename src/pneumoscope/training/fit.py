@@ -1,0 +1,256 @@
+"""The training loop: from a split cohort to a checkpoint with its card."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from pneumoscope.classifier import Backbone, Card, Preprocessing
+from pneumoscope.classifier.checkpoint import Classifier, evaluating, save
+from pneumoscope.classifier.network import Network, build
+from pneumoscope.classifier.weights import initialize
+from pneumoscope.cohort import Cohort
+from pneumoscope.cohort.case import both_classes
+from pneumoscope.evaluation import calibration
+from pneumoscope.heatmap import gradcam
+from pneumoscope.training import batches as epochs
+from pneumoscope.training import curves, loss, state
+from pneumoscope.training.errors import TrainingError
+from pneumoscope.training.prepared import Squares, squares
+from pneumoscope.training.recipe import Recipe
+from pneumoscope.training.state import Epoch, Progress
+
+_EVALUATION_BATCH = 64
+CLASSES = ("normal", "pneumonia")
+LIMITS = (
+    "Research software, not a medical device. Trained on children of one hospital; not for adults, not for diagnosis. "
+    "A high score does not mean that the model looked at the lungs."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side of the split, ready for a model: squares uint8 (n, side, side), reference int (n,), sorted as the cohort."""
+
+    squares: Squares
+    reference: NDArray[np.int64]
+    patients: tuple[str, ...]
+
+
+def prepare_side(cohort: Cohort, side: str, preprocessing: Preprocessing, cache: Path, *, show_progress: bool = False) -> Side:
+    """Prepare a side from the cache; CohortError where it is missing or has one class."""
+    cases = cohort.on(side)
+    both_classes(cases, f"the {side} side")
+    images = squares(cohort, cases, preprocessing, cache, show_progress=show_progress)
+    return Side(images, np.array([c.reference for c in cases]), tuple(c.patient_id for c in cases))
+
+
+def fit(
+    cohort: Cohort,
+    backbone: Backbone,
+    recipe: Recipe,
+    out: Path,
+    *,
+    init: str,
+    cache: Path,
+    resume: bool = False,
+    calibrate: str = "temperature",
+    show_progress: bool = False,
+    licences: tuple[str, ...] = (),
+    population: str = "not stated",
+) -> Card:
+    """Train, or go on from the last finished epoch; returns the card of the checkpoint left in `out`.
+
+    Weights, order, dropout and augmentation follow from the recipe's seed and the epoch alone, so a resumed run ends in the
+    same weights, to the bit, as one that was never interrupted (on one machine and thread count).
+    """
+    preprocessing = Preprocessing(recipe.side_px)
+    train = prepare_side(cohort, "train", preprocessing, cache, show_progress=show_progress)
+    tune = prepare_side(cohort, "tune", preprocessing, cache, show_progress=show_progress)
+    if epochs.steps(recipe, len(train.reference)) < 1:
+        raise TrainingError(f"{len(train.reference)} training images do not fill one batch of {recipe.batch}; use --batch")
+    torch.manual_seed(recipe.seed)
+    network = build(backbone, recipe.head, len(CLASSES))
+    started_from = initialize(network, backbone, init)
+    network = network.to(memory_format=torch.channels_last)
+    assert cohort.split is not None
+    run = _fingerprint(recipe, backbone, started_from, cohort.split.sha256)
+    best = _epochs(network, recipe, train, tune, out, run, resume, show_progress)
+    network.load_state_dict(best)
+    card = Card(
+        name=f"{backbone.name}-{recipe.name}",
+        backbone=backbone.name,
+        head=recipe.head,
+        classes=CLASSES,
+        preprocessing=preprocessing,
+        init=started_from,
+        recipe=dataclasses.asdict(recipe),
+        cohort=f"{cohort.source}; {len(cohort.cases)} images",
+        split_sha256=cohort.split.sha256,
+        data_licences=licences,
+        intended_population=population,
+        limits=LIMITS,
+    )
+    finished = save(Classifier(network, _tuned(network, card, tune, calibrate)), out)
+    _clear_state(out)
+    return finished
+
+
+def _fingerprint(recipe: Recipe, backbone: Backbone, init: str, split: str) -> str:
+    text = json.dumps([dataclasses.asdict(recipe), backbone.name, init, split], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _epochs(
+    network: Network, recipe: Recipe, train: Side, tune: Side, out: Path, run: str, resume: bool, show_progress: bool
+) -> dict[str, Tensor]:
+    """Run the epochs that are left and return the best epoch's weights."""
+    last, best = out / "state" / "last.safetensors", out / "state" / "best.safetensors"
+    optimizer = _optimizer(network, recipe)
+    progress = Progress((), run)
+    if resume and last.exists():
+        progress = state.load(last, network, optimizer, run)
+    elif resume and (out / "card.json").exists():
+        raise TrainingError(f"the run in '{out}' is finished; nothing is left to resume")
+    elif last.exists() or (out / "card.json").exists():
+        raise TrainingError(f"'{out}' already holds a run; add --resume to go on, or choose another folder")
+    last.parent.mkdir(parents=True, exist_ok=True)
+    criterion = loss.of_recipe(recipe, train.reference)
+    while len(progress.history) < recipe.epochs and not _stopped(recipe, progress):
+        row = _epoch(network, optimizer, criterion, recipe, train, tune, len(progress.history), show_progress)
+        progress = Progress((*progress.history, row), run)
+        if progress.best is row:
+            state.save(best, network, optimizer, progress)
+        state.save(last, network, optimizer, progress)
+        curves.write_table(out / "curves.csv", progress.history)
+    curves.plot(out / "curves.png", progress.history)
+    state.load(best, network, optimizer, run)
+    return network.state_dict()
+
+
+def _stopped(recipe: Recipe, progress: Progress) -> bool:
+    return bool(progress.history) and 0 < recipe.patience <= progress.epochs_since_best
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
+    return kind(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+
+
+def rate_at(recipe: Recipe, step: int, steps: int) -> float:
+    """Learning rate of a step (from 0) when an epoch has `steps`: linear warm-up, then constant or half a cosine to zero."""
+    warmup, total = recipe.warmup_epochs * steps, recipe.epochs * steps
+    if step < warmup:
+        return recipe.rate * (step + 1) / warmup
+    if recipe.schedule == "constant":
+        return recipe.rate
+    return recipe.rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
+
+
+def _epoch(
+    network: Network,
+    optimizer: torch.optim.Optimizer,
+    criterion: loss.Loss,
+    recipe: Recipe,
+    train: Side,
+    tune: Side,
+    epoch: int,
+    show_progress: bool,
+) -> Epoch:
+    torch.manual_seed(int(np.random.SeedSequence((recipe.seed, epoch)).generate_state(1)[0]))  # dropout
+    network.train()
+    steps, start, total = epochs.steps(recipe, len(train.reference)), time.perf_counter(), 0.0
+    rate = 0.0
+    with _bar(recipe, epoch, steps, show_progress) as advance:
+        for step, (images, target) in enumerate(epochs.batches(recipe, train.squares, train.reference, epoch)):
+            rate = rate_at(recipe, epoch * steps + step, steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            value = criterion(network(images), target)
+            optimizer.zero_grad(set_to_none=True)
+            value.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it so
+            optimizer.step()
+            total += float(value.detach())
+            advance(total / (step + 1), rate)
+    if not math.isfinite(total):
+        raise TrainingError(f"the loss became infinite in epoch {epoch + 1}; lower the rate ({recipe.rate:g}) and resume")
+    seconds = time.perf_counter() - start
+    logits = predict(network, tune.squares)
+    target = torch.from_numpy(tune.reference)
+    return Epoch(
+        epoch=epoch + 1,
+        loss=total / steps,
+        tune_loss=float(criterion(torch.from_numpy(logits), target)),
+        tune_auc=float(roc_auc_score(tune.reference, logits[:, 1] - logits[:, 0])),
+        rate=rate,
+        images_per_s=steps * recipe.batch / seconds,
+        seconds=seconds,
+    )
+
+
+@contextmanager
+def _bar(recipe: Recipe, epoch: int, steps: int, show: bool) -> Iterator[Callable[[float, float], None]]:
+    """A progress bar over the images of an epoch, with loss and rate."""
+    with tqdm(
+        total=steps * recipe.batch, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="image", disable=not show,
+        mininterval=1.0,
+    ) as bar:  # fmt: skip
+
+        def advance(value: float, rate: float) -> None:
+            bar.set_postfix_str(f"loss {value:.4f}, rate {rate:.1e}", refresh=False)
+            bar.update(recipe.batch)
+
+        yield advance
+
+
+def predict(network: Network, images: Squares) -> NDArray[np.float32]:
+    """Logits float32 (n, classes) of prepared squares uint8 (n, side, side)."""
+    with evaluating(network), torch.inference_mode():
+        parts = [network(_tensor(images, k)).numpy() for k in range(0, len(images), _EVALUATION_BATCH)]
+    return np.concatenate(parts)
+
+
+def _tensor(images: Squares, start: int) -> Tensor:
+    return torch.from_numpy(images[start : start + _EVALUATION_BATCH].astype(np.float32) / np.float32(255))[:, None]
+
+
+def _tuned(network: Network, card: Card, tune: Side, method: str) -> Card:
+    """Calibration, operating points and the scale of the heat maps, all from the tune side."""
+    logits = predict(network, tune.squares).astype(np.float64)
+    log_odds, reference = logits[:, 1] - logits[:, 0], tune.reference.astype(np.float64)
+    fitted = calibration.fit(method, reference, log_odds, f"tune side of split {card.split_sha256}")  # type: ignore[arg-type]
+    probability = fitted(log_odds)
+    points = tuple(
+        calibration.choose(rule, reference, probability, "tune", card.split_sha256)
+        for rule in ("youden", "sensitivity>=0.95", "specificity>=0.95")
+    )
+    scale = map_scale(network, tune.squares[tune.reference == 1])
+    return dataclasses.replace(card, calibration=fitted, operating_points=points, map_scale=scale)
+
+
+def map_scale(network: Network, positives: Squares) -> float:
+    """The 95th percentile of the maxima of the target's heat maps over positives; 1 where all maps are flat."""
+    peaks = [
+        gradcam.explain(network, _tensor(positives, k), len(CLASSES) - 1)[1].amax((1, 2)).numpy()
+        for k in range(0, len(positives), _EVALUATION_BATCH)
+    ]
+    return float(np.quantile(np.concatenate(peaks), 0.95)) or 1.0
+
+
+def _clear_state(out: Path) -> None:
+    """A finished run needs no state to resume from."""
+    for path in (out / "state").iterdir():
+        path.unlink()
+    (out / "state").rmdir()

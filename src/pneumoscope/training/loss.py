@@ -1,0 +1,40 @@
+"""Losses on two-class logits."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from pneumoscope.training.recipe import Recipe
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def focal(logits: Tensor, target: Tensor, gamma: float, alpha: Tensor | None = None) -> Tensor:
+    """Mean focal loss, FL = −α_t (1 − p_t)^γ log p_t (Lin et al. 2017, arXiv 1708.02002, eq. 5).
+
+    Parameters
+    ----------
+    logits: (batch, classes). target: int64 (batch,). alpha: (classes,) or None for 1.
+    """
+    log_p = F.log_softmax(logits, 1).gather(1, target[:, None])[:, 0]
+    loss = -((1 - log_p.exp()) ** gamma) * log_p
+    return (loss if alpha is None else loss * alpha[target]).mean()
+
+
+def inverse_frequency(reference: NDArray[np.integer], classes: int = 2) -> NDArray[np.float32]:
+    """Class weights n / (classes · n_c): mean 1 over the images, shape (classes,)."""
+    counts = np.bincount(reference, minlength=classes)
+    return (len(reference) / (classes * counts)).astype(np.float32)
+
+
+def of_recipe(recipe: Recipe, reference: NDArray[np.integer]) -> Loss:
+    """The recipe's loss, with weights from the training side's class frequencies."""
+    weights = torch.from_numpy(inverse_frequency(reference))
+    if recipe.loss == "focal":
+        alpha = weights if recipe.alpha == "inverse-frequency" else None
+        return lambda logits, target: focal(logits, target, recipe.gamma, alpha)
+    return torch.nn.CrossEntropyLoss(weight=weights if recipe.loss == "weighted-cross-entropy" else None)

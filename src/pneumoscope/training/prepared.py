@@ -1,0 +1,68 @@
+"""Prepared squares: every radiograph decoded and resized once, then memory-mapped."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from pneumoscope import radiograph
+from pneumoscope.classifier.preprocessing import Preprocessing, prepare
+from pneumoscope.cohort import Case, Cohort
+
+Squares = NDArray[np.uint8]
+_CHUNK = 256  # images decoded ahead of the disk
+
+
+def default_cache() -> Path:
+    """``$XDG_CACHE_HOME/pneumoscope``, or ``~/.cache/pneumoscope``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pneumoscope"
+
+
+def squares(
+    cohort: Cohort, cases: Sequence[Case], preprocessing: Preprocessing, cache: Path, *, show_progress: bool = False
+) -> Squares:
+    """The prepared squares of cases, uint8 (n, side, side), memory-mapped from `cache`.
+
+    The file is keyed by the pixels of the cases in their order and by the preprocessing, and is written once.
+    """
+    path = cache / f"{_key(cases, preprocessing)}.npy"
+    if not path.exists():
+        _write(path, cohort, cases, preprocessing, show_progress)
+    return np.asarray(np.load(path, mmap_mode="r"))
+
+
+def _key(cases: Sequence[Case], preprocessing: Preprocessing) -> str:
+    digest = hashlib.sha256(json.dumps(dataclasses.asdict(preprocessing), sort_keys=True).encode())
+    for case in cases:
+        digest.update(case.pixel_sha256.encode())
+    return digest.hexdigest()[:32]
+
+
+def _write(path: Path, cohort: Cohort, cases: Sequence[Case], preprocessing: Preprocessing, show_progress: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    side = preprocessing.side_px
+    part = path.with_suffix(f".{os.getpid()}.part")
+
+    def square(case: Case) -> Squares:
+        pixels = prepare(radiograph.read(cohort.file(case)), preprocessing).pixels
+        return np.rint(pixels * 255).astype(np.uint8)
+
+    try:
+        with part.open("wb") as stream, ThreadPoolExecutor(os.cpu_count()) as pool:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(cases), side, side)}
+            np.lib.format.write_array_header_2_0(stream, header)
+            for start in tqdm(
+                range(0, len(cases), _CHUNK), desc="preparing", unit=f"×{_CHUNK} images", disable=not show_progress
+            ):
+                for prepared in pool.map(square, cases[start : start + _CHUNK]):
+                    stream.write(prepared.tobytes())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

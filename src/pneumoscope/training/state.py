@@ -1,0 +1,79 @@
+"""The state of an interrupted run in one safetensors file, so that it is there whole or not at all."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from pneumoscope.training.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of the learning curves."""
+
+    epoch: int
+    loss: float
+    tune_loss: float
+    tune_auc: float
+    rate: float
+    images_per_s: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: the finished epochs, and what they belong to."""
+
+    history: tuple[Epoch, ...]
+    run: str
+    """Hash of recipe, backbone, start and split."""
+
+    @property
+    def best(self) -> Epoch:
+        return max(self.history, key=lambda e: (e.tune_auc, -e.tune_loss))
+
+    @property
+    def epochs_since_best(self) -> int:
+        return len(self.history) - 1 - self.history.index(self.best)
+
+
+def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    """Write weights, optimizer state and progress atomically."""
+    tensors: dict[str, Tensor] = {f"model.{k}": v.contiguous() for k, v in network.state_dict().items()}
+    for index, entries in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": v.contiguous() for k, v in entries.items()}
+    part = path.with_name(path.name + ".part")
+    head = json.dumps({"run": progress.run, "history": [asdict(e) for e in progress.history]})
+    try:
+        safetensors.torch.save_file(tensors, part, {"progress": head})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, run: str) -> Progress:
+    """Read a state back into network and optimizer; TrainingError where it is damaged or of another run."""
+    try:
+        with safetensors.safe_open(path, "pt") as stored:
+            head = json.loads((stored.metadata() or {}).get("progress", "null"))
+            tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 - no mapping
+    except (safetensors.SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise TrainingError(f"the state '{path}' is damaged; start again in another folder") from error
+    if not head or head["run"] != run:
+        raise TrainingError(
+            f"'{path.parent.parent}' holds a run with another recipe, backbone, start or split; "
+            "resume it with the same options or choose another folder"
+        )
+    network.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    restored: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer."):
+            _, index, name = key.split(".")
+            restored.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": restored, "param_groups": optimizer.state_dict()["param_groups"]})
+    return Progress(tuple(Epoch(**row) for row in head["history"]), run)

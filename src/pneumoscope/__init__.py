@@ -6,6 +6,9 @@ Research software, not a medical device. Import what you need by its folder: ``p
 
 __version__ = "0.1.0"
 
+DISCLAIMER = "Research software, not a medical device."
+"""Said wherever a result is shown."""
+
 
 class PneumoscopeError(Exception):
     """Root of every error that tells a user what was asked, what was found and what to do.

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from pneumoscope import radiograph
+from pneumoscope import DISCLAIMER, radiograph
 from pneumoscope.cli.read import LINES_NAME, save_picture
 from pneumoscope.cohort.sample import sample
 from pneumoscope.reader import Reader
 from pneumoscope.reports import readings
-from pneumoscope.reports.overlay import DISCLAIMER, paint
+from pneumoscope.reports.overlay import paint
 from pneumoscope.reports.page import Entry, write_page
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pneumoscope import MissingExtraError
+from pneumoscope import DISCLAIMER, MissingExtraError
 from pneumoscope.classifier import Card
 from pneumoscope.classifier import card as cards
 from pneumoscope.cohort import SIDES, table
@@ -15,7 +15,6 @@ from pneumoscope.evaluation.evaluate import evaluate
 from pneumoscope.evaluation.predictions import LogOdds, Predictions
 from pneumoscope.reader import Reader
 from pneumoscope.reader.reader import GRAPH_NAME
-from pneumoscope.reports.overlay import DISCLAIMER
 
 try:
     from pneumoscope.classifier.checkpoint import load as load_checkpoint

@@ -11,8 +11,7 @@ from types import FrameType, MappingProxyType
 
 import click
 
-from pneumoscope import MissingExtraError, PneumoscopeError, __version__
-from pneumoscope.reports.overlay import DISCLAIMER
+from pneumoscope import DISCLAIMER, MissingExtraError, PneumoscopeError, __version__
 
 USER_MISTAKE, SOME_FILES_FAILED, INTERRUPTED = 2, 1, 130
 

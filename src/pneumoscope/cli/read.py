@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pneumoscope import PneumoscopeError, radiograph
+from pneumoscope import DISCLAIMER, PneumoscopeError, radiograph
 from pneumoscope.cli import inputs
 from pneumoscope.cli.inputs import Item
 from pneumoscope.cli.main import SOME_FILES_FAILED
@@ -20,7 +20,7 @@ from pneumoscope.findings import Reading
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import DEFAULT_BUNDLE, NotAChestError, Reader
 from pneumoscope.reports import readings
-from pneumoscope.reports.overlay import DISCLAIMER, paint
+from pneumoscope.reports.overlay import paint
 
 LINES_NAME = "readings.jsonl"
 

@@ -28,7 +28,7 @@ class Columns:
     patient: str = "patient_id"
     subtype: str = "subtype"
     official: str = "official_split"
-    rows: str = "orig_height"
+    rows: str = "orig_height"  # of the original, where the files are resized copies; blank where unknown
     cols: str = "orig_width"
 
 
@@ -96,8 +96,9 @@ def from_csv(
     """A CSV with path, label and patient columns; paths are relative to `root` (the CSV's own folder by default)."""
     root = table.parent if root is None else root
     required = [columns.path, columns.label] + ([] if patient_per_file else [columns.patient])
-    cases = []
+    cases, sizes_given = [], False
     for number, row in enumerate(_rows(table, required), start=2):
+        sizes_given = columns.rows in row and columns.cols in row
         file = root / row[columns.path]
         if not file.is_file():
             raise CohortError(f"line {number} of {table.name} names '{row[columns.path]}', which is not below {root}")
@@ -107,7 +108,7 @@ def from_csv(
         official = _OFFICIAL.get((row.get(columns.official) or "").lower(), "")
         case = _case(root, file, row[columns.label], positive, patient, row.get(columns.subtype) or "", official)
         cases.append(replace(case, rows=_number(row, columns.rows), cols=_number(row, columns.cols)))
-    return _finish(root, cases, "CSV", show_progress)
+    return _finish(root, cases, "CSV", show_progress, sizes_from_files=not sizes_given)
 
 
 def from_dicom(
@@ -201,8 +202,11 @@ def _case(root: Path, file: Path, label: str, positive: Sequence[str], patient: 
     return Case(path, label, reference, patient, subtype, side)  # type: ignore[arg-type]  # narrowed by the line above
 
 
-def _finish(root: Path, cases: list[Case], source: str, show_progress: bool) -> Cohort:
-    """Open every file once: size, native shape, pixel hash; a file that cannot be read stays listed as such."""
+def _finish(root: Path, cases: list[Case], source: str, show_progress: bool, *, sizes_from_files: bool = True) -> Cohort:
+    """Open every file once: size, native shape, pixel hash; a file that cannot be read stays listed as such.
+
+    Without `sizes_from_files` the cases bring their native shape, or 0 where it is unknown: the files are resized copies.
+    """
     if not cases:
         raise CohortError(f"no case was found below '{root}'")
     known: list[Case] = []
@@ -216,8 +220,8 @@ def _finish(root: Path, cases: list[Case], source: str, show_progress: bool) -> 
         known.append(
             replace(
                 case,
-                rows=case.rows or image.rows,
-                cols=case.cols or image.cols,
+                rows=image.rows if sizes_from_files else case.rows,
+                cols=image.cols if sizes_from_files else case.cols,
                 file_bytes=(root / case.path).stat().st_size,
                 pixel_sha256=hashlib.sha256(image.pixels.tobytes() + str(image.pixels.shape).encode()).hexdigest(),
             )

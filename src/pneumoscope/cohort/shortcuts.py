@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pneumoscope import radiograph
-from pneumoscope.cohort.case import Cohort
+from pneumoscope.cohort.case import Case, Cohort
 from pneumoscope.radiograph import Radiograph
 
 _BINS = 32
@@ -21,7 +21,8 @@ def features(cohort: Cohort, *, show_progress: bool = False) -> Features:
     """Per group of features an array of shape (cases, features).
 
     ``file size``; ``native size`` (rows, columns, aspect ratio); ``border and corners`` (mean and deviation of a frame of 4 %
-    on each side and of four corner squares of 10 %); ``global histogram`` (32 bins, no position at all).
+    on each side and of four corner squares of 10 %); ``global histogram`` (32 bins, no position at all). NaN where the
+    native size is unknown.
     """
     border, histogram = [], []
     for case in tqdm(cohort.cases, desc="shortcuts", unit="file", disable=not show_progress):
@@ -30,10 +31,14 @@ def features(cohort: Cohort, *, show_progress: bool = False) -> Features:
         histogram.append(np.histogram(image.pixels, _BINS, (0, 1))[0] / image.pixels.size)
     return {
         "file size": np.array([[np.log(c.file_bytes)] for c in cohort.cases], float),
-        "native size": np.array([[c.rows, c.cols, c.cols / c.rows] for c in cohort.cases], float),
+        "native size": np.array([_native_size(c) for c in cohort.cases], float),
         "border and corners": np.array(border, float),
         "global histogram": np.array(histogram, float),
     }
+
+
+def _native_size(case: Case) -> tuple[float, float, float]:
+    return (case.rows, case.cols, case.cols / case.rows) if case.rows and case.cols else (np.nan, np.nan, np.nan)
 
 
 def _border(image: Radiograph) -> list[float]:

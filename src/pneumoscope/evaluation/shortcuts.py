@@ -21,28 +21,31 @@ def audit(cohort: Cohort, features: Features, *, draws: int = 500, seed: int = 0
     """ROC-AUC of each group of features, and of all together, by patient-grouped cross-validation with five folds.
 
     Each classifier is a gradient-boosted forest (scikit-learn's HistGradientBoosting at its defaults) that predicts each
-    case from folds without that case's patient; the interval resamples patients.
+    case from folds without that case's patient; the interval resamples patients. A group that is unknown (NaN) for some
+    cases is measured on the others and takes no part in ``all of these``.
     """
     both_classes(cohort.cases, "the cohort")
     reference = np.array([c.reference for c in cohort.cases], float)
     patients = [c.patient_id for c in cohort.cases]
     if min(len({p for p, r in zip(patients, reference, strict=True) if r == value}) for value in (0, 1)) < FOLDS:
         raise EvaluationError(f"a shortcut audit needs at least {FOLDS} patients of each class")
-    groups = {**features, "all of these": np.concatenate(list(features.values()), 1)}
-    weights = intervals.patient_weights(patients, draws, np.random.default_rng(seed))
-    return {name: _auc(values, reference, patients, weights, seed) for name, values in groups.items()}
+    complete = [values for values in features.values() if not np.isnan(values).any()]
+    groups = {**features, "all of these": np.concatenate(complete, 1)}
+    return {name: _auc(values, reference, np.array(patients), draws, seed) for name, values in groups.items()}
 
 
 def _auc(
-    values: NDArray[np.float64],
-    reference: NDArray[np.float64],
-    patients: list[str],
-    weights: NDArray[np.float64],
-    seed: int,
+    values: NDArray[np.float64], reference: NDArray[np.float64], patients: NDArray[np.str_], draws: int, seed: int
 ) -> Estimate:
+    known = ~np.isnan(values).any(1)
+    values, reference, patients = values[known], reference[known], patients[known]
+    n = len(np.unique(patients))
+    if any(len(np.unique(patients[reference == value])) < FOLDS for value in (0, 1)):
+        return undefined(n, f"known for fewer than {FOLDS} patients of a class")
     if (values == values[0]).all():
-        return undefined(len(set(patients)), "the same for every image")
+        return undefined(n, "the same for every image")
     model = HistGradientBoostingClassifier(random_state=seed)
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     predicted = cross_val_predict(model, values, reference, groups=patients, cv=folds, method="predict_proba")
-    return intervals.bootstrap(metrics.roc_auc, reference, np.asarray(predicted)[:, 1], patients, weights)
+    weights = intervals.patient_weights(patients.tolist(), draws, np.random.default_rng(seed))
+    return intervals.bootstrap(metrics.roc_auc, reference, np.asarray(predicted)[:, 1], patients.tolist(), weights)

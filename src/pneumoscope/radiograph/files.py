@@ -15,6 +15,7 @@ from pneumoscope.radiograph.radiograph import Grey, Radiograph
 SUFFIXES = frozenset({".dcm", ".dicom", ".jpeg", ".jpg", ".png"})
 """Of files that are taken for radiographs in a folder."""
 _PICTURE_FORMATS = ("PNG", "JPEG")
+_DAMAGED = "the PNG or JPEG file is truncated or damaged; copy it again from its source"
 
 
 def read(source: Path | str | bytes) -> Radiograph:
@@ -51,11 +52,15 @@ def _decode_picture(content: bytes) -> Radiograph:
         except RadiographError:
             raise
         except UnidentifiedImageError as error:
+            if content[12:16] == b"IHDR" and bytes(4) in (content[16:20], content[20:24]):
+                raise EmptyImageError("the PNG image has no rows or no columns; export it again") from error
+            if content.startswith((b"\x89PNG", b"\xff\xd8\xff")):
+                raise UnreadableFileError(_DAMAGED) from error
             raise UnreadableFileError("the file is neither DICOM nor PNG nor JPEG; convert it to one of them") from error
         except Image.DecompressionBombError as error:
             raise TooLargeError("the image declares far more pixels than any radiograph; it was not decoded") from error
         except Exception as error:  # Pillow reports damage as OSError, SyntaxError, ValueError, struct.error …
-            raise UnreadableFileError("the PNG or JPEG file is truncated or damaged; copy it again from its source") from error
+            raise UnreadableFileError(_DAMAGED) from error
 
 
 def _grey(image: Image.Image) -> Grey:

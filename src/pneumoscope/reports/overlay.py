@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
+from pneumoscope import DISCLAIMER
 from pneumoscope.findings import Reading
 from pneumoscope.findings.finding import THRESHOLD
 from pneumoscope.radiograph import Radiograph
 
-DISCLAIMER = "Research software, not a medical device."
 _OPACITY = 0.55
 _PANEL_PX = 720
 _MARGIN_PX = 12

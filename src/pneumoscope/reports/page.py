@@ -10,9 +10,8 @@ from typing import Any
 import jinja2
 from PIL import Image
 
-from pneumoscope import __version__
+from pneumoscope import DISCLAIMER, __version__
 from pneumoscope.classifier import Card
-from pneumoscope.reports.overlay import DISCLAIMER
 
 
 @dataclass(frozen=True, eq=False)

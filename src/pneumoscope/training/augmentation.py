@@ -48,7 +48,7 @@ class Augmentation:
 
 
 def draw(rng: np.random.Generator) -> Augmentation:
-    """Draw from the published policy (probabilities and limits of its Table of augmentations)."""
+    """Draw from the published policy (probabilities and limits of the paper's code)."""
 
     def happens(p: float) -> bool:
         return bool(rng.random() < p)
@@ -62,7 +62,7 @@ def draw(rng: np.random.Generator) -> Augmentation:
     gamma = rng.uniform(0.8, 1.2) if happens(0.3) else 1.0
     noise = float(np.sqrt(rng.uniform(10, 50))) / 255 if happens(0.2) else 0.0
     motion = int(rng.choice((3, 5, 7))) if happens(0.1) else 0
-    median = int(rng.choice((3, 5))) if happens(0.1) else 0
+    median = 3 if happens(0.1) else 0
     holes: tuple[tuple[float, float, float, float], ...] = ()
     if happens(0.1):
         holes = tuple(

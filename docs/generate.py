@@ -1,0 +1,123 @@
+"""Write what README and docs/ take from the program: commands, the form of a reading, the default model's table, the picture.
+
+    python docs/generate.py
+
+A test calls `texts()` and fails when a file has drifted from it.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pneumoscope import DISCLAIMER, radiograph
+from pneumoscope.classifier import card as cards
+from pneumoscope.cli.main import VERBS, pneumoscope
+from pneumoscope.cohort.sample import sample
+from pneumoscope.reader import DEFAULT_BUNDLE, Reader
+from pneumoscope.reports import readings
+from pneumoscope.reports.overlay import paint
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURE = ROOT / "docs" / "overlay.jpg"
+PICTURED = "PNEUMONIA/person1946_bacteria_4874.jpeg"
+BEGIN, END = "<!-- results: made by docs/generate.py -->", "<!-- end of results -->"
+_SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "specificity", "PPV", "NPV", "F1", "MCC",
+          "Brier", "ECE", "calibration slope", "calibration intercept")  # fmt: skip
+
+
+def texts() -> dict[Path, str]:
+    """Every generated text by its file; README with its generated block replaced."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    return {
+        ROOT / "docs" / "commands.md": _commands(),
+        ROOT / "docs" / "readings.md": _readings(),
+        ROOT / "README.md": f"{before}{BEGIN}\n{results()}{END}{after}",
+    }
+
+
+def results() -> str:
+    """The default model's figures on the test side, as its card has them."""
+    card = cards.read(DEFAULT_BUNDLE)
+    test: dict[str, Any] = card.results["test"]
+    point = test["operating_point"]
+    tn, fp, fn, tp = test["confusion"]
+    lines = [
+        f"`{card.name}`, whole image, {card.preprocessing.side_px} px; test side of split `{card.split_sha256[:12]}`: "
+        f"{test['n_images']:,} images of {test['n_patients']:,} patients, {test['n_positive']} images with pneumonia. "
+        f"Threshold {point['threshold']:.3f} ({point['rule']}) and temperature fixed on the tune side.",
+        "",
+        "| figure | value | 95 % interval |",
+        "|---|--:|:-:|",
+    ]
+    for name in _SHOWN:
+        figure = test["figures"][name]
+        lines.append(f"| {name} | {figure['value']:.4f} | {figure['low']:.4f}–{figure['high']:.4f} |")
+    groups = "; ".join(
+        f"{name}: ROC-AUC {g['ROC-AUC']['value']:.4f} ({g['ROC-AUC']['low']:.4f}–{g['ROC-AUC']['high']:.4f}), "
+        f"sensitivity {g['sensitivity']['value']:.3f} ({g['sensitivity']['low']:.3f}–{g['sensitivity']['high']:.3f})"
+        for name, g in test["subgroups"].items()
+    )
+    lines += ["", f"Confusion: TN {tn}, FP {fp}, FN {fn}, TP {tp}. Against all normals: {groups}. Intervals resample patients."]
+    return "\n".join(lines) + "\n"
+
+
+def _commands() -> str:
+    parts = ["# Commands", "", f"{DISCLAIMER} Made from the program by `make docs`.", ""]
+    root = click.Context(pneumoscope, info_name="pneumoscope")
+    for name in VERBS:
+        command = pneumoscope.get_command(root, name)
+        assert command is not None
+        parts += _help(command, click.Context(command, parent=root, info_name=name), 2)
+    return "\n".join(parts)
+
+
+def _help(command: click.Command, context: click.Context, depth: int) -> list[str]:
+    context.terminal_width = context.max_content_width = 100
+    parts = [f"{'#' * depth} `{context.command_path}`", "", "```text", command.get_help(context), "```", ""]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            parts += _help(child, click.Context(child, parent=context, info_name=name), depth + 1)
+    return parts
+
+
+def _readings() -> str:
+    schema = readings.schema()
+    intro = f"{schema['title']}. {schema['description']} Made from the program by `make docs`."
+    lines = ["# The form of a reading", "", intro, "", "| key | type | meaning |", "|---|---|---|"]
+    lines += _keys("", schema["properties"])
+    lines += ["", "The JSON Schema (2020-12), shipped as `pneumoscope/reports/readings.schema.json`:", "", "```json",
+              json.dumps(schema, indent=2, ensure_ascii=False), "```", ""]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _keys(prefix: str, properties: dict[str, Any]) -> list[str]:
+    lines = []
+    for name, part in properties.items():
+        kind = part.get("type") or " or ".join(json.dumps(v) for v in part.get("enum", [part.get("const")]))
+        shown = " or ".join(kind) if isinstance(kind, list) else kind
+        lines.append(f"| `{prefix}{name}` | {shown} | {part.get('description', '')} |")
+        lines += _keys(f"{prefix}{name}.", part.get("properties", {}))
+        lines += _keys(f"{prefix}{name}[].", part.get("items", {}).get("properties", {}))
+    return lines
+
+
+def picture() -> None:
+    """The overlay of one shipped radiograph, as the demo paints it."""
+    with sample() as cohort:
+        case = next(c for c in cohort.cases if c.path == PICTURED)
+        image = radiograph.read(cohort.file(case))
+        paint(image, Reader.load().read(image)).save(PICTURE, quality=88)
+
+
+if __name__ == "__main__":
+    for path, text in texts().items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOT))
+    picture()
+    print(PICTURE.relative_to(ROOT))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pneumoscope import storage
 from pneumoscope.classifier.errors import CardError
 from pneumoscope.classifier.preprocessing import Preprocessing
 from pneumoscope.classifier.score import Calibration, OperatingPoint
@@ -71,9 +72,8 @@ class Card:
 
 def write(card: Card, folder: Path) -> None:
     """Write ``card.json`` atomically."""
-    part = folder / (CARD_NAME + ".part")
-    part.write_text(json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(folder / CARD_NAME)
+    with storage.text(folder / CARD_NAME) as stream:
+        stream.write(json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
 
 
 def read(folder: Path) -> Card:

@@ -12,6 +12,7 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
+from pneumoscope import storage
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.card import Card
@@ -56,12 +57,10 @@ def evaluating(network: torch.nn.Module) -> Iterator[None]:
 
 def save(classifier: Classifier, folder: Path) -> Card:
     """Write weights and card atomically, the card last; returns the card with the weights' hash."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / (WEIGHTS_NAME + ".part")
-    state = {k: v.contiguous() for k, v in classifier.network.state_dict().items()}
-    safetensors.torch.save_file(state, part)
-    card = replace(classifier.card, files={WEIGHTS_NAME: file_sha256(part)})
-    part.replace(folder / WEIGHTS_NAME)
+    content = safetensors.torch.save({k: v.contiguous() for k, v in classifier.network.state_dict().items()})
+    card = replace(classifier.card, files={WEIGHTS_NAME: hashlib.sha256(content).hexdigest()})
+    with storage.binary(folder / WEIGHTS_NAME) as stream:
+        stream.write(content)
     cards.write(card, folder)
     return card
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from pneumoscope import storage
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cohort import Cohort, build, shortcuts, split, table
 from pneumoscope.cohort.audit import Audit, Pair, audit
 from pneumoscope.cohort.build import Columns
 from pneumoscope.evaluation import shortcuts as trivial
+from pneumoscope.evaluation import tables
 from pneumoscope.evaluation.estimate import Estimate
 
 _FILE = click.Path(path_type=Path)
@@ -156,8 +158,9 @@ def audit_(cohort_: Path, out: Path, draws: int) -> int:
     cohort = table.read(cohort_)
     found = audit(cohort, show_progress=True)
     shortcut = trivial.audit(cohort, shortcuts.features(cohort, show_progress=True), draws=draws)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({**asdict(found), "shortcuts": {k: asdict(v) for k, v in shortcut.items()}}, indent=2) + "\n")
+    record = tables.plain({**asdict(found), "shortcuts": {k: asdict(v) for k, v in shortcut.items()}})
+    with storage.text(out) as stream:
+        stream.write(json.dumps(record, indent=2) + "\n")
     click.echo("\n".join(_audit_lines(found)))
     click.echo("shortcut audit: ROC-AUC of classifiers that never see a lung (patient-grouped five-fold cross-validation)")
     for name, estimate in shortcut.items():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pneumoscope import DISCLAIMER, radiograph
+from pneumoscope import DISCLAIMER, radiograph, storage
 from pneumoscope.cli.read import LINES_NAME, save_picture
 from pneumoscope.cohort.sample import sample
 from pneumoscope.reader import Reader
@@ -40,6 +40,7 @@ def command(out: Path) -> None:
                 f"{case.path:<44}{reference:<11}{reading.score.probability:>11.3f}  {reading.decision:<10}{len(reading.findings)}"
             )
     lines = "".join(json.dumps(entry.line, ensure_ascii=False) + "\n" for entry in entries)
-    (out / LINES_NAME).write_text(lines, encoding="utf-8")
+    with storage.text(out / LINES_NAME) as stream:
+        stream.write(lines)
     write_page(out / "report.html", "Pneumoscope: the sixteen shipped radiographs", reader.card, entries)
     click.echo(f"\nreport:   {out / 'report.html'}\nreadings: {out / LINES_NAME}\noverlays: {out / 'overlays'}\n{DISCLAIMER}")

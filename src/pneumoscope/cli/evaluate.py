@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pneumoscope import DISCLAIMER, MissingExtraError
+from pneumoscope import DISCLAIMER, MissingExtraError, storage
 from pneumoscope.classifier import Card
 from pneumoscope.classifier import card as cards
 from pneumoscope.cohort import SIDES, table
@@ -66,11 +66,14 @@ def command(
         raise click.UsageError("--record needs MODEL")
     rows = predictions.read(stored) if stored else _predict(model, cohort_, side)
     result = evaluate(rows, rule=rule, subgroup=subgroup, on_itself="leave-out", draws=draws, seed=seed)
-    out.mkdir(parents=True, exist_ok=True)
     predictions.write(rows, out / "predictions.csv")
-    (out / "metrics.json").write_text(json.dumps(tables.as_json(result), indent=2) + "\n", encoding="utf-8")
     text = tables.as_markdown(result)
-    (out / "metrics.md").write_text(f"{text}\n{DISCLAIMER}\n", encoding="utf-8")
+    for name, content in (
+        ("metrics.json", json.dumps(tables.as_json(result), indent=2)),
+        ("metrics.md", f"{text}\n{DISCLAIMER}"),
+    ):
+        with storage.text(out / name) as stream:
+            stream.write(content + "\n")
     plots.plot(out / "plots.png", rows, result)
     if record and model is not None:
         card = cards.read(model)

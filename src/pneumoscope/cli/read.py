@@ -1,7 +1,7 @@
 """``pneumoscope read``: any number of files, in flat memory, resumably."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pneumoscope import DISCLAIMER, PneumoscopeError, radiograph
+from pneumoscope import DISCLAIMER, PneumoscopeError, radiograph, storage
 from pneumoscope.cli import inputs
 from pneumoscope.cli.inputs import Item
 from pneumoscope.cli.main import SOME_FILES_FAILED
@@ -115,12 +115,8 @@ def answer(reader: Reader, item: Item, image: Radiograph | Exception, out: Path,
 
 def _write_beside(image: Radiograph, reading: Reading, item: Item, out: Path, wanted: Wanted) -> None:
     if wanted.maps:
-        file = out / "maps" / f"{item.name}.npy"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(file.name + ".part")
-        with part.open("wb") as stream:
-            np.save(stream, reading.heatmap.values)
-        part.replace(file)
+        with storage.binary(out / "maps" / f"{item.name}.npy") as stream:
+            np.lib.format.write_array(stream, reading.heatmap.values)
     if wanted.overlays:
         top = float(reading.heatmap.values.max()) if wanted.scale_per_image else 1.0
         save_picture(paint(image, reading, top or 1.0), out / "overlays" / f"{item.name}.png")
@@ -128,41 +124,50 @@ def _write_beside(image: Radiograph, reading: Reading, item: Item, out: Path, wa
 
 def save_picture(picture: Image.Image, file: Path) -> None:
     """Write a PNG atomically."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(file.name + ".part")
-    picture.save(part, "PNG", compress_level=1)
-    part.replace(file)
+    with storage.binary(file) as stream:
+        picture.save(stream, "PNG", compress_level=1)
 
 
 def resume(lines: Path, reader: Reader) -> set[str]:
     """Names that were read before by this very model; drops lines with an error and a line that was cut in the middle."""
     if not lines.exists():
         return set()
-    kept = []
-    for text in lines.read_text(encoding="utf-8").splitlines():
+    done = set()
+    with lines.open(encoding="utf-8") as old, storage.text(lines) as new:
+        for line in _intact(old):
+            if line["model"]["sha256"] != reader.model.sha256:
+                raise click.UsageError(f"'{lines.parent}' holds readings of another model; choose another folder with -o")
+            if line["error"] is None and line["path"] not in done:
+                done.add(line["path"])
+                new.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return done
+
+
+def _intact(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for text in lines:
         try:
-            line = json.loads(text)
+            line: dict[str, Any] = json.loads(text)
         except json.JSONDecodeError:
             continue
-        if line["model"]["sha256"] != reader.model.sha256:
-            raise click.UsageError(f"'{lines.parent}' holds readings of another model; choose another folder with -o")
-        if line["error"] is None:
-            kept.append(line)
-    part = lines.with_name(lines.name + ".part")
-    part.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept), encoding="utf-8")
-    part.replace(lines)
-    return {line["path"] for line in kept}
+        yield line
 
 
 def _summary(out: Path, items: Sequence[Item], format_: str) -> int:
+    """Count what was read and list what was not, in memory that does not grow with the readings."""
     names = {item.name for item in items}
+    read = positive = 0
+    failed = []
     with (out / LINES_NAME).open(encoding="utf-8") as stream:
-        lines = [line for line in map(json.loads, stream) if line["path"] in names]
+        for line in _intact(stream):
+            if line["path"] in names and line["error"]:
+                failed.append(f"  not read: {line['path']}: {line['error']['message']}")
+            elif line["path"] in names:
+                read += 1
+                positive += line["decision"] == "positive"
     if format_ == "csv":
-        readings.write_csv(out / "readings.csv", lines)
-    failed = [line for line in lines if line["error"]]
-    positive = sum(line["decision"] == "positive" for line in lines)
-    click.echo(f"{len(lines) - len(failed)} radiographs read, {positive} positive: {out / LINES_NAME}. {DISCLAIMER}")
-    for line in failed:
-        click.echo(f"  not read: {line['path']}: {line['error']['message']}", err=True)
+        with (out / LINES_NAME).open(encoding="utf-8") as stream:
+            readings.write_csv(out / "readings.csv", _intact(stream))
+    click.echo(f"{read} radiographs read, {positive} positive: {out / LINES_NAME}. {DISCLAIMER}")
+    for text in failed:
+        click.echo(text, err=True)
     return SOME_FILES_FAILED if failed else 0

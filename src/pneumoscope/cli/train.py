@@ -12,6 +12,7 @@ from pneumoscope.cohort import table
 from pneumoscope.training.fit import fit
 from pneumoscope.training.prepared import default_cache
 from pneumoscope.training.recipe import RECIPES, Recipe, recipe
+from pneumoscope.training.state import Epoch
 
 
 def _recipe_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -67,6 +68,13 @@ def command(
     Interrupted at any moment it loses at most the running epoch: run it again with --resume.
     """
     chosen = recipe(recipe_, **{k: v for k, v in changes.items() if v is not None})
+
+    def report(epoch: Epoch) -> None:
+        click.echo(
+            f"epoch {epoch.epoch}/{chosen.epochs}: loss {epoch.loss:.4f}, tune loss {epoch.tune_loss:.4f}, "
+            f"tune ROC-AUC {epoch.tune_auc:.4f}, {epoch.images_per_s:.1f} images/s"
+        )
+
     card = fit(
         table.read(cohort_),
         look_up(backbone),
@@ -77,6 +85,7 @@ def command(
         resume=resume,
         calibrate=calibration,
         show_progress=True,
+        on_epoch=report,
         licences=data_licence,
         population=population,
     )

@@ -90,7 +90,7 @@ def _fingerprints(cohort: Cohort, show_progress: bool) -> tuple[NDArray[np.uint6
     """Perceptual hashes, shape (n, 4), and standardized thumbnails, shape (n, 64·64)."""
     hashes = np.zeros((len(cohort.cases), _HASH_SIDE**2 // 64), np.uint64)
     thumbnails = np.zeros((len(cohort.cases), _THUMBNAIL_SIDE**2), np.float32)
-    for k, case in enumerate(tqdm(cohort.cases, desc="fingerprints", unit="file", disable=not show_progress)):
+    for k, case in enumerate(tqdm(cohort.cases, desc="fingerprints", unit="file", disable=None if show_progress else True)):
         pixels = radiograph.read(cohort.file(case)).pixels
         image = Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
         bits = np.asarray(imagehash.phash(image, hash_size=_HASH_SIDE).hash, bool)

@@ -211,7 +211,7 @@ def _finish(root: Path, cases: list[Case], source: str, show_progress: bool, *, 
         raise CohortError(f"no case was found below '{root}'")
     known: list[Case] = []
     unreadable: list[str] = []
-    for case in tqdm(cases, desc="reading", unit="file", disable=not show_progress):
+    for case in tqdm(cases, desc="reading", unit="file", disable=None if show_progress else True):
         try:
             image = radiograph.read(root / case.path)
         except radiograph.RadiographError as error:

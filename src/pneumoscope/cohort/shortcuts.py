@@ -25,7 +25,7 @@ def features(cohort: Cohort, *, show_progress: bool = False) -> Features:
     native size is unknown.
     """
     border, histogram = [], []
-    for case in tqdm(cohort.cases, desc="shortcuts", unit="file", disable=not show_progress):
+    for case in tqdm(cohort.cases, desc="shortcuts", unit="file", disable=None if show_progress else True):
         image = radiograph.read(cohort.file(case))
         border.append(_border(image))
         histogram.append(np.histogram(image.pixels, _BINS, (0, 1))[0] / image.pixels.size)

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from pneumoscope import MissingExtraError
+from pneumoscope import MissingExtraError, storage
 from pneumoscope.cohort.case import Case, Cohort, Split, split_sha256
 from pneumoscope.cohort.errors import CohortError
 
@@ -25,7 +25,6 @@ _INTEGERS = ("reference", "rows", "cols", "file_bytes")
 
 def write(cohort: Cohort, path: Path) -> None:
     """Write ``.parquet``, or ``.csv`` with a ``.json`` beside it for what a CSV cannot hold; atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
         _write_csv(cohort, path)
     elif path.suffix == ".parquet":
@@ -70,13 +69,12 @@ def _head(cohort: Cohort, path: Path) -> str:
 
 def _write_csv(cohort: Cohort, path: Path) -> None:
     names = [f.name for f in fields(Case)]
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as stream:
+    with storage.text(path) as stream:
         writer = csv.DictWriter(stream, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(case) for case in cohort.cases)
-    path.with_suffix(".json").write_text(_head(cohort, path), encoding="utf-8")
-    part.replace(path)
+    with storage.text(path.with_suffix(".json")) as stream:
+        stream.write(_head(cohort, path))
 
 
 def _write_parquet(cohort: Cohort, path: Path) -> None:
@@ -84,9 +82,8 @@ def _write_parquet(cohort: Cohort, path: Path) -> None:
         raise MissingExtraError("a Parquet cohort", "evaluate")
     table = pyarrow.Table.from_pylist([asdict(case) for case in cohort.cases])
     table = table.replace_schema_metadata({_KEY: _head(cohort, path).encode()})
-    part = path.with_name(path.name + ".part")
-    parquet.write_table(table, part)
-    part.replace(path)
+    with storage.binary(path) as stream:
+        parquet.write_table(table, stream)
 
 
 def _read_parquet(path: Path) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from pneumoscope import storage
 from pneumoscope.evaluation.evaluate import Evaluation
 from pneumoscope.evaluation.predictions import Predictions
 
@@ -25,7 +26,8 @@ def plot(path: Path, predictions: Predictions, evaluation: Evaluation) -> None:
         f"{evaluation.model}, {evaluation.side} side: {evaluation.n_images} images of {evaluation.n_patients} patients, "
         f"{evaluation.n_positive} positive\nResearch software, not a medical device"
     )
-    figure.savefig(path, dpi=100)
+    with storage.binary(path) as stream:
+        figure.savefig(stream, dpi=100)
 
 
 def _roc(axes: Axes, predictions: Predictions, evaluation: Evaluation) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pneumoscope import radiograph
+from pneumoscope import radiograph, storage
 from pneumoscope.classifier import Card, OperatingPoint
 from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.cohort import Case, Cohort
@@ -71,7 +71,7 @@ def predict(cohort: Cohort, side: str, card: Card, log_odds: LogOdds, *, show_pr
             log_odds(np.stack(squares))
             for squares in tqdm(
                 _batches(cohort, cases, card), total=-(-len(cases) // _BATCH), desc=f"predicting {side}",
-                unit=f"×{_BATCH} images", disable=not show_progress,
+                unit=f"×{_BATCH} images", disable=None if show_progress else True,
             )
         ]
     )  # fmt: skip
@@ -94,14 +94,13 @@ def _batches(cohort: Cohort, cases: Sequence[Case], card: Card) -> Iterator[list
 
 def write(predictions: Predictions, path: Path) -> None:
     """Write a CSV, and beside it a JSON of the same name with what a row cannot hold."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as stream:
+    with storage.text(path) as stream:
         writer = csv.DictWriter(stream, list(asdict(predictions.rows[0])), lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in predictions.rows)
     head = {k: v for k, v in asdict(predictions).items() if k != "rows"}
-    path.with_suffix(".json").write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    with storage.text(path.with_suffix(".json")) as stream:
+        stream.write(json.dumps(head, indent=2) + "\n")
 
 
 def read(path: Path) -> Predictions:

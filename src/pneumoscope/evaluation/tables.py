@@ -11,16 +11,17 @@ from pneumoscope.evaluation.evaluate import Evaluation
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """A tree of plain values; NaN becomes null, with the reason beside it."""
     tree = asdict(evaluation)
-    cleaned = _plain(tree)
+    cleaned = plain(tree)
     assert isinstance(cleaned, dict)
     return cleaned
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A tree fit for JSON: tuples become lists, NaN becomes null."""
     if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
+        return {key: plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     return None if isinstance(value, float) and math.isnan(value) else value
 
 

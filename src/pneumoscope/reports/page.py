@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from PIL import Image
 
-from pneumoscope import DISCLAIMER, __version__
+from pneumoscope import DISCLAIMER, __version__, storage
 from pneumoscope.classifier import Card
 
 
@@ -33,9 +33,8 @@ def write_page(path: Path, title: str, card: Card, entries: Sequence[Entry]) -> 
         card=card,
         entries=[(entry, _data_uri(entry.overlay)) for entry in entries],
     )
-    part = path.with_name(path.name + ".part")
-    part.write_text(html, encoding="utf-8")
-    part.replace(path)
+    with storage.text(path) as stream:
+        stream.write(html)
 
 
 def _data_uri(image: Image.Image) -> str:

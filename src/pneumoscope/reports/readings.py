@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pneumoscope import storage
 from pneumoscope.findings import Finding, ModelIdentity, Reading
 
 SCHEMA_VERSION = 1
@@ -72,8 +73,7 @@ CSV_COLUMNS = ("path", "target", "probability", "decision", "threshold", "findin
 
 def write_csv(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """One row a file; boxes as ``top left bottom right rating``, separated by semicolons."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as stream:
+    with storage.text(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(CSV_COLUMNS)
         for line in lines:
@@ -85,4 +85,3 @@ def write_csv(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
                     len(line["findings"]), boxes, line["model"]["name"], error.get("message"),
                 ]
             )  # fmt: skip
-    part.replace(path)

@@ -8,17 +8,16 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from pneumoscope import storage
 from pneumoscope.training.state import Epoch
 
 
 def write_table(path: Path, history: Sequence[Epoch]) -> None:
     """One line an epoch, written anew each time."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as stream:
+    with storage.text(path) as stream:
         writer = csv.DictWriter(stream, list(asdict(history[0])), lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in history)
-    part.replace(path)
 
 
 def plot(path: Path, history: Sequence[Epoch]) -> None:
@@ -33,4 +32,5 @@ def plot(path: Path, history: Sequence[Epoch]) -> None:
     left.legend()
     right.plot(epochs, [e.tune_auc for e in history], "s--", color="C1")
     right.set(xlabel="epoch", ylabel="ROC-AUC on tune")
-    figure.savefig(path, dpi=120)
+    with storage.binary(path) as stream:
+        figure.savefig(stream, dpi=120)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pneumoscope.classifier import Backbone, Card, Preprocessing
+from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import Classifier, evaluating, save
 from pneumoscope.classifier.network import Network, build
 from pneumoscope.classifier.weights import initialize
@@ -49,6 +50,19 @@ class Side:
     patients: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What stays the same over the epochs of a run."""
+
+    recipe: Recipe
+    train: Side
+    tune: Side
+    out: Path
+    fingerprint: str
+    show_progress: bool
+    on_epoch: Callable[[Epoch], None]
+
+
 def prepare_side(cohort: Cohort, side: str, preprocessing: Preprocessing, cache: Path, *, show_progress: bool = False) -> Side:
     """Prepare a side from the cache; CohortError where it is missing or has one class."""
     cases = cohort.on(side)
@@ -68,6 +82,7 @@ def fit(
     resume: bool = False,
     calibrate: str = "temperature",
     show_progress: bool = False,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
     licences: tuple[str, ...] = (),
     population: str = "not stated",
 ) -> Card:
@@ -86,9 +101,9 @@ def fit(
     started_from = initialize(network, backbone, init)
     network = network.to(memory_format=torch.channels_last)
     assert cohort.split is not None
-    run = _fingerprint(recipe, backbone, started_from, cohort.split.sha256)
-    best = _epochs(network, recipe, train, tune, out, run, resume, show_progress)
-    network.load_state_dict(best)
+    fingerprint = _fingerprint(recipe, backbone, started_from, cohort.split.sha256)
+    run = _Run(recipe, train, tune, out, fingerprint, show_progress, on_epoch)
+    network.load_state_dict(_epochs(network, run, resume))
     card = Card(
         name=f"{backbone.name}-{recipe.name}",
         backbone=backbone.name,
@@ -113,30 +128,30 @@ def _fingerprint(recipe: Recipe, backbone: Backbone, init: str, split: str) -> s
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _epochs(
-    network: Network, recipe: Recipe, train: Side, tune: Side, out: Path, run: str, resume: bool, show_progress: bool
-) -> dict[str, Tensor]:
+def _epochs(network: Network, run: _Run, resume: bool) -> dict[str, Tensor]:
     """Run the epochs that are left and return the best epoch's weights."""
-    last, best = out / "state" / "last.safetensors", out / "state" / "best.safetensors"
-    optimizer = _optimizer(network, recipe)
-    progress = Progress((), run)
+    last, best = run.out / "state" / "last.safetensors", run.out / "state" / "best.safetensors"
+    optimizer = _optimizer(network, run.recipe)
+    progress = Progress((), run.fingerprint)
+    finished = (run.out / CARD_NAME).exists()
     if resume and last.exists():
-        progress = state.load(last, network, optimizer, run)
-    elif resume and (out / "card.json").exists():
-        raise TrainingError(f"the run in '{out}' is finished; nothing is left to resume")
-    elif last.exists() or (out / "card.json").exists():
-        raise TrainingError(f"'{out}' already holds a run; add --resume to go on, or choose another folder")
+        progress = state.load(last, network, optimizer, run.fingerprint)
+    elif resume and finished:
+        raise TrainingError(f"the run in '{run.out}' is finished; nothing is left to resume")
+    elif last.exists() or finished:
+        raise TrainingError(f"'{run.out}' already holds a run; add --resume to go on, or choose another folder")
     last.parent.mkdir(parents=True, exist_ok=True)
-    criterion = loss.of_recipe(recipe, train.reference)
-    while len(progress.history) < recipe.epochs and not _stopped(recipe, progress):
-        row = _epoch(network, optimizer, criterion, recipe, train, tune, len(progress.history), show_progress)
-        progress = Progress((*progress.history, row), run)
+    criterion = loss.of_recipe(run.recipe, run.train.reference)
+    while len(progress.history) < run.recipe.epochs and not _stopped(run.recipe, progress):
+        row = _epoch(network, optimizer, criterion, run, len(progress.history))
+        progress = Progress((*progress.history, row), run.fingerprint)
         if progress.best is row:
             state.save(best, network, optimizer, progress)
         state.save(last, network, optimizer, progress)
-        curves.write_table(out / "curves.csv", progress.history)
-    curves.plot(out / "curves.png", progress.history)
-    state.load(best, network, optimizer, run)
+        curves.write_table(run.out / "curves.csv", progress.history)
+        run.on_epoch(row)
+    curves.plot(run.out / "curves.png", progress.history)
+    state.load(best, network, optimizer, run.fingerprint)
     return network.state_dict()
 
 
@@ -159,40 +174,25 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
     return recipe.rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
 
 
-def _epoch(
-    network: Network,
-    optimizer: torch.optim.Optimizer,
-    criterion: loss.Loss,
-    recipe: Recipe,
-    train: Side,
-    tune: Side,
-    epoch: int,
-    show_progress: bool,
-) -> Epoch:
+def _epoch(network: Network, optimizer: torch.optim.Optimizer, criterion: loss.Loss, run: _Run, epoch: int) -> Epoch:
+    """One pass over the train side, then the tune side's loss and ROC-AUC."""
+    recipe, train, tune = run.recipe, run.train, run.tune
     torch.manual_seed(int(np.random.SeedSequence((recipe.seed, epoch)).generate_state(1)[0]))  # dropout
     network.train()
-    steps, start, total = epochs.steps(recipe, len(train.reference)), time.perf_counter(), 0.0
-    rate = 0.0
-    with _bar(recipe, epoch, steps, show_progress) as advance:
+    steps, start, total, rate = epochs.steps(recipe, len(train.reference)), time.perf_counter(), 0.0, 0.0
+    with _bar(recipe, epoch, steps, run.show_progress) as advance:
         for step, (images, target) in enumerate(epochs.batches(recipe, train.squares, train.reference, epoch)):
             rate = rate_at(recipe, epoch * steps + step, steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            value = criterion(network(images), target)
-            optimizer.zero_grad(set_to_none=True)
-            value.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it so
-            optimizer.step()
-            total += float(value.detach())
+            total += _step(network, optimizer, criterion, images, target, rate)
             advance(total / (step + 1), rate)
     if not math.isfinite(total):
-        raise TrainingError(f"the loss became infinite in epoch {epoch + 1}; lower the rate ({recipe.rate:g}) and resume")
+        raise TrainingError(f"the loss became infinite in epoch {epoch + 1}; lower the rate ({recipe.rate:g}) and start again")
     seconds = time.perf_counter() - start
     logits = predict(network, tune.squares)
-    target = torch.from_numpy(tune.reference)
     return Epoch(
         epoch=epoch + 1,
         loss=total / steps,
-        tune_loss=float(criterion(torch.from_numpy(logits), target)),
+        tune_loss=float(criterion(torch.from_numpy(logits), torch.from_numpy(tune.reference))),
         tune_auc=float(roc_auc_score(tune.reference, logits[:, 1] - logits[:, 0])),
         rate=rate,
         images_per_s=steps * recipe.batch / seconds,
@@ -200,11 +200,23 @@ def _epoch(
     )
 
 
+def _step(
+    network: Network, optimizer: torch.optim.Optimizer, criterion: loss.Loss, images: Tensor, target: Tensor, rate: float
+) -> float:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    value = criterion(network(images), target)
+    optimizer.zero_grad(set_to_none=True)
+    value.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it so
+    optimizer.step()
+    return float(value.detach())
+
+
 @contextmanager
 def _bar(recipe: Recipe, epoch: int, steps: int, show: bool) -> Iterator[Callable[[float, float], None]]:
     """A progress bar over the images of an epoch, with loss and rate."""
     with tqdm(
-        total=steps * recipe.batch, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="image", disable=not show,
+        total=steps * recipe.batch, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="image", disable=None if show else True,
         mininterval=1.0,
     ) as bar:  # fmt: skip
 

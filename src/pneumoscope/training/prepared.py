@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pneumoscope import radiograph
+from pneumoscope import radiograph, storage
 from pneumoscope.classifier.preprocessing import Preprocessing, prepare
 from pneumoscope.cohort import Case, Cohort
 
@@ -46,23 +46,19 @@ def _key(cases: Sequence[Case], preprocessing: Preprocessing) -> str:
 
 
 def _write(path: Path, cohort: Cohort, cases: Sequence[Case], preprocessing: Preprocessing, show_progress: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     side = preprocessing.side_px
-    part = path.with_suffix(f".{os.getpid()}.part")
 
     def square(case: Case) -> Squares:
         pixels = prepare(radiograph.read(cohort.file(case)), preprocessing).pixels
         return np.rint(pixels * 255).astype(np.uint8)
 
-    try:
-        with part.open("wb") as stream, ThreadPoolExecutor(os.cpu_count()) as pool:
-            header = {"descr": "|u1", "fortran_order": False, "shape": (len(cases), side, side)}
-            np.lib.format.write_array_header_2_0(stream, header)
-            for start in tqdm(
-                range(0, len(cases), _CHUNK), desc="preparing", unit=f"×{_CHUNK} images", disable=not show_progress
-            ):
-                for prepared in pool.map(square, cases[start : start + _CHUNK]):
-                    stream.write(prepared.tobytes())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with storage.binary(path) as stream, ThreadPoolExecutor(os.cpu_count()) as pool:
+        np.lib.format.write_array_header_2_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (len(cases), side, side)})
+        for start in tqdm(
+            range(0, len(cases), _CHUNK),
+            desc="preparing",
+            unit=f"×{_CHUNK} images",
+            disable=None if show_progress else True,
+        ):
+            for prepared in pool.map(square, cases[start : start + _CHUNK]):
+                stream.write(prepared.tobytes())

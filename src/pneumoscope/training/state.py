@@ -9,6 +9,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from pneumoscope import storage
 from pneumoscope.training.errors import TrainingError
 
 
@@ -47,13 +48,9 @@ def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progr
     tensors: dict[str, Tensor] = {f"model.{k}": v.contiguous() for k, v in network.state_dict().items()}
     for index, entries in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": v.contiguous() for k, v in entries.items()}
-    part = path.with_name(path.name + ".part")
     head = json.dumps({"run": progress.run, "history": [asdict(e) for e in progress.history]})
-    try:
-        safetensors.torch.save_file(tensors, part, {"progress": head})
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with storage.binary(path) as stream:
+        stream.write(safetensors.torch.save(tensors, {"progress": head}))
 
 
 def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, run: str) -> Progress:

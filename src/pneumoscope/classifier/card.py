@@ -29,7 +29,7 @@ class Card:
     classes: names in the order of the logits; the last is the target.
     preprocessing: how a radiograph becomes the input.
     calibration, operating_points: fitted on the tune side; the first point is the default.
-    map_scale: the heat-map value that counts as full; the 95th percentile of map maxima over the tune side's positives.
+    map_scale: the heat-map value that counts as full; the median of the map maxima over the tune side's positives.
     init: what the weights started from.
     recipe: the whole training recipe.
     cohort, split_sha256: the data, and who was on which side.

@@ -106,7 +106,9 @@ def _complain(message: str) -> int:
 def _system(error: OSError) -> str:
     where = f" at '{error.filename}'" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full{where}; what was finished is kept: make room and run the same command again"
+        return (
+            f"the disk is full{where}; what was finished is kept: make room and run the same command again (train: with --resume)"
+        )
     return f"{(error.strerror or str(error)).lower()}{where}; check the path and its permissions"
 
 

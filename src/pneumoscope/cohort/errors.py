@@ -9,7 +9,3 @@ class CohortError(PneumoscopeError):
 
 class NameGrammarError(CohortError):
     """A file name does not say which patient it belongs to."""
-
-
-class LeakError(CohortError):
-    """A patient or an image lies on two sides of a split."""

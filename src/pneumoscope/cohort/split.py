@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pneumoscope.cohort.case import SIDES, Case, Cohort, Side, Split, split_sha256
-from pneumoscope.cohort.errors import CohortError, LeakError
+from pneumoscope.cohort.errors import CohortError
 
 PUBLISHED_RATIOS = (0.70, 0.15, 0.15)
 PUBLISHED_SEED = 42
@@ -56,12 +56,16 @@ def by_ratio(
 
 
 def official(cohort: Cohort) -> Cohort:
-    """The source's own split, as it is; CohortError where a case has none, LeakError where a patient is on two sides."""
+    """The source's own split, as it is; CohortError where a case has none.
+
+    Nothing is moved: the rule that cards and reports carry says how many patients are on two sides.
+    """
     missing = sum(not case.official_side for case in cohort.cases)
     if missing:
         raise CohortError(f"{missing} of {len(cohort.cases)} cases have no official side; split by ratios instead")
     sides: dict[str, Side] = {case.path: case.official_side for case in cohort.cases if case.official_side}
-    return _with_sides(cohort, sides, "official", None, None)
+    leaking = len(crossing(_placed(cohort.cases, sides))[0])
+    return _with_sides(cohort, sides, f"official, {leaking} patients on two sides", None, None)
 
 
 def read_fixed(text: str) -> dict[str, Side]:
@@ -141,6 +145,10 @@ def _assign(
     return side_of
 
 
+def _placed(cases: Iterable[Case], sides: Mapping[str, Side]) -> tuple[Case, ...]:
+    return tuple(replace(case, side=sides[case.path]) for case in cases)
+
+
 def _with_sides(
     cohort: Cohort,
     sides: Mapping[str, Side],
@@ -148,11 +156,5 @@ def _with_sides(
     ratios: tuple[float, float, float] | None,
     seed: int | None,
 ) -> Cohort:
-    cases = tuple(replace(case, side=sides[case.path]) for case in cohort.cases)
-    patients, _ = crossing(cases)
-    if patients:
-        raise LeakError(
-            f"{len(patients)} patients lie on two sides under the rule '{rule}'; "
-            "build the cohort with another patient rule or split by ratios"
-        )
+    cases = _placed(cohort.cases, sides)
     return replace(cohort, cases=cases, split=Split(rule, ratios, seed, split_sha256(cases)))

@@ -5,8 +5,11 @@ step that MONOCHROME1 asks for (C.7.6.3.1.2). Pixel padding (C.7.5.1.1.2) is bla
 """
 
 import io
+import logging
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -14,7 +17,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from pneumoscope.radiograph import codecs
 from pneumoscope.radiograph.errors import (
@@ -39,15 +42,27 @@ def looks_like(content: bytes) -> bool:
 
 def decode(content: bytes) -> Radiograph:
     """Decode one DICOM instance; raises a `RadiographError`."""
-    with warnings.catch_warnings():
-        # pydicom warns of value oddities and quotes the values, which may identify a patient.
-        warnings.simplefilter("ignore")
+    with _quiet():
         try:
             return _decode(content)
         except RadiographError:
             raise
         except Exception as error:  # pydicom reads values late and raises whatever it likes, zlib.error among it
             raise UnreadableFileError("the DICOM file is truncated or damaged; send it again from its source") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep pydicom from warning and logging of value oddities: it quotes the values, which may identify a patient."""
+    log = logging.getLogger("pydicom")
+    before = log.disabled
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        log.disabled = True
+        try:
+            yield
+        finally:
+            log.disabled = before
 
 
 def _decode(content: bytes) -> Radiograph:
@@ -76,30 +91,35 @@ def _text(dataset: Dataset, keyword: str) -> str:
     return "" if value is None else str(value).strip()
 
 
+def _quotable(dataset: Dataset, keyword: str) -> str:
+    """A Code String or a number for an error message; a damaged one may have swallowed what identifies the patient."""
+    text = _text(dataset, keyword)
+    return text if re.fullmatch(r"[A-Z0-9 _]{0,16}", text) else "unreadable"
+
+
 def _parse(content: bytes) -> Dataset:
     dataset = pydicom.dcmread(io.BytesIO(content), force=content[128:132] != b"DICM")
     dataset.walk(lambda _, element: element.value)
     if "TransferSyntaxUID" not in dataset.file_meta:
-        implicit, little = dataset.original_encoding
-        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+        little = dataset.original_encoding[1]
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
     if "PixelData" not in dataset:
         raise UnreadableFileError("the DICOM file has no Pixel Data: it is truncated or no image; send it again from its source")
     return dataset
 
 
 def _check_kind(dataset: Dataset) -> None:
-    modality = _text(dataset, "Modality")
+    modality = _quotable(dataset, "Modality")
     if modality not in PROJECTION_MODALITIES:
         raise NotARadiographError(
             f"the DICOM Modality is {modality or 'missing'}, not one of {', '.join(sorted(PROJECTION_MODALITIES))}; "
             "give a projection radiograph"
         )
-    frames = _text(dataset, "NumberOfFrames")
+    frames = _quotable(dataset, "NumberOfFrames")
     if frames not in ("", "0", "1"):
         raise NotARadiographError(f"the DICOM object has {frames} frames; give a single-frame radiograph")
-    samples, photometric = dataset.get("SamplesPerPixel", 1), _text(dataset, "PhotometricInterpretation")
-    if samples != 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
+    samples, photometric = (_quotable(dataset, key) for key in ("SamplesPerPixel", "PhotometricInterpretation"))
+    if samples not in ("", "1") or photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise NotARadiographError(
             f"the DICOM image is {photometric or 'of no stated Photometric Interpretation'} with {samples} sample(s) "
             "a pixel; give a MONOCHROME1 or MONOCHROME2 radiograph"
@@ -140,7 +160,9 @@ def _stored_values(dataset: Dataset) -> _Stored:
 
 def _transfer_syntax(dataset: Dataset) -> str:
     uid = getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID")
-    return "no transfer syntax stated" if uid is None else str(uid.name)
+    if uid is None:
+        return "no transfer syntax stated"
+    return "an unknown transfer syntax" if uid.name == uid else str(uid.name)
 
 
 def _padding(dataset: Dataset, stored: _Stored) -> NDArray[np.bool_]:

@@ -112,7 +112,7 @@ def fit(
         preprocessing=preprocessing,
         init=started_from,
         recipe=dataclasses.asdict(recipe),
-        cohort=f"{cohort.source}; {len(cohort.cases)} images",
+        cohort=f"{cohort.source}; {len(cohort.cases)} images; split {cohort.split.rule}",
         split_sha256=cohort.split.sha256,
         data_licences=licences,
         intended_population=population,
@@ -253,12 +253,12 @@ def _tuned(network: Network, card: Card, tune: Side, method: str) -> Card:
 
 
 def map_scale(network: Network, positives: Squares) -> float:
-    """The 95th percentile of the maxima of the target's heat maps over positives; 1 where all maps are flat."""
+    """The median of the maxima of the target's heat maps over positives; 1 where all maps are flat."""
     peaks = [
         gradcam.explain(network, _tensor(positives, k), len(CLASSES) - 1)[1].amax((1, 2)).numpy()
         for k in range(0, len(positives), _EVALUATION_BATCH)
     ]
-    return float(np.quantile(np.concatenate(peaks), 0.95)) or 1.0
+    return float(np.median(np.concatenate(peaks))) or 1.0
 
 
 def _clear_state(out: Path) -> None:

@@ -46,7 +46,14 @@ def main() -> None:
         kept = ~np.isnan(column)
         members = [p for p, k in zip(patients, kept, strict=True) if k]
         flat = f"; {int((~kept).sum())} maps are flat" if not kept.all() else ""
-        estimate = intervals.bootstrap(mean, column[kept], column[kept], members, weights[:, kept], share=name.startswith("peak"))
+        estimate = intervals.bootstrap(
+            mean,
+            column[kept],
+            column[kept],
+            members,
+            weights[:, kept],
+            share_of=np.ones(kept.sum(), bool) if name.startswith("peak") else None,
+        )
         print(f"  {name:<32}{estimate.value:.3f} ({estimate.low:.3f}–{estimate.high:.3f}), n = {kept.sum()}{flat}")
 
 

@@ -54,7 +54,7 @@ class Card:
     split_sha256: str = ""
     data_licences: tuple[str, ...] = ()
     intended_population: str = "not stated"
-    limits: str = "Research software, not a medical device."
+    limits: str = "not stated"
     results: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,10 +1,11 @@
 """Every figure of a model on one side of a split, each with its interval."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pneumoscope.classifier import OperatingPoint
 from pneumoscope.evaluation import intervals, metrics
@@ -31,7 +32,14 @@ _DECISION: Mapping[str, Metric] = {
     "F1": metrics.f1,
     "MCC": metrics.mcc,
 }
-_SHARES = frozenset({"accuracy", "sensitivity", "specificity", "PPV", "NPV"})
+# Which cases are the denominator of a decision figure that is a share of cases.
+_SHARE_OF: Mapping[str, Callable[[Array, Array], NDArray[np.bool_]]] = {
+    "accuracy": lambda reference, positive: np.ones(len(reference), bool),
+    "sensitivity": lambda reference, positive: reference == 1,
+    "specificity": lambda reference, positive: reference == 0,
+    "PPV": lambda reference, positive: positive == 1,
+    "NPV": lambda reference, positive: positive == 0,
+}
 
 
 @dataclass(frozen=True)
@@ -142,7 +150,9 @@ def _figures(
         if name == "ROC-AUC" and len(set(patients)) == len(patients):
             figures[name] = intervals.delong(reference, prediction)
         else:
-            figures[name] = intervals.bootstrap(metric, reference, prediction, patients, weights, share=name in _SHARES)
+            denominator = _SHARE_OF.get(name)
+            share_of = denominator(reference, positive) if denominator else None
+            figures[name] = intervals.bootstrap(metric, reference, prediction, patients, weights, share_of=share_of)
     return figures
 
 

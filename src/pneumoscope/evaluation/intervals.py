@@ -22,23 +22,31 @@ def patient_weights(patients: Sequence[str], draws: int, rng: np.random.Generato
 
 
 def bootstrap(
-    metric: Metric, reference: Array, prediction: Array, patients: Sequence[str], weights: Array, *, share: bool = False
+    metric: Metric,
+    reference: Array,
+    prediction: Array,
+    patients: Sequence[str],
+    weights: Array,
+    *,
+    share_of: NDArray[np.bool_] | None = None,
 ) -> Estimate:
     """Percentile bootstrap over patients (Efron 1979; Field & Welsh 2007 for clusters).
 
-    `weights` are the draws of `patient_weights`. Draws in which the metric is undefined are left out and counted. A `share`
-    of cases at 0 or 1, where every draw is the same, gets the exact interval of Clopper & Pearson 1934 with the number of
-    patients as n: the bootstrap would claim certainty.
+    `weights` are the draws of `patient_weights`. Draws in which the metric is undefined are left out and counted. `share_of`
+    says which cases are the denominator, shape (n,), where the metric is a share of cases; n is then their patients. A share of
+    0 or 1, where every draw is the same and the bootstrap would claim certainty, gets the exact interval of Clopper &
+    Pearson 1934 on those patients.
     """
-    n = len(set(patients))
+    counted = np.asarray(patients) if share_of is None else np.asarray(patients)[share_of]
+    n = len(np.unique(counted))
     value = metric(reference, prediction, np.ones(len(reference)))
     if np.isnan(value):
         return undefined(n, "not defined on these cases")
-    drawn = np.array([metric(reference, prediction, w) for w in weights])
-    kept = drawn[~np.isnan(drawn)]
-    if share and value in (0.0, 1.0):
+    if share_of is not None and value in (0.0, 1.0):
         low, high = clopper_pearson(round(value * n), n)
         return Estimate(value, low, high, n, "patient", "Clopper–Pearson on patients (share at the boundary)")
+    drawn = np.array([metric(reference, prediction, w) for w in weights])
+    kept = drawn[~np.isnan(drawn)]
     if len(kept) < len(drawn) / 2:
         return Estimate(value, np.nan, np.nan, n, "patient", "bootstrap", "undefined in most bootstrap draws")
     low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

@@ -8,8 +8,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -28,6 +27,7 @@ from pneumoscope.radiograph.errors import (
     UnreadableFileError,
 )
 from pneumoscope.radiograph.limits import MAX_PIXELS
+from pneumoscope.radiograph.quiet import quiet
 from pneumoscope.radiograph.radiograph import Grey, Identity, Radiograph, Spacing
 
 PROJECTION_MODALITIES = frozenset({"CR", "DX", "RG"})
@@ -42,27 +42,13 @@ def looks_like(content: bytes) -> bool:
 
 def decode(content: bytes) -> Radiograph:
     """Decode one DICOM instance; raises a `RadiographError`."""
-    with _quiet():
+    with quiet():
         try:
             return _decode(content)
         except RadiographError:
             raise
         except Exception as error:  # pydicom reads values late and raises whatever it likes, zlib.error among it
             raise UnreadableFileError("the DICOM file is truncated or damaged; send it again from its source") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep pydicom from warning and logging of value oddities: it quotes the values, which may identify a patient."""
-    log = logging.getLogger("pydicom")
-    before = log.disabled
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        log.disabled = True
-        try:
-            yield
-        finally:
-            log.disabled = before
 
 
 def _decode(content: bytes) -> Radiograph:

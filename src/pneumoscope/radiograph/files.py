@@ -1,7 +1,6 @@
 """Read a radiograph from a path or from bytes, whatever its format."""
 
 import io
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pneumoscope.radiograph import dicom
 from pneumoscope.radiograph.errors import EmptyImageError, RadiographError, TooLargeError, UnreadableFileError
 from pneumoscope.radiograph.limits import MAX_PIXELS
+from pneumoscope.radiograph.quiet import quiet
 from pneumoscope.radiograph.radiograph import Grey, Radiograph
 
 SUFFIXES = frozenset({".dcm", ".dicom", ".jpeg", ".jpg", ".png"})
@@ -36,9 +36,7 @@ def read(source: Path | str | bytes) -> Radiograph:
 
 
 def _decode_picture(content: bytes) -> Radiograph:
-    with warnings.catch_warnings():
-        # Pillow warns of odd metadata and of sizes that are judged here.
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             with Image.open(io.BytesIO(content), formats=_PICTURE_FORMATS) as image:
                 cols, rows = image.size

@@ -36,7 +36,7 @@ from pneumoscope.training.state import Epoch, Progress
 _EVALUATION_BATCH = 64
 CLASSES = ("normal", "pneumonia")
 LIMITS = (
-    "Research software, not a medical device. Trained on children of one hospital; not for adults, not for diagnosis. "
+    "Not for diagnosis, and not for anyone outside of the intended population. "
     "A high score does not mean that the model looked at the lungs."
 )
 

@@ -5,9 +5,7 @@ step that MONOCHROME1 asks for (C.7.6.3.1.2). Pixel padding (C.7.5.1.1.2) is bla
 """
 
 import io
-import logging
 import re
-import warnings
 from collections.abc import Sequence
 from typing import Literal
 

@@ -19,7 +19,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from pneumoscope.radiograph import Radiograph, RadiographError, UnreadableFileError, read
+from pneumoscope.radiograph import Radiograph, RadiographError, TooLargeError, UnreadableFileError, read
 from radiograph.builders import (
     PATIENT,
     RGBA,
@@ -160,3 +160,11 @@ def test_a_file_with_bytes_lost_or_doubled_is_an_error_or_a_proper_radiograph(co
 @given(st.binary(max_size=300), st.sampled_from([b"", bytes(128) + b"DICM", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\x08\x00"]))
 def test_arbitrary_bytes_are_an_error(content, start):
     assert isinstance(outcome(start + content), RadiographError)
+
+
+def test_a_deflated_data_set_that_unpacks_without_end_is_refused_before_it_is_unpacked(monkeypatch):
+    content = written(cr(LEVELS * 16, syntax=DeflatedExplicitVRLittleEndian, TextValue="x" * 5_000_000))
+    assert len(content) < 20_000
+    monkeypatch.setattr("pneumoscope.radiograph.dicom.MAX_INFLATED_BYTES", 4_000_000)
+    with pytest.raises(TooLargeError, match="unpacks to more than 4,000,000 bytes"):
+        read(content)

@@ -114,7 +114,7 @@ def _pair(a: Case, b: Case, correlation: float) -> Pair:
 def _identical(cases: Sequence[Case]) -> list[Pair]:
     by_hash: defaultdict[str, list[Case]] = defaultdict(list)
     for case in cases:
-        by_hash[case.pixel_sha256].append(case)
+        by_hash[case.image].append(case)
     return [_pair(group[0], other, 1.0) for group in by_hash.values() for other in group[1:]]
 
 

@@ -99,7 +99,7 @@ def from_csv(
     cases, sizes_given = [], False
     for number, row in enumerate(_rows(table, required), start=2):
         sizes_given = columns.rows in row and columns.cols in row
-        file = root / row[columns.path]
+        file = root / (row[columns.path] or "")
         if not file.is_file():
             raise CohortError(f"line {number} of {table.name} names '{row[columns.path]}', which is not below {root}")
         patient = row.get(columns.patient) or (f"file:{row[columns.path]}" if patient_per_file else "")
@@ -127,9 +127,14 @@ def from_dicom(
     rows = {row[key]: row for row in _rows(labels, [key, columns.label])}
     cases: list[Case] = []
     unlabelled: list[str] = []
+    unreadable: list[str] = []
     for file in _image_files(root):
-        identity = radiograph.read(file).identity
         relative = file.relative_to(root).as_posix()
+        try:
+            identity = radiograph.read(file).identity
+        except radiograph.RadiographError as error:
+            unreadable.append(f"{relative}: {error}")
+            continue
         row = rows.get(identity.sop_instance_uid) or rows.get(relative)
         if row is None:
             unlabelled.append(relative)
@@ -142,7 +147,7 @@ def from_dicom(
         raise CohortError(
             f"{len(unlabelled)} DICOM files have no line in {labels.name} by {key} or path, such as {_some(unlabelled)}"
         )
-    return _finish(root, cases, "DICOM tree", show_progress)
+    return replace(_finish(root, cases, "DICOM tree", show_progress), unreadable=tuple(unreadable))
 
 
 def _patient_matcher(pattern: str, patient_per_file: bool) -> Callable[[str], str]:
@@ -197,8 +202,10 @@ def _number(row: Mapping[str, str], column: str) -> int:
 
 def _case(root: Path, file: Path, label: str, positive: Sequence[str], patient: str, subtype: str, official: Side | str) -> Case:
     side: Side | str = official if official in SIDES else ""
-    reference = int(label.strip().lower() in {name.lower() for name in positive})
     path = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
+    if not (label or "").strip():
+        raise CohortError(f"'{path}' has no label; fill it in the table")
+    reference = int(label.strip().lower() in {name.lower() for name in positive})
     return Case(path, label, reference, patient, subtype, side)  # type: ignore[arg-type]  # narrowed by the line above
 
 

@@ -42,6 +42,11 @@ class Case:
     file_bytes: int = 0
     pixel_sha256: str = ""
 
+    @property
+    def image(self) -> str:
+        """What two cases of one image have in common: the hash of the grey levels, or the path where there is none."""
+        return self.pixel_sha256 or self.path
+
 
 @dataclass(frozen=True)
 class Split:
@@ -81,7 +86,7 @@ class Cohort:
 
 def split_sha256(cases: Iterable[Case]) -> str:
     """Hash of who is where: patient, image, reference and side of every case, in an order of its own."""
-    lines = sorted(f"{c.patient_id}\t{c.pixel_sha256 or c.path}\t{c.reference}\t{c.side}" for c in cases)
+    lines = sorted(f"{c.patient_id}\t{c.image}\t{c.reference}\t{c.side}" for c in cases)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -51,8 +51,9 @@ def by_ratio(
     side_of: dict[str, Side] = {}
     for stratum in sorted(strata):
         side_of |= _assign(strata[stratum], ratios, seed, fixed)
-    rule = "by ratio, stratified by label" + (f", {len(fixed.keys() & side_of.keys())} patients fixed" if fixed else "")
-    return _with_sides(cohort, {c.path: side_of[c.patient_id] for c in cohort.cases}, rule, ratios, seed)
+    present = len(fixed.keys() & side_of.keys())
+    rule = "by ratio, stratified by label" + (f", {present} patients fixed of {len(fixed)} named" if fixed else "")
+    return _with_split(cohort, [replace(c, side=side_of[c.patient_id]) for c in cohort.cases], rule, ratios, seed)
 
 
 def official(cohort: Cohort) -> Cohort:
@@ -63,9 +64,8 @@ def official(cohort: Cohort) -> Cohort:
     missing = sum(not case.official_side for case in cohort.cases)
     if missing:
         raise CohortError(f"{missing} of {len(cohort.cases)} cases have no official side; split by ratios instead")
-    sides: dict[str, Side] = {case.path: case.official_side for case in cohort.cases if case.official_side}
-    leaking = len(crossing(_placed(cohort.cases, sides))[0])
-    return _with_sides(cohort, sides, f"official, {leaking} patients on two sides", None, None)
+    cases = [replace(case, side=case.official_side) for case in cohort.cases]
+    return _with_split(cohort, cases, f"official, {len(crossing(cases)[0])} patients on two sides", None, None)
 
 
 def read_fixed(text: str) -> dict[str, Side]:
@@ -84,12 +84,12 @@ def read_fixed(text: str) -> dict[str, Side]:
 
 
 def crossing(cases: Iterable[Case]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Patients, and pixel hashes, that lie on more than one side: {patient: sides}, {pixel_sha256: sides}."""
+    """Patients, and images, that lie on more than one side: {patient: sides}, {`Case.image`: sides}."""
     patients: defaultdict[str, set[str]] = defaultdict(set)
     images: defaultdict[str, set[str]] = defaultdict(set)
     for case in cases:
         patients[case.patient_id].add(case.side)
-        images[case.pixel_sha256].add(case.side)
+        images[case.image].add(case.side)
     return (
         {key: sides for key, sides in patients.items() if len(sides) > 1},
         {key: sides for key, sides in images.items() if len(sides) > 1},
@@ -108,7 +108,7 @@ def _groups(cases: Iterable[Case]) -> list[_Group]:
 
     cases = list(cases)
     for case in cases:
-        parent[find(f"image {case.pixel_sha256}")] = find(f"patient {case.patient_id}")
+        parent[find(f"image {case.image}")] = find(f"patient {case.patient_id}")
     members: defaultdict[str, list[Case]] = defaultdict(list)
     for case in cases:
         members[find(f"patient {case.patient_id}")].append(case)
@@ -145,16 +145,8 @@ def _assign(
     return side_of
 
 
-def _placed(cases: Iterable[Case], sides: Mapping[str, Side]) -> tuple[Case, ...]:
-    return tuple(replace(case, side=sides[case.path]) for case in cases)
-
-
-def _with_sides(
-    cohort: Cohort,
-    sides: Mapping[str, Side],
-    rule: str,
-    ratios: tuple[float, float, float] | None,
-    seed: int | None,
+def _with_split(
+    cohort: Cohort, cases: Iterable[Case], rule: str, ratios: tuple[float, float, float] | None, seed: int | None
 ) -> Cohort:
-    cases = _placed(cohort.cases, sides)
+    cases = tuple(cases)
     return replace(cohort, cases=cases, split=Split(rule, ratios, seed, split_sha256(cases)))

@@ -37,13 +37,15 @@ def read(path: Path) -> Cohort:
     """Read a cohort; CohortError where the file is missing, foreign, or changed since its split was drawn."""
     if not path.is_file():
         raise CohortError(f"there is no cohort at '{path}': make one with  pneumoscope cohort build")
-    rows, head = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     try:
+        rows, head = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+        if head["format"] != _FORMAT:
+            raise ValueError(f"its format is {head['format']}")
         cases = tuple(Case(**{**row, **{k: int(row[k]) for k in _INTEGERS}}) for row in rows)
         split = head["split"] and Split(**{**head["split"], "ratios": _ratios(head["split"]["ratios"])})
-        root = Path(os.path.normpath(path.parent / head["root"]))
+        root = Path(os.path.normpath(path.parent.resolve() / head["root"]))
         cohort = Cohort(root, cases, head["target"], head["source"], split or None, tuple(head["unreadable"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise CohortError(f"'{path}' is no cohort table of format {_FORMAT}: {error}") from error
     if cohort.split and split_sha256(cases) != cohort.split.sha256:
         raise CohortError(f"'{path}' was changed after its split was drawn; run  pneumoscope cohort split  again")

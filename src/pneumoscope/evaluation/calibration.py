@@ -51,7 +51,9 @@ def choose(rule: str, reference: Array, probability: Array, side: str, split_sha
         if what == "sensitivity":
             best = int(np.argmax(hit >= target))
         else:
-            best = int(len(thresholds) - 1 - np.argmax((1 - false_alarm >= target)[::-1]))
+            n = np.count_nonzero(reference == 0)
+            specificity = np.rint((1 - false_alarm) * n) / n  # 1 − 7/100 is less than 0.93 in floating point, 93/100 is not
+            best = int(len(thresholds) - 1 - np.argmax((specificity >= target)[::-1]))
     below = probability[probability < thresholds[best]]
     lower = float(below.max()) if below.size else 0.0
     upper = float(min(thresholds[best], 1.0))

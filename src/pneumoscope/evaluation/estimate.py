@@ -26,6 +26,8 @@ class Estimate:
     def __str__(self) -> str:
         if math.isnan(self.value):
             return f"undefined ({self.reason})"
+        if math.isnan(self.low):
+            return f"{self.value:.4f} (no interval: {self.reason})"
         return f"{self.value:.4f} ({self.low:.4f}–{self.high:.4f})"
 
 

@@ -84,8 +84,8 @@ def evaluate(
     )
     if tested_on_itself and on_itself == "refuse":
         raise TestedOnItselfError(
-            f"the threshold of '{predictions.model}' was fixed on the {point.side} side, which is the side under test; "
-            "evaluate another side"
+            f"the threshold or the calibration of '{predictions.model}' was fitted on the {predictions.side} side, which is the "
+            "side under test; evaluate another side"
         )
     rng = np.random.default_rng(seed)
     weights = intervals.patient_weights(predictions.patients, draws, rng)

@@ -35,7 +35,7 @@ def bootstrap(
     `weights` are the draws of `patient_weights`. Draws in which the metric is undefined are left out and counted. `share_of`
     says which cases are the denominator, shape (n,), where the metric is a share of cases; n is then their patients. A share of
     0 or 1, where every draw is the same and the bootstrap would claim certainty, gets the exact interval of Clopper &
-    Pearson 1934 on those patients.
+    Pearson 1934 on those patients; another figure that is the same in every draw gets none.
     """
     counted = np.asarray(patients) if share_of is None else np.asarray(patients)[share_of]
     n = len(np.unique(counted))
@@ -49,6 +49,8 @@ def bootstrap(
     kept = drawn[~np.isnan(drawn)]
     if len(kept) < len(drawn) / 2:
         return Estimate(value, np.nan, np.nan, n, "patient", "bootstrap", "undefined in most bootstrap draws")
+    if np.ptp(kept) < 1e-12:
+        return Estimate(value, np.nan, np.nan, n, "patient", "bootstrap", "the same in every bootstrap draw")
     low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     lost = f", {len(drawn) - len(kept)} draws undefined" if len(kept) < len(drawn) else ""
     return Estimate(value, float(low), float(high), n, "patient", f"patient bootstrap, {len(drawn)} draws{lost}")

@@ -52,4 +52,6 @@ def as_markdown(evaluation: Evaluation) -> str:
 def _row(name: str, e: Estimate) -> str:
     if math.isnan(e.value):
         return f"| {name} | NaN | | {e.reason} |"
+    if math.isnan(e.low):
+        return f"| {name} | {e.value:.4f} | | {e.reason} |"
     return f"| {name} | {e.value:.4f} | {e.low:.4f}–{e.high:.4f} | {e.method} |"

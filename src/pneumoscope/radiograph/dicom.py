@@ -6,6 +6,7 @@ step that MONOCHROME1 asks for (C.7.6.3.1.2). Pixel padding (C.7.5.1.1.2) is bla
 
 import io
 import re
+import zlib
 from collections.abc import Sequence
 from typing import Literal
 
@@ -14,7 +15,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from pneumoscope.radiograph import codecs
 from pneumoscope.radiograph.errors import (
@@ -24,7 +25,7 @@ from pneumoscope.radiograph.errors import (
     TooLargeError,
     UnreadableFileError,
 )
-from pneumoscope.radiograph.limits import MAX_PIXELS
+from pneumoscope.radiograph.limits import MAX_INFLATED_BYTES, MAX_PIXELS
 from pneumoscope.radiograph.quiet import quiet
 from pneumoscope.radiograph.radiograph import Grey, Identity, Radiograph, Spacing
 
@@ -81,7 +82,24 @@ def _quotable(dataset: Dataset, keyword: str) -> str:
     return text if re.fullmatch(r"[A-Z0-9 _]{0,16}", text) else "unreadable"
 
 
+def _check_inflated_size(content: bytes) -> None:
+    """Refuse a deflated data set (PS3.5 A.5) that unpacks to more than any radiograph, before pydicom unpacks it whole."""
+    meta_length = int.from_bytes(content[140:144], "little")
+    if DeflatedExplicitVRLittleEndian.encode() not in content[132 : 144 + meta_length]:
+        return
+    inflate, size, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, content[144 + meta_length :]
+    while rest and size <= MAX_INFLATED_BYTES:
+        size += len(inflate.decompress(rest, 2**20))
+        rest = inflate.unconsumed_tail
+    if size > MAX_INFLATED_BYTES:
+        raise TooLargeError(
+            f"the deflated DICOM data set unpacks to more than {MAX_INFLATED_BYTES:,} bytes, more than any radiograph; "
+            "it was not decoded"
+        )
+
+
 def _parse(content: bytes) -> Dataset:
+    _check_inflated_size(content)
     dataset = pydicom.dcmread(io.BytesIO(content), force=content[128:132] != b"DICM")
     dataset.walk(lambda _, element: element.value)
     if "TransferSyntaxUID" not in dataset.file_meta:

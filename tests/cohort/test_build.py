@@ -75,7 +75,7 @@ def test_patient_per_file_keeps_the_known_names_and_makes_each_other_file_a_pati
 
 
 def test_a_folder_that_is_no_class_of_kermany_is_named(tmp_path):
-    with pytest.raises(CohortError, match="'COVID/IM-0115-0001.png'"):
+    with pytest.raises(CohortError, match=r"'COVID/IM-0115-0001\.png'"):
         from_kermany(tree(tmp_path, "COVID/IM-0115-0001.png"))
 
 

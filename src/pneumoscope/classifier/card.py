@@ -114,6 +114,8 @@ def _build(kind: Any, value: Any) -> Any:
         return kind(**{name: _build(hints[name], part) for name, part in value.items()})
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
+        if not isinstance(value, list):
+            raise TypeError(f"{value!r} is no list")
         inner = parts[0] if len(parts) == 2 and parts[1] is Ellipsis else None
         return tuple(_build(inner or parts[k], part) for k, part in enumerate(value))
     if origin in (typing.Union, types.UnionType):
@@ -122,7 +124,7 @@ def _build(kind: Any, value: Any) -> Any:
         if value not in parts:
             raise ValueError(f"{value!r} is none of {parts}")
         return value
-    if kind is float:
+    if kind is float and isinstance(value, int):
         return float(value)
     if isinstance(kind, type) and not isinstance(value, kind):
         raise TypeError(f"{value!r} is no {kind.__name__}")

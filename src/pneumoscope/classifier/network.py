@@ -127,7 +127,7 @@ class _VisionTransformer(Network):
     def _features(self, x: Tensor) -> Explained:
         net = self.model
         tokens = net._process_input(x)  # type: ignore[operator]  # nn.Module attribute
-        tokens = torch.cat([net.class_token.expand(len(tokens), -1, -1), tokens], 1)  # type: ignore[operator]
+        tokens = torch.cat([net.class_token.expand(tokens.shape[0], -1, -1), tokens], 1)  # type: ignore[operator]
         tokens = net.encoder.dropout(tokens + net.encoder.pos_embedding)  # type: ignore[operator,union-attr]
         *blocks, last = cast(Sequence[nn.Module], net.encoder.layers)  # type: ignore[union-attr]
         for block in blocks:
@@ -135,16 +135,30 @@ class _VisionTransformer(Network):
         normed = last.ln_1(tokens)  # type: ignore[operator]  # (batch, 1 + h·w, channels)
         side = round((normed.shape[1] - 1) ** 0.5)
         maps = normed[:, 1:].transpose(1, 2).unflatten(2, (side, side))
-        return Explained(maps, (tokens[:, :1], normed[:, :1]))
+        return Explained(maps, (tokens[:, 0], normed[:, 0]))
 
     def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
         before, query = carried
         last = cast(Sequence[nn.Module], self.model.encoder.layers)[-1]  # type: ignore[union-attr]
-        normed = torch.cat([query, maps.flatten(2).transpose(1, 2)], 1)
-        attended, _ = last.self_attention(query, normed, normed, need_weights=False)  # type: ignore[operator]
+        normed = torch.cat([query[:, None], maps.flatten(2).transpose(1, 2)], 1)
+        attended = _attend(cast(nn.MultiheadAttention, last.self_attention), query, normed)
         x = last.dropout(attended) + before  # type: ignore[operator]
         x = x + last.mlp(last.ln_2(x))  # type: ignore[operator]
-        return cast(Tensor, self.model.heads(self.model.encoder.ln(x)[:, 0]))  # type: ignore[operator,union-attr]
+        return cast(Tensor, self.model.heads(self.model.encoder.ln(x)))  # type: ignore[operator,union-attr]
+
+
+def _attend(attention: nn.MultiheadAttention, query: Tensor, tokens: Tensor) -> Tensor:
+    """Scaled dot-product attention of one query over all tokens, (batch, channels), as plain arithmetic.
+
+    PyTorch's module computes the same, but on a path that cannot be traced for any batch size.
+    """
+    weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
+    q, k, v = (
+        F.linear(x, w, b).view(*x.shape[:-1], attention.num_heads, -1)
+        for x, w, b in zip((query, tokens, tokens), weights, biases, strict=True)
+    )  # (batch, heads, width), twice (batch, tokens, heads, width)
+    share = torch.softmax((q[:, None] * k).sum(3, keepdim=True) / q.shape[-1] ** 0.5, 1)  # (batch, tokens, heads, 1)
+    return cast(Tensor, attention.out_proj((share * v).sum(1).flatten(1)))
 
 
 def build(backbone: Backbone, head: str, classes: int = 2) -> Network:

@@ -10,6 +10,9 @@ import click
 
 from pneumoscope.radiograph.files import SUFFIXES
 
+OVERLAYS = "overlays"
+"""Folder of the pictures in OUT; they are PNG files, but no radiographs."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -20,16 +23,17 @@ class Item:
 
 
 def find(inputs: Sequence[str], out: Path) -> list[Item]:
-    """List the files of FILE, FOLDER and GLOB arguments in order, each once; nothing below `out`.
+    """List the files of FILE, FOLDER and GLOB arguments in order, each once; nothing that an earlier run left in `out`.
 
     Names are relative to the folder given; single files (also those of a pattern) to the folder that they have in common.
     """
+    out = out.resolve()
     files: list[Path] = []
     items: list[Item] = []
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            items += [Item(f.relative_to(path).as_posix(), f) for f in _below(path, out.resolve())]
+            items += [Item(_name(f.relative_to(path)), f) for f in _below(path, out)]
         elif path.exists():
             files.append(path)
         else:
@@ -37,14 +41,14 @@ def find(inputs: Sequence[str], out: Path) -> list[Item]:
             if not matches:
                 raise click.UsageError(f"'{text}' is no file, no folder, and no pattern that matches one")
             files += [m for m in matches if m.is_file()]
-    items += _named(files)
+    items += _named([f for f in files if out / OVERLAYS not in f.resolve().parents])
     return list(_unique(items))
 
 
 def _below(folder: Path, out: Path) -> Iterator[Path]:
     for root, folders, names in os.walk(folder):
         here = Path(root)
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and (here / f).resolve() != out)
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and (here / f).resolve() not in (out, out / OVERLAYS))
         for name in sorted(names):
             file = here / name
             if not name.startswith(".") and (file.suffix.lower() in SUFFIXES or _has_dicom_prefix(file)):
@@ -63,8 +67,14 @@ def _has_dicom_prefix(file: Path) -> bool:
 def _named(files: Sequence[Path]) -> list[Item]:
     if not files:
         return []
-    common = Path(os.path.commonpath([f.absolute().parent for f in files]))
-    return [Item(f.absolute().relative_to(common).as_posix(), f) for f in files]
+    absolute = [Path(os.path.normpath(f.absolute())) for f in files]
+    common = Path(os.path.commonpath([f.parent for f in absolute]))
+    return [Item(_name(whole.relative_to(common)), f) for whole, f in zip(absolute, files, strict=True)]
+
+
+def _name(path: Path) -> str:
+    """With forward slashes, and Unicode also where the file system holds other bytes."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
 
 
 def _unique(items: Iterable[Item]) -> Iterator[Item]:

@@ -119,7 +119,7 @@ def _write_beside(image: Radiograph, reading: Reading, item: Item, out: Path, wa
             np.lib.format.write_array(stream, reading.heatmap.values)
     if wanted.overlays:
         top = float(reading.heatmap.values.max()) if wanted.scale_per_image else 1.0
-        save_picture(paint(image, reading, top or 1.0), out / "overlays" / f"{item.name}.png")
+        save_picture(paint(image, reading, top or 1.0), out / inputs.OVERLAYS / f"{item.name}.png")
 
 
 def save_picture(picture: Image.Image, file: Path) -> None:
@@ -133,8 +133,11 @@ def resume(lines: Path, reader: Reader) -> set[str]:
     if not lines.exists():
         return set()
     done = set()
-    with lines.open(encoding="utf-8") as old, storage.text(lines) as new:
+    # A line may be cut within a character.
+    with lines.open(encoding="utf-8", errors="replace") as old, storage.text(lines) as new:
         for line in _intact(old):
+            if not isinstance(line, dict) or line.get("schema") != readings.SCHEMA_VERSION:
+                raise click.UsageError(f"'{lines}' was not written by this version; choose another folder with -o")
             if line["model"]["sha256"] != reader.model.sha256:
                 raise click.UsageError(f"'{lines.parent}' holds readings of another model; choose another folder with -o")
             if line["error"] is None and line["path"] not in done:

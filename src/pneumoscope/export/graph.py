@@ -25,6 +25,8 @@ from pneumoscope.classifier.network import Network
 from pneumoscope.heatmap.gradcam import combine, explain, grad_cam_weights
 from pneumoscope.reader.reader import GRAPH_NAME, INPUT_NAME, OUTPUT_NAMES, Reader
 
+EXAMPLE_BATCH = 3
+"""Of the tracing; unlike any other size in a network, since sizes that are equal in the example are taken for one."""
 MAX_LOGIT_DIFFERENCE = 1e-4
 MAX_MAP_DIFFERENCE = 1e-4
 """Of the map's maximum."""
@@ -51,7 +53,7 @@ class _Explained(nn.Module):
             return logits, torch.stack([combine(maps, grad_cam_weights(maps, g)) for g in gradients], 1)
 
         with torch.no_grad():
-            example = network.features(torch.rand(2, 1, side, side))
+            example = network.features(torch.rand(EXAMPLE_BATCH, 1, side, side))
         self.explained_head = make_fx(head, tracing_mode="symbolic", _allow_non_fake_inputs=True)(example.maps, *example.carried)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,19 +89,29 @@ def _write_graph(classifier: Classifier, path: Path) -> None:
     side = classifier.card.preprocessing.side_px
     # The fused attention of ViT has no ONNX counterpart; the plain one gives the same to 1e-9.
     with _quiet(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
-        module = _Explained(network, len(classifier.card.classes), side).eval()
-        example = (torch.rand(2, 1, side, side),)
-        batch = torch.export.Dim("batch", min=1, max=1024)
-        program = torch.export.export(module, example, dynamic_shapes={"image": {0: batch}}, strict=False)
-        exported = torch.onnx.export(
-            program, dynamo=True, optimize=True, verbose=False, input_names=[INPUT_NAME], output_names=[*OUTPUT_NAMES]
-        )
-    assert exported is not None
+        try:
+            exported = _converted(_Explained(network, len(classifier.card.classes), side).eval(), side)
+        except Exception as error:  # the tracer and the converter raise a class of their own for each thing they cannot do
+            raise ExportError(
+                f"PyTorch {torch.__version__} cannot turn {classifier.card.backbone} with its heat map into an ONNX graph "
+                f"({type(error).__name__}); the checkpoint can still be evaluated, or train another backbone"
+            ) from error
     exported.save(path, external_data=False)
     model = onnx.load(path)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     onnx.save(model, path)
+
+
+def _converted(module: nn.Module, side: int) -> torch.onnx.ONNXProgram:
+    example = (torch.rand(EXAMPLE_BATCH, 1, side, side),)
+    batch = torch.export.Dim("batch", min=1, max=1024)
+    program = torch.export.export(module, example, dynamic_shapes={"image": {0: batch}}, strict=False)
+    exported = torch.onnx.export(
+        program, dynamo=True, optimize=True, verbose=False, input_names=[INPUT_NAME], output_names=[*OUTPUT_NAMES]
+    )
+    assert exported is not None
+    return exported
 
 
 @contextmanager

@@ -62,6 +62,8 @@ class Reader:
         names = [i.name for i in session.get_inputs()], tuple(o.name for o in session.get_outputs())
         if names != ([INPUT_NAME], OUTPUT_NAMES):
             raise BundleError(f"the graph in '{folder}' is no explained classifier of Pneumoscope's; export it again")
+        if session.get_inputs()[0].shape[1:] != [1, card.preprocessing.side_px, card.preprocessing.side_px]:
+            raise BundleError(f"the graph in '{folder}' takes images of another size than its card says; export it again")
         return cls(session, card, sha256)
 
     def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,7 +1,8 @@
 """The published augmentation policy on one grey channel: drawn as values first, applied by OpenCV second.
 
 Shahi & Bagale 2025 use albumentations, whose last free release is no longer maintained; its operations are OpenCV's, so the
-policy is built on OpenCV itself. Strengths that the paper leaves at albumentations' defaults are those of its release 1.4.
+policy is built on OpenCV itself. Strengths that the paper leaves open are those of its release 1.4,
+the median filter's side is 3 or 5 px.
 """
 
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def draw(rng: np.random.Generator) -> Augmentation:
     gamma = rng.uniform(0.8, 1.2) if happens(0.3) else 1.0
     noise = float(np.sqrt(rng.uniform(10, 50))) / 255 if happens(0.2) else 0.0
     motion = int(rng.choice((3, 5, 7))) if happens(0.1) else 0
-    median = 3 if happens(0.1) else 0
+    median = int(rng.choice((3, 5))) if happens(0.1) else 0
     holes: tuple[tuple[float, float, float, float], ...] = ()
     if happens(0.1):
         holes = tuple(

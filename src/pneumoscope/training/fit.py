@@ -27,7 +27,7 @@ from pneumoscope.cohort.case import both_classes
 from pneumoscope.evaluation import calibration
 from pneumoscope.heatmap import gradcam
 from pneumoscope.training import batches as epochs
-from pneumoscope.training import curves, loss, state
+from pneumoscope.training import curves, loss, memory, state
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.prepared import Squares, squares
 from pneumoscope.training.recipe import Recipe
@@ -91,6 +91,7 @@ def fit(
     Weights, order, dropout and augmentation follow from the recipe's seed and the epoch alone, so a resumed run ends in the
     same weights, to the bit, as one that was never interrupted (on one machine and thread count).
     """
+    memory.keep_freed()
     preprocessing = Preprocessing(recipe.side_px)
     train = prepare_side(cohort, "train", preprocessing, cache, show_progress=show_progress)
     tune = prepare_side(cohort, "tune", preprocessing, cache, show_progress=show_progress)

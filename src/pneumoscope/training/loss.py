@@ -26,9 +26,9 @@ def focal(logits: Tensor, target: Tensor, gamma: float, alpha: Tensor | None = N
 
 
 def inverse_frequency(reference: NDArray[np.integer], classes: int = 2) -> NDArray[np.float32]:
-    """Class weights n / (classes · n_c): mean 1 over the images, shape (classes,)."""
-    counts = np.bincount(reference, minlength=classes)
-    return (len(reference) / (classes * counts)).astype(np.float32)
+    """Weights in proportion to 1 / n_c that add up to the number of classes (Shahi & Bagale 2025), shape (classes,)."""
+    inverse = 1 / np.bincount(reference, minlength=classes)
+    return np.asarray(classes * inverse / inverse.sum(), np.float32)
 
 
 def of_recipe(recipe: Recipe, reference: NDArray[np.integer]) -> Loss:

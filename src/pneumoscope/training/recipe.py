@@ -19,7 +19,7 @@ class Recipe:
     head: ``mlp`` (Shahi & Bagale 2025) or ``linear``.
     loss: ``focal`` (Lin et al. 2017), ``cross-entropy`` or ``weighted-cross-entropy`` (inverse class frequency).
     gamma: focusing exponent of the focal loss; 0 gives cross-entropy.
-    alpha: class weights of the focal loss: ``none``, or ``inverse-frequency`` with mean 1 over the images.
+    alpha: class weights of the focal loss: ``none``, or ``inverse-frequency``, adding up to 2.
     sampling: ``shuffled`` (every image once an epoch) or ``balanced`` (drawn with replacement, classes equally likely).
     optimizer: ``adam`` (weight decay in the gradient) or ``adamw`` (decoupled).
     rate: peak learning rate; schedule ``constant`` or ``cosine`` to zero over `epochs`, after a linear warm-up.

@@ -1,0 +1,112 @@
+"""From a folder of radiographs to a bundle that reads, through the command alone, on the shipped sample."""
+
+import csv
+import json
+import shutil
+
+import pytest
+
+from cli.run import by_path, run
+from pneumoscope.cohort import table
+from pneumoscope.cohort.sample import sample
+
+TRAINING = ("--backbone", "mobilenet_v2", "--init", "scratch", "--epochs", 2, "--side-px", 32, "--batch", 4)
+DRAWS = ("--draws", 200)
+NEED_NO_THRESHOLD = {"ROC-AUC", "PR-AUC"}
+
+
+def done(*arguments) -> str:
+    ran = run(*arguments)
+    assert ran.code == 0, ran.err
+    return ran.out
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder with the sample as a Kermany tree, its cohort split in halves and quarters, and a model trained on it."""
+    folder = tmp_path_factory.mktemp("work")
+    with sample() as shipped:
+        for case in shipped.cases:
+            (folder / "tree" / case.path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(shipped.file(case), folder / "tree" / case.path)
+    cohort = folder / "cohort.parquet"
+    assert done("cohort", "build", folder / "tree", "-o", cohort).startswith("16 images of 15 patients, 8 positive")
+    done("cohort", "split", cohort, "--ratios", "50/25/25")
+    said = done("train", cohort, "-o", folder / "run", "--cache", folder / "cache", *TRAINING)
+    assert "next: pneumoscope evaluate" in said
+    done("evaluate", folder / "run", "--cohort", cohort, "-o", folder / "test", *DRAWS)
+    return folder
+
+
+def metrics(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def predictions(folder):
+    with (folder / "predictions.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.slow
+def test_no_patient_is_on_two_sides_and_every_side_has_both_classes(work):
+    cases = table.read(work / "cohort.parquet").cases
+    sides = {side: [c for c in cases if c.side == side] for side in ("train", "tune", "test")}
+    assert sum(map(len, sides.values())) == 16
+    assert all({c.reference for c in members} == {0, 1} for members in sides.values())
+    assert len({(c.patient_id, c.side) for c in cases}) == 15
+
+
+@pytest.mark.slow
+def test_evaluating_the_test_side_gives_figures_that_follow_from_the_predictions(work):
+    rows, found = predictions(work / "test"), metrics(work / "test")
+    expected = {c.path: c.reference for c in table.read(work / "cohort.parquet").cases if c.side == "test"}
+    assert {row["path"]: int(row["reference"]) for row in rows} == expected
+    positive, negative = ([float(r["probability"]) for r in rows if r["reference"] == label] for label in ("1", "0"))
+    pairs = [(p > n) + 0.5 * (p == n) for p in positive for n in negative]
+    assert found["figures"]["ROC-AUC"]["value"] == pytest.approx(sum(pairs) / len(pairs))
+    threshold = found["operating_point"]["threshold"]
+    hits = sum(p >= threshold for p in positive) / len(positive)
+    assert found["figures"]["sensitivity"]["value"] == pytest.approx(hits)
+    assert found["operating_point"]["side"] == "tune"
+    assert "not a medical device" in (work / "test" / "metrics.md").read_text()
+    assert (work / "test" / "plots.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_stored_predictions_give_the_same_figures_without_the_model(work, tmp_path):
+    done("evaluate", "--predictions", work / "test" / "predictions.csv", "-o", tmp_path, *DRAWS)
+    assert (tmp_path / "metrics.json").read_bytes() == (work / "test" / "metrics.json").read_bytes()
+
+
+@pytest.mark.slow
+def test_the_side_of_the_threshold_gets_only_figures_that_need_none(work, tmp_path):
+    said = done("evaluate", work / "run", "--cohort", work / "cohort.parquet", "--side", "tune", "-o", tmp_path, *DRAWS)
+    found = metrics(tmp_path)
+    assert set(found["figures"]) == NEED_NO_THRESHOLD
+    assert set(metrics(work / "test")["figures"]) > NEED_NO_THRESHOLD
+    assert (found["operating_point"], found["confusion"], found["subgroups"]) == (None, None, {})
+    assert "left out" in said
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_not_trained_over(work):
+    ran = run("train", work / "cohort.parquet", "-o", work / "run", "--cache", work / "cache", *TRAINING)
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_the_exported_bundle_reads_and_evaluates_as_the_checkpoint_does(work, tmp_path):
+    bundle, cohort = tmp_path / "bundle", work / "cohort.parquet"
+    assert str(bundle) in done("export", work / "run", "-o", bundle)
+
+    done("read", work / "tree", "-o", tmp_path / "read", "--model", bundle)
+    done("evaluate", bundle, "--cohort", cohort, "-o", tmp_path / "test", *DRAWS)
+
+    read, evaluated = by_path(tmp_path / "read"), predictions(tmp_path / "test")
+    assert len(read) == 16
+    for row, checkpoint in zip(evaluated, predictions(work / "test"), strict=True):
+        assert row["path"] == checkpoint["path"]
+        assert float(row["log_odds"]) == pytest.approx(float(checkpoint["log_odds"]), abs=2e-4)
+        assert read[row["path"]]["log_odds"] == pytest.approx(float(checkpoint["log_odds"]), abs=2e-4)
+        assert read[row["path"]]["probability"] == pytest.approx(float(row["probability"]), abs=1e-5)

@@ -1,0 +1,97 @@
+"""``pneumoscope read`` killed or interrupted in the middle, in a process of its own.
+
+A named pipe stands in for the third file: the run comes to it, having written two lines, and waits.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cli.run import ENTRY, lines_of, run
+from radiograph.builders import png
+from reader.builders import quadrant, spot
+
+NAMES = ("a.png", "b.png", "c.png", "d.png", "e.png")
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """A folder of five radiographs."""
+    folder = tmp_path / "whole"
+    folder.mkdir()
+    for k, name in enumerate(NAMES):
+        (folder / name).write_bytes(png((quadrant, spot)[k % 2](80 + 8 * k)))
+    return folder
+
+
+@pytest.fixture
+def waiting(whole, glass, tmp_path):
+    """A run that has two lines and waits for its third file, with its folders and that file."""
+    folder, out = shutil.copytree(whole, tmp_path / "in"), tmp_path / "out"
+    third = folder / NAMES[2]
+    third.unlink()
+    os.mkfifo(third)
+    command = [sys.executable, "-c", ENTRY, "read", folder, "-o", out, "--model", glass]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    patient_until = time.monotonic() + PATIENCE_S
+    try:
+        while not (out / "readings.jsonl").exists() or (out / "readings.jsonl").read_bytes().count(b"\n") < 2:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < patient_until
+            time.sleep(0.02)
+        yield process, folder, out, third
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def feed(pipe, content: bytes):
+    """Write to a named pipe that somebody reads; OSError where nobody does."""
+    writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    os.write(writer, content)
+    os.close(writer)
+
+
+def test_lines_are_there_before_the_next_files_are_read(waiting):
+    _, _, out, _ = waiting
+    assert [line["path"] for line in lines_of(out)] == list(NAMES[:2])
+
+
+def test_a_killed_run_goes_on_where_it_stopped_and_ends_in_the_same_lines(waiting, whole, glass, tmp_path):
+    process, folder, out, third = waiting
+    process.kill()
+    assert process.wait(PATIENCE_S) == -signal.SIGKILL
+    with (out / "readings.jsonl").open("ab") as stream:
+        stream.write(b'{"schema": 1, "path": "c.p')  # as if it had been killed within a line
+    third.unlink()
+    shutil.copy(whole / third.name, third)
+    for name in NAMES[:2]:
+        (folder / name).write_bytes(b"would now be an error if it were read again")
+
+    again = run("read", folder, "-o", out, "--model", glass)
+    uninterrupted = run("read", whole, "-o", tmp_path / "uninterrupted", "--model", glass)
+
+    assert (again.code, again.err) == (0, "2 of 5 files were read before; going on\n")
+    assert again.out.partition(":")[0] == uninterrupted.out.partition(":")[0]
+    for path in (tmp_path / "uninterrupted").rglob("*.*"):
+        assert (out / path.relative_to(tmp_path / "uninterrupted")).read_bytes() == path.read_bytes()
+    assert [line["path"] for line in lines_of(out)] == list(NAMES)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so_in_one_sentence_and_keeps_its_lines(waiting, whole, number):
+    process, _, out, third = waiting
+    process.send_signal(number)
+    feed(third, (whole / third.name).read_bytes())  # the file that is being read is read to its end
+    said, complained = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, said) == (130, "")
+    assert complained.strip().startswith("interrupted; run the same command again")
+    assert complained.strip().count("\n") == 0
+    assert [line["path"] for line in lines_of(out)] == list(NAMES[:2])
+    assert not list(out.rglob("*.part"))

@@ -1,0 +1,319 @@
+"""``pneumoscope read``: what it finds, what it writes, what it does about files that it cannot read."""
+
+import csv
+import errno
+import os
+import shutil
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+
+from cli.run import by_path, lines_of, run
+from pneumoscope.classifier import Preprocessing
+from pneumoscope.cli import read as verb
+from radiograph.builders import PATIENT, cr, jpeg, png, real, real_as_cr, show_stored, written
+from reader.builders import SIDE, glass_bundle, graph, quadrant, spot
+
+POSITIVE, NEGATIVE = png(quadrant()), png(spot())
+
+
+@pytest.fixture
+def read(glass, tmp_path):
+    """Read with the model of glass into ``out``."""
+
+    def go(*arguments, out=tmp_path / "out", model=glass):
+        return run("read", *arguments, "-o", out, "--model", model)
+
+    return go
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a positive radiograph and, in a folder below, a negative one."""
+    return filled(tmp_path / "in", {"a.png": POSITIVE, "sub/b.png": NEGATIVE})
+
+
+def filled(folder, files):
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def left(out):
+    """Everything in a folder, by relative path."""
+    return {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+
+
+# What is written
+
+
+def test_every_file_has_its_line_overlay_and_share_in_the_summary(read, folder, tmp_path):
+    ran = read(folder)
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("2 radiographs read, 1 positive")
+    assert "not a medical device" in ran.out
+    a, b = lines_of(tmp_path / "out")
+    assert (a["path"], a["decision"], a["rows"], a["cols"]) == ("a.png", "positive", 80, 160)
+    assert a["probability"] == pytest.approx(0.7311, abs=1e-3)  # 1 / (1 + exp(-1))
+    assert [f["box"] for f in a["findings"]] == [{"top": 0, "left": 0, "bottom": 40, "right": 80}]
+    assert a["findings"][0]["rating"] == pytest.approx(0.7311, abs=1e-3)
+    assert a["operating_point"] == {"threshold": 0.5, "rule": "youden"}
+    assert a["model"]["name"] == "glass"
+    assert (b["path"], b["decision"], b["findings"], b["error"]) == ("sub/b.png", "negative", [], None)
+    assert left(tmp_path / "out") == {"readings.jsonl", "overlays/a.png.png", "overlays/sub/b.png.png"}
+    with Image.open(tmp_path / "out" / "overlays" / "a.png.png") as picture:
+        assert (picture.format, picture.mode) == ("PNG", "RGB")
+
+
+def test_overlays_may_be_left_out(read, folder, tmp_path):
+    assert read(folder, "--no-overlays").code == 0
+    assert left(tmp_path / "out") == {"readings.jsonl"}
+
+
+def test_maps_are_float_on_the_grid_of_the_radiograph(read, folder, tmp_path):
+    assert read(folder, "--maps", "--no-overlays").code == 0
+    assert left(tmp_path / "out") == {"readings.jsonl", "maps/a.png.npy", "maps/sub/b.png.npy"}
+    values = np.load(tmp_path / "out" / "maps" / "a.png.npy")
+    assert (values.dtype, values.shape) == (np.float32, (80, 160))
+    assert [values[0, 0], values[79, 0], values[0, 159], values[79, 159]] == pytest.approx([1, 0, 0, 0], abs=1e-6)
+
+
+def test_csv_has_a_row_a_file(read, folder, tmp_path):
+    filled(folder, {"c.png": b"no picture"})
+    assert read(folder, "--format", "csv", "--no-overlays").code == 1
+    with (tmp_path / "out" / "readings.csv").open(newline="", encoding="utf-8") as stream:
+        rows = {row["path"]: row for row in csv.DictReader(stream)}
+    assert set(rows) == {"a.png", "sub/b.png", "c.png"}
+    assert (rows["a.png"]["decision"], rows["a.png"]["findings"]) == ("positive", "1")
+    assert rows["a.png"]["boxes"].startswith("0 0 40 80 0.73")
+    assert (rows["c.png"]["decision"], rows["a.png"]["error"]) == ("", "")
+    assert "neither DICOM nor PNG nor JPEG" in rows["c.png"]["error"]
+
+
+def test_another_class_may_be_explained(read, folder, tmp_path):
+    assert read(folder, "--target", "normal", "--maps", "--no-overlays").code == 0
+    line = lines_of(tmp_path / "out")[0]
+    assert (line["target"], line["map"]["target"], line["findings"]) == ("pneumonia", "normal", [])
+    assert line["probability"] == pytest.approx(0.7311, abs=1e-3)
+    assert np.load(tmp_path / "out" / "maps" / "a.png.npy")[79, 159] == pytest.approx(1, abs=1e-6)
+
+
+def test_an_unknown_class_is_refused_with_the_list(read, folder):
+    ran = read(folder, "--target", "lung")
+    assert ran.code == 2
+    assert "normal, pneumonia, not 'lung'" in ran.err
+
+
+def test_a_scale_of_its_own_changes_the_picture_and_not_the_line(read, tmp_path):
+    dim = filled(tmp_path / "in", {"dim.png": png(quadrant() // 2)})
+    for scale in ("fixed", "image"):
+        assert read(dim, "--overlay-scale", scale, out=tmp_path / scale).code == 0
+    assert lines_of(tmp_path / "fixed") == lines_of(tmp_path / "image")
+    fixed, image = (np.asarray(Image.open(tmp_path / s / "overlays" / "dim.png.png")).astype(int) for s in ("fixed", "image"))
+    row, col = 12 + 5, 2 * 12 + 160 + 5  # in the bright quarter of the overlay
+    assert image[row, col, 0] > fixed[row, col, 0]
+
+
+# What is found
+
+
+def test_dicom_is_found_without_a_suffix_and_anything_else_is_not(read, tmp_path):
+    instance = written(cr(quadrant(), bits=8, **show_stored(8)))
+    files = {"1.2.840.5": instance, "IM0001": instance, "notes": b"text", "x.txt": b"text", ".hidden.png": POSITIVE}
+    assert read(filled(tmp_path / "in", files), "--no-overlays").code == 0
+    assert set(by_path(tmp_path / "out")) == {"1.2.840.5", "IM0001"}
+
+
+def test_a_pattern_in_quotes_is_matched_below_folders(read, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    filled(folder, {"c.dcm": b"not asked for"})
+    assert read("in/**/*.png").code == 0
+    assert set(by_path(tmp_path / "out")) == {"a.png", "sub/b.png"}
+
+
+def test_single_files_are_named_from_the_folder_that_they_share(read, folder, tmp_path):
+    assert read(folder / "a.png", folder / "sub" / "b.png", folder / "a.png").code == 0
+    assert [line["path"] for line in lines_of(tmp_path / "out")] == ["a.png", "sub/b.png"]
+
+
+def test_a_name_never_leads_out_of_the_results(read, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert read("../in/a.png", "sub/b.png").code == 0
+    assert left(tmp_path / "out") == {"readings.jsonl", "overlays/a.png.png", "overlays/sub/b.png.png"}
+
+
+def test_two_files_of_one_name_are_refused_before_anything_is_read(read, folder, tmp_path):
+    other = filled(tmp_path / "other", {"a.png": NEGATIVE})
+    ran = read(folder, other)
+    assert ran.code == 2
+    assert "two inputs would both be called 'a.png'" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["{empty}", "{empty}/*.png", "{empty}/gone.png"])
+def test_nothing_to_read_is_a_mistake(read, text, tmp_path):
+    (tmp_path / "empty").mkdir()
+    ran = read(text.format(empty=tmp_path / "empty"))
+    assert (ran.code, ran.out) == (2, "")
+    assert "empty" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("place", ["results", "."])
+@pytest.mark.parametrize("pattern", ["", "/**/*.png"])
+def test_results_within_the_input_are_not_read(read, folder, place, pattern):
+    for _ in range(2):
+        assert read(f"{folder}{pattern}", out=folder / place).code == 0
+        assert set(by_path(folder / place)) == {"a.png", "sub/b.png"}
+
+
+def test_a_name_that_is_no_unicode_is_read(read, folder, tmp_path):
+    shutil.copy(folder / "a.png", os.fsencode(folder) + b"/r\xf6ntgen.png")  # Latin-1
+    assert read(folder).code == 0
+    assert set(by_path(tmp_path / "out")) == {"a.png", "r\N{REPLACEMENT CHARACTER}ntgen.png", "sub/b.png"}
+
+
+# What cannot be read
+
+
+@pytest.fixture
+def bad(folder):
+    """Seven files that cannot be read beside two that can; every DICOM file tells a patient."""
+    leg = pydicom.dcmread(real("RG3_UNCR.dcm"))
+    leg.PatientName, leg.PatientID = PATIENT["PatientName"], PATIENT["PatientID"]
+    leg.save_as(folder / "leg.dcm")
+    ct = real_as_cr("CT_small.dcm", Modality="CT", **PATIENT)
+    files = {
+        "ct.dcm": ct,
+        "cut.dcm": written(cr(quadrant(), bits=8))[:-1000],
+        "cut.jpeg": jpeg(np.random.default_rng(0).integers(0, 256, (64, 64)))[:500],
+        "text.png": b"This is no picture.",
+        "black.png": png(np.zeros((16, 16), int)),
+        "empty.png": b"",
+    }
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    return filled(folder, files)
+
+
+KINDS = {
+    "leg.dcm": "NotAChestError",
+    "ct.dcm": "NotARadiographError",
+    "cut.dcm": "UnreadableFileError",
+    "cut.jpeg": "UnreadableFileError",
+    "text.png": "UnreadableFileError",
+    "black.png": "EmptyImageError",
+    "empty.png": "UnreadableFileError",
+    "gone.png": "FileNotFoundError",
+}
+
+
+def test_bad_files_have_errors_of_a_named_kind_and_the_others_are_read(read, bad, tmp_path):
+    ran = read(bad)
+
+    assert ran.code == 1
+    assert ran.out.startswith("2 radiographs read, 1 positive")
+    lines = by_path(tmp_path / "out")
+    assert {path: line["error"]["kind"] for path, line in lines.items() if line["error"]} == KINDS
+    assert {path for path, line in lines.items() if line["decision"]} == {"a.png", "sub/b.png"}
+    listed = [text.removeprefix("  not read: ").partition(": ") for text in ran.err.splitlines()]
+    assert {path: message for path, _, message in listed} == {path: lines[path]["error"]["message"] for path in KINDS}
+
+
+def test_no_patient_is_named_in_any_output(read, bad, tmp_path):
+    (bad / "chest.dcm").write_bytes(real_as_cr("RG1_UNCR.dcm", **PATIENT))
+    ran = read(bad, "--maps", "--format", "csv")
+    assert by_path(tmp_path / "out")["chest.dcm"]["error"] is None
+    out = tmp_path / "out"
+    said = ran.out + ran.err + (out / "readings.jsonl").read_text() + (out / "readings.csv").read_text()
+    assert not [word for word in ("Doe", "Jane", "SECRET", "4711", "ACC-") if word in said]
+    for name in left(out):
+        assert not [secret for secret in PATIENT.values() if secret.encode() in (out / name).read_bytes()]
+
+
+def test_files_with_an_error_are_tried_again_and_lose_it(read, folder, tmp_path):
+    filled(folder, {"b.png": POSITIVE[:60]})
+    assert read(folder).code == 1
+    filled(folder, {"b.png": POSITIVE})
+    ran = read(folder)
+    assert ran.code == 0
+    assert ran.err == "2 of 3 files were read before; going on\n"
+    assert {path: line["error"] for path, line in by_path(tmp_path / "out").items()} == {
+        "a.png": None,
+        "b.png": None,
+        "sub/b.png": None,
+    }
+
+
+# Going on, and what stops it
+
+
+def test_finished_files_are_not_read_again(read, folder, tmp_path):
+    assert read(folder).code == 0
+    before = (tmp_path / "out" / "readings.jsonl").read_bytes()
+    filled(folder, {"a.png": b"no picture any more"})
+    assert read(folder).code == 0
+    assert (tmp_path / "out" / "readings.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("tail", [b'{"schema": 1, "path": "c', b'{"schema": 1, "path": "\xc3', b"\0\0\0\0", b"{"])
+def test_a_torn_last_line_is_dropped(read, folder, tmp_path, tail):
+    assert read(folder).code == 0
+    lines = tmp_path / "out" / "readings.jsonl"
+    whole = lines.read_bytes()
+    lines.write_bytes(whole + tail)
+    assert read(folder).code == 0
+    assert lines.read_bytes() == whole
+
+
+def test_readings_of_another_model_are_refused_and_left_alone(read, folder, tmp_path):
+    assert read(folder).code == 0
+    before = (tmp_path / "out" / "readings.jsonl").read_bytes()
+    other = glass_bundle(tmp_path / "other", graph(2 * SIDE), preprocessing=Preprocessing(2 * SIDE))
+    ran = read(folder, model=other)
+    assert ran.code == 2
+    assert "readings of another model" in ran.err
+    assert (tmp_path / "out" / "readings.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", "3", '{"schema": 2}'])
+def test_a_file_of_that_name_from_elsewhere_is_refused_and_left_alone(read, folder, tmp_path, text):
+    filled(tmp_path / "out", {"readings.jsonl": f"{text}\n".encode()})
+    ran = read(folder)
+    assert ran.code == 2
+    assert "not written by this version" in ran.err
+    assert (tmp_path / "out" / "readings.jsonl").read_text() == f"{text}\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [(errno.ENOSPC, "the disk is full"), (errno.EDQUOT, "the disk is full"), (errno.EACCES, "permission denied")],
+)
+def test_a_full_disk_is_one_sentence_and_what_was_finished_is_kept(read, folder, tmp_path, monkeypatch, number, sentence):
+    save = verb.save_picture
+
+    def fail_on_the_second(picture, file):
+        if file.name == "b.png.png":
+            raise OSError(number, os.strerror(number), str(file))
+        save(picture, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verb, "save_picture", fail_on_the_second)
+        ran = read(folder)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"pneumoscope: {sentence} at '")
+    assert ran.err.count("\n") == 1
+    assert [line["path"] for line in lines_of(tmp_path / "out")] == ["a.png"]
+
+    assert read(folder).code == 0
+    assert [line["path"] for line in lines_of(tmp_path / "out")] == ["a.png", "sub/b.png"]
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(read, folder):
+    ran = read(folder, out=folder / "a.png" / "out")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("pneumoscope: not a directory at '")
+    assert ran.err.count("\n") == 1

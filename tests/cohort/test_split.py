@@ -1,0 +1,260 @@
+"""Splits: disjoint, stratified, the same everywhere, and named by a hash. Invariants after scikit-learn's test_split.py."""
+
+import hashlib
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cohort.conftest import case, cohort, property_test, sides
+from pneumoscope.cohort import SIDES, CohortError
+from pneumoscope.cohort.case import split_sha256
+from pneumoscope.cohort.split import by_ratio, crossing, official, read_fixed
+
+ratios = st.sampled_from([(0.70, 0.15, 0.15), (0.8, 0.1, 0.1), (0.34, 0.33, 0.33), (0.5, 0.0, 0.5), (0.0, 0.0, 1.0)])
+seeds = st.integers(0, 2**32)
+
+
+@st.composite
+def cohorts(draw, shared_pixels: bool = False):
+    """Patients of one label with one to six images each; with `shared_pixels` some images are filed twice."""
+    cases = []
+    for patient in range(draw(st.integers(1, 40))):
+        label = draw(st.sampled_from(["NORMAL", "PNEUMONIA"]))
+        for image in range(draw(st.integers(1, 6))):
+            path = f"{patient}/{image}"
+            pixels = f"twin {draw(st.integers(0, 3))}" if shared_pixels and draw(st.integers(0, 9)) == 0 else path
+            cases.append(case(path, f"p{patient}", label, pixel_sha256=pixels))
+    return cohort(*cases)
+
+
+def singles(n: int, label: str = "NORMAL"):
+    return [case(f"{label}/{k}", f"{label}{k}", label) for k in range(n)]
+
+
+# The draw
+
+
+def test_golden_assignment_of_twenty_single_patients_at_seventy_fifteen_fifteen():
+    # Shares 14, 3, 3. In the order of SHA-256 the train side is furthest below its share (or first of equals) until it holds
+    # twelve; from then on the three lack 2, 3, 3 and are served in turn: counted by hand.
+    drawn = sorted((f"NORMAL{k}" for k in range(20)), key=lambda p: hashlib.sha256(f"42:{p}".encode()).hexdigest())
+    expected = ["train"] * 12 + ["tune", "test", "train"] * 2 + ["tune", "test"]
+    split = by_ratio(cohort(*singles(20)))
+    assert {c.patient_id: c.side for c in split.cases} == dict(zip(drawn, expected, strict=True))
+
+
+def test_golden_assignment_of_a_patient_with_three_images():
+    # SHA-256 of "1:big", "1:x" … begins with these digits, so the order is x, z, big, y. Of halves of three images each, x
+    # goes to train (first of equals), z to test, big to train (both lack two), y to test.
+    digits = {p: hashlib.sha256(f"1:{p}".encode()).hexdigest()[:4] for p in ("big", "x", "y", "z")}
+    assert digits == {"x": "553f", "z": "5adb", "big": "8d40", "y": "bb53"}
+    cases = [case(f"{p}{k}", p) for p, n in (("big", 3), ("x", 1), ("y", 1), ("z", 1)) for k in range(n)]
+    split = by_ratio(cohort(*cases), ratios=(0.5, 0.0, 0.5), seed=1)
+    assert {c.patient_id: c.side for c in split.cases} == {"x": "train", "z": "test", "big": "train", "y": "test"}
+
+
+def test_default_is_seventy_fifteen_fifteen_with_seed_42():
+    whole = cohort(*singles(100), *singles(60, "PNEUMONIA"))
+    split = by_ratio(whole)
+    assert Counter(c.side for c in split.cases) == {"train": 112, "tune": 24, "test": 24}
+    assert (split.split.ratios, split.split.seed) == ((0.70, 0.15, 0.15), 42)
+    assert split == by_ratio(whole, ratios=(0.70, 0.15, 0.15), seed=42)
+
+
+@property_test
+@given(cohorts(shared_pixels=True), ratios, seeds)
+def test_no_patient_and_no_image_is_on_two_sides(whole, ratios, seed):
+    assert crossing(by_ratio(whole, ratios=ratios, seed=seed).cases) == ({}, {})
+
+
+@property_test
+@given(cohorts(shared_pixels=True), ratios, seeds)
+def test_the_parts_make_the_whole(whole, ratios, seed):
+    split = by_ratio(whole, ratios=ratios, seed=seed)
+    assert [replace(c, side="") for c in split.cases] == list(whole.cases)
+    assert {c.side for c in split.cases} <= set(SIDES)
+
+
+@property_test
+@given(cohorts(), ratios, seeds)
+def test_each_label_is_within_its_largest_patient_of_its_share_on_every_side(whole, ratios, seed):
+    split = by_ratio(whole, ratios=ratios, seed=seed)
+    for label in ("NORMAL", "PNEUMONIA"):
+        members = [c for c in split.cases if c.label == label]
+        largest = max(Counter(c.patient_id for c in members).values(), default=0)
+        for side, ratio in zip(SIDES, ratios, strict=True):
+            assert abs(sum(c.side == side for c in members) - ratio * len(members)) <= largest
+
+
+@property_test
+@given(cohorts(shared_pixels=True), ratios, seeds)
+def test_a_side_of_share_zero_gets_no_case(whole, ratios, seed):
+    split = by_ratio(whole, ratios=ratios, seed=seed)
+    assert {c.side for c in split.cases}.isdisjoint(s for s, r in zip(SIDES, ratios, strict=True) if r == 0)
+
+
+@property_test
+@given(cohorts(shared_pixels=True), seeds, st.randoms())
+def test_order_of_the_files_does_not_matter(whole, seed, random):
+    shuffled = random.sample(whole.cases, len(whole.cases))
+    one, other = by_ratio(whole, seed=seed), by_ratio(cohort(*shuffled), seed=seed)
+    assert sides(one) == sides(other)
+    assert one.split == other.split
+
+
+def test_another_seed_gives_another_split():
+    whole = cohort(*singles(40))
+    assert sides(by_ratio(whole, seed=1)) != sides(by_ratio(whole, seed=2))
+
+
+@pytest.mark.parametrize("ratios", [(0.7, 0.2, 0.2), (1.2, -0.1, -0.1), (70, 15, 15), (0.5, 0.2, 0.2)])
+def test_ratios_that_are_no_shares_of_one_are_refused(ratios):
+    with pytest.raises(CohortError, match="add up to 1"):
+        by_ratio(cohort(*singles(3)), ratios=ratios)
+
+
+# Images filed under several patients
+
+
+def test_pixel_identical_images_under_two_patient_ids_end_on_one_side():
+    twins = [case(f"{k}", f"p{k}", pixel_sha256=f"pixels {k // 2}") for k in range(60)]
+    for seed in range(10):
+        placed = sides(by_ratio(cohort(*twins), seed=seed))
+        assert all(placed[f"{k}"] == placed[f"{k + 1}"] for k in range(0, 60, 2))
+
+
+def test_patients_linked_by_a_chain_of_shared_images_stay_together():
+    # a and b share an image, b and c another, c and d a third; a and d share none.
+    chain = [case(f"{p}{n}", p, pixel_sha256=f"link {n}") for p, n in zip("abbccd", (1, 1, 2, 2, 3, 3), strict=True)]
+    for seed in range(10):
+        split = by_ratio(cohort(*chain, *singles(30)), seed=seed)
+        assert len({c.side for c in split.cases if c.patient_id in "abcd"}) == 1
+
+
+def test_cases_without_a_pixel_hash_are_not_taken_for_one_image():
+    bare = [case(f"{k}", f"p{k}", pixel_sha256="") for k in range(20)]
+    assert Counter(c.side for c in by_ratio(cohort(*bare)).cases) == {"train": 14, "tune": 3, "test": 3}
+
+
+# Patients fixed to a side
+
+
+@property_test
+@given(cohorts(), seeds, st.dictionaries(st.integers(0, 45).map("p{}".format), st.sampled_from(SIDES), min_size=1))
+def test_fixed_patients_are_on_their_side_and_the_rule_counts_them(whole, seed, fixed):
+    present = {c.patient_id for c in whole.cases} & set(fixed)
+    split = by_ratio(whole, seed=seed, fixed=fixed)
+    assert all(c.side == fixed.get(c.patient_id, c.side) for c in split.cases)
+    assert split.split.rule == f"by ratio, stratified by label, {len(present)} patients fixed of {len(fixed)} named"
+
+
+def test_what_is_fixed_counts_towards_the_share_of_its_side():
+    fixed = {f"NORMAL{k}": "test" for k in range(3)}
+    split = by_ratio(cohort(*singles(20)), fixed=fixed)
+    assert {c.patient_id for c in split.cases if c.side == "test"} == set(fixed)
+
+
+def test_who_shares_an_image_with_a_fixed_patient_goes_along():
+    twins = [case("a", "a", pixel_sha256="same"), case("b", "b", pixel_sha256="same")]
+    for side in SIDES:
+        placed = sides(by_ratio(cohort(*twins, *singles(20)), fixed={"a": side}))
+        assert placed["b"] == side
+
+
+def test_patients_fixed_to_two_sides_who_share_an_image_are_refused():
+    twins = [case("a", "a", pixel_sha256="same"), case("b", "b", pixel_sha256="same")]
+    with pytest.raises(CohortError, match="test and train share a pixel-identical image"):
+        by_ratio(cohort(*twins), fixed={"a": "train", "b": "test"})
+
+
+def test_fixed_patients_are_read_from_a_file(tmp_path):
+    path = tmp_path / "a:b.csv"
+    path.write_text("note,patient_id\nx,p1\ny,p2\n")
+    assert read_fixed(f"{path}:tune") == {"p1": "tune", "p2": "tune"}
+
+
+@pytest.mark.parametrize("text", ["patients.csv", "patients.csv:validation", ":test"])
+def test_a_text_that_is_no_file_with_a_side_is_refused(text):
+    with pytest.raises(CohortError, match="FILE:SIDE"):
+        read_fixed(text)
+
+
+def test_a_file_of_fixed_patients_that_is_missing_or_has_no_patients_is_refused(tmp_path):
+    with pytest.raises(CohortError, match="could not be read"):
+        read_fixed(f"{tmp_path / 'nowhere.csv'}:test")
+    (tmp_path / "p.csv").write_text("name\nx\n")
+    with pytest.raises(CohortError, match="no column patient_id"):
+        read_fixed(f"{tmp_path / 'p.csv'}:test")
+
+
+# The source's own split
+
+
+def test_official_split_is_taken_as_it_is_and_says_how_many_patients_it_leaks():
+    whole = cohort(
+        case("1", "person1", official_side="train"),
+        case("2", "person1", official_side="test"),
+        case("3", "person2", official_side="tune"),
+    )
+    split = official(whole)
+    assert sides(split) == {"1": "train", "2": "test", "3": "tune"}
+    assert split.split.rule == "official, 1 patients on two sides"
+
+
+def test_official_split_leaves_a_file_that_is_listed_on_two_sides_on_both():
+    split = official(cohort(case("1", "p", official_side="train"), case("1", "p", official_side="test")))
+    assert [c.side for c in split.cases] == ["train", "test"]
+    assert split.split.rule == "official, 1 patients on two sides"
+
+
+def test_official_split_needs_a_side_for_every_case():
+    with pytest.raises(CohortError, match="1 of 2 cases have no official side"):
+        official(cohort(case("1", "p", official_side="train"), case("2", "q")))
+
+
+# Sides and hash
+
+
+def test_crossing_finds_patients_and_images_on_two_sides():
+    cases = [
+        case("1", "p", side="train", pixel_sha256="a"),
+        case("2", "p", side="test", pixel_sha256="b"),
+        case("3", "q", side="train", pixel_sha256="b"),
+        case("4", "r", side="tune", pixel_sha256=""),
+        case("5", "s", side="test", pixel_sha256=""),
+    ]
+    assert crossing(cases) == ({"p": {"train", "test"}}, {"b": {"train", "test"}})
+
+
+def test_hash_of_a_split_is_sha256_of_its_sorted_lines():
+    # The hash is in cards that were handed out: it must never change for a split that has not.
+    cases = [
+        case("b.png", "p2", "PNEUMONIA", side="test", pixel_sha256="ff"),
+        case("a.png", "p1", side="train", pixel_sha256=""),
+    ]
+    lines = "p1\ta.png\t0\ttrain\np2\tff\t1\ttest"
+    assert split_sha256(cases) == hashlib.sha256(lines.encode()).hexdigest()
+
+
+@property_test
+@given(cohorts(), st.data())
+def test_hash_changes_whenever_a_case_changes_side(whole, data):
+    split = by_ratio(whole)
+    k = data.draw(st.integers(0, len(split.cases) - 1))
+    side = data.draw(st.sampled_from([s for s in SIDES if s != split.cases[k].side]))
+    moved = [replace(c, side=side) if k == n else c for n, c in enumerate(split.cases)]
+    assert split_sha256(split.cases) == split.split.sha256 != split_sha256(moved)
+
+
+def test_cases_of_a_side_are_given_only_where_there_are_some():
+    split = by_ratio(cohort(*singles(4)), ratios=(0.5, 0, 0.5))
+    assert len(split.on("train")) == len(split.on("test")) == 2
+    with pytest.raises(CohortError, match="no case on the tune side"):
+        split.on("tune")
+    with pytest.raises(CohortError, match="'val' is none of them"):
+        split.on("val")
+    with pytest.raises(CohortError, match="no split yet"):
+        cohort(*singles(4)).on("train")

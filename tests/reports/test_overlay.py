@@ -1,0 +1,146 @@
+"""`blend` and `paint`: one scale for all images, golden pixels by hand, boxes where they belong."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pneumoscope.classifier import OperatingPoint, Score
+from pneumoscope.findings import Finding, ModelIdentity, Reading
+from pneumoscope.heatmap import Heatmap
+from pneumoscope.radiograph import Radiograph, Region
+from pneumoscope.reports.overlay import blend, paint
+
+MARGIN = 12
+BOX = (90, 220, 255)
+
+
+def flat(rows: int, cols: int, grey: float = 0.0) -> Radiograph:
+    return Radiograph(np.full((rows, cols), grey, np.float32))
+
+
+def values(*rows) -> np.ndarray:
+    return np.array(rows, np.float32)
+
+
+def reading(heat: np.ndarray, *boxes: Region) -> Reading:
+    point = OperatingPoint(0.5, "youden", "tune", "")
+    found = tuple(Finding(box, 1, (int(box.top), int(box.left)), 0.8) for box in boxes)
+    heatmap = Heatmap(heat.astype(np.float32), "pneumonia", "grad-cam", "features", 1.0)
+    return Reading(Score("pneumonia", 0.8, 1.4), "positive", point, heatmap, found, ModelIdentity("m", ""))
+
+
+def panels(picture: Image.Image, rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:
+    """The radiograph on the left and the overlay on the right."""
+    pixels = np.asarray(picture)[MARGIN : MARGIN + rows]
+    return pixels[:, MARGIN : MARGIN + cols], pixels[:, 2 * MARGIN + cols : 2 * (MARGIN + cols)]
+
+
+def where(pixels: np.ndarray, colour: tuple[int, int, int]) -> Region:
+    return Region.around((pixels == np.array(colour)).all(2))
+
+
+# Blending
+
+
+def test_a_zero_map_leaves_the_grey_levels():
+    grey = np.arange(256, dtype=np.float32).reshape(16, 16) / 255
+    painted = blend(Radiograph(grey), np.zeros((16, 16), np.float32))
+    np.testing.assert_array_equal(painted, np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, 2))
+
+
+def test_a_full_pixel_is_the_hottest_colour_over_the_grey():
+    # inferno ends in (0.988362, 0.998364, 0.644924), opacity is 0.55: 255 (0.5 × 0.45 + colour × 0.55).
+    assert blend(flat(1, 1, 0.5), values([1])).tolist() == [[[196, 197, 148]]]
+
+
+def test_values_beyond_full_scale_are_painted_as_full():
+    full = values([1, 1.5, 2.5])
+    np.testing.assert_array_equal(blend(flat(1, 3, 0.3), full * 2), blend(flat(1, 3, 0.3), full))
+
+
+@pytest.mark.parametrize(("value", "opacity"), [(0.0, 0.0), (0.25, 0.1375), (0.5, 0.275), (1.0, 0.55)])
+def test_opacity_is_in_proportion_to_the_value(value, opacity):
+    over_white, over_black = (blend(flat(1, 1, grey), values([value])).astype(float) for grey in (1, 0))
+    np.testing.assert_allclose(1 - (over_white - over_black) / 255, opacity, atol=1 / 255)
+
+
+def test_a_pixel_is_painted_alike_whatever_the_rest_of_the_map():
+    weak, strong = (blend(flat(1, 2, 0.4), values([0.3, other])) for other in (0, 9))
+    assert weak[0, 0].tolist() == strong[0, 0].tolist()
+
+
+def test_another_full_scale_is_taken_where_it_is_asked_for():
+    heat = values([0, 0.1, 0.3, 0.5])
+    np.testing.assert_array_equal(blend(flat(1, 4, 0.4), heat, 0.5), blend(flat(1, 4, 0.4), heat * 2))
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0])
+def test_a_scale_that_is_not_positive_is_refused(scale):
+    with pytest.raises(ValueError, match="full_scale"):
+        blend(flat(1, 1), values([0.5]), scale)
+
+
+# The picture
+
+
+@pytest.mark.parametrize(
+    ("rows", "cols", "size"),
+    [
+        # A panel is at most 720 px. Width: two panels, three margins of 12, 88 for the bar, at least 760; height: panel,
+        # two margins, two lines of 23.
+        (2000, 100, (760, 790)),  # 720 × 36
+        (100, 2000, (1564, 106)),  # 36 × 720
+        (8, 8, (760, 78)),
+        (5000, 4000, (1276, 790)),  # 720 × 576
+        (1, 3000, (1564, 71)),  # 1 × 720
+    ],
+)
+def test_tall_wide_tiny_and_huge_radiographs_are_painted_in_rgb(rows, cols, size):
+    picture = paint(flat(rows, cols, 0.5), reading(np.full((rows, cols), 0.7), Region(0, 0, 1, 1)))
+    assert (picture.mode, picture.size) == ("RGB", size)
+
+
+def test_the_left_panel_is_the_radiograph_alone():
+    grey = np.linspace(0, 1, 100 * 200, dtype=np.float32).reshape(100, 200)
+    left, right = panels(paint(Radiograph(grey), reading(np.ones((100, 200)))), 100, 200)
+    np.testing.assert_array_equal(left, np.repeat(np.rint(grey * 255).astype(np.uint8)[..., None], 3, 2))
+    assert (left != right).any()
+
+
+@pytest.mark.parametrize("box", [Region(20, 30, 60, 150), Region(0, 0, 100, 200), Region(70, 100, 100, 200)])
+def test_a_box_is_drawn_on_the_pixels_that_it_holds(box):
+    left, right = panels(paint(flat(100, 200), reading(np.zeros((100, 200)), box)), 100, 200)
+    assert where(right, BOX) == box
+    assert not (left == np.array(BOX)).all(2).any()
+
+
+def test_a_box_shrinks_with_its_radiograph():
+    box = Region(400, 200, 1000, 1200)
+    _, right = panels(paint(flat(1440, 1440), reading(np.zeros((1440, 1440)), box)), 720, 720)
+    drawn = where(right, BOX)
+    expected = [200, 100, 500, 600]
+    assert [drawn.top, drawn.left, drawn.bottom, drawn.right] == pytest.approx(expected, abs=1)
+
+
+def test_every_finding_has_its_box():
+    boxes = Region(5, 5, 45, 95), Region(55, 105, 95, 195)
+    _, right = panels(paint(flat(100, 200), reading(np.zeros((100, 200)), *boxes)), 100, 200)
+    assert where(right[:50, :100], BOX) == boxes[0]
+    assert where(right[50:, 100:], BOX) == Region(5, 5, 45, 95)
+
+
+def test_a_white_line_runs_around_what_is_at_or_above_half_of_full_scale():
+    heat = np.full((100, 200), 0.49)
+    heat[20:60, 30:150] = 0.5
+    _, right = panels(paint(flat(100, 200), reading(heat)), 100, 200)
+    assert where(right, (255, 255, 255)) == Region(20, 30, 60, 150)
+    assert not (right[30:50, 50:130] == 255).all(2).any()
+
+
+def test_the_colour_bar_grows_lighter_from_bottom_to_top():
+    pixels = np.asarray(paint(flat(256, 256), reading(np.zeros((256, 256)))))
+    bar = pixels[MARGIN : MARGIN + 256, 2 * 256 + 3 * MARGIN + 5].astype(float)
+    inside = np.delete(bar, [0, 127, 128, 255], 0)  # the three ticks
+    luminance = inside @ [0.2126, 0.7152, 0.0722]  # ITU-R 709
+    assert (np.diff(luminance[::4]) < 0).all()
+    assert luminance[0] - luminance[-1] > 200

@@ -1,0 +1,41 @@
+"""Batches follow from seed and epoch alone."""
+
+import numpy as np
+import torch
+from scipy import stats
+
+from pneumoscope.training import batches
+from pneumoscope.training.recipe import Recipe
+
+REFERENCE = np.repeat([0, 1], [30, 70])
+IMAGES = np.random.default_rng(0).integers(0, 256, (100, 32, 32)).astype(np.uint8)
+
+
+def test_an_epoch_takes_each_image_once_but_for_the_last_batch_that_is_not_full():
+    order = batches.order(Recipe("r", batch=16), REFERENCE, 0)
+    assert len(order) == 96
+    assert len(set(order.tolist())) == 96
+
+
+def test_epochs_differ_and_repeat():
+    r = Recipe("r", batch=16)
+    assert (batches.order(r, REFERENCE, 1) == batches.order(r, REFERENCE, 1)).all()
+    assert (batches.order(r, REFERENCE, 1) != batches.order(r, REFERENCE, 2)).any()
+
+
+def test_balanced_sampling_draws_both_classes_equally_often():
+    r = Recipe("r", batch=16, sampling="balanced")
+    drawn = np.concatenate([REFERENCE[batches.order(r, REFERENCE, k)] for k in range(40)])
+    assert stats.binomtest(int(drawn.sum()), len(drawn), 0.5).pvalue > 1e-4
+
+
+def test_batches_are_the_same_twice_and_pair_each_image_with_its_reference():
+    r = Recipe("r", batch=20, augmentation="none")
+    *_, (image, target) = batches.batches(r, IMAGES, REFERENCE, 3)
+    assert image.shape == (20, 1, 32, 32)
+    assert image.max() <= 1
+    first, second = (list(batches.batches(Recipe("r", batch=20), IMAGES, REFERENCE, 3)) for _ in range(2))
+    assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(first, second, strict=True))
+    index = batches.order(r, REFERENCE, 3)[-20:]
+    assert torch.equal(target, torch.from_numpy(REFERENCE[index]))
+    assert np.allclose(image[:, 0].numpy() * 255, IMAGES[index])

@@ -2,10 +2,10 @@
 
     python benchmarks/training.py [--images FOLDER] [--backbones resnet18 mobilenet_v2] [--steps 12] [--rounds 3]
 
-All three train the same network on the same images at 224 px, batch 32, each in a process of its own, in turns; printed are the
-medians over the rounds and their ratios. "Reference shape" is what kiranshahi/pneumonia-analysis does: each image decoded from its
-file by Pillow each time, three channels, albumentations, a DataLoader with two workers, contiguous (NCHW) tensors. Needs the extra
-``benchmark``. By default the sixteen shipped radiographs, over and over.
+All three train the same network on the same images at 224 px, batch 32, each in a process of its own, in turns; printed are
+the medians over the rounds and their ratios. "Reference shape" is what kiranshahi/pneumonia-analysis does: each image decoded
+from its file by Pillow each time, three channels, albumentations, a DataLoader with two workers, contiguous (NCHW) tensors.
+Needs the extra ``benchmark``. By default the sixteen shipped radiographs, over and over.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """What the tests of several folders share."""
 
+import os
 import signal
 
 import pytest
@@ -19,3 +20,10 @@ def _signals_as_they_were():
 def glass(tmp_path_factory):
     """The folder of a bundle whose every answer can be computed by hand."""
     return glass_bundle(tmp_path_factory.mktemp("glass") / "bundle")
+
+
+def pytest_sessionfinish(session):
+    """CI sets PNEUMOSCOPE_FORBID_SKIPS: a skipped test then fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("PNEUMOSCOPE_FORBID_SKIPS") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

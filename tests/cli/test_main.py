@@ -70,6 +70,20 @@ def test_an_incomplete_command_is_a_mistake(arguments):
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate", "--predictions", __file__, "-o", "out", "--draws", "0"],
+        ["evaluate", "--predictions", __file__, "-o", "out", "--seed", "-1"],
+        ["cohort", "audit", "cohort.parquet", "-o", "out", "--draws", "0"],
+    ],
+)
+def test_a_number_out_of_range_is_a_mistake_and_is_named(arguments):
+    ran = run(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{arguments[-2]} " in ran.err
+
+
+@pytest.mark.parametrize(
     ("absent", "arguments", "extra"),
     [
         ("torch", ["train", "cohort.parquet", "--backbone", "resnet18", "-o", "run"], "train"),

@@ -42,11 +42,11 @@ def real():
 def given(tmp_path):
     """Build a cohort from pictures by file name; the patient is what stands before the dash."""
 
-    def build(pictures, sides=()):
+    def build(pictures, **sides):
         for name, pixels in pictures.items():
             picture(tmp_path / name, pixels, **({"quality": 60} if name.endswith("jpeg") else {}))
         built = from_folders(tmp_path, positive=["opacity"], patient_pattern="(?P<patient>[^-]+)-")
-        return replace(built, cases=tuple(replace(c, side=dict(sides).get(c.path, c.official_side)) for c in built.cases))
+        return replace(built, cases=tuple(replace(c, side=sides.get(c.patient_id, c.official_side)) for c in built.cases))
 
     return build
 
@@ -102,7 +102,7 @@ def test_patients_on_two_sides_are_named(given):
 @pytest.mark.parametrize("change", [lambda p: p, ALMOST["with noise"]], ids=["identical", "near"])
 def test_an_image_leaks_exactly_if_its_double_is_on_another_side(given, change, other, leaks):
     pictures = {"clear/p1-a.png": SOURCE, "clear/p2-a.png": change(SOURCE)}
-    found = audit(given(pictures, {"clear/p1-a.png": "train", "clear/p2-a.png": other}.items()))
+    found = audit(given(pictures, p1="train", p2=other))
     assert len(found.identical) + len(found.near) == 1
     assert found.leaks is leaks
 

@@ -155,6 +155,8 @@ def audit_(cohort_: Path, out: Path, draws: int) -> int:
 
     Exit code 1 where a patient or an identical image lies on two sides of the split.
     """
+    if draws < 1:
+        raise click.UsageError("--draws must be at least 1")
     cohort = table.read(cohort_)
     found = audit(cohort, show_progress=True)
     shortcut = trivial.audit(cohort, shortcuts.features(cohort, show_progress=True), draws=draws)

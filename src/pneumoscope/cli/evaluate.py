@@ -64,6 +64,8 @@ def command(
         raise click.UsageError("give MODEL and --cohort, or --predictions")
     if record and model is None:
         raise click.UsageError("--record needs MODEL")
+    if draws < 1 or seed < 0:
+        raise click.UsageError("--draws must be at least 1 and --seed not below 0")
     rows = predictions.read(stored) if stored else _predict(model, cohort_, side)
     result = evaluate(rows, rule=rule, subgroup=subgroup, on_itself="leave-out", draws=draws, seed=seed)
     predictions.write(rows, out / "predictions.csv")

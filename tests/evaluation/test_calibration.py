@@ -1,0 +1,72 @@
+"""Calibration and operating points against exhaustive search."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+
+from pneumoscope.evaluation import EvaluationError, calibration
+
+RNG = np.random.default_rng(0)
+REFERENCE = RNG.integers(0, 2, 400).astype(float)
+LOG_ODDS = 3 * (REFERENCE - 0.5) + RNG.normal(0, 3, 400)
+
+
+def test_temperature_is_the_one_of_least_log_loss():
+    fitted = calibration.fit("temperature", REFERENCE, LOG_ODDS, "tune")
+    grid = np.exp(np.linspace(-2, 3, 2001))
+    losses = [log_loss(REFERENCE, 1 / (1 + np.exp(-LOG_ODDS / t))) for t in grid]
+    assert fitted.temperature == pytest.approx(grid[int(np.argmin(losses))], rel=0.01)
+    assert fitted.fitted_on == "tune"
+
+
+def test_isotonic_is_monotone_and_matches_the_event_rate():
+    p = calibration.fit("isotonic", REFERENCE, LOG_ODDS, "tune")(np.sort(LOG_ODDS))
+    assert (np.diff(p) >= 0).all()
+    assert p.mean() == pytest.approx(REFERENCE.mean())  # a property of the least-squares isotonic fit
+
+
+def test_no_calibration_is_the_logistic_function():
+    assert calibration.fit("none", REFERENCE, LOG_ODDS, "tune")(np.array([0.0]))[0] == 0.5
+
+
+PROBABILITY = 1 / (1 + np.exp(-LOG_ODDS))
+
+
+def rates(threshold):
+    positive = threshold <= PROBABILITY
+    return positive[REFERENCE == 1].mean(), 1 - positive[REFERENCE == 0].mean()
+
+
+def test_youden_is_the_best_of_all_thresholds():
+    point = calibration.choose("youden", REFERENCE, PROBABILITY, "tune", "abc")
+    best = max(sum(rates(t)) for t in PROBABILITY)
+    assert sum(rates(point.threshold)) == pytest.approx(best)
+    assert (point.side, point.split_sha256, point.rule) == ("tune", "abc", "youden")
+
+
+@pytest.mark.parametrize("target", [0.5, 0.9, 0.95, 1.0])
+def test_a_target_is_met_at_the_least_cost_of_the_other(target):
+    sensitive = calibration.choose(f"sensitivity>={target}", REFERENCE, PROBABILITY, "tune", "abc").threshold
+    assert rates(sensitive)[0] >= target
+    assert rates(sensitive)[1] == pytest.approx(max(rates(t)[1] for t in PROBABILITY if rates(t)[0] >= target))
+    specific = calibration.choose(f"specificity>={target}", REFERENCE, PROBABILITY, "tune", "abc").threshold
+    assert rates(specific)[1] >= target
+    assert rates(specific)[0] == pytest.approx(max(rates(t)[0] for t in (*PROBABILITY, 2.0) if rates(t)[1] >= target))
+
+
+def test_the_threshold_lies_between_two_cases():
+    reference, probability = np.array([0, 0, 1, 1.0]), np.array([0.1, 0.3, 0.7, 0.9])
+    assert calibration.choose("youden", reference, probability, "tune", "abc").threshold == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("rule", ["best", "sensitivity>=2", "f1>=0.9", "sensitivity>=x"])
+def test_an_unknown_rule_says_what_there_is(rule):
+    with pytest.raises(EvaluationError, match="youden"):
+        calibration.choose(rule, REFERENCE, PROBABILITY, "tune", "abc")
+
+
+def test_one_class_gives_neither_calibration_nor_threshold():
+    with pytest.raises(EvaluationError, match="one class"):
+        calibration.fit("temperature", np.ones(3), np.zeros(3), "tune")
+    with pytest.raises(EvaluationError, match="one class"):
+        calibration.choose("youden", np.zeros(3), np.zeros(3), "tune", "abc")

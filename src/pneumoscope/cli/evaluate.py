@@ -88,7 +88,14 @@ def _predict(model: Path | None, cohort_: Path | None, side: str) -> Predictions
     assert model is not None
     assert cohort_ is not None
     card, log_odds = _load(model)
-    return predictions.predict(table.read(cohort_), side, card, log_odds, show_progress=True)
+    cohort = table.read(cohort_)
+    if cohort.split and cohort.split.sha256 != card.split_sha256:
+        click.echo(
+            f"note: '{card.name}' was trained under split {card.split_sha256[:12]}, this is split {cohort.split.sha256[:12]}: "
+            "make sure that no patient of this side was trained on",
+            err=True,
+        )
+    return predictions.predict(cohort, side, card, log_odds, show_progress=True)
 
 
 def _load(model: Path) -> tuple[Card, LogOdds]:

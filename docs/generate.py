@@ -67,7 +67,7 @@ def results() -> str:
 
 def _commands() -> str:
     parts = ["# Commands", "", f"{DISCLAIMER} Made from the program by `make docs`.", ""]
-    root = click.Context(pneumoscope, info_name="pneumoscope")
+    root = click.Context(pneumoscope, info_name="pneumoscope", **pneumoscope.context_settings)
     for name in VERBS:
         command = pneumoscope.get_command(root, name)
         assert command is not None

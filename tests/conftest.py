@@ -8,6 +8,10 @@ import pytest
 from reader.builders import glass_bundle
 
 
+# A shell's background job ignores Ctrl-C, and so would the commands that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(autouse=True)
 def _signals_as_they_were():
     """The command takes SIGTERM for itself."""

@@ -317,3 +317,14 @@ def test_a_place_that_cannot_be_written_is_one_sentence(read, folder):
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("pneumoscope: not a directory at '")
     assert ran.err.count("\n") == 1
+
+
+def test_what_is_wanted_in_addition_makes_a_finished_file_be_read_again(read, folder, tmp_path):
+    read(folder, "--no-overlays")
+    ran = read(folder, "--maps")
+    assert (ran.code, ran.err) == (0, "")
+    assert left(tmp_path / "out") == {
+        "readings.jsonl", "maps/a.png.npy", "maps/sub/b.png.npy", "overlays/a.png.png", "overlays/sub/b.png.png",
+    }  # fmt: skip
+    assert len(lines_of(tmp_path / "out")) == 2
+    assert "2 of 2 files were read before" in read(folder, "--maps").err

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -91,7 +92,7 @@ def parse(text: str) -> Card:
     """Parse a card from JSON; CardError where it is damaged, foreign or of another format."""
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of too many digits, lists nested without end
         raise CardError("the card is damaged (no valid JSON); copy the model again from its source") from error
     if not isinstance(value, dict) or "format" not in value or "backbone" not in value:
         raise CardError("the card is not one of Pneumoscope's; give the folder of a checkpoint or a bundle")
@@ -99,11 +100,20 @@ def parse(text: str) -> Card:
         raise CardError(f"the card has format {value['format']}, this version reads {FORMAT}; update pneumoscope or the model")
     try:
         card = _build(Card, value)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CardError(f"the card is damaged ({error}); copy the model again from its source") from error
     assert isinstance(card, Card)
-    if len(card.classes) != 2 or not card.map_scale > 0 or not card.preprocessing.side_px > 0:
-        raise CardError("the card is damaged (classes, map scale or input size); copy the model again from its source")
+    fitted = card.calibration
+    if (
+        len(card.classes) != 2
+        or not card.map_scale > 0
+        or not card.preprocessing.side_px > 0
+        or not fitted.temperature > 0
+        or (fitted.method == "isotonic" and not fitted.knots)
+    ):
+        raise CardError(
+            "the card is damaged (classes, map scale, input size or calibration); copy the model again from its source"
+        )
     return card
 
 
@@ -111,21 +121,31 @@ def _build(kind: Any, value: Any) -> Any:
     """A dataclass, tuple, mapping or scalar of type `kind` from JSON, checked all the way down."""
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind)
+        if not isinstance(value, dict):
+            raise TypeError(f"{value!r} is no {kind.__name__}")
         return kind(**{name: _build(hints[name], part) for name, part in value.items()})
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
         if not isinstance(value, list):
             raise TypeError(f"{value!r} is no list")
-        inner = parts[0] if len(parts) == 2 and parts[1] is Ellipsis else None
-        return tuple(_build(inner or parts[k], part) for k, part in enumerate(value))
+        kinds = parts[:1] * len(value) if parts[1:] == (Ellipsis,) else parts
+        return tuple(_build(inner, part) for inner, part in zip(kinds, value, strict=True))
+    if origin is Mapping:
+        if not isinstance(value, dict):
+            raise TypeError(f"{value!r} is no mapping")
+        return {key: _build(parts[1], part) for key, part in value.items()}
+    if kind is Any:
+        return value
     if origin in (typing.Union, types.UnionType):
         return None if value is None else _build(parts[0], value)
     if origin is typing.Literal:
         if value not in parts:
             raise ValueError(f"{value!r} is none of {parts}")
         return value
-    if kind is float and isinstance(value, int):
-        return float(value)
-    if isinstance(kind, type) and not isinstance(value, kind):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if isinstance(kind, type) and (not isinstance(value, kind) or isinstance(value, bool)):
         raise TypeError(f"{value!r} is no {kind.__name__}")
+    if kind is float and not math.isfinite(value):
+        raise ValueError(f"{value} is not finite")
     return value

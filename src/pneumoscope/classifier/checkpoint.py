@@ -70,7 +70,9 @@ def load(folder: Path) -> Classifier:
     card = cards.read(folder)
     path = folder / WEIGHTS_NAME
     if not path.is_file():
-        raise CheckpointError(f"there is no {WEIGHTS_NAME} in '{folder}': is this a bundle? evaluate and read take both")
+        raise CheckpointError(
+            f"there is no {WEIGHTS_NAME} in '{folder}': is this a bundle? evaluate and read take one, this verb does not"
+        )
     if card.files.get(WEIGHTS_NAME) != file_sha256(path):
         raise CheckpointError(f"the weights in '{folder}' are not those that the card names; copy the checkpoint again")
     network = build(backbone(card.backbone), card.head, len(card.classes))

@@ -1,5 +1,7 @@
 """Start a network from ImageNet weights, from a file, or from scratch; never silently from something else."""
 
+import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -21,6 +23,8 @@ except ImportError:  # the extra `lite0`; without it timm downloads
 
 State = dict[str, Tensor]
 _COUNTERS = "num_batches_tracked"
+_OLD_DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+"""DenseNet's published file still has ``norm.1`` where torchvision's module is called ``norm1``."""
 
 
 def initialize(network: Network, backbone: Backbone, init: str) -> str:
@@ -33,7 +37,7 @@ def initialize(network: Network, backbone: Backbone, init: str) -> str:
     if init == "scratch":
         return "scratch"
     state = _imagenet(backbone) if init == "imagenet" else _from_file(Path(init))
-    _load_trunk(network, backbone, state, init)
+    _load_trunk(network, backbone, {_OLD_DENSE_LAYER.sub(r"\1\2", key): value for key, value in state.items()}, init)
     return f"imagenet ({backbone.weights})" if init == "imagenet" else f"file {Path(init).name}"
 
 
@@ -47,7 +51,8 @@ def _imagenet(backbone: Backbone) -> State:
         model = timm.create_model(backbone.weights, pretrained=True)
         pretrained: State = model.state_dict()
         return pretrained
-    except (OSError, RuntimeError) as error:  # URLError is an OSError; a wrong hash is a RuntimeError
+    # URLError is an OSError, a wrong hash a RuntimeError; a damaged file in the cache is any of the last three.
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise WeightsError(_three_ways(backbone, error)) from error
 
 

@@ -200,6 +200,8 @@ def _ratios(text: str) -> tuple[float, float, float]:
         train, tune, test = (float(part) / 100 for part in text.split("/"))
     except ValueError as error:
         raise click.UsageError(f"--ratios '{text}' should be three percentages such as 70/15/15") from error
+    if round(train + tune + test, 9) != 1:
+        raise click.UsageError(f"--ratios '{text}' should add up to 100 percent")
     return train, tune, test
 
 

@@ -77,7 +77,7 @@ def command(
     reader = Reader.load(model)
     out.mkdir(parents=True, exist_ok=True)
     wanted = Wanted(overlays, maps, target, overlay_scale == "image")
-    done = resume(out / LINES_NAME, reader)
+    done = resume(out, reader, wanted)
     todo = [item for item in items if item.name not in done]
     if len(todo) < len(items):
         click.echo(f"{len(items) - len(todo)} of {len(items)} files were read before; going on", err=True)
@@ -128,8 +128,12 @@ def save_picture(picture: Image.Image, file: Path) -> None:
         picture.save(stream, "PNG", compress_level=1)
 
 
-def resume(lines: Path, reader: Reader) -> set[str]:
-    """Names that were read before by this very model; drops lines with an error and a line that was cut in the middle."""
+def resume(out: Path, reader: Reader, wanted: Wanted) -> set[str]:
+    """Names that were read before by this very model, with all that is wanted beside their line.
+
+    Drops the other lines, those with an error, and a line that was cut in the middle.
+    """
+    lines, target = out / LINES_NAME, wanted.target or reader.card.target
     if not lines.exists():
         return set()
     done = set()
@@ -138,12 +142,19 @@ def resume(lines: Path, reader: Reader) -> set[str]:
         for line in _intact(old):
             if not isinstance(line, dict) or line.get("schema") != readings.SCHEMA_VERSION:
                 raise click.UsageError(f"'{lines}' was not written by this version; choose another folder with -o")
-            if line["model"]["sha256"] != reader.model.sha256:
-                raise click.UsageError(f"'{lines.parent}' holds readings of another model; choose another folder with -o")
-            if line["error"] is None and line["path"] not in done:
+            point = line["operating_point"] or {"threshold": reader.card.operating_point.threshold}
+            if line["model"]["sha256"] != reader.model.sha256 or point["threshold"] != reader.card.operating_point.threshold:
+                raise click.UsageError(f"'{out}' holds readings of another model; choose another folder with -o")
+            complete = line["error"] is None and line["map"]["target"] == target and _is_beside(out, line["path"], wanted)
+            if complete and line["path"] not in done:
                 done.add(line["path"])
                 new.write(json.dumps(line, ensure_ascii=False) + "\n")
     return done
+
+
+def _is_beside(out: Path, name: str, wanted: Wanted) -> bool:
+    overlay, values = out / inputs.OVERLAYS / f"{name}.png", out / "maps" / f"{name}.npy"
+    return (overlay.exists() or not wanted.overlays) and (values.exists() or not wanted.maps)
 
 
 def _intact(lines: Iterable[str]) -> Iterator[dict[str, Any]]:

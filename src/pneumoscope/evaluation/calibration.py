@@ -39,11 +39,13 @@ def choose(rule: str, reference: Array, probability: Array, side: str, split_sha
     """Fix a threshold by a rule: ``youden``, ``sensitivity>=0.95`` or ``specificity>=0.95``.
 
     ``youden`` maximizes sensitivity + specificity − 1 (Youden 1950). A target takes the threshold that meets it at the least
-    cost of the other. The threshold lies halfway between the two neighbouring probabilities, so that it does not depend on
-    the last digit of one case.
+    cost of the other; EvaluationError where negatives of probability 1 make it unreachable. The threshold lies halfway
+    between the two neighbouring probabilities, so that it does not depend on the last digit of one case.
     """
     _both(reference)
     false_alarm, hit, thresholds = roc_curve(reference, probability, drop_intermediate=False)
+    if probability.max() >= 1:  # the first threshold of the curve turns every case down; none up to 1 does so here
+        false_alarm, hit, thresholds = false_alarm[1:], hit[1:], thresholds[1:]
     if rule == "youden":
         best = int(np.argmax(hit - false_alarm))
     else:
@@ -53,11 +55,14 @@ def choose(rule: str, reference: Array, probability: Array, side: str, split_sha
         else:
             n = np.count_nonzero(reference == 0)
             specificity = np.rint((1 - false_alarm) * n) / n  # 1 − 7/100 is less than 0.93 in floating point, 93/100 is not
+            if not (specificity >= target).any():
+                raise EvaluationError(f"no threshold gives {rule}: too many negatives have probability 1; choose another rule")
             best = int(len(thresholds) - 1 - np.argmax((specificity >= target)[::-1]))
     below = probability[probability < thresholds[best]]
     lower = float(below.max()) if below.size else 0.0
     upper = float(min(thresholds[best], 1.0))
-    return OperatingPoint((upper + lower) / 2, rule, side, split_sha256)
+    between = max((upper + lower) / 2, float(np.nextafter(lower, upper)))  # above `lower` also where nothing lies between
+    return OperatingPoint(between, rule, side, split_sha256)
 
 
 def _target(rule: str) -> tuple[str, float]:

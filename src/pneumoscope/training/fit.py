@@ -169,7 +169,7 @@ def rate_at(recipe: Recipe, step: int, steps: int) -> float:
     """Learning rate of a step (from 0) when an epoch has `steps`: linear warm-up, then constant or half a cosine to zero."""
     warmup, total = recipe.warmup_epochs * steps, recipe.epochs * steps
     if step < warmup:
-        return recipe.rate * (step + 1) / warmup
+        return min(recipe.rate * (step + 1) / warmup, recipe.rate)  # the last step may lie beyond a warm-up of part of an epoch
     if recipe.schedule == "constant":
         return recipe.rate
     return recipe.rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
@@ -186,10 +186,10 @@ def _epoch(network: Network, optimizer: torch.optim.Optimizer, criterion: loss.L
             rate = rate_at(recipe, epoch * steps + step, steps)
             total += _step(network, optimizer, criterion, images, target, rate)
             advance(total / (step + 1), rate)
-    if not math.isfinite(total):
-        raise TrainingError(f"the loss became infinite in epoch {epoch + 1}; lower the rate ({recipe.rate:g}) and start again")
     seconds = time.perf_counter() - start
     logits = predict(network, tune.squares)
+    if not math.isfinite(total) or not np.isfinite(logits).all():
+        raise TrainingError(f"the loss became infinite in epoch {epoch + 1}; lower the rate ({recipe.rate:g}) and start again")
     return Epoch(
         epoch=epoch + 1,
         loss=total / steps,
@@ -264,6 +264,6 @@ def map_scale(network: Network, positives: Squares) -> float:
 
 def _clear_state(out: Path) -> None:
     """A finished run needs no state to resume from."""
-    for path in (out / "state").iterdir():
+    for path in sorted((out / "state").iterdir(), reverse=True):  # last before best: what is half cleared counts as finished
         path.unlink()
     (out / "state").rmdir()

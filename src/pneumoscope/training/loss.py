@@ -21,7 +21,8 @@ def focal(logits: Tensor, target: Tensor, gamma: float, alpha: Tensor | None = N
     logits: (batch, classes). target: int64 (batch,). alpha: (classes,) or None for 1.
     """
     log_p = F.log_softmax(logits, 1).gather(1, target[:, None])[:, 0]
-    loss = -((1 - log_p.exp()) ** gamma) * log_p
+    # At p = 1 a γ below 1 has an infinite slope, and infinity times the slope 0 of log p would be no number.
+    loss = -((1 - log_p.exp()).clamp_min(torch.finfo(log_p.dtype).tiny) ** gamma) * log_p
     return (loss if alpha is None else loss * alpha[target]).mean()
 
 

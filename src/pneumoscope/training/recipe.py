@@ -1,6 +1,7 @@
 """The noun `Recipe`: everything that decides what a training run gives, apart from backbone, data and starting weights."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -57,6 +58,9 @@ class Recipe:
                 raise TrainingError(f"the recipe's {name} is {getattr(self, name)}; it must be at least {low}")
         if not self.rate > 0 or self.gamma < 0 or self.weight_decay < 0 or self.warmup_epochs < 0:
             raise TrainingError("the recipe's rate must be above 0, and gamma, weight_decay and warmup_epochs not below 0")
+        for name in ("rate", "gamma", "weight_decay", "warmup_epochs"):
+            if not math.isfinite(getattr(self, name)):
+                raise TrainingError(f"the recipe's {name} is {getattr(self, name)}; it must be a finite number")
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(

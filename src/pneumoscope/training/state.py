@@ -55,17 +55,27 @@ def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progr
 
 def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, run: str) -> Progress:
     """Read a state back into network and optimizer; TrainingError where it is damaged or of another run."""
+    damaged = f"the state '{path}' is damaged; start again in another folder"
     try:
         with safetensors.safe_open(path, "pt") as stored:
-            head = json.loads((stored.metadata() or {}).get("progress", "null"))
+            head = json.loads((stored.metadata() or {})["progress"])
             tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 - no mapping
-    except (safetensors.SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise TrainingError(f"the state '{path}' is damaged; start again in another folder") from error
-    if not head or head["run"] != run:
+        history, stored_run = tuple(Epoch(**row) for row in head["history"]), head["run"]
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise TrainingError(damaged) from error
+    if stored_run != run:
         raise TrainingError(
             f"'{path.parent.parent}' holds a run with another recipe, backbone, start or split; "
             "resume it with the same options or choose another folder"
         )
+    try:
+        _restore(network, optimizer, tensors)
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise TrainingError(damaged) from error
+    return Progress(history, run)
+
+
+def _restore(network: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     network.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
     restored: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
@@ -73,4 +83,3 @@ def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, run: 
             _, index, name = key.split(".")
             restored.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": restored, "param_groups": optimizer.state_dict()["param_groups"]})
-    return Progress(tuple(Epoch(**row) for row in head["history"]), run)

@@ -1,0 +1,130 @@
+"""A card comes back from JSON as it was, and whatever is wrong in one is refused with a sentence."""
+
+import contextlib
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pneumoscope.classifier import Calibration, Card, CardError, OperatingPoint, Preprocessing
+from pneumoscope.classifier import card as cards
+from radiograph.builders import property_test
+
+TEXT = st.text(max_size=12)
+NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+ABOVE_0 = st.floats(0, exclude_min=True, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | NUMBER | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+MAPPING = st.dictionaries(TEXT, JSON, max_size=4)
+KNOTS = st.lists(st.tuples(NUMBER, st.floats(0, 1)), min_size=1, max_size=4).map(tuple)
+CARDS = st.builds(
+    Card,
+    name=TEXT,
+    backbone=TEXT,
+    head=TEXT,
+    classes=st.tuples(TEXT, TEXT),
+    preprocessing=st.builds(Preprocessing, st.integers(1, 4096)),
+    init=TEXT,
+    calibration=st.builds(Calibration, st.sampled_from(["none", "temperature", "isotonic"]), ABOVE_0, KNOTS, TEXT),
+    operating_points=st.lists(st.builds(OperatingPoint, st.floats(0, 1), TEXT, TEXT, TEXT), max_size=3).map(tuple),
+    map_method=TEXT,
+    map_scale=ABOVE_0,
+    recipe=MAPPING,
+    cohort=TEXT,
+    split_sha256=TEXT,
+    data_licences=st.lists(TEXT, max_size=3).map(tuple),
+    intended_population=TEXT,
+    limits=TEXT,
+    results=MAPPING,
+    files=st.dictionaries(TEXT, TEXT, max_size=3),
+)
+
+
+@property_test
+@given(CARDS)
+def test_every_field_of_any_card_comes_back(written):
+    assert cards.parse(json.dumps(dataclasses.asdict(written))) == written
+
+
+def test_every_field_comes_back_from_a_folder(card, tmp_path):
+    defaults = Card("", "", "", ("", ""), Preprocessing(), "")
+    at_default = {f.name for f in dataclasses.fields(Card) if getattr(card, f.name) == getattr(defaults, f.name)}
+    assert at_default == {"format"}, "the card of the test proves nothing about these"
+
+    cards.write(card, tmp_path)
+
+    assert cards.read(tmp_path) == card
+    assert [p.name for p in tmp_path.iterdir()] == ["card.json"]
+
+
+def _places(value, path=()):
+    """The path of every value within a JSON value."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path] * bool(path) + [place for key, child in children for place in _places(child, (*path, key))]
+
+
+@property_test
+@given(data=st.data(), junk=JSON | st.sampled_from([float("inf"), 10**400, [], {}, [[1]], [[1, 2, 3]]]))
+def test_junk_anywhere_is_refused_with_a_sentence_or_is_a_card(data, junk, card):
+    content = json.loads(json.dumps(dataclasses.asdict(card)))
+    *path, last = data.draw(st.sampled_from(_places(content)))
+    inner = content
+    for key in path:
+        inner = inner[key]
+    inner[last] = junk
+
+    with contextlib.suppress(CardError):  # any other exception fails
+        assert json.loads(json.dumps(dataclasses.asdict(cards.parse(json.dumps(content))))) == content
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"preprocessing": []},
+        {"preprocessing": {"side_px": True}},
+        {"calibration": "none"},
+        {"calibration": {"method": "temperature", "temperature": 0}},
+        {"calibration": {"method": "isotonic", "knots": []}},
+        {"calibration": {"method": "isotonic", "knots": [[1]]}},
+        {"calibration": {"method": "isotonic", "knots": [[1, 2, 3]]}},
+        {"calibration": {"method": "guess"}},
+        {"operating_points": [5]},
+        {"operating_points": [{"threshold": float("nan"), "rule": "youden", "side": "tune", "split_sha256": ""}]},
+        {"map_scale": float("inf")},
+        {"map_scale": 10**400},
+        {"recipe": 5},
+        {"results": "x"},
+        {"files": ["weights.safetensors"]},
+        {"files": {"weights.safetensors": 7}},
+    ],
+    ids=str,
+)
+def test_a_field_that_no_model_can_have_is_refused(card, change):
+    with pytest.raises(CardError, match=r"^the card is damaged .*; copy the model again from its source$"):
+        cards.parse(json.dumps({**dataclasses.asdict(card), **change}))
+
+
+@pytest.mark.parametrize("text", ["", "[" * 200_000, '{"format": ' + "9" * 5000 + "}", '{"format": 1'], ids=len)
+def test_text_that_no_parser_takes_is_refused(text):
+    with pytest.raises(CardError, match="no valid JSON"):
+        cards.parse(text)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x80"])
+def test_a_card_that_is_no_text_is_refused(tmp_path, content):
+    (tmp_path / "card.json").write_bytes(content)
+
+    with pytest.raises(CardError, match="could not be read"):
+        cards.read(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"")
+
+    with pytest.raises(CardError, match="could not be read"):
+        cards.read(tmp_path / "model.onnx")

@@ -1,0 +1,96 @@
+"""A checkpoint gives back what was saved, and a failed save leaves the one before."""
+
+import contextlib
+import errno
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pneumoscope import storage
+from pneumoscope.classifier import CardError, CheckpointError
+from pneumoscope.classifier.checkpoint import Classifier, load, save
+
+
+def test_weights_come_back_to_the_bit_and_the_card_names_them(classifier, tmp_path):
+    card = save(classifier, tmp_path)
+
+    loaded = load(tmp_path)
+
+    assert loaded.card == card
+    assert list(card.files) == ["weights.safetensors"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["card.json", "weights.safetensors"]
+    expected = classifier.network.state_dict()
+    assert expected.keys() == loaded.network.state_dict().keys()
+    assert all(torch.equal(v, expected[k]) for k, v in loaded.network.state_dict().items())
+    assert not any(module.training for module in loaded.network.modules())
+
+
+def test_a_score_is_the_calibrated_difference_of_the_logits(classifier):
+    square = np.random.default_rng(0).random((32, 32), np.float32)
+    with torch.no_grad():
+        normal, pneumonia = classifier.network(torch.from_numpy(square)[None, None])[0].tolist()
+
+    score = classifier.score(square)
+
+    assert score.target == "pneumonia"
+    assert score.log_odds == pytest.approx(pneumonia - normal, abs=1e-6)
+    # The card's knots are (−2, 1/8) and (3, 7/8): 0.15 for each unit of log-odds.
+    assert score.probability == pytest.approx(0.125 + 0.15 * (score.log_odds + 2), abs=1e-6)
+
+
+def test_the_mode_of_a_network_is_not_changed_by_a_score(classifier):
+    classifier.network.train()
+
+    classifier.log_odds(np.zeros((2, 32, 32), np.float32))
+
+    assert all(module.training for module in classifier.network.modules())
+
+
+def test_a_full_disk_leaves_the_checkpoint_that_was_there(classifier, tmp_path, monkeypatch):
+    before = save(classifier, tmp_path)
+    real = storage.binary
+
+    @contextlib.contextmanager
+    def full(path):
+        with real(path) as stream:
+            yield stream
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage, "binary", full)
+    with torch.no_grad():
+        classifier.network.model.classifier[-1].bias.add_(1)
+    with pytest.raises(OSError, match="No space left"):
+        save(Classifier(classifier.network, classifier.card), tmp_path)
+
+    assert load(tmp_path).card == before
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_any_single_byte_changed_in_the_weights_is_noticed(classifier, tmp_path):
+    save(classifier, tmp_path)
+    path = tmp_path / "weights.safetensors"
+    intact = path.read_bytes()
+    for place in np.linspace(0, len(intact) - 1, 20).astype(int):
+        path.write_bytes(intact[:place] + bytes([intact[place] ^ 1]) + intact[place + 1 :])
+        with pytest.raises(CheckpointError, match="not those that the card names"):
+            load(tmp_path)
+
+
+def test_weights_for_another_head_are_refused(classifier, tmp_path):
+    save(classifier, tmp_path)
+    content = json.loads((tmp_path / "card.json").read_text())
+    (tmp_path / "card.json").write_text(json.dumps(content | {"head": "mlp"}))
+
+    with pytest.raises(CheckpointError, match="do not fit a mobilenet_v2 with mlp head"):
+        load(tmp_path)
+
+
+def test_a_checkpoint_of_a_later_format_is_refused(classifier, tmp_path):
+    save(classifier, tmp_path)
+    content = json.loads((tmp_path / "card.json").read_text())
+    (tmp_path / "card.json").write_text(json.dumps(content | {"format": 2}))
+
+    with pytest.raises(CardError, match="has format 2, this version reads 1; update pneumoscope or the model"):
+        load(tmp_path)

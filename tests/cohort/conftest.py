@@ -10,7 +10,7 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from pneumoscope.cohort import Case, Cohort
 
-property_test = settings(max_examples=60, deadline=None, derandomize=True)
+property_test = settings(max_examples=50, deadline=None, derandomize=True)
 
 
 def case(path: str, patient: str, label: str = "NORMAL", **values) -> Case:

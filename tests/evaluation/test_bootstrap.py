@@ -15,7 +15,7 @@ RNG = np.random.default_rng(5)
 REFERENCE = np.repeat(np.arange(20) % 2, 3).astype(float)
 PROBABILITY = np.clip(0.3 * REFERENCE + 0.7 * RNG.random(60), 0, 1)
 POSITIVE = (PROBABILITY > 0.5).astype(float)
-DRAWS = intervals.patient_weights(PATIENTS, 100, np.random.default_rng(0))
+DRAWS = intervals.patient_weights(PATIENTS, 60, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_interval_is_the_middle_95_percent_of_scikit_learn_on_the_cases_of_the_d
     estimate = intervals.bootstrap(ours, REFERENCE, prediction, PATIENTS, DRAWS)
     assert estimate.value == pytest.approx(theirs(REFERENCE, prediction))
     assert (estimate.low, estimate.high) == pytest.approx(tuple(np.percentile(drawn, [2.5, 97.5])))
-    assert (estimate.n, estimate.unit, estimate.method) == (40, "patient", "patient bootstrap, 100 draws")
+    assert (estimate.n, estimate.unit, estimate.method) == (40, "patient", "patient bootstrap, 60 draws")
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

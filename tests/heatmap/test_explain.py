@@ -65,12 +65,15 @@ def test_after_a_mean_and_a_linear_layer_it_is_the_class_activation_map_of_zhou(
 
 def test_each_image_of_a_batch_has_the_logits_and_the_map_that_it_has_alone(each):
     network, batch = each
+    peaks = []
     for index in (0, 1):
         logits, maps = explain(network, batch, index)
         alone = [explain(network, batch[k : k + 1], index) for k in range(len(batch))]
 
         torch.testing.assert_close(logits, torch.cat([one for one, _ in alone]), rtol=1e-4, atol=1e-4)
         assert float((maps - torch.cat([one for _, one in alone])).abs().max()) <= 1e-4 * float(maps.max())
+        peaks.append(float(maps.max()))
+    assert max(peaks) > 0, "flat maps would agree with anything"
 
 
 def test_the_logits_are_the_networks_own_and_nothing_is_attached(each):
@@ -84,12 +87,6 @@ def test_the_logits_are_the_networks_own_and_nothing_is_attached(each):
     assert (logits.requires_grad, maps.requires_grad) == (False, False)
     assert bool((maps >= 0).all())
     assert maps.shape == (3, 14, 14) if batch.shape[-1] == 224 else maps.shape == (3, 2, 2)
-
-
-def test_one_of_the_two_maps_of_each_network_is_not_flat(each):
-    network, batch = each
-
-    assert max(float(explain(network, batch, index)[1].max()) for index in (0, 1)) > 0
 
 
 def test_other_channel_weights_may_be_given(small):

@@ -1,0 +1,59 @@
+"""The cache of prepared squares: what a reading sees, keyed by all that matters, there whole or not at all."""
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pneumoscope import radiograph
+from pneumoscope.classifier.preprocessing import Preprocessing, prepare
+from pneumoscope.training.prepared import default_cache, squares
+
+WHOLE = Preprocessing(32)
+
+
+def test_training_sees_to_the_bit_what_a_reading_sees(cohort, tmp_path):
+    cases = cohort.cases[:6]
+
+    trained_on = squares(cohort, cases, WHOLE, tmp_path).astype(np.float32) / np.float32(255)
+
+    for square, case in zip(trained_on, cases, strict=True):
+        assert np.array_equal(square, prepare(radiograph.read(cohort.file(case)), WHOLE).pixels)
+
+
+def test_squares_are_in_the_order_of_their_cases(cohort, tmp_path):
+    cases = cohort.cases[:6]
+
+    forward, backward = squares(cohort, cases, WHOLE, tmp_path), squares(cohort, cases[::-1], WHOLE, tmp_path)
+
+    assert (forward != backward).any()
+    assert np.array_equal(forward, backward[::-1])
+
+
+def test_the_cache_is_not_kept_in_memory_and_cannot_be_written_to(cohort, tmp_path):
+    prepared = squares(cohort, cohort.cases[:6], WHOLE, tmp_path)
+
+    with pytest.raises(ValueError, match="read-only"):
+        prepared[0] = 0
+
+
+def test_a_full_disk_leaves_no_file_and_the_next_run_prepares_all(cohort, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np.lib.format, "write_array_header_2_0", full)
+        with pytest.raises(OSError, match="No space left"):
+            squares(cohort, cohort.cases, WHOLE, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+    assert squares(cohort, cohort.cases, WHOLE, tmp_path).shape == (60, 32, 32)
+
+
+def test_the_default_folder_follows_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache() == tmp_path / "pneumoscope"
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert default_cache() == Path.home() / ".cache" / "pneumoscope"

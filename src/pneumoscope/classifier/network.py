@@ -4,7 +4,7 @@ A heat map needs the gradient of a logit with respect to the explained layer, he
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import timm
 import torch
@@ -45,6 +45,7 @@ class Network(nn.Module):
     Subclasses say how their library's model is cut: `_features` and `_head`.
     """
 
+    model: Any  # its attributes are the library's
     mean: Tensor
     std: Tensor
 
@@ -83,7 +84,7 @@ class _ResNet(Network):
         return Explained(x)
 
     def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
-        return cast(Tensor, self.model.fc(maps.mean((2, 3))))  # type: ignore[operator]  # nn.Module attribute
+        return cast(Tensor, self.model.fc(maps.mean((2, 3))))
 
 
 class _DenseNet(Network):
@@ -95,26 +96,26 @@ class _DenseNet(Network):
         return Explained(x)
 
     def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
-        x = F.relu(self.model.features.norm5(maps))  # type: ignore[union-attr,operator]  # nn.Module attribute
-        return cast(Tensor, self.model.classifier(x.mean((2, 3))))  # type: ignore[operator]  # nn.Module attribute
+        x = F.relu(self.model.features.norm5(maps))
+        return cast(Tensor, self.model.classifier(x.mean((2, 3))))
 
 
 class _FeaturesClassifier(Network):
     """EfficientNet and both MobileNets of torchvision: `features`, mean over positions, `classifier`."""
 
     def _features(self, x: Tensor) -> Explained:
-        return Explained(self.model.features(x))  # type: ignore[operator]  # nn.Module attribute
+        return Explained(self.model.features(x))
 
     def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
-        return cast(Tensor, self.model.classifier(maps.mean((2, 3))))  # type: ignore[operator]  # nn.Module attribute
+        return cast(Tensor, self.model.classifier(maps.mean((2, 3))))
 
 
 class _Timm(Network):
     def _features(self, x: Tensor) -> Explained:
-        return Explained(self.model.forward_features(x))  # type: ignore[operator]  # nn.Module attribute
+        return Explained(self.model.forward_features(x))
 
     def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
-        return cast(Tensor, self.model.classifier(maps.mean((2, 3))))  # type: ignore[operator]  # nn.Module attribute
+        return cast(Tensor, self.model.classifier(maps.mean((2, 3))))
 
 
 class _VisionTransformer(Network):
@@ -126,25 +127,25 @@ class _VisionTransformer(Network):
 
     def _features(self, x: Tensor) -> Explained:
         net = self.model
-        tokens = net._process_input(x)  # type: ignore[operator]  # nn.Module attribute
-        tokens = torch.cat([net.class_token.expand(tokens.shape[0], -1, -1), tokens], 1)  # type: ignore[operator]
-        tokens = net.encoder.dropout(tokens + net.encoder.pos_embedding)  # type: ignore[operator,union-attr]
-        *blocks, last = cast(Sequence[nn.Module], net.encoder.layers)  # type: ignore[union-attr]
+        tokens = net._process_input(x)
+        tokens = torch.cat([net.class_token.expand(tokens.shape[0], -1, -1), tokens], 1)
+        tokens = net.encoder.dropout(tokens + net.encoder.pos_embedding)
+        *blocks, last = cast(Sequence[Any], net.encoder.layers)
         for block in blocks:
             tokens = block(tokens)
-        normed = last.ln_1(tokens)  # type: ignore[operator]  # (batch, 1 + h·w, channels)
+        normed = last.ln_1(tokens)  # (batch, 1 + h·w, channels)
         side = round((normed.shape[1] - 1) ** 0.5)
         maps = normed[:, 1:].transpose(1, 2).unflatten(2, (side, side))
         return Explained(maps, (tokens[:, 0], normed[:, 0]))
 
     def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
         before, query = carried
-        last = cast(Sequence[nn.Module], self.model.encoder.layers)[-1]  # type: ignore[union-attr]
+        last = self.model.encoder.layers[-1]
         normed = torch.cat([query[:, None], maps.flatten(2).transpose(1, 2)], 1)
         attended = _attend(cast(nn.MultiheadAttention, last.self_attention), query, normed)
-        x = last.dropout(attended) + before  # type: ignore[operator]
-        x = x + last.mlp(last.ln_2(x))  # type: ignore[operator]
-        return cast(Tensor, self.model.heads(self.model.encoder.ln(x)))  # type: ignore[operator,union-attr]
+        x = last.dropout(attended) + before
+        x = x + last.mlp(last.ln_2(x))
+        return cast(Tensor, self.model.heads(self.model.encoder.ln(x)))
 
 
 def _attend(attention: nn.MultiheadAttention, query: Tensor, tokens: Tensor) -> Tensor:
@@ -180,5 +181,5 @@ def build(backbone: Backbone, head: str, classes: int = 2) -> Network:
         return _VisionTransformer(model, backbone)
     # MobileNet-V3 has a hidden layer of 1,280 before its last one, which the published head keeps.
     kept = list(cast(nn.Sequential, model.classifier))[:-2] if backbone.name.startswith("mobilenet_v3") else []
-    model.classifier = nn.Sequential(*kept, *new)  # type: ignore[misc]  # a Sequential iterates over its modules
+    model.classifier = nn.Sequential(*kept, *new.children())  # a Sequential iterates over its modules
     return _FeaturesClassifier(model, backbone)

@@ -29,9 +29,9 @@ CHANGES = {"side_px": 32, "batch": 8, "epochs": 3, "rate": 2e-3, "patience": 0, 
 RECIPE = recipe("default", **CHANGES)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _one_thread():
-    """Equal to the bit is promised for one thread count."""
+    """Equal to the bit is promised for one thread count, of the fixtures too."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -55,12 +55,8 @@ def train(cohort, cache):
 @pytest.fixture(scope="module")
 def whole(cohort, cache, tmp_path_factory):
     """The folder of a run that was never interrupted, and its card."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("whole") / "run"
-    card = loop.fit(cohort, BACKBONES["mobilenet_v2"], RECIPE, out, init="scratch", cache=cache)
-    torch.set_num_threads(threads)
-    return out, card
+    return out, loop.fit(cohort, BACKBONES["mobilenet_v2"], RECIPE, out, init="scratch", cache=cache)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,16 @@ from cli.run import fresh
 
 SOURCE = Path(pneumoscope.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
-LIGHT = ("radiograph", "cohort", "reader", "findings", "heatmap", "evaluation", "reports", "classifier")
-NEED_TORCH = {"classifier.network", "classifier.weights", "classifier.checkpoint", "heatmap.gradcam"}
+LIGHT = ("radiograph", "lung_fields", "cohort", "reader", "findings", "heatmap", "evaluation", "reports", "classifier")
+NEED_TORCH = {
+    "classifier.network",
+    "classifier.evidence",
+    "classifier.weights",
+    "classifier.checkpoint",
+    "heatmap.gradcam",
+    "heatmap.explain",
+    "lung_fields.network",
+}
 
 # Imports the modules that are named and says after which of them PyTorch was there.
 FIRST_WITH_TORCH = """

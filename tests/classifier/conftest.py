@@ -42,6 +42,7 @@ def card():
         ),
         map_method="grad-cam of another kind",
         map_scale=0.75,
+        finding_threshold=0.25,
         recipe={"name": "default", "rate": 5e-4, "warmup_epochs": 1.0},
         cohort="CSV; 32 images",
         split_sha256="4711",

@@ -49,7 +49,7 @@ def test_what_is_loaded_answers_as_what_was_saved(tmp_path):
     torch.manual_seed(0)
     network = build(BACKBONES["mobilenet_v2"], "linear")
     save(Classifier(network, CARD), tmp_path)
-    squares = torch.rand(2, 32, 32).numpy()
+    squares = torch.rand(2, 1, 32, 32).numpy()
     assert (load(tmp_path).log_odds(squares) == Classifier(network, CARD).log_odds(squares)).all()
 
 

@@ -13,7 +13,7 @@ def test_the_input_lies_on_256_grey_levels():
 
     levels = square.astype(np.float64) * 255
     assert square.dtype == np.float32
-    assert square.shape == (32, 32)
+    assert square.shape == (1, 32, 32)
     assert np.abs(levels - np.rint(levels)).max() < 1e-4
     assert np.array_equal(np.rint(levels).astype(np.uint8).astype(np.float32) / np.float32(255), square)
 
@@ -23,7 +23,7 @@ def test_a_radiograph_of_the_models_size_is_only_rounded():
 
     square = prepare(Radiograph(pixels), Preprocessing(32)).pixels
 
-    assert np.abs(square - pixels).max() <= 0.5 / 255 + 1e-6
+    assert np.abs(square[0] - pixels).max() <= 0.5 / 255 + 1e-6
 
 
 def test_the_placement_is_of_the_whole_radiograph():

@@ -28,9 +28,9 @@ def test_weights_come_back_to_the_bit_and_the_card_names_them(classifier, tmp_pa
 
 
 def test_a_score_is_the_calibrated_difference_of_the_logits(classifier):
-    square = np.random.default_rng(0).random((32, 32), np.float32)
+    square = np.random.default_rng(0).random((1, 32, 32), np.float32)
     with torch.no_grad():
-        normal, pneumonia = classifier.network(torch.from_numpy(square)[None, None])[0].tolist()
+        normal, pneumonia = classifier.network(torch.from_numpy(square)[None])[0].tolist()
 
     score = classifier.score(square)
 
@@ -43,7 +43,7 @@ def test_a_score_is_the_calibrated_difference_of_the_logits(classifier):
 def test_the_mode_of_a_network_is_not_changed_by_a_score(classifier):
     classifier.network.train()
 
-    classifier.log_odds(np.zeros((2, 32, 32), np.float32))
+    classifier.log_odds(np.zeros((2, 1, 32, 32), np.float32))
 
     assert all(module.training for module in classifier.network.modules())
 

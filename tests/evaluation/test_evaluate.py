@@ -10,6 +10,7 @@ from PIL import Image
 from sklearn.metrics import recall_score, roc_auc_score
 
 from evaluation.conftest import predictions as some
+from evaluation.models import Answering
 from pneumoscope.classifier import Calibration, Card, Preprocessing
 from pneumoscope.cohort.sample import sample
 from pneumoscope.cohort.split import by_ratio
@@ -141,7 +142,7 @@ def test_predicting_a_side_keeps_the_order_and_applies_the_calibration():
             init="scratch",
             calibration=Calibration("temperature", 2.0),
         )
-        found = predictions.predict(cohort, "train", card, lambda squares: squares.mean((1, 2), dtype=np.float64))
+        found = predictions.predict(cohort, "train", Answering(card, lambda squares: squares.mean((1, 2, 3), dtype=np.float64)))
         assert [r.path for r in found.rows] == [c.path for c in cohort.on("train")]
         z = np.array([r.log_odds for r in found.rows])
         assert found.probability == pytest.approx(1 / (1 + np.exp(-z / 2)))

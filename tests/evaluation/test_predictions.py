@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evaluation.conftest import predictions as some
+from evaluation.models import Answering
 from pneumoscope.classifier import Calibration, Card, OperatingPoint, Preprocessing
 from pneumoscope.cohort import CohortError
 from pneumoscope.cohort.build import from_folders
@@ -100,10 +101,10 @@ def test_each_case_gets_the_answer_to_its_own_picture_however_they_are_batched(f
     def mean(squares):
         assert squares.dtype == np.float32
         sizes.append(squares.shape)
-        return 255 * squares[:, 4, 4].astype(float)
+        return 255 * squares[:, 0, 4, 4].astype(float)
 
-    found = predictions.predict(flat, "train", CARD, mean)
-    assert sizes == [(16, 8, 8), (2, 8, 8)]
+    found = predictions.predict(flat, "train", Answering(CARD, mean))
+    assert sizes == [(16, 1, 8, 8), (2, 1, 8, 8)]
     assert [row.path for row in found.rows] == [case.path for case in flat.on("train")]
     for row in found.rows:
         assert row.log_odds == pytest.approx(10 * int(row.path[-6:-4]))
@@ -111,7 +112,7 @@ def test_each_case_gets_the_answer_to_its_own_picture_however_they_are_batched(f
 
 
 def test_probability_is_the_calibrated_one_and_the_cards_record_travels_along(flat):
-    found = predictions.predict(flat, "test", CARD, lambda squares: np.arange(len(squares)) - 0.5)
+    found = predictions.predict(flat, "test", Answering(CARD, lambda squares: np.arange(len(squares)) - 0.5))
     assert [row.probability for row in found.rows] == pytest.approx([1 / (1 + math.exp(0.25)), 1 / (1 + math.exp(-0.25))])
     assert (found.side, found.split_sha256, found.model) == ("test", flat.split.sha256, "m")
     assert (found.calibrated_on, found.operating_points) == ("tune side of split abc", CARD.operating_points)
@@ -119,4 +120,4 @@ def test_probability_is_the_calibrated_one_and_the_cards_record_travels_along(fl
 
 def test_a_side_without_cases_cannot_be_predicted(flat):
     with pytest.raises(CohortError, match="no case on the tune side"):
-        predictions.predict(flat, "tune", CARD, lambda squares: squares.mean((1, 2)))
+        predictions.predict(flat, "tune", Answering(CARD, lambda squares: squares.mean((1, 2, 3))))

@@ -32,7 +32,7 @@ def classifier(name: str, side: int) -> Classifier:
 
 
 def squares(side: int, count: int = 3) -> np.ndarray:
-    return np.random.default_rng(1).random((count, side, side), np.float32)
+    return np.random.default_rng(1).random((count, 1, side, side), np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_backbone_that_cannot_be_converted_is_refused_with_a_sentence(tmp_path
 def test_logits_and_maps_of_both_classes_agree_in_batches(exported, batch):
     model, out = exported
     session = onnxruntime.InferenceSession(out / "model.onnx", providers=["CPUExecutionProvider"])
-    image = squares(64, batch)[:, None]
+    image = squares(64, batch)
     logits, maps = session.run(["logits", "maps"], {"image": image})
     for index in (0, 1):
         expected_logits, expected = explain(model.network, torch.from_numpy(image), index)

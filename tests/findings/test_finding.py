@@ -11,8 +11,8 @@ from pneumoscope.heatmap import Heatmap
 from pneumoscope.radiograph import Region
 
 
-def heat(values) -> Heatmap:
-    return Heatmap(np.asarray(values, np.float32), "pneumonia", "grad-cam", "features", 1.0)
+def heat(values, threshold=0.5) -> Heatmap:
+    return Heatmap(np.asarray(values, np.float32), "pneumonia", "grad-cam", "features", 1.0, threshold)
 
 
 def drawn(rows: int = 10, cols: int = 10, **regions) -> np.ndarray:
@@ -52,8 +52,8 @@ def test_a_region_begins_at_half_of_full_scale(value, regions):
 
 def test_another_threshold_may_be_asked_for():
     values = drawn(a=(2, 2, 6, 6, 0.3))
-    assert len(extract(heat(values), 1.0, threshold=0.25)) == 1
-    assert extract(heat(values), 1.0, threshold=0.35) == ()
+    assert len(extract(heat(values, 0.25), 1.0)) == 1
+    assert extract(heat(values, 0.35), 1.0) == ()
 
 
 @pytest.mark.parametrize(("pixels", "regions"), [(19, 0), (20, 1)])

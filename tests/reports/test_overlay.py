@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lung_fields.builders import lungs
 from pneumoscope.classifier import OperatingPoint, Score
 from pneumoscope.findings import Finding, ModelIdentity, Reading
 from pneumoscope.heatmap import Heatmap
@@ -26,7 +27,7 @@ def reading(heat: np.ndarray, *boxes: Region) -> Reading:
     point = OperatingPoint(0.5, "youden", "tune", "")
     found = tuple(Finding(box, 1, (int(box.top), int(box.left)), 0.8) for box in boxes)
     heatmap = Heatmap(heat.astype(np.float32), "pneumonia", "grad-cam", "features", 1.0)
-    return Reading(Score("pneumonia", 0.8, 1.4), "positive", point, heatmap, found, ModelIdentity("m", ""))
+    return Reading(Score("pneumonia", 0.8, 1.4), "positive", point, heatmap, found, lungs(*heat.shape), ModelIdentity("m", ""))
 
 
 def panels(picture: Image.Image, rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:

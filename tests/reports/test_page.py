@@ -13,8 +13,8 @@ from pneumoscope.reports.page import Entry, write_page
 from reports.pages import Page, assert_self_contained
 
 EVIL = '<b onclick="x">&"\'</b>.png'
-LINE = {"path": "a.png", "probability": 0.25, "decision": "negative", "findings": []}
-FINDING = {"box": {"top": 10.0, "left": 20.0, "bottom": 30.0, "right": 40.0}, "rating": 0.75}
+LINE = {"path": "a.png", "probability": 0.25, "decision": "negative", "findings": [], "lung_fields": {"state": "found"}}
+FINDING = {"box": {"top": 10.0, "left": 20.0, "bottom": 30.0, "right": 40.0}, "rating": 0.75, "side": "left", "zone": "lower"}
 
 
 def entry(reference: str = "", **line) -> Entry:
@@ -68,7 +68,7 @@ def test_a_decision_against_the_reference_is_marked(written, reference, rows):
 
 def test_a_finding_is_told_by_its_rows_and_columns(written):
     text = " ".join(Page(written(entry(decision="positive", findings=[FINDING]))).text.split())
-    assert "Finding 1: rows 10–30, columns 20–40, rating 0.75." in text
+    assert "Finding 1: rows 10–30, columns 20–40, rating 0.75, left, lower." in text
 
 
 def test_the_page_tells_the_threshold_and_whom_the_model_is_for(written):

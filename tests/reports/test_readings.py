@@ -6,6 +6,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from lung_fields.builders import lungs
 from pneumoscope.classifier import OperatingPoint, Score
 from pneumoscope.findings import Finding, ModelIdentity, Reading
 from pneumoscope.heatmap import Heatmap
@@ -18,7 +19,8 @@ READING = Reading(
     "positive",
     OperatingPoint(0.5, "youden", "tune", ""),
     Heatmap(np.zeros((100, 200), np.float32), "pneumonia", "grad-cam", "features", 2.5),
-    (Finding(Region(1, 2, 30, 40), 77, (5, 6), 0.7), Finding(Region(50, 60, 70.5, 80), 9, (51, 61), 0.6)),
+    (Finding(Region(1, 2, 30, 40), 77, (5, 6), 0.7, "right", "lower"), Finding(Region(50, 60, 70.5, 80), 9, (51, 61), 0.6)),
+    lungs(100, 200),
     MODEL,
 )
 READ = readings.as_json("a/b.png", READING)
@@ -44,15 +46,15 @@ def test_a_line_without_any_one_key_has_not(key):
 
 
 @pytest.mark.parametrize(
-    "change", [{"more": 1}, {"schema": 2}, {"probability": 1.5}, {"decision": "maybe"}, {"findings": [{}]}, {"map": {}}]
+    "change", [{"more": 1}, {"schema": 1}, {"probability": 1.5}, {"decision": "maybe"}, {"findings": [{}]}, {"map": {}}]
 )
 def test_a_line_with_anything_else_has_not(change):
     assert not valid(READ | change)
 
 
 def test_a_reading_tells_everything_in_pixels_of_the_radiograph():
-    assert READ == {
-        "schema": 1,
+    assert {
+        "schema": 2,
         "path": "a/b.png",
         "target": "pneumonia",
         "probability": 0.812346,
@@ -65,20 +67,31 @@ def test_a_reading_tells_everything_in_pixels_of_the_radiograph():
                 "peak": {"row": 5, "col": 6},
                 "area_px": 77,
                 "rating": 0.7,
+                "side": "right",
+                "zone": "lower",
             },
             {
                 "box": {"top": 50, "left": 60, "bottom": 70.5, "right": 80},
                 "peak": {"row": 51, "col": 61},
                 "area_px": 9,
                 "rating": 0.6,
+                "side": None,
+                "zone": None,
             },
         ],
-        "map": {"target": "pneumonia", "method": "grad-cam", "scale": 2.5},
+        # 24 rows by 12 and 12 of 40 cells: 576 of 1,600; columns 4 to 36 and rows 10 to 34 with 7 % more on each side
+        "lung_fields": {
+            "state": "found",
+            "quality": 0.96,
+            "area_share": 0.36,
+            "box": pytest.approx({"top": 20.8, "left": 8.8, "bottom": 89.2, "right": 191.2}),
+        },
+        "map": {"target": "pneumonia", "method": "grad-cam", "scale": 2.5, "threshold": 0.5},
         "rows": 100,
         "cols": 200,
         "model": {"name": "m", "sha256": "ab" * 32},
         "error": None,
-    }
+    } == READ
 
 
 def test_csv_has_one_row_a_line(tmp_path):
@@ -87,6 +100,6 @@ def test_csv_has_one_row_a_line(tmp_path):
         rows = list(csv.reader(stream))
     assert rows == [
         ["path", "target", "probability", "decision", "threshold", "findings", "boxes", "model", "error"],
-        ["a/b.png", "pneumonia", "0.812346", "positive", "0.5", "2", "1 2 30 40 0.7; 50 60 70.5 80 0.6", "m", ""],
+        ["a/b.png", "pneumonia", "0.812346", "positive", "0.5", "2", "1 2 30 40 0.7 right lower; 50 60 70.5 80 0.6", "m", ""],
         ["c.dcm", "pneumonia", "", "", "", "0", "", "m", 'cut, "short"'],
     ]

@@ -8,7 +8,7 @@ from pneumoscope.training import batches
 from pneumoscope.training.recipe import Recipe
 
 REFERENCE = np.repeat([0, 1], [30, 70])
-IMAGES = np.random.default_rng(0).integers(0, 256, (100, 32, 32)).astype(np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (100, 1, 32, 32)).astype(np.uint8)
 
 
 def test_an_epoch_takes_each_image_once_but_for_the_last_batch_that_is_not_full():
@@ -38,4 +38,4 @@ def test_batches_are_the_same_twice_and_pair_each_image_with_its_reference():
     assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(first, second, strict=True))
     index = batches.order(r, REFERENCE, 3)[-20:]
     assert torch.equal(target, torch.from_numpy(REFERENCE[index]))
-    assert np.allclose(image[:, 0].numpy() * 255, IMAGES[index])
+    assert np.allclose(image.numpy() * 255, IMAGES[index])

@@ -48,7 +48,7 @@ def test_a_full_disk_leaves_no_file_and_the_next_run_prepares_all(cohort, tmp_pa
             squares(cohort, cohort.cases, WHOLE, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
-    assert squares(cohort, cohort.cases, WHOLE, tmp_path).shape == (60, 32, 32)
+    assert squares(cohort, cohort.cases, WHOLE, tmp_path).shape == (60, 1, 32, 32)
 
 
 def test_the_default_folder_follows_the_environment(monkeypatch, tmp_path):

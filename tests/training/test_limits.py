@@ -12,9 +12,9 @@ from torchvision.ops import sigmoid_focal_loss
 
 from pneumoscope.training import TrainingError
 from pneumoscope.training.batches import batches, order, steps
-from pneumoscope.training.fit import rate_at
 from pneumoscope.training.loss import focal
 from pneumoscope.training.recipe import RECIPES, Recipe, recipe
+from pneumoscope.training.schedule import rate_at
 from radiograph.builders import property_test
 
 LOGITS = torch.randn(64, 2, generator=torch.Generator().manual_seed(0)) * 3

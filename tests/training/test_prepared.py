@@ -12,7 +12,7 @@ from pneumoscope.training.prepared import squares
 
 def test_squares_are_prepared_once_and_then_read_back(cohort, tmp_path, monkeypatch):
     first = squares(cohort, cohort.cases, Preprocessing(32), tmp_path)
-    assert first.shape == (60, 32, 32)
+    assert first.shape == (60, 1, 32, 32)
     assert first.dtype == np.uint8
     monkeypatch.setattr(radiograph, "read", lambda _: pytest.fail("decoded again"))
     assert (squares(cohort, cohort.cases, Preprocessing(32), tmp_path) == first).all()

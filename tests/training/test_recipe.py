@@ -3,8 +3,8 @@
 import pytest
 
 from pneumoscope.training.errors import TrainingError
-from pneumoscope.training.fit import rate_at
 from pneumoscope.training.recipe import Recipe, recipe
+from pneumoscope.training.schedule import rate_at
 
 
 def test_published_recipe_is_the_published_protocol():

@@ -121,9 +121,9 @@ def test_the_scale_of_the_maps_is_the_median_of_their_maxima_one_by_one(count):
     network = build(BACKBONES["mobilenet_v2"], "linear")
     with torch.no_grad():
         network.model.classifier[-1].weight.abs_()  # activations are not negative, hence neither is a map
-    positives = np.random.default_rng(0).integers(0, 256, (count, 64, 64)).astype(np.uint8)
-    positives //= np.arange(1, count + 1, dtype=np.uint8)[:, None, None]
-    inputs = torch.from_numpy(positives)[:, None].float() / 255
+    positives = np.random.default_rng(0).integers(0, 256, (count, 1, 64, 64)).astype(np.uint8)
+    positives //= np.arange(1, count + 1, dtype=np.uint8)[:, None, None, None]
+    inputs = torch.from_numpy(positives).float() / 255
     peaks = sorted(float(explain(network, one[None], 1)[1].max()) for one in inputs)
 
     assert 0 < peaks[0] < peaks[-1]

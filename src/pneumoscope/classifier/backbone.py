@@ -22,6 +22,8 @@ class Backbone:
     name: torchvision's (or, for `library` timm, ours) name.
     explained_layer: the module whose output a heat map explains, in the library's own names.
     channels: channels of that output.
+    pyramid: three modules whose outputs the evidence head sums, fine to coarse, with their channels: strides 8, 16 and 32, or
+        the tokens of three blocks.
     embedding: width of the vector that the new classification head gets.
     mean, std: of the three input channels, as the ImageNet weights expect them.
     weights: the weight enum member (torchvision) or pretrained tag (timm) that `imagenet` stands for.
@@ -31,28 +33,80 @@ class Backbone:
     library: Literal["torchvision", "timm"]
     explained_layer: str
     channels: int
+    pyramid: tuple[tuple[str, int], ...]
     embedding: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     weights: str
 
 
-def _torchvision(name: str, layer: str, channels: int, embedding: int, weights: str) -> Backbone:
-    return Backbone(name, "torchvision", layer, channels, embedding, IMAGENET_MEAN, IMAGENET_STD, weights)
+def _torchvision(name: str, layer: str, channels: int, pyramid: Mapping[str, int], embedding: int, weights: str) -> Backbone:
+    levels = tuple(pyramid.items())
+    return Backbone(name, "torchvision", layer, channels, levels, embedding, IMAGENET_MEAN, IMAGENET_STD, weights)
+
+
+def _resnet(name: str, wider: int, weights: str) -> Backbone:
+    levels = {"layer2": 128 * wider, "layer3": 256 * wider, "layer4": 512 * wider}
+    return _torchvision(name, "layer4", 512 * wider, levels, 512 * wider, weights)
 
 
 BACKBONES: Mapping[str, Backbone] = MappingProxyType(
     {
         b.name: b
         for b in (
-            _torchvision("resnet18", "layer4", 512, 512, "ResNet18_Weights.IMAGENET1K_V1"),
-            _torchvision("resnet50", "layer4", 2048, 2048, "ResNet50_Weights.IMAGENET1K_V2"),
-            _torchvision("densenet121", "features.denseblock4", 1024, 1024, "DenseNet121_Weights.IMAGENET1K_V1"),
-            _torchvision("efficientnet_b0", "features", 1280, 1280, "EfficientNet_B0_Weights.IMAGENET1K_V1"),
-            _torchvision("mobilenet_v2", "features", 1280, 1280, "MobileNet_V2_Weights.IMAGENET1K_V2"),
-            _torchvision("mobilenet_v3_large", "features", 960, 1280, "MobileNet_V3_Large_Weights.IMAGENET1K_V2"),
-            _torchvision("vit_b_16", "encoder.layers.encoder_layer_11.ln_1", 768, 768, "ViT_B_16_Weights.IMAGENET1K_V1"),
-            Backbone("efficientnet_lite0", "timm", "bn2", 1280, 1280, HALF, HALF, "tf_efficientnet_lite0.in1k"),
+            _resnet("resnet18", 1, "ResNet18_Weights.IMAGENET1K_V1"),
+            _resnet("resnet50", 4, "ResNet50_Weights.IMAGENET1K_V2"),
+            _torchvision(
+                "densenet121",
+                "features.denseblock4",
+                1024,
+                {"features.transition2.relu": 512, "features.transition3.relu": 1024, "features.norm5": 1024},
+                1024,
+                "DenseNet121_Weights.IMAGENET1K_V1",
+            ),
+            _torchvision(
+                "efficientnet_b0",
+                "features",
+                1280,
+                {"features.3": 40, "features.5": 112, "features.8": 1280},
+                1280,
+                "EfficientNet_B0_Weights.IMAGENET1K_V1",
+            ),
+            _torchvision(
+                "mobilenet_v2",
+                "features",
+                1280,
+                {"features.6": 32, "features.13": 96, "features.18": 1280},
+                1280,
+                "MobileNet_V2_Weights.IMAGENET1K_V2",
+            ),
+            _torchvision(
+                "mobilenet_v3_large",
+                "features",
+                960,
+                {"features.6": 40, "features.12": 112, "features.16": 960},
+                1280,
+                "MobileNet_V3_Large_Weights.IMAGENET1K_V2",
+            ),
+            _torchvision(
+                "vit_b_16",
+                "encoder.layers.encoder_layer_11.ln_1",
+                768,
+                {f"encoder.layers.encoder_layer_{block}": 768 for block in (3, 7, 11)},
+                768,
+                "ViT_B_16_Weights.IMAGENET1K_V1",
+            ),
+            Backbone(
+                "efficientnet_lite0",
+                "timm",
+                "bn2",
+                1280,
+                (("blocks.2", 40), ("blocks.4", 112), ("blocks.6", 320)),
+                1280,
+                HALF,
+                HALF,
+                "tf_efficientnet_lite0.in1k",
+            ),
         )
     }
 )

@@ -30,7 +30,10 @@ class Card:
     classes: names in the order of the logits; the last is the target.
     preprocessing: how a radiograph becomes the input.
     calibration, operating_points: fitted on the tune side; the first point is the default.
-    map_scale: the heat-map value that counts as full; the median of the map maxima over the tune side's positives.
+    map_method: ``grad-cam`` or ``evidence``.
+    map_scale: ``grad-cam``: the raw value that counts as full, the median of the map maxima over the tune side's positives;
+        ``evidence``: the temperature of the calibration.
+    finding_threshold: value of the heat map from which a pixel belongs to a finding.
     init: what the weights started from.
     recipe: the whole training recipe.
     cohort, split_sha256: the data, and who was on which side.
@@ -50,6 +53,7 @@ class Card:
     operating_points: tuple[OperatingPoint, ...] = ()
     map_method: str = "grad-cam"
     map_scale: float = 1.0
+    finding_threshold: float = 0.5
     recipe: Mapping[str, Any] = field(default_factory=dict)
     cohort: str = ""
     split_sha256: str = ""
@@ -107,6 +111,7 @@ def parse(text: str) -> Card:
     if (
         len(card.classes) != 2
         or not card.map_scale > 0
+        or not card.finding_threshold > 0
         or not card.preprocessing.side_px > 0
         or not fitted.temperature > 0
         or (fitted.method == "isotonic" and not fitted.knots)

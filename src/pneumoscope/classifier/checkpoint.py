@@ -17,8 +17,13 @@ from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.card import Card
 from pneumoscope.classifier.errors import CheckpointError
+from pneumoscope.classifier.evidence import EvidenceNetwork
 from pneumoscope.classifier.network import Network, build
+from pneumoscope.classifier.preprocessing import ModelInput, prepare
 from pneumoscope.classifier.score import Score
+from pneumoscope.lung_fields import LungFinder
+from pneumoscope.lung_fields import package as lungs
+from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.radiograph import Grey
 
 WEIGHTS_NAME = "weights.safetensors"
@@ -26,19 +31,24 @@ WEIGHTS_NAME = "weights.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """A trained network with its card."""
+    """A trained network with its card, and the lung-field model that it looks through, if any."""
 
-    network: Network
+    network: Network | EvidenceNetwork
     card: Card
+    finder: LungFinder | None = None
+
+    def prepare(self, radiograph: Radiograph) -> ModelInput:
+        """The input for this classifier."""
+        return prepare(radiograph, self.card.preprocessing, self.finder)
 
     def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds of the target, shape (n,), of prepared squares, shape (n, side, side) in [0, 1]."""
+        """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1]."""
         with evaluating(self.network), torch.inference_mode():
-            logits = self.network(torch.from_numpy(np.ascontiguousarray(squares))[:, None])
+            logits = self.network(torch.from_numpy(np.ascontiguousarray(squares)))
         return np.asarray((logits[:, -1] - logits[:, 0]).double().numpy())
 
     def score(self, square: Grey) -> Score:
-        """The score of one prepared square, shape (side, side)."""
+        """The score of one prepared square, shape (channels, side, side)."""
         z = self.log_odds(square[None])
         return Score(self.card.target, float(self.card.calibration(z)[0]), float(z[0]))
 
@@ -61,6 +71,7 @@ def save(classifier: Classifier, folder: Path) -> Card:
     card = replace(classifier.card, files={WEIGHTS_NAME: hashlib.sha256(content).hexdigest()})
     with storage.binary(folder / WEIGHTS_NAME) as stream:
         stream.write(content)
+    lungs.keep(classifier.finder, card.preprocessing.lungs, folder)
     cards.write(card, folder)
     return card
 
@@ -82,7 +93,7 @@ def load(folder: Path) -> Classifier:
         raise CheckpointError(
             f"the weights in '{folder}' do not fit a {card.backbone} with {card.head} head; copy the checkpoint again"
         ) from error
-    return Classifier(network.to(memory_format=torch.channels_last).eval(), card)
+    return Classifier(network.to(memory_format=torch.channels_last).eval(), card, lungs.load(folder, card.preprocessing.lungs))
 
 
 def file_sha256(path: Path) -> str:

@@ -14,8 +14,10 @@ from torch.nn import functional as F
 
 from pneumoscope.classifier.backbone import Backbone
 from pneumoscope.classifier.errors import ClassifierError
+from pneumoscope.classifier.evidence import EVIDENCE_HEADS, EvidenceNetwork
+from pneumoscope.classifier.evidence import build as build_evidence
 
-HEADS = ("mlp", "linear")
+HEADS = ("mlp", "linear", *EVIDENCE_HEADS)
 
 
 class Explained(NamedTuple):
@@ -41,7 +43,8 @@ def new_head(kind: str, width: int, classes: int) -> nn.Module:
 class Network(nn.Module):
     """Grey squares to logits, in two halves.
 
-    Input: float32 (batch, 1, side, side) in [0, 1]. Output: logits (batch, classes).
+    Input: float32 (batch, channels, side, side) in [0, 1], of which the first, grey, is looked at.
+    Output: logits (batch, classes).
     Subclasses say how their library's model is cut: `_features` and `_head`.
     """
 
@@ -57,7 +60,7 @@ class Network(nn.Module):
 
     def normalized(self, image: Tensor) -> Tensor:
         """Grey to three normalized channels, (batch, 3, side, side), channels last."""
-        return ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        return ((image[:, :1] - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Explained:
         return self._features(self.normalized(image))
@@ -162,8 +165,12 @@ def _attend(attention: nn.MultiheadAttention, query: Tensor, tokens: Tensor) -> 
     return cast(Tensor, attention.out_proj((share * v).sum(1).flatten(1)))
 
 
-def build(backbone: Backbone, head: str, classes: int = 2) -> Network:
+def build(backbone: Backbone, head: str, classes: int = 2) -> Network | EvidenceNetwork:
     """A network with random weights and a new head of the given kind."""
+    return build_evidence(backbone, head) if head in EVIDENCE_HEADS else _build_cut(backbone, head, classes)
+
+
+def _build_cut(backbone: Backbone, head: str, classes: int) -> Network:
     new = new_head(head, backbone.embedding, classes)
     if backbone.library == "timm":
         model: nn.Module = timm.create_model(f"tf_{backbone.name}")

@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from PIL import Image
 
-from pneumoscope.radiograph import Placement, Radiograph
+from pneumoscope.classifier.errors import ClassifierError
+from pneumoscope.lung_fields import LungFields, LungFinder
+from pneumoscope.radiograph import Placement, Radiograph, Region
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
+
+View = Literal["whole", "lungs"]
 
 
 @dataclass(frozen=True)
@@ -17,28 +22,88 @@ class Preprocessing:
     Attributes
     ----------
     side_px: side of the square.
-    view: ``whole``: the whole radiograph squashed to the square, as published.
+    view: ``whole``: the whole radiograph squashed to the square, as published; ``lungs``: the box around its lung fields,
+        squashed to the square, nothing blanked.
+    source_px: side of the square that the whole radiograph is brought to first, 0 for none: a model that was trained on small
+        copies sees every radiograph at their resolution.
+    lungs: SHA-256 of the lung-field graph that the input depends on; empty where it depends on none. Where there is one, the
+        input has a second channel, what counts as lung.
 
     The network itself repeats grey to three channels and normalizes them, so no client can get that wrong.
     """
 
     side_px: int = 224
-    view: Literal["whole"] = "whole"
+    view: View = "whole"
+    source_px: int = 0
+    lungs: str = ""
+
+    def __post_init__(self) -> None:
+        if self.view == "lungs" and not self.lungs:
+            raise ValueError("the lungs view needs a lung-field model")
+
+    @property
+    def channels(self) -> int:
+        """Of the input: grey, and what counts as lung."""
+        return 2 if self.lungs else 1
 
 
 @dataclass(frozen=True, eq=False)
 class ModelInput:
-    """Pixels for a model with the way back: float32 (side, side) in [0, 1] on 256 levels, and the placement."""
+    """Pixels for a model with the way back.
+
+    Attributes
+    ----------
+    pixels: float32 (channels, side, side) in [0, 1] on 256 levels: grey, then what counts as lung where the model wants it.
+    placement: where the square lies on the radiograph.
+    lung_fields: of the radiograph, where a finder was at hand.
+    """
 
     pixels: Grey
     placement: Placement
+    lung_fields: LungFields | None = None
 
 
-def prepare(radiograph: Radiograph, preprocessing: Preprocessing) -> ModelInput:
+def prepare(radiograph: Radiograph, preprocessing: Preprocessing, finder: LungFinder | None = None) -> ModelInput:
     """Resample a radiograph to the model's square.
 
     Values are rounded to 256 grey levels, so that the eight-bit training cache and a reading give one and the same input.
+    ClassifierError where the preprocessing wants another lung-field model than `finder`.
     """
-    placement = on_whole(radiograph, preprocessing.side_px)
-    square = placement.pixels_to_square(radiograph)
-    return ModelInput(np.rint(square * 255).astype(np.float32) / np.float32(255), placement)
+    fields = finder.find(radiograph) if finder else None
+    if preprocessing.lungs and (finder is None or fields is None or finder.sha256 != preprocessing.lungs):
+        raise ClassifierError(
+            f"the model looks through the lung-field model {preprocessing.lungs[:12]}, "
+            f"found {finder.sha256[:12] if finder else 'none'}; give the one that it was trained with"
+        )
+    box = fields.box if fields and preprocessing.view == "lungs" else radiograph.whole
+    placement = Placement(radiograph.rows, radiograph.cols, box, preprocessing.side_px)
+    channels = [_grey(radiograph, placement, preprocessing.source_px)]
+    if preprocessing.lungs:
+        assert fields is not None
+        channels.append(_lungs(fields, placement))
+    return ModelInput(np.rint(np.stack(channels) * 255).astype(np.float32) / np.float32(255), placement, fields)
+
+
+def _grey(radiograph: Radiograph, placement: Placement, source_px: int) -> Grey:
+    if not source_px:
+        return placement.pixels_to_square(radiograph)
+    whole = on_whole(radiograph, source_px)
+    small = Radiograph(whole.pixels_to_square(radiograph))
+    rectangle = whole.region_to_square(placement.rectangle)
+    inside = Region(
+        max(rectangle.top, 0.0),
+        max(rectangle.left, 0.0),
+        min(rectangle.bottom, float(source_px)),
+        min(rectangle.right, float(source_px)),
+    )
+    return Placement(source_px, source_px, inside, placement.side).pixels_to_square(small)
+
+
+def _lungs(fields: LungFields, placement: Placement) -> Grey:
+    """What counts as lung, resampled to the square: float32 (side, side) in [0, 1]."""
+    box = fields.placement.region_to_square(placement.rectangle)
+    side = fields.placement.side
+    edges = np.clip((box.left, box.top, box.right, box.bottom), 0, side).tolist()
+    size = (placement.side, placement.side)
+    resized = Image.fromarray(fields.looked_at).resize(size, Image.Resampling.BILINEAR, box=tuple(edges))
+    return np.clip(np.asarray(resized, np.float32), 0, 1)

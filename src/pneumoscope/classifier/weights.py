@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pneumoscope.classifier.backbone import Backbone
 from pneumoscope.classifier.errors import WeightsError
+from pneumoscope.classifier.evidence import EvidenceNetwork
 from pneumoscope.classifier.network import Network
 
 try:
@@ -27,7 +28,7 @@ _OLD_DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 """DenseNet's published file still has ``norm.1`` where torchvision's module is called ``norm1``."""
 
 
-def initialize(network: Network, backbone: Backbone, init: str) -> str:
+def initialize(network: Network | EvidenceNetwork, backbone: Backbone, init: str) -> str:
     """Give a network its starting weights and say what they were.
 
     `init` is ``imagenet`` (the library's own download and cache), ``scratch`` (left as built), or the path of a file: a
@@ -100,7 +101,7 @@ def _lite0_names(state: State) -> State:
     return dict(zip(ours, theirs, strict=True))
 
 
-def _load_trunk(network: Network, backbone: Backbone, state: State, init: str) -> None:
+def _load_trunk(network: Network | EvidenceNetwork, backbone: Backbone, state: State, init: str) -> None:
     """Copy everything but the classifier; every trunk tensor must be there and fit."""
     own = network.model.state_dict()
     trunk = {k for k in own if not _is_head(k, backbone) and _COUNTERS not in k}

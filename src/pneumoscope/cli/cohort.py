@@ -59,6 +59,9 @@ def command() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="dicom: CSV with the labels, by SOP Instance UID or path.",
 )
+@click.option(
+    "--only", multiple=True, metavar="COLUMN=VALUE", help="csv: take the rows with this value; a column's values add up."
+)
 @click.option("--path-column", default="", show_default="path, or sop_instance_uid for dicom", help="csv, dicom: key of a row.")
 @click.option("--label-column", default="label", show_default=True, help="csv, dicom.")
 @click.option("--patient-column", default="patient_id", show_default=True, help="csv, dicom.")
@@ -74,6 +77,7 @@ def build_(
     patient_per_file: bool,
     root: Path | None,
     labels: Path | None,
+    only: tuple[str, ...],
     path_column: str,
     label_column: str,
     patient_column: str,
@@ -102,7 +106,13 @@ def build_(
         )
     elif layout == "csv":
         cohort = build.from_csv(
-            source, root=root, positive=positive, columns=columns, patient_per_file=patient_per_file, show_progress=True
+            source,
+            root=root,
+            positive=positive,
+            columns=columns,
+            only=_only(only),
+            patient_per_file=patient_per_file,
+            show_progress=True,
         )
     elif labels is None:
         raise click.UsageError("--layout dicom needs --labels FILE.csv")
@@ -126,14 +136,18 @@ def build_(
     metavar="FILE:SIDE",
     help="CSV with a column patient_id whose patients go to that side; may be repeated.",
 )
+@click.option("--like", type=_FILE, help="Split cohort of the same patients: each goes to the side that it has there.")
 @click.option("--official", is_flag=True, help="Take the source's own split as it is.")
-def split_(cohort_: Path, out: Path | None, ratios: str, seed: int, fix: tuple[str, ...], official: bool) -> None:
+def split_(
+    cohort_: Path, out: Path | None, ratios: str, seed: int, fix: tuple[str, ...], like: Path | None, official: bool
+) -> None:
     """Split by patient, stratified by label; the same on every platform."""
     cohort = table.read(cohort_)
     if official:
         done = split.official(cohort)
     else:
-        fixed = {patient: side for text in fix for patient, side in split.read_fixed(text).items()}
+        fixed = split.sides_of(table.read(like)) if like else {}
+        fixed |= {patient: side for text in fix for patient, side in split.read_fixed(text).items()}
         done = split.by_ratio(cohort, ratios=_ratios(ratios), seed=seed, fixed=fixed)
     table.write(done, out or cohort_)
     assert done.split is not None
@@ -193,6 +207,16 @@ def _audit_lines(found: Audit) -> list[str]:
         *found.notes,
     ]
     return lines
+
+
+def _only(texts: tuple[str, ...]) -> dict[str, set[str]]:
+    wanted: dict[str, set[str]] = {}
+    for text in texts:
+        column, equals, value = text.partition("=")
+        if not equals or not column:
+            raise click.UsageError(f"--only '{text}' should be COLUMN=VALUE")
+        wanted.setdefault(column, set()).add(value)
+    return wanted
 
 
 def _ratios(text: str) -> tuple[float, float, float]:

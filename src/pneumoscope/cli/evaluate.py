@@ -6,20 +6,13 @@ from pathlib import Path
 
 import click
 
-from pneumoscope import DISCLAIMER, MissingExtraError, storage
-from pneumoscope.classifier import Card
+from pneumoscope import DISCLAIMER, storage
 from pneumoscope.classifier import card as cards
+from pneumoscope.cli.models import load as load_model
 from pneumoscope.cohort import SIDES, table
 from pneumoscope.evaluation import plots, predictions, tables
 from pneumoscope.evaluation.evaluate import evaluate
-from pneumoscope.evaluation.predictions import LogOdds, Predictions
-from pneumoscope.reader import Reader
-from pneumoscope.reader.reader import GRAPH_NAME
-
-try:
-    from pneumoscope.classifier.checkpoint import load as load_checkpoint
-except ImportError:  # bundles are evaluated without PyTorch
-    load_checkpoint = None  # type: ignore[assignment]  # a function where PyTorch is installed
+from pneumoscope.evaluation.predictions import Predictions
 
 
 @click.command("evaluate")
@@ -87,7 +80,8 @@ def command(
 def _predict(model: Path | None, cohort_: Path | None, side: str) -> Predictions:
     assert model is not None
     assert cohort_ is not None
-    card, log_odds = _load(model)
+    loaded = load_model(model)
+    card = loaded.card
     cohort = table.read(cohort_)
     if cohort.split and cohort.split.sha256 != card.split_sha256:
         click.echo(
@@ -95,14 +89,4 @@ def _predict(model: Path | None, cohort_: Path | None, side: str) -> Predictions
             "make sure that no patient of this side was trained on",
             err=True,
         )
-    return predictions.predict(cohort, side, card, log_odds, show_progress=True)
-
-
-def _load(model: Path) -> tuple[Card, LogOdds]:
-    if (model / GRAPH_NAME).exists():
-        reader = Reader.load(model)
-        return reader.card, reader.log_odds
-    if load_checkpoint is None:
-        raise MissingExtraError("evaluating a checkpoint", "train")
-    classifier = load_checkpoint(model)
-    return classifier.card, classifier.log_odds
+    return predictions.predict(cohort, side, loaded, show_progress=True)

@@ -6,7 +6,6 @@ import click
 
 from pneumoscope import radiograph
 from pneumoscope.classifier.checkpoint import load
-from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.cohort.sample import sample
 from pneumoscope.export.graph import export
 
@@ -22,7 +21,7 @@ def command(checkpoint: Path, out: Path) -> None:
     classifier = load(checkpoint)
     click.echo("tracing and converting the graph; this takes about half a minute", err=True)
     with sample() as cohort:
-        proof = [prepare(radiograph.read(cohort.file(c)), classifier.card.preprocessing).pixels for c in cohort.cases]
+        proof = [classifier.prepare(radiograph.read(cohort.file(c))).pixels for c in cohort.cases]
     card = export(classifier, out, proof)
     found = card.results["export"]
     click.echo(

@@ -31,7 +31,9 @@ VERBS: Mapping[str, _Verb] = MappingProxyType(
         "read": _Verb("read", "", "Read radiographs: probability, decision, findings, heat map."),
         "cohort": _Verb("cohort", "evaluate", "Build, split and audit a cohort of radiographs."),
         "train": _Verb("train", "train", "Train a classifier from a split cohort."),
+        "train-lungs": _Verb("train_lungs", "train", "Train the network that finds lung fields."),
         "evaluate": _Verb("evaluate", "evaluate", "Measure a model on one side of a split, with intervals."),
+        "localize": _Verb("localize", "evaluate", "Measure heat maps: regions, chance, lungs, intervention."),
         "export": _Verb("export", "train", "Turn a checkpoint into a bundle that reads without PyTorch."),
     }
 )

@@ -9,6 +9,8 @@ import click
 
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.cohort import table
+from pneumoscope.lung_fields import LungFinder
+from pneumoscope.lung_fields.finder import SHIPPED
 from pneumoscope.training.fit import fit
 from pneumoscope.training.prepared import default_cache
 from pneumoscope.training.recipe import RECIPES, Recipe, recipe
@@ -47,6 +49,13 @@ def _recipe_options(function: Callable[..., None]) -> Callable[..., None]:
     show_default="~/.cache/pneumoscope",
     help="Folder for the prepared images.",
 )
+@click.option(
+    "--lungs",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=SHIPPED,
+    show_default="the shipped model",
+    help="Lung-field model, for recipes that look at lungs.",
+)
 @click.option("--data-licence", multiple=True, help="Source and licence of the data, for the card; may be repeated.")
 @click.option("--population", default="not stated", show_default=True, help="Whom the data show, for the card.")
 @_recipe_options
@@ -59,6 +68,7 @@ def command(
     resume: bool,
     calibration: str,
     cache: Path,
+    lungs: Path,
     data_licence: tuple[str, ...],
     population: str,
     **changes: object,
@@ -82,6 +92,7 @@ def command(
         out,
         init=init,
         cache=cache,
+        finder=LungFinder.load(lungs) if chosen.view == "lungs" or chosen.adds_up else None,
         resume=resume,
         calibrate=calibration,
         show_progress=True,

@@ -3,9 +3,10 @@
 import csv
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from tqdm import tqdm
 
@@ -90,14 +91,20 @@ def from_csv(
     root: Path | None = None,
     positive: Sequence[str] = ("PNEUMONIA",),
     columns: Columns = Columns(),
+    only: Mapping[str, Container[str]] = MappingProxyType({}),
     patient_per_file: bool = False,
     show_progress: bool = False,
 ) -> Cohort:
-    """A CSV with path, label and patient columns; paths are relative to `root` (the CSV's own folder by default)."""
+    """A CSV with path, label and patient columns; paths are relative to `root` (the CSV's own folder by default).
+
+    `only` names values that a column must have for a row to be taken.
+    """
     root = table.parent if root is None else root
-    required = [columns.path, columns.label] + ([] if patient_per_file else [columns.patient])
+    required = [columns.path, columns.label, *only] + ([] if patient_per_file else [columns.patient])
     cases, sizes_given = [], False
     for number, row in enumerate(_rows(table, required), start=2):
+        if any(row[column] not in values for column, values in only.items()):
+            continue
         sizes_given = columns.rows in row and columns.cols in row
         file = root / (row[columns.path] or "")
         if not file.is_file():

@@ -83,6 +83,16 @@ def read_fixed(text: str) -> dict[str, Side]:
     return dict.fromkeys((row["patient_id"] for row in rows), side)
 
 
+def sides_of(cohort: Cohort) -> dict[str, Side]:
+    """{patient: side} of a split cohort; CohortError where it has no split or has a patient on two sides."""
+    if cohort.split is None:
+        raise CohortError("the cohort to split like has no split yet: run  pneumoscope cohort split  on it first")
+    several = crossing(cohort.cases)[0]
+    if several:
+        raise CohortError(f"the cohort to split like has {len(several)} patients on two sides; choose another one")
+    return {case.patient_id: case.side for case in cohort.cases if case.side}
+
+
 def crossing(cases: Iterable[Case]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     """Patients, and images, that lie on more than one side: {patient: sides}, {`Case.image`: sides}."""
     patients: defaultdict[str, set[str]] = defaultdict(set)

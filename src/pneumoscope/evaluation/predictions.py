@@ -2,10 +2,11 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,23 @@ from tqdm import tqdm
 
 from pneumoscope import radiograph, storage
 from pneumoscope.classifier import Card, OperatingPoint
-from pneumoscope.classifier.preprocessing import prepare
+from pneumoscope.classifier.preprocessing import ModelInput
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.evaluation.errors import EvaluationError
 from pneumoscope.evaluation.metrics import Array
+from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.radiograph import Grey
 
-LogOdds = Callable[[NDArray[np.float32]], NDArray[np.float64]]
-"""Prepared squares float32 (n, side, side) to log-odds (n,): a classifier's or a reader's method of that name."""
+
+class Model(Protocol):
+    """A classifier or a reader."""
+
+    @property
+    def card(self) -> Card: ...
+    def prepare(self, radiograph: Radiograph) -> ModelInput: ...
+    def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-odds (n,) of prepared squares float32 (n, channels, side, side)."""
+
 
 _BATCH = 16
 
@@ -62,19 +72,20 @@ class Predictions:
         return tuple(row.patient_id for row in self.rows)
 
 
-def predict(cohort: Cohort, side: str, card: Card, log_odds: LogOdds, *, show_progress: bool = False) -> Predictions:
+def predict(cohort: Cohort, side: str, model: Model, *, show_progress: bool = False) -> Predictions:
     """Predict every case of a side, in the cohort's order."""
     cases = cohort.on(side)
     assert cohort.split is not None
     values = np.concatenate(
         [
-            log_odds(np.stack(squares))
+            model.log_odds(np.stack(squares))
             for squares in tqdm(
-                _batches(cohort, cases, card), total=-(-len(cases) // _BATCH), desc=f"predicting {side}",
+                _batches(cohort, cases, model), total=-(-len(cases) // _BATCH), desc=f"predicting {side}",
                 unit=f"×{_BATCH} images", disable=None if show_progress else True,
             )
         ]
     )  # fmt: skip
+    card = model.card
     probability = card.calibration(values)
     rows = tuple(
         Prediction(c.path, c.patient_id, c.label, c.subtype, c.reference, float(z), float(p))
@@ -83,9 +94,9 @@ def predict(cohort: Cohort, side: str, card: Card, log_odds: LogOdds, *, show_pr
     return Predictions(rows, side, cohort.split.sha256, card.name, card.operating_points, card.calibration.fitted_on)
 
 
-def _batches(cohort: Cohort, cases: Sequence[Case], card: Card) -> Iterator[list[Grey]]:
+def _batches(cohort: Cohort, cases: Sequence[Case], model: Model) -> Iterator[list[Grey]]:
     def square(case: Case) -> Grey:
-        return prepare(radiograph.read(cohort.file(case)), card.preprocessing).pixels
+        return model.prepare(radiograph.read(cohort.file(case))).pixels
 
     with ThreadPoolExecutor(4) as pool:
         for start in range(0, len(cases), _BATCH):

@@ -6,6 +6,7 @@ from typing import Literal
 from pneumoscope.classifier import OperatingPoint, Score
 from pneumoscope.findings.finding import Finding
 from pneumoscope.heatmap import Heatmap
+from pneumoscope.lung_fields import LungFields
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ModelIdentity:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """Score, decision, heat map and findings for one target in one radiograph.
+    """Score, decision, heat map, findings and lung fields for one target in one radiograph.
 
     Findings are reported with a positive decision only: a finding is an opacity that speaks for the target.
     """
@@ -28,4 +29,5 @@ class Reading:
     operating_point: OperatingPoint
     heatmap: Heatmap
     findings: tuple[Finding, ...]
+    lung_fields: LungFields
     model: ModelIdentity

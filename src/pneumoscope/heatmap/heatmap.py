@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
+from pneumoscope.classifier import Card
+from pneumoscope.radiograph import Placement
 from pneumoscope.radiograph.radiograph import Grey
+
+EVIDENCE = "evidence"
+GRAD_CAM = "grad-cam"
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,11 +19,13 @@ class Heatmap:
 
     Attributes
     ----------
-    values: float32 (rows, cols), ≥ 0, in units of `scale`: 1.0 is the model's fixed full scale, not this image's maximum.
+    values: float32 (rows, cols), ≥ 0; 1.0 is the model's fixed full scale, not this image's maximum.
     target: the class that is explained, by name.
-    method: how it was made (grad-cam, …).
+    method: how it was made (``evidence``, ``grad-cam``).
     layer: the layer that is explained.
-    scale: the raw value of the method that became 1.0, fixed on the tune side and kept in the model's card.
+    scale: fixed on the tune side and kept in the model's card. ``grad-cam``: the raw value that became 1.0. ``evidence``: the
+        temperature of the calibration: the value is the calibrated probability of an image whose every cell had this evidence.
+    threshold: value from which a pixel belongs to a finding.
 
     Does not show: how probable the target is (that is the score), nor that the model needs these pixels.
     """
@@ -27,7 +35,21 @@ class Heatmap:
     method: str
     layer: str
     scale: float
+    threshold: float = 0.5
 
     def __post_init__(self) -> None:
         if self.values.dtype != np.float32 or self.values.ndim != 2:
             raise ValueError(f"values must be float32 (rows, cols), not {self.values.dtype} {self.values.shape}")
+
+
+def scaled(raw: Grey, card: Card) -> Grey:
+    """A raw map of the model, any shape, in units of the card's full scale."""
+    if card.map_method == EVIDENCE:
+        return np.asarray(expit(raw / np.float32(card.map_scale)), np.float32)
+    return np.asarray(raw / np.float32(card.map_scale), np.float32)
+
+
+def on_radiograph(raw: Grey, placement: Placement, card: Card, target: str, layer: str) -> Heatmap:
+    """The heat map of a raw map (h, w) over the model's square."""
+    values = placement.map_to_radiograph(scaled(raw, card))
+    return Heatmap(values, target, card.map_method, layer, card.map_scale, card.finding_threshold)

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from pneumoscope.classifier import Card, CardError, Score
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.backbone import backbone
-from pneumoscope.classifier.preprocessing import prepare
+from pneumoscope.classifier.preprocessing import ModelInput, prepare
 from pneumoscope.findings import ModelIdentity, Reading, extract
-from pneumoscope.heatmap import Heatmap
+from pneumoscope.heatmap import heatmap
+from pneumoscope.lung_fields import LungFinder
+from pneumoscope.lung_fields import package as lungs
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader.errors import BundleError, NotAChestError
 
@@ -26,13 +28,14 @@ _CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "RIB")
 class Reader:
     """Reads radiographs with one model.
 
-    The graph takes float32 (batch, 1, side, side) in [0, 1] and gives logits (batch, classes) and raw heat maps
-    (batch, classes, h, w). A reader may be used from several threads.
+    The graph takes float32 (batch, channels, side, side) in [0, 1] (`Preprocessing.channels`) and gives logits
+    (batch, classes) and raw heat maps (batch, classes, h, w). A reader may be used from several threads.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, card: Card, sha256: str) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, card: Card, sha256: str, finder: LungFinder) -> None:
         self._session = session
         self.card = card
+        self.finder = finder
         self.model = ModelIdentity(card.name, sha256)
 
     @classmethod
@@ -62,13 +65,17 @@ class Reader:
         names = [i.name for i in session.get_inputs()], tuple(o.name for o in session.get_outputs())
         if names != ([INPUT_NAME], OUTPUT_NAMES):
             raise BundleError(f"the graph in '{folder}' is no explained classifier of Pneumoscope's; export it again")
-        if session.get_inputs()[0].shape[1:] != [1, card.preprocessing.side_px, card.preprocessing.side_px]:
+        if session.get_inputs()[0].shape[1:] != _shape(card):
             raise BundleError(f"the graph in '{folder}' takes images of another size than its card says; export it again")
-        return cls(session, card, sha256)
+        return cls(session, card, sha256, lungs.load(folder, card.preprocessing.lungs, threads=threads))
+
+    def prepare(self, radiograph: Radiograph) -> ModelInput:
+        """The input for this reader's graph, with the lung fields."""
+        return prepare(radiograph, self.card.preprocessing, self.finder)
 
     def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds of the target, shape (n,), of prepared squares, shape (n, side, side) in [0, 1]."""
-        (logits,) = self._session.run(OUTPUT_NAMES[:1], {INPUT_NAME: squares[:, None]})
+        """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1]."""
+        (logits,) = self._session.run(OUTPUT_NAMES[:1], {INPUT_NAME: squares})
         return np.asarray(logits[:, -1] - logits[:, 0], np.float64)
 
     def read(self, radiograph: Radiograph, *, target: str = "") -> Reading:
@@ -81,22 +88,25 @@ class Reader:
         explained = target or self.card.target
         if explained not in self.card.classes:
             raise CardError(f"the model has the classes {', '.join(self.card.classes)}, not '{explained}'")
-        square = prepare(radiograph, self.card.preprocessing)
-        logits, maps = self._session.run(OUTPUT_NAMES, {INPUT_NAME: square.pixels[None, None]})
+        square = self.prepare(radiograph)
+        assert square.lung_fields is not None
+        logits, maps = self._session.run(OUTPUT_NAMES, {INPUT_NAME: square.pixels[None]})
         log_odds = float(logits[0, -1] - logits[0, 0])
         probability = float(self.card.calibration(np.array([log_odds]))[0])
         raw = maps[0, self.card.classes.index(explained)]
-        heatmap = Heatmap(
-            square.placement.map_to_radiograph(raw / np.float32(self.card.map_scale)),
-            explained,
-            self.card.map_method,
-            backbone(self.card.backbone).explained_layer,
-            self.card.map_scale,
-        )
+        layer = backbone(self.card.backbone).explained_layer if self.card.map_method == heatmap.GRAD_CAM else "evidence"
+        shown = heatmap.on_radiograph(raw, square.placement, self.card, explained, layer)
         point = self.card.operating_point
         decision = point.decide(probability)
-        found = extract(heatmap, probability) if decision == "positive" and explained == self.card.target else ()
-        return Reading(Score(self.card.target, probability, log_odds), decision, point, heatmap, found, self.model)
+        speaks = decision == "positive" and explained == self.card.target
+        found = extract(shown, probability, square.lung_fields) if speaks else ()
+        score = Score(self.card.target, probability, log_odds)
+        return Reading(score, decision, point, shown, found, square.lung_fields, self.model)
+
+
+def _shape(card: Card) -> list[int]:
+    """Of the graph's input, without the batch."""
+    return [card.preprocessing.channels, card.preprocessing.side_px, card.preprocessing.side_px]
 
 
 def _check_body_part(radiograph: Radiograph) -> None:

@@ -8,7 +8,6 @@ from scipy import ndimage
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.findings import Reading
-from pneumoscope.findings.finding import THRESHOLD
 from pneumoscope.radiograph import Radiograph
 
 _OPACITY = 0.55
@@ -45,14 +44,14 @@ def paint(radiograph: Radiograph, reading: Reading, full_scale: float = 1.0) -> 
     small = Radiograph(_resized(radiograph.pixels, rows, cols))
     values = _resized(reading.heatmap.values, rows, cols)
     original = np.repeat(np.rint(small.pixels * 255).astype(np.uint8)[..., None], 3, 2)
-    overlay = Image.fromarray(_contoured(blend(small, values, full_scale), values))
+    overlay = Image.fromarray(_contoured(blend(small, values, full_scale), values, reading.heatmap.threshold))
     _boxes(overlay, reading, shrink)
     text = 2 * (_TEXT_PX + 6)
     width = 2 * cols + 3 * _MARGIN_PX + _BAR_PX + 70
     canvas = Image.new("RGB", (max(width, 760), rows + 2 * _MARGIN_PX + text), (18, 18, 18))
     canvas.paste(Image.fromarray(original), (_MARGIN_PX, _MARGIN_PX))
     canvas.paste(overlay, (cols + 2 * _MARGIN_PX, _MARGIN_PX))
-    _colour_bar(canvas, 2 * cols + 3 * _MARGIN_PX, rows, full_scale)
+    _colour_bar(canvas, 2 * cols + 3 * _MARGIN_PX, rows, full_scale, reading.heatmap.threshold)
     _caption(canvas, rows + 2 * _MARGIN_PX, reading)
     return canvas
 
@@ -61,9 +60,9 @@ def _resized(values: NDArray[np.float32], rows: int, cols: int) -> NDArray[np.fl
     return np.asarray(Image.fromarray(values).resize((cols, rows), Image.Resampling.BILINEAR), np.float32)
 
 
-def _contoured(image: RGB, values: NDArray[np.float32]) -> RGB:
+def _contoured(image: RGB, values: NDArray[np.float32], threshold: float) -> RGB:
     """A white line around what is at or above the threshold of a finding."""
-    inside = values >= THRESHOLD
+    inside = values >= threshold
     edge = inside & ~ndimage.binary_erosion(inside, iterations=2)
     out = image.copy()
     out[edge] = 255
@@ -80,15 +79,16 @@ def _boxes(image: Image.Image, reading: Reading, shrink: float) -> None:
         box = finding.box
         corners = tuple(v * shrink for v in (box.left, box.top, box.right - 1, box.bottom - 1))
         draw.rectangle(corners, outline=_BOX_COLOUR, width=2)
-        draw.text((corners[0] + 5, corners[1] + 3), f"{number}: {finding.rating:.2f}", fill=_BOX_COLOUR, font=_font(),
+        label = f"{number}: {finding.rating:.2f} {finding.side} {finding.zone}".rstrip()
+        draw.text((corners[0] + 5, corners[1] + 3), label, fill=_BOX_COLOUR, font=_font(),
                   stroke_width=2, stroke_fill=(0, 0, 0))  # fmt: skip
 
 
-def _colour_bar(canvas: Image.Image, left: int, rows: int, full_scale: float) -> None:
+def _colour_bar(canvas: Image.Image, left: int, rows: int, full_scale: float, threshold: float) -> None:
     ramp = np.rint(_COLOURS[np.linspace(255, 0, rows).astype(int)] * 255).astype(np.uint8)
     canvas.paste(Image.fromarray(np.repeat(ramp[:, None], _BAR_PX, 1)), (left, _MARGIN_PX))
     draw = ImageDraw.Draw(canvas)
-    for share in (0.0, THRESHOLD, 1.0):
+    for share in (0.0, min(threshold / full_scale, 1.0), 1.0):
         y = _MARGIN_PX + (1 - share) * (rows - 1)
         draw.line((left, y, left + _BAR_PX + 5, y), fill=(255, 255, 255))
         label = min(max(y - _TEXT_PX / 2, _MARGIN_PX), _MARGIN_PX + rows - _TEXT_PX)
@@ -99,6 +99,8 @@ def _caption(canvas: Image.Image, top: int, reading: Reading) -> None:
     draw = ImageDraw.Draw(canvas)
     score, point = reading.score, reading.operating_point
     found = f"{len(reading.findings)} finding" + ("" if len(reading.findings) == 1 else "s")
+    if reading.lung_fields.state != "found":
+        found += f"; lungs {reading.lung_fields.state}"
     draw.text(
         (_MARGIN_PX, top - 6),
         f"{score.target} {score.probability:.3f}, {reading.decision} (threshold {point.threshold:.3f}), {found}",

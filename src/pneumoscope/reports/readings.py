@@ -9,8 +9,11 @@ from typing import Any
 
 from pneumoscope import storage
 from pneumoscope.findings import Finding, ModelIdentity, Reading
+from pneumoscope.heatmap import Heatmap
+from pneumoscope.lung_fields import LungFields
+from pneumoscope.radiograph import Region
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def schema() -> dict[str, Any]:
@@ -31,7 +34,8 @@ def as_json(path: str, reading: Reading) -> dict[str, Any]:
         "decision": reading.decision,
         "operating_point": {"threshold": reading.operating_point.threshold, "rule": reading.operating_point.rule},
         "findings": [_finding(f) for f in reading.findings],
-        "map": {"target": reading.heatmap.target, "method": reading.heatmap.method, "scale": reading.heatmap.scale},
+        "lung_fields": _lung_fields(reading.lung_fields),
+        "map": _map(reading.heatmap),
         "rows": reading.heatmap.values.shape[0],
         "cols": reading.heatmap.values.shape[1],
         "model": {"name": reading.model.name, "sha256": reading.model.sha256},
@@ -39,13 +43,36 @@ def as_json(path: str, reading: Reading) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    box = finding.box
+def _map(heatmap: Heatmap) -> dict[str, Any]:
     return {
-        "box": {"top": box.top, "left": box.left, "bottom": box.bottom, "right": box.right},
+        "target": heatmap.target,
+        "method": heatmap.method,
+        "scale": heatmap.scale,
+        "threshold": heatmap.threshold,
+    }
+
+
+def _lung_fields(fields: LungFields) -> dict[str, Any]:
+    return {
+        "state": fields.state,
+        "quality": round(fields.quality, 4),
+        "area_share": round(fields.area_share, 4),
+        "box": _box(fields.box),
+    }
+
+
+def _box(box: Region) -> dict[str, float]:
+    return {"top": box.top, "left": box.left, "bottom": box.bottom, "right": box.right}
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "box": _box(finding.box),
         "peak": {"row": finding.peak[0], "col": finding.peak[1]},
         "area_px": finding.area_px,
         "rating": finding.rating,
+        "side": finding.side or None,
+        "zone": finding.zone or None,
     }
 
 
@@ -60,6 +87,7 @@ def as_error(path: str, target: str, model: ModelIdentity, kind: str, message: s
         "decision": None,
         "operating_point": None,
         "findings": [],
+        "lung_fields": None,
         "map": None,
         "rows": None,
         "cols": None,
@@ -72,16 +100,21 @@ CSV_COLUMNS = ("path", "target", "probability", "decision", "threshold", "findin
 
 
 def write_csv(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    """One row a file; boxes as ``top left bottom right rating``, separated by semicolons."""
+    """One row a file; boxes as ``top left bottom right rating side zone``, separated by semicolons."""
     with storage.text(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(CSV_COLUMNS)
         for line in lines:
             point, error = line["operating_point"] or {}, line["error"] or {}
-            boxes = "; ".join(" ".join(f"{v:g}" for v in (*f["box"].values(), f["rating"])) for f in line["findings"])
+            boxes = "; ".join(_told(f) for f in line["findings"])
             writer.writerow(
                 [
                     line["path"], line["target"], line["probability"], line["decision"], point.get("threshold"),
                     len(line["findings"]), boxes, line["model"]["name"], error.get("message"),
                 ]
             )  # fmt: skip
+
+
+def _told(finding: Mapping[str, Any]) -> str:
+    numbers = " ".join(f"{v:g}" for v in (*finding["box"].values(), finding["rating"]))
+    return " ".join(part for part in (numbers, finding["side"], finding["zone"]) if part)

@@ -30,7 +30,7 @@ def steps(recipe: Recipe, images: int) -> int:
 
 
 def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images float32 (batch, 1, side, side) in [0, 1] and targets int64 (batch,).
+    """Squares float32 (batch, channels, side, side) in [0, 1] and targets int64 (batch,).
 
     One thread prepares the next batch while the model works on this one; OpenCV leaves Python's lock meanwhile.
     """
@@ -38,7 +38,7 @@ def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epo
 
     def make(step: int) -> tuple[Tensor, Tensor]:
         squares = [_one(recipe, images[k], epoch, step, place) for place, k in enumerate(drawn[step])]
-        batch = torch.from_numpy(np.stack(squares)).float().div_(255)[:, None]
+        batch = torch.from_numpy(np.stack(squares)).float().div_(255)
         return batch, torch.from_numpy(reference[drawn[step]].astype(np.int64))
 
     with ThreadPoolExecutor(1) as ahead:
@@ -50,8 +50,18 @@ def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epo
             yield ready
 
 
+def canvas(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoch: int, step: int) -> tuple[Tensor, Tensor]:
+    """What a step paints opacities on: squares as in `batches`, drawn without replacement from each class; may be empty."""
+    rng = np.random.default_rng((recipe.seed, epoch, step, recipe.batch))
+    wanted = ((0, recipe.painted_negatives), (1, recipe.painted_positives))
+    chosen = np.concatenate([rng.choice(np.flatnonzero(reference == k), n, replace=False) for k, n in wanted])
+    return torch.from_numpy(images[chosen].astype(np.float32) / np.float32(255)), torch.from_numpy(reference[chosen])
+
+
 def _one(recipe: Recipe, square: Squares, epoch: int, step: int, place: int) -> Squares:
-    if recipe.augmentation == "none":
+    if recipe.augmentation != "published":  # `views` works on whole batches, in the step
         return square
     rng = np.random.default_rng((recipe.seed, epoch, step, place))
-    return augmentation.apply(square, augmentation.draw(rng))
+    out = square.copy()
+    out[0] = augmentation.apply(square[0], augmentation.draw(rng))
+    return out

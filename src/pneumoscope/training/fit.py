@@ -14,36 +14,41 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from pneumoscope.classifier import Backbone, Card, Preprocessing
 from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import Classifier, evaluating, save
+from pneumoscope.classifier.evidence import EvidenceNetwork
 from pneumoscope.classifier.network import Network, build
 from pneumoscope.classifier.weights import initialize
 from pneumoscope.cohort import Cohort
 from pneumoscope.cohort.case import both_classes
 from pneumoscope.evaluation import calibration
-from pneumoscope.heatmap import gradcam
+from pneumoscope.heatmap.explain import explain
+from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM
+from pneumoscope.lung_fields import LungFinder
 from pneumoscope.training import batches as epochs
-from pneumoscope.training import curves, loss, memory, state
+from pneumoscope.training import curves, evidence, loss, memory, state
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.prepared import Squares, squares
 from pneumoscope.training.recipe import Recipe
+from pneumoscope.training.schedule import rate_at
 from pneumoscope.training.state import Epoch, Progress
 
+AnyNetwork = Network | EvidenceNetwork
 _EVALUATION_BATCH = 64
 CLASSES = ("normal", "pneumonia")
 LIMITS = (
     "Not for diagnosis, and not for anyone outside of the intended population. "
-    "A high score does not mean that the model looked at the lungs."
+    "A high score of a model of the whole image does not mean that it looked at the lungs."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One side of the split, ready for a model: squares uint8 (n, side, side), reference int (n,), sorted as the cohort."""
+    """One side of the split in the cohort's order, for a model: squares uint8 (n, channels, side, side), reference (n,)."""
 
     squares: Squares
     reference: NDArray[np.int64]
@@ -63,11 +68,19 @@ class _Run:
     on_epoch: Callable[[Epoch], None]
 
 
-def prepare_side(cohort: Cohort, side: str, preprocessing: Preprocessing, cache: Path, *, show_progress: bool = False) -> Side:
+def prepare_side(
+    cohort: Cohort,
+    side: str,
+    preprocessing: Preprocessing,
+    cache: Path,
+    *,
+    finder: LungFinder | None = None,
+    show_progress: bool = False,
+) -> Side:
     """Prepare a side from the cache; CohortError where it is missing or has one class."""
     cases = cohort.on(side)
     both_classes(cases, f"the {side} side")
-    images = squares(cohort, cases, preprocessing, cache, show_progress=show_progress)
+    images = squares(cohort, cases, preprocessing, cache, finder=finder, show_progress=show_progress)
     return Side(images, np.array([c.reference for c in cases]), tuple(c.patient_id for c in cases))
 
 
@@ -79,6 +92,7 @@ def fit(
     *,
     init: str,
     cache: Path,
+    finder: LungFinder | None = None,
     resume: bool = False,
     calibrate: str = "temperature",
     show_progress: bool = False,
@@ -92,9 +106,9 @@ def fit(
     same weights, to the bit, as one that was never interrupted (on one machine and thread count).
     """
     memory.keep_freed()
-    preprocessing = Preprocessing(recipe.side_px)
-    train = prepare_side(cohort, "train", preprocessing, cache, show_progress=show_progress)
-    tune = prepare_side(cohort, "tune", preprocessing, cache, show_progress=show_progress)
+    preprocessing = _preprocessing(recipe, finder)
+    train = prepare_side(cohort, "train", preprocessing, cache, finder=finder, show_progress=show_progress)
+    tune = prepare_side(cohort, "tune", preprocessing, cache, finder=finder, show_progress=show_progress)
     if epochs.steps(recipe, len(train.reference)) < 1:
         raise TrainingError(f"{len(train.reference)} training images do not fill one batch of {recipe.batch}; use --batch")
     torch.manual_seed(recipe.seed)
@@ -102,7 +116,7 @@ def fit(
     started_from = initialize(network, backbone, init)
     network = network.to(memory_format=torch.channels_last)
     assert cohort.split is not None
-    fingerprint = _fingerprint(recipe, backbone, started_from, cohort.split.sha256)
+    fingerprint = _fingerprint(recipe, backbone, started_from, cohort.split.sha256, preprocessing.lungs)
     run = _Run(recipe, train, tune, out, fingerprint, show_progress, on_epoch)
     network.load_state_dict(_epochs(network, run, resume))
     card = Card(
@@ -118,25 +132,34 @@ def fit(
         data_licences=licences,
         intended_population=population,
         limits=LIMITS,
+        map_method=EVIDENCE if recipe.adds_up else GRAD_CAM,
     )
-    finished = save(Classifier(network, _tuned(network, card, tune, calibrate)), out)
+    finished = save(Classifier(network, _tuned(network, card, tune, calibrate), finder), out)
     _clear_state(out)
     return finished
 
 
-def _fingerprint(recipe: Recipe, backbone: Backbone, init: str, split: str) -> str:
-    text = json.dumps([dataclasses.asdict(recipe), backbone.name, init, split], sort_keys=True)
+def _preprocessing(recipe: Recipe, finder: LungFinder | None) -> Preprocessing:
+    if recipe.view == "whole" and not recipe.adds_up:
+        return Preprocessing(recipe.side_px)
+    if finder is None:
+        raise TrainingError(f"the recipe '{recipe.name}' looks at lungs; give a lung-field model")
+    return Preprocessing(recipe.side_px, recipe.view, lungs=finder.sha256)
+
+
+def _fingerprint(recipe: Recipe, backbone: Backbone, init: str, split: str, lungs: str) -> str:
+    text = json.dumps([dataclasses.asdict(recipe), backbone.name, init, split, lungs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _epochs(network: Network, run: _Run, resume: bool) -> dict[str, Tensor]:
+def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
     """Run the epochs that are left and return the best epoch's weights."""
     last, best = run.out / "state" / "last.safetensors", run.out / "state" / "best.safetensors"
     optimizer = _optimizer(network, run.recipe)
-    progress = Progress((), run.fingerprint)
+    progress: Progress[Epoch] = Progress((), run.fingerprint)
     finished = (run.out / CARD_NAME).exists()
     if resume and last.exists():
-        progress = state.load(last, network, optimizer, run.fingerprint)
+        progress = state.load(last, network, optimizer, run.fingerprint, Epoch)
     elif resume and finished:
         raise TrainingError(f"the run in '{run.out}' is finished; nothing is left to resume")
     elif last.exists() or finished:
@@ -152,30 +175,32 @@ def _epochs(network: Network, run: _Run, resume: bool) -> dict[str, Tensor]:
         curves.write_table(run.out / "curves.csv", progress.history)
         run.on_epoch(row)
     curves.plot(run.out / "curves.png", progress.history)
-    state.load(best, network, optimizer, run.fingerprint)
+    state.load(best, network, optimizer, run.fingerprint, Epoch)
     return network.state_dict()
 
 
-def _stopped(recipe: Recipe, progress: Progress) -> bool:
+def _stopped(recipe: Recipe, progress: Progress[Epoch]) -> bool:
     return bool(progress.history) and 0 < recipe.patience <= progress.epochs_since_best
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(network: AnyNetwork, recipe: Recipe) -> torch.optim.Optimizer:
+    """Of two groups, the library's model and the new layers beside it, each with how its rate relates to the recipe's."""
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
-    return kind(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+    if recipe.head_rate == 1:
+        return kind([{"params": list(network.parameters()), "times": 1.0}], lr=recipe.rate, weight_decay=recipe.weight_decay)
+    new = [p for name, p in network.named_parameters() if not name.startswith("model.") or _is_new(name)]
+    known = {id(p) for p in new}
+    old = [p for p in network.parameters() if id(p) not in known]
+    groups = [{"params": old, "times": 1.0}, {"params": new, "times": recipe.head_rate}]
+    return kind(groups, lr=recipe.rate, weight_decay=recipe.weight_decay)
 
 
-def rate_at(recipe: Recipe, step: int, steps: int) -> float:
-    """Learning rate of a step (from 0) when an epoch has `steps`: linear warm-up, then constant or half a cosine to zero."""
-    warmup, total = recipe.warmup_epochs * steps, recipe.epochs * steps
-    if step < warmup:
-        return min(recipe.rate * (step + 1) / warmup, recipe.rate)  # the last step may lie beyond a warm-up of part of an epoch
-    if recipe.schedule == "constant":
-        return recipe.rate
-    return recipe.rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
+def _is_new(name: str) -> bool:
+    """Whether a layer of the library's model is the new classification head."""
+    return name.startswith(("model.fc.", "model.classifier.", "model.heads."))
 
 
-def _epoch(network: Network, optimizer: torch.optim.Optimizer, criterion: loss.Loss, run: _Run, epoch: int) -> Epoch:
+def _epoch(network: AnyNetwork, optimizer: torch.optim.Optimizer, criterion: loss.Loss, run: _Run, epoch: int) -> Epoch:
     """One pass over the train side, then the tune side's loss and ROC-AUC."""
     recipe, train, tune = run.recipe, run.train, run.tune
     torch.manual_seed(int(np.random.SeedSequence((recipe.seed, epoch)).generate_state(1)[0]))  # dropout
@@ -184,7 +209,8 @@ def _epoch(network: Network, optimizer: torch.optim.Optimizer, criterion: loss.L
     with _bar(recipe, epoch, steps, run.show_progress) as advance:
         for step, (images, target) in enumerate(epochs.batches(recipe, train.squares, train.reference, epoch)):
             rate = rate_at(recipe, epoch * steps + step, steps)
-            total += _step(network, optimizer, criterion, images, target, rate)
+            canvas = epochs.canvas(recipe, train.squares, train.reference, epoch, step)
+            total += _step(network, optimizer, criterion, recipe, images, target, canvas, rate)
             advance(total / (step + 1), rate)
     seconds = time.perf_counter() - start
     logits = predict(network, tune.squares)
@@ -202,11 +228,21 @@ def _epoch(network: Network, optimizer: torch.optim.Optimizer, criterion: loss.L
 
 
 def _step(
-    network: Network, optimizer: torch.optim.Optimizer, criterion: loss.Loss, images: Tensor, target: Tensor, rate: float
+    network: AnyNetwork,
+    optimizer: torch.optim.Optimizer,
+    criterion: loss.Loss,
+    recipe: Recipe,
+    images: Tensor,
+    target: Tensor,
+    canvas: tuple[Tensor, Tensor],
+    rate: float,
 ) -> float:
     for group in optimizer.param_groups:
-        group["lr"] = rate
-    value = criterion(network(images), target)
+        group["lr"] = rate * group["times"]
+    if isinstance(network, EvidenceNetwork):
+        value = evidence.step_loss(network, images, target, *canvas, criterion, recipe)
+    else:
+        value = criterion(network(images), target)
     optimizer.zero_grad(set_to_none=True)
     value.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it so
     optimizer.step()
@@ -228,18 +264,18 @@ def _bar(recipe: Recipe, epoch: int, steps: int, show: bool) -> Iterator[Callabl
         yield advance
 
 
-def predict(network: Network, images: Squares) -> NDArray[np.float32]:
-    """Logits float32 (n, classes) of prepared squares uint8 (n, side, side)."""
+def predict(network: AnyNetwork, images: Squares) -> NDArray[np.float32]:
+    """Logits float32 (n, classes) of prepared squares uint8 (n, channels, side, side)."""
     with evaluating(network), torch.inference_mode():
         parts = [network(_tensor(images, k)).numpy() for k in range(0, len(images), _EVALUATION_BATCH)]
     return np.concatenate(parts)
 
 
 def _tensor(images: Squares, start: int) -> Tensor:
-    return torch.from_numpy(images[start : start + _EVALUATION_BATCH].astype(np.float32) / np.float32(255))[:, None]
+    return torch.from_numpy(images[start : start + _EVALUATION_BATCH].astype(np.float32) / np.float32(255))
 
 
-def _tuned(network: Network, card: Card, tune: Side, method: str) -> Card:
+def _tuned(network: AnyNetwork, card: Card, tune: Side, method: str) -> Card:
     """Calibration, operating points and the scale of the heat maps, all from the tune side."""
     logits = predict(network, tune.squares).astype(np.float64)
     log_odds, reference = logits[:, 1] - logits[:, 0], tune.reference.astype(np.float64)
@@ -249,14 +285,16 @@ def _tuned(network: Network, card: Card, tune: Side, method: str) -> Card:
         calibration.choose(rule, reference, probability, "tune", card.split_sha256)
         for rule in ("youden", "sensitivity>=0.95", "specificity>=0.95")
     )
-    scale = map_scale(network, tune.squares[tune.reference == 1])
-    return dataclasses.replace(card, calibration=fitted, operating_points=points, map_scale=scale)
+    card = dataclasses.replace(card, calibration=fitted, operating_points=points)
+    if card.map_method == EVIDENCE:
+        return dataclasses.replace(card, map_scale=fitted.temperature, finding_threshold=points[0].threshold)
+    return dataclasses.replace(card, map_scale=map_scale(network, tune.squares[tune.reference == 1]))
 
 
-def map_scale(network: Network, positives: Squares) -> float:
+def map_scale(network: AnyNetwork, positives: Squares) -> float:
     """The median of the maxima of the target's heat maps over positives; 1 where all maps are flat."""
     peaks = [
-        gradcam.explain(network, _tensor(positives, k), len(CLASSES) - 1)[1].amax((1, 2)).numpy()
+        explain(network, _tensor(positives, k), len(CLASSES) - 1)[1].amax((1, 2)).numpy()
         for k in range(0, len(positives), _EVALUATION_BATCH)
     ]
     return float(np.median(np.concatenate(peaks))) or 1.0

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from pneumoscope import radiograph, storage
 from pneumoscope.classifier.preprocessing import Preprocessing, prepare
 from pneumoscope.cohort import Case, Cohort
+from pneumoscope.lung_fields import LungFinder
 
 Squares = NDArray[np.uint8]
 _CHUNK = 256  # images decoded ahead of the disk
@@ -26,15 +27,21 @@ def default_cache() -> Path:
 
 
 def squares(
-    cohort: Cohort, cases: Sequence[Case], preprocessing: Preprocessing, cache: Path, *, show_progress: bool = False
+    cohort: Cohort,
+    cases: Sequence[Case],
+    preprocessing: Preprocessing,
+    cache: Path,
+    *,
+    finder: LungFinder | None = None,
+    show_progress: bool = False,
 ) -> Squares:
-    """The prepared squares of cases, uint8 (n, side, side), memory-mapped from `cache`.
+    """The prepared squares of cases, uint8 (n, channels, side, side), memory-mapped from `cache`.
 
     The file is keyed by the pixels of the cases in their order and by the preprocessing, and is written once.
     """
     path = cache / f"{_key(cases, preprocessing)}.npy"
     if not path.exists():
-        _write(path, cohort, cases, preprocessing, show_progress)
+        _write(path, cohort, cases, preprocessing, finder, show_progress)
     return np.asarray(np.load(path, mmap_mode="r"))
 
 
@@ -45,15 +52,22 @@ def _key(cases: Sequence[Case], preprocessing: Preprocessing) -> str:
     return digest.hexdigest()[:32]
 
 
-def _write(path: Path, cohort: Cohort, cases: Sequence[Case], preprocessing: Preprocessing, show_progress: bool) -> None:
-    side = preprocessing.side_px
+def _write(
+    path: Path,
+    cohort: Cohort,
+    cases: Sequence[Case],
+    preprocessing: Preprocessing,
+    finder: LungFinder | None,
+    show_progress: bool,
+) -> None:
+    shape = (len(cases), preprocessing.channels, preprocessing.side_px, preprocessing.side_px)
 
     def square(case: Case) -> Squares:
-        pixels = prepare(radiograph.read(cohort.file(case)), preprocessing).pixels
+        pixels = prepare(radiograph.read(cohort.file(case)), preprocessing, finder).pixels
         return np.rint(pixels * 255).astype(np.uint8)
 
     with storage.binary(path) as stream, ThreadPoolExecutor(os.cpu_count()) as pool:
-        np.lib.format.write_array_header_2_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (len(cases), side, side)})
+        np.lib.format.write_array_header_2_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for start in tqdm(
             range(0, len(cases), _CHUNK),
             desc="preparing",

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import safetensors
 import safetensors.torch
@@ -11,6 +12,20 @@ from torch import Tensor, nn
 
 from pneumoscope import storage
 from pneumoscope.training.errors import TrainingError
+
+
+class Row(Protocol):
+    """A finished epoch: a dataclass whose `quality` on the tune side is the higher the better."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def quality(self) -> float: ...
+    @property
+    def tune_loss(self) -> float: ...
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 @dataclass(frozen=True)
@@ -25,25 +40,29 @@ class Epoch:
     images_per_s: float
     seconds: float
 
+    @property
+    def quality(self) -> float:
+        return self.tune_auc
+
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(Generic[AnyRow]):
     """How far a run is: the finished epochs, and what they belong to."""
 
-    history: tuple[Epoch, ...]
+    history: tuple[AnyRow, ...]
     run: str
     """Hash of recipe, backbone, start and split."""
 
     @property
-    def best(self) -> Epoch:
-        return max(self.history, key=lambda e: (e.tune_auc, -e.tune_loss))
+    def best(self) -> AnyRow:
+        return max(self.history, key=lambda e: (e.quality, -e.tune_loss))
 
     @property
     def epochs_since_best(self) -> int:
         return len(self.history) - 1 - self.history.index(self.best)
 
 
-def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress[AnyRow]) -> None:
     """Write weights, optimizer state and progress atomically."""
     tensors: dict[str, Tensor] = {f"model.{k}": v.contiguous() for k, v in network.state_dict().items()}
     for index, entries in optimizer.state_dict()["state"].items():
@@ -53,14 +72,14 @@ def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progr
         stream.write(safetensors.torch.save(tensors, {"progress": head}))
 
 
-def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, run: str) -> Progress:
+def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, run: str, row: type[AnyRow]) -> Progress[AnyRow]:
     """Read a state back into network and optimizer; TrainingError where it is damaged or of another run."""
     damaged = f"the state '{path}' is damaged; start again in another folder"
     try:
         with safetensors.safe_open(path, "pt") as stored:
             head = json.loads((stored.metadata() or {})["progress"])
             tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 - no mapping
-        history, stored_run = tuple(Epoch(**row) for row in head["history"]), head["run"]
+        history, stored_run = tuple(row(**entry) for entry in head["history"]), head["run"]
     except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(damaged) from error
     if stored_run != run:

@@ -1,0 +1,122 @@
+"""A classifier that adds up to its own map: one evidence value a cell, pooled over the cells that are lung.
+
+After PYLON (Preechakul et al. 2022, doi 10.1016/j.patter.2022.100445) in its pyramid, and Pinheiro & Collobert 2015
+(arXiv 1411.6228, eq. 6) in its pooling; pooling over lung cells alone is this project's.
+"""
+
+from typing import Any
+
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from pneumoscope.classifier.backbone import Backbone
+
+EVIDENCE_HEADS = ("evidence", "evidence-everywhere", "evidence-coarse")
+"""Pooled over the lungs; pooled over all cells; pooled over the lungs and taken from the coarsest layer alone."""
+SHARPNESS = 4.0
+"""r of the log-sum-exp: 0 would be the mean, infinity the maximum."""
+_WIDTH = 64
+_LEAST = 1e-4  # weight of a cell outside of the lungs, so that an empty mask still has a score
+
+
+def over_cells(channel: Tensor, cells: Tensor) -> Tensor:
+    """Means of a channel (batch, 1, side, side) over the cells of evidence (batch, h, w), of the latter's shape."""
+    rows, cols = cells.shape[-2:]
+    return F.adaptive_avg_pool2d(channel, (rows, cols))[:, 0]
+
+
+def pool(evidence: Tensor, lung_share: Tensor) -> Tensor:
+    """Log-odds of an image from the evidence of its cells: a weighted log-sum-exp.
+
+    ``(1/r) · log(Σ w · exp(r · e) / Σ w)`` over cells, with w the share of the cell that is lung.
+
+    Parameters
+    ----------
+    evidence, lung_share: (batch, h, w); the share in [0, 1].
+
+    Returns log-odds (batch,), between the mean and the maximum of the evidence inside the lungs.
+    """
+    weight = lung_share.flatten(1).clamp(min=_LEAST)
+    total = torch.logsumexp(SHARPNESS * evidence.flatten(1) + weight.log(), 1)
+    return (total - weight.sum(1).log()) / SHARPNESS
+
+
+class EvidenceNetwork(nn.Module):
+    """Squares with their lung channel to logits, by way of the evidence.
+
+    Input: float32 (batch, 2, side, side), grey and lungs, both in [0, 1]. Grey is normalized by its own mean and deviation.
+    Logits (batch, 2) are 0 and the log-odds.
+    """
+
+    model: Any  # its attributes are the library's
+
+    def __init__(self, model: nn.Module, backbone: Backbone, head: str) -> None:
+        super().__init__()
+        self.model = model
+        self.everywhere = head == "evidence-everywhere"
+        self.levels = 1 if head == "evidence-coarse" else len(backbone.pyramid)
+        channels = [c for _, c in backbone.pyramid][-self.levels :]
+        self.drop = nn.Dropout2d(0.1)
+        self.lateral = nn.ModuleList(nn.Conv2d(c, _WIDTH, 1) for c in channels)
+        self.mix = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(_WIDTH, _WIDTH, 1, bias=False), nn.BatchNorm2d(_WIDTH), nn.ReLU()) for _ in channels[1:]
+        )
+        self.evidence = nn.Conv2d(_WIDTH, 1, 1)
+
+    def normalized(self, grey: Tensor) -> Tensor:
+        """Grey (batch, 1, side, side) to three equal channels of mean 0 and deviation 1."""
+        centred = grey - grey.mean((2, 3), keepdim=True)
+        deviation = (centred**2).mean((2, 3), keepdim=True).sqrt()
+        return (centred / (deviation + 1e-3)).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+    def cells(self, grey: Tensor) -> Tensor:
+        """Evidence for the target in each cell, (batch, h, w), without regard to the lungs."""
+        *finer, coarsest = self._features(self.normalized(grey))[-self.levels :]
+        x = self.lateral[-1](self.drop(coarsest))
+        for level in range(len(finer) - 1, -1, -1):
+            up = F.interpolate(x, size=finer[level].shape[-2:], mode="bilinear")
+            x = self.mix[level](self.lateral[level](finer[level]) + up)
+        cells: Tensor = self.evidence(x)[:, 0]
+        return cells
+
+    def lung_share(self, square: Tensor, cells: Tensor) -> Tensor:
+        """Share of each cell that counts as lung, (batch, h, w) in [0, 1]."""
+        if self.everywhere:
+            return torch.ones_like(cells)
+        return over_cells(square[:, 1:], cells)
+
+    def explain(self, square: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (batch, 2) and the evidence (batch, h, w) that they are pooled from."""
+        cells = self.cells(square[:, :1])
+        log_odds = pool(cells, self.lung_share(square, cells))
+        return torch.stack([torch.zeros_like(log_odds), log_odds], 1), cells
+
+    def forward(self, square: Tensor) -> Tensor:
+        return self.explain(square)[0]
+
+    def _features(self, x: Tensor) -> list[Tensor]:
+        raw = self.model(x)
+        return [_grid(level) for level in (raw.values() if isinstance(raw, dict) else raw)]
+
+
+def _grid(features: Tensor) -> Tensor:
+    """Feature maps as they are; tokens without the class token, as maps."""
+    if features.ndim == 4:
+        return features
+    side = round((features.shape[1] - 1) ** 0.5)
+    return features[:, 1:].transpose(1, 2).reshape(len(features), -1, side, side)
+
+
+def build(backbone: Backbone, head: str) -> EvidenceNetwork:
+    """An evidence network with random weights."""
+    names = [name for name, _ in backbone.pyramid]
+    if backbone.library == "timm":
+        model: nn.Module = timm.create_model(f"tf_{backbone.name}", features_only=True, out_indices=(2, 3, 4))
+    else:
+        whole = getattr(torchvision.models, backbone.name)()
+        model = create_feature_extractor(whole, {name: str(level) for level, name in enumerate(names)})
+    return EvidenceNetwork(model, backbone, head)

@@ -1,0 +1,42 @@
+"""Load what a user calls a model: a bundle, or with PyTorch a checkpoint."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pneumoscope import MissingExtraError, radiograph
+from pneumoscope.cohort.sample import sample
+from pneumoscope.evaluation.predictions import Model
+from pneumoscope.reader import Reader
+from pneumoscope.reader.reader import GRAPH_NAME
+
+try:
+    from pneumoscope.classifier.checkpoint import load as load_checkpoint
+    from pneumoscope.export.graph import export
+except ModuleNotFoundError:  # the extra `train`; named when a checkpoint is asked for
+    load_checkpoint = export = None  # type: ignore[assignment]
+
+
+def load(folder: Path) -> Model:
+    """The reader of a bundle, or the classifier of a checkpoint."""
+    if (folder / GRAPH_NAME).exists():
+        return Reader.load(folder)
+    if load_checkpoint is None:
+        raise MissingExtraError("measuring a checkpoint", "train")
+    return load_checkpoint(folder)
+
+
+@contextmanager
+def reader(folder: Path) -> Iterator[Reader]:
+    """The reader of a bundle, or of the bundle that a checkpoint gives, which is gone afterwards."""
+    if (folder / GRAPH_NAME).exists():
+        yield Reader.load(folder)
+        return
+    if load_checkpoint is None:
+        raise MissingExtraError("measuring a checkpoint", "train")
+    classifier = load_checkpoint(folder)
+    with tempfile.TemporaryDirectory() as scratch, sample() as cohort:
+        proof = [classifier.prepare(radiograph.read(cohort.file(c))).pixels for c in cohort.cases]
+        export(classifier, Path(scratch) / "bundle", proof)
+        yield Reader.load(Path(scratch) / "bundle")

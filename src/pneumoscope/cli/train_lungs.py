@@ -1,0 +1,60 @@
+"""``pneumoscope train-lungs``: radiographs with lung masks become a lung-field model."""
+
+import shutil
+from pathlib import Path
+
+import click
+
+from pneumoscope.cohort import table
+from pneumoscope.cohort.case import SIDES
+from pneumoscope.export.lungs import export
+from pneumoscope.lung_fields.card import CARD_NAME
+from pneumoscope.training.lungs import LungEpoch, LungRecipe, LungSet, fit
+
+
+@click.command("train-lungs")
+@click.argument("sets", metavar="COHORT:MASKS:SIDE...", nargs=-1, required=True)
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the model.")
+@click.option("--resume", is_flag=True, help="Go on from the last finished epoch.")
+@click.option("--epochs", type=click.IntRange(1), default=LungRecipe().epochs, show_default=True)
+@click.option("--batch", type=click.IntRange(2), default=LungRecipe().batch, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=LungRecipe().seed, show_default=True)
+@click.option("--data-licence", multiple=True, help="Source and licence of the data, for the card; may be repeated.")
+def command(
+    sets: tuple[str, ...], out: Path, resume: bool, epochs: int, batch: int, seed: int, data_licence: tuple[str, ...]
+) -> None:
+    """Train the network that finds lung fields.
+
+    Each COHORT:MASKS:SIDE is a split cohort, a folder of mask PNGs (of the radiograph's path or name) and the side that is
+    trained on. One set must keep a tune side, where the quality threshold is fixed; what is not trained on is measured.
+    Interrupted at any moment it loses at most the running epoch: run it again with --resume.
+    """
+    recipe = LungRecipe(epochs=epochs, batch=batch, seed=seed)
+    if (out / CARD_NAME).exists():
+        raise click.UsageError(f"'{out}' already holds a lung-field model; choose another folder")
+    parsed = [_set(text) for text in sets]
+
+    def report(row: LungEpoch) -> None:
+        click.echo(
+            f"epoch {row.epoch}/{epochs}: loss {row.loss:.4f}, tune Dice {row.tune_dice:.4f}, {row.images_per_s:.0f} images/s"
+        )
+
+    trained = fit(parsed, recipe, out, resume=resume, show_progress=True, on_epoch=report, licences=data_licence)
+    card = export(trained.network, trained.card, trained.proof, out)
+    shutil.rmtree(out / "state")
+    for name, row in card.results.items():
+        click.echo(
+            f"{name}: {row['images']} images, Dice {row['dice_mean']:.3f} (least {row['dice_least']:.3f}), "
+            f"outlines {row['boundary_distance_percent_of_side']:.2f} % of the side apart"
+        )
+    click.echo(f"a lung counts as found from a quality of {card.quality_threshold:.3f}; model: {out}")
+
+
+def _set(text: str) -> LungSet:
+    parts = text.rsplit(":", 2)
+    if len(parts) != 3 or parts[2] not in SIDES:
+        raise click.UsageError(f"'{text}' should be COHORT:MASKS:SIDE with a side of {', '.join(SIDES)}")
+    cohort, masks, side = Path(parts[0]), Path(parts[1]), parts[2]
+    if not masks.is_dir():
+        raise click.UsageError(f"'{masks}' is no folder of masks")
+    return LungSet(cohort.stem, table.read(cohort), masks, side)

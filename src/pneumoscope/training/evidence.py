@@ -1,0 +1,74 @@
+"""The losses of a classifier that adds up to its own map."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pneumoscope.classifier.evidence import EvidenceNetwork, over_cells, pool
+from pneumoscope.training import views
+from pneumoscope.training.loss import Loss
+from pneumoscope.training.painting import paint
+from pneumoscope.training.recipe import Recipe
+
+_OPAQUE = 0.3  # share of a cell that is painted, from which it is known to be opaque
+_OUTSIDE = 0.05  # share of a cell that is lung, below which it is known not to be
+
+
+def step_loss(
+    network: EvidenceNetwork,
+    squares: Tensor,
+    target: Tensor,
+    canvas: Tensor,
+    canvas_target: Tensor,
+    criterion: Loss,
+    recipe: Recipe,
+) -> Tensor:
+    """The loss of one step.
+
+    Parameters
+    ----------
+    squares, target: the batch, float32 (batch, 2, side, side) in [0, 1] and int64 (batch,).
+    canvas, canvas_target: what is painted on, likewise; may be empty.
+    criterion: of logits and target.
+    """
+    n = len(squares)
+    together = views.moved(torch.cat([squares, canvas]))
+    grey, lungs = together[:, :1], together[:, 1:]
+    painted, opacity = paint(grey[n:], lungs[n:])
+    grey = views.toned(torch.cat([grey[:n], painted]))
+    cells = network.cells(grey)
+    share = network.lung_share(together, cells)
+    log_odds = pool(cells[:n], share[:n])
+    value = criterion(torch.stack([torch.zeros_like(log_odds), log_odds], 1), target)
+    if recipe.energy_weight:
+        lung = over_cells(lungs[:n], cells)
+        value = value + recipe.energy_weight * energy_outside(cells[:n], lung, target)
+    if len(canvas):
+        lung = over_cells(lungs[n:], cells)
+        share_painted = over_cells(opacity, cells)
+        value = value + recipe.painting_weight * painting_loss(cells[n:], share_painted, lung, canvas_target)
+    return value
+
+
+def energy_outside(cells: Tensor, lung: Tensor, target: Tensor) -> Tensor:
+    """Mean share of softplus(evidence) that lies outside of the lungs; positives count five times as much.
+
+    All of shape (batch, h, w) but the target (batch,). The evidence is not thresholded, or nothing would have a gradient.
+    """
+    energy = F.softplus(cells)
+    outside = 1 - (energy * lung).sum((1, 2)) / energy.sum((1, 2)).clamp(min=1e-6)
+    return (outside * (0.2 + 0.8 * target)).mean()
+
+
+def painting_loss(cells: Tensor, painted: Tensor, lung: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy plus one minus soft Dice of the evidence against what was painted, (batch, h, w).
+
+    In an image whose target is present, the unpainted lung may be opaque: there only painted cells and cells outside of the
+    lungs count.
+    """
+    known = torch.maximum((painted > _OPAQUE).float(), (lung < _OUTSIDE).float())
+    known = torch.where(target[:, None, None] > 0, known, torch.ones_like(known))
+    cross_entropy = F.binary_cross_entropy_with_logits(cells, painted, reduction="none")
+    p = cells.sigmoid() * known
+    overlap = (2 * (p * painted).sum() + 1) / ((p + painted * known).sum() + 1)
+    return (cross_entropy * known).sum() / known.sum().clamp(min=1) + 1 - overlap

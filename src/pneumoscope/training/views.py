@@ -1,0 +1,65 @@
+"""Augmentation of lung views: a radiograph of another child, of an adult, of another machine."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def moved(squares: Tensor) -> Tensor:
+    """Turn (±15°), stretch (size and aspect ±20 %), shift (±6 %) and mirror squares with their lung channel.
+
+    Float32 (batch, 2, side, side) in [0, 1]; beyond the edge grey repeats itself, and there is no lung.
+    """
+    n = len(squares)
+    grid = F.affine_grid(_affine(n), [n, 1, *squares.shape[2:]], align_corners=False)
+    grey = F.grid_sample(squares[:, :1], grid, padding_mode="border", align_corners=False)
+    return torch.cat([grey, F.grid_sample(squares[:, 1:], grid, align_corners=False)], 1).clamp(0, 1)
+
+
+def _affine(n: int) -> Tensor:
+    """Random maps from output to input, (n, 2, 3)."""
+    turn, scale = (torch.rand(n) * 2 - 1) * 0.26, 1 + (torch.rand(n) * 2 - 1) * 0.2
+    down = scale * (1 + (torch.rand(n) * 2 - 1) * 0.2)
+    across = torch.where(torch.rand(n) < 0.5, -scale, scale)
+    shift = (torch.rand(n, 2) * 2 - 1) * 0.12
+    rows = [
+        torch.stack([across * turn.cos(), -down * turn.sin(), shift[:, 0]], 1),
+        torch.stack([across * turn.sin(), down * turn.cos(), shift[:, 1]], 1),
+    ]
+    return torch.stack(rows, 1)
+
+
+def toned(grey: Tensor) -> Tensor:
+    """Change gamma, local contrast, sharpness, noise and illumination of grey (batch, 1, side, side).
+
+    The last four each on a part of the images. Values may leave [0, 1]: the network normalizes each image by itself.
+    """
+    n = len(grey)
+    x = grey.clamp(0, 1) ** torch.exp(uniform(n, -0.7, 0.7))
+    x = x + chance(n, 0.5) * uniform(n, -0.45, 0.6) * (x - smooth(x, 10))
+    near = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    x = x + chance(n, 0.5) * uniform(n, -1, 0.8) * (x - near)
+    x = x + chance(n, 0.3) * uniform(n, 0, 0.04) * torch.randn_like(x)
+    return x + chance(n, 0.3) * 0.08 * noise(n, 3, x.shape[-1])
+
+
+def uniform(n: int, low: float, high: float) -> Tensor:
+    """One random value an image, (n, 1, 1, 1)."""
+    return torch.rand(n, 1, 1, 1) * (high - low) + low
+
+
+def chance(n: int, p: float) -> Tensor:
+    """1 with probability p, else 0, for each image, (n, 1, 1, 1)."""
+    return (torch.rand(n, 1, 1, 1) < p).float()
+
+
+def noise(n: int, cells: int, side: int) -> Tensor:
+    """Smooth random fields of mean 0 and deviation 1, (n, 1, side, side), from a grid of `cells` a side."""
+    field = F.interpolate(torch.randn(n, 1, cells, cells), size=(side, side), mode="bilinear", align_corners=False)
+    return (field - field.mean((2, 3), keepdim=True)) / field.std((2, 3), keepdim=True)
+
+
+def smooth(grey: Tensor, cells: int) -> Tensor:
+    """An image as its means over a grid of `cells` a side tell it, same shape."""
+    coarse = F.interpolate(grey, size=(cells, cells), mode="area")
+    return F.interpolate(coarse, size=grey.shape[-2:], mode="bilinear", align_corners=False)

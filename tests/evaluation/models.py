@@ -1,0 +1,19 @@
+"""A model that answers by a rule."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pneumoscope.classifier import Card, ModelInput
+from pneumoscope.classifier.preprocessing import prepare
+from pneumoscope.radiograph import Radiograph
+
+
+@dataclass(frozen=True)
+class Answering:
+    card: Card
+    log_odds: Callable[[np.ndarray], np.ndarray]
+
+    def prepare(self, radiograph: Radiograph) -> ModelInput:
+        return prepare(radiograph, self.card.preprocessing)

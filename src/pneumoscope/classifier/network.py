@@ -55,6 +55,8 @@ class Network(nn.Module):
     def __init__(self, model: nn.Module, backbone: Backbone) -> None:
         super().__init__()
         self.model = model
+        self.layer_name = backbone.explained_layer
+        self.pyramid_names = tuple(name for name, _ in backbone.pyramid)
         self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
 

@@ -75,6 +75,11 @@ def prepare(radiograph: Radiograph, preprocessing: Preprocessing, finder: LungFi
             f"the model looks through the lung-field model {preprocessing.lungs[:12]}, "
             f"found {finder.sha256[:12] if finder else 'none'}; give the one that it was trained with"
         )
+    return place(radiograph, preprocessing, fields)
+
+
+def place(radiograph: Radiograph, preprocessing: Preprocessing, fields: LungFields | None) -> ModelInput:
+    """`prepare` with lung fields that are known: those of the same radiograph before something was done to its pixels."""
     box = fields.box if fields and preprocessing.view == "lungs" else radiograph.whole
     placement = Placement(radiograph.rows, radiograph.cols, box, preprocessing.side_px)
     channels = [_grey(radiograph, placement, preprocessing.source_px)]

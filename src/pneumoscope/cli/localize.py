@@ -1,7 +1,8 @@
 """``pneumoscope localize``: can the heat map be believed?"""
 
+import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -9,20 +10,27 @@ import click
 import numpy as np
 from PIL import Image
 
-from pneumoscope import DISCLAIMER, radiograph, storage
+from pneumoscope import DISCLAIMER, MissingExtraError, radiograph, storage
 from pneumoscope.cli import models
+from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import SIDES, Case, Cohort, table
-from pneumoscope.evaluation import localization_tables, regions
+from pneumoscope.evaluation import intervention, localization_tables, regions, shortcut_views, stability
+from pneumoscope.evaluation.estimate import Estimate
 from pneumoscope.evaluation.localize import best_threshold, localize
 from pneumoscope.evaluation.located import Located, Mask, locate
 from pneumoscope.evaluation.regions import Consensus, ReferenceRegions
 from pneumoscope.reader import Reader
 
+try:
+    from pneumoscope.cli import explaining
+except ModuleNotFoundError:  # the extra `explain`; named when it is asked for
+    explaining = None  # type: ignore[assignment]
+
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command("localize")
-@click.argument("model", type=_FOLDER)
+@click.argument("model", type=ModelFolder())
 @click.option("--cohort", "cohort_", type=click.Path(path_type=Path), required=True, help="Split cohort.")
 @click.option("--side", type=click.Choice(SIDES), default="test", show_default=True)
 @click.option(
@@ -42,6 +50,28 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option(
     "--lung-masks", type=_FOLDER, help="Reference lung masks (PNG); by default the lungs that the model's reader finds."
 )
+@click.option(
+    "--shortcuts", is_flag=True, help="Add ROC-AUC on radiographs without lungs, on the other class's background, and the like."
+)
+@click.option(
+    "--intervene", type=click.IntRange(0), default=0, help="Add deletion, insertion, ROAD and faithfulness on so many cases."
+)
+@click.option("--stability", "stable", type=click.IntRange(0), default=0, help="Add the map's stability on so many cases.")
+@click.option(
+    "--methods",
+    type=click.IntRange(0),
+    default=0,
+    help="Add other explanation methods on so many cases with regions; of a checkpoint.",
+)
+@click.option(
+    "--sanity",
+    type=click.IntRange(0),
+    default=0,
+    help="Add cascading randomization of the weights on so many cases; of a checkpoint.",
+)
+@click.option(
+    "--random-labels", type=_FOLDER, help="With --sanity: a checkpoint of the same kind that was trained on shuffled labels."
+)
 @click.option("--draws", type=click.IntRange(1), default=2000, show_default=True, help="Bootstrap draws of patients.")
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
 def command(
@@ -52,6 +82,12 @@ def command(
     only: tuple[str, ...],
     consensus: Consensus,
     lung_masks: Path | None,
+    shortcuts: bool,
+    intervene: int,
+    stable: int,
+    methods: int,
+    sanity: int,
+    random_labels: Path | None,
     draws: int,
     out: Path,
 ) -> None:
@@ -61,6 +97,8 @@ def command(
     threshold of the map is fixed on the cohort's tune side where that has regions and another side is measured, else it is
     the model's own.
     """
+    if (methods or sanity) and explaining is None:
+        raise MissingExtraError("other explanation methods and randomization", "explain")
     cohort = table.read(cohort_)
     with models.reader(model) as reader:
 
@@ -71,6 +109,9 @@ def command(
 
         threshold, threshold_from = _threshold(reader, side, cohort, regions_, located)
         cases = located(side)
+        more = _more(reader, cohort, side, shortcuts, intervene, stable, draws)
+    if methods or sanity:
+        more |= explaining.measure(model, cohort, _some(cohort, side, sanity), _marked(cases, methods), random_labels, draws)
     assert cohort.split is not None
     result = localize(
         cases,
@@ -81,6 +122,7 @@ def command(
         threshold=threshold,
         threshold_from=threshold_from,
         draws=draws,
+        more=more,
     )
     text = localization_tables.as_markdown(result)
     with storage.text(out / "localization.json") as stream:
@@ -89,6 +131,36 @@ def command(
         stream.write(f"{text}\n{DISCLAIMER}\n")
     click.echo(text)
     click.echo(f"tables: {out}. {DISCLAIMER}")
+
+
+def _more(
+    reader: Reader, cohort: Cohort, side: str, shortcuts: bool, intervene: int, stable: int, draws: int
+) -> dict[str, Mapping[str, Estimate]]:
+    """What takes longer, as it was asked for."""
+    more: dict[str, Mapping[str, Estimate]] = {}
+    if shortcuts:
+        more["ROC-AUC by what can be seen"] = shortcut_views.audit(reader, cohort, side, draws=draws, show_progress=True)
+    if intervene:
+        cases = _some(cohort, side, intervene)
+        found = intervention.intervene(reader, cohort, cases, draws=draws, show_progress=True)
+        more[f"by intervention, {len(cases)} cases"] = intervention.named(found)
+    if stable:
+        cases = _some(cohort, side, stable)
+        found_stable = stability.stability(reader, cohort, cases, draws=draws, show_progress=True)
+        more[f"rank correlation of the map with itself, {len(cases)} cases"] = found_stable
+    return more
+
+
+def _marked(cases: Sequence[Located], count: int) -> list[Located]:
+    """Cases with regions, in the order of a hash."""
+    marked = [c for c in cases if c.mask is not None]
+    return sorted(marked, key=lambda c: hashlib.sha256(c.path.encode()).hexdigest())[:count]
+
+
+def _some(cohort: Cohort, side: str, count: int) -> list[Case]:
+    """Cases with the target, taken in the order of a hash: by rule, never by hand."""
+    positive = [c for c in cohort.on(side) if c.reference]
+    return sorted(positive, key=lambda c: hashlib.sha256(c.image.encode()).hexdigest())[:count]
 
 
 def _threshold(

@@ -16,9 +16,10 @@ from pneumoscope import DISCLAIMER, PneumoscopeError, radiograph, storage
 from pneumoscope.cli import inputs
 from pneumoscope.cli.inputs import Item
 from pneumoscope.cli.main import SOME_FILES_FAILED
+from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.findings import Reading
 from pneumoscope.radiograph import Radiograph
-from pneumoscope.reader import DEFAULT_BUNDLE, NotAChestError, Reader
+from pneumoscope.reader import NotAChestError, Reader
 from pneumoscope.reports import readings
 from pneumoscope.reports.overlay import paint
 
@@ -40,10 +41,10 @@ class Wanted:
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
 @click.option(
     "--model",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_BUNDLE,
-    show_default="the shipped model",
-    help="Bundle to read with.",
+    type=ModelFolder(),
+    default="default",
+    show_default=True,
+    help="Bundle to read with: a folder, or one of the shipped ones, default (lungs) and whole (published view, Grad-CAM).",
 )
 @click.option("--overlays/--no-overlays", default=True, show_default=True, help="Write OUT/overlays/<path>.png.")
 @click.option("--maps", is_flag=True, help="Write OUT/maps/<path>.npy: float32 (rows, cols) on the radiograph's own grid.")

@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from pneumoscope.classifier.backbone import backbone as look_up
+from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.lung_fields.finder import SHIPPED
+from pneumoscope.reader import Reader
 from pneumoscope.training.fit import fit
 from pneumoscope.training.prepared import default_cache
 from pneumoscope.training.recipe import RECIPES, Recipe, recipe
@@ -56,6 +58,7 @@ def _recipe_options(function: Callable[..., None]) -> Callable[..., None]:
     show_default="the shipped model",
     help="Lung-field model, for recipes that look at lungs.",
 )
+@click.option("--teacher", type=ModelFolder(), help="Bundle whose heat maps are learned from, for recipes with a teacher_weight.")
 @click.option("--data-licence", multiple=True, help="Source and licence of the data, for the card; may be repeated.")
 @click.option("--population", default="not stated", show_default=True, help="Whom the data show, for the card.")
 @_recipe_options
@@ -69,6 +72,7 @@ def command(
     calibration: str,
     cache: Path,
     lungs: Path,
+    teacher: Path | None,
     data_licence: tuple[str, ...],
     population: str,
     **changes: object,
@@ -92,6 +96,7 @@ def command(
         out,
         init=init,
         cache=cache,
+        teacher=Reader.load(teacher) if teacher else None,
         finder=LungFinder.load(lungs) if chosen.view == "lungs" or chosen.adds_up else None,
         resume=resume,
         calibrate=calibration,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +67,12 @@ class Bootstrap:
 
     @classmethod
     def of(cls, cases: Sequence[Located], draws: int, seed: int = 0) -> "Bootstrap":
-        patients = tuple(c.patient_id for c in cases)
-        return cls(patients, intervals.patient_weights(patients, draws, np.random.default_rng(seed)))
+        return cls.of_patients([c.patient_id for c in cases], draws, seed)
+
+    @classmethod
+    def of_patients(cls, patients: Sequence[str], draws: int, seed: int = 0) -> "Bootstrap":
+        """For cases of these patients, in their order."""
+        return cls(tuple(patients), intervals.patient_weights(patients, draws, np.random.default_rng(seed)))
 
     def mean(self, values: Sequence[float], *, share: bool = False) -> Estimate:
         """Mean over the cases where the value is defined; `share` where each value is 0 or 1."""
@@ -110,6 +115,7 @@ def localize(
     threshold: float,
     threshold_from: str,
     draws: int = intervals.DRAWS,
+    more: Mapping[str, Mapping[str, Estimate]] = MappingProxyType({}),
 ) -> Localization:
     """Measure heat maps; EvaluationError where no case has a region and no lung can be looked at."""
     marked = [c for c in cases if c.mask is not None]
@@ -134,6 +140,7 @@ def localize(
         anatomy=against_anatomy(positive, draws),
         image=image_figures(cases, draws),
         verdict=verdict(beside),
+        more=dict(more),
     )
 
 

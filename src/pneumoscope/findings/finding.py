@@ -9,6 +9,7 @@ from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
 from pneumoscope.radiograph import Region
 
+_FINEST = 512
 MIN_AREA_SHARE = 0.002
 """Share of the radiograph below which a region is not reported."""
 
@@ -36,27 +37,30 @@ class Finding:
 
 
 def extract(heatmap: Heatmap, probability: float, lung_fields: LungFields | None = None) -> tuple[Finding, ...]:
-    """Connected regions (8 neighbours) at or above the heat map's threshold, highest rating first."""
-    labels, _ = ndimage.label(heatmap.values >= heatmap.threshold, np.ones((3, 3)))
-    minimum = MIN_AREA_SHARE * heatmap.values.size
+    """Connected regions (8 neighbours) at or above the heat map's threshold, highest rating first.
+
+    On large radiographs every second, third, … pixel of each side is looked at, so that at least 512 of the longer side are:
+    edges, area and peak are then that coarse. A heat map has no detail that fine.
+    """
+    step = max(1, max(heatmap.values.shape) // _FINEST)
+    values = heatmap.values[step // 2 :: step, step // 2 :: step]
+    labels, _ = ndimage.label(values >= heatmap.threshold, np.ones((3, 3)))
     found = []
     for index, (rows, cols) in enumerate(ndimage.find_objects(labels), start=1):
         inside = labels[rows, cols] == index
-        area = int(inside.sum())
-        if area < minimum:
+        area = int(inside.sum()) * step**2
+        if area < MIN_AREA_SHARE * heatmap.values.size:
             continue
-        values = np.where(inside, heatmap.values[rows, cols], -1)
-        row, col = (int(v) for v in np.unravel_index(values.argmax(), values.shape))
-        peak = rows.start + row, cols.start + col
+        part = np.where(inside, values[rows, cols], -1)
+        row, col = (int(v) for v in np.unravel_index(part.argmax(), part.shape))
+        peak = (rows.start + row) * step + step // 2, (cols.start + col) * step + step // 2
         side, zone = (lung_fields and lung_fields.where(peak[0] + 0.5, peak[1] + 0.5)) or ("", "")
-        found.append(
-            Finding(
-                Region(float(rows.start), float(cols.start), float(rows.stop), float(cols.stop)),
-                area,
-                peak,
-                round(probability * min(float(values.max()), 1.0), 4),
-                side,
-                zone,
-            )
-        )
+        rating = round(probability * min(float(part.max()), 1.0), 4)
+        found.append(Finding(_box(rows, cols, step, heatmap.values.shape), area, peak, rating, side, zone))
     return tuple(sorted(found, key=lambda f: -f.rating))
+
+
+def _box(rows: slice, cols: slice, step: int, shape: tuple[int, ...]) -> Region:
+    """The pixels that the samples of a slice stand for, cut at the edge of the radiograph."""
+    bottom, right = min(rows.stop * step, shape[0]), min(cols.stop * step, shape[1])
+    return Region(float(rows.start * step), float(cols.start * step), float(bottom), float(right))

@@ -21,7 +21,10 @@ from pneumoscope.reader.errors import BundleError, NotAChestError
 
 GRAPH_NAME = "model.onnx"
 INPUT_NAME, OUTPUT_NAMES = "image", ("logits", "maps")
-DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
+_BUNDLES = Path(__file__).parent / "bundles"
+SHIPPED = {"default": _BUNDLES / "default", "whole": _BUNDLES / "whole"}
+"""Bundles of the package: of the lungs, which is taken by default, and of the whole image with Grad-CAM, as published."""
+DEFAULT_BUNDLE = SHIPPED["default"]
 _CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "RIB")
 
 
@@ -77,6 +80,11 @@ class Reader:
         """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1]."""
         (logits,) = self._session.run(OUTPUT_NAMES[:1], {INPUT_NAME: squares})
         return np.asarray(logits[:, -1] - logits[:, 0], np.float64)
+
+    def explain(self, squares: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Log-odds (n,) and raw heat maps (n, h, w) of the target, of prepared squares as `log_odds` takes them."""
+        logits, maps = self._session.run(OUTPUT_NAMES, {INPUT_NAME: squares})
+        return np.asarray(logits[:, -1] - logits[:, 0], np.float64), maps[:, -1]
 
     def read(self, radiograph: Radiograph, *, target: str = "") -> Reading:
         """Read one radiograph.

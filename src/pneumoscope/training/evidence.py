@@ -27,22 +27,25 @@ def step_loss(
 
     Parameters
     ----------
-    squares, target: the batch, float32 (batch, 2, side, side) in [0, 1] and int64 (batch,).
+    squares, target: the batch, float32 (batch, 2 or 3, side, side) in [0, 1] and int64 (batch,); a third channel is a teacher's
+        heat map.
     canvas, canvas_target: what is painted on, likewise; may be empty.
     criterion: of logits and target.
     """
     n = len(squares)
     together = views.moved(torch.cat([squares, canvas]))
-    grey, lungs = together[:, :1], together[:, 1:]
+    grey, lungs = together[:, :1], together[:, 1:2]
     painted, opacity = paint(grey[n:], lungs[n:])
     grey = views.toned(torch.cat([grey[:n], painted]))
     cells = network.cells(grey)
-    share = network.lung_share(together, cells)
+    share = network.lung_share(together[:, :2], cells)
     log_odds = pool(cells[:n], share[:n])
     value = criterion(torch.stack([torch.zeros_like(log_odds), log_odds], 1), target)
     if recipe.energy_weight:
         lung = over_cells(lungs[:n], cells)
         value = value + recipe.energy_weight * energy_outside(cells[:n], lung, target)
+    if recipe.teacher_weight:
+        value = value + recipe.teacher_weight * teacher_loss(cells[:n], over_cells(together[:n, 2:], cells), target)
     if len(canvas):
         lung = over_cells(lungs[n:], cells)
         share_painted = over_cells(opacity, cells)
@@ -58,6 +61,16 @@ def energy_outside(cells: Tensor, lung: Tensor, target: Tensor) -> Tensor:
     energy = F.softplus(cells)
     outside = 1 - (energy * lung).sum((1, 2)) / energy.sum((1, 2)).clamp(min=1e-6)
     return (outside * (0.2 + 0.8 * target)).mean()
+
+
+def teacher_loss(cells: Tensor, taught: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of the evidence against a teacher's heat map in [0, 1], (batch, h, w), weighted by how sure it is.
+
+    In an image without the target no cell is opaque, whatever the teacher says.
+    """
+    taught = taught * target[:, None, None]
+    sure = (2 * taught - 1).abs()
+    return (F.binary_cross_entropy_with_logits(cells, taught, reduction="none") * sure).sum() / sure.sum().clamp(min=1)
 
 
 def painting_loss(cells: Tensor, painted: Tensor, lung: Tensor, target: Tensor) -> Tensor:

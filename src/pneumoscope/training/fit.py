@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
+from torch.nn import functional as F
 from tqdm import tqdm
 
 from pneumoscope.classifier import Backbone, Card, Preprocessing
@@ -27,8 +28,9 @@ from pneumoscope.cohort import Cohort
 from pneumoscope.cohort.case import both_classes
 from pneumoscope.evaluation import calibration
 from pneumoscope.heatmap.explain import explain
-from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM
+from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM, scaled
 from pneumoscope.lung_fields import LungFinder
+from pneumoscope.reader import Reader
 from pneumoscope.training import batches as epochs
 from pneumoscope.training import curves, evidence, loss, memory, state
 from pneumoscope.training.errors import TrainingError
@@ -39,6 +41,7 @@ from pneumoscope.training.state import Epoch, Progress
 
 AnyNetwork = Network | EvidenceNetwork
 _EVALUATION_BATCH = 64
+_TEACHING_BATCH = 16
 CLASSES = ("normal", "pneumonia")
 LIMITS = (
     "Not for diagnosis, and not for anyone outside of the intended population. "
@@ -93,6 +96,7 @@ def fit(
     init: str,
     cache: Path,
     finder: LungFinder | None = None,
+    teacher: Reader | None = None,
     resume: bool = False,
     calibrate: str = "temperature",
     show_progress: bool = False,
@@ -109,6 +113,9 @@ def fit(
     preprocessing = _preprocessing(recipe, finder)
     train = prepare_side(cohort, "train", preprocessing, cache, finder=finder, show_progress=show_progress)
     tune = prepare_side(cohort, "tune", preprocessing, cache, finder=finder, show_progress=show_progress)
+    train = _taught(train, recipe, preprocessing, teacher, show_progress)
+    if recipe.labels == "shuffled":
+        train = dataclasses.replace(train, reference=np.random.default_rng(recipe.seed).permutation(train.reference))
     if epochs.steps(recipe, len(train.reference)) < 1:
         raise TrainingError(f"{len(train.reference)} training images do not fill one batch of {recipe.batch}; use --batch")
     torch.manual_seed(recipe.seed)
@@ -116,7 +123,8 @@ def fit(
     started_from = initialize(network, backbone, init)
     network = network.to(memory_format=torch.channels_last)
     assert cohort.split is not None
-    fingerprint = _fingerprint(recipe, backbone, started_from, cohort.split.sha256, preprocessing.lungs)
+    depends = (preprocessing.lungs, teacher.model.sha256 if teacher else "")
+    fingerprint = _fingerprint(recipe, backbone, started_from, cohort.split.sha256, *depends)
     run = _Run(recipe, train, tune, out, fingerprint, show_progress, on_epoch)
     network.load_state_dict(_epochs(network, run, resume))
     card = Card(
@@ -125,7 +133,7 @@ def fit(
         head=recipe.head,
         classes=CLASSES,
         preprocessing=preprocessing,
-        init=started_from,
+        init=started_from + (f"; teacher {teacher.card.name} ({teacher.model.sha256[:12]})" if teacher else ""),
         recipe=dataclasses.asdict(recipe),
         cohort=f"{cohort.source}; {len(cohort.cases)} images; split {cohort.split.rule}",
         split_sha256=cohort.split.sha256,
@@ -147,8 +155,27 @@ def _preprocessing(recipe: Recipe, finder: LungFinder | None) -> Preprocessing:
     return Preprocessing(recipe.side_px, recipe.view, lungs=finder.sha256)
 
 
-def _fingerprint(recipe: Recipe, backbone: Backbone, init: str, split: str, lungs: str) -> str:
-    text = json.dumps([dataclasses.asdict(recipe), backbone.name, init, split, lungs], sort_keys=True)
+def _taught(side: Side, recipe: Recipe, preprocessing: Preprocessing, teacher: Reader | None, show_progress: bool) -> Side:
+    """The side with the teacher's heat maps as a third channel, means of the map and of the mirrored image's."""
+    if not recipe.teacher_weight:
+        return side
+    if teacher is None or teacher.card.preprocessing != preprocessing:
+        raise TrainingError(
+            f"the recipe '{recipe.name}' needs a teacher that looks at the same square ({preprocessing.view}, "
+            f"{preprocessing.side_px} px); give its bundle"
+        )
+    maps = []
+    for k in tqdm(range(0, len(side.squares), _TEACHING_BATCH), desc="teaching", disable=None if show_progress else True):
+        images = side.squares[k : k + _TEACHING_BATCH].astype(np.float32) / np.float32(255)
+        straight, mirrored = teacher.explain(images)[1], teacher.explain(np.ascontiguousarray(images[..., ::-1]))[1]
+        raw = torch.from_numpy((straight + mirrored[..., ::-1]) / 2)[:, None]
+        whole = F.interpolate(raw, size=images.shape[-2:], mode="bilinear").numpy()
+        maps.append(np.rint(scaled(whole, teacher.card) * 255).astype(np.uint8))
+    return dataclasses.replace(side, squares=np.concatenate([side.squares, np.concatenate(maps)], 1))
+
+
+def _fingerprint(recipe: Recipe, backbone: Backbone, init: str, split: str, lungs: str, teacher: str) -> str:
+    text = json.dumps([dataclasses.asdict(recipe), backbone.name, init, split, lungs, teacher], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -33,6 +33,8 @@ class Recipe:
     energy_weight: of the loss on evidence outside of the lungs (evidence heads).
     painting_weight: of the loss on painted opacities (evidence heads); each step paints on `painted_negatives` images without
         the target and `painted_positives` with it.
+    teacher_weight: of the loss on the heat map of a teacher (evidence heads).
+    labels: ``reference``, or ``shuffled`` on the train side: what a map shows of a model that learned nothing (Adebayo 2018).
     side_px: side of the input square in pixels.
     seed: of weights, order, dropout and augmentation.
     """
@@ -58,6 +60,8 @@ class Recipe:
     painting_weight: float = 0.0
     painted_negatives: int = 0
     painted_positives: int = 0
+    teacher_weight: float = 0.0
+    labels: Literal["reference", "shuffled"] = "reference"
     side_px: int = 224
     seed: int = 42
 
@@ -73,13 +77,24 @@ class Recipe:
         for name in ("rate", "head_rate"):
             if not getattr(self, name) > 0:
                 raise TrainingError(f"the recipe's {name} is {getattr(self, name)}; it must be above 0")
-        for name in ("rate", "head_rate", "gamma", "weight_decay", "warmup_epochs", "energy_weight", "painting_weight"):
+        for name in (
+            "rate",
+            "head_rate",
+            "gamma",
+            "weight_decay",
+            "warmup_epochs",
+            "energy_weight",
+            "painting_weight",
+            "teacher_weight",
+        ):
             if not math.isfinite(getattr(self, name)) or getattr(self, name) < 0:
                 raise TrainingError(f"the recipe's {name} is {getattr(self, name)}; it must be a finite number, not below 0")
         if self.adds_up != (self.augmentation == "views") and self.augmentation != "none":
             raise TrainingError(f"the head {self.head} and the augmentation {self.augmentation} do not go together")
-        if not self.adds_up and (self.energy_weight or self.painting_weight):
-            raise TrainingError(f"energy_weight and painting_weight are for the evidence heads, not for {self.head}")
+        if not self.adds_up and (self.energy_weight or self.painting_weight or self.teacher_weight):
+            raise TrainingError(
+                f"energy_weight, painting_weight and teacher_weight are for the evidence heads, not for {self.head}"
+            )
         if self.painting_weight and not self.painted_negatives + self.painted_positives:
             raise TrainingError("the recipe has a painting_weight but paints on no image; give painted_negatives")
 
@@ -108,6 +123,23 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 painting_weight=0.5,
                 painted_negatives=8,
                 painted_positives=4,
+            ),
+            # A second stage: starts from a checkpoint of `evidence`, which is its teacher as well.
+            Recipe(
+                "evidence-taught",
+                head="evidence",
+                view="lungs",
+                augmentation="views",
+                rate=3e-4,
+                weight_decay=0.01,
+                warmup_epochs=0.5,
+                epochs=4,
+                patience=0,
+                energy_weight=0.3,
+                painting_weight=0.5,
+                painted_negatives=8,
+                painted_positives=4,
+                teacher_weight=0.5,
             ),
             # Shahi & Bagale 2025 as its code has it, but for the checkpoint: ROC-AUC on tune, not accuracy.
             Recipe(

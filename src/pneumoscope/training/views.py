@@ -6,9 +6,9 @@ from torch.nn import functional as F
 
 
 def moved(squares: Tensor) -> Tensor:
-    """Turn (±15°), stretch (size and aspect ±20 %), shift (±6 %) and mirror squares with their lung channel.
+    """Turn (±15°), stretch (size and aspect ±20 %), shift (±6 %) and mirror squares with what lies beside grey.
 
-    Float32 (batch, 2, side, side) in [0, 1]; beyond the edge grey repeats itself, and there is no lung.
+    Float32 (batch, channels, side, side) in [0, 1], grey first; beyond the edge grey repeats itself, the others are 0.
     """
     n = len(squares)
     grid = F.affine_grid(_affine(n), [n, 1, *squares.shape[2:]], align_corners=False)

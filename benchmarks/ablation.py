@@ -1,0 +1,119 @@
+"""What each part of the evidence recipe is worth: the same short training with one part left out at a time.
+
+    python benchmarks/ablation.py COHORT --masks-cohort COHORT --masks FOLDER --boxes-cohort COHORT --boxes FILE \\
+        --opacity-cohort COHORT --opacity FOLDER --init FILE -o OUT [--side-px 128] [--epochs 3]
+
+Trains on COHORT's train side; everything is measured on tune sides: ROC-AUC on COHORT, energy and peak in the lungs on the cohort
+with lung masks, ROC-AUC, hit and pixel average precision on the cohorts with boxes and with opacity masks. A finished run is
+kept, so the command can be stopped and run again. OUT gets a JSON for each.
+"""
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pneumoscope import radiograph, storage
+from pneumoscope.classifier.backbone import backbone
+from pneumoscope.classifier.checkpoint import load
+from pneumoscope.cohort import Cohort, table
+from pneumoscope.evaluation import localize, predictions, regions
+from pneumoscope.evaluation.evaluate import evaluate
+from pneumoscope.evaluation.located import Located, locate
+from pneumoscope.export.graph import export
+from pneumoscope.lung_fields import LungFinder
+from pneumoscope.reader import Reader
+from pneumoscope.training.fit import fit
+from pneumoscope.training.recipe import Recipe, recipe
+
+WITHOUT = {
+    "0 nothing": {},
+    "1 crop to the lungs": {"view": "whole"},
+    "2 pooling over the lungs alone": {"head": "evidence-everywhere"},
+    "3 energy loss": {"energy_weight": 0.0},
+    "4 pyramid": {"head": "evidence-coarse"},
+    "5 painting": {"painting_weight": 0.0, "painted_negatives": 0, "painted_positives": 0},
+    "6 painting on children with pneumonia": {"painted_positives": 0},
+}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("cohort", type=Path)
+    for name in ("masks-cohort", "masks", "boxes-cohort", "boxes", "opacity-cohort", "opacity"):
+        arguments.add_argument(f"--{name}", type=Path, required=True)
+    arguments.add_argument("--init", default="imagenet")
+    arguments.add_argument("--cache", type=Path, default=Path("ablation-cache"))
+    arguments.add_argument("--side-px", type=int, default=128)
+    arguments.add_argument("--epochs", type=int, default=3)
+    arguments.add_argument("-o", "--out", type=Path, required=True)
+    asked = arguments.parse_args()
+    for name, change in WITHOUT.items():
+        path = asked.out / f"{name.replace(' ', '-')}.json"
+        if path.exists():
+            continue
+        chosen = recipe("evidence", side_px=asked.side_px, epochs=asked.epochs, **change)
+        row = {"left out": name.split(" ", 1)[1], "figures": measured(asked, chosen, asked.out / "runs" / path.stem)}
+        with storage.text(path) as stream:
+            stream.write(json.dumps(row, indent=2) + "\n")
+        print(row, flush=True)
+
+
+def measured(asked: argparse.Namespace, chosen: Recipe, out: Path) -> dict[str, float]:
+    cohort = table.read(asked.cohort)
+    resume = (out / "state").exists()
+    if not (out / "card.json").exists():
+        fit(
+            cohort,
+            backbone("mobilenet_v2"),
+            chosen,
+            out,
+            init=asked.init,
+            cache=asked.cache,
+            finder=LungFinder.load(),
+            resume=resume,
+        )
+    classifier = load(out)
+    if not (out / "bundle").exists():
+        side = chosen.side_px
+        export(classifier, out / "bundle", np.random.default_rng(0).random((2, 2, side, side), np.float32))
+    reader = Reader.load(out / "bundle")
+    auc = evaluate(predictions.predict(cohort, "tune", reader), on_itself="leave-out", draws=1).figures["ROC-AUC"].value
+    lungs = located(reader, table.read(asked.masks_cohort), masks=asked.masks)
+    boxes = located(reader, table.read(asked.boxes_cohort), source=asked.boxes, only={"source": "RSNA"})
+    opacity = located(reader, table.read(asked.opacity_cohort), source=asked.opacity)
+    anatomy = localize.against_anatomy([c for c in lungs if c.reference], 1)
+    found = {
+        "Kermany ROC-AUC": auc,
+        "energy in the lungs": anatomy["energy in the lungs"].value,
+        "peak in the lungs": anatomy["peak in the lungs"].value,
+        "RSNA ROC-AUC": localize.image_figures(boxes, 1)["ROC-AUC"].value,
+    }
+    for name, cases in (("RSNA", boxes), ("COVID", opacity)):
+        figures = localize.against_regions([c for c in cases if c.mask is not None], 0.5, 1)
+        found |= {f"{name} hit": figures["hit"].value, f"{name} pixel AP": figures["pixel AP"].value}
+    return found
+
+
+def located(
+    reader: Reader, cohort: Cohort, *, source: Path | None = None, only: dict[str, str] | None = None, masks: Path | None = None
+) -> list[Located]:
+    cases = cohort.on("tune")
+    marked = regions.read(source, cohort, cases, only=only or {}) if source else {}
+    lungs = {}
+    for case in cases if masks else ():
+        file = masks / Path(case.path).with_suffix(".png")
+        if file.is_file():
+            image = radiograph.read(cohort.file(case))
+            lungs[case.path] = (
+                np.asarray(Image.open(file).convert("L").resize((image.cols, image.rows), Image.Resampling.NEAREST)) > 0
+            )
+    kept = [c for c in cases if not masks or c.path in lungs]
+    return locate(reader, dataclasses.replace(cohort, cases=tuple(kept)), kept, marked, lungs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""The page docs/localization.md and its picture, from the figures that `pneumoscope localize` left in docs/localization/."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from pneumoscope import DISCLAIMER, radiograph
+from pneumoscope.cohort.sample import sample
+from pneumoscope.findings import Reading
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.reader import Reader
+from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reports.overlay import blend
+
+HERE = Path(__file__).resolve().parent
+FIGURES = HERE / "localization"
+PICTURE = HERE / "localization.jpg"
+SETS = {"rsna": "RSNA, adults", "covid": "COVID-19, adults", "kermany": "Kermany, children"}
+MODELS = {"whole": "whole image, Grad-CAM (as published)", "default": "lungs, evidence (default)"}
+_PANEL = 300
+
+
+def page() -> str:
+    """The text of docs/localization.md."""
+    text = (FIGURES / "page.md").read_text(encoding="utf-8")
+    for name in sorted(p.stem for p in FIGURES.glob("*.json")):
+        text = text.replace(f"{{{{{name}}}}}", "")
+    parts = {
+        "disclaimer": DISCLAIMER,
+        "summary": _summary(),
+        **{f"tables:{name}": _tables(name) for name in SETS},
+        "ablation": _ablation(),
+        "cases": "; ".join(f"`{path}` ({why})" for path, why in chosen()),
+    }
+    for key, value in parts.items():
+        text = text.replace("{{" + key + "}}", value)
+    return text
+
+
+def figures(name: str, model: str) -> dict[str, Any]:
+    """What `localize` measured, or nothing where it was not run."""
+    path = FIGURES / f"{name}-{model}.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def told(estimate: dict[str, Any]) -> str:
+    if estimate["value"] is None:
+        return "undefined"
+    if estimate["low"] is None:
+        return f"{estimate['value']:.3f}"
+    return f"{estimate['value']:.3f} ({estimate['low']:.3f}–{estimate['high']:.3f})"
+
+
+def _summary() -> str:
+    """The figures that matter most, the two models side by side."""
+    rows = [
+        ("kermany", "image", "ROC-AUC"),
+        ("kermany", "anatomy", "energy in the lungs"),
+        ("kermany", "anatomy", "peak in the lungs"),
+        ("rsna", "image", "ROC-AUC"),
+        ("rsna", "against_regions", "hit"),
+        ("rsna", "against_regions", "pixel AP"),
+        ("rsna", "against_regions", "hit, smaller half"),
+        ("rsna", "anatomy", "right side (one-sided cases)"),
+        ("rsna", "free_response", "sensitivity at 1 false marks an image"),
+        ("covid", "against_regions", "hit"),
+        ("covid", "against_regions", "pixel AP"),
+    ]
+    lines = [f"| set | figure | {MODELS['whole']} | {MODELS['default']} |", "|---|---|--:|--:|"]
+    for name, group, key in rows:
+        both = [figures(name, model)[group][key] for model in MODELS]
+        lines.append(f"| {SETS[name]} | {key} | {told(both[0])} | {told(both[1])} |")
+    return "\n".join(lines)
+
+
+def _tables(name: str) -> str:
+    """Every table of one set, the two models side by side."""
+    both = {model: figures(name, model) for model in MODELS}
+    first = both["default"]
+    lines = [
+        f"{first['n_images']} images of {first['n_patients']} patients, {first['n_with_regions']} with reference regions; "
+        f"{first['side']} side of split `{first['split_sha256'][:12]}`.",
+        "",
+    ]
+    for model, title in MODELS.items():
+        lines.append(f"- {title}: {both[model]['verdict']}")
+    groups = {
+        "against the regions": "against_regions",
+        "free response": "free_response",
+        "against anatomy": "anatomy",
+        "whole images": "image",
+    }
+    for title, group in groups.items():
+        lines += _side_by_side(title, {model: both[model][group] for model in MODELS})
+    for title in first["more"]:
+        lines += _side_by_side(title, {model: both[model]["more"].get(title, {}) for model in MODELS})
+    for figure in first["chance"]:
+        lines += _chance(figure, both)
+    return "\n".join(lines)
+
+
+def _side_by_side(title: str, both: dict[str, dict[str, Any]]) -> list[str]:
+    if not any(both.values()):
+        return []
+    lines = ["", f"| {title} | {MODELS['whole']} | {MODELS['default']} |", "|---|--:|--:|"]
+    for key in both["default"]:
+        cells = [told(both[model][key]) if key in both[model] else "–" for model in MODELS]
+        lines.append(f"| {key} | {cells[0]} | {cells[1]} |")
+    return lines
+
+
+def _chance(figure: str, both: dict[str, dict[str, Any]]) -> list[str]:
+    lines = [
+        "",
+        f"| {figure} of a map that looks at nothing | value | {MODELS['whole']}: higher by | {MODELS['default']}: higher by |",
+        "|---|--:|--:|--:|",
+    ]
+    for rule, found in both["default"]["chance"][figure].items():
+        other = both["whole"]["chance"][figure][rule]["difference"]
+        lines.append(f"| {rule} | {found['value']['value']:.3f} | {told(other)} | {told(found['difference'])} |")
+    return lines
+
+
+def _ablation() -> str:
+    """One row a run: what was left out, and what became of the figures on tune sides."""
+    lines = [
+        "| left out | Kermany ROC-AUC | lung energy | lung peak | RSNA ROC-AUC, hit, pixel AP | | | COVID hit, pixel AP | |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for path in sorted((FIGURES / "ablation").glob("*.json")):
+        row = json.loads(path.read_text(encoding="utf-8"))
+        cells = [math.nan if v is None else v for v in row["figures"].values()]
+        lines.append(f"| {row['left out']} | " + " | ".join(f"{v:.3f}" for v in cells) + " |")
+    return "\n".join(lines)
+
+
+def chosen() -> list[tuple[str, str]]:
+    """Shipped radiographs by rule: never by hand."""
+    reader = Reader.load()
+    threshold = reader.card.operating_point.threshold
+    with sample() as cohort:
+        read = {c.path: (c.reference, reader.read(radiograph.read(cohort.file(c))).score.probability) for c in cohort.cases}
+    sick = {path: p for path, (reference, p) in read.items() if reference}
+    well = {path: p for path, (reference, p) in read.items() if not reference}
+    picks = [
+        (max(sick, key=lambda k: sick[k]), "pneumonia, the most probable"),
+        (min(sick, key=lambda k: sick[k]), "pneumonia, the least probable"),
+        (max(well, key=lambda k: well[k]), "normal, the most probable pneumonia"),
+        (min(read, key=lambda k: abs(read[k][1] - threshold)), "nearest to the threshold"),
+    ]
+    seen: dict[str, str] = {}
+    for path, why in picks:
+        seen[path] = f"{seen[path]}; {why}" if path in seen else why
+    return list(seen.items())
+
+
+def picture() -> None:
+    """The chosen radiographs: as they are, under the published map, under the default map."""
+    readers = [Reader.load(SHIPPED[name]) for name in MODELS]
+    rows = []
+    with sample() as cohort:
+        for path, _ in chosen():
+            image = radiograph.read(cohort.file(next(c for c in cohort.cases if c.path == path)))
+            rows.append(_row(image, [reader.read(image) for reader in readers]))
+    width = max(r.width for r in rows)
+    sheet = Image.new("RGB", (width, sum(r.height for r in rows)), (18, 18, 18))
+    top = 0
+    for row in rows:
+        sheet.paste(row, (0, top))
+        top += row.height
+    sheet.save(PICTURE, quality=86)
+
+
+def _row(image: Radiograph, readings: list[Reading]) -> Image.Image:
+    size = (round(_PANEL * image.cols / image.rows), _PANEL)
+    small = Radiograph(np.asarray(Image.fromarray(image.pixels).resize(size, Image.Resampling.BILINEAR), np.float32))
+    grey = np.repeat(np.rint(small.pixels * 255).astype(np.uint8)[..., None], 3, 2)
+    panels = [(Image.fromarray(grey), "")]
+    for reading in readings:
+        values = np.asarray(Image.fromarray(reading.heatmap.values).resize(size, Image.Resampling.BILINEAR), np.float32)
+        panels.append((Image.fromarray(blend(small, values)), f"{reading.heatmap.method}: {reading.score.probability:.3f}"))
+    sheet = Image.new("RGB", (3 * (size[0] + 8), _PANEL + 30), (18, 18, 18))
+    draw = ImageDraw.Draw(sheet)
+    for k, (panel, label) in enumerate(panels):
+        sheet.paste(panel, (k * (size[0] + 8), 4))
+        draw.text((k * (size[0] + 8) + 4, _PANEL + 8), label, fill=(230, 230, 230), font=ImageFont.load_default(15))
+    return sheet

@@ -1,0 +1,68 @@
+"""What `localize` measures with PyTorch: other methods, and a network that forgets."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from pneumoscope import radiograph
+from pneumoscope.classifier.checkpoint import Classifier, load
+from pneumoscope.cohort import Case, Cohort
+from pneumoscope.evaluation import methods as comparison
+from pneumoscope.evaluation import sanity
+from pneumoscope.evaluation.estimate import Estimate
+from pneumoscope.evaluation.located import Located
+from pneumoscope.heatmap import methods
+from pneumoscope.heatmap.heatmap import scaled
+from pneumoscope.heatmap.randomization import cascade, maps_of
+from pneumoscope.reader.reader import GRAPH_NAME
+
+
+def measure(
+    folder: Path, cohort: Cohort, cases: Sequence[Case], marked: Sequence[Located], random_labels: Path | None, draws: int
+) -> dict[str, Mapping[str, Estimate]]:
+    """Tables by title; `cases` for the sanity checks, `marked` for the methods, each may be empty."""
+    if (folder / GRAPH_NAME).exists():
+        raise click.UsageError(f"'{folder}' is a bundle; --methods and --sanity need the checkpoint that it was exported from")
+    classifier = load(folder)
+    tables: dict[str, Mapping[str, Estimate]] = {}
+    if marked:
+        tables |= _methods(classifier, cohort, marked, draws)
+    if cases:
+        found = _sanity(classifier, cohort, cases, load(random_labels) if random_labels else None, draws)
+        tables[f"agreement with the map of a network that forgets, {len(cases)} cases"] = found
+    return tables
+
+
+def _methods(classifier: Classifier, cohort: Cohort, marked: Sequence[Located], draws: int) -> dict[str, Mapping[str, Estimate]]:
+    def attribute(name: str, square: NDArray[np.float32]) -> NDArray[np.float32]:
+        found = methods.attribute(name, classifier.network, square)
+        return scaled(found, classifier.card) if name == methods.OWN else found
+
+    found = comparison.compare(attribute, methods.names(), classifier, cohort, marked, draws=draws, show_progress=True)
+    titles = {"hit": "hit", "pixel_ap": "pixel AP", "lung_energy": "energy in the lungs", "lung_peak": "peak in the lungs"}
+    tables: dict[str, Mapping[str, Estimate]] = {
+        f"{title} by method, {len(marked)} cases": {
+            f"{name} ({row.seconds:.2g} s)": getattr(row, field) for name, row in found.items()
+        }
+        for field, title in titles.items()
+    }
+    return tables
+
+
+def _sanity(
+    classifier: Classifier, cohort: Cohort, cases: Sequence[Case], other: Classifier | None, draws: int
+) -> dict[str, Estimate]:
+    squares = np.stack([classifier.prepare(radiograph.read(cohort.file(c))).pixels for c in cases])
+
+    def stages() -> Iterator[tuple[str, NDArray[np.float32]]]:
+        for share, network in tqdm(cascade(classifier.network), desc="forgetting", total=8, disable=None):
+            yield f"{share:.0%} of the layers random", maps_of(network, squares)
+        if other:
+            yield "trained on shuffled labels", maps_of(other.network, squares)
+
+    trained = maps_of(classifier.network, squares)
+    return sanity.against_random(trained, stages(), [c.patient_id for c in cases], draws=draws)

@@ -1,0 +1,42 @@
+"""A network that forgets layer by layer: cascading randomization (Adebayo et al. 2018, arXiv 1810.03292); needs PyTorch."""
+
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from pneumoscope.classifier.evidence import EvidenceNetwork
+from pneumoscope.classifier.network import Network
+from pneumoscope.heatmap.explain import TARGET, explain
+
+Maps = NDArray[np.float32]
+STAGES = 8
+
+
+def cascade(network: Network | EvidenceNetwork, seed: int = 0) -> Iterator[tuple[float, Network | EvidenceNetwork]]:
+    """The network with its layers drawn anew from the last to the first, in eight stages.
+
+    Yields the share of the layers that are random, in (0, 1], and that network. A layer is drawn as its library draws a new one.
+    """
+    torch.manual_seed(seed)
+    copied = copy.deepcopy(network)
+    layers = [m for m in copied.modules() if callable(getattr(m, "reset_parameters", None)) and list(m.parameters(recurse=False))]
+    layers = _last_first(copied, layers)
+    for stage in range(1, STAGES + 1):
+        for layer in layers[len(layers) * (stage - 1) // STAGES : len(layers) * stage // STAGES]:
+            layer.reset_parameters()  # type: ignore[operator]  # chosen for having it
+        yield stage / STAGES, copied
+
+
+def _last_first(network: nn.Module, layers: list[nn.Module]) -> list[nn.Module]:
+    """From the output to the input: what lies beside the library's model comes after it."""
+    inside = set(network.model.modules()) if isinstance(network.model, nn.Module) else set()
+    return [m for m in layers if m not in inside][::-1] + [m for m in layers if m in inside][::-1]
+
+
+def maps_of(network: Network | EvidenceNetwork, squares: NDArray[np.float32]) -> Maps:
+    """Raw maps of the target, float32 (n, h, w), of prepared squares (n, channels, side, side)."""
+    return explain(network, torch.from_numpy(squares), TARGET)[1].numpy()

@@ -159,7 +159,6 @@ def test_on_the_tune_side_the_threshold_is_the_cards(localize, tmp_path):
     assert (found["side"], found["n_images"], found["against_regions"]["hit"]["value"]) == ("tune", 2, 1)
 
 
-@pytest.mark.xfail(strict=True, reason="the command refuses, although its help says that the model's own threshold is taken")
 def test_where_the_tune_side_has_no_regions_the_threshold_is_the_cards(localize, tmp_path):
     ran = localize("--regions", boxes(tmp_path, only={"ul.png": "ul"}))
     assert ran.code == 0, ran.err

@@ -78,10 +78,14 @@ def test_random_in_the_lungs_is_the_noise_inside_and_zero_outside():
     assert (inside[lungs] > 0).mean() > 0.99
 
 
-def test_where_no_lung_was_found_the_maps_of_the_lungs_are_empty():
-    found = chance.baselines([blank()])
-    assert not found["random in the lungs"][0].any()
-    assert not found["lungs, blurred"][0].any()
+def test_where_no_lung_was_found_the_box_that_was_looked_at_takes_their_place():
+    case = blank(lung_box=Region(10.0, 10.0, 30.0, 40.0))
+    box = case.lung_box
+    inside = np.zeros(case.values.shape, bool)
+    inside[round(box.top) : round(box.bottom), round(box.left) : round(box.right)] = True
+    found = chance.baselines([case])
+    assert ((found["random in the lungs"][0] > 0) == inside).all()
+    assert found["lungs, blurred"][0][inside].mean() > 5 * found["lungs, blurred"][0][~inside].mean()
 
 
 def test_the_gaussian_is_centred_with_a_deviation_of_a_quarter_of_each_side():
@@ -141,7 +145,7 @@ def test_a_region_of_another_grid_comes_to_the_same_place_of_the_image():
 
 
 def test_a_region_moves_from_lung_box_to_lung_box():
-    """Boxes of 64 × 64 within 100 × 120, so that nothing is resampled: what is at (3, 5) of one box comes to (3, 5) of the other."""
+    """Boxes of 64 × 64, so that nothing is resampled: what is at (3, 5) of one box comes to (3, 5) of the other."""
     shape = (100, 120)
     cases = [
         blank(shape, (33, 55, 43, 75), patient="a", lung_box=Region(30, 50, 94, 114)),

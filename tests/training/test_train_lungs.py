@@ -1,6 +1,5 @@
 """Lung masks become a lung-field model; drawn ellipses stand for lungs."""
 
-import csv
 import json
 import math
 from dataclasses import replace
@@ -19,7 +18,7 @@ from pneumoscope.training import TrainingError
 from pneumoscope.training import lungs as training
 from pneumoscope.training.lungs import LungRecipe, LungSet, augmented, boundary_distance, dice, fit, load, loss, two_lungs
 
-SIDE_PX = 160  # of the network, arXiv-free: `LungNetwork` says (batch, 1, 160, 160)
+SIDE_PX = 160  # as `LungNetwork` says: (batch, 1, 160, 160)
 RECIPE = LungRecipe(epochs=2, batch=4)
 
 
@@ -146,7 +145,7 @@ def test_the_loss_by_hand():
 
 
 def halves(n):
-    """Images whose left half is dark, with masks of the two halves: the right lung first."""
+    """Images in which the patient's left lung alone is bright, with the masks of the right lung and of the left."""
     masks = torch.zeros(n, 2, 32, 32)
     masks[:, 0, 8:24, 4:12] = 1
     masks[:, 1, 8:24, 20:28] = 1
@@ -269,6 +268,12 @@ def test_the_command_leaves_a_model_that_finds_the_drawn_lungs(drawn, tmp_path):
     again = run("train-lungs", f"{cohort_file}:{masks}:train", "-o", out)
     assert again.code == 2
     assert "already holds a lung-field model" in again.err
+
+
+def test_a_network_that_has_found_no_lung_yet_ends_in_a_sentence(drawn, tmp_path):
+    ran = run("train-lungs", f"{drawn[0]}:{drawn[1]}:train", "-o", tmp_path / "model", "--batch", "4", "--epochs", "1")
+    assert ran.code == 2
+    assert "more epochs" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ EVIDENCE_HEADS = ("evidence", "evidence-everywhere", "evidence-coarse")
 SHARPNESS = 4.0
 """r of the log-sum-exp: 0 would be the mean, infinity the maximum."""
 _WIDTH = 64
-_LEAST = 1e-4  # weight of a cell outside of the lungs, so that an empty mask still has a score
+_LEAST = 1e-12  # weight of a cell outside of the lungs, so that an empty mask still has a score
 
 
 def over_cells(channel: Tensor, cells: Tensor) -> Tensor:

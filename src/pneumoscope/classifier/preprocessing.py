@@ -26,8 +26,8 @@ class Preprocessing:
         squashed to the square, nothing blanked.
     source_px: side of the square that the whole radiograph is brought to first, 0 for none: a model that was trained on small
         copies sees every radiograph at their resolution.
-    lungs: SHA-256 of the lung-field graph that the input depends on; empty where it depends on none. Where there is one, the
-        input has a second channel, what counts as lung.
+    lungs: SHA-256 of the lung-field model (`LungFinder.sha256`) that the input depends on; empty where it depends on none.
+        Where there is one, the input has a second channel, what counts as lung.
 
     The network itself repeats grey to three channels and normalizes them, so no client can get that wrong.
     """

@@ -97,6 +97,8 @@ def command(
     threshold of the map is fixed on the cohort's tune side where that has regions and another side is measured, else it is
     the model's own.
     """
+    if only and not regions_:
+        raise click.UsageError("--only chooses rows of --regions; give a CSV of boxes")
     if (methods or sanity) and explaining is None:
         raise MissingExtraError("other explanation methods and randomization", "explain")
     cohort = table.read(cohort_)
@@ -105,7 +107,8 @@ def command(
         def located(which: str) -> list[Located]:
             cases = cohort.on(which)
             marked = _regions(regions_, cohort, cases, only, consensus)
-            return locate(reader, cohort, cases, marked, _masks(lung_masks, cohort, cases), show_progress=True)
+            masks = _masks(lung_masks if which == side else None, cohort, cases)
+            return locate(reader, cohort, cases, marked, masks, show_progress=True)
 
         threshold, threshold_from = _threshold(reader, side, cohort, regions_, located)
         cases = located(side)
@@ -170,7 +173,10 @@ def _threshold(
     has_tune = any(c.side == "tune" for c in cohort.cases)
     if regions_ is None or side == "tune" or not has_tune:
         return reader.card.finding_threshold, "the model's card"
-    return best_threshold(located("tune")), "highest mean IoU on the tune side"
+    cases = located("tune")
+    if all(c.mask is None for c in cases):
+        return reader.card.finding_threshold, "the model's card"
+    return best_threshold(cases), "highest mean IoU on the tune side"
 
 
 def _regions(
@@ -200,4 +206,6 @@ def _masks(folder: Path | None, cohort: Cohort, cases: Sequence[Case]) -> dict[s
                     resized = mask.convert("L").resize((image.cols, image.rows), Image.Resampling.NEAREST)
                 found[case.path] = np.asarray(resized) > 0
                 break
+    if folder and not found:
+        raise click.UsageError(f"no mask in '{folder}' has the name of a radiograph of this side; are they of this cohort?")
     return found

@@ -33,6 +33,8 @@ def command(
     if (out / CARD_NAME).exists():
         raise click.UsageError(f"'{out}' already holds a lung-field model; choose another folder")
     parsed = [_set(text) for text in sets]
+    if len({s.name for s in parsed}) < len(parsed):
+        raise click.UsageError("two cohorts have the same file name; figures are told by it, so rename one")
 
     def report(row: LungEpoch) -> None:
         click.echo(

@@ -11,6 +11,7 @@ from pneumoscope.evaluation.located import Located
 from pneumoscope.radiograph import Region
 
 Map = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 _GRID = 64
 """Side of the square on which reference regions of different radiographs are averaged."""
 
@@ -18,21 +19,31 @@ _GRID = 64
 def baselines(cases: Sequence[Located], seed: int = 0) -> Mapping[str, Sequence[Map]]:
     """A map for each case by each rule, float32 (rows, cols) of the case's own grid, ≥ 0.
 
-    ``uniform random``: white noise. ``random in the lungs``: the same, inside of the found lungs. ``centred Gaussian``: of a
-    deviation of a quarter of each side. ``lungs, blurred``: the found lungs, so that their middle is highest. ``mean region of
-    others``: the mean reference mask of the other patients, on the whole image. ``mean region of others in the lung box``: the
-    same, averaged and put back relative to the box around the lungs.
+    ``uniform random``: white noise. ``random in the lungs``: the same, inside of the found lungs, or of the box that was looked
+    at where they were not found. ``centred Gaussian``: of a deviation of a quarter of each side. ``lungs, blurred``: the found
+    lungs (or the box), so that their middle is highest. ``mean region of others``: the mean reference mask of the other
+    patients, on the whole image. ``mean region of others in the lung box``: the same, averaged and put back relative to the box
+    around the lungs.
     """
     rng = np.random.default_rng(seed)
     random = [rng.random(c.values.shape, np.float32) for c in cases]
     return {
         "uniform random": random,
-        "random in the lungs": [noise * c.lungs for noise, c in zip(random, cases, strict=True)],
+        "random in the lungs": [noise * _lungs(c) for noise, c in zip(random, cases, strict=True)],
         "centred Gaussian": [_gaussian(c.values.shape) for c in cases],
         "lungs, blurred": [_blurred(c) for c in cases],
         "mean region of others": _mean_of_others(cases, lambda c: Region(0, 0, *map(float, c.values.shape))),
         "mean region of others in the lung box": _mean_of_others(cases, lambda c: c.lung_box),
     }
+
+
+def _lungs(case: Located) -> Mask:
+    """The lungs, or the box that was looked at where they were not found."""
+    if case.lungs.any():
+        return case.lungs
+    box, inside = case.lung_box, np.zeros(case.values.shape, bool)
+    inside[round(box.top) : round(box.bottom), round(box.left) : round(box.right)] = True
+    return inside
 
 
 def _gaussian(shape: tuple[int, ...]) -> Map:
@@ -41,11 +52,11 @@ def _gaussian(shape: tuple[int, ...]) -> Map:
 
 
 def _blurred(case: Located) -> Map:
-    return np.asarray(ndimage.gaussian_filter(case.lungs.astype(np.float32), max(case.values.shape) / 27), np.float32)
+    return np.asarray(ndimage.gaussian_filter(_lungs(case).astype(np.float32), max(case.values.shape) / 27), np.float32)
 
 
 def _mean_of_others(cases: Sequence[Located], frame: Callable[[Located], Region]) -> list[Map]:
-    """The mean reference mask of all other patients' cases, within the frame of each case; zero outside of it."""
+    """The mean reference mask of all other patients' cases, up to a factor, within the frame of each case; zero outside of it."""
     marked = [c for c in cases if c.mask is not None]
     squares = {id(c): _to_square(c, frame(c)) for c in marked}
     total = sum(squares.values(), np.zeros((_GRID, _GRID), np.float32))

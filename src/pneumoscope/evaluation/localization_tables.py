@@ -56,5 +56,8 @@ def _interval(e: Estimate) -> str:
 def _beside(name: str, rules: Mapping[str, Beside]) -> list[str]:
     lines = [f"| {name} of a map that looks at nothing | value | the model's is higher by | 95 % interval |", "|---|--:|--:|:-:|"]
     for rule, found in rules.items():
+        if math.isnan(found.value.value):
+            lines.append(f"| {rule} | NaN | {found.value.reason} | |")
+            continue
         lines.append(f"| {rule} | {found.value.value:.3f} | {found.difference.value:+.3f} | {_interval(found.difference)} |")
     return [*lines, ""]

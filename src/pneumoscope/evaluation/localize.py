@@ -149,7 +149,7 @@ def best_threshold(cases: Sequence[Located]) -> float:
     marked = [c for c in cases if c.mask is not None]
     if not marked:
         raise EvaluationError("no case of the tune side has a region, so no threshold can be fixed there; give its regions")
-    mean = [np.mean([figures.iou(c.values, _mask(c), t) for c in marked]) for t in THRESHOLDS]
+    mean = [np.nanmean([figures.iou(c.values, _mask(c), t) for c in marked]) for t in THRESHOLDS]
     return float(THRESHOLDS[int(np.argmax(mean))])
 
 
@@ -173,7 +173,7 @@ def against_regions(marked: Sequence[Located], threshold: float, draws: int) -> 
         "PxAP (pooled)": _pooled(marked, boot),
         "energy inside": boot.mean([figures.energy_inside(c.values, _mask(c)) for c in marked]),
         "energy over area": boot.mean([figures.energy_over_area(c.values, _mask(c)) for c in marked]),
-        "mIoU, misses as 0": boot.mean(np.where(decided, iou, 0).tolist()),
+        "mIoU, misses as 0": boot.mean(np.where(decided | np.isnan(iou), iou, 0).tolist()),
         "mIoU, true positives": boot.mean(np.where(decided, iou, np.nan).tolist()),
         "IoBB": boot.mean([figures.iobb(c.values, _mask(c), threshold) for c in marked]),
     }
@@ -219,7 +219,13 @@ def _column(name: str, maps: Sequence[Map], cases: Sequence[Located]) -> list[fl
 
 
 def marks_figures(cases: Sequence[Located], draws: int) -> dict[str, Estimate]:
-    """Free-response figures over all cases, with and without regions."""
+    """Free-response figures over all cases whose regions are known: with boxes, or without the target and unmarked.
+
+    A case with the target but without a box says nothing about where marks belong, and is left out.
+    """
+    cases = [c for c in cases if c.boxes or not (c.reference or c.mask is not None)]
+    if not any(c.boxes for c in cases):
+        return {}
     boot = Bootstrap.of(cases, draws)
     pairs = [free_response.match(free_response.marks(c.values, c.probability), c.boxes) for c in cases]
     lesions, false = [p[0] for p in pairs], [p[1] for p in pairs]
@@ -270,6 +276,11 @@ def image_figures(cases: Sequence[Located], draws: int) -> dict[str, Estimate]:
     }
 
 
+def _beats(difference: Estimate) -> bool:
+    """Whether a difference is above 0: by its interval, or the same above 0 in every draw of patients."""
+    return difference.value > 0 and not difference.low <= 0
+
+
 def verdict(beside: Mapping[str, Mapping[str, Beside]]) -> str:
     """What the comparison with maps that look at nothing says, in one sentence."""
     if not beside:
@@ -278,7 +289,7 @@ def verdict(beside: Mapping[str, Mapping[str, Beside]]) -> str:
         f"{figure} of '{rule}'"
         for figure in ("hit", "pixel AP")
         for rule, found in beside[figure].items()
-        if not found.difference.low > 0
+        if not _beats(found.difference)
     ]
     if not unbeaten:
         return "The map beats every map that looks at nothing, in hit and in pixel AP."

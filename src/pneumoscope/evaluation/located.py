@@ -13,6 +13,7 @@ from pneumoscope.cohort import Case, Cohort
 from pneumoscope.evaluation.localization import block_mean, reduction_factor
 from pneumoscope.evaluation.regions import ReferenceRegions
 from pneumoscope.findings import Reading
+from pneumoscope.lung_fields import LungFields
 from pneumoscope.radiograph import Radiograph, Region
 
 Map = NDArray[np.float32]
@@ -35,8 +36,8 @@ class Located:
     pixels: the radiograph, block means, float32 (rows, cols) in [0, 1].
     probability, positive: the reading's score and decision.
     mask, boxes: the reference regions on this grid; None and empty where nothing was marked.
-    right, left: lung fields on this grid: those that were given, else those that the reader found.
-    lung_box: around both, or the reader's fallback.
+    right, left: lung fields on this grid: those that were given, else those that the reader found; empty unless it found both.
+    lung_box: what the reader looked at: around both, or its fallback.
     """
 
     path: str
@@ -80,7 +81,7 @@ def locate(
 def _located(case: Case, image: Radiograph, reading: Reading, region: ReferenceRegions | None, lungs: Mask | None) -> Located:
     factor = reduction_factor(image.pixels.shape)
     fields = reading.lung_fields
-    right, left = (fields.right, fields.left) if lungs is None else _parted(lungs, fields.right, fields.left)
+    right, left = _found(fields) if lungs is None else _parted(lungs, *_found(fields))
     box = fields.box
     values = block_mean(reading.heatmap.values, factor)
     rows, cols = values.shape
@@ -100,9 +101,17 @@ def _located(case: Case, image: Radiograph, reading: Reading, region: ReferenceR
     )
 
 
+def _found(fields: LungFields) -> tuple[Mask, Mask]:
+    """Both lungs, or two empty masks: lungs that the finder itself is not sure of say nothing about a map."""
+    if fields.state == "found":
+        return fields.right, fields.left
+    return np.zeros_like(fields.right), np.zeros_like(fields.left)
+
+
 def _sampled(mask: Mask, factor: int) -> Mask:
-    """Blocks of which at least half is marked."""
-    return np.asarray(block_mean(mask.astype(np.float32), factor) >= 0.5)
+    """Blocks of which at least half is marked; if that leaves none, every block with a mark."""
+    share = block_mean(mask.astype(np.float32), factor)
+    return np.asarray(share >= 0.5 if (share >= 0.5).any() else share > 0)
 
 
 def _shrunk(box: Region, factor: int) -> Region:

@@ -19,8 +19,8 @@ from pneumoscope.radiograph.placement import on_whole
 GRAPH_NAME = "lungs.onnx"
 INPUT_NAME, OUTPUT_NAME = "image", "probability"
 SHIPPED = Path(__file__).parent / "shipped"
-MIN_AREA_SHARE = 0.01
-"""Share of the radiograph below which a region is no lung."""
+MIN_AREA_SHARE, MAX_AREA_SHARE = 0.01, 0.34
+"""Share of the radiograph below and above which a region is no lung: noise looks like lung everywhere."""
 
 
 class LungFinder:
@@ -62,8 +62,8 @@ class LungFinder:
 
     @property
     def sha256(self) -> str:
-        """Hash of the graph, which cards of classifiers name."""
-        return self.card.files[GRAPH_NAME]
+        """Hash of the graph and of the threshold, which cards of classifiers name: both decide what they look at."""
+        return identity(self.card)
 
     def find(self, radiograph: Radiograph) -> LungFields:
         """Find the lung fields of one radiograph."""
@@ -73,11 +73,18 @@ class LungFinder:
         return fields(probability[0], placement, self.card.quality_threshold)
 
 
+def identity(card: LungCard) -> str:
+    """Hash of a model's graph and of its quality threshold."""
+    return hashlib.sha256(f"{card.files[GRAPH_NAME]} {card.quality_threshold!r}".encode()).hexdigest()
+
+
 def fields(probability: NDArray[np.float32], placement: Placement, threshold: float) -> LungFields:
     """Lung fields from the network's probabilities, float32 (2, side, side): right, then left."""
     right, left = (_largest(p >= 0.5) for p in probability)
     qualities = agreement(probability[0], right), agreement(probability[1], left)
-    found = sum(q >= threshold and m.mean() >= MIN_AREA_SHARE for q, m in zip(qualities, (right, left), strict=True))
+    found = sum(
+        q >= threshold and MIN_AREA_SHARE <= m.mean() <= MAX_AREA_SHARE for q, m in zip(qualities, (right, left), strict=True)
+    )
     states: tuple[State, State, State] = ("not found", "partly found", "found")
     return LungFields(right, left, placement, *qualities, states[found])
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from pneumoscope.lung_fields import card as cards
 from pneumoscope.lung_fields.errors import LungFieldsError
-from pneumoscope.lung_fields.finder import GRAPH_NAME, SHIPPED, LungFinder
+from pneumoscope.lung_fields.finder import GRAPH_NAME, SHIPPED, LungFinder, identity
 
 FOLDER = "lungs"
 
 
 def load(folder: Path, sha256: str, *, threads: int = 0) -> LungFinder:
-    """The lung-field model of the classifier in `folder`, whose card names its graph by `sha256`.
+    """The lung-field model of the classifier in `folder`, whose card names it by `sha256`.
 
     The copy in the folder, else the shipped model; LungFieldsError where that is another one. A classifier that names none
     gets the shipped model: findings have a side and a zone all the same.
@@ -36,4 +36,4 @@ def keep(finder: LungFinder | None, sha256: str, folder: Path) -> None:
 
 
 def _is_shipped(sha256: str) -> bool:
-    return cards.read(SHIPPED).files.get(GRAPH_NAME) == sha256
+    return identity(cards.read(SHIPPED)) == sha256

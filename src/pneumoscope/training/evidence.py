@@ -33,10 +33,12 @@ def step_loss(
     criterion: of logits and target.
     """
     n = len(squares)
-    together = views.moved(torch.cat([squares, canvas]))
+    together = torch.cat([squares, canvas])
+    together = views.moved(together) if recipe.augmentation == "views" else together
     grey, lungs = together[:, :1], together[:, 1:2]
-    painted, opacity = paint(grey[n:], lungs[n:])
-    grey = views.toned(torch.cat([grey[:n], painted]))
+    painted, opacity = paint(grey[n:], lungs[n:]) if len(canvas) else (grey[n:], lungs[n:])
+    grey = torch.cat([grey[:n], painted])
+    grey = views.toned(grey) if recipe.augmentation == "views" else grey
     cells = network.cells(grey)
     share = network.lung_share(together[:, :2], cells)
     log_odds = pool(cells[:n], share[:n])

@@ -118,6 +118,7 @@ def fit(
         train = dataclasses.replace(train, reference=np.random.default_rng(recipe.seed).permutation(train.reference))
     if epochs.steps(recipe, len(train.reference)) < 1:
         raise TrainingError(f"{len(train.reference)} training images do not fill one batch of {recipe.batch}; use --batch")
+    _can_paint(recipe, train)
     torch.manual_seed(recipe.seed)
     network = build(backbone, recipe.head, len(CLASSES))
     started_from = initialize(network, backbone, init)
@@ -153,6 +154,16 @@ def _preprocessing(recipe: Recipe, finder: LungFinder | None) -> Preprocessing:
     if finder is None:
         raise TrainingError(f"the recipe '{recipe.name}' looks at lungs; give a lung-field model")
     return Preprocessing(recipe.side_px, recipe.view, lungs=finder.sha256)
+
+
+def _can_paint(recipe: Recipe, train: Side) -> None:
+    for value, wanted in ((0, recipe.painted_negatives), (1, recipe.painted_positives)):
+        there = int((train.reference == value).sum())
+        if there < wanted:
+            what = "with" if value else "without"
+            raise TrainingError(
+                f"each step paints on {wanted} images {what} the target, the train side has {there}; paint on fewer"
+            )
 
 
 def _taught(side: Side, recipe: Recipe, preprocessing: Preprocessing, teacher: Reader | None, show_progress: bool) -> Side:

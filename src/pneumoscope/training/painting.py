@@ -6,8 +6,8 @@ from torch import Tensor
 from pneumoscope.training.views import chance, noise, smooth, uniform
 
 OPACITIES = 3
-VISIBLE = 0.12
-"""Opaqueness from which a pixel counts as painted."""
+VISIBLE, CHANGED = 0.12, 0.02
+"""Opaqueness, and change of grey, from which a pixel counts as painted."""
 
 
 def paint(grey: Tensor, lungs: Tensor) -> tuple[Tensor, Tensor]:
@@ -23,22 +23,21 @@ def paint(grey: Tensor, lungs: Tensor) -> tuple[Tensor, Tensor]:
     for number in range(OPACITIES):
         there = chance(len(grey), 0.55 if number == 0 else 0.35)
         opaque = there * _shapes(lungs) * lungs * uniform(len(grey), 0.12, 0.85)
-        grey = grey * (1 - opaque) + opaque * _substance(grey)
-        painted = torch.maximum(painted, (opaque > VISIBLE).float())
+        new = grey * (1 - opaque) + opaque * _substance(grey)
+        visible = (opaque > VISIBLE) & ((new - grey).abs() > CHANGED)
+        grey, painted = new, torch.maximum(painted, visible.float())
     return _decoys(grey, lungs), painted
 
 
 def _shapes(lungs: Tensor) -> Tensor:
-    """Soft outlines in [0, 1], (batch, 1, side, side): mostly ragged patches, else shadows of a base, or haze."""
+    """Soft outlines in [0, 1], (batch, 1, side, side): ragged patches, or now and then the shadow of a base."""
     n, side = len(lungs), lungs.shape[-1]
     axis = (torch.arange(side) + 0.5) / side
     rows, cols = axis[None, None, :, None], axis[None, None, None]
     half = torch.where(chance(n, 0.5) > 0, (cols < 0.5).float(), (cols >= 0.5).float())
     level = rows - uniform(n, 0.45, 0.95) + 0.25 * (cols - 0.5).abs() + 0.04 * noise(n, 6, side)
     base = torch.sigmoid(level * uniform(n, 8, 30)) * half
-    haze = torch.sigmoid(1.5 * noise(n, 4, side) + uniform(n, -0.5, 1)) * torch.maximum(half, chance(n, 0.5))
-    kind = torch.rand(n, 1, 1, 1)
-    return torch.where(kind < 0.15, base, torch.where(kind < 0.3, haze, _patches(lungs)))
+    return torch.where(torch.rand(n, 1, 1, 1) < 0.1, base, _patches(lungs))
 
 
 def _patches(lungs: Tensor) -> Tensor:
@@ -56,9 +55,9 @@ def _patches(lungs: Tensor) -> Tensor:
 def _points(lungs: Tensor) -> Tensor:
     """A random point (row, col) inside the lungs of each image, (batch, 2) in shares of the side; the centre without lungs."""
     flat = (lungs.flatten(1) > 0.5).float()
-    flat[flat.sum(1) == 0, flat.shape[1] // 2 + lungs.shape[-1] // 2] = 1
-    index = torch.multinomial(flat, 1)[:, 0]
     side = lungs.shape[-1]
+    flat[flat.sum(1) == 0, side // 2 * side + side // 2] = 1
+    index = torch.multinomial(flat, 1)[:, 0]
     return torch.stack([index // side, index % side], 1).float() / side
 
 
@@ -69,7 +68,7 @@ def _substance(grey: Tensor) -> Tensor:
     plain = bright + 0.06 * noise(n, 48, side) + 0.05 * noise(n, 16, side)
     fine = grey - smooth(grey, 12)
     through = bright + 0.04 * noise(n, 16, side) + 0.03 * noise(n, 40, side) + uniform(n, 0.2, 1) * fine
-    other = torch.maximum(grey[torch.randperm(n)], grey)
+    other = torch.maximum(grey.roll(int(torch.randint(1, max(n, 2), (1,))), 0), grey)
     textured = torch.where(torch.rand(n, 1, 1, 1) < 0.6, through, plain)
     return torch.where(torch.rand(n, 1, 1, 1) < 0.65, textured, other)
 

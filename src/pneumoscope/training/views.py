@@ -30,9 +30,9 @@ def _affine(n: int) -> Tensor:
 
 
 def toned(grey: Tensor) -> Tensor:
-    """Change gamma, local contrast, sharpness, noise and illumination of grey (batch, 1, side, side).
+    """Change gamma, local contrast, sharpness, noise, illumination and overlying shadows of grey (batch, 1, side, side).
 
-    The last four each on a part of the images. Values may leave [0, 1]: the network normalizes each image by itself.
+    All but gamma on a part of the images. Values may leave [0, 1]: the network normalizes each image by itself.
     """
     n = len(grey)
     x = grey.clamp(0, 1) ** torch.exp(uniform(n, -0.7, 0.7))
@@ -40,7 +40,24 @@ def toned(grey: Tensor) -> Tensor:
     near = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
     x = x + chance(n, 0.5) * uniform(n, -1, 0.8) * (x - near)
     x = x + chance(n, 0.3) * uniform(n, 0, 0.04) * torch.randn_like(x)
-    return x + chance(n, 0.3) * 0.08 * noise(n, 3, x.shape[-1])
+    x = x + chance(n, 0.5) * uniform(n, 0, 0.15) * noise(n, 3, x.shape[-1])
+    for _ in range(2):
+        x = x + chance(n, 0.5) * uniform(n, -0.06, 0.15) * veils(n, x.shape[-1])
+    return x
+
+
+def veils(n: int, side: int) -> Tensor:
+    """Half of the square behind a straight or slightly bent soft edge, (n, 1, side, side) in [0, 1].
+
+    Scapula, breast, arm, skin fold, clothing: a shadow over the lungs that does not end where they end is no opacity.
+    """
+    axis = (torch.arange(side) + 0.5) / side
+    rows, cols = axis[None, None, :, None], axis[None, None, None]
+    angle = uniform(n, 0, 6.2832)
+    along = (rows - 0.5) * angle.sin() + (cols - 0.5) * angle.cos()
+    across = (rows - 0.5) * angle.cos() - (cols - 0.5) * angle.sin()
+    edge = along - uniform(n, -0.4, 0.4) - uniform(n, -1, 1) * across**2
+    return torch.sigmoid(edge * torch.exp(uniform(n, 2.0, 4.5)))
 
 
 def uniform(n: int, low: float, high: float) -> Tensor:

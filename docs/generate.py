@@ -1,4 +1,4 @@
-"""Write what README and docs/ take from the program: commands, the form of a reading, the default model's table, the picture.
+"""Write what README and docs/ take from the program: commands, form of a reading, localization, the default's tables, pictures.
 
     python docs/generate.py
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import localization_page
 
 from pneumoscope import DISCLAIMER, radiograph
 from pneumoscope.classifier import card as cards
@@ -22,7 +23,10 @@ from pneumoscope.reports.overlay import paint
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "overlay.jpg"
 PICTURED = "PNEUMONIA/person1946_bacteria_4874.jpeg"
-BEGIN, END = "<!-- results: made by docs/generate.py -->", "<!-- end of results -->"
+BLOCKS = {
+    "results": ("<!-- results: made by docs/generate.py -->", "<!-- end of results -->"),
+    "maps": ("<!-- maps: made by docs/generate.py -->", "<!-- end of maps -->"),
+}
 _SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "specificity", "PPV", "NPV", "F1", "MCC",
           "Brier", "ECE", "calibration slope", "calibration intercept")  # fmt: skip
 
@@ -30,12 +34,15 @@ _SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "
 def texts() -> dict[Path, str]:
     """Every generated text by its file; README with its generated block replaced."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    before, rest = readme.split(BEGIN)
-    _, after = rest.split(END)
+    for name, text in (("results", results()), ("maps", localization_page.summary() + "\n")):
+        begin, end = BLOCKS[name]
+        before, rest = readme.split(begin)
+        readme = f"{before}{begin}\n{text}{end}{rest.split(end)[1]}"
     return {
         ROOT / "docs" / "commands.md": _commands(),
         ROOT / "docs" / "readings.md": _readings(),
-        ROOT / "README.md": f"{before}{BEGIN}\n{results()}{END}{after}",
+        ROOT / "docs" / "localization.md": localization_page.page(),
+        ROOT / "README.md": readme,
     }
 
 
@@ -46,7 +53,8 @@ def results() -> str:
     point = test["operating_point"]
     tn, fp, fn, tp = test["confusion"]
     lines = [
-        f"`{card.name}`, whole image, {card.preprocessing.side_px} px; test side of split `{card.split_sha256[:12]}`: "
+        f"`{card.name}`, {card.preprocessing.view} view, {card.preprocessing.side_px} px; "
+        f"test side of split `{card.split_sha256[:12]}`: "
         f"{test['n_images']:,} images of {test['n_patients']:,} patients, {test['n_positive']} images with pneumonia. "
         f"Threshold {point['threshold']:.3f} ({point['rule']}) and temperature fixed on the tune side.",
         "",
@@ -120,4 +128,5 @@ if __name__ == "__main__":
         path.write_text(text, encoding="utf-8")
         print(path.relative_to(ROOT))
     picture()
+    localization_page.picture()
     print(PICTURE.relative_to(ROOT))

@@ -27,11 +27,9 @@ _PANEL = 300
 def page() -> str:
     """The text of docs/localization.md."""
     text = (FIGURES / "page.md").read_text(encoding="utf-8")
-    for name in sorted(p.stem for p in FIGURES.glob("*.json")):
-        text = text.replace(f"{{{{{name}}}}}", "")
     parts = {
         "disclaimer": DISCLAIMER,
-        "summary": _summary(),
+        "summary": summary(),
         **{f"tables:{name}": _tables(name) for name in SETS},
         "ablation": _ablation(),
         "cases": "; ".join(f"`{path}` ({why})" for path, why in chosen()),
@@ -56,7 +54,7 @@ def told(estimate: dict[str, Any]) -> str:
     return f"{estimate['value']:.3f} ({estimate['low']:.3f}–{estimate['high']:.3f})"
 
 
-def _summary() -> str:
+def summary() -> str:
     """The figures that matter most, the two models side by side."""
     rows = [
         ("kermany", "image", "ROC-AUC"),

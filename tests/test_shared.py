@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from pneumoscope import radiograph
 from pneumoscope.cli.main import main
 from pneumoscope.cohort import build, split
+from pneumoscope.lung_fields import LungFinder
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 pytestmark = pytest.mark.shared
@@ -45,3 +49,38 @@ def test_real_dicom_files_are_read_or_refused_with_a_sentence(tmp_path):
     assert {name for name, line in lines.items() if line["error"]} == {"RG3_J2KI.dcm", "RG3_J2KR.dcm"}
     assert lines["RG3_J2KI.dcm"]["error"]["kind"] == "NotAChestError"
     assert 0 <= lines["gdcm-CR-MONO1-10-chest.dcm"]["probability"] <= 1
+
+
+def test_the_default_map_finds_opacities_of_adults_where_the_published_one_does_not(tmp_path):
+    """Bounds that the published model is far below; the figures themselves are in docs/localization.md."""
+    manifest, table = DATA / "nih_rsna" / "manifest.csv", str(tmp_path / "rsna.parquet")
+    only = [f"--only=rsna_class={label}" for label in ("Lung Opacity", "Normal")]
+    columns = ["--label-column=rsna_class", "--positive=Lung Opacity", "--patient-column=nih_patient_id"]
+    assert main(["cohort", "build", str(manifest), *columns, *only, "-o", table]) == 0
+    assert main(["cohort", "split", table, "--ratios", "0/50/50"]) == 0
+    found = {}
+    for model in ("default", "whole"):
+        out = tmp_path / model
+        regions = ["--regions", str(DATA / "nih_rsna" / "boxes.csv"), "--only", "source=RSNA"]
+        assert main(["localize", model, "--cohort", table, *regions, "--draws", "50", "-o", str(out)]) == 0
+        found[model] = json.loads((out / "localization.json").read_text())
+    assert found["default"]["against_regions"]["hit"]["value"] > 0.65
+    assert found["default"]["against_regions"]["pixel AP"]["value"] > 0.5
+    assert found["default"]["anatomy"]["energy in the lungs"]["value"] > 0.9
+    assert found["whole"]["against_regions"]["hit"]["value"] < 0.45
+
+
+def test_found_lungs_agree_with_masks_of_children_and_of_adults():
+    """Held-back images of every set; the model's card says 0.95 for each lung."""
+    finder = LungFinder.load()
+    for images, masks, count in (("kermany320", "kermany320_lungs", 60), ("covid_opacity/images", "covid_opacity/lungs", 58)):
+        files = sorted((DATA / masks).rglob("*.png"))[-count:]
+        dice = []
+        for file in files:
+            image = next((DATA / images / file.parent.relative_to(DATA / masks)).glob(f"{file.stem}.*"))
+            read = radiograph.read(image)
+            with Image.open(file) as mask:
+                reference = np.asarray(mask.convert("L").resize((read.cols, read.rows), Image.Resampling.NEAREST)) > 0
+            found = finder.find(read).mask
+            dice.append(2 * (found & reference).sum() / (found.sum() + reference.sum()))
+        assert np.mean(dice) > 0.92

@@ -16,6 +16,8 @@ NEED_TORCH = {
     "classifier.checkpoint",
     "heatmap.gradcam",
     "heatmap.explain",
+    "heatmap.methods",
+    "heatmap.randomization",
     "lung_fields.network",
 }
 

@@ -32,10 +32,15 @@ def against_random(
 
 
 def similarity(a: Maps, b: Maps) -> tuple[float, float]:
-    """SSIM (Wang 2004) and Spearman rank correlation of two maps (h, w), each brought to [0, 1] first; NaN where one is flat."""
+    """SSIM (Wang 2004) and Spearman rank correlation of two maps (h, w), each brought to [0, 1] first; NaN where one is flat.
+
+    SSIM is NaN for maps of less than 3 × 3.
+    """
     if not (np.ptp(a) and np.ptp(b)):
         return float("nan"), float("nan")
     x, y = ((m - m.min()) / np.ptp(m) for m in (a.astype(np.float64), b.astype(np.float64)))
-    window = min(7, min(a.shape) // 2 * 2 - 1)
-    ssim = structural_similarity(x, y, data_range=1.0, win_size=window)  # type: ignore[no-untyped-call]
+    window = min(7, (min(a.shape) - 1) // 2 * 2 + 1)  # odd, and not larger than the map
+    ssim = np.nan
+    if window >= 3:
+        ssim = structural_similarity(x, y, data_range=1.0, win_size=window)  # type: ignore[no-untyped-call]
     return float(ssim), float(stats.spearmanr(x.ravel(), y.ravel()).statistic)

@@ -46,7 +46,7 @@ class Scene:
 
 
 def nothing(scene: Scene) -> Grey:
-    """Even grey of the radiograph's size: what the size alone tells."""
+    """Even grey of the radiograph's size: what the size tells, and to a model of the lungs view where the lungs lie."""
     return np.full_like(scene.image, 0.5)
 
 
@@ -125,9 +125,18 @@ def _squares(reader: Reader, cohort: Cohort, case: Case, other: Case) -> NDArray
     """The case as it is and in each view, prepared: float32 (1 + views, channels, side, side)."""
     image, beside = radiograph.read(cohort.file(case)), radiograph.read(cohort.file(other))
     fields, other_fields = reader.finder.find(image), reader.finder.find(beside)
-    scene = Scene(image.pixels, fields.mask, _box(fields), beside.pixels, other_fields.mask, _box(other_fields))
+    scene = Scene(image.pixels, _lungs(fields), _box(fields), beside.pixels, _lungs(other_fields), _box(other_fields))
     views = [image, *(Radiograph(np.ascontiguousarray(view(scene), np.float32)) for view in VIEWS.values())]
     return np.stack([place(v, reader.card.preprocessing, fields).pixels for v in views])
+
+
+def _lungs(fields: LungFields) -> Mask:
+    """The lungs, or the whole box that was looked at where they were not both found: nothing of a lung may stay in sight."""
+    if fields.state == "found":
+        return fields.mask
+    box, inside = fields.box, np.zeros(fields.mask.shape, bool)
+    inside[round(box.top) : round(box.bottom), round(box.left) : round(box.right)] = True
+    return inside
 
 
 def _box(fields: LungFields) -> tuple[int, int, int, int]:

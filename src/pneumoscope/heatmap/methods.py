@@ -1,7 +1,7 @@
 """Other ways to explain the same score, from the libraries that keep them; needs PyTorch, grad-cam and captum.
 
-Every method gets the same: a network, one prepared square, the target's log-odds. Every map comes back on the square, ≥ 0 where
-the method says so, unscaled.
+Every method gets the same: a network, one prepared square, the target's log-odds. Every map comes back on the square; the
+class activation maps of grad-cam are brought to [0, 1] by the library, image by image.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -72,8 +72,9 @@ def attribute(name: str, network: Network | EvidenceNetwork, square: Square, see
     `square` is float32 (channels, side, side) in [0, 1]; returns float32 (side, side).
     """
     image = torch.from_numpy(square)[None]
-    grey, model = image[:, :1].clone(), _OfGrey(network, image[:, 1:]).eval()
+    grey = image[:, :1].clone()
     with evaluating(network), torch.enable_grad():
+        model = _OfGrey(network, image[:, 1:]).eval()
         if name == OWN:
             found = explain(network, image, TARGET)[1]
         elif name in _CAMS:

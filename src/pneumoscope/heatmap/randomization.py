@@ -1,7 +1,7 @@
 """A network that forgets layer by layer: cascading randomization (Adebayo et al. 2018, arXiv 1810.03292); needs PyTorch."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -19,16 +19,22 @@ STAGES = 8
 def cascade(network: Network | EvidenceNetwork, seed: int = 0) -> Iterator[tuple[float, Network | EvidenceNetwork]]:
     """The network with its layers drawn anew from the last to the first, in eight stages.
 
-    Yields the share of the layers that are random, in (0, 1], and that network. A layer is drawn as its library draws a new one.
+    Yields the share of the layers that are random, in (0, 1], and that network, one and the same that forgets more. A layer is drawn as its library draws a new one.
     """
-    torch.manual_seed(seed)
     copied = copy.deepcopy(network)
-    layers = [m for m in copied.modules() if callable(getattr(m, "reset_parameters", None)) and list(m.parameters(recurse=False))]
+    layers = [m for m in copied.modules() if _drawing(m) and list(m.parameters(recurse=False))]
     layers = _last_first(copied, layers)
     for stage in range(1, STAGES + 1):
+        torch.manual_seed(seed + stage)
         for layer in layers[len(layers) * (stage - 1) // STAGES : len(layers) * stage // STAGES]:
-            layer.reset_parameters()  # type: ignore[operator]  # chosen for having it
+            _drawing(layer)()  # type: ignore[misc]  # chosen for having it
         yield stage / STAGES, copied
+
+
+def _drawing(layer: nn.Module) -> Callable[[], None] | None:
+    """What draws a layer anew, as PyTorch calls it: attention has a name of its own for it."""
+    draw: Callable[[], None] | None = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
+    return draw
 
 
 def _last_first(network: nn.Module, layers: list[nn.Module]) -> list[nn.Module]:

@@ -169,6 +169,8 @@ def _can_paint(recipe: Recipe, train: Side) -> None:
 def _taught(side: Side, recipe: Recipe, preprocessing: Preprocessing, teacher: Reader | None, show_progress: bool) -> Side:
     """The side with the teacher's heat maps as a third channel, means of the map and of the mirrored image's."""
     if not recipe.teacher_weight:
+        if teacher:
+            raise TrainingError(f"the recipe '{recipe.name}' has no teacher_weight; leave the teacher out or give a weight")
         return side
     if teacher is None or teacher.card.preprocessing != preprocessing:
         raise TrainingError(

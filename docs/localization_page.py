@@ -19,7 +19,13 @@ from pneumoscope.reports.overlay import blend
 HERE = Path(__file__).resolve().parent
 FIGURES = HERE / "localization"
 PICTURE = HERE / "localization.jpg"
-SETS = {"rsna": "RSNA, adults", "covid": "COVID-19, adults", "kermany": "Kermany, children"}
+SETS = {
+    "rsna": "RSNA, adults",
+    "covid": "COVID-19, adults",
+    "kermany320": "Kermany, children with lung masks",
+    "kermany": "Kermany, children",
+    "methods": "RSNA, adults",
+}
 MODELS = {"whole": "whole image, Grad-CAM (as published)", "default": "lungs, evidence (default)"}
 _PANEL = 300
 
@@ -30,7 +36,8 @@ def page() -> str:
     parts = {
         "disclaimer": DISCLAIMER,
         "summary": summary(),
-        **{f"tables:{name}": _tables(name) for name in SETS},
+        **{f"tables:{name}": _tables(name) for name in SETS if name != "methods"},
+        "methods": _more("methods"),
         "ablation": _ablation(),
         "cases": "; ".join(f"`{path}` ({why})" for path, why in chosen()),
     }
@@ -58,8 +65,8 @@ def summary() -> str:
     """The figures that matter most, the two models side by side."""
     rows = [
         ("kermany", "image", "ROC-AUC"),
-        ("kermany", "anatomy", "energy in the lungs"),
-        ("kermany", "anatomy", "peak in the lungs"),
+        ("kermany320", "anatomy", "energy in the lungs"),
+        ("kermany320", "anatomy", "peak in the lungs"),
         ("rsna", "image", "ROC-AUC"),
         ("rsna", "against_regions", "hit"),
         ("rsna", "against_regions", "pixel AP"),
@@ -102,14 +109,29 @@ def _tables(name: str) -> str:
     return "\n".join(lines)
 
 
+def _more(name: str) -> str:
+    """The additional tables of a run alone."""
+    both = {model: figures(name, model).get("more", {}) for model in MODELS}
+    lines: list[str] = []
+    for title in both["default"]:
+        lines += _side_by_side(title, {model: both[model].get(title, {}) for model in MODELS})
+    return "\n".join(lines)
+
+
 def _side_by_side(title: str, both: dict[str, dict[str, Any]]) -> list[str]:
     if not any(both.values()):
         return []
     lines = ["", f"| {title} | {MODELS['whole']} | {MODELS['default']} |", "|---|--:|--:|"]
-    for key in both["default"]:
-        cells = [told(both[model][key]) if key in both[model] else "–" for model in MODELS]
+    plain = {model: {_plain(key): value for key, value in both[model].items()} for model in MODELS}
+    for key in plain["default"]:
+        cells = [told(plain[model][key]) if key in plain[model] else "–" for model in MODELS]
         lines.append(f"| {key} | {cells[0]} | {cells[1]} |")
     return lines
+
+
+def _plain(key: str) -> str:
+    """The name of a method without its time, which differs from model to model."""
+    return key.rsplit(" (", 1)[0] if key.endswith(" s)") else key
 
 
 def _chance(figure: str, both: dict[str, dict[str, Any]]) -> list[str]:

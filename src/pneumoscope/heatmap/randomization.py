@@ -19,7 +19,8 @@ STAGES = 8
 def cascade(network: Network | EvidenceNetwork, seed: int = 0) -> Iterator[tuple[float, Network | EvidenceNetwork]]:
     """The network with its layers drawn anew from the last to the first, in eight stages.
 
-    Yields the share of the layers that are random, in (0, 1], and that network, one and the same that forgets more. A layer is drawn as its library draws a new one.
+    Yields the share of the layers that are random, in (0, 1], and that network: one and the same, which forgets more each time.
+    A layer is drawn as its library draws a new one.
     """
     copied = copy.deepcopy(network)
     layers = [m for m in copied.modules() if _drawing(m) and list(m.parameters(recurse=False))]

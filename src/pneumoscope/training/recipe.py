@@ -117,12 +117,13 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 rate=6e-4,
                 head_rate=2.5,
                 weight_decay=0.01,
-                epochs=6,
+                epochs=4,
                 patience=0,
                 energy_weight=0.3,
                 painting_weight=0.5,
                 painted_negatives=8,
                 painted_positives=4,
+                side_px=192,
             ),
             # A second stage: starts from a checkpoint of `evidence`, which is its teacher as well.
             Recipe(
@@ -140,6 +141,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 painted_negatives=8,
                 painted_positives=4,
                 teacher_weight=0.5,
+                side_px=192,
             ),
             # Shahi & Bagale 2025 as its code has it, but for the checkpoint: ROC-AUC on tune, not accuracy.
             Recipe(

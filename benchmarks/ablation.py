@@ -1,7 +1,7 @@
 """What each part of the evidence recipe is worth: the same short training with one part left out at a time.
 
     python benchmarks/ablation.py COHORT --masks-cohort COHORT --masks FOLDER --boxes-cohort COHORT --boxes FILE \\
-        --opacity-cohort COHORT --opacity FOLDER --init FILE -o OUT [--side-px 128] [--epochs 2]
+        --opacity-cohort COHORT --opacity FOLDER --init FILE -o OUT [--side-px 96] [--epochs 2]
 
 Trains on COHORT's train side; everything is measured on tune sides: ROC-AUC on COHORT, energy and peak in the lungs on the cohort
 with lung masks, ROC-AUC, hit and pixel average precision on the cohorts with boxes and with opacity masks. A finished run is
@@ -46,7 +46,7 @@ def main() -> None:
         arguments.add_argument(f"--{name}", type=Path, required=True)
     arguments.add_argument("--init", default="imagenet")
     arguments.add_argument("--cache", type=Path, default=Path("ablation-cache"))
-    arguments.add_argument("--side-px", type=int, default=128)
+    arguments.add_argument("--side-px", type=int, default=96)
     arguments.add_argument("--epochs", type=int, default=2)
     arguments.add_argument("-o", "--out", type=Path, required=True)
     asked = arguments.parse_args()

@@ -245,3 +245,8 @@ def test_changes_of_grey_are_those_that_they_are_called():
     assert 0.01 < np.abs(CHANGES["JPEG quality 50"][0](rough) - rough).mean() < 0.2
     for name in UNMOVED:
         assert CHANGES[name][1](rough) is rough
+
+
+@pytest.mark.parametrize(("side", "cells"), [(192, 12), (224, 14), (28, 14), (96, 12), (97, 1)])
+def test_the_grid_has_the_most_cells_that_the_side_divides_into(side, cells):
+    assert intervention.cells(side) == cells

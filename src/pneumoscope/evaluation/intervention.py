@@ -16,8 +16,8 @@ from pneumoscope.heatmap.heatmap import scaled
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader import Reader
 
-ROAD_CELLS = 14
-"""Grid on which ROAD imputes: single pixels would take minutes for a case."""
+MOST_CELLS = 14
+"""Along a side of the grid on which maps are shuffled, ROAD imputes and subsets are drawn: single pixels would take minutes."""
 FIGURES = ("deletion AUC", "insertion AUC", "ROAD most relevant first", "ROAD least relevant first", "faithfulness correlation")
 
 
@@ -37,10 +37,15 @@ def intervene(
         values = _over_square(scaled(maps[0], reader.card), square.shape[-1])
         score = _score(reader, square)
         own.append(_row(square[0], values, score))
-        chance.append(_row(square[0], faithfulness.random_ranking(values, rng), score))
+        chance.append(_row(square[0], faithfulness.random_ranking(values, rng, cells(len(values))), score))
     boot = Bootstrap.of_patients([c.patient_id for c in cases], draws)
     columns = zip(FIGURES, np.array(own).T, np.array(chance).T, strict=True)
     return {name: Beside(boot.mean(a.tolist()), boot.mean((a - b).tolist())) for name, a, b in columns}
+
+
+def cells(side: int) -> int:
+    """The largest number of cells up to 14 that the side divides into."""
+    return max(n for n in range(1, MOST_CELLS + 1) if side % n == 0)
 
 
 def _over_square(values: Grey, side: int) -> Grey:
@@ -59,12 +64,13 @@ def _score(reader: Reader, square: NDArray[np.float32]) -> Callable[[NDArray[np.
 
 
 def _row(grey: Grey, values: Grey, score: Callable[[NDArray[np.float32]], NDArray[np.float64]]) -> tuple[float, ...]:
+    grid = cells(len(values))
     return (
         faithfulness.deletion_auc(grey, values, score),
         faithfulness.insertion_auc(grey, values, score),
-        faithfulness.road(grey, values, score, order="morf", cells=ROAD_CELLS),
-        faithfulness.road(grey, values, score, order="lerf", cells=ROAD_CELLS),
-        faithfulness.faithfulness_correlation(grey, values, score),
+        faithfulness.road(grey, values, score, order="morf", cells=grid),
+        faithfulness.road(grey, values, score, order="lerf", cells=grid),
+        faithfulness.faithfulness_correlation(grey, values, score, cells=grid),
     )
 
 

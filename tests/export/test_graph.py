@@ -11,6 +11,7 @@ from pneumoscope.classifier.network import build
 from pneumoscope.export import graph
 from pneumoscope.export.graph import ExportError, export
 from pneumoscope.heatmap.gradcam import explain
+from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 
@@ -47,6 +48,37 @@ def exported(tmp_path_factory):
 def test_other_kinds_of_backbones_export_and_agree(tmp_path, name, side):
     card = export(classifier(name, side), tmp_path / "bundle", squares(side, 2))
     assert card.results["export"]["largest_map_difference"] <= 1e-4
+
+
+def evidence(name: str, side: int) -> Classifier:
+    """A classifier of the lungs view whose norms have seen some images."""
+    torch.manual_seed(0)
+    network, finder = build(BACKBONES[name], "evidence").train(), LungFinder.load()
+    with torch.no_grad():
+        for _ in range(2):
+            network(torch.rand(4, 2, side, side))
+    card = Card(
+        name="tiny", backbone=name, head="evidence", classes=("normal", "pneumonia"), init="scratch", split_sha256="abc",
+        preprocessing=Preprocessing(side, "lungs", lungs=finder.sha256), map_method="evidence",
+        operating_points=(OperatingPoint(0.5, "youden", "tune", "abc"),),
+    )  # fmt: skip
+    return Classifier(network.eval(), card, finder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18", "efficientnet_lite0"])
+def test_the_evidence_of_a_bundle_is_pytorchs_and_gives_back_the_logit(tmp_path, name):
+    model, square = evidence(name, 64), np.random.default_rng(1).random((3, 2, 64, 64), np.float32)
+    export(model, tmp_path / "bundle", square)
+    log_odds, maps = Reader.load(tmp_path / "bundle").explain(square)
+    with torch.no_grad():
+        logits, cells = model.network.explain(torch.from_numpy(square))
+    assert np.abs(maps - cells.numpy()).max() < 1e-4
+    assert log_odds == pytest.approx((logits[:, 1] - logits[:, 0]).numpy(), abs=1e-4)
+    cell = 64 // maps.shape[-1]
+    share = np.maximum(square[:, 1].reshape(3, maps.shape[1], cell, maps.shape[2], cell).mean((2, 4)), 1e-12)
+    pooled = np.log((share * np.exp(4.0 * maps.astype(float))).sum((1, 2)) / share.sum((1, 2))) / 4
+    assert log_odds == pytest.approx(pooled, abs=1e-5)
 
 
 @pytest.mark.slow

@@ -301,12 +301,12 @@ def test_no_changed_byte_in_the_head_of_a_state_ends_in_anything_but_a_sentence(
     progress = state.Progress((state.Epoch(1, 0.5, 0.5, 0.9, 0.1, 1.0, 1.0),), "abc")
     state.save(path, *small(), progress)
     intact = path.read_bytes()
-    assert state.load(path, *small(), "abc") == progress
+    assert state.load(path, *small(), "abc", state.Epoch) == progress
     refused = 0
     for place in range(8 + int.from_bytes(intact[:8], "little")):
         path.write_bytes(intact[:place] + bytes([intact[place] ^ 1]) + intact[place + 1 :])
         try:
-            state.load(path, *small(), "abc")
+            state.load(path, *small(), "abc", state.Epoch)
         except TrainingError:  # any other exception fails
             refused += 1
 
@@ -319,7 +319,7 @@ def test_weights_moments_and_steps_come_back_to_the_bit(tmp_path):
     fresh = nn.Linear(3, 2)
     other = torch.optim.AdamW(fresh.parameters(), lr=0.1)
 
-    state.load(tmp_path / "s" / "last.safetensors", fresh, other, "abc")
+    state.load(tmp_path / "s" / "last.safetensors", fresh, other, "abc", state.Epoch)
 
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), fresh.parameters(), strict=True))
     expected, restored = (o.state_dict()["state"] for o in (optimizer, other))

@@ -97,7 +97,7 @@ class Placement:
         down, rows = _interpolation(self.rows, box.top, box.height, values.shape[0])
         across, cols = _interpolation(self.cols, box.left, box.width, values.shape[1])
         full = np.zeros((self.rows, self.cols), np.float32)
-        full[rows, cols] = down @ values.astype(np.float32) @ across.T
+        np.matmul(down @ values.astype(np.float32), across.T, out=full[rows, cols])  # no copy as large as the radiograph
         return full
 
 

@@ -271,3 +271,10 @@ def test_a_lung_mask_that_is_no_picture_is_refused(localize, tmp_path):
     (tmp_path / "lungs").mkdir()
     (tmp_path / "lungs" / "ur.png").write_text("no picture")
     assert "ur.png" in refused(localize("--lung-masks", tmp_path / "lungs"), tmp_path)
+
+
+def test_methods_and_sanity_of_a_bundle_are_refused_before_anything_is_read(localize):
+    for option in ("--methods", "--sanity"):
+        ran = localize(option, "2")
+        assert ran.code == 2
+        assert "need the checkpoint" in ran.err

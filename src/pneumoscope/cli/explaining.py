@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -18,15 +17,12 @@ from pneumoscope.evaluation.located import Located
 from pneumoscope.heatmap import methods
 from pneumoscope.heatmap.heatmap import scaled
 from pneumoscope.heatmap.randomization import cascade, maps_of
-from pneumoscope.reader.reader import GRAPH_NAME
 
 
 def measure(
     folder: Path, cohort: Cohort, cases: Sequence[Case], marked: Sequence[Located], random_labels: Path | None, draws: int
 ) -> dict[str, Mapping[str, Estimate]]:
-    """Tables by title; `cases` for the sanity checks, `marked` for the methods, each may be empty."""
-    if (folder / GRAPH_NAME).exists():
-        raise click.UsageError(f"'{folder}' is a bundle; --methods and --sanity need the checkpoint that it was exported from")
+    """Tables by title, of the checkpoint in `folder`; `cases` are for the sanity checks, `marked` for the methods."""
     classifier = load(folder)
     tables: dict[str, Mapping[str, Estimate]] = {}
     if marked:

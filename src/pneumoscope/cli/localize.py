@@ -20,11 +20,12 @@ from pneumoscope.evaluation.localize import best_threshold, localize
 from pneumoscope.evaluation.located import Located, Mask, locate
 from pneumoscope.evaluation.regions import Consensus, ReferenceRegions
 from pneumoscope.reader import Reader
+from pneumoscope.reader.reader import GRAPH_NAME
 
 try:
     from pneumoscope.cli import explaining
 except ModuleNotFoundError:  # the extra `explain`; named when it is asked for
-    explaining = None  # type: ignore[assignment]
+    explaining = None  # type: ignore[assignment]  # a module where it is installed
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -101,6 +102,10 @@ def command(
         raise click.UsageError("--only chooses rows of --regions; give a CSV of boxes")
     if (methods or sanity) and explaining is None:
         raise MissingExtraError("other explanation methods and randomization", "explain")
+    if (methods or sanity) and (model / GRAPH_NAME).exists():
+        raise click.UsageError(f"'{model}' is a bundle; --methods and --sanity need the checkpoint that it was exported from")
+    if random_labels and not sanity:
+        raise click.UsageError("--random-labels is for --sanity; say on how many cases")
     cohort = table.read(cohort_)
     with models.reader(model) as reader:
 

@@ -15,7 +15,7 @@ try:
     from pneumoscope.classifier.checkpoint import load as load_checkpoint
     from pneumoscope.export.graph import export
 except ModuleNotFoundError:  # the extra `train`; named when a checkpoint is asked for
-    load_checkpoint = export = None  # type: ignore[assignment]
+    load_checkpoint = export = None  # type: ignore[assignment]  # functions where PyTorch is installed
 
 
 def load(folder: Path) -> Model:

@@ -231,7 +231,7 @@ def marks_figures(cases: Sequence[Located], draws: int) -> dict[str, Estimate]:
     lesions, false = [p[0] for p in pairs], [p[1] for p in pairs]
     found = {
         f"sensitivity at {_rate(rate)} false marks an image": boot.of_all(
-            lambda w, rate=rate: free_response.sensitivity_at(lesions, false, w, rate)  # type: ignore[misc]
+            lambda w, rate=rate: free_response.sensitivity_at(lesions, false, w, rate)  # type: ignore[misc]  # mypy cannot infer it
         )
         for rate in free_response.RATES
     }

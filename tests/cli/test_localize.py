@@ -1,5 +1,6 @@
 """``pneumoscope localize`` with the model of glass on white quarters, whose maps follow by hand."""
 
+import dataclasses
 import json
 import math
 
@@ -278,3 +279,14 @@ def test_methods_and_sanity_of_a_bundle_are_refused_before_anything_is_read(loca
         ran = localize(option, "2")
         assert ran.code == 2
         assert "need the checkpoint" in ran.err
+
+
+def test_all_cases_of_a_cohort_without_a_split_are_measured(cohort, glass, tmp_path):
+    split = table.read(cohort)
+    unsplit = tmp_path / "unsplit.csv"
+    table.write(Cohort(split.root, tuple(dataclasses.replace(c, side="") for c in split.cases)), unsplit)
+    ran = run("localize", glass, "--cohort", unsplit, "--side", "all", "--draws", "5", "-o", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    found = json.loads((tmp_path / "out" / "localization.json").read_text(encoding="utf-8"))
+    assert (found["side"], found["split_sha256"], found["n_images"]) == ("all", "", 6)
+    assert "all cases" in ran.out

@@ -9,7 +9,7 @@ from PIL import Image
 from evaluation.cases import filled
 from lung_fields.builders import lungs
 from pneumoscope import radiograph
-from pneumoscope.cohort import Case, Cohort, CohortError, Split
+from pneumoscope.cohort import Case, Cohort, Split, CohortError
 from pneumoscope.evaluation.shortcut_views import (
     VIEWS,
     Scene,
@@ -173,7 +173,7 @@ def cohort(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(clear, cohort):
-    return audit(clear, cohort, "test", draws=25)
+    return audit(clear, cohort, cohort.on("test"), draws=25)
 
 
 def test_every_view_has_its_figure_beside_that_of_the_radiographs_themselves(found):
@@ -217,7 +217,7 @@ def test_scores_are_those_of_the_reader_on_the_radiograph_as_it_is(clear, cohort
         for other in cohort.on("test"):
             if one.reference and not other.reference:
                 from_pairs.append((scores[one.path] > scores[other.path]) + (scores[one.path] == scores[other.path]) / 2)
-    assert audit(clear, cohort, "test", draws=5)["as it is"].value == pytest.approx(np.mean(from_pairs))
+    assert audit(clear, cohort, cohort.on("test"), draws=5)["as it is"].value == pytest.approx(np.mean(from_pairs))
 
 
 def test_of_lungs_alone_nothing_is_left_where_they_are_removed_and_all_of_it_on_another_background(glass, tmp_path):
@@ -233,7 +233,7 @@ def test_of_lungs_alone_nothing_is_left_where_they_are_removed_and_all_of_it_on_
     for k in range(6):
         Image.fromarray(np.where(mask, 150 if k % 2 else 30, 80).astype(np.uint8)).save(tmp_path / f"{k}.png")
     cases = tuple(Case(f"{k}.png", "x", k % 2, f"p{k}", side="test") for k in range(6))
-    found = audit(reader, Cohort(tmp_path, cases, split=Split("by hand", None, None, "0" * 64)), "test", draws=5)
+    found = audit(reader, Cohort(tmp_path, cases), cases, draws=5)
     assert {name: e.value for name, e in found.items()} == {
         "as it is": 1,
         "size only": 0.5,
@@ -245,10 +245,10 @@ def test_of_lungs_alone_nothing_is_left_where_they_are_removed_and_all_of_it_on_
 
 
 def test_the_same_seed_gives_the_same_partners_and_intervals(clear, cohort, found):
-    again = audit(clear, cohort, "test", draws=25)
+    again = audit(clear, cohort, cohort.on("test"), draws=25)
     assert [(e.value, str(e)) for e in again.values()] == [(e.value, str(e)) for e in found.values()]
 
 
 def test_a_side_of_one_class_is_refused(clear, cohort):
     with pytest.raises(CohortError, match="both classes are needed"):
-        audit(clear, cohort, "tune")
+        audit(clear, cohort, cohort.on("tune"))

@@ -27,13 +27,16 @@ try:
 except ModuleNotFoundError:  # the extra `explain`; named when it is asked for
     explaining = None  # type: ignore[assignment]  # a module where it is installed
 
+_ALL = "all"
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command("localize")
 @click.argument("model", type=ModelFolder())
 @click.option("--cohort", "cohort_", type=click.Path(path_type=Path), required=True, help="Split cohort.")
-@click.option("--side", type=click.Choice(SIDES), default="test", show_default=True)
+@click.option(
+    "--side", type=click.Choice((*SIDES, _ALL)), default="test", show_default=True, help="all: every case, split or not."
+)
 @click.option(
     "--regions",
     "regions_",
@@ -110,7 +113,7 @@ def command(
     with models.reader(model) as reader:
 
         def located(which: str) -> list[Located]:
-            cases = cohort.on(which)
+            cases = _cases(cohort, which)
             marked = _regions(regions_, cohort, cases, only, consensus)
             masks = _masks(lung_masks if which == side else None, cohort, cases)
             return locate(reader, cohort, cases, marked, masks, show_progress=True)
@@ -120,13 +123,12 @@ def command(
         more = _more(reader, cohort, side, shortcuts, intervene, stable, draws)
     if methods or sanity:
         more |= explaining.measure(model, cohort, _some(cohort, side, sanity), _marked(cases, methods), random_labels, draws)
-    assert cohort.split is not None
     result = localize(
         cases,
         model=reader.card.name,
         source=cohort_.stem,
         side=side,
-        split_sha256=cohort.split.sha256,
+        split_sha256=cohort.split.sha256 if cohort.split else "",
         threshold=threshold,
         threshold_from=threshold_from,
         draws=draws,
@@ -147,7 +149,9 @@ def _more(
     """What takes longer, as it was asked for."""
     more: dict[str, Mapping[str, Estimate]] = {}
     if shortcuts:
-        more["ROC-AUC by what can be seen"] = shortcut_views.audit(reader, cohort, side, draws=draws, show_progress=True)
+        more["ROC-AUC by what can be seen"] = shortcut_views.audit(
+            reader, cohort, _cases(cohort, side), draws=draws, show_progress=True
+        )
     if intervene:
         cases = _some(cohort, side, intervene)
         found = intervention.intervene(reader, cohort, cases, draws=draws, show_progress=True)
@@ -159,6 +163,10 @@ def _more(
     return more
 
 
+def _cases(cohort: Cohort, side: str) -> tuple[Case, ...]:
+    return cohort.cases if side == _ALL else cohort.on(side)
+
+
 def _marked(cases: Sequence[Located], count: int) -> list[Located]:
     """Cases with regions, in the order of a hash."""
     marked = [c for c in cases if c.mask is not None]
@@ -167,7 +175,7 @@ def _marked(cases: Sequence[Located], count: int) -> list[Located]:
 
 def _some(cohort: Cohort, side: str, count: int) -> list[Case]:
     """Cases with the target, taken in the order of a hash: by rule, never by hand."""
-    positive = [c for c in cohort.on(side) if c.reference]
+    positive = [c for c in _cases(cohort, side) if c.reference]
     return sorted(positive, key=lambda c: hashlib.sha256(c.image.encode()).hexdigest())[:count]
 
 
@@ -176,7 +184,7 @@ def _threshold(
 ) -> tuple[float, str]:
     """The map's threshold, and where it was fixed."""
     has_tune = any(c.side == "tune" for c in cohort.cases)
-    if regions_ is None or side == "tune" or not has_tune:
+    if regions_ is None or side in ("tune", _ALL) or not has_tune:
         return reader.card.finding_threshold, "the model's card"
     cases = located("tune")
     if all(c.mask is None for c in cases):

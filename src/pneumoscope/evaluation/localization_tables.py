@@ -20,6 +20,8 @@ def as_json(result: Localization) -> dict[str, Any]:
 def as_markdown(result: Localization) -> str:
     """Every figure with its interval and n, and what it stands beside."""
     where = f"{result.source}, {result.side} side of split `{result.split_sha256[:12]}`"
+    if result.side == "all":
+        where = f"{result.source}, all cases"
     lines = [
         f"**{result.model}** on {where}: {result.n_images} images of {result.n_patients} patients, "
         f"{result.n_with_regions} with reference regions. Threshold of the map "

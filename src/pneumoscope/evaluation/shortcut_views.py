@@ -94,15 +94,20 @@ VIEWS: Mapping[str, Callable[[Scene], Grey]] = {
 
 
 def audit(
-    reader: Reader, cohort: Cohort, side: str, *, draws: int = intervals.DRAWS, show_progress: bool = False, seed: int = 0
+    reader: Reader,
+    cohort: Cohort,
+    cases: Sequence[Case],
+    *,
+    draws: int = intervals.DRAWS,
+    show_progress: bool = False,
+    seed: int = 0,
 ) -> dict[str, Estimate]:
     """ROC-AUC of the reader on the radiographs as they are and in each view, with patient-clustered intervals.
 
     The lung fields are those of the untouched radiograph: what is removed is removed from sight, not from the crop. A view in
     which all scores are equal has an AUC of 0.5 and no interval.
     """
-    cases = cohort.on(side)
-    both_classes(cases, f"the {side} side")
+    both_classes(cases, "what is measured")
     partner = _partners(cases, np.random.default_rng(seed))
     scores: dict[str, list[float]] = {"as it is": [], **{name: [] for name in VIEWS}}
     for case, other in tqdm(list(zip(cases, partner, strict=True)), desc="views", disable=None if show_progress else True):

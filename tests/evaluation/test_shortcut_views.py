@@ -9,7 +9,7 @@ from PIL import Image
 from evaluation.cases import filled
 from lung_fields.builders import lungs
 from pneumoscope import radiograph
-from pneumoscope.cohort import Case, Cohort, Split, CohortError
+from pneumoscope.cohort import Case, Cohort, CohortError, Split
 from pneumoscope.evaluation.shortcut_views import (
     VIEWS,
     Scene,

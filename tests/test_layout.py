@@ -15,6 +15,7 @@ NEED_TORCH = {
     "classifier.weights",
     "classifier.checkpoint",
     "heatmap.gradcam",
+    "heatmap.attention",
     "heatmap.explain",
     "heatmap.methods",
     "heatmap.randomization",

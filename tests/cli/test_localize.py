@@ -290,3 +290,16 @@ def test_all_cases_of_a_cohort_without_a_split_are_measured(cohort, glass, tmp_p
     found = json.loads((tmp_path / "out" / "localization.json").read_text(encoding="utf-8"))
     assert (found["side"], found["split_sha256"], found["n_images"]) == ("all", "", 6)
     assert "all cases" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--beside", "seed=/nowhere"), "--beside is for --sanity"),
+        (("--only", "source=RSNA"), "--only chooses rows of --regions"),
+    ],
+)
+def test_options_that_need_another_one_say_so(localize, options, says):
+    ran = localize(*options)
+    assert ran.code == 2
+    assert says in ran.err

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -20,7 +21,7 @@ from pneumoscope.heatmap.randomization import cascade, maps_of
 
 
 def measure(
-    folder: Path, cohort: Cohort, cases: Sequence[Case], marked: Sequence[Located], random_labels: Path | None, draws: int
+    folder: Path, cohort: Cohort, cases: Sequence[Case], marked: Sequence[Located], others: Mapping[str, Path], draws: int
 ) -> dict[str, Mapping[str, Estimate]]:
     """Tables by title, of the checkpoint in `folder`; `cases` are for the sanity checks, `marked` for the methods."""
     classifier = load(folder)
@@ -28,9 +29,16 @@ def measure(
     if marked:
         tables |= _methods(classifier, cohort, marked, draws)
     if cases:
-        found = _sanity(classifier, cohort, cases, load(random_labels) if random_labels else None, draws)
+        found = _sanity(classifier, cohort, cases, {name: _like(classifier, path) for name, path in others.items()}, draws)
         tables[f"agreement with the map of a network that forgets, {len(cases)} cases"] = found
     return tables
+
+
+def _like(classifier: Classifier, folder: Path) -> Classifier:
+    other = load(folder)
+    if other.card.preprocessing != classifier.card.preprocessing:
+        raise click.UsageError(f"'{folder}' looks at another square than the model; compare maps of like checkpoints")
+    return other
 
 
 def _methods(classifier: Classifier, cohort: Cohort, marked: Sequence[Located], draws: int) -> dict[str, Mapping[str, Estimate]]:
@@ -38,7 +46,9 @@ def _methods(classifier: Classifier, cohort: Cohort, marked: Sequence[Located], 
         found = methods.attribute(name, classifier.network, square)
         return scaled(found, classifier.card) if name == methods.OWN else found
 
-    found = comparison.compare(attribute, methods.names(), classifier, cohort, marked, draws=draws, show_progress=True)
+    found = comparison.compare(
+        attribute, methods.names(classifier.network), classifier, cohort, marked, draws=draws, show_progress=True
+    )
     titles = {"hit": "hit", "pixel_ap": "pixel AP", "lung_energy": "energy in the lungs", "lung_peak": "peak in the lungs"}
     tables: dict[str, Mapping[str, Estimate]] = {
         f"{title} by method, {len(marked)} cases": {
@@ -50,15 +60,15 @@ def _methods(classifier: Classifier, cohort: Cohort, marked: Sequence[Located], 
 
 
 def _sanity(
-    classifier: Classifier, cohort: Cohort, cases: Sequence[Case], other: Classifier | None, draws: int
+    classifier: Classifier, cohort: Cohort, cases: Sequence[Case], others: Mapping[str, Classifier], draws: int
 ) -> dict[str, Estimate]:
     squares = np.stack([classifier.prepare(radiograph.read(cohort.file(c))).pixels for c in cases])
 
     def stages() -> Iterator[tuple[str, NDArray[np.float32]]]:
         for share, network in tqdm(cascade(classifier.network), desc="forgetting", total=8, disable=None):
             yield f"{share:.0%} of the layers random", maps_of(network, squares)
-        if other:
-            yield "trained on shuffled labels", maps_of(other.network, squares)
+        for name, other in others.items():
+            yield name, maps_of(other.network, squares)
 
     trained = maps_of(classifier.network, squares)
     return sanity.against_random(trained, stages(), [c.patient_id for c in cases], draws=draws)

@@ -74,7 +74,10 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     help="Add cascading randomization of the weights on so many cases; of a checkpoint.",
 )
 @click.option(
-    "--random-labels", type=_FOLDER, help="With --sanity: a checkpoint of the same kind that was trained on shuffled labels."
+    "--beside",
+    multiple=True,
+    metavar="NAME=CHECKPOINT",
+    help="With --sanity: the maps of another checkpoint, such as one of shuffled labels or of another seed; may be repeated.",
 )
 @click.option("--draws", type=click.IntRange(1), default=2000, show_default=True, help="Bootstrap draws of patients.")
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
@@ -91,7 +94,7 @@ def command(
     stable: int,
     methods: int,
     sanity: int,
-    random_labels: Path | None,
+    beside: tuple[str, ...],
     draws: int,
     out: Path,
 ) -> None:
@@ -107,8 +110,9 @@ def command(
         raise MissingExtraError("other explanation methods and randomization", "explain")
     if (methods or sanity) and (model / GRAPH_NAME).exists():
         raise click.UsageError(f"'{model}' is a bundle; --methods and --sanity need the checkpoint that it was exported from")
-    if random_labels and not sanity:
-        raise click.UsageError("--random-labels is for --sanity; say on how many cases")
+    if beside and not sanity:
+        raise click.UsageError("--beside is for --sanity; say on how many cases")
+    others = dict(_named(text) for text in beside)
     cohort = table.read(cohort_)
     with models.reader(model) as reader:
 
@@ -122,7 +126,7 @@ def command(
         cases = located(side)
         more = _more(reader, cohort, side, shortcuts, intervene, stable, draws)
     if methods or sanity:
-        more |= explaining.measure(model, cohort, _some(cohort, side, sanity), _marked(cases, methods), random_labels, draws)
+        more |= explaining.measure(model, cohort, _some(cohort, side, sanity), _marked(cases, methods), others, draws)
     result = localize(
         cases,
         model=reader.card.name,
@@ -161,6 +165,13 @@ def _more(
         found_stable = stability.stability(reader, cohort, cases, draws=draws, show_progress=True)
         more[f"rank correlation of the map with itself, {len(cases)} cases"] = found_stable
     return more
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, _, folder = text.partition("=")
+    if not name or not Path(folder).is_dir():
+        raise click.UsageError(f"--beside '{text}' should be NAME=CHECKPOINT with the folder of a checkpoint")
+    return name, Path(folder)
 
 
 def _cases(cohort: Cohort, side: str) -> tuple[Case, ...]:

@@ -28,11 +28,13 @@ from torch.nn import functional as F
 from pneumoscope.classifier.checkpoint import evaluating
 from pneumoscope.classifier.evidence import EvidenceNetwork
 from pneumoscope.classifier.network import Network
+from pneumoscope.heatmap import attention
 from pneumoscope.heatmap.explain import TARGET, explain
 
 Square = NDArray[np.float32]
 
 OWN = "own (Grad-CAM or evidence)"
+ROLLOUT, RELEVANCE = "attention rollout", "relevance (Chefer)"
 _CAMS: Mapping[str, tuple[Any, bool]] = {
     "Grad-CAM": (GradCAM, False),
     "Grad-CAM++": (GradCAMPlusPlus, False),
@@ -43,6 +45,8 @@ _CAMS: Mapping[str, tuple[Any, bool]] = {
     "Score-CAM": (ScoreCAM, False),
     "Ablation-CAM": (AblationCAM, False),
 }
+GENERAL = (OWN, *_CAMS, "integrated gradients", "occlusion", "RISE")
+"""Methods of any network."""
 _BATCH = 32
 RISE_MASKS, RISE_CELLS, RISE_SHARE = 300, 7, 0.5
 
@@ -61,9 +65,14 @@ class _OfGrey(nn.Module):
         return logits
 
 
-def names() -> tuple[str, ...]:
-    """All methods, the network's own first."""
-    return (OWN, *_CAMS, "integrated gradients", "occlusion", "RISE")
+def names(network: Network | EvidenceNetwork) -> tuple[str, ...]:
+    """All methods for a network, its own first; those of transformers for a whole-image vision transformer only."""
+    of_transformers = (ROLLOUT, RELEVANCE) if _is_transformer(network) else ()
+    return (*GENERAL, *of_transformers)
+
+
+def _is_transformer(network: Network | EvidenceNetwork) -> bool:
+    return isinstance(network, Network) and hasattr(network.model, "encoder")
 
 
 def attribute(name: str, network: Network | EvidenceNetwork, square: Square, seed: int = 0) -> Square:
@@ -77,6 +86,9 @@ def attribute(name: str, network: Network | EvidenceNetwork, square: Square, see
         model = _OfGrey(network, image[:, 1:]).eval()
         if name == OWN:
             found = explain(network, image, TARGET)[1]
+        elif name in (ROLLOUT, RELEVANCE):
+            assert isinstance(network, Network)
+            found = attention.rollout(network, grey) if name == ROLLOUT else attention.relevance(network, grey, TARGET)
         elif name in _CAMS:
             kind, fused = _CAMS[name]
             found = _cam(kind, model, _layers(network, fused), grey)

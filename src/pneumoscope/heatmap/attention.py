@@ -1,0 +1,68 @@
+"""What the class token of a vision transformer looks at: attention rollout and relevance; needs PyTorch."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pneumoscope.classifier.network import Network
+
+
+def rollout(network: Network, image: Tensor) -> Tensor:
+    """Attention rollout (Abnar & Zuidema 2020, arXiv 2005.00928): the product over blocks of (A + I) / 2, A the heads' mean.
+
+    `image` is float32 (1, 1, side, side) in [0, 1]; returns (h, w), ≥ 0, the class token's share of each patch. Does not show:
+    which class it speaks for, as no gradient takes part.
+    """
+    with torch.no_grad():
+        _, attentions = _forward(network, image)
+    total = torch.eye(attentions[0].shape[-1])
+    for attention in attentions:
+        mixed = (attention[0].mean(0) + torch.eye(len(total))) / 2
+        total = mixed @ total
+    return _patches(total)
+
+
+def relevance(network: Network, image: Tensor, class_index: int) -> Tensor:
+    """Relevance of Chefer et al. 2021 (arXiv 2103.15679, eq. 5, 6): R ← R + Ā · R in each block, Ā the heads' mean of (∇A ⊙ A)⁺.
+
+    `image` as for `rollout`; returns (h, w), ≥ 0. No parameter's gradient is touched.
+    """
+    with torch.enable_grad():
+        logits, attentions = _forward(network, image)
+        gradients = torch.autograd.grad(logits[0, class_index], attentions)
+    total = torch.eye(attentions[0].shape[-1])
+    for attention, gradient in zip(attentions, gradients, strict=True):
+        total = total + (attention * gradient).clamp(min=0)[0].mean(0).detach() @ total
+    return _patches(total)
+
+
+def _patches(total: Tensor) -> Tensor:
+    """The class token's row without itself, as a map."""
+    row = total[0, 1:]
+    side = round(len(row) ** 0.5)
+    return row.reshape(side, side)
+
+
+def _forward(network: Network, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Logits (1, classes) and each block's attention (1, heads, tokens, tokens), which PyTorch's module does not give out."""
+    net: Any = network.model
+    tokens = net._process_input(network.normalized(image))
+    tokens = torch.cat([net.class_token.expand(tokens.shape[0], -1, -1), tokens], 1) + net.encoder.pos_embedding
+    attentions = []
+    for block in net.encoder.layers:
+        attended, attention = _attend(block.self_attention, block.ln_1(tokens))
+        attentions.append(attention)
+        tokens = tokens + attended
+        tokens = tokens + block.mlp(block.ln_2(tokens))
+    return net.heads(net.encoder.ln(tokens)[:, 0]), attentions
+
+
+def _attend(module: nn.MultiheadAttention, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Scaled dot-product self-attention: (1, tokens, channels) and the attention (1, heads, tokens, tokens)."""
+    q, k, v = F.linear(tokens, module.in_proj_weight, module.in_proj_bias).chunk(3, -1)
+    q, k, v = (x.unflatten(-1, (module.num_heads, -1)).transpose(1, 2) for x in (q, k, v))  # type: ignore[no-untyped-call]  # of PyTorch
+    attention = torch.softmax(q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5, -1)
+    out: Tensor = module.out_proj((attention @ v).transpose(1, 2).flatten(2))
+    return out, attention

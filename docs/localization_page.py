@@ -38,6 +38,7 @@ def page() -> str:
         "summary": summary(),
         **{f"tables:{name}": _tables(name) for name in SETS if name != "methods"},
         "methods": _more("methods"),
+        "seeds": _seeds(),
         "ablation": _ablation(),
         "cases": "; ".join(f"`{path}` ({why})" for path, why in chosen()),
     }
@@ -119,6 +120,15 @@ def _more(name: str) -> str:
     lines: list[str] = []
     for title in both["default"]:
         lines += _side_by_side(title, {model: both[model].get(title, {}) for model in MODELS})
+    return "\n".join(lines)
+
+
+def _seeds() -> str:
+    """Maps of the short training beside those of other seeds and of shuffled labels."""
+    tables: dict[str, Any] = json.loads((FIGURES / "seeds.json").read_text(encoding="utf-8"))["more"]
+    lines = ["| the short training's maps beside | SSIM, rank correlation |", "|---|--:|"]
+    for table in tables.values():
+        lines += [f"| {key} | {told(value)} |" for key, value in table.items() if "layers random" not in key]
     return "\n".join(lines)
 
 

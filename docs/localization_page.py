@@ -79,12 +79,13 @@ def summary() -> str:
         ("covid", "against_regions", "hit"),
         ("covid", "against_regions", "pixel AP"),
     ]
-    lines = [f"| set | figure | {MODELS['whole']} | {MODELS['default']} |", "|---|---|--:|--:|"]
+    lines = [f"| set (held-out or test side) | figure | {MODELS['whole']} | {MODELS['default']} |", "|---|---|--:|--:|"]
     for name, group, key in rows:
         found = [figures(name, model) for model in MODELS]
         both = [f[group][key] if group in f else f["more"][group][key] for f in found]
         shown = key if group in found[0] else f"ROC-AUC, {key}"
-        lines.append(f"| {SETS[name]} | {shown} | {told(both[0])} | {told(both[1])} |")
+        n = f"{found[0]['n_images']} images, {found[0]['n_patients']} patients"
+        lines.append(f"| {SETS[name]} ({n}) | {shown} | {told(both[0])} | {told(both[1])} |")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from pneumoscope.lung_fields import card as cards
 from pneumoscope.lung_fields.card import LungCard
 from pneumoscope.lung_fields.errors import LungFieldsError
 from pneumoscope.lung_fields.lung_fields import LungFields, Mask, State
+from pneumoscope.lung_fields.session import open_session
 from pneumoscope.radiograph import Placement, Radiograph
 from pneumoscope.radiograph.placement import on_whole
 
@@ -49,13 +50,8 @@ class LungFinder:
             raise LungFieldsError(f"there is no {GRAPH_NAME} in '{folder}'; copy the model again") from error
         if card.files.get(GRAPH_NAME) != hashlib.sha256(graph).hexdigest():
             raise LungFieldsError(f"the graph in '{folder}' is not the one that its card names; copy the model again")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        # Threads that spin after a run would keep the cores from what comes next: the map, the findings, the next file.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            session = open_session(graph, threads)
         except Exception as error:  # ONNX Runtime has a class of its own for each way in which a graph can be wrong
             raise LungFieldsError(f"the graph in '{folder}' cannot be run by ONNX Runtime; train it again") from error
         if [i.name for i in session.get_inputs()] != [INPUT_NAME] or [o.name for o in session.get_outputs()] != [OUTPUT_NAME]:

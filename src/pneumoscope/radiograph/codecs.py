@@ -4,7 +4,7 @@ GDCM is asked last: on a damaged frame it can end the whole process instead of r
 only after their marker segments were walked.
 """
 
-import gdcm  # type: ignore[import-not-found, import-untyped, unused-ignore]
+import gdcm  # type: ignore[import-not-found, import-untyped, unused-ignore]  # has no types
 from pydicom import uid
 from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
 

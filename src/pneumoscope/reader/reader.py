@@ -16,6 +16,7 @@ from pneumoscope.findings import ModelIdentity, Reading, extract
 from pneumoscope.heatmap import heatmap
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.lung_fields import package as lungs
+from pneumoscope.lung_fields.session import open_session
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader.errors import BundleError, NotAChestError
 
@@ -58,13 +59,8 @@ class Reader:
         sha256 = hashlib.sha256(graph).hexdigest()
         if card.files.get(GRAPH_NAME) != sha256:
             raise BundleError(f"the graph in '{folder}' is not the one that its card names; copy the bundle again")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        # Threads that spin after a run would keep the cores from what comes next: the map, the findings, the next file.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            session = open_session(graph, threads)
         except Exception as error:  # ONNX Runtime has a class of its own for each way in which a graph can be wrong
             raise BundleError(f"the graph in '{folder}' cannot be run by ONNX Runtime; export it again") from error
         names = [i.name for i in session.get_inputs()], tuple(o.name for o in session.get_outputs())

@@ -1,0 +1,16 @@
+"""How every graph of the package is run: ONNX Runtime on the processor."""
+
+import onnxruntime
+
+
+def open_session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """A session of a graph with `threads` threads within one inference, 0 for all cores.
+
+    Raises what ONNX Runtime raises: a class of its own for each way in which a graph can be wrong.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Threads that spin after a run would keep the cores from what comes next: the map, the findings, the next file.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -4,6 +4,7 @@ After PYLON (Preechakul et al. 2022, doi 10.1016/j.patter.2022.100445) in its py
 (arXiv 1411.6228, eq. 6) in its pooling; pooling over lung cells alone is this project's.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import timm
@@ -58,8 +59,8 @@ class EvidenceNetwork(nn.Module):
         super().__init__()
         self.model = model
         self.everywhere = head == "evidence-everywhere"
-        self.levels = 1 if head == "evidence-coarse" else len(backbone.pyramid)
-        channels = [c for _, c in backbone.pyramid][-self.levels :]
+        self.levels_used = 1 if head == "evidence-coarse" else len(backbone.pyramid)
+        channels = [c for _, c in backbone.pyramid][-self.levels_used :]
         self.drop = nn.Dropout2d(0.1)
         self.lateral = nn.ModuleList(nn.Conv2d(c, _WIDTH, 1) for c in channels)
         self.mix = nn.ModuleList(
@@ -73,15 +74,33 @@ class EvidenceNetwork(nn.Module):
         deviation = (centred**2).mean((2, 3), keepdim=True).sqrt()
         return (centred / (deviation + 1e-3)).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
 
+    def levels(self, grey: Tensor) -> list[Tensor]:
+        """Feature maps of the pyramid, fine to coarse, each (batch, channels, h, w)."""
+        raw = self.model(self.normalized(grey))
+        return [_grid(level) for level in (raw.values() if isinstance(raw, dict) else raw)]
+
     def cells(self, grey: Tensor) -> Tensor:
         """Evidence for the target in each cell, (batch, h, w), without regard to the lungs."""
-        *finer, coarsest = self._features(self.normalized(grey))[-self.levels :]
+        return self.summed(self.levels(grey))
+
+    def summed(self, levels: Sequence[Tensor]) -> Tensor:
+        """The evidence (batch, h, w) that the levels of the pyramid add up to."""
+        *finer, coarsest = levels[-self.levels_used :]
         x = self.lateral[-1](self.drop(coarsest))
         for level in range(len(finer) - 1, -1, -1):
             up = F.interpolate(x, size=finer[level].shape[-2:], mode="bilinear")
             x = self.mix[level](self.lateral[level](finer[level]) + up)
         cells: Tensor = self.evidence(x)[:, 0]
         return cells
+
+    def pooled(self, square: Tensor, cells: Tensor) -> Tensor:
+        """Logits (batch, 2) of the evidence of a square's cells."""
+        log_odds = pool(cells, self.lung_share(square, cells))
+        return torch.stack([torch.zeros_like(log_odds), log_odds], 1)
+
+    def embed(self, square: Tensor) -> Tensor:
+        """Means of the pyramid's channels, (batch, features): what tells whether an image is like those trained on."""
+        return embedding(self.levels(square[:, :1]))
 
     def lung_share(self, square: Tensor, cells: Tensor) -> Tensor:
         """Share of each cell that counts as lung, (batch, h, w) in [0, 1]."""
@@ -92,15 +111,10 @@ class EvidenceNetwork(nn.Module):
     def explain(self, square: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (batch, 2) and the evidence (batch, h, w) that they are pooled from."""
         cells = self.cells(square[:, :1])
-        log_odds = pool(cells, self.lung_share(square, cells))
-        return torch.stack([torch.zeros_like(log_odds), log_odds], 1), cells
+        return self.pooled(square, cells), cells
 
     def forward(self, square: Tensor) -> Tensor:
         return self.explain(square)[0]
-
-    def _features(self, x: Tensor) -> list[Tensor]:
-        raw = self.model(x)
-        return [_grid(level) for level in (raw.values() if isinstance(raw, dict) else raw)]
 
 
 def _grid(features: Tensor) -> Tensor:
@@ -109,6 +123,11 @@ def _grid(features: Tensor) -> Tensor:
         return features
     side = round((features.shape[1] - 1) ** 0.5)
     return features[:, 1:].transpose(1, 2).reshape(len(features), -1, side, side)
+
+
+def embedding(levels: Sequence[Tensor]) -> Tensor:
+    """Means over positions of feature maps (batch, channels, h, w), side by side: (batch, features)."""
+    return torch.cat([level.mean((2, 3)) for level in levels], 1)
 
 
 def build(backbone: Backbone, head: str) -> EvidenceNetwork:

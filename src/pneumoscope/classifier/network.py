@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from pneumoscope.classifier.backbone import Backbone
 from pneumoscope.classifier.errors import ClassifierError
-from pneumoscope.classifier.evidence import EVIDENCE_HEADS, EvidenceNetwork
+from pneumoscope.classifier.evidence import EVIDENCE_HEADS, EvidenceNetwork, embedding
 from pneumoscope.classifier.evidence import build as build_evidence
 
 HEADS = ("mlp", "linear", *EVIDENCE_HEADS)
@@ -69,6 +69,10 @@ class Network(nn.Module):
 
     def head(self, maps: Tensor, *carried: Tensor) -> Tensor:
         return self._head(maps, *carried)
+
+    def embed(self, image: Tensor) -> Tensor:
+        """Means of the explained maps' channels, (batch, features): what tells whether an image is like those trained on."""
+        return embedding([self.features(image).maps])
 
     def forward(self, image: Tensor) -> Tensor:
         explained = self.features(image)
@@ -154,17 +158,24 @@ class _VisionTransformer(Network):
 
 
 def _attend(attention: nn.MultiheadAttention, query: Tensor, tokens: Tensor) -> Tensor:
-    """Scaled dot-product attention of one query over all tokens, (batch, channels), as plain arithmetic.
+    """Scaled dot-product attention of one query (batch, channels) over tokens (batch, tokens, channels): (batch, channels).
 
-    PyTorch's module computes the same, but on a path that cannot be traced for any batch size.
+    With one query no token needs its key or value: ``q · (K x) = (Kᵀ q) · x``, and ``Σ a V x = V Σ a x``. The bias of the keys adds
+    the same to every token, which the softmax takes away.
     """
-    weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
-    q, k, v = (
-        F.linear(x, w, b).view(*x.shape[:-1], attention.num_heads, -1)
-        for x, w, b in zip((query, tokens, tokens), weights, biases, strict=True)
-    )  # (batch, heads, width), twice (batch, tokens, heads, width)
-    share = torch.softmax((q[:, None] * k).sum(3, keepdim=True) / q.shape[-1] ** 0.5, 1)  # (batch, tokens, heads, 1)
-    return cast(Tensor, attention.out_proj((share * v).sum(1).flatten(1)))
+    heads = attention.num_heads
+    (to_query, to_key, to_value), biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
+    q = _of_heads(F.linear(query, to_query, biases[0]), heads)  # (heads, batch, width)
+    asked = (q @ to_key.unflatten(0, (heads, -1))).transpose(0, 1)  # (batch, heads, channels)
+    share = torch.softmax(asked @ tokens.transpose(1, 2) / q.shape[-1] ** 0.5, 2)  # (batch, heads, tokens)
+    gathered = (share @ tokens).transpose(0, 1)  # (heads, batch, channels)
+    values = gathered @ to_value.unflatten(0, (heads, -1)).transpose(1, 2)  # (heads, batch, width)
+    return cast(Tensor, attention.out_proj(values.transpose(0, 1).flatten(1) + biases[2]))
+
+
+def _of_heads(x: Tensor, heads: int) -> Tensor:
+    """Channels (batch, heads · width) by head: (heads, batch, width)."""
+    return x.unflatten(1, (heads, -1)).transpose(0, 1)
 
 
 def build(backbone: Backbone, head: str, classes: int = 2) -> Network | EvidenceNetwork:

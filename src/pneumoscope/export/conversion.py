@@ -1,42 +1,90 @@
-"""A PyTorch module becomes an ONNX file that takes any batch."""
+"""PyTorch modules become ONNX graphs of any batch, and ONNX graphs become one."""
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
-from torch import nn
+from onnx import compose
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pneumoscope import PneumoscopeError
 
 EXAMPLE_BATCH = 3
 """Of the tracing; unlike any other size in a network, since sizes that are equal in the example are taken for one."""
+EXAMPLE_ROWS, EXAMPLE_COLS = 203, 241
+"""Of an image of any size."""
+OPSET = 20
+_MOST = 20_000  # rows and columns of an image
 
 
 class ExportError(PneumoscopeError):
     """A classifier could not be turned into a bundle that gives the same answers."""
 
 
-def converted(module: nn.Module, shape: Sequence[int], path: Path, input_name: str, output_names: Sequence[str]) -> None:
-    """Write a module of one input, float32 (batch, \\*shape), as ONNX; raises what the exporter raises."""
-    example = torch.rand(EXAMPLE_BATCH, *shape)
-    batch = torch.export.Dim("batch", min=1, max=1024)
+def any_image() -> Tensor:
+    """An example of an image of any size, float32 (batch, 1, rows, cols)."""
+    return torch.rand(EXAMPLE_BATCH, 1, EXAMPLE_ROWS, EXAMPLE_COLS)
+
+
+def converted(
+    module: nn.Module, examples: Sequence[Tensor], input_names: Sequence[str], output_names: Sequence[str]
+) -> onnx.ModelProto:
+    """A module as ONNX, its first axis free; of examples of `any_image`'s size rows and columns are too.
+
+    Raises what the exporter raises.
+    """
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    free = {2: torch.export.Dim("rows", min=2, max=_MOST), 3: torch.export.Dim("cols", min=2, max=_MOST)}
+    shapes: tuple[Mapping[int, Any], ...] = tuple(
+        {0: batch, **(free if e.shape[2:] == (EXAMPLE_ROWS, EXAMPLE_COLS) else {})} for e in examples
+    )
     # The fused attention of ViT has no ONNX counterpart; the plain one gives the same to 1e-9.
     with quiet(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
-        program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},), strict=False)
+        program = torch.export.export(module, tuple(examples), dynamic_shapes=shapes, strict=False)
         exported = torch.onnx.export(
-            program, dynamo=True, optimize=True, verbose=False, input_names=[input_name], output_names=[*output_names]
-        )
+            program, dynamo=True, optimize=True, verbose=False, opset_version=OPSET,
+            input_names=[*input_names], output_names=[*output_names],
+        )  # fmt: skip
     assert exported is not None
-    exported.save(path, external_data=False)
-    model = onnx.load(path)
-    for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.save(model, path)
+    return exported.model_proto
+
+
+def joined(parts: Mapping[str, onnx.ModelProto], inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
+    """One graph of several that run one after the other: a value is handed on by its name.
+
+    Everything else in a part gets the part's name before its own. `inputs` and `outputs` are those of the whole.
+    """
+    renamed = [
+        compose.add_prefix(model, f"{name}/", rename_inputs=False, rename_outputs=False) for name, model in parts.items()
+    ]
+    known = {value.name: value for part in renamed for value in (*part.graph.output, *part.graph.input)}
+    graph = onnx.helper.make_graph(
+        [node for part in renamed for node in part.graph.node],
+        "pneumoscope",
+        [_with_batch(known[name]) for name in inputs],
+        [_with_batch(known[name]) for name in outputs],
+        [tensor for part in renamed for tensor in part.graph.initializer],
+    )
+    whole = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=10)
+    onnx.checker.check_model(whole)
+    return whole
+
+
+def _with_batch(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+    """With names of its free axes that say what they are."""
+    named = onnx.ValueInfoProto()
+    named.CopyFrom(value)
+    axes = named.type.tensor_type.shape.dim
+    for axis, name in zip(axes, ("batch", "", "rows", "cols"), strict=False):
+        if not axis.dim_value and name:
+            axis.dim_param = name
+    axes[0].dim_param = "batch"
+    return named
 
 
 @contextmanager

@@ -1,6 +1,7 @@
-"""Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391) through the head alone; needs PyTorch."""
+"""Class activation maps from the gradient of the head alone; needs PyTorch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -9,27 +10,38 @@ from pneumoscope.classifier.card import Card
 from pneumoscope.classifier.checkpoint import evaluating
 from pneumoscope.classifier.errors import ClassifierError
 from pneumoscope.classifier.network import Network
+from pneumoscope.heatmap.heatmap import GRAD_CAM, HIRES_CAM, LAYER_CAM
 
-Weights = Callable[[Tensor, Tensor], Tensor]
-
-
-def grad_cam_weights(activations: Tensor, gradients: Tensor) -> Tensor:
-    """α, the mean gradient of each channel (eq. 1); maps (batch, channels, h, w) to (batch, channels, 1, 1)."""
-    return gradients.mean((2, 3), keepdim=True)
+Combine = Callable[[Tensor, Tensor], Tensor]
 
 
-def combine(activations: Tensor, weights: Tensor) -> Tensor:
-    """ReLU of the weighted sum over channels (eq. 2), shape (batch, h, w), ≥ 0, unscaled."""
-    return torch.relu((weights * activations).sum(1))
+def grad_cam(activations: Tensor, gradients: Tensor) -> Tensor:
+    """Selvaraju et al. 2017 (arXiv 1610.02391), eq. 1 and 2: channels weighted by their mean gradient."""
+    return torch.relu((gradients.mean((2, 3), keepdim=True) * activations).sum(1))
 
 
-def explain(network: Network, image: Tensor, class_index: int, weights: Weights = grad_cam_weights) -> tuple[Tensor, Tensor]:
+def hires_cam(activations: Tensor, gradients: Tensor) -> Tensor:
+    """Draelos & Carin 2020 (arXiv 2011.08891), eq. 5: gradient times activation, element by element; its positive part."""
+    return torch.relu((gradients * activations).sum(1))
+
+
+def layer_cam(activations: Tensor, gradients: Tensor) -> Tensor:
+    """Jiang et al. 2021 (doi 10.1109/TIP.2021.3089943), eq. 5 to 7: each place weighted by its positive gradient."""
+    return torch.relu((torch.relu(gradients) * activations).sum(1))
+
+
+METHODS: Mapping[str, Combine] = MappingProxyType({GRAD_CAM: grad_cam, HIRES_CAM: hires_cam, LAYER_CAM: layer_cam})
+"""By name: activations and gradients (batch, channels, h, w) to unscaled maps (batch, h, w) ≥ 0."""
+
+
+def explain(network: Network, image: Tensor, class_index: int, combine: Combine = grad_cam) -> tuple[Tensor, Tensor]:
     """Logits and class activation maps of a batch.
 
     Parameters
     ----------
     image: float32 (batch, 1, side, side) in [0, 1].
     class_index: which logit to explain, for every image of the batch.
+    combine: the method, one of `METHODS`.
 
     Returns logits (batch, classes) and maps (batch, h, w), both detached. The network's modes and gradients are left as
     they were, also after an exception: nothing is hooked and no parameter's gradient is touched.
@@ -42,7 +54,7 @@ def explain(network: Network, image: Tensor, class_index: int, weights: Weights 
             logits = network.head(maps, *explained.carried)
             (gradients,) = torch.autograd.grad(logits[:, class_index].sum(), maps)
     with torch.no_grad():
-        return logits.detach(), combine(maps, weights(maps, gradients)).detach()
+        return logits.detach(), combine(maps, gradients).detach()
 
 
 def class_index(card: Card, target: str) -> int:

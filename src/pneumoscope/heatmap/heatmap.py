@@ -10,7 +10,7 @@ from pneumoscope.radiograph import Placement
 from pneumoscope.radiograph.radiograph import Grey
 
 EVIDENCE = "evidence"
-GRAD_CAM = "grad-cam"
+GRAD_CAM, HIRES_CAM, LAYER_CAM = "grad-cam", "hirescam", "layercam"
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,34 +1,33 @@
 """The noun `LungFinder`: an ONNX graph with its card that finds the lung fields; never PyTorch."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from pneumoscope.lung_fields import card as cards
 from pneumoscope.lung_fields.card import LungCard
 from pneumoscope.lung_fields.errors import LungFieldsError
-from pneumoscope.lung_fields.lung_fields import LungFields, Mask, State
+from pneumoscope.lung_fields.lung_fields import STATES, LungFields
 from pneumoscope.lung_fields.session import open_session
 from pneumoscope.radiograph import Placement, Radiograph
-from pneumoscope.radiograph.placement import on_whole
+from pneumoscope.radiograph.region import Region
 
 GRAPH_NAME = "lungs.onnx"
-INPUT_NAME, OUTPUT_NAME = "image", "probability"
+INPUT_NAME = "image"
+OUTPUT_NAMES = ("lungs", "lung_quality", "lungs_found", "lung_box")
+"""As `pneumoscope.lung_fields.cells.FoundFields` gives them."""
 SHIPPED = Path(__file__).parent / "shipped"
-MIN_AREA_SHARE, MAX_AREA_SHARE = 0.01, 0.34
-"""Share of the radiograph below and above which a region is no lung: noise looks like lung everywhere."""
 
 
 class LungFinder:
     """Finds lung fields with one model.
 
-    The graph takes float32 (batch, 1, side, side) in [0, 1] and gives the probabilities of right and left lung,
-    (batch, 2, side, side). A finder may be used from several threads.
+    The graph takes float32 (batch, 1, rows, cols) in [0, 1], of any size. A finder may be used from several threads.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, card: LungCard, folder: Path) -> None:
@@ -54,49 +53,24 @@ class LungFinder:
             session = open_session(graph, threads)
         except Exception as error:  # ONNX Runtime has a class of its own for each way in which a graph can be wrong
             raise LungFieldsError(f"the graph in '{folder}' cannot be run by ONNX Runtime; train it again") from error
-        if [i.name for i in session.get_inputs()] != [INPUT_NAME] or [o.name for o in session.get_outputs()] != [OUTPUT_NAME]:
+        names = [i.name for i in session.get_inputs()], tuple(o.name for o in session.get_outputs())
+        if names != ([INPUT_NAME], OUTPUT_NAMES):
             raise LungFieldsError(f"the graph in '{folder}' is no lung-field network of Pneumoscope's; train it again")
         return cls(session, card, folder)
 
     @property
     def sha256(self) -> str:
-        """Hash of the graph and of the threshold, which cards of classifiers name: both decide what they look at."""
-        return identity(self.card)
+        """Hash of the graph, which cards of classifiers name."""
+        return self.card.files[GRAPH_NAME]
 
     def find(self, radiograph: Radiograph) -> LungFields:
         """Find the lung fields of one radiograph."""
-        placement = on_whole(radiograph, self.card.side_px)
-        square = placement.pixels_to_square(radiograph)
-        (probability,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: square[None, None]})
-        return fields(probability[0], placement, self.card.quality_threshold)
+        outputs = self._session.run(OUTPUT_NAMES, {INPUT_NAME: radiograph.pixels[None, None]})
+        return fields([part[0] for part in outputs], radiograph.rows, radiograph.cols)
 
 
-def identity(card: LungCard) -> str:
-    """Hash of a model's graph and of its quality threshold."""
-    return hashlib.sha256(f"{card.files[GRAPH_NAME]} {card.quality_threshold!r}".encode()).hexdigest()
-
-
-def fields(probability: NDArray[np.float32], placement: Placement, threshold: float) -> LungFields:
-    """Lung fields from the network's probabilities, float32 (2, side, side): right, then left."""
-    right, left = (_largest(p >= 0.5) for p in probability)
-    qualities = agreement(probability[0], right), agreement(probability[1], left)
-    found = sum(
-        q >= threshold and MIN_AREA_SHARE <= m.mean() <= MAX_AREA_SHARE for q, m in zip(qualities, (right, left), strict=True)
-    )
-    states: tuple[State, State, State] = ("not found", "partly found", "found")
-    return LungFields(right, left, placement, *qualities, states[found])
-
-
-def _largest(mask: Mask) -> Mask:
-    """The largest connected part with its holes filled."""
-    labels, count = ndimage.label(mask)
-    if not count:
-        return mask
-    return np.asarray(ndimage.binary_fill_holes(labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))))
-
-
-def agreement(probability: NDArray[np.float32], mask: Mask) -> float:
-    """Soft Dice coefficient of probabilities with a mask, in [0, 1]: 1 where the network is certain everywhere."""
-    both = float(probability[mask].sum())
-    total = float(probability.sum()) + float(mask.sum())
-    return 2 * both / total if mask.any() else 0.0
+def fields(outputs: Sequence[NDArray[np.float32]], rows: int, cols: int) -> LungFields:
+    """Lung fields of a radiograph of `rows` × `cols` from what the graph gives for it, in the order of `OUTPUT_NAMES`."""
+    lungs, quality, found, _ = outputs
+    placement = Placement(rows, cols, Region(0.0, 0.0, float(rows), float(cols)), lungs.shape[-1])
+    return LungFields(lungs[0] > 0, lungs[1] > 0, placement, float(quality[0]), float(quality[1]), STATES[round(float(found))])

@@ -18,6 +18,10 @@ MARGIN = 0.07
 """Of the lung box's height and width, on each side, that a model sees around the lungs."""
 FALLBACK = 0.8
 """Share of the radiograph's height and width, about its centre, that is looked at where the lungs were not found."""
+MIN_AREA_SHARE, MAX_AREA_SHARE = 0.01, 0.34
+"""Share of the radiograph below and above which a region is no lung: noise looks like lung everywhere."""
+STATES: tuple[State, State, State] = ("not found", "partly found", "found")
+"""By the number of lungs that count as found."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,78 @@
+"""The second part of a reader's graph: from squares to logits, heat maps and features in one forward pass."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from pneumoscope.classifier.evidence import EvidenceNetwork, embedding
+from pneumoscope.classifier.network import Explained, Network
+from pneumoscope.export.conversion import EXAMPLE_BATCH, quiet
+from pneumoscope.heatmap.gradcam import METHODS
+from pneumoscope.heatmap.heatmap import EVIDENCE
+
+
+class Activated(nn.Module):
+    """Squares to logits, features, and for each method of `METHODS` the maps of all classes (batch, classes, h, w).
+
+    The backward pass through the head is traced to plain arithmetic first (a vector–Jacobian product with a constant one-hot
+    cotangent), so that the whole is an ordinary forward graph.
+    """
+
+    def __init__(self, network: Network, classes: int, side: int) -> None:
+        super().__init__()
+        self.network = network
+
+        with quiet(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
+            example = network.features(torch.rand(EXAMPLE_BATCH, 1, side, side))
+            rows, cols = example.maps.shape[2:]
+
+            def head(packed: Tensor) -> tuple[Tensor, ...]:
+                logits, vjp = torch.func.vjp(lambda p: network.head(*_unpacked(p, rows, cols)), packed)  # type: ignore[misc]  # two
+                gradients = [vjp(torch.zeros_like(logits) + torch.eye(classes)[k])[0] for k in range(classes)]
+                maps = _unpacked(packed, rows, cols)[0]
+                along = [_unpacked(g, rows, cols)[0] for g in gradients]
+                return logits, *(torch.stack([combine(maps, g) for g in along], 1) for combine in METHODS.values())
+
+            trace = make_fx(head, tracing_mode="symbolic", _allow_non_fake_inputs=True)
+            self.explained_head = trace(_packed(example))
+
+    def forward(self, square: Tensor) -> tuple[Tensor, ...]:
+        explained = self.network.features(square)
+        logits, *maps = self.explained_head(_packed(explained))
+        return logits, embedding([explained.maps]), *maps
+
+
+def _packed(explained: Explained) -> Tensor:
+    """Maps and what the head needs beside them as one tensor, (batch, channels, h·w + carried): two would be traced for one batch."""
+    return torch.cat([explained.maps.flatten(2), *(c[..., None] for c in explained.carried)], 2)
+
+
+def _unpacked(packed: Tensor, rows: int, cols: int) -> tuple[Tensor, ...]:
+    """The maps (batch, channels, rows, cols) and what is carried beside them, each (batch, channels)."""
+    cells = rows * cols
+    carried = (packed[..., k] for k in range(cells, packed.shape[2]))
+    return packed[..., :cells].unflatten(2, (rows, cols)), *carried
+
+
+class Summed(nn.Module):
+    """Squares to logits, features, and the evidence for each class (batch, classes, h, w)."""
+
+    def __init__(self, network: EvidenceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, square: Tensor) -> tuple[Tensor, ...]:
+        levels = self.network.levels(square[:, :1])
+        cells = self.network.summed(levels)
+        return self.network.pooled(square, cells), embedding(levels), torch.stack([-cells, cells], 1)
+
+
+def explained(network: Network | EvidenceNetwork, classes: int, side: int) -> tuple[nn.Module, tuple[str, ...]]:
+    """A copy of the network that gives logits, features and maps, and the maps' methods in their order."""
+    frozen = copy.deepcopy(network).eval().requires_grad_(False)
+    if isinstance(frozen, EvidenceNetwork):
+        return Summed(frozen).eval(), (EVIDENCE,)
+    return Activated(frozen, classes, side).eval(), tuple(METHODS)

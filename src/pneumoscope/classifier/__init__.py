@@ -5,9 +5,10 @@ Only nouns that need no PyTorch are exported here; `network`, `weights` and `che
 
 from pneumoscope.classifier.backbone import BACKBONES, Backbone
 from pneumoscope.classifier.card import Card
+from pneumoscope.classifier.domain import Domain, DomainLimit
 from pneumoscope.classifier.errors import CardError, CheckpointError, ClassifierError, WeightsError
 from pneumoscope.classifier.preprocessing import ModelInput, Preprocessing
-from pneumoscope.classifier.score import Calibration, OperatingPoint, Score
+from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint, Score
 
 __all__ = [
     "BACKBONES",
@@ -17,6 +18,9 @@ __all__ = [
     "CardError",
     "CheckpointError",
     "ClassifierError",
+    "Domain",
+    "DomainLimit",
+    "GreyZone",
     "ModelInput",
     "OperatingPoint",
     "Preprocessing",

@@ -8,14 +8,15 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pneumoscope import storage
 from pneumoscope.classifier.errors import CardError
 from pneumoscope.classifier.preprocessing import Preprocessing
-from pneumoscope.classifier.score import Calibration, OperatingPoint
+from pneumoscope.classifier.domain import DomainLimit
+from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint
 
-FORMAT = 1
+FORMAT = 2
 CARD_NAME = "card.json"
 
 
@@ -30,15 +31,20 @@ class Card:
     classes: names in the order of the logits; the last is the target.
     preprocessing: how a radiograph becomes the input.
     calibration, operating_points: fitted on the tune side; the first point is the default.
-    map_method: ``grad-cam`` or ``evidence``.
+    grey_zone: the probabilities that the model abstains from, fixed on tune; None where none was.
+    domain: how far from the training images an image may lie, fixed on tune; None where none was.
+    map_method: ``grad-cam`` or ``evidence``: the one that is shown unless another is asked for.
     map_scale: ``grad-cam``: the raw value that counts as full, the median of the map maxima over the tune side's positives;
         ``evidence``: the temperature of the calibration.
+    other_map_scales: the other methods that the graph gives, each with the raw value that counts as full.
     finding_threshold: value of the heat map from which a pixel belongs to a finding.
     init: what the weights started from.
     recipe: the whole training recipe.
     cohort, split_sha256: the data, and who was on which side.
     data_licences, intended_population, limits: for the reader of a result.
     results: figures with intervals, as `pneumoscope evaluate` wrote them.
+    precision: of the weights and the arithmetic of a bundle: ``fp32``, ``fp16`` (weights alone) or ``int8``.
+    opset: version of the ONNX operators of a bundle; 0 for a checkpoint.
     files: name of each file beside the card and its SHA-256.
     """
 
@@ -51,8 +57,11 @@ class Card:
     format: int = FORMAT
     calibration: Calibration = field(default_factory=Calibration)
     operating_points: tuple[OperatingPoint, ...] = ()
+    grey_zone: GreyZone | None = None
+    domain: DomainLimit | None = None
     map_method: str = "grad-cam"
     map_scale: float = 1.0
+    other_map_scales: Mapping[str, float] = field(default_factory=dict)
     finding_threshold: float = 0.5
     recipe: Mapping[str, Any] = field(default_factory=dict)
     cohort: str = ""
@@ -61,11 +70,18 @@ class Card:
     intended_population: str = "not stated"
     limits: str = "not stated"
     results: Mapping[str, Any] = field(default_factory=dict)
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    opset: int = 0
     files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
         return self.classes[-1]
+
+    @property
+    def map_scales(self) -> Mapping[str, float]:
+        """Every method of heat maps that there is, the default first, with the scale of its raw values."""
+        return {self.map_method: self.map_scale, **self.other_map_scales}
 
     @property
     def operating_point(self) -> OperatingPoint:
@@ -110,7 +126,7 @@ def parse(text: str) -> Card:
     fitted = card.calibration
     if (
         len(card.classes) != 2
-        or not card.map_scale > 0
+        or not all(scale > 0 for scale in card.map_scales.values())
         or not card.finding_threshold > 0
         or not card.preprocessing.side_px > 0
         or not fitted.temperature > 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import safetensors
+import safetensors.numpy
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from pneumoscope import storage
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.card import Card
+from pneumoscope.classifier.domain import Domain
 from pneumoscope.classifier.errors import CheckpointError
 from pneumoscope.classifier.evidence import EvidenceNetwork
 from pneumoscope.classifier.network import Network, build
@@ -26,23 +28,27 @@ from pneumoscope.lung_fields import package as lungs
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.radiograph import Grey
 
-WEIGHTS_NAME = "weights.safetensors"
+WEIGHTS_NAME, DOMAIN_NAME = "weights.safetensors", "domain.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """A trained network with its card, and the lung-field model that it looks through, if any."""
+    """A trained network with its card, the lung-field model that it looks through and the domain that it knows, if any."""
 
     network: Network | EvidenceNetwork
     card: Card
     finder: LungFinder | None = None
+    domain: Domain | None = None
 
     def prepare(self, radiograph: Radiograph) -> ModelInput:
         """The input for this classifier."""
         return prepare(radiograph, self.card.preprocessing, self.finder)
 
-    def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1]."""
+    def log_odds(self, squares: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1].
+
+        Squares have the network's own precision, float32 unless it was changed.
+        """
         with evaluating(self.network), torch.inference_mode():
             logits = self.network(torch.from_numpy(np.ascontiguousarray(squares)))
         return np.asarray((logits[:, -1] - logits[:, 0]).double().numpy())
@@ -66,11 +72,15 @@ def evaluating(network: torch.nn.Module) -> Iterator[None]:
 
 
 def save(classifier: Classifier, folder: Path) -> Card:
-    """Write weights and card atomically, the card last; returns the card with the weights' hash."""
-    content = safetensors.torch.save({k: v.contiguous() for k, v in classifier.network.state_dict().items()})
-    card = replace(classifier.card, files={WEIGHTS_NAME: hashlib.sha256(content).hexdigest()})
-    with storage.binary(folder / WEIGHTS_NAME) as stream:
-        stream.write(content)
+    """Write weights, domain and card atomically, the card last; returns the card with the files' hashes."""
+    content = {WEIGHTS_NAME: safetensors.torch.save({k: v.contiguous() for k, v in classifier.network.state_dict().items()})}
+    if classifier.domain:
+        parts = {name: np.asarray(value, np.float32) for name, value in vars(classifier.domain).items()}
+        content[DOMAIN_NAME] = safetensors.numpy.save(parts)
+    card = replace(classifier.card, files={name: hashlib.sha256(part).hexdigest() for name, part in content.items()})
+    for name, part in content.items():
+        with storage.binary(folder / name) as stream:
+            stream.write(part)
     lungs.keep(classifier.finder, card.preprocessing.lungs, folder)
     cards.write(card, folder)
     return card
@@ -84,16 +94,26 @@ def load(folder: Path) -> Classifier:
         raise CheckpointError(
             f"there is no {WEIGHTS_NAME} in '{folder}': is this a bundle? evaluate and read take one, this verb does not"
         )
-    if card.files.get(WEIGHTS_NAME) != file_sha256(path):
-        raise CheckpointError(f"the weights in '{folder}' are not those that the card names; copy the checkpoint again")
+    for name, named in {WEIGHTS_NAME: "", **card.files}.items():
+        if not (folder / name).is_file() or named != file_sha256(folder / name):
+            what = "the weights" if name == WEIGHTS_NAME else f"the file {name}"
+            raise CheckpointError(f"{what} in '{folder}' are not those that the card names; copy the checkpoint again")
     network = build(backbone(card.backbone), card.head, len(card.classes))
     try:
         network.load_state_dict(safetensors.torch.load_file(path))
-    except (safetensors.SafetensorError, RuntimeError) as error:
+        domain = _domain(folder / DOMAIN_NAME) if DOMAIN_NAME in card.files else None
+    except (safetensors.SafetensorError, RuntimeError, TypeError) as error:
         raise CheckpointError(
             f"the weights in '{folder}' do not fit a {card.backbone} with {card.head} head; copy the checkpoint again"
         ) from error
-    return Classifier(network.to(memory_format=torch.channels_last).eval(), card, lungs.load(folder, card.preprocessing.lungs))
+    finder = lungs.load(folder, card.preprocessing.lungs)
+    return Classifier(network.to(memory_format=torch.channels_last).eval(), card, finder, domain)
+
+
+def _domain(path: Path) -> Domain:
+    parts = safetensors.numpy.load_file(path)
+    rest = float(parts.pop("rest"))
+    return Domain(**parts, rest=rest)
 
 
 def file_sha256(path: Path) -> str:

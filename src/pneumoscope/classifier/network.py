@@ -166,16 +166,16 @@ def _attend(attention: nn.MultiheadAttention, query: Tensor, tokens: Tensor) -> 
     heads = attention.num_heads
     (to_query, to_key, to_value), biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
     q = _of_heads(F.linear(query, to_query, biases[0]), heads)  # (heads, batch, width)
-    asked = (q @ to_key.unflatten(0, (heads, -1))).transpose(0, 1)  # (batch, heads, channels)
+    asked = (q @ to_key.view(heads, -1, to_key.shape[1])).transpose(0, 1)  # (batch, heads, channels)
     share = torch.softmax(asked @ tokens.transpose(1, 2) / q.shape[-1] ** 0.5, 2)  # (batch, heads, tokens)
     gathered = (share @ tokens).transpose(0, 1)  # (heads, batch, channels)
-    values = gathered @ to_value.unflatten(0, (heads, -1)).transpose(1, 2)  # (heads, batch, width)
+    values = gathered @ to_value.view(heads, -1, to_value.shape[1]).transpose(1, 2)  # (heads, batch, width)
     return cast(Tensor, attention.out_proj(values.transpose(0, 1).flatten(1) + biases[2]))
 
 
 def _of_heads(x: Tensor, heads: int) -> Tensor:
     """Channels (batch, heads · width) by head: (heads, batch, width)."""
-    return x.unflatten(1, (heads, -1)).transpose(0, 1)
+    return x.view(len(x), heads, -1).transpose(0, 1)
 
 
 def build(backbone: Backbone, head: str, classes: int = 2) -> Network | EvidenceNetwork:

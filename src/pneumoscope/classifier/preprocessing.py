@@ -1,18 +1,27 @@
 """`Preprocessing`: how a radiograph becomes a model's input; the same for training, evaluation and reading."""
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from PIL import Image
 
 from pneumoscope.classifier.errors import ClassifierError
-from pneumoscope.lung_fields import LungFields, LungFinder
+from pneumoscope.lung_fields import LungFields
 from pneumoscope.radiograph import Placement, Radiograph, Region
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
 
 View = Literal["whole", "lungs"]
+
+
+class Finds(Protocol):
+    """What finds lung fields: a `LungFinder`, or a reader whose graph holds one."""
+
+    @property
+    def sha256(self) -> str: ...
+    def find(self, radiograph: Radiograph) -> LungFields: ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class ModelInput:
 
     Attributes
     ----------
-    pixels: float32 (channels, side, side) in [0, 1] on 256 levels: grey, then what counts as lung where the model wants it.
+    pixels: float32 (channels, side, side) in [0, 1]: grey, then what counts as lung where the model wants it.
     placement: where the square lies on the radiograph.
     lung_fields: of the radiograph, where a finder was at hand.
     """
@@ -63,13 +72,19 @@ class ModelInput:
     lung_fields: LungFields | None = None
 
 
-def prepare(radiograph: Radiograph, preprocessing: Preprocessing, finder: LungFinder | None = None) -> ModelInput:
+def seen(radiograph: Radiograph, preprocessing: Preprocessing) -> Radiograph:
+    """The radiograph as everything that follows sees it: whole, squashed to `source_px`, or as it is."""
+    if not preprocessing.source_px:
+        return radiograph
+    return Radiograph(on_whole(radiograph, preprocessing.source_px).pixels_to_square(radiograph))
+
+
+def prepare(radiograph: Radiograph, preprocessing: Preprocessing, finder: Finds | None = None) -> ModelInput:
     """Resample a radiograph to the model's square.
 
-    Values are rounded to 256 grey levels, so that the eight-bit training cache and a reading give one and the same input.
     ClassifierError where the preprocessing wants another lung-field model than `finder`.
     """
-    fields = finder.find(radiograph) if finder else None
+    fields = find(radiograph, preprocessing, finder) if finder else None
     if preprocessing.lungs and (finder is None or fields is None or finder.sha256 != preprocessing.lungs):
         raise ClassifierError(
             f"the model looks through the lung-field model {preprocessing.lungs[:12]}, "
@@ -78,29 +93,35 @@ def prepare(radiograph: Radiograph, preprocessing: Preprocessing, finder: LungFi
     return place(radiograph, preprocessing, fields)
 
 
+def find(radiograph: Radiograph, preprocessing: Preprocessing, finder: Finds) -> LungFields:
+    """The lung fields as found in what is seen, lying on the radiograph itself."""
+    found = finder.find(seen(radiograph, preprocessing))
+    return dataclasses.replace(found, placement=on_whole(radiograph, found.placement.side))
+
+
 def place(radiograph: Radiograph, preprocessing: Preprocessing, fields: LungFields | None) -> ModelInput:
     """`prepare` with lung fields that are known: those of the same radiograph before something was done to its pixels."""
     box = fields.box if fields and preprocessing.view == "lungs" else radiograph.whole
     placement = Placement(radiograph.rows, radiograph.cols, box, preprocessing.side_px)
-    channels = [_grey(radiograph, placement, preprocessing.source_px)]
+    channels = [_grey(radiograph, placement, preprocessing)]
     if preprocessing.lungs:
         assert fields is not None
         channels.append(_lungs(fields, placement))
-    return ModelInput(np.rint(np.stack(channels) * 255).astype(np.float32) / np.float32(255), placement, fields)
+    return ModelInput(np.stack(channels), placement, fields)
 
 
-def _grey(radiograph: Radiograph, placement: Placement, source_px: int) -> Grey:
+def _grey(radiograph: Radiograph, placement: Placement, preprocessing: Preprocessing) -> Grey:
+    source_px = preprocessing.source_px
     if not source_px:
         return placement.pixels_to_square(radiograph)
-    whole = on_whole(radiograph, source_px)
-    small = Radiograph(whole.pixels_to_square(radiograph))
-    rectangle = whole.region_to_square(placement.rectangle)
+    rectangle = on_whole(radiograph, source_px).region_to_square(placement.rectangle)
     inside = Region(
         max(rectangle.top, 0.0),
         max(rectangle.left, 0.0),
         min(rectangle.bottom, float(source_px)),
         min(rectangle.right, float(source_px)),
     )
+    small = seen(radiograph, preprocessing)
     return Placement(source_px, source_px, inside, placement.side).pixels_to_square(small)
 
 

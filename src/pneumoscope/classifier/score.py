@@ -54,6 +54,27 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True)
+class GreyZone:
+    """Probabilities that the model abstains from: neither ruled out nor ruled in (Coste & Pouchot 2003, doi 10.1093/ije/dyg054).
+
+    Attributes
+    ----------
+    low, high: it abstains from `low` up to, but without, `high`; a zone with ``low >= high`` is empty.
+    rule: how the ends were chosen.
+    side, split_sha256: the side of the split that they were chosen on, and which split that was.
+    """
+
+    low: float
+    high: float
+    rule: str
+    side: str
+    split_sha256: str
+
+    def holds(self, probability: float) -> bool:
+        return self.low <= probability < self.high
+
+
+@dataclass(frozen=True)
 class Score:
     """Calibrated probability of the named target, with the log-odds that it came from."""
 

@@ -9,7 +9,7 @@ from pneumoscope import MissingExtraError, radiograph
 from pneumoscope.cohort.sample import sample
 from pneumoscope.evaluation.predictions import Model
 from pneumoscope.reader import Reader
-from pneumoscope.reader.reader import GRAPH_NAME
+from pneumoscope.reader.bundle import GRAPH_NAME
 
 try:
     from pneumoscope.classifier.checkpoint import load as load_checkpoint
@@ -37,6 +37,6 @@ def reader(folder: Path) -> Iterator[Reader]:
         raise MissingExtraError("measuring a checkpoint", "train")
     classifier = load_checkpoint(folder)
     with tempfile.TemporaryDirectory() as scratch, sample() as cohort:
-        proof = [classifier.prepare(radiograph.read(cohort.file(c))).pixels for c in cohort.cases]
+        proof = [radiograph.read(cohort.file(c)) for c in cohort.cases]
         export(classifier, Path(scratch) / "bundle", proof)
         yield Reader.load(Path(scratch) / "bundle")

@@ -8,7 +8,7 @@ from scipy.special import log_expit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_curve
 
-from pneumoscope.classifier import Calibration, OperatingPoint
+from pneumoscope.classifier import Calibration, GreyZone, OperatingPoint
 from pneumoscope.evaluation.errors import EvaluationError
 from pneumoscope.evaluation.metrics import Array
 
@@ -63,6 +63,16 @@ def choose(rule: str, reference: Array, probability: Array, side: str, split_sha
     upper = float(min(thresholds[best], 1.0))
     between = max((upper + lower) / 2, float(np.nextafter(lower, upper)))  # above `lower` also where nothing lies between
     return OperatingPoint(between, rule, side, split_sha256)
+
+
+def grey_zone(reference: Array, probability: Array, side: str, split_sha256: str) -> GreyZone:
+    """From where 99 in 100 positives lie at or above, up to where 99 in 100 negatives lie below; empty where these cross."""
+    low = choose("sensitivity>=0.99", reference, probability, side, split_sha256).threshold
+    try:
+        high = choose("specificity>=0.99", reference, probability, side, split_sha256).threshold
+    except EvaluationError:  # too many negatives at 1: nothing is ruled in
+        high = float(np.nextafter(1.0, 2.0))
+    return GreyZone(low, high, "sensitivity>=0.99, specificity>=0.99", side, split_sha256)
 
 
 def _target(rule: str) -> tuple[str, float]:

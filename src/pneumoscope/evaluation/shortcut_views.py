@@ -129,7 +129,7 @@ def _partners(cases: Sequence[Case], rng: np.random.Generator) -> list[Case]:
 def _squares(reader: Reader, cohort: Cohort, case: Case, other: Case) -> NDArray[np.float32]:
     """The case as it is and in each view, prepared: float32 (1 + views, channels, side, side)."""
     image, beside = radiograph.read(cohort.file(case)), radiograph.read(cohort.file(other))
-    fields, other_fields = reader.finder.find(image), reader.finder.find(beside)
+    fields, other_fields = reader.find(image), reader.find(beside)
     scene = Scene(image.pixels, _lungs(fields), _box(fields), beside.pixels, _lungs(other_fields), _box(other_fields))
     views = [image, *(Radiograph(np.ascontiguousarray(view(scene), np.float32)) for view in VIEWS.values())]
     return np.stack([place(v, reader.card.preprocessing, fields).pixels for v in views])

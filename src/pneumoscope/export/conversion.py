@@ -80,10 +80,13 @@ def _with_batch(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
     named = onnx.ValueInfoProto()
     named.CopyFrom(value)
     axes = named.type.tensor_type.shape.dim
+    if not axes:
+        return named
     for axis, name in zip(axes, ("batch", "", "rows", "cols"), strict=False):
         if not axis.dim_value and name:
             axis.dim_param = name
-    axes[0].dim_param = "batch"
+    if axes[0].dim_param != "squares":
+        axes[0].dim_param = "batch"
     return named
 
 

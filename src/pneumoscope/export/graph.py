@@ -1,6 +1,5 @@
-"""A classifier becomes a bundle: one ONNX graph from image to logits and heat maps, proven equal to PyTorch."""
+"""A classifier becomes a bundle: one ONNX graph from image to lung fields, probability and heat maps, proven equal to PyTorch."""
 
-import copy
 import dataclasses
 import shutil
 import tempfile
@@ -8,71 +7,68 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
-from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from pneumoscope.classifier import Card
+from pneumoscope.classifier import Card, Domain, Preprocessing
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.checkpoint import Classifier, file_sha256
-from pneumoscope.classifier.evidence import EvidenceNetwork
-from pneumoscope.classifier.network import Network
-from pneumoscope.export.conversion import EXAMPLE_BATCH, ExportError, converted, quiet
-from pneumoscope.heatmap.explain import explain
-from pneumoscope.heatmap.gradcam import combine, grad_cam_weights
-from pneumoscope.lung_fields import package as lungs
-from pneumoscope.reader.reader import GRAPH_NAME, INPUT_NAME, OUTPUT_NAMES, Reader
+from pneumoscope.classifier.score import Calibration
+from pneumoscope.export.conversion import EXAMPLE_BATCH, OPSET, ExportError, any_image, converted, joined
+from pneumoscope.export.explained import explained
+from pneumoscope.export.looking import Look, Whole
+from pneumoscope.export.proof import prove
+from pneumoscope.lung_fields.finder import GRAPH_NAME as LUNGS_NAME
+from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.reader import bundle
 
-MAX_LOGIT_DIFFERENCE = 1e-4
-MAX_MAP_DIFFERENCE = 1e-4
-"""Of the map's largest absolute value."""
+_MADE = "made"  # the graph's own square
 
 
-class _Explained(nn.Module):
-    """Image to logits and one Grad-CAM map a class.
+class _Scored(nn.Module):
+    """Squares to logits, probability, distance and heat maps."""
 
-    The backward pass through the head is traced to plain arithmetic first (a vector–Jacobian product with a constant
-    one-hot cotangent), so that the whole is an ordinary forward graph.
-    """
+    mean: Tensor
 
-    def __init__(self, network: Network, classes: int, side: int) -> None:
+    def __init__(self, network: nn.Module, calibration: Calibration, domain: Domain | None) -> None:
         super().__init__()
         self.network = network
+        self.calibration = calibration
+        self.domain = domain
+        for name, value in vars(domain).items() if domain else ():
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32), persistent=False)
 
-        def head(maps: Tensor, *carried: Tensor) -> tuple[Tensor, Tensor]:
-            logits, vjp = torch.func.vjp(lambda m: network.head(m, *carried), maps)  # type: ignore[misc]  # two without has_aux
-            gradients = [vjp(torch.zeros_like(logits) + torch.eye(classes)[k])[0] for k in range(classes)]
-            return logits, torch.stack([combine(maps, grad_cam_weights(maps, g)) for g in gradients], 1)
+    def forward(self, square: Tensor) -> tuple[Tensor, ...]:
+        logits, features, *maps = self.network(square)
+        return logits, self.probability(logits[:, -1] - logits[:, 0]), self.distance(features), *maps
 
-        with torch.no_grad():
-            example = network.features(torch.rand(EXAMPLE_BATCH, 1, side, side))
-        self.explained_head = make_fx(head, tracing_mode="symbolic", _allow_non_fake_inputs=True)(example.maps, *example.carried)
+    def probability(self, log_odds: Tensor) -> Tensor:
+        """As `Calibration.__call__`."""
+        fitted = self.calibration
+        if fitted.method != "isotonic":
+            return torch.sigmoid(log_odds / fitted.temperature)
+        at, value = (torch.tensor(v, dtype=torch.float32) for v in zip(*fitted.knots, strict=True))
+        width = (at[1:] - at[:-1]).clamp(min=1e-12)
+        share = ((log_odds[:, None] - at[:-1]) / width).clamp(0, 1)
+        return value[0] + (share * (value[1:] - value[:-1])).sum(1)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        explained = self.network.features(image)
-        logits, maps = self.explained_head(explained.maps, *explained.carried)
-        return logits, maps
-
-
-class _Evidence(nn.Module):
-    """Image and lungs to logits and the evidence for each class."""
-
-    def __init__(self, network: EvidenceNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        logits, cells = self.network.explain(image)
-        return logits, torch.stack([-cells, cells], 1)
+    def distance(self, features: Tensor) -> Tensor:
+        """As `Domain.distance`; 0 where no domain is known."""
+        if self.domain is None:
+            return features[:, 0] * 0
+        scaled = (features - self.mean) / self.scale
+        along = scaled @ self.axes
+        left = (scaled**2).sum(1) - (along**2).sum(1)
+        return ((((along / self.spread) ** 2).mean(1) + left.clamp(min=0) / self.rest) / 2).sqrt()
 
 
-def export(classifier: Classifier, out: Path, proof: Sequence[NDArray[np.float32]]) -> Card:
+def export(classifier: Classifier, out: Path, proof: Sequence[Radiograph]) -> Card:
     """Write the bundle (``model.onnx``, ``card.json``) to the folder `out`; returns its card.
 
-    `proof` holds prepared squares, float32 (channels, side, side): on each of them logits and maps of the bundle must agree
-    with eager PyTorch, else ExportError, and nothing is left behind.
+    On each of the radiographs `proof` the bundle must agree with eager PyTorch, else ExportError, and nothing is left behind.
     """
     if out.exists():
         raise ExportError(f"'{out}' exists already; choose another folder for the bundle")
@@ -80,10 +76,8 @@ def export(classifier: Classifier, out: Path, proof: Sequence[NDArray[np.float32
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         folder = Path(scratch) / "bundle"
         folder.mkdir()
-        _write_graph(classifier, folder / GRAPH_NAME)
-        card = dataclasses.replace(classifier.card, files={GRAPH_NAME: file_sha256(folder / GRAPH_NAME)})
-        lungs.keep(classifier.finder, card.preprocessing.lungs, folder)
-        cards.write(card, folder)
+        graph = whole_graph(classifier)
+        card = write(graph, dataclasses.replace(classifier.card, opset=OPSET), folder)
         differences = prove(classifier, folder, proof)
         card = dataclasses.replace(card, results={**card.results, "export": differences})
         cards.write(card, folder)
@@ -91,43 +85,63 @@ def export(classifier: Classifier, out: Path, proof: Sequence[NDArray[np.float32
     return card
 
 
-def _write_graph(classifier: Classifier, path: Path) -> None:
-    network = copy.deepcopy(classifier.network).eval().requires_grad_(False)
-    preprocessing = classifier.card.preprocessing
-    shape = (preprocessing.channels, preprocessing.side_px, preprocessing.side_px)
+def write(graph: onnx.ModelProto, card: Card, folder: Path) -> Card:
+    """Write a graph and its card to a folder; returns the card with the graph's hash."""
+    onnx.save(graph, folder / bundle.GRAPH_NAME)
+    card = dataclasses.replace(card, files={bundle.GRAPH_NAME: file_sha256(folder / bundle.GRAPH_NAME)})
+    cards.write(card, folder)
+    return card
+
+
+def whole_graph(classifier: Classifier) -> onnx.ModelProto:
+    """Lung fields, the square, and everything about it, as one graph; ExportError where PyTorch cannot make it."""
+    card = classifier.card
+    wanted = card.preprocessing
+    if wanted.view == "lungs" and not wanted.source_px:
+        raise ExportError(f"'{card.name}' looks at lungs without a source_px, so no client could batch it; train it again")
+    assert classifier.finder is not None
+    lungs = onnx.load(classifier.finder.folder / LUNGS_NAME)
+    cells = lungs.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
+    square = torch.rand(EXAMPLE_BATCH, wanted.channels, wanted.side_px, wanted.side_px)
     try:
-        with quiet(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
-            module = (
-                _Evidence(network)
-                if isinstance(network, EvidenceNetwork)
-                else _Explained(network, len(classifier.card.classes), preprocessing.side_px)
-            )
-        converted(module.eval(), shape, path, INPUT_NAME, OUTPUT_NAMES)
+        network, methods = explained(classifier.network, len(card.classes), wanted.side_px)
+        scored = _Scored(network, card.calibration, classifier.domain).eval()
+        looking = _looking(wanted, cells)
+        scoring = converted(
+            scored, [square], [bundle.LOOKED_AT], [bundle.LOGITS, bundle.PROBABILITY, bundle.DISTANCE, *methods]
+        )
     except Exception as error:  # the tracer and the converter raise a class of their own for each thing they cannot do
         raise ExportError(
-            f"PyTorch {torch.__version__} cannot turn {classifier.card.backbone} with its heat map into an ONNX graph "
+            f"PyTorch {torch.__version__} cannot turn {card.backbone} with its heat map into an ONNX graph "
             f"({type(error).__name__}); the checkpoint can still be evaluated, or train another backbone"
         ) from error
+    parts = {"lungs": lungs, "looking": looking, "choice": _choice(list(square.shape[1:])), "scoring": scoring}
+    whole = joined(parts, [bundle.IMAGE, bundle.SQUARE, bundle.GIVEN], bundle.outputs(card))
+    # An input with a value of its own may be left out.
+    nothing = np.zeros((1, *square.shape[1:]), np.float32)
+    whole.graph.initializer.append(numpy_helper.from_array(nothing, bundle.SQUARE))
+    whole.graph.initializer.append(numpy_helper.from_array(np.array(False), bundle.GIVEN))
+    helper.set_model_props(whole, {bundle.MAKER: bundle.FORMAT})
+    onnx.checker.check_model(whole)
+    return whole
 
 
-def prove(classifier: Classifier, bundle: Path, squares: Sequence[NDArray[np.float32]]) -> dict[str, float]:
-    """Largest differences between bundle and eager PyTorch over prepared squares; ExportError beyond the bounds."""
-    session = Reader.load(bundle)._session
-    logit_difference = map_difference = 0.0
-    for square in squares:
-        logits, maps = session.run(OUTPUT_NAMES, {INPUT_NAME: square[None]})
-        for index in range(len(classifier.card.classes)):
-            expected_logits, expected = explain(classifier.network, torch.from_numpy(square)[None], index)
-            top = max(float(expected.abs().max()), 1e-12)
-            logit_difference = max(logit_difference, float(np.abs(logits - expected_logits.numpy()).max()))
-            map_difference = max(map_difference, float(np.abs(maps[:, index] - expected.numpy()).max()) / top)
-    if logit_difference > MAX_LOGIT_DIFFERENCE or map_difference > MAX_MAP_DIFFERENCE:
-        raise ExportError(
-            f"the graph differs from PyTorch by {logit_difference:.1e} in the logits (allowed {MAX_LOGIT_DIFFERENCE:.0e}) and "
-            f"{map_difference:.1e} of the maximum in the maps (allowed {MAX_MAP_DIFFERENCE:.0e}); nothing was written"
-        )
-    return {
-        "images": len(squares),
-        "largest_logit_difference": logit_difference,
-        "largest_map_difference": map_difference,
-    }
+def _looking(wanted: Preprocessing, cells: int) -> onnx.ModelProto:
+    if not wanted.lungs:
+        sides = (wanted.source_px, wanted.side_px) if wanted.source_px else (wanted.side_px,)
+        return converted(Whole(*sides), [any_image()], [bundle.IMAGE], [_MADE])
+    found = [torch.rand(EXAMPLE_BATCH, *shape) for shape in ((2, cells, cells), (), (4,))]
+    return converted(Look(wanted), [any_image(), *found], [bundle.IMAGE, FIELDS[0], *FIELDS[2:]], [_MADE])
+
+
+def _choice(shape: list[int]) -> onnx.ModelProto:
+    """Takes the square that was given where one was."""
+    value = helper.make_tensor_value_info
+    inputs = [
+        value(bundle.GIVEN, TensorProto.BOOL, []),
+        value(bundle.SQUARE, TensorProto.FLOAT, ["squares", *shape]),
+        value(_MADE, TensorProto.FLOAT, ["batch", *shape]),
+    ]
+    node = helper.make_node("Where", [i.name for i in inputs], [bundle.LOOKED_AT])
+    graph = helper.make_graph([node], "choice", inputs, [value(bundle.LOOKED_AT, TensorProto.FLOAT, ["batch", *shape])])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)

@@ -7,32 +7,38 @@ from torch.nn import functional as F
 from pneumoscope.classifier.preprocessing import Preprocessing
 
 
+class Whole(nn.Module):
+    """Whole radiographs, float32 (batch, 1, rows, cols) in [0, 1] of any size, to squares (batch, 1, side, side), antialiased."""
+
+    def __init__(self, *sides: int) -> None:
+        super().__init__()
+        self.sides = sides
+
+    def forward(self, image: Tensor) -> Tensor:
+        for side in self.sides:
+            image = F.interpolate(image, size=(side, side), mode="bilinear", antialias=True)
+        return image
+
+
 class Look(nn.Module):
-    """What `pneumoscope.classifier.preprocessing.prepare` does, as tensor arithmetic.
+    """What `pneumoscope.classifier.preprocessing.prepare` does where lungs count, as tensor arithmetic.
 
     Takes images float32 (batch, 1, rows, cols) in [0, 1] of any size, their lung fields (batch, 2, cells, cells) in {0, 1}, how many
-    of the two were found (batch,), and the edges of the box to look at (batch, 4) in shares. Returns squares (batch, channels,
-    side, side).
+    of the two were found (batch,), and the edges of the box to look at (batch, 4) in shares. Returns squares (batch, 2, side,
+    side).
     """
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
-        self.wanted = preprocessing
+        self.side = preprocessing.side_px
+        self.whole = Whole(preprocessing.source_px or self.side)
+        self.cut = float(preprocessing.view == "lungs")
 
     def forward(self, image: Tensor, lungs: Tensor, found: Tensor, box: Tensor) -> Tensor:
-        wanted = self.wanted
-        source = wanted.source_px or wanted.side_px
-        small = F.interpolate(image, size=(source, source), mode="bilinear", antialias=True)
-        if wanted.view == "whole":
-            small = F.interpolate(small, size=(wanted.side_px, wanted.side_px), mode="bilinear", antialias=True)
-            box = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(len(box), -1)
-        else:
-            small = _cropped(small, box, wanted.side_px)
-        if not wanted.lungs:
-            return small
+        box = box * self.cut + torch.tensor([0.0, 0.0, 1.0, 1.0]) * (1 - self.cut)
         # Unless both were found everything counts as lung: no part of the box may be left out on a guess.
         counted = torch.where((found == 2)[:, None, None, None], lungs.amax(1, keepdim=True), 1.0)
-        return torch.cat([small, _cropped(counted, box, wanted.side_px)], 1)
+        return torch.cat([_cropped(self.whole(image), box, self.side), _cropped(counted, box, self.side)], 1)
 
 
 def _cropped(image: Tensor, box: Tensor, side: int) -> Tensor:

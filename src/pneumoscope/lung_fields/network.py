@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 SIDE_PX = 160
 """Side of the square that the network looks at."""
-_WIDTHS = (16, 32, 64, 80, 80)
+_WIDTHS = (12, 24, 48, 64, 64)
 
 
 def _double(inputs: int, outputs: int) -> nn.Sequential:

@@ -1,6 +1,6 @@
 """Load a model bundle and `read(radiograph) -> Reading`, with ONNX Runtime and without PyTorch."""
 
 from pneumoscope.reader.errors import BundleError, NotAChestError
-from pneumoscope.reader.reader import DEFAULT_BUNDLE, Reader
+from pneumoscope.reader.reader import DEFAULT_BUNDLE, Outcome, Reader
 
-__all__ = ["DEFAULT_BUNDLE", "BundleError", "NotAChestError", "Reader"]
+__all__ = ["DEFAULT_BUNDLE", "BundleError", "NotAChestError", "Outcome", "Reader"]

@@ -1,6 +1,11 @@
 """The noun `Reader`: an ONNX graph with its card; reads radiographs with ONNX Runtime and never with PyTorch."""
 
-import hashlib
+import itertools
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -8,111 +13,196 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from pneumoscope import PneumoscopeError
+from pneumoscope import radiograph as radiographs
 from pneumoscope.classifier import Card, CardError, Score
-from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.backbone import backbone
-from pneumoscope.classifier.preprocessing import ModelInput, prepare
-from pneumoscope.findings import ModelIdentity, Reading, extract
+from pneumoscope.classifier.preprocessing import ModelInput, place
+from pneumoscope.findings import DomainCheck, ModelIdentity, Reading, extract
 from pneumoscope.heatmap import heatmap
-from pneumoscope.lung_fields import LungFinder
-from pneumoscope.lung_fields import package as lungs
-from pneumoscope.lung_fields.session import open_session
-from pneumoscope.radiograph import Radiograph
-from pneumoscope.reader.errors import BundleError, NotAChestError
+from pneumoscope.lung_fields import LungFields, finder
+from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
+from pneumoscope.radiograph import Placement, Radiograph
+from pneumoscope.radiograph.placement import on_whole
+from pneumoscope.radiograph.radiograph import Grey
+from pneumoscope.reader.bundle import DISTANCE, GIVEN, IMAGE, LOGITS, LOOKED_AT, PROBABILITY, SQUARE, open_bundle
+from pneumoscope.reader.errors import NotAChestError
 
-GRAPH_NAME = "model.onnx"
-INPUT_NAME, OUTPUT_NAMES = "image", ("logits", "maps")
 _BUNDLES = Path(__file__).parent / "bundles"
 SHIPPED = {"default": _BUNDLES / "default", "whole": _BUNDLES / "whole"}
 """Bundles of the package: of the lungs, which is taken by default, and of the whole image with Grad-CAM, as published."""
 DEFAULT_BUNDLE = SHIPPED["default"]
+PREDICTED = "predicted"
+"""Stands for the class that the decision is for."""
 _CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "RIB")
+_NO_IMAGE = np.zeros((1, 1, 8, 8), np.float32)  # where a square is given in its stead
+
+Source = Path | str | bytes | Radiograph
+"""What can be read: a file, its content, or a radiograph."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of one of many: its reading, or the error that says why there is none."""
+
+    source: Source
+    radiograph: Radiograph | None = None
+    reading: Reading | None = None
+    error: PneumoscopeError | OSError | None = None
 
 
 class Reader:
-    """Reads radiographs with one model.
+    """Reads radiographs with one model. A reader may be used from several threads."""
 
-    The graph takes float32 (batch, channels, side, side) in [0, 1] (`Preprocessing.channels`) and gives logits
-    (batch, classes) and raw heat maps (batch, classes, h, w). A reader may be used from several threads.
-    """
-
-    def __init__(self, session: onnxruntime.InferenceSession, card: Card, sha256: str, finder: LungFinder) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, card: Card, sha256: str, threads: int) -> None:
         self._session = session
+        self._threads = threads
         self.card = card
-        self.finder = finder
         self.model = ModelIdentity(card.name, sha256)
 
     @classmethod
-    def load(cls, bundle: Path | str = DEFAULT_BUNDLE, *, threads: int = 0) -> Self:
+    def load(cls, bundle: Path | str = DEFAULT_BUNDLE, *, threads: int = 0, providers: Sequence[str] = ()) -> Self:
         """Load a bundle (the shipped model by default) after checking it against its card.
 
-        `threads` is the number of threads within one inference, 0 for all cores. Raises BundleError or CardError.
+        `threads` is the number of threads within one inference, 0 for all cores: 1 is best for `read_many`, which runs as many
+        inferences at once as there are cores. `providers` are ONNX Runtime's execution providers by name, the processor by
+        default. Raises BundleError or CardError.
         """
-        folder = Path(bundle)
-        card = cards.read(folder)
-        try:
-            graph = (folder / GRAPH_NAME).read_bytes()
-        except OSError as error:
-            raise BundleError(
-                f"there is no {GRAPH_NAME} in '{folder}': make a bundle with  pneumoscope export CHECKPOINT -o BUNDLE"
-            ) from error
-        sha256 = hashlib.sha256(graph).hexdigest()
-        if card.files.get(GRAPH_NAME) != sha256:
-            raise BundleError(f"the graph in '{folder}' is not the one that its card names; copy the bundle again")
-        try:
-            session = open_session(graph, threads)
-        except Exception as error:  # ONNX Runtime has a class of its own for each way in which a graph can be wrong
-            raise BundleError(f"the graph in '{folder}' cannot be run by ONNX Runtime; export it again") from error
-        names = [i.name for i in session.get_inputs()], tuple(o.name for o in session.get_outputs())
-        if names != ([INPUT_NAME], OUTPUT_NAMES):
-            raise BundleError(f"the graph in '{folder}' is no explained classifier of Pneumoscope's; export it again")
-        if session.get_inputs()[0].shape[1:] != _shape(card):
-            raise BundleError(f"the graph in '{folder}' takes images of another size than its card says; export it again")
-        return cls(session, card, sha256, lungs.load(folder, card.preprocessing.lungs, threads=threads))
+        session, card, sha256 = open_bundle(Path(bundle), threads, providers)
+        return cls(session, card, sha256, threads)
+
+    def read(self, radiograph: Radiograph, *, target: str = "", method: str = "") -> Reading:
+        """Read one radiograph.
+
+        `target` is the class whose evidence the heat map shows, ``predicted`` for the one that is decided for, the card's own
+        by default; `method` one of the card's ways to make it. Score and decision are always the card's target's. Raises
+        NotAChestError where DICOM names another body part.
+        """
+        self._can(target, method)
+        _check_body_part(radiograph)
+        return self._read_all([radiograph], target, method)[0]
+
+    def read_many(
+        self, sources: Iterable[Source], *, batch: int = 1, target: str = "", method: str = "", workers: int = 0
+    ) -> Iterator[Outcome]:
+        """Read any number of files, their contents, or radiographs, in their order and in memory that does not grow with them.
+
+        As many are decoded and read at once as there are `workers`, by default the cores of the machine for a reader of one
+        thread, else two, so that one is decoded while another is read. `batch` radiographs go through the graph together:
+        more than one pays on a GPU alone.
+        """
+        self._can(target, method)
+        workers = workers or ((os.cpu_count() or 2) if self._threads == 1 else 2)
+        waiting: deque[Future[list[Outcome]]] = deque()
+        with ThreadPoolExecutor(workers) as pool:
+            for chunk in _chunks(sources, batch):
+                waiting.append(pool.submit(self._outcomes, chunk, target, method))
+                if len(waiting) > 2 * workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+
+    def find(self, radiograph: Radiograph) -> LungFields:
+        """The lung fields of one radiograph."""
+        fields = self._run(FIELDS, {IMAGE: self._seen(radiograph)[None, None]})
+        return finder.fields([part[0] for part in fields], radiograph.rows, radiograph.cols)
+
+    def square(self, radiograph: Radiograph) -> Grey:
+        """What the graph makes of a radiograph before it looks at it, float32 (channels, side, side)."""
+        (square,) = self._run((LOOKED_AT,), {IMAGE: self._seen(radiograph)[None, None]})
+        return np.asarray(square[0])
 
     def prepare(self, radiograph: Radiograph) -> ModelInput:
-        """The input for this reader's graph, with the lung fields."""
-        return prepare(radiograph, self.card.preprocessing, self.finder)
+        """What the graph looks at, for those who change it before it is looked at."""
+        return place(radiograph, self.card.preprocessing, self.find(radiograph))
 
     def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1]."""
-        (logits,) = self._session.run(OUTPUT_NAMES[:1], {INPUT_NAME: squares})
+        (logits,) = self._run((LOGITS,), _given(squares))
         return np.asarray(logits[:, -1] - logits[:, 0], np.float64)
 
     def explain(self, squares: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Log-odds (n,) and raw heat maps (n, h, w) of the target, of prepared squares as `log_odds` takes them."""
-        logits, maps = self._session.run(OUTPUT_NAMES, {INPUT_NAME: squares})
+        logits, maps = self._run((LOGITS, self.card.map_method), _given(squares))
         return np.asarray(logits[:, -1] - logits[:, 0], np.float64), maps[:, -1]
 
-    def read(self, radiograph: Radiograph, *, target: str = "") -> Reading:
-        """Read one radiograph.
+    def raw_maps(self, squares: NDArray[np.float32], method: str) -> NDArray[np.float32]:
+        """Raw heat maps of all classes by a method of the card, (n, classes, h, w), of prepared squares."""
+        return self._run((method,), _given(squares))[0]
 
-        `target` is the class whose evidence the heat map shows, the card's own target by default; score and decision are
-        always the card's target's. Raises NotAChestError where DICOM names another body part.
-        """
-        _check_body_part(radiograph)
-        explained = target or self.card.target
-        if explained not in self.card.classes:
-            raise CardError(f"the model has the classes {', '.join(self.card.classes)}, not '{explained}'")
-        square = self.prepare(radiograph)
-        assert square.lung_fields is not None
-        logits, maps = self._session.run(OUTPUT_NAMES, {INPUT_NAME: square.pixels[None]})
-        log_odds = float(logits[0, -1] - logits[0, 0])
-        probability = float(self.card.calibration(np.array([log_odds]))[0])
-        raw = maps[0, self.card.classes.index(explained)]
-        layer = backbone(self.card.backbone).explained_layer if self.card.map_method == heatmap.GRAD_CAM else "evidence"
-        shown = heatmap.on_radiograph(raw, square.placement, self.card, explained, layer)
+    def _run(self, names: Sequence[str], inputs: dict[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:
+        options = onnxruntime.RunOptions()
+        options.only_execute_path_to_fetches = True
+        found: list[NDArray[np.float32]] = self._session.run([*names], inputs, options)
+        return found
+
+    def _seen(self, radiograph: Radiograph) -> Grey:
+        wanted = self.card.preprocessing
+        return on_whole(radiograph, wanted.source_px or wanted.side_px).pixels_to_square(radiograph)
+
+    def _can(self, target: str, method: str) -> None:
+        if target and target not in (*self.card.classes, PREDICTED):
+            raise CardError(f"the model has the classes {', '.join(self.card.classes)}, not '{target}'; {PREDICTED} is either")
+        if method and method not in self.card.map_scales:
+            raise CardError(f"the model gives heat maps by {', '.join(self.card.map_scales)}, not '{method}'")
+
+    def _outcomes(self, sources: Sequence[Source], target: str, method: str) -> list[Outcome]:
+        outcomes = [_decoded(source) for source in sources]
+        images = [outcome.radiograph for outcome in outcomes if outcome.radiograph is not None]
+        readings = iter(self._read_all(images, target, method) if images else ())
+        return [o if o.radiograph is None else Outcome(o.source, o.radiograph, next(readings)) for o in outcomes]
+
+    def _read_all(self, images: Sequence[Radiograph], target: str, method: str) -> list[Reading]:
+        """Readings of radiographs that go through the graph together."""
+        method = method or self.card.map_method
+        seen = np.stack([self._seen(image) for image in images])[:, None]
+        found = self._run((*FIELDS, LOGITS, PROBABILITY, DISTANCE, method), {IMAGE: seen})
+        return [self._reading(image, [part[k] for part in found], target, method) for k, image in enumerate(images)]
+
+    def _reading(self, image: Radiograph, found: Sequence[NDArray[np.float32]], target: str, method: str) -> Reading:
+        fields = finder.fields(found[: len(FIELDS)], image.rows, image.cols)
+        logits, probability, distance, maps = found[len(FIELDS) :]
+        score = Score(self.card.target, float(probability), float(logits[-1] - logits[0]))
         point = self.card.operating_point
-        decision = point.decide(probability)
+        decision = point.decide(score.probability)
+        decided = self.card.target if decision == "positive" else self.card.classes[0]
+        explained = decided if target == PREDICTED else target or self.card.target
+        raw = maps[self.card.classes.index(explained)]
+        layer = "evidence" if method == heatmap.EVIDENCE else backbone(self.card.backbone).explained_layer
+        shown = heatmap.on_radiograph(raw, self._placement(image, fields), self.card, explained, layer, method)
         speaks = decision == "positive" and explained == self.card.target
-        found = extract(shown, probability, square.lung_fields) if speaks else ()
-        score = Score(self.card.target, probability, log_odds)
-        return Reading(score, decision, point, shown, found, square.lung_fields, self.model)
+        marks = extract(shown, score.probability, fields) if speaks else ()
+        return Reading(
+            score, decision, point, self.card.grey_zone, self._domain(float(distance), fields), shown, marks, fields, self.model
+        )
+
+    def _placement(self, image: Radiograph, fields: LungFields) -> Placement:
+        wanted = self.card.preprocessing
+        box = fields.box if wanted.view == "lungs" else image.whole
+        return Placement(image.rows, image.cols, box, wanted.side_px)
+
+    def _domain(self, distance: float, fields: LungFields) -> DomainCheck | None:
+        limit = self.card.domain
+        return DomainCheck(distance, limit.distance, fields.state != "not found") if limit else None
 
 
-def _shape(card: Card) -> list[int]:
-    """Of the graph's input, without the batch."""
-    return [card.preprocessing.channels, card.preprocessing.side_px, card.preprocessing.side_px]
+def _given(squares: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+    return {IMAGE: _NO_IMAGE, SQUARE: squares, GIVEN: np.array(True)}
+
+
+def _chunks(sources: Iterable[Source], size: int) -> Iterator[list[Source]]:
+    left = iter(sources)
+    while chunk := list(itertools.islice(left, size)):
+        yield chunk
+
+
+def _decoded(source: Source) -> Outcome:
+    try:
+        image = source if isinstance(source, Radiograph) else radiographs.read(source)
+        _check_body_part(image)
+    except (PneumoscopeError, OSError) as error:
+        return Outcome(source, error=error)
+    return Outcome(source, image)
 
 
 def _check_body_part(radiograph: Radiograph) -> None:

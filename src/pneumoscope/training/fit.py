@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from pneumoscope.classifier import Backbone, Card, Preprocessing
+from pneumoscope.classifier import Backbone, Card, Domain, Preprocessing
 from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import Classifier, evaluating, save
 from pneumoscope.classifier.evidence import EvidenceNetwork
@@ -27,7 +27,9 @@ from pneumoscope.classifier.weights import initialize
 from pneumoscope.cohort import Cohort
 from pneumoscope.cohort.case import both_classes
 from pneumoscope.evaluation import calibration
-from pneumoscope.heatmap.explain import explain
+from pneumoscope.heatmap import gradcam
+from pneumoscope.heatmap.explain import TARGET
+from pneumoscope.heatmap.gradcam import METHODS, Combine
 from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM, scaled
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
@@ -40,6 +42,8 @@ from pneumoscope.training.schedule import rate_at
 from pneumoscope.training.state import Epoch, Progress
 
 AnyNetwork = Network | EvidenceNetwork
+SOURCE_PX = 224
+"""Side that the whole radiograph is brought to before lungs are looked at: what the training copies of the published data have."""
 _EVALUATION_BATCH = 64
 _TEACHING_BATCH = 16
 CLASSES = ("normal", "pneumonia")
@@ -143,7 +147,8 @@ def fit(
         limits=LIMITS,
         map_method=EVIDENCE if recipe.adds_up else GRAD_CAM,
     )
-    finished = save(Classifier(network, _tuned(network, card, tune, calibrate), finder), out)
+    domain, card = _known(network, _tuned(network, card, tune, calibrate), train, tune)
+    finished = save(Classifier(network, card, finder, domain), out)
     _clear_state(out)
     return finished
 
@@ -153,7 +158,7 @@ def _preprocessing(recipe: Recipe, finder: LungFinder | None) -> Preprocessing:
         return Preprocessing(recipe.side_px)
     if finder is None:
         raise TrainingError(f"the recipe '{recipe.name}' looks at lungs; give a lung-field model")
-    return Preprocessing(recipe.side_px, recipe.view, lungs=finder.sha256)
+    return Preprocessing(recipe.side_px, recipe.view, source_px=SOURCE_PX, lungs=finder.sha256)
 
 
 def _can_paint(recipe: Recipe, train: Side) -> None:
@@ -325,19 +330,35 @@ def _tuned(network: AnyNetwork, card: Card, tune: Side, method: str) -> Card:
         calibration.choose(rule, reference, probability, "tune", card.split_sha256)
         for rule in ("youden", "sensitivity>=0.95", "specificity>=0.95")
     )
-    card = dataclasses.replace(card, calibration=fitted, operating_points=points)
-    if card.map_method == EVIDENCE:
+    zone = calibration.grey_zone(reference, probability, "tune", card.split_sha256)
+    card = dataclasses.replace(card, calibration=fitted, operating_points=points, grey_zone=zone)
+    if not isinstance(network, Network):
         return dataclasses.replace(card, map_scale=fitted.temperature, finding_threshold=points[0].threshold)
-    return dataclasses.replace(card, map_scale=map_scale(network, tune.squares[tune.reference == 1]))
+    scales = {name: map_scale(network, tune.squares[tune.reference == TARGET], method) for name, method in METHODS.items()}
+    return dataclasses.replace(card, map_scale=scales.pop(card.map_method), other_map_scales=scales)
 
 
-def map_scale(network: AnyNetwork, positives: Squares) -> float:
+def map_scale(network: Network, positives: Squares, method: Combine) -> float:
     """The median of the maxima of the target's heat maps over positives; 1 where all maps are flat."""
     peaks = [
-        explain(network, _tensor(positives, k), len(CLASSES) - 1)[1].amax((1, 2)).numpy()
+        gradcam.explain(network, _tensor(positives, k), TARGET, method)[1].amax((1, 2)).numpy()
         for k in range(0, len(positives), _EVALUATION_BATCH)
     ]
     return float(np.median(np.concatenate(peaks))) or 1.0
+
+
+def _known(network: AnyNetwork, card: Card, train: Side, tune: Side) -> tuple[Domain, Card]:
+    """The domain of the training images, and the card with the limit that the tune side sets."""
+    domain = Domain.fit(embed(network, train.squares))
+    limit = domain.limit(embed(network, tune.squares), "tune", card.split_sha256)
+    return domain, dataclasses.replace(card, domain=limit)
+
+
+def embed(network: AnyNetwork, images: Squares) -> NDArray[np.float32]:
+    """Features float32 (n, features) of squares uint8 (n, channels, side, side)."""
+    with evaluating(network), torch.inference_mode():
+        parts = [network.embed(_tensor(images, k)).numpy() for k in range(0, len(images), _EVALUATION_BATCH)]
+    return np.concatenate(parts)
 
 
 def _clear_state(out: Path) -> None:

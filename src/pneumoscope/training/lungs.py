@@ -21,7 +21,6 @@ from tqdm import tqdm
 from pneumoscope import radiograph
 from pneumoscope.classifier.checkpoint import evaluating
 from pneumoscope.cohort import Case, Cohort
-from pneumoscope.lung_fields import finder
 from pneumoscope.lung_fields.card import LungCard
 from pneumoscope.lung_fields.network import SIDE_PX, LungNetwork
 from pneumoscope.radiograph.placement import on_whole
@@ -54,7 +53,7 @@ class LungRecipe:
     opaque: chance that opaque blobs are painted in, so that consolidated lung is still lung.
     """
 
-    epochs: int = 16
+    epochs: int = 20
     batch: int = 16
     rate: float = 4e-3
     warmup_epochs: float = 4.0
@@ -351,6 +350,13 @@ def dice(found: Masks, reference: Masks) -> NDArray[np.float64]:
     return np.asarray(2 * both / np.maximum(found.sum((-2, -1)) + reference.sum((-2, -1)), 1))
 
 
+def agreement(probability: NDArray[np.float32], mask: Masks) -> float:
+    """Soft Dice coefficient of probabilities with a mask, in [0, 1]: 1 where the network is certain everywhere."""
+    both = float(probability[mask].sum())
+    total = float(probability.sum()) + float(mask.sum())
+    return 2 * both / total if mask.any() else 0.0
+
+
 def boundary_distance(found: Masks, reference: Masks) -> float:
     """Mean symmetric distance of two outlines, in percent of the square's side; NaN where one is empty."""
     if not found.any() or not reference.any():
@@ -377,7 +383,7 @@ def _threshold(network: LungNetwork, squares: Squares, sets: Sequence[LungSet]) 
     for changed in (images, images * 0.15, images * 0.1 + 127):
         logits = predict(network, changed.astype(np.uint8))
         p = 1 / (1 + np.exp(-logits))
-        agreed = np.array([[finder.agreement(q, q >= 0.5) for q in two] for two in p])
+        agreed = np.array([[agreement(q, q >= 0.5) for q in two] for two in p])
         quality.append(agreed[dice(logits > 0, masks) >= _WELL_FOUND])
     found = np.concatenate(quality)
     if not found.size:

@@ -32,9 +32,13 @@ def any_image() -> Tensor:
 
 
 def converted(
-    module: nn.Module, examples: Sequence[Tensor], input_names: Sequence[str], output_names: Sequence[str]
+    module: nn.Module,
+    examples: Sequence[Tensor],
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    axis: str = "batch",
 ) -> onnx.ModelProto:
-    """A module as ONNX, its first axis free; of examples of `any_image`'s size rows and columns are too.
+    """A module as ONNX, its first axis free and called `axis`; of examples of `any_image`'s size rows and columns are too.
 
     Raises what the exporter raises.
     """
@@ -51,7 +55,12 @@ def converted(
             input_names=[*input_names], output_names=[*output_names],
         )  # fmt: skip
     assert exported is not None
-    return exported.model_proto
+    model = exported.model_proto
+    for value in (*model.graph.input, *model.graph.output):
+        for dim, name in zip(value.type.tensor_type.shape.dim, (axis, "", "rows", "cols"), strict=False):
+            if dim.dim_param:
+                dim.dim_param = name
+    return model
 
 
 def joined(parts: Mapping[str, onnx.ModelProto], inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
@@ -66,28 +75,13 @@ def joined(parts: Mapping[str, onnx.ModelProto], inputs: Sequence[str], outputs:
     graph = onnx.helper.make_graph(
         [node for part in renamed for node in part.graph.node],
         "pneumoscope",
-        [_with_batch(known[name]) for name in inputs],
-        [_with_batch(known[name]) for name in outputs],
+        [known[name] for name in inputs],
+        [known[name] for name in outputs],
         [tensor for part in renamed for tensor in part.graph.initializer],
     )
     whole = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=10)
     onnx.checker.check_model(whole)
     return whole
-
-
-def _with_batch(value: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
-    """With names of its free axes that say what they are."""
-    named = onnx.ValueInfoProto()
-    named.CopyFrom(value)
-    axes = named.type.tensor_type.shape.dim
-    if not axes:
-        return named
-    for axis, name in zip(axes, ("batch", "", "rows", "cols"), strict=False):
-        if not axis.dim_value and name:
-            axis.dim_param = name
-    if axes[0].dim_param != "squares":
-        axes[0].dim_param = "batch"
-    return named
 
 
 @contextmanager

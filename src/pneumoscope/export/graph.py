@@ -107,9 +107,9 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
         network, methods = explained(classifier.network, len(card.classes), wanted.side_px)
         scored = _Scored(network, card.calibration, classifier.domain).eval()
         looking = _looking(wanted, cells)
-        scoring = converted(
-            scored, [square], [bundle.LOOKED_AT], [bundle.LOGITS, bundle.PROBABILITY, bundle.DISTANCE, *methods]
-        )
+        names = [bundle.LOGITS, bundle.PROBABILITY, bundle.DISTANCE, *methods]
+        # Squares that are given may be more than the images are, so their axis has a name of its own.
+        scoring = converted(scored, [square], [bundle.LOOKED_AT], names, axis="readings")
     except Exception as error:  # the tracer and the converter raise a class of their own for each thing they cannot do
         raise ExportError(
             f"PyTorch {torch.__version__} cannot turn {card.backbone} with its heat map into an ONNX graph "
@@ -143,5 +143,5 @@ def _choice(shape: list[int]) -> onnx.ModelProto:
         value(_MADE, TensorProto.FLOAT, ["batch", *shape]),
     ]
     node = helper.make_node("Where", [i.name for i in inputs], [bundle.LOOKED_AT])
-    graph = helper.make_graph([node], "choice", inputs, [value(bundle.LOOKED_AT, TensorProto.FLOAT, ["batch", *shape])])
+    graph = helper.make_graph([node], "choice", inputs, [value(bundle.LOOKED_AT, TensorProto.FLOAT, ["readings", *shape])])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)

@@ -143,7 +143,8 @@ def browse(chromium: str, url: str, runs: int, cases: list[Case]) -> dict[str, A
     done = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit("the graph did not run in the browser")
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def report(cases: list[Case], passes: list[dict[str, Any]]) -> bool:

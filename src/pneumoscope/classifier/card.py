@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pneumoscope import storage
+from pneumoscope.classifier.domain import DomainLimit
 from pneumoscope.classifier.errors import CardError
 from pneumoscope.classifier.preprocessing import Preprocessing
-from pneumoscope.classifier.domain import DomainLimit
 from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint
 
 FORMAT = 2

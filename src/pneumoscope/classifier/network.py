@@ -160,8 +160,8 @@ class _VisionTransformer(Network):
 def _attend(attention: nn.MultiheadAttention, query: Tensor, tokens: Tensor) -> Tensor:
     """Scaled dot-product attention of one query (batch, channels) over tokens (batch, tokens, channels): (batch, channels).
 
-    With one query no token needs its key or value: ``q · (K x) = (Kᵀ q) · x``, and ``Σ a V x = V Σ a x``. The bias of the keys adds
-    the same to every token, which the softmax takes away.
+    With one query no token needs its key or value: ``q · (K x) = (Kᵀ q) · x``, and ``Σ a V x = V Σ a x``. The bias of the keys
+    adds the same to every token, which the softmax takes away.
     """
     heads = attention.num_heads
     (to_query, to_key, to_value), biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)

@@ -27,7 +27,7 @@ def command(out: Path) -> None:
     """Read the sixteen shipped radiographs and write overlays, readings.jsonl and one self-contained report.html."""
     reader = Reader.load()
     entries = []
-    click.echo(f"{'case':<44}{'reference':<11}{'probability':>11}  {'decision':<10}findings")
+    click.echo(f"{'case':<44}{'reference':<11}{'probability':>11}  {'decision':<10}{'sure':<6}{'domain':<9}findings")
     with sample() as cohort:
         for case in cohort.cases:
             image = radiograph.read(cohort.file(case))
@@ -36,8 +36,13 @@ def command(out: Path) -> None:
             save_picture(picture, out / "overlays" / f"{case.path}.png")
             reference = "positive" if case.reference else "negative"
             entries.append(Entry(readings.as_json(case.path, reading), reference, picture))
+            sure, inside = (
+                "no" if reading.abstains else "yes",
+                "outside" if reading.domain and not reading.domain.inside else "inside",
+            )
             click.echo(
-                f"{case.path:<44}{reference:<11}{reading.score.probability:>11.3f}  {reading.decision:<10}{len(reading.findings)}"
+                f"{case.path:<44}{reference:<11}{reading.score.probability:>11.3f}  {reading.decision:<10}{sure:<6}{inside:<9}"
+                f"{len(reading.findings)}"
             )
     lines = "".join(json.dumps(entry.line, ensure_ascii=False) + "\n" for entry in entries)
     with storage.text(out / LINES_NAME) as stream:

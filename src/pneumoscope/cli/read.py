@@ -1,8 +1,7 @@
 """``pneumoscope read``: any number of files, in flat memory, resumably."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,20 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pneumoscope import DISCLAIMER, PneumoscopeError, radiograph, storage
+from pneumoscope import DISCLAIMER, PneumoscopeError, storage
 from pneumoscope.cli import inputs
 from pneumoscope.cli.inputs import Item
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.findings import Reading
 from pneumoscope.radiograph import Radiograph
-from pneumoscope.reader import NotAChestError, Reader
+from pneumoscope.reader import Outcome, Reader
+from pneumoscope.reader.reader import PREDICTED
 from pneumoscope.reports import readings
 from pneumoscope.reports.overlay import paint
 
 LINES_NAME = "readings.jsonl"
+_MOST_TOLD = 20  # of files outside the domain in the summary; the lines hold all
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Wanted:
     overlays: bool
     maps: bool
     target: str
+    method: str
     scale_per_image: bool
 
 
@@ -48,7 +50,19 @@ class Wanted:
 )
 @click.option("--overlays/--no-overlays", default=True, show_default=True, help="Write OUT/overlays/<path>.png.")
 @click.option("--maps", is_flag=True, help="Write OUT/maps/<path>.npy: float32 (rows, cols) on the radiograph's own grid.")
-@click.option("--target", default="", show_default="the model's target", help="Class whose evidence the heat map shows.")
+@click.option(
+    "--target",
+    default="",
+    show_default="the model's target",
+    help="Class whose evidence the heat map shows; predicted: the one that is decided for.",
+)
+@click.option(
+    "--method", default="", show_default="the model's own", help="How the heat map is made, of those that the model's card names."
+)
+@click.option("--provider", multiple=True, help="ONNX Runtime's execution provider; may be repeated, the processor by default.")
+@click.option(
+    "--batch", type=click.IntRange(1), default=1, show_default=True, help="Radiographs that go through the graph together."
+)
 @click.option(
     "--overlay-scale",
     type=click.Choice(["fixed", "image"]),
@@ -65,7 +79,17 @@ class Wanted:
     help="With csv, write OUT/readings.csv as well.",
 )
 def command(
-    inputs_: tuple[str, ...], out: Path, model: Path, overlays: bool, maps: bool, target: str, overlay_scale: str, format_: str
+    inputs_: tuple[str, ...],
+    out: Path,
+    model: Path,
+    overlays: bool,
+    maps: bool,
+    target: str,
+    method: str,
+    provider: tuple[str, ...],
+    batch: int,
+    overlay_scale: str,
+    format_: str,
 ) -> int:
     """Read radiographs (DICOM CR/DX, PNG, JPEG).
 
@@ -75,43 +99,30 @@ def command(
     items = inputs.find(inputs_, out)
     if not items:
         raise click.UsageError(f"no radiograph lies below {', '.join(inputs_)}")
-    reader = Reader.load(model)
+    # Several are read at once, each by one thread; a single one by all.
+    reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider)
     out.mkdir(parents=True, exist_ok=True)
-    wanted = Wanted(overlays, maps, target, overlay_scale == "image")
+    wanted = Wanted(overlays, maps, target, method, overlay_scale == "image")
     done = resume(out, reader, wanted)
     todo = [item for item in items if item.name not in done]
     if len(todo) < len(items):
         click.echo(f"{len(items) - len(todo)} of {len(items)} files were read before; going on", err=True)
+    outcomes = reader.read_many((item.file for item in todo), batch=batch, target=target, method=method)
     with (out / LINES_NAME).open("a", encoding="utf-8") as stream:
-        for item, image in tqdm(decoded(todo), total=len(todo), unit="file", disable=None):
-            stream.write(json.dumps(answer(reader, item, image, out, wanted), ensure_ascii=False) + "\n")
+        for item, outcome in tqdm(zip(todo, outcomes, strict=True), total=len(todo), unit="file", disable=None):
+            stream.write(json.dumps(answer(reader, item, outcome, out, wanted), ensure_ascii=False) + "\n")
             stream.flush()
     return _summary(out, items, format_)
 
 
-def decoded(items: Sequence[Item]) -> Iterator[tuple[Item, Radiograph | Exception]]:
-    """Each file's radiograph, or why there is none; the next file is decoded while the caller works on this one."""
-    with ThreadPoolExecutor(1) as ahead:
-        waiting: Future[Radiograph] | None = ahead.submit(radiograph.read, items[0].file) if items else None
-        for k, item in enumerate(items):
-            assert waiting is not None
-            error = waiting.exception()
-            outcome = error if isinstance(error, PneumoscopeError | OSError) else waiting.result()
-            waiting = ahead.submit(radiograph.read, items[k + 1].file) if k + 1 < len(items) else None
-            yield item, outcome
-
-
-def answer(reader: Reader, item: Item, image: Radiograph | Exception, out: Path, wanted: Wanted) -> dict[str, Any]:
-    """Read one radiograph, write what is wanted beside its line, and return the line."""
-    try:
-        if isinstance(image, Exception):
-            raise image
-        reading = reader.read(image, target=wanted.target)
-    except (radiograph.RadiographError, NotAChestError, OSError) as error:
-        message = str(error) if isinstance(error, PneumoscopeError) else (error.strerror or "could not be opened")
+def answer(reader: Reader, item: Item, outcome: Outcome, out: Path, wanted: Wanted) -> dict[str, Any]:
+    """Write what is wanted beside the line of one radiograph, and return the line."""
+    if outcome.radiograph is None or outcome.reading is None:
+        error = outcome.error
+        message = str(error) if isinstance(error, PneumoscopeError) else (error and error.strerror) or "could not be opened"
         return readings.as_error(item.name, reader.card.target, reader.model, type(error).__name__, message)
-    _write_beside(image, reading, item, out, wanted)
-    return readings.as_json(item.name, reading)
+    _write_beside(outcome.radiograph, outcome.reading, item, out, wanted)
+    return readings.as_json(item.name, outcome.reading)
 
 
 def _write_beside(image: Radiograph, reading: Reading, item: Item, out: Path, wanted: Wanted) -> None:
@@ -134,7 +145,7 @@ def resume(out: Path, reader: Reader, wanted: Wanted) -> set[str]:
 
     Drops the other lines, those with an error, and a line that was cut in the middle.
     """
-    lines, target = out / LINES_NAME, wanted.target or reader.card.target
+    lines, method = out / LINES_NAME, wanted.method or reader.card.map_method
     if not lines.exists():
         return set()
     done = set()
@@ -146,11 +157,20 @@ def resume(out: Path, reader: Reader, wanted: Wanted) -> set[str]:
             point = line["operating_point"] or {"threshold": reader.card.operating_point.threshold}
             if line["model"]["sha256"] != reader.model.sha256 or point["threshold"] != reader.card.operating_point.threshold:
                 raise click.UsageError(f"'{out}' holds readings of another model; choose another folder with -o")
-            complete = line["error"] is None and line["map"]["target"] == target and _is_beside(out, line["path"], wanted)
+            complete = (
+                line["error"] is None and _shows(line, reader, wanted.target, method) and _is_beside(out, line["path"], wanted)
+            )
             if complete and line["path"] not in done:
                 done.add(line["path"])
                 new.write(json.dumps(line, ensure_ascii=False) + "\n")
     return done
+
+
+def _shows(line: Mapping[str, Any], reader: Reader, target: str, method: str) -> bool:
+    """Whether the map of a line is for this target and made in this way."""
+    decided = reader.card.target if line["decision"] == "positive" else reader.card.classes[0]
+    shown = decided if target == PREDICTED else target or reader.card.target
+    return bool(line["map"]["target"] == shown and line["map"]["method"] == method)
 
 
 def _is_beside(out: Path, name: str, wanted: Wanted) -> bool:
@@ -170,8 +190,8 @@ def _intact(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 def _summary(out: Path, items: Sequence[Item], format_: str) -> int:
     """Count what was read and list what was not, in memory that does not grow with the readings."""
     names = {item.name for item in items}
-    read = positive = 0
-    failed = []
+    read = positive = unsure = 0
+    failed, outside = [], []
     with (out / LINES_NAME).open(encoding="utf-8") as stream:
         for line in _intact(stream):
             if line["path"] in names and line["error"]:
@@ -179,10 +199,15 @@ def _summary(out: Path, items: Sequence[Item], format_: str) -> int:
             elif line["path"] in names:
                 read += 1
                 positive += line["decision"] == "positive"
+                unsure += bool(line["abstains"])
+                if line["domain"] and not line["domain"]["inside"]:
+                    outside.append(f"  outside the model's domain: {line['path']}: {line['domain']['reason']}")
     if format_ == "csv":
         with (out / LINES_NAME).open(encoding="utf-8") as stream:
             readings.write_csv(out / "readings.csv", _intact(stream))
-    click.echo(f"{read} radiographs read, {positive} positive: {out / LINES_NAME}. {DISCLAIMER}")
-    for text in failed:
+    told = f"{read} radiographs read, {positive} positive, {unsure} unsure, {len(outside)} outside the model's domain"
+    click.echo(f"{told}: {out / LINES_NAME}. {DISCLAIMER}")
+    hidden = [f"  and {len(outside) - _MOST_TOLD} more outside the domain"] if len(outside) > _MOST_TOLD else []
+    for text in (*outside[:_MOST_TOLD], *hidden, *failed):
         click.echo(text, err=True)
     return SOME_FILES_FAILED if failed else 0

@@ -68,9 +68,7 @@ def joined(parts: Mapping[str, onnx.ModelProto], inputs: Sequence[str], outputs:
 
     Everything else in a part gets the part's name before its own. `inputs` and `outputs` are those of the whole.
     """
-    renamed = [
-        compose.add_prefix(model, f"{name}/", rename_inputs=False, rename_outputs=False) for name, model in parts.items()
-    ]
+    renamed = [compose.add_prefix(model, f"{name}/", rename_inputs=False, rename_outputs=False) for name, model in parts.items()]
     known = {value.name: value for part in renamed for value in (*part.graph.output, *part.graph.input)}
     graph = onnx.helper.make_graph(
         [node for part in renamed for node in part.graph.node],

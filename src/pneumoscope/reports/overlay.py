@@ -101,6 +101,10 @@ def _caption(canvas: Image.Image, top: int, reading: Reading) -> None:
     found = f"{len(reading.findings)} finding" + ("" if len(reading.findings) == 1 else "s")
     if reading.lung_fields.state != "found":
         found += f"; lungs {reading.lung_fields.state}"
+    if reading.abstains:
+        found += "; UNSURE"
+    if reading.domain and not reading.domain.inside:
+        found += "; OUTSIDE THE MODEL'S DOMAIN"
     draw.text(
         (_MARGIN_PX, top - 6),
         f"{score.target} {score.probability:.3f}, {reading.decision} (threshold {point.threshold:.3f}), {found}",

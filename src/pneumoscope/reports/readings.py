@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pneumoscope import storage
-from pneumoscope.findings import Finding, ModelIdentity, Reading
+from pneumoscope.findings import DomainCheck, Finding, ModelIdentity, Reading
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
 from pneumoscope.radiograph import Region
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def schema() -> dict[str, Any]:
@@ -32,7 +32,9 @@ def as_json(path: str, reading: Reading) -> dict[str, Any]:
         "probability": round(reading.score.probability, 6),
         "log_odds": round(reading.score.log_odds, 6),
         "decision": reading.decision,
+        "abstains": reading.abstains,
         "operating_point": {"threshold": reading.operating_point.threshold, "rule": reading.operating_point.rule},
+        "domain": reading.domain and _domain(reading.domain),
         "findings": [_finding(f) for f in reading.findings],
         "lung_fields": _lung_fields(reading.lung_fields),
         "map": _map(reading.heatmap),
@@ -40,6 +42,15 @@ def as_json(path: str, reading: Reading) -> dict[str, Any]:
         "cols": reading.heatmap.values.shape[1],
         "model": {"name": reading.model.name, "sha256": reading.model.sha256},
         "error": None,
+    }
+
+
+def _domain(domain: DomainCheck) -> dict[str, Any]:
+    return {
+        "inside": domain.inside,
+        "distance": round(domain.distance, 4),
+        "limit": round(domain.limit, 4),
+        "reason": domain.reason or None,
     }
 
 
@@ -85,7 +96,9 @@ def as_error(path: str, target: str, model: ModelIdentity, kind: str, message: s
         "probability": None,
         "log_odds": None,
         "decision": None,
+        "abstains": None,
         "operating_point": None,
+        "domain": None,
         "findings": [],
         "lung_fields": None,
         "map": None,
@@ -96,7 +109,9 @@ def as_error(path: str, target: str, model: ModelIdentity, kind: str, message: s
     }
 
 
-CSV_COLUMNS = ("path", "target", "probability", "decision", "threshold", "findings", "boxes", "model", "error")
+CSV_COLUMNS = (
+    "path", "target", "probability", "decision", "threshold", "abstains", "outside_domain", "findings", "boxes", "model", "error",
+)  # fmt: skip
 
 
 def write_csv(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
@@ -105,12 +120,12 @@ def write_csv(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(CSV_COLUMNS)
         for line in lines:
-            point, error = line["operating_point"] or {}, line["error"] or {}
+            point, error, domain = line["operating_point"] or {}, line["error"] or {}, line["domain"] or {}
             boxes = "; ".join(_told(f) for f in line["findings"])
             writer.writerow(
                 [
                     line["path"], line["target"], line["probability"], line["decision"], point.get("threshold"),
-                    len(line["findings"]), boxes, line["model"]["name"], error.get("message"),
+                    line["abstains"], domain.get("reason"), len(line["findings"]), boxes, line["model"]["name"], error.get("message"),
                 ]
             )  # fmt: skip
 

@@ -36,10 +36,8 @@ def command(out: Path) -> None:
             save_picture(picture, out / "overlays" / f"{case.path}.png")
             reference = "positive" if case.reference else "negative"
             entries.append(Entry(readings.as_json(case.path, reading), reference, picture))
-            sure, inside = (
-                "no" if reading.abstains else "yes",
-                "outside" if reading.domain and not reading.domain.inside else "inside",
-            )
+            sure = "no" if reading.abstains else "yes"
+            inside = "outside" if reading.domain and not reading.domain.inside else "inside"
             click.echo(
                 f"{case.path:<44}{reference:<11}{reading.score.probability:>11.3f}  {reading.decision:<10}{sure:<6}{inside:<9}"
                 f"{len(reading.findings)}"

@@ -20,7 +20,7 @@ from pneumoscope.evaluation.localize import best_threshold, localize
 from pneumoscope.evaluation.located import Located, Mask, locate
 from pneumoscope.evaluation.regions import Consensus, ReferenceRegions
 from pneumoscope.reader import Reader
-from pneumoscope.reader.reader import GRAPH_NAME
+from pneumoscope.reader.bundle import GRAPH_NAME
 
 try:
     from pneumoscope.cli import explaining

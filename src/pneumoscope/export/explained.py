@@ -46,7 +46,7 @@ class Activated(nn.Module):
 
 
 def _packed(explained: Explained) -> Tensor:
-    """Maps and what the head needs beside them as one tensor, (batch, channels, h·w + carried): two would be traced for one batch."""
+    """Maps and what the head needs beside them as one tensor, (batch, channels, h·w + carried): two fix the batch when traced."""
     return torch.cat([explained.maps.flatten(2), *(c[..., None] for c in explained.carried)], 2)
 
 
@@ -54,7 +54,7 @@ def _unpacked(packed: Tensor, rows: int, cols: int) -> tuple[Tensor, ...]:
     """The maps (batch, channels, rows, cols) and what is carried beside them, each (batch, channels)."""
     cells = rows * cols
     carried = (packed[..., k] for k in range(cells, packed.shape[2]))
-    return packed[..., :cells].unflatten(2, (rows, cols)), *carried
+    return packed[..., :cells].reshape(*packed.shape[:2], rows, cols), *carried
 
 
 class Summed(nn.Module):

@@ -32,6 +32,10 @@ class _Scored(nn.Module):
     """Squares to logits, probability, distance and heat maps."""
 
     mean: Tensor
+    scale: Tensor
+    axes: Tensor
+    spread: Tensor
+    rest: Tensor
 
     def __init__(self, network: nn.Module, calibration: Calibration, domain: Domain | None) -> None:
         super().__init__()

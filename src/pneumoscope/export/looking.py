@@ -23,9 +23,9 @@ class Whole(nn.Module):
 class Look(nn.Module):
     """What `pneumoscope.classifier.preprocessing.prepare` does where lungs count, as tensor arithmetic.
 
-    Takes images float32 (batch, 1, rows, cols) in [0, 1] of any size, their lung fields (batch, 2, cells, cells) in {0, 1}, how many
-    of the two were found (batch,), and the edges of the box to look at (batch, 4) in shares. Returns squares (batch, 2, side,
-    side).
+    Takes images float32 (batch, 1, rows, cols) in [0, 1] of any size, their lung fields (batch, 2, cells, cells) in {0, 1}, how
+    many of the two were found (batch,), and the edges of the box to look at (batch, 4) in shares. Returns squares
+    (batch, 2, side, side).
     """
 
     def __init__(self, preprocessing: Preprocessing) -> None:

@@ -52,6 +52,6 @@ def _prove(module: FoundFields, folder: Path, proof: NDArray[np.float32]) -> Non
     rest = max(float(np.abs(a - b).max()) for a, b in zip(found[1:], expected[1:], strict=True))
     if cells > _MAX_CELLS or rest > MAX_DIFFERENCE:
         raise ExportError(
-            f"the graph differs from PyTorch in {cells:.1e} of the cells (allowed {_MAX_CELLS:.0e}) and by {rest:.1e} in quality or "
-            f"box (allowed {MAX_DIFFERENCE:.0e}); nothing was written"
+            f"the graph differs from PyTorch in {cells:.1e} of the cells (allowed {_MAX_CELLS:.0e}) and by {rest:.1e} in quality "
+            f"or box (allowed {MAX_DIFFERENCE:.0e}); nothing was written"
         )

@@ -58,7 +58,8 @@ def prove(classifier: Classifier, bundle: Path, radiographs: Sequence[Radiograph
     for name, limit in (("score", MAX_SCORE), ("map", MAX_MAP), ("square", MAX_SQUARE)):
         if not getattr(found, name) <= limit:
             raise ExportError(
-                f"the graph differs from PyTorch by {getattr(found, name):.1e} in its {name} (allowed {limit:.0e}); nothing was written"
+                f"the graph differs from PyTorch by {getattr(found, name):.1e} in its {name} (allowed {limit:.0e}); "
+                "nothing was written"
             )
     return asdict(found)
 

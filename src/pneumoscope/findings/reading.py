@@ -49,7 +49,8 @@ class DomainCheck:
 class Reading:
     """Score, decision, heat map, findings and lung fields for one target in one radiograph.
 
-    `grey_zone` and `domain` are None where the model knows none. Findings are reported with a positive decision only: a finding is an opacity that speaks for the target.
+    `grey_zone` and `domain` are None where the model knows none. Findings are reported with a positive decision only: a finding
+    is an opacity that speaks for the target.
     """
 
     score: Score

@@ -23,9 +23,8 @@ class Heatmap:
     target: the class that is explained, by name.
     method: how it was made (``evidence``, ``grad-cam``, ``hirescam``, ``layercam``).
     layer: the layer that is explained.
-    scale: fixed on the tune side and kept in the model's card. ``evidence``: the temperature
-        of the calibration: the value is the calibrated probability of an image whose every cell had this evidence. All others: the raw
-        value that became 1.0.
+    scale: fixed on the tune side and kept in the model's card. ``evidence``: the temperature of the calibration; the value is
+        the calibrated probability of an image whose every cell had this evidence. All others: the raw value that became 1.0.
     threshold: value from which a pixel belongs to a finding.
 
     Does not show: how probable the target is (that is the score), nor that the model needs these pixels.

@@ -1,4 +1,4 @@
-"""From the probabilities of a lung-field network to lung fields, as plain tensor arithmetic that any graph can hold; needs PyTorch."""
+"""From a radiograph to its lung fields, as plain tensor arithmetic that any graph can hold; needs PyTorch."""
 
 import torch
 from torch import Tensor, nn

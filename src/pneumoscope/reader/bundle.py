@@ -16,12 +16,13 @@ GRAPH_NAME = "model.onnx"
 IMAGE = "image"
 """The input: whole radiographs, float32 (batch, 1, rows, cols) in [0, 1] as displayed, of any size."""
 SQUARE, GIVEN = "square", "square_given"
-"""Inputs that may be left out: squares that were prepared outside, float32 (batch, channels, side, side), and whether they count."""
+"""Inputs that may be left out: squares that were prepared outside, float32 (n, channels, side, side), and whether they count."""
 LOOKED_AT, LOGITS, PROBABILITY, DISTANCE = "looked_at", "logits", "probability", "distance"
-"""Outputs: the square that counts, (batch, channels, side, side); (batch, classes); the target's, calibrated, (batch,); from the training images, (batch,).
+"""Outputs: the square that counts, (batch, channels, side, side); (batch, classes); the target's, calibrated, (batch,); from the
+training images, (batch,).
 
-Beside these, `FIELDS` as `pneumoscope.lung_fields.cells.FoundFields` gives them, and under the name of each method in the card the raw heat
-maps of all classes, (batch, classes, h, w).
+Beside these, `FIELDS` as `pneumoscope.lung_fields.cells.FoundFields` gives them, and under the name of each method in the card
+the raw heat maps of all classes, (batch, classes, h, w).
 """
 MAKER = "pneumoscope"
 """Key of the graph's metadata that holds its format."""

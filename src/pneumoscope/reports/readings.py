@@ -125,7 +125,8 @@ def write_csv(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
             writer.writerow(
                 [
                     line["path"], line["target"], line["probability"], line["decision"], point.get("threshold"),
-                    line["abstains"], domain.get("reason"), len(line["findings"]), boxes, line["model"]["name"], error.get("message"),
+                    line["abstains"], domain.get("reason"), len(line["findings"]), boxes, line["model"]["name"],
+                    error.get("message"),
                 ]
             )  # fmt: skip
 

@@ -43,7 +43,7 @@ from pneumoscope.training.state import Epoch, Progress
 
 AnyNetwork = Network | EvidenceNetwork
 SOURCE_PX = 224
-"""Side that the whole radiograph is brought to before lungs are looked at: what the training copies of the published data have."""
+"""Side that the whole radiograph is brought to before lungs are looked at: what training copies usually have."""
 _EVALUATION_BATCH = 64
 _TEACHING_BATCH = 16
 CLASSES = ("normal", "pneumonia")

@@ -75,7 +75,7 @@ def expect(reader: Reader, image: Radiograph) -> Case:
     square = reader.square(image)[None]
     expected = {method: reader.raw_maps(square, method)[0] for method in reader.card.map_scales}
     probability = np.array([reader.read(image).score.probability], np.float32)
-    return Case(np.asarray(reader._seen(image), np.float32), {PROBABILITY: probability, **expected})
+    return Case(np.asarray(reader.seen(image), np.float32), {PROBABILITY: probability, **expected})
 
 
 def installed(package: str) -> str:

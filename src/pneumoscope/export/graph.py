@@ -4,11 +4,14 @@ import dataclasses
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
@@ -19,11 +22,12 @@ from pneumoscope.classifier.score import Calibration
 from pneumoscope.export.conversion import EXAMPLE_BATCH, OPSET, ExportError, any_image, converted, joined
 from pneumoscope.export.explained import explained
 from pneumoscope.export.looking import Look, Whole
+from pneumoscope.export.precision import CALIBRATING, WIDE_SHARES, accepted, agreement, halved, quantized
 from pneumoscope.export.proof import prove
 from pneumoscope.lung_fields.finder import GRAPH_NAME as LUNGS_NAME
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import Radiograph
-from pneumoscope.reader import bundle
+from pneumoscope.reader import Reader, bundle
 
 _MADE = "made"  # the graph's own square
 
@@ -69,28 +73,66 @@ class _Scored(nn.Module):
         return ((((along / self.spread) ** 2).mean(1) + left.clamp(min=0) / self.rest) / 2).sqrt()
 
 
-def export(classifier: Classifier, out: Path, proof: Sequence[Radiograph]) -> Card:
+@dataclass(frozen=True, eq=False)
+class Tune:
+    """Radiographs of the tune side with their reference (n,), on which a smaller bundle is compared with the wide one."""
+
+    images: Sequence[Radiograph]
+    reference: NDArray[np.int64]
+
+
+def export(
+    classifier: Classifier,
+    out: Path,
+    proof: Sequence[Radiograph],
+    *,
+    precision: Literal["fp32", "fp16", "int8"] = "fp32",
+    tune: Tune | None = None,
+) -> Card:
     """Write the bundle (``model.onnx``, ``card.json``) to the folder `out`; returns its card.
 
-    On each of the radiographs `proof` the bundle must agree with eager PyTorch, else ExportError, and nothing is left behind.
+    On each of the radiographs `proof` the graph must agree with eager PyTorch, and in another precision than fp32 the smaller
+    one must agree with it on the tune side; else ExportError, and nothing is left behind.
     """
     if out.exists():
         raise ExportError(f"'{out}' exists already; choose another folder for the bundle")
+    if precision != "fp32" and tune is None:
+        raise ExportError(f"a bundle in {precision} is accepted on the tune side of the model's split; give its cohort")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
-        folder = Path(scratch) / "bundle"
-        folder.mkdir()
+        folder = Path(scratch) / "fp32"
         graph = whole_graph(classifier)
         card = write(graph, dataclasses.replace(classifier.card, opset=OPSET), folder)
-        differences = prove(classifier, folder, proof)
-        card = dataclasses.replace(card, results={**card.results, "export": differences})
+        results = {**card.results, "export": prove(classifier, folder, proof)}
+        card = dataclasses.replace(card, results=results)
         cards.write(card, folder)
+        if tune is not None and precision != "fp32":
+            folder, card = _smaller(graph, card, precision, tune, folder)
         shutil.move(folder, out)
     return card
 
 
+def _smaller(graph: onnx.ModelProto, card: Card, precision: Literal["fp16", "int8"], tune: Tune, wide: Path) -> tuple[Path, Card]:
+    """The folder of the smaller bundle beside the wide one, with its card."""
+    reader, folder = Reader.load(wide), wide.with_name(precision)
+    step = max(1, len(tune.images) // CALIBRATING)
+    seen = [reader.seen(image) for image in tune.images[::step]]
+    shares = WIDE_SHARES if precision == "int8" else (1.0,)
+    for share in shares:
+        small = quantized(graph, seen, share) if precision == "int8" else halved(graph)
+        card = write(small, dataclasses.replace(card, precision=precision), folder)
+        found = agreement(reader, Reader.load(folder), tune.images, tune.reference)
+        if found.sound:
+            break
+    results = {**accepted(found, precision), "graph_bytes": (folder / bundle.GRAPH_NAME).stat().st_size, "wide_share": share}
+    card = dataclasses.replace(card, results={**card.results, "precision": results})
+    cards.write(card, folder)
+    return folder, card
+
+
 def write(graph: onnx.ModelProto, card: Card, folder: Path) -> Card:
     """Write a graph and its card to a folder; returns the card with the graph's hash."""
+    folder.mkdir(exist_ok=True)
     onnx.save(graph, folder / bundle.GRAPH_NAME)
     card = dataclasses.replace(card, files={bundle.GRAPH_NAME: file_sha256(folder / bundle.GRAPH_NAME)})
     cards.write(card, folder)
@@ -122,7 +164,7 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
     parts = {"lungs": lungs, "looking": looking, "choice": _choice(list(square.shape[1:])), "scoring": scoring}
     whole = joined(parts, [bundle.IMAGE, bundle.SQUARE, bundle.GIVEN], bundle.outputs(card))
     # An input with a value of its own may be left out.
-    nothing = np.zeros((1, *square.shape[1:]), np.float32)
+    nothing = np.zeros((1, square.shape[1], 1, 1), np.float32)
     whole.graph.initializer.append(numpy_helper.from_array(nothing, bundle.SQUARE))
     whole.graph.initializer.append(numpy_helper.from_array(np.array(False), bundle.GIVEN))
     helper.set_model_props(whole, {bundle.MAKER: bundle.FORMAT})
@@ -143,7 +185,7 @@ def _choice(shape: list[int]) -> onnx.ModelProto:
     value = helper.make_tensor_value_info
     inputs = [
         value(bundle.GIVEN, TensorProto.BOOL, []),
-        value(bundle.SQUARE, TensorProto.FLOAT, ["squares", *shape]),
+        value(bundle.SQUARE, TensorProto.FLOAT, ["squares", shape[0], "square_rows", "square_cols"]),
         value(_MADE, TensorProto.FLOAT, ["batch", *shape]),
     ]
     node = helper.make_node("Where", [i.name for i in inputs], [bundle.LOOKED_AT])

@@ -73,6 +73,6 @@ def _check(session: onnxruntime.InferenceSession, card: Card, folder: Path) -> N
     if tuple(o.name for o in session.get_outputs()) != outputs(card):
         raise BundleError(f"the graph in '{folder}' gives other maps than its card says; export it again")
     wanted = card.preprocessing
-    square = {i.name: i.shape for i in session.get_overridable_initializers()}.get(SQUARE)
-    if square is None or square[1:] != [wanted.channels, wanted.side_px, wanted.side_px]:
+    looked_at = next(o.shape for o in session.get_outputs() if o.name == LOOKED_AT)
+    if looked_at[1:] != [wanted.channels, wanted.side_px, wanted.side_px]:
         raise BundleError(f"the graph in '{folder}' looks at squares of another size than its card says; export it again")

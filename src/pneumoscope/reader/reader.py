@@ -104,12 +104,12 @@ class Reader:
 
     def find(self, radiograph: Radiograph) -> LungFields:
         """The lung fields of one radiograph."""
-        fields = self._run(FIELDS, {IMAGE: self._seen(radiograph)[None, None]})
+        fields = self._run(FIELDS, {IMAGE: self.seen(radiograph)[None, None]})
         return finder.fields([part[0] for part in fields], radiograph.rows, radiograph.cols)
 
     def square(self, radiograph: Radiograph) -> Grey:
         """What the graph makes of a radiograph before it looks at it, float32 (channels, side, side)."""
-        (square,) = self._run((LOOKED_AT,), {IMAGE: self._seen(radiograph)[None, None]})
+        (square,) = self._run((LOOKED_AT,), {IMAGE: self.seen(radiograph)[None, None]})
         return np.asarray(square[0])
 
     def prepare(self, radiograph: Radiograph) -> ModelInput:
@@ -136,7 +136,8 @@ class Reader:
         found: list[NDArray[np.float32]] = self._session.run([*names], inputs, options)
         return found
 
-    def _seen(self, radiograph: Radiograph) -> Grey:
+    def seen(self, radiograph: Radiograph) -> Grey:
+        """The whole radiograph as it is handed to the graph, float32 (side, side) in [0, 1]."""
         wanted = self.card.preprocessing
         return on_whole(radiograph, wanted.source_px or wanted.side_px).pixels_to_square(radiograph)
 
@@ -155,7 +156,7 @@ class Reader:
     def _read_all(self, images: Sequence[Radiograph], target: str, method: str) -> list[Reading]:
         """Readings of radiographs that go through the graph together."""
         method = method or self.card.map_method
-        seen = np.stack([self._seen(image) for image in images])[:, None]
+        seen = np.stack([self.seen(image) for image in images])[:, None]
         found = self._run((*FIELDS, LOGITS, PROBABILITY, DISTANCE, method), {IMAGE: seen})
         return [self._reading(image, [part[k] for part in found], target, method) for k, image in enumerate(images)]
 

@@ -1,0 +1,293 @@
+"""What a heat map costs beside the score alone, and beside the usual ways to make one.
+
+    python benchmarks/explain.py [--backbones resnet18 ...] [--batches 1 16] [--rounds 9] [--json FILE]
+    python benchmarks/explain.py --whole-reading [--rounds 9] [--json FILE]
+
+All ways take the same network (random weights, the `mlp` head, 224 px) and the same images, with as many threads as there are
+cores; they run in turns. Printed are medians, ms an image, and medians of the rounds' ratios:
+
+- score only: the network as an ONNX graph, in ONNX Runtime;
+- ours: the same with its Grad-CAM maps of both classes, in ONNX Runtime;
+- eager score: the network in PyTorch, no gradients, channels last, as in the next three;
+- grad-cam and torchcam: these libraries on the same layer, their scaling of the maps included, which ours leaves for later;
+- hooks: a forward and a full backward hook, the logit's gradient through the whole network, one image after the other.
+
+`difference` is the largest between our maps and those of PyTorch's autograd or, scaled as it scales, of grad-cam, over their
+maximum.
+
+With ``--whole-reading`` the graph of the shipped reader (lung fields, square, score, heat map, distance) runs on the shipped
+radiographs beside the bare score of a MobileNet-V2 and, where `torchxrayvision` is installed, beside its way to the same.
+Needs the extra ``benchmark``.
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from measuring import CORES, interleaved, machine, median_ratio, parser, table, write
+from numpy.typing import NDArray
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.image import scale_cam_image
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+from torchcam.methods import GradCAM as TorchCam
+
+from pneumoscope import radiograph
+from pneumoscope.classifier import BACKBONES
+from pneumoscope.classifier.network import Network, build
+from pneumoscope.cohort.sample import sample
+from pneumoscope.export.conversion import converted
+from pneumoscope.export.explained import explained
+from pneumoscope.heatmap import gradcam
+from pneumoscope.heatmap.heatmap import GRAD_CAM
+from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
+from pneumoscope.lung_fields.session import open_session
+from pneumoscope.radiograph.placement import on_whole
+from pneumoscope.reader.bundle import DISTANCE, IMAGE, LOGITS, PROBABILITY, open_bundle
+from pneumoscope.reader.reader import DEFAULT_BUNDLE, Reader
+
+SIDE, CLASSES, TARGET = 224, 2, 1
+PSPNET_SIDE = 512
+EXAMPLE_BATCH = 3
+LIMIT = 1e-4
+SCORE, OURS, EAGER, LIBRARY, TORCHCAM, HOOKS = "score only", "ours", "eager score", "grad-cam", "torchcam", "hooks"
+RATIOS = ((OURS, SCORE), (LIBRARY, OURS), (TORCHCAM, OURS), (HOOKS, OURS), (EAGER, OURS))
+READING, BARE, READ, XRV = "our graph", "bare MobileNet-V2 score", "Reader.read", "TorchXRayVision"
+Array = NDArray[np.float32]
+Way = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An ONNX graph, and the outputs that are asked of it."""
+
+    session: onnxruntime.InferenceSession
+    outputs: tuple[str, ...]
+
+    def __call__(self, image: Array) -> list[Array]:
+        options = onnxruntime.RunOptions()
+        options.only_execute_path_to_fetches = True
+        found: list[Array] = self.session.run([*self.outputs], {IMAGE: image}, options)
+        return found
+
+
+def graph(module: nn.Module, made: Sequence[str], wanted: Sequence[str]) -> Graph:
+    """A module of squares with the outputs `made`, of which `wanted` are asked for."""
+    model = converted(module, [torch.rand(EXAMPLE_BATCH, 1, SIDE, SIDE)], [IMAGE], made)
+    return Graph(open_session(model.SerializeToString(), CORES), tuple(wanted))
+
+
+def network(name: str) -> Network:
+    """Random weights, with norms that have seen a few batches: at their start they would let activations grow or vanish."""
+    torch.manual_seed(0)
+    made = build(BACKBONES[name], "mlp")
+    assert isinstance(made, Network)
+    made = made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # of PyTorch
+    for module in made.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = None  # a plain mean over what was seen
+    with torch.no_grad():
+        for _ in range(3):
+            made.train()(torch.rand(8, 1, SIDE, SIDE))
+    return made.eval()
+
+
+def tokens_to_maps(tokens: Tensor) -> Tensor:
+    """Of a vision transformer, without the class token: (batch, channels, h, w)."""
+    side = round((tokens.shape[1] - 1) ** 0.5)
+    return tokens[:, 1:].transpose(1, 2).unflatten(2, (side, side))
+
+
+def reshape(net: Network) -> Callable[[Tensor], Tensor] | None:
+    return tokens_to_maps if hasattr(net.model, "encoder") else None
+
+
+def layer(net: Network) -> nn.Module:
+    found: nn.Module = net.model.get_submodule(net.layer_name)
+    return found
+
+
+def eager(net: Network, image: Tensor) -> Tensor:
+    with torch.inference_mode():
+        found: Tensor = net(image)
+        return found
+
+
+def library(net: nn.Module, at: nn.Module, image: Tensor, shape: Callable[[Tensor], Tensor] | None = None) -> Array:
+    with GradCAM(model=net, target_layers=[at], reshape_transform=shape) as cam:
+        found: Array = cam(input_tensor=image, targets=[ClassifierOutputTarget(TARGET)] * len(image))
+        return found
+
+
+def torchcam(net: Network, image: Tensor) -> Tensor:
+    shape = reshape(net)
+    more: dict[str, Any] = {"reshape_transform": shape} if shape else {}
+    with TorchCam(net, layer(net), **more) as cam:
+        found: Tensor = cam(TARGET, net(image))[0]
+        return found
+
+
+def hooks(net: Network, images: Tensor) -> list[Tensor]:
+    """As it is usually written: one image at a time, the backward pass through the whole network."""
+    kept: dict[str, Tensor] = {}
+    shape = reshape(net) or (lambda maps: maps)
+    at = layer(net)
+    handles = [
+        at.register_forward_hook(lambda m, i, out: kept.update(maps=shape(out).detach())),
+        at.register_full_backward_hook(lambda m, i, out: kept.update(gradients=shape(out[0]).detach())),
+    ]
+    found = []
+    for image in images:
+        logits = net(image[None])
+        net.zero_grad()
+        logits[0, TARGET].backward()
+        found.append(torch.relu((kept["gradients"].mean((2, 3), keepdim=True) * kept["maps"]).sum(1)))
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+def can(way: Way) -> Way | None:
+    """The way, unless this version of its library cannot go it with this network."""
+    try:
+        way()
+    except (TypeError, ValueError, AttributeError, RuntimeError, IndexError):
+        return None
+    return way
+
+
+def difference(net: Network, maps: Array, image: Tensor) -> float:
+    """The largest between our maps and the others', over the maximum of these; a RuntimeError above the limit."""
+    largest = 0.0
+    for k in range(CLASSES):
+        true = gradcam.explain(net, image, k)[1].numpy()
+        if true.max() > 0:
+            largest = max(largest, float(np.abs(maps[:, k] - true).max() / true.max()))
+    theirs = library(net, layer(net), image, reshape(net))
+    own = scale_cam_image(scale_cam_image(maps[:, TARGET], (SIDE, SIDE)))  # it scales before and after it enlarges
+    told = maps[:, TARGET].max((1, 2)) > 1e-4  # an empty map has no scale
+    largest = max([largest, *np.abs(theirs - own)[told].max((1, 2)).tolist()])
+    if not largest <= LIMIT:
+        raise RuntimeError(f"our maps differ by {largest:.1e} of the maximum, more than {LIMIT:.0e}")
+    return largest
+
+
+def compare(name: str, batches: Sequence[int], rounds: int) -> list[dict[str, Any]]:
+    """One row for each batch size."""
+    net = network(name)
+    score = graph(net, [LOGITS], [LOGITS])
+    module, methods = explained(net, CLASSES, SIDE)
+    ours = graph(module, [LOGITS, "features", *methods], [LOGITS, GRAD_CAM])
+    rows = []
+    for batch in batches:
+        image = torch.rand(batch, 1, SIDE, SIDE)
+        array = image.numpy()
+        ways: dict[str, Way | None] = {
+            SCORE: lambda a=array: score(a),
+            OURS: lambda a=array: ours(a),
+            EAGER: lambda i=image: eager(net, i),
+            LIBRARY: lambda i=image: library(net, layer(net), i, reshape(net)),
+            TORCHCAM: can(lambda i=image: torchcam(net, i)),
+            HOOKS: lambda i=image: hooks(net, i),
+        }
+        apart = difference(net, ours(array)[1], image)
+        times = interleaved({k: way for k, way in ways.items() if way}, rounds)
+        rows.append({"backbone": name, "batch": batch, **figures(times, batch, list(ways)), "difference": apart})
+    return rows
+
+
+def figures(times: dict[str, list[float]], batch: int, names: Sequence[str]) -> dict[str, float | None]:
+    """Medians, ms an image, and ratios; None for what could not be made."""
+    medians = {name: 1000 * statistics.median(times[name]) / batch if name in times else None for name in names}
+    ratios = {f"{a}/{b}": median_ratio(times[a], times[b]) if a in times and b in times else None for a, b in RATIOS}
+    return {**{f"{name} ms": value for name, value in medians.items()}, **ratios}
+
+
+def torchxrayvision() -> tuple[Way | None, str]:
+    """Lung fields, score and heat map as TorchXRayVision has them, and what is to be said of that."""
+    try:
+        from torchxrayvision import __version__  # noqa: PLC0415 - may be missing
+        from torchxrayvision.baseline_models.chestx_det.ptsemseg.pspnet import pspnet  # noqa: PLC0415
+        from torchxrayvision.models import DenseNet  # noqa: PLC0415
+    except ImportError as error:
+        return None, f"TorchXRayVision is left out ({error}): pip install torchxrayvision"
+    segmenting, scoring = pspnet(14).eval(), DenseNet(weights=None).eval()
+    large, small = torch.rand(1, 3, PSPNET_SIDE, PSPNET_SIDE), torch.rand(1, 1, SIDE, SIDE)
+
+    def way() -> None:
+        with torch.inference_mode():
+            segmenting(large)
+        library(scoring, scoring.features.denseblock4, small)
+
+    note = (
+        f"TorchXRayVision {__version__}: PSPNet at {PSPNET_SIDE} px, then DenseNet-121 at {SIDE} px with grad-cam, in PyTorch; "
+        "both with random weights, PSPNet by its inner class, since the outer one downloads its weights"
+    )
+    return way, note
+
+
+def whole_reading(rounds: int) -> dict[str, Any]:
+    """Medians over all radiographs and rounds."""
+    session, card, _ = open_bundle(DEFAULT_BUNDLE, CORES, ())
+    reading = Graph(session, (*FIELDS, LOGITS, PROBABILITY, DISTANCE, card.map_method))
+    bare, reader = graph(network("mobilenet_v2"), [LOGITS], [LOGITS]), Reader.load()
+    with sample() as cohort:
+        images = [radiograph.read(cohort.file(case)) for case in cohort.cases]
+    squares = [on_whole(image, SIDE).pixels_to_square(image)[None, None] for image in images]
+    xrv, note = torchxrayvision()
+    times: dict[str, list[float]] = {}
+    for image, square in zip(images, squares, strict=True):
+        ways: dict[str, Way | None] = {
+            BARE: lambda s=square: bare(s),
+            READING: lambda s=square: reading(s),
+            READ: lambda i=image: reader.read(i),
+            XRV: xrv,
+        }
+        for name, found in interleaved({k: way for k, way in ways.items() if way}, rounds).items():
+            times.setdefault(name, []).extend(found)
+    rows = [{"way": name, "ms": 1000 * statistics.median(found)} for name, found in times.items()]
+    pairs = ((READING, BARE), (READ, BARE), (XRV, READING), (XRV, READ))
+    ratios = {f"{a}/{b}": median_ratio(times[a], times[b]) for a, b in pairs if a in times and b in times}
+    return {"model": card.name, "radiographs": len(images), "rows": rows, "ratios": ratios, "note": note}
+
+
+def show_whole(found: dict[str, Any]) -> None:
+    print(f"{found['model']}, {found['radiographs']} radiographs at {SIDE} px, one at a time\n{table(found['rows'])}")
+    print("\n".join(f"{name}: {value:.2f}" for name, value in found["ratios"].items()))
+    print(found["note"])
+
+
+def options() -> argparse.Namespace:
+    arguments = parser(__doc__)
+    arguments.add_argument("--backbones", nargs="+", default=[*BACKBONES], choices=[*BACKBONES], metavar="NAME")
+    arguments.add_argument("--batches", type=int, nargs="+", default=[1, 16])
+    arguments.add_argument("--rounds", type=int, default=9)
+    arguments.add_argument("--whole-reading", action="store_true")
+    return arguments.parse_args()
+
+
+def main() -> None:
+    asked = options()
+    torch.set_num_threads(CORES)
+    about = {"machine": machine("torch", "onnxruntime", "grad-cam", "torchcam"), "rounds": asked.rounds}
+    print(", ".join(f"{key} {value}" for key, value in about["machine"].items()) + f"; {asked.rounds} rounds")
+    if asked.whole_reading:
+        found = whole_reading(asked.rounds)
+        show_whole(found)
+        write(asked.json, {**about, "whole_reading": found})
+        return
+    rows = []
+    for name in asked.backbones:
+        new = compare(name, asked.batches, asked.rounds)
+        rows += new
+        print("\n" + table(new), flush=True)
+        write(asked.json, {**about, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

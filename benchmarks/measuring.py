@@ -47,9 +47,9 @@ def once(way: Callable[[], object]) -> float:
     return taken
 
 
-def interleaved(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def interleaved(ways: Mapping[str, Callable[[], object]], rounds: int, warm_up: bool = True) -> dict[str, list[float]]:
     """Seconds of each way in each round, in turns; one more round warms up."""
-    for way in ways.values():
+    for way in ways.values() if warm_up else ():
         way()
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):

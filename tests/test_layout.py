@@ -19,6 +19,7 @@ NEED_TORCH = {
     "heatmap.explain",
     "heatmap.methods",
     "heatmap.randomization",
+    "lung_fields.cells",
     "lung_fields.network",
 }
 

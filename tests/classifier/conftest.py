@@ -9,7 +9,7 @@ import pytest
 import torch
 import torchvision
 
-from pneumoscope.classifier import Calibration, Card, OperatingPoint, Preprocessing
+from pneumoscope.classifier import Calibration, Card, DomainLimit, GreyZone, OperatingPoint, Preprocessing
 from pneumoscope.classifier.backbone import BACKBONES
 from pneumoscope.classifier.checkpoint import Classifier
 from pneumoscope.classifier.network import build
@@ -40,6 +40,11 @@ def card():
             OperatingPoint(0.25, "youden", "tune", "4711"),
             OperatingPoint(0.5, "sensitivity>=0.95", "tune", "4711"),
         ),
+        grey_zone=GreyZone(0.125, 0.75, "sensitivity>=0.99", "tune", "4711"),
+        domain=DomainLimit(1.5, "99% of the side lie nearer", "tune", "4711"),
+        other_map_scales={"layercam": 0.5},
+        precision="int8",
+        opset=20,
         map_method="grad-cam of another kind",
         map_scale=0.75,
         finding_threshold=0.25,

@@ -87,7 +87,7 @@ def test_missing_weights_and_missing_card_are_named(folder):
         ("[]", "not one of Pneumoscope's"),
         ('{"a": 1}', "not one of Pneumoscope's"),
         ('{"format": 99, "backbone": "x"}', "format 99"),
-        ('{"format": 1, "backbone": "x"}', "damaged"),
+        ('{"format": 2, "backbone": "x"}', "damaged"),
     ],
 )
 def test_a_card_that_is_none_is_refused(text, says):

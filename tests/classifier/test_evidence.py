@@ -187,7 +187,7 @@ def test_evidence_coarse_has_one_level_and_its_map_the_coarsest_stride(name):
     with torch.no_grad():
         cells = net.cells(squares()[:1, :1])
     assert cells.shape == (1, 2, 2)  # stride 32
-    assert (net.levels, len(net.lateral), len(net.mix)) == (1, 1, 0)
+    assert (net.levels_used, len(net.lateral), len(net.mix)) == (1, 1, 0)
     assert net.lateral[0].in_channels == BACKBONES[name].pyramid[-1][1]
 
 

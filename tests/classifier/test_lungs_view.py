@@ -39,11 +39,9 @@ def coordinates():
     return Radiograph((rows / 80).astype(np.float32)), Radiograph((cols / 160).astype(np.float32))
 
 
-def test_the_input_has_grey_and_lungs_on_256_levels():
+def test_the_input_has_grey_and_lungs():
     pixels = prepare(textured(), Preprocessing(32, "lungs", lungs=HASH), Drawn(lungs())).pixels
-    levels = pixels.astype(np.float64) * 255
     assert (pixels.dtype, pixels.shape) == (np.float32, (2, 32, 32))
-    assert np.abs(levels - np.rint(levels)).max() < 1e-4
     assert len(np.unique(pixels[0])) > 50
     assert 0 <= pixels.min() <= pixels.max() <= 1
 
@@ -52,7 +50,7 @@ def test_the_square_lies_on_the_box_around_the_lungs():
     f = lungs()
     given = prepare(textured(), Preprocessing(32, "lungs", lungs=HASH), Drawn(f))
     assert given.placement.rectangle == f.box
-    assert given.lung_fields is f
+    assert np.array_equal(given.lung_fields.cells, f.cells)
     corners = given.placement.points_to_radiograph(np.array([[0.0, 0.0], [32.0, 32.0]]))
     assert corners.ravel() == pytest.approx(dataclasses.astuple(f.box))
 
@@ -106,7 +104,7 @@ def test_where_lungs_were_not_found_everything_counts(view):
 def test_a_finder_at_hand_gives_a_model_of_the_whole_radiograph_its_fields_but_no_channel():
     f = lungs()
     given = prepare(textured(), Preprocessing(32), Drawn(f))
-    assert given.lung_fields is f
+    assert np.array_equal(given.lung_fields.cells, f.cells)
     assert given.pixels.shape == (1, 32, 32)
     assert given.placement.rectangle == textured().whole
 

@@ -38,13 +38,15 @@ def test_sixteen_radiographs_are_read_at_their_own_size(demo, manifest):
 def test_the_table_shows_what_the_lines_hold_beside_the_reference(demo, manifest):
     out, said = demo
     table = [row.split() for row in said.splitlines()[:17]]
-    assert table[0] == ["case", "reference", "probability", "decision", "findings"]
+    assert table[0] == ["case", "reference", "probability", "decision", "sure", "domain", "findings"]
     assert table[1:] == [
         [
             line["path"],
             "positive" if manifest[line["path"]]["label"] == "PNEUMONIA" else "negative",
             f"{line['probability']:.3f}",
             line["decision"],
+            "no" if line["abstains"] else "yes",
+            "inside" if line["domain"]["inside"] else "outside",
             str(len(line["findings"])),
         ]
         for line in lines_of(out)

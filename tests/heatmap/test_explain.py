@@ -76,12 +76,12 @@ def test_the_logits_are_the_networks_own_and_nothing_is_attached(each):
     assert maps.shape == (3, 14, 14) if batch.shape[-1] == 224 else maps.shape == (3, 2, 2)
 
 
-def test_other_channel_weights_may_be_given(small):
+def test_another_method_may_be_given(small):
     batch = images("mobilenet_v2")
     with torch.no_grad():
         activations = small.features(batch).maps
 
-    _, maps = explain(small, batch, 1, weights=lambda activations, gradients: torch.ones(1, activations.shape[1], 1, 1))
+    _, maps = explain(small, batch, 1, combine=lambda activations, gradients: activations.sum(1).relu())
 
     torch.testing.assert_close(maps, activations.sum(1).relu())
 

@@ -9,7 +9,7 @@ from torchcam.methods import GradCAM as TorchCam
 from classifier.test_checkpoint import CARD
 from pneumoscope.classifier import BACKBONES, ClassifierError
 from pneumoscope.classifier.network import build
-from pneumoscope.heatmap.gradcam import class_index, combine, explain, grad_cam_weights
+from pneumoscope.heatmap.gradcam import METHODS, class_index, explain, grad_cam
 
 CNNS = [name for name in BACKBONES if not name.startswith("vit")]
 
@@ -74,7 +74,19 @@ def test_equations_by_hand():
     """Selvaraju 2017 eq. 1 and 2 on a 1 × 2 map of two channels: α = (1, −1), ReLU(2·1 − 1·1, 0·1 − 3·1) = (1, 0)."""
     activations = torch.tensor([[[[2.0, 0.0]], [[1.0, 3.0]]]])
     gradients = torch.tensor([[[[0.0, 2.0]], [[-1.0, -1.0]]]])
-    assert combine(activations, grad_cam_weights(activations, gradients)).tolist() == [[[1.0, 0.0]]]
+    assert grad_cam(activations, gradients).tolist() == [[[1.0, 0.0]]]
+
+
+def test_the_other_equations_by_hand():
+    """On the same numbers HiResCAM is ReLU(2·0 + 1·(−1), 0·2 + 3·(−1)) = (0, 0), with gradients (0, 2) and (1, −1) it is (1, 0).
+
+    LayerCAM drops the negative gradient: (2·0 + 1·1, 0·2 + 3·0) = (1, 0).
+    """
+    activations = torch.tensor([[[[2.0, 0.0]], [[1.0, 3.0]]]])
+    assert METHODS["hirescam"](activations, torch.tensor([[[[0.0, 2.0]], [[-1.0, -1.0]]]])).tolist() == [[[0.0, 0.0]]]
+    mixed = torch.tensor([[[[0.0, 2.0]], [[1.0, -1.0]]]])
+    assert METHODS["hirescam"](activations, mixed).tolist() == [[[1.0, 0.0]]]
+    assert METHODS["layercam"](activations, mixed).tolist() == [[[1.0, 0.0]]]
 
 
 def test_a_batch_gives_the_maps_of_its_images_one_by_one():

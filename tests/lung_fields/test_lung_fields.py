@@ -19,8 +19,8 @@ from pneumoscope import radiograph
 from pneumoscope.cohort.sample import sample
 from pneumoscope.lung_fields import LungFieldsError, LungFinder, card, package
 from pneumoscope.lung_fields.card import LungCard
-from pneumoscope.lung_fields.finder import GRAPH_NAME, SHIPPED, agreement, fields
-from pneumoscope.radiograph import Placement, Radiograph, Region
+from pneumoscope.lung_fields.finder import GRAPH_NAME, SHIPPED, fields
+from pneumoscope.radiograph import Placement, Radiograph
 
 
 @pytest.fixture(scope="module")
@@ -140,52 +140,21 @@ def test_any_point_has_a_side_and_a_zone_and_the_mirrored_point_the_other_side(r
         assert side == ("right" if col < 80 else "left")
 
 
-# From probabilities to lung fields.
+# What a graph makes of probabilities is tested in test_cells.py.
 
 
-def test_agreement_by_hand():
-    """Probabilities 0.9, 0.7, 0.4, 0 with a mask of the first two: 2 · 1.6 / (2.0 + 2)."""
-    p = np.array([[0.9, 0.7], [0.4, 0.0]], np.float32)
-    assert agreement(p, p >= 0.5) == pytest.approx(2 * 1.6 / 4)
-    assert agreement(np.ones((2, 2), np.float32), np.ones((2, 2), bool)) == 1
-    assert agreement(p, np.zeros((2, 2), bool)) == 0
-
-
-def probabilities(right=RIGHT, left=LEFT, inside=1.0):
-    return np.stack([drawn(right), drawn(left)]).astype(np.float32) * np.float32(inside)
-
-
-def placed():
-    return Placement(80, 160, Region(0, 0, 80, 160), SIDE)
-
-
-@pytest.mark.parametrize(
-    ("given_", "state"),
-    [(probabilities(), "found"), (probabilities(left=None), "partly found"), (probabilities(None, None), "not found"),
-     (probabilities(left=(0, 20, 3, 25)), "partly found")],
-    ids=["both", "one", "none", "one and a speck of 15 of 1600 cells"],
-)  # fmt: skip
-def test_the_state_counts_the_lungs_that_are_sure_and_large_enough(given_, state):
-    assert fields(given_, placed(), 0.9).state == state
-
-
-def test_an_unsure_lung_is_not_found():
-    """A lung of probability 0.6 throughout agrees with its own mask to 2 · 0.6 / 1.6 = 0.75."""
-    p = probabilities()
-    p[1] *= np.float32(0.6)
-    f = fields(p, placed(), 0.76)
-    assert (f.right_quality, f.left_quality) == pytest.approx((1, 0.75))
-    assert f.state == "partly found"
-    assert fields(p, placed(), 0.74).state == "found"
-
-
-def test_only_the_largest_part_is_lung_and_its_holes_are_filled():
-    p = probabilities()
-    p[0, 20:22, 8:10] = 0
-    p[0, 0:2, 0:2] = 1
-    f = fields(p, placed(), 0.5)
+def test_what_a_graph_gives_becomes_lung_fields_of_the_radiograph():
+    outputs = [
+        np.stack([drawn(RIGHT), drawn(None)]).astype(np.float32),
+        np.float32([0.9, 0.1]),
+        np.float32(1),
+        np.zeros(4, np.float32),
+    ]
+    f = fields(outputs, 80, 160)
+    assert (f.state, f.right_quality, f.left_quality) == ("partly found", pytest.approx(0.9), pytest.approx(0.1))
     assert np.array_equal(f.right_cells, drawn(RIGHT))
-    assert f.right_quality == pytest.approx(2 * (288 - 4) / (288 - 4 + 4 + 288))
+    assert not f.left_cells.any()
+    assert (f.placement.rows, f.placement.cols, f.placement.side) == (80, 160, SIDE)
 
 
 # The shipped model.

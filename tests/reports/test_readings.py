@@ -46,7 +46,7 @@ def test_a_line_without_any_one_key_has_not(key):
 
 
 @pytest.mark.parametrize(
-    "change", [{"more": 1}, {"schema": 1}, {"probability": 1.5}, {"decision": "maybe"}, {"findings": [{}]}, {"map": {}}]
+    "change", [{"more": 1}, {"schema": 2}, {"probability": 1.5}, {"decision": "maybe"}, {"findings": [{}]}, {"map": {}}]
 )
 def test_a_line_with_anything_else_has_not(change):
     assert not valid(READ | change)
@@ -54,7 +54,9 @@ def test_a_line_with_anything_else_has_not(change):
 
 def test_a_reading_tells_everything_in_pixels_of_the_radiograph():
     assert {
-        "schema": 2,
+        "schema": 3,
+        "abstains": False,
+        "domain": None,
         "path": "a/b.png",
         "target": "pneumonia",
         "probability": 0.812346,
@@ -99,7 +101,31 @@ def test_csv_has_one_row_a_line(tmp_path):
     with (tmp_path / "r.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
     assert rows == [
-        ["path", "target", "probability", "decision", "threshold", "findings", "boxes", "model", "error"],
-        ["a/b.png", "pneumonia", "0.812346", "positive", "0.5", "2", "1 2 30 40 0.7 right lower; 50 60 70.5 80 0.6", "m", ""],
-        ["c.dcm", "pneumonia", "", "", "", "0", "", "m", 'cut, "short"'],
+        [
+            "path",
+            "target",
+            "probability",
+            "decision",
+            "threshold",
+            "abstains",
+            "outside_domain",
+            "findings",
+            "boxes",
+            "model",
+            "error",
+        ],
+        [
+            "a/b.png",
+            "pneumonia",
+            "0.812346",
+            "positive",
+            "0.5",
+            "False",
+            "",
+            "2",
+            "1 2 30 40 0.7 right lower; 50 60 70.5 80 0.6",
+            "m",
+            "",
+        ],
+        ["c.dcm", "pneumonia", "", "", "", "", "", "0", "", "m", 'cut, "short"'],
     ]

@@ -13,13 +13,14 @@ from pneumoscope.training.prepared import default_cache, squares
 WHOLE = Preprocessing(32)
 
 
-def test_training_sees_to_the_bit_what_a_reading_sees(cohort, tmp_path):
+def test_training_sees_what_a_reading_sees_on_256_levels(cohort, tmp_path):
     cases = cohort.cases[:6]
 
     trained_on = squares(cohort, cases, WHOLE, tmp_path).astype(np.float32) / np.float32(255)
 
     for square, case in zip(trained_on, cases, strict=True):
-        assert np.array_equal(square, prepare(radiograph.read(cohort.file(case)), WHOLE).pixels)
+        read = prepare(radiograph.read(cohort.file(case)), WHOLE).pixels
+        assert np.abs(square - read).max() <= 0.5 / 255 + 1e-6
 
 
 def test_squares_are_in_the_order_of_their_cases(cohort, tmp_path):

@@ -42,7 +42,13 @@ def whole(cohort, cache, tmp_path_factory):
 
 
 def test_a_run_leaves_a_checkpoint_with_card_and_curves_and_nothing_else(whole):
-    assert sorted(p.name for p in whole.iterdir()) == ["card.json", "curves.csv", "curves.png", "weights.safetensors"]
+    assert sorted(p.name for p in whole.iterdir()) == [
+        "card.json",
+        "curves.csv",
+        "curves.png",
+        "domain.safetensors",
+        "weights.safetensors",
+    ]
     assert len((whole / "curves.csv").read_text().splitlines()) == 1 + RECIPE.epochs
 
 

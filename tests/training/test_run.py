@@ -18,7 +18,7 @@ from pneumoscope.classifier import BACKBONES, Preprocessing
 from pneumoscope.classifier.checkpoint import load
 from pneumoscope.classifier.network import build
 from pneumoscope.cohort import split
-from pneumoscope.heatmap.gradcam import explain
+from pneumoscope.heatmap.gradcam import explain, grad_cam
 from pneumoscope.training import TrainingError, state
 from pneumoscope.training import fit as loop
 from pneumoscope.training.prepared import squares
@@ -127,7 +127,9 @@ def test_the_scale_of_the_maps_is_the_median_of_their_maxima_one_by_one(count):
     peaks = sorted(float(explain(network, one[None], 1)[1].max()) for one in inputs)
 
     assert 0 < peaks[0] < peaks[-1]
-    assert loop.map_scale(network, positives) == pytest.approx((peaks[(count - 1) // 2] + peaks[count // 2]) / 2, rel=1e-4)
+    assert loop.map_scale(network, positives, grad_cam) == pytest.approx(
+        (peaks[(count - 1) // 2] + peaks[count // 2]) / 2, rel=1e-4
+    )
 
 
 @pytest.mark.parametrize(("patience", "epochs"), [(1, 2), (2, 3), (0, 3)])

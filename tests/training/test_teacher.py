@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pneumoscope import radiograph
 from pneumoscope.classifier import BACKBONES, WeightsError
 from pneumoscope.classifier.checkpoint import WEIGHTS_NAME, load
 from pneumoscope.classifier.network import build
@@ -60,7 +61,9 @@ def teacher(first_stage, cohort, cache, finder, tmp_path_factory):
         network.evidence.bias.copy_((network.evidence.bias - mean) / std)
     bundle = tmp_path_factory.mktemp("teacher") / "bundle"
     card = dataclasses.replace(classifier.card, map_scale=2.0)  # the temperature of a flat map's calibration is anything
-    export(dataclasses.replace(classifier, card=card), bundle, squares[:2])
+    export(
+        dataclasses.replace(classifier, card=card), bundle, [radiograph.read(cohort.file(case)) for case in cohort.on("tune")[:2]]
+    )
     return Reader.load(bundle, threads=1)
 
 

@@ -44,11 +44,8 @@ class Classifier:
         """The input for this classifier."""
         return prepare(radiograph, self.card.preprocessing, self.finder)
 
-    def log_odds(self, squares: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1].
-
-        Squares have the network's own precision, float32 unless it was changed.
-        """
+    def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1]."""
         with evaluating(self.network), torch.inference_mode():
             logits = self.network(torch.from_numpy(np.ascontiguousarray(squares)))
         return np.asarray((logits[:, -1] - logits[:, 0]).double().numpy())

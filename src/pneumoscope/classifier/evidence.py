@@ -122,7 +122,7 @@ def _grid(features: Tensor) -> Tensor:
     if features.ndim == 4:
         return features
     side = round((features.shape[1] - 1) ** 0.5)
-    return features[:, 1:].transpose(1, 2).reshape(len(features), -1, side, side)
+    return features[:, 1:].transpose(1, 2).reshape(features.shape[0], -1, side, side)
 
 
 def embedding(levels: Sequence[Tensor]) -> Tensor:

@@ -175,7 +175,7 @@ def _attend(attention: nn.MultiheadAttention, query: Tensor, tokens: Tensor) -> 
 
 def _of_heads(x: Tensor, heads: int) -> Tensor:
     """Channels (batch, heads · width) by head: (heads, batch, width)."""
-    return x.view(len(x), heads, -1).transpose(0, 1)
+    return x.view(x.shape[0], heads, -1).transpose(0, 1)
 
 
 def build(backbone: Backbone, head: str, classes: int = 2) -> Network | EvidenceNetwork:

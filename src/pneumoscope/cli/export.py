@@ -33,8 +33,8 @@ from pneumoscope.export.graph import Tune, export
 def command(checkpoint: Path, out: Path, precision: Literal["fp32", "fp16", "int8"], cohort_: Path | None) -> None:
     """Turn CHECKPOINT into a bundle: one ONNX graph from radiograph to lung fields, probability and heat maps, and its card.
 
-    The bundle is written only if scores and maps agree with PyTorch on the sixteen shipped radiographs. Its fp16 and int8 forms are
-    written only if on the tune side ROC-AUC moves by 0.003 at most, 99 % of the decisions agree and the heat maps correlate by 0.97.
+    The bundle is written only if scores and maps agree with PyTorch on the sixteen shipped radiographs; in fp16 and int8 only if
+    on the tune side ROC-AUC moves by 0.003 at most, 99 % of the decisions agree and the heat maps correlate by 0.97.
     """
     classifier = load(checkpoint)
     tune = _tune(cohort_, classifier.card.split_sha256) if cohort_ else None

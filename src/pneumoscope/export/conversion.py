@@ -1,5 +1,6 @@
 """PyTorch modules become ONNX graphs of any batch, and ONNX graphs become one."""
 
+import itertools
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,9 +57,10 @@ def converted(
         )  # fmt: skip
     assert exported is not None
     model = exported.model_proto
-    for node in model.graph.node:  # where in the source each came from, half a megabyte of it
-        del node.metadata_props[:]
-        node.doc_string = ""
+    told = (model.graph.node, model.graph.input, model.graph.output, model.graph.initializer)
+    for part in itertools.chain(*told):  # where in the source each came from, half a megabyte of it
+        del part.metadata_props[:]
+        part.doc_string = ""
     for value in (*model.graph.input, *model.graph.output):
         for dim, name in zip(value.type.tensor_type.shape.dim, (axis, "", "rows", "cols"), strict=False):
             if dim.dim_param:

@@ -29,7 +29,7 @@ from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader, bundle
 
-_MADE = "made"  # the graph's own square
+_SEEN, _MADE = "seen", "made"  # the whole image as everything that follows sees it, and the graph's own square
 
 
 class _Scored(nn.Module):
@@ -146,12 +146,13 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
     if wanted.view == "lungs" and not wanted.source_px:
         raise ExportError(f"'{card.name}' looks at lungs without a source_px, so no client could batch it; train it again")
     assert classifier.finder is not None
-    lungs = onnx.load(classifier.finder.folder / LUNGS_NAME)
+    lungs = _finding(classifier.finder.folder)
     cells = lungs.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
     square = torch.rand(EXAMPLE_BATCH, wanted.channels, wanted.side_px, wanted.side_px)
     try:
         network, methods = explained(classifier.network, len(card.classes), wanted.side_px)
         scored = _Scored(network, card.calibration, classifier.domain).eval()
+        seeing = converted(Whole(wanted.source_px or wanted.side_px), [any_image()], [bundle.IMAGE], [_SEEN])
         looking = _looking(wanted, cells)
         names = [bundle.LOGITS, bundle.PROBABILITY, bundle.DISTANCE, *methods]
         # Squares that are given may be more than the images are, so their axis has a name of its own.
@@ -161,7 +162,7 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
             f"PyTorch {torch.__version__} cannot turn {card.backbone} with its heat map into an ONNX graph "
             f"({type(error).__name__}); the checkpoint can still be evaluated, or train another backbone"
         ) from error
-    parts = {"lungs": lungs, "looking": looking, "choice": _choice(list(square.shape[1:])), "scoring": scoring}
+    parts = {"seeing": seeing, "lungs": lungs, "looking": looking, "choice": _choice(list(square.shape[1:])), "scoring": scoring}
     whole = joined(parts, [bundle.IMAGE, bundle.SQUARE, bundle.GIVEN], bundle.outputs(card))
     # An input with a value of its own may be left out.
     nothing = np.zeros((1, square.shape[1], 1, 1), np.float32)
@@ -173,11 +174,21 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
 
 
 def _looking(wanted: Preprocessing, cells: int) -> onnx.ModelProto:
+    source = wanted.source_px or wanted.side_px
+    seen = torch.rand(EXAMPLE_BATCH, 1, source, source)
     if not wanted.lungs:
-        sides = (wanted.source_px, wanted.side_px) if wanted.source_px else (wanted.side_px,)
-        return converted(Whole(*sides), [any_image()], [bundle.IMAGE], [_MADE])
+        return converted(Whole(wanted.side_px), [seen], [_SEEN], [_MADE])
     found = [torch.rand(EXAMPLE_BATCH, *shape) for shape in ((2, cells, cells), (), (4,))]
-    return converted(Look(wanted), [any_image(), *found], [bundle.IMAGE, FIELDS[0], *FIELDS[2:]], [_MADE])
+    return converted(Look(wanted), [seen, *found], [_SEEN, FIELDS[0], *FIELDS[2:]], [_MADE])
+
+
+def _finding(folder: Path) -> onnx.ModelProto:
+    """The graph of a lung-field model, fed with what is seen."""
+    lungs = onnx.load(folder / LUNGS_NAME)
+    lungs.graph.input[0].name = _SEEN
+    for node in lungs.graph.node:
+        node.input[:] = [_SEEN if name == bundle.IMAGE else name for name in node.input]
+    return lungs
 
 
 def _choice(shape: list[int]) -> onnx.ModelProto:

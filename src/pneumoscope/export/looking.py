@@ -8,22 +8,20 @@ from pneumoscope.classifier.preprocessing import Preprocessing
 
 
 class Whole(nn.Module):
-    """Whole radiographs, float32 (batch, 1, rows, cols) in [0, 1] of any size, to squares (batch, 1, side, side), antialiased."""
+    """Whole images, float32 (batch, 1, rows, cols) in [0, 1] of any size, squashed to (batch, 1, side, side), antialiased."""
 
-    def __init__(self, *sides: int) -> None:
+    def __init__(self, side: int) -> None:
         super().__init__()
-        self.sides = sides
+        self.side = side
 
     def forward(self, image: Tensor) -> Tensor:
-        for side in self.sides:
-            image = F.interpolate(image, size=(side, side), mode="bilinear", antialias=True)
-        return image
+        return F.interpolate(image, size=(self.side, self.side), mode="bilinear", antialias=True)
 
 
 class Look(nn.Module):
     """What `pneumoscope.classifier.preprocessing.prepare` does where lungs count, as tensor arithmetic.
 
-    Takes images float32 (batch, 1, rows, cols) in [0, 1] of any size, their lung fields (batch, 2, cells, cells) in {0, 1}, how
+    Takes whole images, float32 (batch, 1, source, source) in [0, 1], their lung fields (batch, 2, cells, cells) in {0, 1}, how
     many of the two were found (batch,), and the edges of the box to look at (batch, 4) in shares. Returns squares
     (batch, 2, side, side).
     """
@@ -31,14 +29,13 @@ class Look(nn.Module):
     def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.side = preprocessing.side_px
-        self.whole = Whole(preprocessing.source_px or self.side)
         self.cut = float(preprocessing.view == "lungs")
 
     def forward(self, image: Tensor, lungs: Tensor, found: Tensor, box: Tensor) -> Tensor:
         box = box * self.cut + torch.tensor([0.0, 0.0, 1.0, 1.0]) * (1 - self.cut)
         # Unless both were found everything counts as lung: no part of the box may be left out on a guess.
         counted = torch.where((found == 2)[:, None, None, None], lungs.amax(1, keepdim=True), 1.0)
-        return torch.cat([_cropped(self.whole(image), box, self.side), _cropped(counted, box, self.side)], 1)
+        return torch.cat([_cropped(image, box, self.side), _cropped(counted, box, self.side)], 1)
 
 
 def _cropped(image: Tensor, box: Tensor, side: int) -> Tensor:

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from pneumoscope.classifier.checkpoint import Classifier
 from pneumoscope.classifier.evidence import EvidenceNetwork
-from pneumoscope.classifier.preprocessing import ModelInput, prepare
+from pneumoscope.classifier.network import Network
+from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.export.conversion import ExportError
-from pneumoscope.heatmap import gradcam
-from pneumoscope.heatmap.explain import explain
+from pneumoscope.heatmap.gradcam import METHODS
+from pneumoscope.heatmap.heatmap import EVIDENCE
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader import Reader
@@ -66,30 +69,35 @@ def prove(classifier: Classifier, bundle: Path, radiographs: Sequence[Radiograph
 
 def _differences(classifier: Classifier, reader: Reader, radiograph: Radiograph) -> tuple[float, float, float, float]:
     card = classifier.card
-    given = prepare(radiograph, card.preprocessing, classifier.finder)
-    expected = float(card.calibration(classifier.log_odds(given.pixels[None].astype(np.float64)))[0])
-    probability = float(card.calibration(reader.log_odds(given.pixels[None]))[0])
-    made = reader.square(radiograph)
+    given = prepare(radiograph, card.preprocessing, classifier.finder).pixels
+    log_odds, maps = _exactly(classifier.network, torch.from_numpy(given).double()[None], len(card.classes))
+    expected = float(card.calibration(np.array([log_odds]))[0])
+    probability = float(card.calibration(reader.log_odds(given[None]))[0])
     return (
         abs(probability - expected),
-        max(_map_difference(classifier, reader, given, method) for method in card.map_scales),
-        float(np.abs(made - given.pixels).max()),
+        max(_map_difference(reader, given, method, maps[method]) for method in card.map_scales),
+        float(np.abs(reader.square(radiograph) - given).max()),
         abs(reader.read(radiograph).score.probability - expected),
     )
 
 
-def _map_difference(classifier: Classifier, reader: Reader, given: ModelInput, method: str) -> float:
-    found = reader.raw_maps(given.pixels[None], method)[0]
-    largest = 0.0
-    for index in range(len(classifier.card.classes)):
-        expected = _eager(classifier, given.pixels, method, index)
-        top = max(float(np.abs(expected).max()), classifier.card.map_scales[method])
-        largest = max(largest, float(np.abs(found[index] - expected).max()) / top)
-    return largest
+def _map_difference(reader: Reader, square: Grey, method: str, expected: NDArray[np.float64]) -> float:
+    found, scale = reader.raw_maps(square[None], method)[0], reader.card.map_scales[method]
+    top = np.maximum(np.abs(expected).max((1, 2)), scale)
+    return float((np.abs(found - expected).max((1, 2)) / top).max())
 
 
-def _eager(classifier: Classifier, square: Grey, method: str, index: int) -> Grey:
-    network, squares = classifier.network, torch.from_numpy(square).double()[None]
+def _exactly(network: Network | EvidenceNetwork, square: Tensor, classes: int) -> tuple[float, dict[str, NDArray[np.float64]]]:
+    """Log-odds, and by method the maps of all classes (classes, h, w), of one square; the backward pass is PyTorch's own."""
     if isinstance(network, EvidenceNetwork):
-        return np.asarray(explain(network, squares, index)[1][0])
-    return np.asarray(gradcam.explain(network, squares, index, gradcam.METHODS[method])[1][0])
+        with torch.no_grad():
+            logits, cells = network.explain(square)
+        return float(logits[0, -1] - logits[0, 0]), {EVIDENCE: torch.cat([-cells, cells]).numpy()}
+    with torch.no_grad():
+        explained = network.features(square)
+    maps = explained.maps.requires_grad_()
+    logits = network.head(maps, *explained.carried)
+    gradients = [torch.autograd.grad(logits[0, k], maps, retain_graph=True)[0] for k in range(classes)]
+    with torch.no_grad():
+        found = {name: torch.cat([combine(maps, g) for g in gradients]).numpy() for name, combine in METHODS.items()}
+    return float((logits[0, -1] - logits[0, 0]).detach()), found

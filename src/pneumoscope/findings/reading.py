@@ -56,12 +56,12 @@ class Reading:
     score: Score
     decision: Literal["positive", "negative"]
     operating_point: OperatingPoint
-    grey_zone: GreyZone | None
-    domain: DomainCheck | None
     heatmap: Heatmap
     findings: tuple[Finding, ...]
     lung_fields: LungFields
     model: ModelIdentity
+    grey_zone: GreyZone | None = None
+    domain: DomainCheck | None = None
 
     @property
     def abstains(self) -> bool:

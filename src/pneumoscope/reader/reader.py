@@ -25,7 +25,7 @@ from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import Placement, Radiograph
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
-from pneumoscope.reader.bundle import DISTANCE, GIVEN, IMAGE, LOGITS, LOOKED_AT, PROBABILITY, SQUARE, open_bundle
+from pneumoscope.reader.bundle import DISTANCE, GIVEN, IMAGE, LOGITS, LOOKED_AT, SQUARE, open_bundle
 from pneumoscope.reader.errors import NotAChestError
 
 _BUNDLES = Path(__file__).parent / "bundles"
@@ -35,7 +35,6 @@ DEFAULT_BUNDLE = SHIPPED["default"]
 PREDICTED = "predicted"
 """Stands for the class that the decision is for."""
 _CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "RIB")
-_NO_IMAGE = np.zeros((1, 1, 8, 8), np.float32)  # where a square is given in its stead
 
 Source = Path | str | bytes | Radiograph
 """What can be read: a file, its content, or a radiograph."""
@@ -118,23 +117,27 @@ class Reader:
 
     def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1]."""
-        (logits,) = self._run((LOGITS,), _given(squares))
+        (logits,) = self._run((LOGITS,), self._given(squares))
         return np.asarray(logits[:, -1] - logits[:, 0], np.float64)
 
     def explain(self, squares: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Log-odds (n,) and raw heat maps (n, h, w) of the target, of prepared squares as `log_odds` takes them."""
-        logits, maps = self._run((LOGITS, self.card.map_method), _given(squares))
+        logits, maps = self._run((LOGITS, self.card.map_method), self._given(squares))
         return np.asarray(logits[:, -1] - logits[:, 0], np.float64), maps[:, -1]
 
     def raw_maps(self, squares: NDArray[np.float32], method: str) -> NDArray[np.float32]:
         """Raw heat maps of all classes by a method of the card, (n, classes, h, w), of prepared squares."""
-        return self._run((method,), _given(squares))[0]
+        return self._run((method,), self._given(squares))[0]
 
     def _run(self, names: Sequence[str], inputs: dict[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:
         options = onnxruntime.RunOptions()
         options.only_execute_path_to_fetches = True
         found: list[NDArray[np.float32]] = self._session.run([*names], inputs, options)
         return found
+
+    def _given(self, squares: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+        side = self.card.preprocessing.source_px or self.card.preprocessing.side_px
+        return {IMAGE: np.zeros((1, 1, side, side), np.float32), SQUARE: squares, GIVEN: np.array(True)}
 
     def seen(self, radiograph: Radiograph) -> Grey:
         """The whole radiograph as it is handed to the graph, float32 (side, side) in [0, 1]."""
@@ -157,13 +160,14 @@ class Reader:
         """Readings of radiographs that go through the graph together."""
         method = method or self.card.map_method
         seen = np.stack([self.seen(image) for image in images])[:, None]
-        found = self._run((*FIELDS, LOGITS, PROBABILITY, DISTANCE, method), {IMAGE: seen})
+        found = self._run((*FIELDS, LOGITS, DISTANCE, method), {IMAGE: seen})
         return [self._reading(image, [part[k] for part in found], target, method) for k, image in enumerate(images)]
 
     def _reading(self, image: Radiograph, found: Sequence[NDArray[np.float32]], target: str, method: str) -> Reading:
         fields = finder.fields(found[: len(FIELDS)], image.rows, image.cols)
-        logits, probability, distance, maps = found[len(FIELDS) :]
-        score = Score(self.card.target, float(probability), float(logits[-1] - logits[0]))
+        logits, distance, maps = found[len(FIELDS) :]
+        log_odds = float(logits[-1] - logits[0])
+        score = Score(self.card.target, float(self.card.calibration(np.array([log_odds]))[0]), log_odds)
         point = self.card.operating_point
         decision = point.decide(score.probability)
         decided = self.card.target if decision == "positive" else self.card.classes[0]
@@ -173,9 +177,8 @@ class Reader:
         shown = heatmap.on_radiograph(raw, self._placement(image, fields), self.card, explained, layer, method)
         speaks = decision == "positive" and explained == self.card.target
         marks = extract(shown, score.probability, fields) if speaks else ()
-        return Reading(
-            score, decision, point, self.card.grey_zone, self._domain(float(distance), fields), shown, marks, fields, self.model
-        )
+        domain = self._domain(float(distance), fields)
+        return Reading(score, decision, point, shown, marks, fields, self.model, self.card.grey_zone, domain)
 
     def _placement(self, image: Radiograph, fields: LungFields) -> Placement:
         wanted = self.card.preprocessing
@@ -185,10 +188,6 @@ class Reader:
     def _domain(self, distance: float, fields: LungFields) -> DomainCheck | None:
         limit = self.card.domain
         return DomainCheck(distance, limit.distance, fields.state != "not found") if limit else None
-
-
-def _given(squares: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
-    return {IMAGE: _NO_IMAGE, SQUARE: squares, GIVEN: np.array(True)}
 
 
 def _chunks(sources: Iterable[Source], size: int) -> Iterator[list[Source]]:

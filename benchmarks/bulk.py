@@ -1,0 +1,169 @@
+"""Many radiographs: speed of ``pneumoscope read`` beside that of its graph alone, and memory that does not grow.
+
+    python benchmarks/bulk.py [--files 500 5000] [--rounds 3] [--json FILE]
+
+Of the sixteen shipped radiographs half stay JPEG files and half become uncompressed DICOM (CR, eight bits); they are linked over
+and over into a folder. In turns that folder is read without and with overlays, each by a process of its own, and the default
+graph runs as many times on radiographs that are decoded and resized already: one session of one thread, run by as many threads as
+there are cores. Printed are medians over the rounds and medians of the rounds' ratios; the peak is the process's resident memory.
+"""
+
+import itertools
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from measuring import CORES, Run, machine, median_ratio, parser, run, script, table, write
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from pneumoscope import radiograph
+from pneumoscope.cohort.sample import sample
+from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
+from pneumoscope.radiograph.placement import on_whole
+from pneumoscope.reader.bundle import DISTANCE, IMAGE, LOGITS, PROBABILITY, open_bundle
+from pneumoscope.reader.reader import DEFAULT_BUNDLE
+
+PLAIN, OVERLAYS, GRAPH = "read", "read with overlays", "graph alone"
+FLAGS = {PLAIN: "--no-overlays", OVERLAYS: "--overlays"}
+
+
+def dicom(pixels: NDArray[np.uint8], file: Path) -> None:
+    """Write a CR image, uncompressed."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
+    dataset.Modality, dataset.BodyPartExamined, dataset.ViewPosition = "CR", "CHEST", "AP"
+    dataset.PatientName = dataset.PatientID = file.stem
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PixelRepresentation = 1, "MONOCHROME2", 0
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+    data = pixels.tobytes()
+    dataset.PixelData = data + b"\0" * (len(data) % 2)
+    dataset["PixelData"].VR = "OB"
+    dataset.save_as(file, enforce_file_format=True)
+
+
+def originals(folder: Path) -> list[Path]:
+    """The shipped radiographs, every other one as DICOM."""
+    made = []
+    with sample() as cohort:
+        for k, case in enumerate(cohort.cases):
+            source, file = cohort.file(case), folder / f"{k:02d}{'.dcm' if k % 2 else '.jpeg'}"
+            if k % 2:
+                dicom(np.asarray(Image.open(source).convert("L")), file)
+            else:
+                file.write_bytes(source.read_bytes())
+            made.append(file)
+    return made
+
+
+def linked(files: Sequence[Path], count: int, folder: Path) -> None:
+    folder.mkdir()
+    for k, file in zip(range(count), itertools.cycle(files), strict=False):
+        (folder / f"{k:05d}{file.suffix}").hardlink_to(file)
+
+
+class GraphAlone:
+    """The default graph on radiographs that are ready for it."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.session, card, _ = open_bundle(DEFAULT_BUNDLE, 1, ())
+        self.outputs = [*FIELDS, LOGITS, PROBABILITY, DISTANCE, card.map_method]
+        side = card.preprocessing.source_px or card.preprocessing.side_px
+        images = [radiograph.read(file) for file in files]
+        self.squares = [on_whole(image, side).pixels_to_square(image)[None, None] for image in images]
+
+    def one(self, k: int) -> None:
+        options = onnxruntime.RunOptions()
+        options.only_execute_path_to_fetches = True
+        self.session.run(self.outputs, {IMAGE: self.squares[k % len(self.squares)]}, options)
+
+    def seconds(self, count: int) -> float:
+        self.one(0)
+        start = time.perf_counter()
+        with ThreadPoolExecutor(CORES) as pool:
+            for _ in pool.map(self.one, range(count)):
+                pass
+        return time.perf_counter() - start
+
+
+def read(folder: Path, flag: str, count: int) -> Run:
+    """Read a folder by a process of its own; a RuntimeError unless every file got its line."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "out"
+        done = run([script("pneumoscope"), "read", str(folder), "-o", str(out), flag])
+        with (out / "readings.jsonl").open(encoding="utf-8") as stream:
+            lines = sum(1 for _ in stream)
+    if lines != count:
+        raise RuntimeError(f"{lines} of {count} radiographs were read")
+    return done
+
+
+def measure(files: Sequence[Path], count: int, rounds: int, scratch: Path) -> list[dict[str, Any]]:
+    """One row for each way."""
+    folder, graph = scratch / str(count), GraphAlone(files)
+    linked(files, count, folder)
+    seconds: dict[str, list[float]] = {name: [] for name in (GRAPH, *FLAGS)}
+    peaks: dict[str, list[float]] = {name: [] for name in FLAGS}
+    for _ in range(rounds):
+        seconds[GRAPH].append(graph.seconds(count))
+        for name, flag in FLAGS.items():
+            done = read(folder, flag, count)
+            seconds[name].append(done.seconds)
+            peaks[name].append(done.peak_mib)
+    return [
+        {
+            "radiographs": count,
+            "way": name,
+            "radiographs/s": count / statistics.median(taken),
+            "ms each": 1000 * statistics.median(taken) / count,
+            "rate/graph alone": median_ratio(seconds[GRAPH], taken),
+            "peak MiB": statistics.median(peaks[name]) if name in peaks else None,
+        }
+        for name, taken in seconds.items()
+    ]
+
+
+def growth(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Time a radiograph and peak memory at the largest number over those at the smallest."""
+    found: dict[str, float] = {}
+    for name in FLAGS:
+        own = [row for row in rows if row["way"] == name]
+        first, last = (pick(own, key=lambda row: row["radiographs"]) for pick in (min, max))
+        found |= {f"{name}, {key}": last[key] / first[key] for key in ("ms each", "peak MiB")}
+    return found
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--files", type=int, nargs="+", default=[500, 5000])
+    arguments.add_argument("--rounds", type=int, default=3)
+    asked = arguments.parse_args()
+    about = {"machine": machine("onnxruntime", "numpy", "pillow", "pydicom"), "rounds": asked.rounds}
+    print(", ".join(f"{key} {value}" for key, value in about["machine"].items()) + f"; {asked.rounds} rounds")
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        files = originals(Path(scratch))
+        for count in sorted(asked.files):
+            new = measure(files, count, asked.rounds, Path(scratch))
+            rows += new
+            print("\n" + table(new), flush=True)
+    found = growth(rows)
+    print(f"\n{max(asked.files)} over {min(asked.files)} radiographs: " + "; ".join(f"{k} {v:.2f}" for k, v in found.items()))
+    write(asked.json, {**about, "rows": rows, "growth": found})
+
+
+if __name__ == "__main__":
+    main()

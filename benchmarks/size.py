@@ -1,0 +1,125 @@
+"""How much is installed: a new environment after ``pip install .``, the wheel, and the graphs within it.
+
+    python benchmarks/size.py [--offline] [--json FILE]
+
+Sizes are of files, MB (10⁶ bytes), without pip's cache; a new environment holds pip itself, which is told apart. The installation
+and the building of the wheel ask the package index. With ``--offline`` nothing is installed or built: the sum is over what this
+very environment holds of the package and of all that it requires, and there is no wheel.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from pathlib import Path
+from typing import Any
+
+from measuring import machine, parser, table, write
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from pneumoscope.lung_fields.finder import GRAPH_NAME as LUNGS_NAME
+from pneumoscope.lung_fields.finder import SHIPPED as LUNGS
+from pneumoscope.reader.bundle import GRAPH_NAME
+from pneumoscope.reader.reader import SHIPPED
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "pneumoscope"
+MB = 1e6
+
+
+def of_folder(folder: Path) -> float:
+    """Of all files below a folder, links not followed."""
+    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir()) / MB
+
+
+def of_distribution(found: Distribution) -> float:
+    """Of the files that an installed package names as its own."""
+    files = [Path(str(found.locate_file(file))) for file in found.files or ()]
+    return sum(file.stat().st_size for file in files if file.is_file()) / MB
+
+
+def of_package() -> float:
+    """Of the package's own source, as a wheel would install it."""
+    folder = ROOT / "src" / NAME
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and f.suffix != ".pyc") / MB
+
+
+def required() -> dict[str, Distribution]:
+    """The package's requirements and theirs, as they are installed here; its extras do not count."""
+    found: dict[str, Distribution] = {}
+    waiting = [(NAME, "")]
+    while waiting:
+        name, extra = waiting.pop()
+        try:
+            held = distribution(name)
+        except PackageNotFoundError:
+            continue
+        found[canonicalize_name(name)] = held
+        for line in held.requires or ():
+            wanted = Requirement(line)
+            counts = wanted.marker is None or wanted.marker.evaluate({"extra": extra})
+            if counts and canonicalize_name(wanted.name) not in found:
+                waiting += [(wanted.name, e) for e in (wanted.extras or {""})]
+    return found
+
+
+def parts(held: Iterable[Distribution]) -> list[dict[str, Any]]:
+    """The installed packages, the largest first."""
+    rows = [{"package": canonicalize_name(found.metadata["Name"]), "MB": of_distribution(found)} for found in held]
+    return sorted(rows, key=lambda row: -row["MB"])
+
+
+def pip(python: str, *arguments: str) -> None:
+    """A RuntimeError with what pip said if it failed."""
+    command = [python, "-m", "pip", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"pip failed; without a package index there is --offline\n{done.stderr[-2000:]}")
+
+
+def installed(scratch: Path) -> dict[str, Any]:
+    """A new environment, before and after, and the wheel."""
+    environment = scratch / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    empty = of_folder(environment)
+    python = str(environment / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+    pip(python, "wheel", "--no-cache-dir", "--no-deps", "-w", str(scratch), str(ROOT))
+    (wheel,) = scratch.glob("*.whl")
+    pip(python, "install", "--no-cache-dir", str(wheel))
+    whole = of_folder(environment)
+    (packages,) = [folder for folder in environment.rglob("site-packages") if folder.is_dir() and folder.parent.name != "lib64"]
+    sums = {"environment": whole, "environment without pip": whole - empty, "wheel": wheel.stat().st_size / MB}
+    return {"sums": sums, "packages": parts(distributions(path=[str(packages)]))}
+
+
+def here() -> dict[str, Any]:
+    """What this environment holds of the same; the package itself may be linked to its source."""
+    held = required()
+    own = of_package()
+    held.pop(NAME, None)
+    rows = sorted([{"package": NAME, "MB": own}, *parts(held.values())], key=lambda row: -row["MB"])
+    return {"sums": {"environment without pip": sum(row["MB"] for row in rows), "wheel": None}, "packages": rows}
+
+
+def graphs() -> dict[str, float]:
+    files = {f"{name} bundle": folder / GRAPH_NAME for name, folder in SHIPPED.items()} | {"lung fields": LUNGS / LUNGS_NAME}
+    return {name: file.stat().st_size / MB for name, file in files.items()}
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--offline", action="store_true")
+    asked = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        found = here() if asked.offline else installed(Path(scratch))
+    figures = {"machine": machine(), "offline": asked.offline, **found, "graphs": graphs()}
+    sizes = [*figures["sums"].items(), *((f"graph: {name}", size) for name, size in figures["graphs"].items())]
+    print(table([{"what": name, "MB": size} for name, size in sizes]))
+    print("\n" + table(figures["packages"][:12]))
+    write(asked.json, figures)
+
+
+if __name__ == "__main__":
+    main()

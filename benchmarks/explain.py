@@ -167,16 +167,13 @@ def can(way: Way) -> Way | None:
 
 
 def difference(net: Network, maps: Array, image: Tensor) -> float:
-    """The largest between our maps and the others', over the maximum of these."""
-    largest = 0.0
-    for k in range(CLASSES):
-        true = gradcam.explain(net, image, k)[1].numpy()
-        if true.max() > 0:
-            largest = max(largest, float(np.abs(maps[:, k] - true).max() / true.max()))
+    """The largest between our maps and the others', over the maximum of the batch and both classes."""
+    true = np.stack([gradcam.explain(net, image, k)[1].numpy() for k in range(CLASSES)], 1)
+    top = float(true.max())
     theirs = library(net, layer(net), image, reshape(net))
     own = scale_cam_image(scale_cam_image(maps[:, TARGET], (SIDE, SIDE)))  # it scales before and after it enlarges
-    told = maps[:, TARGET].max((1, 2)) > 1e-4  # an empty map has no scale
-    return max([largest, *np.abs(theirs - own)[told].max((1, 2)).tolist()])
+    share = true[:, TARGET].max((1, 2)) / top  # what a scaled map's 1 stands for
+    return max(float(np.abs(maps - true).max()) / top, float((np.abs(theirs - own).max((1, 2)) * share).max()))
 
 
 def squares(images: Sequence[Radiograph]) -> list[Array]:

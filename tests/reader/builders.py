@@ -81,7 +81,7 @@ def graph(side: int = SIDE, image: str = "image", made_by: str = "2", maps: str 
 def glass_bundle(folder: Path, content: bytes | None = None, **card) -> Path:
     """Write the bundle; `content` replaces its graph, `card` fields of its card. The card's hash is the graph's."""
     folder.mkdir()
-    content = graph() if content is None else content
+    content = graph(maps=card.get("map_method", "grad-cam")) if content is None else content
     (folder / "model.onnx").write_bytes(content)
     told = {
         "name": "glass",

@@ -155,3 +155,13 @@ def test_a_real_chest_radiograph_in_dicom_is_read(shipped):
     reading = shipped.read(image)
     assert 0 <= reading.score.probability <= 1
     assert reading.heatmap.values.shape == (1955, 1841)  # Rows and Columns of the file
+
+
+def test_what_is_no_upright_chest_lies_outside_of_the_domain_and_the_shipped_radiographs_inside(shipped, shown):
+    assert all(shipped.read(image).domain.inside for image in shown)
+    chest = shown[0].pixels
+    noise = np.random.default_rng(0).random((300, 200), np.float32)
+    for strange in (noise, 1 - chest, np.rot90(chest), np.rot90(chest, 2)):
+        domain = shipped.read(Radiograph(np.ascontiguousarray(strange))).domain
+        assert not domain.inside
+        assert domain.reason

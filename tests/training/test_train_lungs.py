@@ -247,17 +247,17 @@ def test_the_command_leaves_a_model_that_finds_the_drawn_lungs(drawn, tmp_path):
     cohort_file, masks = drawn
     out = tmp_path / "model"
 
-    ran = run("train-lungs", f"{cohort_file}:{masks}:train", "-o", out, "--batch", "4", "--epochs", "14", "--data-licence", "own")
+    ran = run("train-lungs", f"{cohort_file}:{masks}:train", "-o", out, "--batch", "4", "--epochs", "20", "--data-licence", "own")
 
     assert ran.code == 0, ran.err
     assert sorted(p.name for p in out.iterdir()) == ["card.json", "lungs.onnx"]
     finder = LungFinder.load(out)
     card = json.loads((out / "card.json").read_text())
-    assert (card["data_licences"], card["recipe"]["epochs"], card["recipe"]["batch"]) == (["own"], 14, 4)
+    assert (card["data_licences"], card["recipe"]["epochs"], card["recipe"]["batch"]) == (["own"], 20, 4)
     assert set(card["results"]) == {"chests, tune", "chests, test"}
     assert card["results"]["chests, test"]["dice_mean"] > 0.85
     assert f"model: {out}" in ran.out
-    assert ran.out.count("tune Dice") == 14
+    assert ran.out.count("tune Dice") == 20
     cohort = table.read(cohort_file)
     case = cohort.on("test")[0]
     fields = finder.find(radiograph.read(cohort.file(case)))

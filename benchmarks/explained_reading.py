@@ -3,7 +3,7 @@
     python benchmarks/explained_reading.py [--model default] [--rounds 5]
 
 Reads the sixteen shipped radiographs, decoded beforehand, in turn by both ways; prints medians and their ratio, side by side in
-one run. The pipeline without its map finds the lung fields by the graph, prepares the square outside of it and asks for the logits alone.
+one run. The pipeline without its map finds the lung fields by the graph, prepares the square outside and asks for the logits.
 """
 
 import argparse

@@ -17,7 +17,7 @@ View = Literal["whole", "lungs"]
 
 
 class Finds(Protocol):
-    """What finds lung fields: a `LungFinder`, or a reader whose graph holds one."""
+    """What finds lung fields, as a `LungFinder` does, and which model it is."""
 
     @property
     def sha256(self) -> str: ...
@@ -49,6 +49,11 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if self.view == "lungs" and not self.lungs:
             raise ValueError("the lungs view needs a lung-field model")
+
+    @property
+    def seen_px(self) -> int:
+        """Side of the square that a reader squashes the whole radiograph to."""
+        return self.source_px or self.side_px
 
     @property
     def channels(self) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Probabilities = NDArray[np.float64]
+CalibrationMethod = Literal["none", "temperature", "isotonic"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Calibration:
     (log-odds, probability) (Zadrozny 2002); ``none`` is the logistic function as it is.
     """
 
-    method: Literal["none", "temperature", "isotonic"] = "none"
+    method: CalibrationMethod = "none"
     temperature: float = 1.0
     knots: tuple[tuple[float, float], ...] = ()
     fitted_on: str = ""

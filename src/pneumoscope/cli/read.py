@@ -19,7 +19,6 @@ from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.findings import Reading
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Outcome, Reader
-from pneumoscope.reader.reader import PREDICTED
 from pneumoscope.reports import readings
 from pneumoscope.reports.overlay import paint
 
@@ -168,8 +167,7 @@ def resume(out: Path, reader: Reader, wanted: Wanted) -> set[str]:
 
 def _shows(line: Mapping[str, Any], reader: Reader, target: str, method: str) -> bool:
     """Whether the map of a line is for this target and made in this way."""
-    decided = reader.card.target if line["decision"] == "positive" else reader.card.classes[0]
-    shown = decided if target == PREDICTED else target or reader.card.target
+    shown = reader.explained(target, line["decision"])
     return bool(line["map"]["target"] == shown and line["map"]["method"] == method)
 
 

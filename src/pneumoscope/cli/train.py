@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pneumoscope.classifier.backbone import backbone as look_up
+from pneumoscope.classifier.score import CalibrationMethod
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
@@ -69,7 +70,7 @@ def command(
     init: str,
     recipe_: str,
     resume: bool,
-    calibration: str,
+    calibration: CalibrationMethod,
     cache: Path,
     lungs: Path,
     teacher: Path | None,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from tqdm import tqdm
 
@@ -208,12 +209,12 @@ def _number(row: Mapping[str, str], column: str) -> int:
 
 
 def _case(root: Path, file: Path, label: str, positive: Sequence[str], patient: str, subtype: str, official: Side | str) -> Case:
-    side: Side | str = official if official in SIDES else ""
+    side: Side | Literal[""] = next((known for known in SIDES if known == official), "")
     path = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
     if not (label or "").strip():
         raise CohortError(f"'{path}' has no label; fill it in the table")
     reference = int(label.strip().lower() in {name.lower() for name in positive})
-    return Case(path, label, reference, patient, subtype, side)  # type: ignore[arg-type]  # narrowed by the line above
+    return Case(path, label, reference, patient, subtype, side)
 
 
 def _finish(root: Path, cases: list[Case], source: str, show_progress: bool, *, sizes_from_files: bool = True) -> Cohort:

@@ -1,7 +1,5 @@
 """Fit calibration and operating points; the tune side is where that is done."""
 
-from typing import Literal
-
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_expit
@@ -9,11 +7,12 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_curve
 
 from pneumoscope.classifier import Calibration, GreyZone, OperatingPoint
+from pneumoscope.classifier.score import CalibrationMethod
 from pneumoscope.evaluation.errors import EvaluationError
 from pneumoscope.evaluation.metrics import Array
 
 
-def fit(method: Literal["none", "temperature", "isotonic"], reference: Array, log_odds: Array, fitted_on: str) -> Calibration:
+def fit(method: CalibrationMethod, reference: Array, log_odds: Array, fitted_on: str) -> Calibration:
     """Fit a calibration of log-odds, shape (n,), to outcomes; EvaluationError unless both classes are there."""
     _both(reference)
     if method == "temperature":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -231,7 +232,7 @@ def marks_figures(cases: Sequence[Located], draws: int) -> dict[str, Estimate]:
     lesions, false = [p[0] for p in pairs], [p[1] for p in pairs]
     found = {
         f"sensitivity at {_rate(rate)} false marks an image": boot.of_all(
-            lambda w, rate=rate: free_response.sensitivity_at(lesions, false, w, rate)  # type: ignore[misc]  # mypy cannot infer it
+            partial(free_response.sensitivity_at, lesions, false, marks_per_image=rate)
         )
         for rate in free_response.RATES
     }

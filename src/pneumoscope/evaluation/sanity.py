@@ -42,5 +42,5 @@ def similarity(a: Maps, b: Maps) -> tuple[float, float]:
     window = min(7, (min(a.shape) - 1) // 2 * 2 + 1)  # odd, and not larger than the map
     ssim = np.nan
     if window >= 3:
-        ssim = structural_similarity(x, y, data_range=1.0, win_size=window)  # type: ignore[no-untyped-call]  # of scikit-image
+        ssim = structural_similarity(x, y, data_range=1.0, win_size=window)
     return float(ssim), float(stats.spearmanr(x.ravel(), y.ravel()).statistic)

@@ -30,7 +30,8 @@ class Activated(nn.Module):
             rows, cols = example.maps.shape[2:]
 
             def head(packed: Tensor) -> tuple[Tensor, ...]:
-                logits, vjp = torch.func.vjp(lambda p: network.head(*_unpacked(p, rows, cols)), packed)  # type: ignore[misc]  # two
+                found = torch.func.vjp(lambda p: network.head(*_unpacked(p, rows, cols)), packed)
+                logits, vjp = found[0], found[1]
                 gradients = [vjp(torch.zeros_like(logits) + torch.eye(classes)[k])[0] for k in range(classes)]
                 maps = _unpacked(packed, rows, cols)[0]
                 along = [_unpacked(g, rows, cols)[0] for g in gradients]

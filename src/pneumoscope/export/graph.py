@@ -152,7 +152,7 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
     try:
         network, methods = explained(classifier.network, len(card.classes), wanted.side_px)
         scored = _Scored(network, card.calibration, classifier.domain).eval()
-        seeing = converted(Whole(wanted.source_px or wanted.side_px), [any_image()], [bundle.IMAGE], [_SEEN])
+        seeing = converted(Whole(wanted.seen_px), [any_image()], [bundle.IMAGE], [_SEEN])
         looking = _looking(wanted, cells)
         names = [bundle.LOGITS, bundle.PROBABILITY, bundle.DISTANCE, *methods]
         # Squares that are given may be more than the images are, so their axis has a name of its own.
@@ -174,8 +174,7 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
 
 
 def _looking(wanted: Preprocessing, cells: int) -> onnx.ModelProto:
-    source = wanted.source_px or wanted.side_px
-    seen = torch.rand(EXAMPLE_BATCH, 1, source, source)
+    seen = torch.rand(EXAMPLE_BATCH, 1, wanted.seen_px, wanted.seen_px)
     if not wanted.lungs:
         return converted(Whole(wanted.side_px), [seen], [_SEEN], [_MADE])
     found = [torch.rand(EXAMPLE_BATCH, *shape) for shape in ((2, cells, cells), (), (4,))]

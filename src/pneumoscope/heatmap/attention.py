@@ -62,7 +62,7 @@ def _forward(network: Network, image: Tensor) -> tuple[Tensor, list[Tensor]]:
 def _attend(module: nn.MultiheadAttention, tokens: Tensor) -> tuple[Tensor, Tensor]:
     """Scaled dot-product self-attention: (1, tokens, channels) and the attention (1, heads, tokens, tokens)."""
     q, k, v = F.linear(tokens, module.in_proj_weight, module.in_proj_bias).chunk(3, -1)
-    q, k, v = (x.unflatten(-1, (module.num_heads, -1)).transpose(1, 2) for x in (q, k, v))  # type: ignore[no-untyped-call]  # of PyTorch
+    q, k, v = (x.unflatten(-1, (module.num_heads, -1)).transpose(1, 2) for x in (q, k, v))
     attention = torch.softmax(q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5, -1)
     out: Tensor = module.out_proj((attention @ v).transpose(1, 2).flatten(2))
     return out, attention

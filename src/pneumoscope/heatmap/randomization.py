@@ -28,7 +28,9 @@ def cascade(network: Network | EvidenceNetwork, seed: int = 0) -> Iterator[tuple
     for stage in range(1, STAGES + 1):
         torch.manual_seed(seed + stage)
         for layer in layers[len(layers) * (stage - 1) // STAGES : len(layers) * stage // STAGES]:
-            _drawing(layer)()  # type: ignore[misc]  # chosen for having it
+            draw = _drawing(layer)
+            assert draw is not None, "layers are chosen for having it"
+            draw()
         yield stage / STAGES, copied
 
 

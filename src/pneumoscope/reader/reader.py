@@ -136,13 +136,17 @@ class Reader:
         return found
 
     def _given(self, squares: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
-        side = self.card.preprocessing.source_px or self.card.preprocessing.side_px
+        side = self.card.preprocessing.seen_px
         return {IMAGE: np.zeros((1, 1, side, side), np.float32), SQUARE: squares, GIVEN: np.array(True)}
 
     def seen(self, radiograph: Radiograph) -> Grey:
         """The whole radiograph as it is handed to the graph, float32 (side, side) in [0, 1]."""
-        wanted = self.card.preprocessing
-        return on_whole(radiograph, wanted.source_px or wanted.side_px).pixels_to_square(radiograph)
+        return on_whole(radiograph, self.card.preprocessing.seen_px).pixels_to_square(radiograph)
+
+    def explained(self, target: str, decision: str) -> str:
+        """The class whose evidence a reading of this decision shows, when `target` was asked for."""
+        decided = self.card.target if decision == "positive" else self.card.classes[0]
+        return decided if target == PREDICTED else target or self.card.target
 
     def _can(self, target: str, method: str) -> None:
         if target and target not in (*self.card.classes, PREDICTED):
@@ -170,8 +174,7 @@ class Reader:
         score = Score(self.card.target, float(self.card.calibration(np.array([log_odds]))[0]), log_odds)
         point = self.card.operating_point
         decision = point.decide(score.probability)
-        decided = self.card.target if decision == "positive" else self.card.classes[0]
-        explained = decided if target == PREDICTED else target or self.card.target
+        explained = self.explained(target, decision)
         raw = maps[self.card.classes.index(explained)]
         layer = "evidence" if method == heatmap.EVIDENCE else backbone(self.card.backbone).explained_layer
         shown = heatmap.on_radiograph(raw, self._placement(image, fields), self.card, explained, layer, method)

@@ -23,6 +23,7 @@ from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import Classifier, evaluating, save
 from pneumoscope.classifier.evidence import EvidenceNetwork
 from pneumoscope.classifier.network import Network, build
+from pneumoscope.classifier.score import CalibrationMethod
 from pneumoscope.classifier.weights import initialize
 from pneumoscope.cohort import Cohort
 from pneumoscope.cohort.case import both_classes
@@ -102,7 +103,7 @@ def fit(
     finder: LungFinder | None = None,
     teacher: Reader | None = None,
     resume: bool = False,
-    calibrate: str = "temperature",
+    calibrate: CalibrationMethod = "temperature",
     show_progress: bool = False,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
     licences: tuple[str, ...] = (),
@@ -289,7 +290,7 @@ def _step(
     else:
         value = criterion(network(images), target)
     optimizer.zero_grad(set_to_none=True)
-    value.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it so
+    value.backward()
     optimizer.step()
     return float(value.detach())
 
@@ -320,11 +321,11 @@ def _tensor(images: Squares, start: int) -> Tensor:
     return torch.from_numpy(images[start : start + _EVALUATION_BATCH].astype(np.float32) / np.float32(255))
 
 
-def _tuned(network: AnyNetwork, card: Card, tune: Side, method: str) -> Card:
+def _tuned(network: AnyNetwork, card: Card, tune: Side, method: CalibrationMethod) -> Card:
     """Calibration, operating points and the scale of the heat maps, all from the tune side."""
     logits = predict(network, tune.squares).astype(np.float64)
     log_odds, reference = logits[:, 1] - logits[:, 0], tune.reference.astype(np.float64)
-    fitted = calibration.fit(method, reference, log_odds, f"tune side of split {card.split_sha256}")  # type: ignore[arg-type]
+    fitted = calibration.fit(method, reference, log_odds, f"tune side of split {card.split_sha256}")
     probability = fitted(log_odds)
     points = tuple(
         calibration.choose(rule, reference, probability, "tune", card.split_sha256)

@@ -256,7 +256,7 @@ def _epoch(
         images, masks = augmented(_tensor(squares.images[chosen]), torch.from_numpy(squares.masks[chosen]).float(), recipe.opaque)
         value = loss(network(images.contiguous(memory_format=torch.channels_last)), masks)
         optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it so
+        value.backward()
         optimizer.step()
         total += float(value.detach())
     seconds = time.perf_counter() - start

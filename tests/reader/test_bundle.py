@@ -2,9 +2,11 @@
 
 import hashlib
 import shutil
+from pathlib import Path
 
 import pytest
 
+import pneumoscope
 from cli.run import run
 from pneumoscope.classifier import CardError, Preprocessing
 from pneumoscope.reader import DEFAULT_BUNDLE, BundleError, Reader
@@ -76,3 +78,12 @@ def test_the_shipped_card_tells_threshold_calibration_and_limits():
     assert card.operating_point.split_sha256 == card.split_sha256
     assert card.calibration.fitted_on
     assert card.limits
+
+
+@pytest.mark.parametrize(
+    "file", sorted(Path(pneumoscope.__file__).parent.rglob("*.onnx")), ids=lambda f: f"{f.parent.name}/{f.name}"
+)
+def test_no_shipped_graph_names_a_file_of_the_machine_that_made_it(file):
+    content = file.read_bytes()
+    assert b"site-packages" not in content
+    assert b"pneumoscope/" not in content

@@ -5,13 +5,13 @@ import pytest
 from PIL import Image
 
 from evaluation.cases import filled
+from heatmap.builders import heatmap_of
 from lung_fields.builders import lungs
 from pneumoscope.classifier import OperatingPoint, Score
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.evaluation.located import locate
 from pneumoscope.evaluation.regions import ReferenceRegions
 from pneumoscope.findings import ModelIdentity, Reading
-from pneumoscope.heatmap import Heatmap
 from pneumoscope.radiograph import Region
 
 ROWS, COLS = 700, 900
@@ -37,7 +37,7 @@ def reading(values=None, fields=None, probability=0.7, decision="positive", shap
         Score("pneumonia", probability, 0.0),
         decision,
         OperatingPoint(0.5, "youden", "tune", "0" * 64),
-        Heatmap(values, "pneumonia", "grad-cam", "last", 1.0),
+        heatmap_of(values),
         (),
         lungs(*shape) if fields is None else fields,
         ModelIdentity("told", "0" * 64),

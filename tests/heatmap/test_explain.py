@@ -11,6 +11,7 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.network import build
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.heatmap.gradcam import explain
+from pneumoscope.radiograph import Placement, Region
 
 POOLED = ["resnet18", "resnet50", "efficientnet_b0", "mobilenet_v2", "efficientnet_lite0"]
 """Nothing but a mean over positions and a linear layer after the explained maps."""
@@ -141,5 +142,5 @@ def test_dropout_and_batch_norm_of_a_network_in_training_do_not_disturb_its_map(
 
 @pytest.mark.parametrize("values", [np.zeros((4, 4)), np.zeros((1, 4, 4), np.float32), np.zeros(4, np.float32)])
 def test_a_heat_map_has_rows_columns_and_single_precision(values):
-    with pytest.raises(ValueError, match=r"must be float32 \(rows, cols\)"):
-        Heatmap(values, "pneumonia", "grad-cam", "features", 1.0)
+    with pytest.raises(ValueError, match=r"must be float32 \(h, w\)"):
+        Heatmap(values, Placement(4, 4, Region(0, 0, 4, 4), 4), "pneumonia", "grad-cam", "features", 1.0)

@@ -186,6 +186,19 @@ def test_a_map_on_a_part_is_what_pytorch_interpolates_there():
 
 
 @property_test
+@given(placements(largest=120, least=8), st.integers(1, 7))
+def test_a_map_at_every_nth_pixel_is_the_map_at_those_pixels(placement, step):
+    values = np.random.default_rng(step).random((7, 5)).astype(np.float32)
+    every = placement.map_to_radiograph(values)
+    np.testing.assert_allclose(placement.map_to_radiograph(values, step), every[step // 2 :: step, step // 2 :: step], atol=1e-6)
+
+
+def test_a_placement_on_another_grid_holds_the_same_part_of_the_radiograph():
+    placement = Placement(100, 200, Region(10.0, 20.0, 60.0, 180.0), 32).on_grid(50, 400)
+    assert placement == Placement(50, 400, Region(5.0, 40.0, 30.0, 360.0), 32)
+
+
+@property_test
 @given(placements(largest=200, least=40), st.integers(1, 9), st.integers(1, 9), st.data())
 def test_the_peak_of_a_map_comes_back_in_its_cell(placement, height, width, data):
     row, col = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))

@@ -6,10 +6,10 @@ import jsonschema
 import numpy as np
 import pytest
 
+from heatmap.builders import heatmap_of
 from lung_fields.builders import lungs
 from pneumoscope.classifier import OperatingPoint, Score
 from pneumoscope.findings import Finding, ModelIdentity, Reading
-from pneumoscope.heatmap import Heatmap
 from pneumoscope.radiograph import Region
 from pneumoscope.reports import readings
 
@@ -18,7 +18,7 @@ READING = Reading(
     Score("pneumonia", 0.812345678, 1.4649999),
     "positive",
     OperatingPoint(0.5, "youden", "tune", ""),
-    Heatmap(np.zeros((100, 200), np.float32), "pneumonia", "grad-cam", "features", 2.5),
+    heatmap_of(np.zeros((100, 200)), scale=2.5),
     (Finding(Region(1, 2, 30, 40), 77, (5, 6), 0.7, "right", "lower"), Finding(Region(50, 60, 70.5, 80), 9, (51, 61), 0.6)),
     lungs(100, 200),
     MODEL,

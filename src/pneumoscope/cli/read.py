@@ -1,6 +1,7 @@
 """``pneumoscope read``: any number of files, in flat memory, resumably."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pneumoscope.cli.inputs import Item
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.findings import Reading
+from pneumoscope.in_order import in_order
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Outcome, Reader
 from pneumoscope.reports import readings
@@ -108,8 +110,9 @@ def command(
         click.echo(f"{len(items) - len(todo)} of {len(items)} files were read before; going on", err=True)
     outcomes = reader.read_many((item.file for item in todo), batch=batch, target=target, method=method)
     with (out / LINES_NAME).open("a", encoding="utf-8") as stream:
-        for item, outcome in tqdm(zip(todo, outcomes, strict=True), total=len(todo), unit="file", disable=None):
-            stream.write(json.dumps(answer(reader, item, outcome, out, wanted), ensure_ascii=False) + "\n")
+        lines = in_order(lambda pair: answer(reader, *pair, out, wanted), zip(todo, outcomes, strict=True), os.cpu_count() or 2)
+        for line in tqdm(lines, total=len(todo), unit="file", disable=None):
+            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
             stream.flush()
     return _summary(out, items, format_)
 

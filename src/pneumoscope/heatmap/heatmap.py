@@ -1,9 +1,9 @@
 """The noun `Heatmap`: where the evidence for a target lies on a radiograph."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.special import expit
 
 from pneumoscope.classifier import Card
 from pneumoscope.radiograph import Placement
@@ -15,11 +15,12 @@ GRAD_CAM, HIRES_CAM, LAYER_CAM = "grad-cam", "hirescam", "layercam"
 
 @dataclass(frozen=True, eq=False)
 class Heatmap:
-    """Evidence on the radiograph's own grid.
+    """Evidence on a radiograph.
 
     Attributes
     ----------
-    values: float32 (rows, cols), ≥ 0; 1.0 is the model's fixed full scale, not this image's maximum.
+    cells: float32 (h, w) over the model's square, ≥ 0; 1.0 is the model's fixed full scale, not this image's maximum.
+    placement: where the square lies on the radiograph.
     target: the class that is explained, by name.
     method: how it was made (``evidence``, ``grad-cam``, ``hirescam``, ``layercam``).
     layer: the layer that is explained.
@@ -30,7 +31,8 @@ class Heatmap:
     Does not show: how probable the target is (that is the score), nor that the model needs these pixels.
     """
 
-    values: Grey
+    cells: Grey
+    placement: Placement
     target: str
     method: str
     layer: str
@@ -38,8 +40,17 @@ class Heatmap:
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.values.dtype != np.float32 or self.values.ndim != 2:
-            raise ValueError(f"values must be float32 (rows, cols), not {self.values.dtype} {self.values.shape}")
+        if self.cells.dtype != np.float32 or self.cells.ndim != 2:
+            raise ValueError(f"cells must be float32 (h, w), not {self.cells.dtype} {self.cells.shape}")
+
+    @cached_property
+    def values(self) -> Grey:
+        """On the radiograph's own grid, float32 (rows, cols): linear between the cells, zero outside of the square."""
+        return self.placement.map_to_radiograph(self.cells)
+
+    def on_grid(self, rows: int, cols: int) -> Grey:
+        """On a grid of another fineness over the whole radiograph, float32 (rows, cols)."""
+        return self.placement.on_grid(rows, cols).map_to_radiograph(self.cells)
 
 
 def scaled(raw: Grey, card: Card, method: str = "") -> Grey:
@@ -47,12 +58,12 @@ def scaled(raw: Grey, card: Card, method: str = "") -> Grey:
     method = method or card.map_method
     scale = np.float32(card.map_scales[method])
     if method == EVIDENCE:
-        return np.asarray(expit(raw / scale), np.float32)
+        return np.asarray(np.exp(-np.logaddexp(np.float32(0), -raw / scale)), np.float32)
     return np.asarray(raw / scale, np.float32)
 
 
 def on_radiograph(raw: Grey, placement: Placement, card: Card, target: str, layer: str, method: str = "") -> Heatmap:
     """The heat map of a raw map (h, w) of a method over the model's square."""
     method = method or card.map_method
-    values = placement.map_to_radiograph(scaled(raw, card, method))
-    return Heatmap(values, target, method, layer, card.map_scales[method], card.finding_threshold)
+    cells = scaled(raw, card, method)
+    return Heatmap(cells, placement, target, method, layer, card.map_scales[method], card.finding_threshold)

@@ -8,7 +8,7 @@ from pneumoscope.lung_fields.lung_fields import FALLBACK, MARGIN, MAX_AREA_SHARE
 from pneumoscope.lung_fields.network import LungNetwork
 
 _COARSE = 4  # cells of the network's square in one of the grid on which a lung is followed
-_SEED = 5  # side, in coarse cells, of the neighbourhood whose densest place a lung is followed from
+_SEED = 11  # side, in coarse cells, of the neighbourhood whose densest place a lung is followed from; as wide as a lung
 _STEPS = 24  # coarse cells that a lung may reach from there; a lung as high as the radiograph is 40 of them
 
 
@@ -64,10 +64,17 @@ def connected(mask: Tensor) -> Tensor:
     coarse = F.max_pool2d(mask, _COARSE)
     dense = F.avg_pool2d(mask, _COARSE)
     around = F.avg_pool2d(dense, _SEED, 1, _SEED // 2) * coarse
-    reached = (around >= around.amax((2, 3), keepdim=True)).float() * coarse
+    reached = _last_maximum(around) * coarse
     for _ in range(_STEPS):
         reached = F.max_pool2d(reached, 3, 1, 1) * coarse
     return mask * F.interpolate(reached, scale_factor=float(_COARSE), mode="nearest")
+
+
+def _last_maximum(values: Tensor) -> Tensor:
+    """1 at one place of each (batch, channels, side, side), a place of its maximum: two parts may be equally dense."""
+    number = torch.arange(1, values.shape[2] * values.shape[3] + 1).reshape(values.shape[2:])
+    numbered = (values >= values.amax((2, 3), keepdim=True)) * number
+    return (numbered >= numbered.amax((2, 3), keepdim=True)).float()
 
 
 def filled(mask: Tensor) -> Tensor:

@@ -167,23 +167,35 @@ def _transfer_syntax(dataset: Dataset) -> str:
     return "an unknown transfer syntax" if uid.name == uid else str(uid.name)
 
 
-def _padding(dataset: Dataset, stored: _Stored) -> NDArray[np.bool_]:
-    """Where the stored values are padding, PS3.3 C.7.5.1.1.2: one value, or the range up to Pixel Padding Range Limit."""
+def _padding(dataset: Dataset, levels: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which stored values are padding, PS3.3 C.7.5.1.1.2: one value, or the range up to Pixel Padding Range Limit."""
     value = dataset.get("PixelPaddingValue")
     if value is None:
-        return np.zeros(stored.shape, bool)
+        return np.zeros(levels.shape, bool)
     limit = dataset.get("PixelPaddingRangeLimit", value)
     low, high = sorted((int(value), int(limit)))
-    return np.asarray((stored >= low) & (stored <= high))
+    return np.asarray((levels >= low) & (levels <= high))
 
 
 def _display(dataset: Dataset, stored: _Stored) -> Grey:
-    """Display values in [0, 1], shape (rows, cols), white is high."""
-    padding = _padding(dataset, stored)
+    """Display values in [0, 1], shape (rows, cols), white is high: each stored value that occurs is worked out once."""
+    lowest = int(stored.min())
+    # The difference to the lowest may be beyond the stored type, and wraps into its unsigned counterpart.
+    above = (stored - stored.dtype.type(lowest)).view(f"u{stored.dtype.itemsize}")
+    occurs = np.bincount(above.ravel()) > 0
+    # Wide enough for a stored value less the first one of a LUT of 2¹⁶ entries.
+    levels = np.flatnonzero(occurs).astype(np.int32) + np.int32(lowest)
+    table: Grey = np.zeros(occurs.size, np.float32)
+    table[occurs] = _displayed(dataset, levels)
+    return np.take(table, above)
+
+
+def _displayed(dataset: Dataset, levels: NDArray[np.int32]) -> Grey:
+    """Display values in [0, 1] of the stored values that occur, shape (levels,)."""
+    padding = _padding(dataset, levels)
     if padding.all():
         raise EmptyImageError("every pixel of the DICOM image is padding; export it again")
-    # Wide enough for a stored value less the first one of a LUT of 2¹⁶ entries.
-    values = np.asarray(apply_modality_lut(stored.astype(np.int32), dataset), np.float64)
+    values = np.asarray(apply_modality_lut(levels, dataset), np.float64)
     shown = _values_of_interest(dataset, values, padding)
     if _text(dataset, "PhotometricInterpretation") == "MONOCHROME1":
         shown = 1 - shown

@@ -16,13 +16,12 @@ from pneumoscope.radiograph.region import Region
 Points = NDArray[np.float64]
 
 
-def _interpolation(length: int, start: float, extent: float, cells: int) -> tuple[NDArray[np.float32], slice]:
+def _interpolation(centres: NDArray[np.floating], start: float, extent: float, cells: int) -> tuple[NDArray[np.float32], slice]:
     """Linear interpolation of `cells` values spread over [start, start + extent) at the pixel centres inside it.
 
-    Returns the weights, shape (pixels inside, cells), and which of the `length` pixels they are for. Beyond the outermost
-    cell centres the outermost value holds (half-pixel convention, `align_corners=False`).
+    Returns the weights, shape (pixels inside, cells), and which of the pixels they are for. Beyond the outermost cell centres
+    the outermost value holds (half-pixel convention, `align_corners=False`).
     """
-    centres = np.arange(length) + 0.5
     inside = np.flatnonzero((centres >= start) & (centres < start + extent))
     where = slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0)
     at = np.clip((centres[where] - start) / extent * cells - 0.5, 0, cells - 1)
@@ -91,12 +90,22 @@ class Placement:
         )
         return np.asarray(resized, np.float32)
 
-    def map_to_radiograph(self, values: Grey) -> Grey:
-        """Spread a map over the square, shape (h, w), over the radiograph: float32 (rows, cols), zero outside the rectangle."""
+    def on_grid(self, rows: int, cols: int) -> "Placement":
+        """The same rectangle on the same radiograph, resampled to `rows` × `cols`."""
+        box, down, across = self.rectangle, rows / self.rows, cols / self.cols
+        bottom, right = min(box.bottom * down, rows), min(box.right * across, cols)
+        return Placement(rows, cols, Region(box.top * down, box.left * across, bottom, right), self.side)
+
+    def map_to_radiograph(self, values: Grey, step: int = 1) -> Grey:
+        """Spread a map over the square, shape (h, w), over the radiograph: float32 (rows, cols), zero outside the rectangle.
+
+        With a `step`, at every so manieth pixel of both sides alone, the first of them number ``step // 2``.
+        """
         box = self.rectangle
-        down, rows = _interpolation(self.rows, box.top, box.height, values.shape[0])
-        across, cols = _interpolation(self.cols, box.left, box.width, values.shape[1])
-        full = np.zeros((self.rows, self.cols), np.float32)
+        at_rows, at_cols = (np.arange(min(step // 2, length - 1), length, step) + 0.5 for length in (self.rows, self.cols))
+        down, rows = _interpolation(at_rows, box.top, box.height, values.shape[0])
+        across, cols = _interpolation(at_cols, box.left, box.width, values.shape[1])
+        full = np.zeros((at_rows.size, at_cols.size), np.float32)
         np.matmul(down @ values.astype(np.float32), across.T, out=full[rows, cols])  # no copy as large as the radiograph
         return full
 

@@ -2,9 +2,7 @@
 
 import itertools
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,6 +18,7 @@ from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.preprocessing import ModelInput, place
 from pneumoscope.findings import DomainCheck, ModelIdentity, Reading, extract
 from pneumoscope.heatmap import heatmap
+from pneumoscope.in_order import in_order
 from pneumoscope.lung_fields import LungFields, finder
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import Placement, Radiograph
@@ -92,14 +91,8 @@ class Reader:
         """
         self._can(target, method)
         workers = workers or ((os.cpu_count() or 2) if self._threads == 1 else 2)
-        waiting: deque[Future[list[Outcome]]] = deque()
-        with ThreadPoolExecutor(workers) as pool:
-            for chunk in _chunks(sources, batch):
-                waiting.append(pool.submit(self._outcomes, chunk, target, method))
-                if len(waiting) > 2 * workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
+        for outcomes in in_order(lambda chunk: self._outcomes(chunk, target, method), _chunks(sources, batch), workers):
+            yield from outcomes
 
     def find(self, radiograph: Radiograph) -> LungFields:
         """The lung fields of one radiograph."""

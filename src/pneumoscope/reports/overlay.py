@@ -1,10 +1,10 @@
 """Paint a reading: the radiograph beside itself under its heat map, with contour, boxes, colour bar and caption."""
 
+import mahotas
 import numpy as np
 from cmap import Colormap
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from scipy import ndimage
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.findings import Reading
@@ -17,7 +17,9 @@ _BAR_PX = 18
 _TEXT_PX = 17
 _BOX_COLOUR = (90, 220, 255)
 # Perceptually uniform, and still ordered in grey and for the colour-blind.
-_COLOURS = np.asarray(Colormap("bids:inferno")(np.linspace(0, 1, 256)), np.float32)[:, :3]
+_COLOURS = np.rint(np.asarray(Colormap("bids:inferno")(np.linspace(0, 1, 256)))[:, :3] * 255).astype(np.uint8)
+_PALETTE = _COLOURS.tobytes()
+_ALPHA = [round(_OPACITY * level) for level in range(256)]
 
 RGB = NDArray[np.uint8]
 
@@ -30,11 +32,11 @@ def blend(radiograph: Radiograph, values: NDArray[np.float32], full_scale: float
     """
     if full_scale <= 0:
         raise ValueError(f"full_scale must be above 0, not {full_scale}")
-    strength = np.clip(values / np.float32(full_scale), 0, 1)
-    colour = _COLOURS[np.rint(strength * 255).astype(np.intp)]
-    alpha = (strength * np.float32(_OPACITY))[..., None]
-    grey = radiograph.pixels[..., None]
-    return np.asarray(np.rint(255 * (grey * (1 - alpha) + colour * alpha)), np.uint8)
+    strength = Image.fromarray(_bytes(np.clip(values / np.float32(full_scale), 0, 1)))
+    colour = strength.copy()
+    colour.putpalette(_PALETTE)
+    grey = Image.fromarray(_bytes(radiograph.pixels)).convert("RGB")
+    return np.asarray(Image.composite(colour.convert("RGB"), grey, strength.point(_ALPHA)))
 
 
 def paint(radiograph: Radiograph, reading: Reading, full_scale: float = 1.0) -> Image.Image:
@@ -42,14 +44,13 @@ def paint(radiograph: Radiograph, reading: Reading, full_scale: float = 1.0) -> 
     shrink = min(1.0, _PANEL_PX / max(radiograph.rows, radiograph.cols))
     rows, cols = max(1, round(radiograph.rows * shrink)), max(1, round(radiograph.cols * shrink))
     small = Radiograph(_resized(radiograph.pixels, rows, cols))
-    values = _resized(reading.heatmap.values, rows, cols)
-    original = np.repeat(np.rint(small.pixels * 255).astype(np.uint8)[..., None], 3, 2)
+    values = reading.heatmap.on_grid(rows, cols)
     overlay = Image.fromarray(_contoured(blend(small, values, full_scale), values, reading.heatmap.threshold))
     _boxes(overlay, reading, shrink)
     text = 2 * (_TEXT_PX + 6)
     width = 2 * cols + 3 * _MARGIN_PX + _BAR_PX + 70
     canvas = Image.new("RGB", (max(width, 760), rows + 2 * _MARGIN_PX + text), (18, 18, 18))
-    canvas.paste(Image.fromarray(original), (_MARGIN_PX, _MARGIN_PX))
+    canvas.paste(Image.fromarray(_bytes(small.pixels)), (_MARGIN_PX, _MARGIN_PX))
     canvas.paste(overlay, (cols + 2 * _MARGIN_PX, _MARGIN_PX))
     _colour_bar(canvas, 2 * cols + 3 * _MARGIN_PX, rows, full_scale, reading.heatmap.threshold)
     _caption(canvas, rows + 2 * _MARGIN_PX, reading)
@@ -60,10 +61,14 @@ def _resized(values: NDArray[np.float32], rows: int, cols: int) -> NDArray[np.fl
     return np.asarray(Image.fromarray(values).resize((cols, rows), Image.Resampling.BILINEAR), np.float32)
 
 
+def _bytes(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.asarray(np.rint(shares * np.float32(255)), np.uint8)
+
+
 def _contoured(image: RGB, values: NDArray[np.float32], threshold: float) -> RGB:
     """A white line around what is at or above the threshold of a finding."""
     inside = values >= threshold
-    edge = inside & ~ndimage.binary_erosion(inside, iterations=2)
+    edge = inside & ~mahotas.erode(mahotas.erode(inside))
     out = image.copy()
     out[edge] = 255
     return out
@@ -85,7 +90,7 @@ def _boxes(image: Image.Image, reading: Reading, shrink: float) -> None:
 
 
 def _colour_bar(canvas: Image.Image, left: int, rows: int, full_scale: float, threshold: float) -> None:
-    ramp = np.rint(_COLOURS[np.linspace(255, 0, rows).astype(int)] * 255).astype(np.uint8)
+    ramp = _COLOURS[np.linspace(255, 0, rows).astype(int)]
     canvas.paste(Image.fromarray(np.repeat(ramp[:, None], _BAR_PX, 1)), (left, _MARGIN_PX))
     draw = ImageDraw.Draw(canvas)
     for share in (0.0, min(threshold / full_scale, 1.0), 1.0):

@@ -38,8 +38,8 @@ def as_json(path: str, reading: Reading) -> dict[str, Any]:
         "findings": [_finding(f) for f in reading.findings],
         "lung_fields": _lung_fields(reading.lung_fields),
         "map": _map(reading.heatmap),
-        "rows": reading.heatmap.values.shape[0],
-        "cols": reading.heatmap.values.shape[1],
+        "rows": reading.heatmap.placement.rows,
+        "cols": reading.heatmap.placement.cols,
         "model": {"name": reading.model.name, "sha256": reading.model.sha256},
         "error": None,
     }

@@ -1,0 +1,53 @@
+"""`in_order`: results in the order of the items, no more of them at once than it says, errors where they belong."""
+
+import threading
+import time
+
+import pytest
+
+from pneumoscope.in_order import in_order
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_results_come_in_the_order_of_the_items_however_long_each_takes(workers):
+    def slow(k: int) -> int:
+        time.sleep(0.002 * (k % 3))
+        return k * k
+
+    assert list(in_order(slow, range(40), workers)) == [k * k for k in range(40)]
+
+
+def test_items_are_taken_no_faster_than_their_results():
+    taken = []
+
+    def items():
+        for k in range(100):
+            taken.append(k)
+            yield k
+
+    results = in_order(lambda k: k, items(), workers=2)
+    assert next(results) == 0
+    assert len(taken) <= 4
+    assert [next(results) for _ in range(10)] == list(range(1, 11))
+    assert len(taken) <= 14
+
+
+def test_as_many_work_at_once_as_there_are_workers():
+    meeting = threading.Barrier(3, timeout=10)  # breaks unless three are in it at once
+    assert list(in_order(lambda _: meeting.wait() >= 0, range(6), workers=3)) == [True] * 6
+
+
+def test_an_error_comes_in_its_place_and_ends_the_work():
+    def work(k: int) -> int:
+        if k == 3:
+            raise ValueError("three")
+        return k
+
+    results = in_order(work, range(1000), workers=2)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="three"):
+        next(results)
+
+
+def test_no_items_no_results():
+    assert list(in_order(str, [], workers=2)) == []

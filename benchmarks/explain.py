@@ -137,6 +137,10 @@ def torchcam(net: Network, image: Tensor) -> Tensor:
         return found
 
 
+def gradient(out: Tensor | tuple[Tensor, ...]) -> Tensor:
+    return out if isinstance(out, Tensor) else out[0]
+
+
 def hooks(net: Network, images: Tensor) -> list[Tensor]:
     """As it is usually written: one image at a time, the backward pass through the whole network."""
     kept: dict[str, Tensor] = {}
@@ -144,7 +148,7 @@ def hooks(net: Network, images: Tensor) -> list[Tensor]:
     at = layer(net)
     handles = [
         at.register_forward_hook(lambda m, i, out: kept.update(maps=shape(out).detach())),
-        at.register_full_backward_hook(lambda m, i, out: kept.update(gradients=shape(out[0]).detach())),
+        at.register_full_backward_hook(lambda m, i, out: kept.update(gradients=shape(gradient(out)).detach())),
     ]
     found = []
     for image in images:

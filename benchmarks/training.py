@@ -109,13 +109,19 @@ def main() -> None:
         run(files[: asked.steps * BATCH], asked.backbones, asked.steps, asked.rounds)
 
 
+def built(name: str) -> Network:
+    made = build(BACKBONES[name], "linear")
+    assert isinstance(made, Network)
+    return made
+
+
 def measure(kind: str, name: str, files: list[Path], steps: int) -> float:
     """Images per second of one kind, as it would run by itself."""
     if kind == "reference shape":
-        plain = build(BACKBONES[name], "linear")
+        plain = built(name)
         return train(plain, plain.model, reference(files, steps))
     memory.keep_freed()
-    lean = build(BACKBONES[name], "linear").to(memory_format=torch.channels_last)
+    lean = built(name).to(memory_format=torch.channels_last)
     if kind == "model alone":
         return train(lean, lean, ready(steps, 1))
     squares = np.stack([np.rint(prepare(radiograph.read(f), Preprocessing(SIDE)).pixels * 255).astype(np.uint8) for f in files])

@@ -124,4 +124,5 @@ def test_a_strip_one_pixel_high_has_its_region_on_it():
     (found,) = extract(heatmap_of(values), 1.0)
     assert found.peak[0] == 0
     assert (found.box.top, found.box.bottom) == (0, 1)
-    assert abs(found.box.left - 1000) <= 11 and abs(found.box.right - 1500) <= 11
+    assert abs(found.box.left - 1000) <= 11
+    assert abs(found.box.right - 1500) <= 11

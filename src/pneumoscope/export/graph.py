@@ -3,10 +3,10 @@
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -20,6 +20,7 @@ from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.checkpoint import Classifier, file_sha256
 from pneumoscope.classifier.score import Calibration
 from pneumoscope.export.conversion import EXAMPLE_BATCH, OPSET, ExportError, any_image, converted, joined
+from pneumoscope.export.cost import cost
 from pneumoscope.export.explained import explained
 from pneumoscope.export.looking import Look, Whole
 from pneumoscope.export.precision import CALIBRATING, WIDE_SHARES, accepted, agreement, halved, quantized
@@ -103,11 +104,14 @@ def export(
         folder = Path(scratch) / "fp32"
         graph = whole_graph(classifier)
         card = write(graph, dataclasses.replace(classifier.card, opset=OPSET), folder)
-        results = {**card.results, "export": prove(classifier, folder, proof)}
-        card = dataclasses.replace(card, results=results)
-        cards.write(card, folder)
+        card = _noted(card, folder, export=prove(classifier, folder, proof))
+        wide, folders = folder, {"fp32": folder}
         if tune is not None and precision != "fp32":
-            folder, card = _smaller(graph, card, precision, tune, folder)
+            folder, card = _smaller(graph, card, precision, tune, wide)
+            folders[precision] = folder
+        readers = {name: Reader.load(path) for name, path in folders.items()}
+        sizes = {name: (path / bundle.GRAPH_NAME).stat().st_size for name, path in folders.items()}
+        card = _noted(card, folder, cost=cost(readers, sizes, proof))
         shutil.move(folder, out)
     return card
 
@@ -124,10 +128,14 @@ def _smaller(graph: onnx.ModelProto, card: Card, precision: Literal["fp16", "int
         found = agreement(reader, Reader.load(folder), tune.images, tune.reference)
         if found.sound:
             break
-    results = {**accepted(found, precision), "graph_bytes": (folder / bundle.GRAPH_NAME).stat().st_size, "wide_share": share}
-    card = dataclasses.replace(card, results={**card.results, "precision": results})
+    return folder, _noted(card, folder, precision={**accepted(found, precision), "wide_share": share})
+
+
+def _noted(card: Card, folder: Path, **results: Mapping[str, Any]) -> Card:
+    """The card with further results, written to its folder."""
+    card = dataclasses.replace(card, results={**card.results, **results})
     cards.write(card, folder)
-    return folder, card
+    return card
 
 
 def write(graph: onnx.ModelProto, card: Card, folder: Path) -> Card:

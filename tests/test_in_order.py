@@ -4,8 +4,10 @@ import threading
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pneumoscope.in_order import in_order
+from pneumoscope.in_order import chunks, in_order
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7])
@@ -51,3 +53,11 @@ def test_an_error_comes_in_its_place_and_ends_the_work():
 
 def test_no_items_no_results():
     assert list(in_order(str, [], workers=2)) == []
+
+
+@given(st.lists(st.integers()), st.integers(1, 7))
+def test_chunks_hold_all_items_in_order_and_only_the_last_is_shorter(items, size):
+    parts = list(chunks(items, size))
+    assert [item for part in parts for item in part] == items
+    assert all(len(part) == size for part in parts[:-1])
+    assert all(0 < len(part) <= size for part in parts)

@@ -1,6 +1,6 @@
 """Whether a browser gives the answers that Python gives: the unchanged graph in onnxruntime-web (WebAssembly), headless Chromium.
 
-    python benchmarks/browser/trial.py [--model default] [--runs 10] [--chromium /usr/bin/chromium]
+    python benchmarks/browser/trial.py [--model default] [--runs 10] [--chromium /usr/bin/chromium] [--json FILE]
 
 Reads three shipped radiographs with one and with two threads, feeding `image` alone, and compares the probability and the raw
 heat maps of every method of the card with those of `Reader`; prints the largest differences and the median time of a radiograph,
@@ -54,6 +54,7 @@ def main() -> None:
     arguments.add_argument("--model", default="default", help="a folder, or default or whole")
     arguments.add_argument("--runs", type=int, default=10, help="readings that are timed, for each number of threads")
     arguments.add_argument("--chromium", default="/usr/bin/chromium", help="the browser's program")
+    arguments.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     asked = arguments.parse_args()
     bundle = Path(SHIPPED.get(asked.model, asked.model))
     reader = Reader.load(bundle, threads=1)
@@ -67,7 +68,12 @@ def main() -> None:
     passes = found["passes"]
     print(f"{reader.card.name}, graph of {len(graph) / 1e6:.1f} MB, {len(cases)} radiographs, median of {asked.runs} readings")
     print(f"{ORT} {passes[0]['version']}, Chromium {found['browser']}")
-    sys.exit(0 if report(cases, passes) else 1)
+    good = report(cases, passes)
+    if asked.json:
+        about = {"model": reader.card.name, "browser": found["browser"], "runtime": f"{ORT} {passes[0]['version']}"}
+        rows = [{"threads": p["threads"], "load ms": p["load_ms"], "read ms": p["ms"], **worst(cases, p)} for p in passes]
+        asked.json.write_text(json.dumps({**about, "radiographs": len(cases), "rows": rows}, indent=2) + "\n", encoding="utf-8")
+    sys.exit(0 if good else 1)
 
 
 def expect(reader: Reader, image: Radiograph) -> Case:
@@ -153,14 +159,19 @@ def report(cases: list[Case], passes: list[dict[str, Any]]) -> bool:
     print(f"  {'threads':<9}{'load ms':>9}{'read ms':>9}" + "".join(f"{name:>14}" for name in names))
     good = True
     for found in passes:
-        pairs = [*zip(cases, found["found"], strict=True)]
-        worst = [np.max([difference(case, given, name) for case, given in pairs]) for name in names]
-        good = good and all(value <= BOUND for value in worst)  # not a number is beyond the bound, too
+        largest = worst(cases, found)
+        good = good and all(value <= BOUND for value in largest.values())  # not a number is beyond the bound, too
         alone = "" if found["isolated"] else "  (not isolated: one thread)"
-        figures = f"{found['load_ms']:>9.0f}{found['ms']:>9.1f}" + "".join(f"{value:>14.1e}" for value in worst)
+        figures = f"{found['load_ms']:>9.0f}{found['ms']:>9.1f}" + "".join(f"{value:>14.1e}" for value in largest.values())
         print(f"  {found['threads']:<9}{figures}{alone}")
     print(f"  largest differences from Python, {'all within' if good else 'NOT all within'} {BOUND:.0e}")
     return good
+
+
+def worst(cases: list[Case], found: dict[str, Any]) -> dict[str, float]:
+    """The largest difference of each output in a pass."""
+    pairs = [*zip(cases, found["found"], strict=True)]
+    return {name: float(np.max([difference(case, given, name) for case, given in pairs])) for name in cases[0].expected}
 
 
 def difference(case: Case, given: dict[str, list[float]], name: str) -> float:

@@ -1,5 +1,6 @@
 """Work on many things at once, with the results in the order of the things and in memory that does not grow with them."""
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,3 +27,10 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in their order, so many together; the last may be fewer."""
+    left = iter(items)
+    while chunk := list(itertools.islice(left, size)):
+        yield chunk

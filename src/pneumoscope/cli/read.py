@@ -1,7 +1,7 @@
 """``pneumoscope read``: any number of files, in flat memory, resumably."""
 
+import itertools
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from pneumoscope.cli.inputs import Item
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.findings import Reading
-from pneumoscope.in_order import in_order
+from pneumoscope.in_order import chunks, in_order
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Outcome, Reader
 from pneumoscope.reports import readings
@@ -108,17 +108,22 @@ def command(
     todo = [item for item in items if item.name not in done]
     if len(todo) < len(items):
         click.echo(f"{len(items) - len(todo)} of {len(items)} files were read before; going on", err=True)
-    outcomes = reader.read_many((item.file for item in todo), batch=batch, target=target, method=method)
     with (out / LINES_NAME).open("a", encoding="utf-8") as stream:
-        lines = in_order(lambda pair: answer(reader, *pair, out, wanted), zip(todo, outcomes, strict=True), os.cpu_count() or 2)
-        for line in tqdm(lines, total=len(todo), unit="file", disable=None):
+        # Each is painted by the worker that read it, so that a line waits for no file but those before it.
+        answers = in_order(lambda some: answer(reader, some, out, wanted), chunks(todo, batch), reader.workers)
+        for line in tqdm(itertools.chain.from_iterable(answers), total=len(todo), unit="file", disable=None):
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
             stream.flush()
     return _summary(out, items, format_)
 
 
-def answer(reader: Reader, item: Item, outcome: Outcome, out: Path, wanted: Wanted) -> dict[str, Any]:
-    """Write what is wanted beside the line of one radiograph, and return the line."""
+def answer(reader: Reader, items: Sequence[Item], out: Path, wanted: Wanted) -> list[dict[str, Any]]:
+    """Read a few files together, write what is wanted beside their lines, and return the lines."""
+    outcomes = reader.read_together([item.file for item in items], target=wanted.target, method=wanted.method)
+    return [_line(reader, item, outcome, out, wanted) for item, outcome in zip(items, outcomes, strict=True)]
+
+
+def _line(reader: Reader, item: Item, outcome: Outcome, out: Path, wanted: Wanted) -> dict[str, Any]:
     if outcome.radiograph is None or outcome.reading is None:
         error = outcome.error
         message = str(error) if isinstance(error, PneumoscopeError) else (error and error.strerror) or "could not be opened"

@@ -1,6 +1,6 @@
 """The noun `Reader`: an ONNX graph with its card; reads radiographs with ONNX Runtime and never with PyTorch."""
 
-import itertools
+import functools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.preprocessing import ModelInput, place
 from pneumoscope.findings import DomainCheck, ModelIdentity, Reading, extract
 from pneumoscope.heatmap import heatmap
-from pneumoscope.in_order import in_order
+from pneumoscope.in_order import chunks, in_order
 from pneumoscope.lung_fields import LungFields, finder
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import Placement, Radiograph
@@ -85,14 +85,26 @@ class Reader:
     ) -> Iterator[Outcome]:
         """Read any number of files, their contents, or radiographs, in their order and in memory that does not grow with them.
 
-        As many are decoded and read at once as there are `workers`, by default the cores of the machine for a reader of one
-        thread, else two, so that one is decoded while another is read. `batch` radiographs go through the graph together:
-        more than one pays on a GPU alone.
+        So many `workers` decode and read at once, `self.workers` by default. `batch` radiographs go through the graph
+        together: more than one pays on a GPU alone.
         """
-        self._can(target, method)
-        workers = workers or ((os.cpu_count() or 2) if self._threads == 1 else 2)
-        for outcomes in in_order(lambda chunk: self._outcomes(chunk, target, method), _chunks(sources, batch), workers):
+        together = functools.partial(self.read_together, target=target, method=method)
+        for outcomes in in_order(together, chunks(sources, batch), workers or self.workers):
             yield from outcomes
+
+    def read_together(self, sources: Sequence[Source], *, target: str = "", method: str = "") -> list[Outcome]:
+        """Read a few that go through the graph together; of one that cannot be read the outcome has the error."""
+        self._can(target, method)
+        outcomes = [_decoded(source) for source in sources]
+        images = [outcome.radiograph for outcome in outcomes if outcome.radiograph is not None]
+        readings = iter(self._read_all(images, target, method) if images else ())
+        return [o if o.radiograph is None else Outcome(o.source, o.radiograph, next(readings)) for o in outcomes]
+
+    @property
+    def workers(self) -> int:
+        """How many threads should read at once: as many as there are cores where one inference takes one thread, else two,
+        so that one radiograph is decoded while another is read."""
+        return (os.cpu_count() or 2) if self._threads == 1 else 2
 
     def find(self, radiograph: Radiograph) -> LungFields:
         """The lung fields of one radiograph."""
@@ -147,12 +159,6 @@ class Reader:
         if method and method not in self.card.map_scales:
             raise CardError(f"the model gives heat maps by {', '.join(self.card.map_scales)}, not '{method}'")
 
-    def _outcomes(self, sources: Sequence[Source], target: str, method: str) -> list[Outcome]:
-        outcomes = [_decoded(source) for source in sources]
-        images = [outcome.radiograph for outcome in outcomes if outcome.radiograph is not None]
-        readings = iter(self._read_all(images, target, method) if images else ())
-        return [o if o.radiograph is None else Outcome(o.source, o.radiograph, next(readings)) for o in outcomes]
-
     def _read_all(self, images: Sequence[Radiograph], target: str, method: str) -> list[Reading]:
         """Readings of radiographs that go through the graph together."""
         method = method or self.card.map_method
@@ -184,12 +190,6 @@ class Reader:
     def _domain(self, distance: float, fields: LungFields) -> DomainCheck | None:
         limit = self.card.domain
         return DomainCheck(distance, limit.distance, fields.state != "not found") if limit else None
-
-
-def _chunks(sources: Iterable[Source], size: int) -> Iterator[list[Source]]:
-    left = iter(sources)
-    while chunk := list(itertools.islice(left, size)):
-        yield chunk
 
 
 def _decoded(source: Source) -> Outcome:

@@ -1,4 +1,4 @@
-"""Write what README and docs/ take from the program: commands, form of a reading, localization, the default's tables, pictures.
+"""Write what README and docs/ take from the program: commands, form of a reading, localization, performance, results, pictures.
 
     python docs/generate.py
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import localization_page
+import performance_page
 
 from pneumoscope import DISCLAIMER, radiograph
 from pneumoscope.classifier import card as cards
@@ -26,6 +27,7 @@ PICTURED = "PNEUMONIA/person1946_bacteria_4874.jpeg"
 BLOCKS = {
     "results": ("<!-- results: made by docs/generate.py -->", "<!-- end of results -->"),
     "maps": ("<!-- maps: made by docs/generate.py -->", "<!-- end of maps -->"),
+    "speed": ("<!-- speed: made by docs/generate.py -->", "<!-- end of speed -->"),
 }
 _SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "specificity", "PPV", "NPV", "F1", "MCC",
           "Brier", "ECE", "calibration slope", "calibration intercept")  # fmt: skip
@@ -34,7 +36,8 @@ _SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "
 def texts() -> dict[Path, str]:
     """Every generated text by its file; README with its generated block replaced."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, text in (("results", results()), ("maps", localization_page.summary() + "\n")):
+    blocks = {"results": results(), "maps": localization_page.summary() + "\n", "speed": performance_page.speed()}
+    for name, text in blocks.items():
         begin, end = BLOCKS[name]
         before, rest = readme.split(begin)
         readme = f"{before}{begin}\n{text}{end}{rest.split(end)[1]}"
@@ -42,6 +45,7 @@ def texts() -> dict[Path, str]:
         ROOT / "docs" / "commands.md": _commands(),
         ROOT / "docs" / "readings.md": _readings(),
         ROOT / "docs" / "localization.md": localization_page.page(),
+        ROOT / "docs" / "performance.md": performance_page.page(),
         ROOT / "README.md": readme,
     }
 

@@ -1,0 +1,64 @@
+"""What smaller bundles of checkpoints cost and give, as `pneumoscope export --precision` notes it in their cards.
+
+    python benchmarks/precision.py COHORT CHECKPOINT [CHECKPOINT ...] [--precisions fp16 int8] [--json FILE]
+
+Each checkpoint is exported in each precision with the tune side of COHORT, the split cohort that it was trained on. A bundle that
+is refused has its reason in the table.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+from measuring import machine, parser, table, write
+
+from pneumoscope import radiograph
+from pneumoscope.classifier import checkpoint
+from pneumoscope.classifier.checkpoint import Classifier
+from pneumoscope.cohort import table as cohorts
+from pneumoscope.cohort.sample import sample
+from pneumoscope.export.conversion import ExportError
+from pneumoscope.export.graph import Tune, export
+from pneumoscope.radiograph import Radiograph
+
+Precision = Literal["fp16", "int8"]
+
+
+def shipped() -> list[Radiograph]:
+    with sample() as cohort:
+        return [radiograph.read(cohort.file(case)) for case in cohort.cases]
+
+
+def row(classifier: Classifier, precision: Precision, tune: Tune, proof: list[Radiograph]) -> dict[str, Any]:
+    told: dict[str, Any] = {"model": classifier.card.name, "precision": precision}
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            card = export(classifier, Path(scratch) / "bundle", proof, precision=precision, tune=tune)
+        except ExportError as error:
+            return {**told, "refused": str(error)}
+    cost, found = card.results["cost"], card.results["precision"]
+    sizes, taken = cost["bytes"], cost["ms"]
+    faster = taken["fp32"] / taken[precision]
+    return {**told, "MB fp32": sizes["fp32"] / 1e6, "MB": sizes[precision] / 1e6, "faster": faster, **found}
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("cohort", type=Path)
+    arguments.add_argument("checkpoints", type=Path, nargs="+")
+    arguments.add_argument("--precisions", nargs="+", default=["fp16", "int8"], choices=["fp16", "int8"])
+    asked = arguments.parse_args()
+    cohort = cohorts.read(asked.cohort)
+    cases = cohort.on("tune")
+    tune = Tune([radiograph.read(cohort.file(case)) for case in cases], np.array([case.reference for case in cases]))
+    proof, rows = shipped(), []
+    for folder in asked.checkpoints:
+        for precision in cast(list[Precision], asked.precisions):
+            rows.append(row(checkpoint.load(folder), precision, tune, proof))
+            print("\n" + table(rows[-1:]), flush=True)
+            write(asked.json, {"machine": machine("onnxruntime"), "tune images": len(cases), "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

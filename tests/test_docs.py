@@ -23,7 +23,9 @@ def _generate():
     return module
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/commands.md", "docs/readings.md", "docs/localization.md", "docs/performance.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/commands.md", "docs/readings.md", "docs/localization.md", "docs/performance.md"]
+)
 def test_generated_text_has_not_drifted_from_the_program(name):
     text = _generate().texts()[ROOT / name]
     assert (ROOT / name).read_text(encoding="utf-8") == text, "run  make docs"

@@ -1,5 +1,6 @@
 """`in_order`: results in the order of the items, no more of them at once than it says, errors where they belong."""
 
+import os
 import threading
 import time
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumoscope.in_order import chunks, in_order
+from pneumoscope.in_order import chunks, cores, in_order
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7])
@@ -61,3 +62,14 @@ def test_chunks_hold_all_items_in_order_and_only_the_last_is_shorter(items, size
     assert [item for part in parts for item in part] == items
     assert all(len(part) == size for part in parts[:-1])
     assert all(0 < len(part) <= size for part in parts)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores")
+def test_cores_are_those_that_the_process_is_bound_to():
+    allowed = os.sched_getaffinity(0)
+    assert cores() == len(allowed)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)

@@ -1,6 +1,7 @@
 """Work on many things at once, with the results in the order of the things and in memory that does not grow with them."""
 
 import itertools
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +28,12 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def cores() -> int:
+    """How many processor cores this process may use: fewer than the machine has where it is bound to some."""
+    bound = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(bound(0)) if bound else os.cpu_count() or 1
 
 
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -1,11 +1,11 @@
 """What a bundle costs on this machine: its size, and the time of a reading."""
 
-import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pneumoscope.in_order import cores
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 
@@ -27,4 +27,4 @@ def milliseconds(readers: Mapping[str, Reader], images: Sequence[Radiograph]) ->
 
 def cost(readers: Mapping[str, Reader], sizes: Mapping[str, int], images: Sequence[Radiograph]) -> dict[str, Any]:
     """Size of the graphs in bytes, milliseconds a radiograph, and on how many cores, for the card."""
-    return {"bytes": dict(sizes), "ms": milliseconds(readers, images), "cores": os.cpu_count()}
+    return {"bytes": dict(sizes), "ms": milliseconds(readers, images), "cores": cores()}

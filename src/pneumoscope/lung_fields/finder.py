@@ -39,7 +39,7 @@ class LungFinder:
     def load(cls, folder: Path | str = SHIPPED, *, threads: int = 0) -> Self:
         """Load a model (the shipped one by default) after checking it against its card; LungFieldsError where it is unsound.
 
-        `threads` is the number of threads within one inference, 0 for all cores.
+        `threads` is the number of threads within one inference, 0 for as many as pay.
         """
         folder = Path(folder)
         card = cards.read(folder)

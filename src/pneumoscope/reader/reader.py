@@ -1,7 +1,6 @@
 """The noun `Reader`: an ONNX graph with its card; reads radiographs with ONNX Runtime and never with PyTorch."""
 
 import functools
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.preprocessing import ModelInput, place
 from pneumoscope.findings import DomainCheck, ModelIdentity, Reading, extract
 from pneumoscope.heatmap import heatmap
-from pneumoscope.in_order import chunks, in_order
+from pneumoscope.in_order import chunks, cores, in_order
 from pneumoscope.lung_fields import LungFields, finder
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import Placement, Radiograph
@@ -62,8 +61,8 @@ class Reader:
     def load(cls, bundle: Path | str = DEFAULT_BUNDLE, *, threads: int = 0, providers: Sequence[str] = ()) -> Self:
         """Load a bundle (the shipped model by default) after checking it against its card.
 
-        `threads` is the number of threads within one inference, 0 for all cores: 1 is best for `read_many`, which runs as many
-        inferences at once as there are cores. `providers` are ONNX Runtime's execution providers by name, the processor by
+        `threads` is the number of threads within one inference, 0 for as many as pay: 1 is best for `read_many`, which runs as
+        many inferences at once as there are cores. `providers` are ONNX Runtime's execution providers by name, the processor by
         default. Raises BundleError or CardError.
         """
         session, card, sha256 = open_bundle(Path(bundle), threads, providers)
@@ -104,7 +103,7 @@ class Reader:
     def workers(self) -> int:
         """How many threads should read at once: as many as there are cores where one inference takes one thread, else two,
         so that one radiograph is decoded while another is read."""
-        return (os.cpu_count() or 2) if self._threads == 1 else 2
+        return cores() if self._threads == 1 else 2
 
     def find(self, radiograph: Radiograph) -> LungFields:
         """The lung fields of one radiograph."""

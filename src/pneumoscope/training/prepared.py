@@ -15,6 +15,7 @@ from tqdm import tqdm
 from pneumoscope import radiograph, storage
 from pneumoscope.classifier.preprocessing import Preprocessing, prepare
 from pneumoscope.cohort import Case, Cohort
+from pneumoscope.in_order import cores
 from pneumoscope.lung_fields import LungFinder
 
 Squares = NDArray[np.uint8]
@@ -66,7 +67,7 @@ def _write(
         pixels = prepare(radiograph.read(cohort.file(case)), preprocessing, finder).pixels
         return np.rint(pixels * 255).astype(np.uint8)
 
-    with storage.binary(path) as stream, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with storage.binary(path) as stream, ThreadPoolExecutor(cores()) as pool:
         np.lib.format.write_array_header_2_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for start in tqdm(
             range(0, len(cases), _CHUNK),

@@ -46,7 +46,8 @@ def _decode_picture(content: bytes) -> Radiograph:
                         "it was not decoded"
                     )
                 image.load()
-                return Radiograph(_grey(ImageOps.exif_transpose(image)))
+                ImageOps.exif_transpose(image, in_place=True)
+                return Radiograph(_grey(image))
         except RadiographError:
             raise
         except UnidentifiedImageError as error:
@@ -68,4 +69,5 @@ def _grey(image: Image.Image) -> Grey:
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    return np.asarray(image.convert("L"), np.float32) / np.float32(255)
+    grey = image if image.mode == "L" else image.convert("L")
+    return np.asarray(np.divide(np.asarray(grey), np.float32(255), dtype=np.float32))

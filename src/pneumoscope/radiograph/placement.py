@@ -16,22 +16,17 @@ from pneumoscope.radiograph.region import Region
 Points = NDArray[np.float64]
 
 
-def _interpolation(centres: NDArray[np.floating], start: float, extent: float, cells: int) -> tuple[NDArray[np.float32], slice]:
-    """Linear interpolation of `cells` values spread over [start, start + extent) at the pixel centres inside it.
+def _between(centres: NDArray[np.floating], start: float, extent: float, cells: int) -> tuple[NDArray[np.intp], Grey, slice]:
+    """Where pixel centres lie among the centres of `cells` that are spread over [start, start + extent).
 
-    Returns the weights, shape (pixels inside, cells), and which of the pixels they are for. Beyond the outermost cell centres
-    the outermost value holds (half-pixel convention, `align_corners=False`).
+    Returns, for the pixels inside, the cell before each and the share of the one behind it, and which of the pixels they are.
+    Beyond the outermost cell centres the outermost value holds (half-pixel convention, `align_corners=False`).
     """
     inside = np.flatnonzero((centres >= start) & (centres < start + extent))
     where = slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0)
     at = np.clip((centres[where] - start) / extent * cells - 0.5, 0, cells - 1)
-    low = np.minimum(at.astype(np.intp), max(cells - 2, 0))
-    weights = np.zeros((at.size, cells), np.float32)
-    row = np.arange(at.size)
-    weights[row, low] = 1 - (at - low)
-    if cells > 1:
-        weights[row, low + 1] = at - low
-    return weights, where
+    before = np.minimum(at.astype(np.intp), max(cells - 2, 0))
+    return before, (at - before).astype(np.float32), where
 
 
 @dataclass(frozen=True)
@@ -103,10 +98,20 @@ class Placement:
         """
         box = self.rectangle
         at_rows, at_cols = (np.arange(min(step // 2, length - 1), length, step) + 0.5 for length in (self.rows, self.cols))
-        down, rows = _interpolation(at_rows, box.top, box.height, values.shape[0])
-        across, cols = _interpolation(at_cols, box.left, box.width, values.shape[1])
+        down, down_share, rows = _between(at_rows, box.top, box.height, values.shape[0])
+        across, across_share, cols = _between(at_cols, box.left, box.width, values.shape[1])
+        cells = values.astype(np.float32)
+        behind = np.minimum(across + 1, values.shape[1] - 1)
+        wide = cells[:, across] + (cells[:, behind] - cells[:, across]) * across_share
         full = np.zeros((at_rows.size, at_cols.size), np.float32)
-        np.matmul(down @ values.astype(np.float32), across.T, out=full[rows, cols])  # no copy as large as the radiograph
+        # Between two rows of cells at a time: no copy as large as the radiograph, and no threads of a matrix product, which
+        # would keep a core from the next reading.
+        for before in np.unique(down):
+            first, last = np.searchsorted(down, [before, before + 1])
+            part = full[rows, cols][first:last]
+            step_down = wide[min(before + 1, len(wide) - 1)] - wide[before]
+            np.multiply(down_share[first:last, None], step_down, out=part)
+            part += wide[before]
         return full
 
 

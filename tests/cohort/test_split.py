@@ -5,13 +5,13 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from cohort.conftest import case, cohort, property_test, sides
 from pneumoscope.cohort import SIDES, CohortError
 from pneumoscope.cohort.case import split_sha256
-from pneumoscope.cohort.split import by_ratio, crossing, official, read_fixed
+from pneumoscope.cohort.split import by_ratio, crossing, folds, official, read_fixed
 
 ratios = st.sampled_from([(0.70, 0.15, 0.15), (0.8, 0.1, 0.1), (0.34, 0.33, 0.33), (0.5, 0.0, 0.5), (0.0, 0.0, 1.0)])
 seeds = st.integers(0, 2**32)
@@ -258,3 +258,30 @@ def test_cases_of_a_side_are_given_only_where_there_are_some():
         split.on("val")
     with pytest.raises(CohortError, match="no split yet"):
         cohort(*singles(4)).on("train")
+
+
+@property_test
+@given(cohorts(shared_pixels=True), st.integers(3, 5), st.integers(0, 3))
+def test_in_folds_every_case_is_tested_once_by_a_model_that_never_saw_its_patient(whole, count, seed):
+    try:
+        parts = folds(whole, count, seed=seed)
+    except CohortError:  # fewer patients of a label than folds
+        reject()
+    assert len(parts) == count
+    tested = [c.path for part in parts for c in part.on("test")]
+    assert sorted(tested) == sorted(c.path for c in whole.cases)
+    for k, part in enumerate(parts):
+        assert crossing(part.cases) == ({}, {})
+        assert {c.path for c in part.on("tune")} == {c.path for c in parts[(k + 1) % count].on("test")}
+    assert len({part.split.sha256 for part in parts}) == count
+
+
+def test_folds_of_single_patients_are_even_and_need_three():
+    whole = cohort(*singles(10), *singles(7, "PNEUMONIA"))
+    sizes = [Counter(c.label for c in part.on("test")) for part in folds(whole, 3)]
+    assert sorted(size["NORMAL"] for size in sizes) == [3, 3, 4]
+    assert sorted(size["PNEUMONIA"] for size in sizes) == [2, 2, 3]
+    with pytest.raises(CohortError, match="at least 3 folds are needed, not 2"):
+        folds(whole, 2)
+    with pytest.raises(CohortError, match="7 patients are of PNEUMONIA: too few for 8 folds"):
+        folds(whole, 8)

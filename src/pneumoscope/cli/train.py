@@ -1,8 +1,5 @@
 """``pneumoscope train``: from a split cohort to a checkpoint."""
 
-import dataclasses
-import typing
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -10,27 +7,14 @@ import click
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.score import CalibrationMethod
 from pneumoscope.cli.model_folder import ModelFolder
+from pneumoscope.cli.recipe_options import HELP, chosen, recipe_options
 from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.lung_fields.finder import SHIPPED
 from pneumoscope.reader import Reader
 from pneumoscope.training.fit import fit
 from pneumoscope.training.prepared import default_cache
-from pneumoscope.training.recipe import RECIPES, Recipe, recipe
 from pneumoscope.training.state import Epoch
-
-
-def _recipe_options(function: Callable[..., None]) -> Callable[..., None]:
-    """One option for each field of a recipe, so that the two cannot drift apart."""
-    hints = typing.get_type_hints(Recipe)
-    for field in reversed(dataclasses.fields(Recipe)):
-        if field.name == "name":
-            continue
-        choices = typing.get_args(hints[field.name])
-        kind = click.Choice(choices) if choices else hints[field.name]
-        name = f"--{field.name.replace('_', '-')}"
-        function = click.option(name, field.name, type=kind, show_default="the recipe's", help="Of the recipe.")(function)
-    return function
 
 
 @click.command("train")
@@ -42,7 +26,7 @@ def _recipe_options(function: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the checkpoint.")
 @click.option("--init", default="imagenet", show_default=True, help="imagenet, scratch, or a .safetensors or .pth file.")
-@click.option("--recipe", "recipe_", default="default", show_default=True, help=f"One of {', '.join(RECIPES)}.")
+@click.option("--recipe", "recipe_", default="default", show_default=True, help=HELP)
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch.")
 @click.option("--calibration", type=click.Choice(["temperature", "isotonic", "none"]), default="temperature", show_default=True)
 @click.option(
@@ -62,7 +46,7 @@ def _recipe_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--teacher", type=ModelFolder(), help="Bundle whose heat maps are learned from, for recipes with a teacher_weight.")
 @click.option("--data-licence", multiple=True, help="Source and licence of the data, for the card; may be repeated.")
 @click.option("--population", default="not stated", show_default=True, help="Whom the data show, for the card.")
-@_recipe_options
+@recipe_options
 def command(
     cohort_: Path,
     backbone: str,
@@ -82,23 +66,23 @@ def command(
 
     Interrupted at any moment it loses at most the running epoch: run it again with --resume.
     """
-    chosen = recipe(recipe_, **{k: v for k, v in changes.items() if v is not None})
+    recipe = chosen(recipe_, changes)
 
     def report(epoch: Epoch) -> None:
         click.echo(
-            f"epoch {epoch.epoch}/{chosen.epochs}: loss {epoch.loss:.4f}, tune loss {epoch.tune_loss:.4f}, "
+            f"epoch {epoch.epoch}/{recipe.epochs}: loss {epoch.loss:.4f}, tune loss {epoch.tune_loss:.4f}, "
             f"tune ROC-AUC {epoch.tune_auc:.4f}, {epoch.images_per_s:.1f} images/s"
         )
 
     card = fit(
         table.read(cohort_),
         look_up(backbone),
-        chosen,
+        recipe,
         out,
         init=init,
         cache=cache,
         teacher=Reader.load(teacher) if teacher else None,
-        finder=LungFinder.load(lungs) if chosen.view == "lungs" or chosen.adds_up else None,
+        finder=LungFinder.load(lungs) if recipe.view == "lungs" or recipe.adds_up else None,
         resume=resume,
         calibrate=calibration,
         show_progress=True,

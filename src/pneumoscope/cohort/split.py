@@ -128,10 +128,7 @@ def _groups(cases: Iterable[Case]) -> list[_Group]:
 def _assign(
     groups: Iterable[_Group], ratios: tuple[float, float, float], seed: int, fixed: Mapping[str, Side]
 ) -> dict[str, Side]:
-    def draw(group: _Group) -> str:
-        return hashlib.sha256(f"{seed}:{','.join(sorted(group.patients))}".encode()).hexdigest()
-
-    groups = sorted(groups, key=draw)
+    groups = _drawn(groups, seed)
     total = sum(len(group.cases) for group in groups)
     share: dict[Side, float] = dict(zip(SIDES, ratios, strict=True))
     filled = dict.fromkeys(SIDES, 0)
@@ -153,6 +150,44 @@ def _assign(
     for group in free:
         put(group, max(SIDES, key=lambda side: share[side] * total - filled[side]))
     return side_of
+
+
+def _drawn(groups: Iterable[_Group], seed: int) -> list[_Group]:
+    """In an order that depends on the seed and on the patients' names alone."""
+
+    def draw(group: _Group) -> str:
+        return hashlib.sha256(f"{seed}:{','.join(sorted(group.patients))}".encode()).hexdigest()
+
+    return sorted(groups, key=draw)
+
+
+def folds(cohort: Cohort, count: int, *, seed: int = PUBLISHED_SEED) -> tuple[Cohort, ...]:
+    """The cohort split `count` times, so that every case is on the test side once (cross-validation by patients).
+
+    Patients, and patients that share a pixel-identical image, keep together; each label is spread evenly. The tune side of a
+    fold is the test side of the next one. CohortError for fewer than three folds, or more than a label has patients.
+    """
+    if count < 3:
+        raise CohortError(f"a fold has a train, a tune and a test side, so that at least 3 folds are needed, not {count}")
+    part: dict[str, int] = {}
+    strata: defaultdict[tuple[str, ...], list[_Group]] = defaultdict(list)
+    for group in _groups(cohort.cases):
+        strata[group.stratum].append(group)
+    for stratum, groups in strata.items():
+        if len(groups) < count:
+            raise CohortError(f"{len(groups)} patients are of {' and '.join(stratum)}: too few for {count} folds")
+        filled = [0] * count
+        for group in _drawn(groups, seed):
+            least = filled.index(min(filled))
+            filled[least] += len(group.cases)
+            part |= dict.fromkeys(group.patients, least)
+    return tuple(_fold(cohort, part, k, count, seed) for k in range(count))
+
+
+def _fold(cohort: Cohort, part: Mapping[str, int], k: int, count: int, seed: int) -> Cohort:
+    side_of: dict[int, Side] = {k: "test", (k + 1) % count: "tune"}
+    cases = [replace(c, side=side_of.get(part[c.patient_id], "train")) for c in cohort.cases]
+    return _with_split(cohort, cases, f"fold {k + 1} of {count}, stratified by label", None, seed)
 
 
 def _with_split(

@@ -1,0 +1,175 @@
+"""``pneumoscope compare``: every backbone under the same conditions, then one report."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from pneumoscope import DISCLAIMER, radiograph
+from pneumoscope.classifier import BACKBONES
+from pneumoscope.classifier.backbone import backbone as look_up
+from pneumoscope.cli.recipe_options import HELP, chosen, recipe_options
+from pneumoscope.cohort import Cohort, table
+from pneumoscope.cohort.sample import sample
+from pneumoscope.comparison import budget, member, plan, report, unit
+from pneumoscope.comparison.member import Member
+from pneumoscope.comparison.plan import PLAN_NAME, Plan, Unit
+from pneumoscope.comparison.unit import Workplace
+from pneumoscope.lung_fields import LungFinder
+from pneumoscope.lung_fields.finder import SHIPPED
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.training.prepared import default_cache
+from pneumoscope.training.state import Epoch
+
+_RECIPES = {"whole": "default", "lungs": "evidence"}
+_SUFFIXES = (".safetensors", ".pth")
+
+
+@click.command("compare")
+@click.argument("cohort_", metavar="COHORT", type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for runs and report.")
+@click.option("--backbones", default=",".join(BACKBONES), show_default=True, help="Which, separated by commas.")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Runs of each: --seed and those after it.")
+@click.option("--folds", default=0, show_default=True, type=click.IntRange(0), help="Cross-validate by patients.")
+@click.option(
+    "--recipe",
+    "recipe_",
+    show_default="default; evidence where --view is lungs",
+    help=HELP,
+)
+@click.option("--init", default="imagenet", show_default=True, help="imagenet, scratch, or a folder with BACKBONE*.safetensors.")
+@click.option("--budget", "minutes", type=click.FloatRange(0, min_open=True), help="Minutes of training, as equal epochs.")
+@click.option("--ensemble", multiple=True, metavar="A,B,…", help="Evaluate these together as well; may be repeated.")
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_cache,
+    show_default="~/.cache/pneumoscope",
+    help="Folder for the prepared images.",
+)
+@click.option(
+    "--lungs",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=SHIPPED,
+    show_default="the shipped model",
+    help="Lung-field model, for recipes that look at lungs.",
+)
+@click.option("--draws", type=click.IntRange(1), default=2000, show_default=True, help="Bootstrap draws of patients.")
+@recipe_options
+def command(
+    cohort_: Path,
+    out: Path,
+    backbones: str,
+    seeds: int,
+    folds: int,
+    recipe_: str | None,
+    init: str,
+    minutes: float | None,
+    ensemble: tuple[str, ...],
+    cache: Path,
+    lungs: Path,
+    draws: int,
+    **changes: object,
+) -> None:
+    """Train backbones on a split COHORT under the same conditions, measure them on its test side, and write one report.
+
+    What is finished is kept: interrupted at any moment, run the same command again and it goes on, in the middle of a training
+    from its last epoch. More --backbones or --seeds are added to what is there.
+    """
+    cohort = table.read(cohort_)
+    names = tuple(look_up(name.strip()).name for name in backbones.split(","))
+    together = [_named(text, names) for text in ensemble]
+    view = str(changes.get("view") or "whole")
+    recipe = chosen(recipe_ or _RECIPES[view], changes)
+    finder = LungFinder.load(lungs) if recipe.view == "lungs" or recipe.adds_up else None
+    cohort.on("train")  # that it is split at all
+    assert cohort.split is not None
+    numbers = tuple(range(recipe.seed, recipe.seed + seeds))
+    inits = {name: _init(name, init) for name in names}
+    wanted = Plan(names, numbers, recipe, inits, cohort.split.sha256, finder.sha256 if finder else "", folds)
+    if minutes is not None:
+        wanted = _within(wanted, minutes, len(cohort.on("train")), out)
+    plan.keep(wanted, out)
+    place = Workplace(out, cache, finder, [image for _, image in _shipped()], show_progress=True)
+    _make(wanted, cohort, place)
+    members = _members(wanted, place, together, draws)
+    click.echo("measuring what each costs, and comparing pairs", err=True)
+    found = report.compare(wanted, members, place, draws)
+    page = report.write(found, place, _shipped())
+    best = found.order[0]
+    click.echo(f"highest ROC-AUC: {best}, {found.summary[best]['ROC-AUC']}; best trade-off: {found.trade_off}")
+    click.echo(f"report: {page}; figures.csv, figures.tex and comparison.json beside it. {DISCLAIMER}")
+
+
+def _named(text: str, names: Sequence[str]) -> tuple[str, ...]:
+    found = tuple(look_up(name.strip()).name for name in text.split(","))
+    missing = [name for name in found if name not in names]
+    if missing or len(set(found)) < 2:
+        raise click.UsageError(f"--ensemble '{text}' should name two or more of the compared backbones, {', '.join(names)}")
+    return found
+
+
+def _init(name: str, init: str) -> str:
+    folder = Path(init)
+    if init in ("imagenet", "scratch"):
+        return init
+    if not folder.is_dir():
+        raise click.UsageError(f"--init is '{init}', which is neither imagenet nor scratch nor a folder")
+    files = sorted(f for f in folder.iterdir() if f.suffix in _SUFFIXES and f.stem.removeprefix("tf_").startswith(name))
+    if len(files) != 1:
+        wanted = f"{name}*.safetensors or {name}*.pth"
+        raise click.UsageError(f"'{init}' has {len(files)} files of weights for {name} ({wanted}); one is needed")
+    return str(files[0])
+
+
+def _within(wanted: Plan, minutes: float, images: int, out: Path) -> Plan:
+    """The plan with as many epochs as fit, or as many as were found to fit when it was begun."""
+    if (out / PLAN_NAME).exists():
+        there = json.loads((out / PLAN_NAME).read_text(encoding="utf-8"))["conditions"]
+        epochs, note = there["recipe"]["epochs"], there["note"]
+    else:
+        click.echo("timing a few steps of each backbone", err=True)
+        found = budget.share(wanted, images, minutes)
+        epochs, note = found.epochs, found.note
+    click.echo(note, err=True)
+    return dataclasses.replace(wanted, recipe=dataclasses.replace(wanted.recipe, epochs=epochs), note=note)
+
+
+def _shipped() -> list[tuple[str, Radiograph]]:
+    with sample() as cohort:
+        return [(Path(case.path).stem, radiograph.read(cohort.file(case))) for case in cohort.cases]
+
+
+def _make(wanted: Plan, cohort: Cohort, place: Workplace) -> None:
+    splits = plan.cohorts(wanted, cohort)
+    for k, one in enumerate(wanted.units, start=1):
+        if unit.finished(one, wanted, place):
+            click.echo(f"{k}/{len(wanted.units)} {one.name}: there", err=True)
+            continue
+        click.echo(f"{k}/{len(wanted.units)} {one.name}", err=True)
+        unit.make(one, wanted, splits[one.fold], place, _told(one, wanted))
+
+
+def _told(one: Unit, wanted: Plan) -> unit.OnEpoch:
+    def report_epoch(epoch: Epoch) -> None:
+        click.echo(
+            f"{one.name}, epoch {epoch.epoch}/{wanted.recipe.epochs}: loss {epoch.loss:.4f}, tune ROC-AUC {epoch.tune_auc:.4f}, "
+            f"{epoch.images_per_s:.1f} images/s"
+        )
+
+    return report_epoch
+
+
+def _members(wanted: Plan, place: Workplace, together: Sequence[tuple[str, ...]], draws: int) -> list[Member]:
+    """Networks, and after them what they are together, by probability and by log-odds."""
+    networks = [member.read(one, place.folder(one), draws) for one in wanted.units]
+    runs = {(m.seed, m.fold) for m in networks}
+    ensembles = [
+        member.ensemble([m for m in networks if (m.seed, m.fold) == run and m.name in names], by, draws)
+        for names in together
+        for by in member.WAYS
+        for run in sorted(runs)
+    ]
+    return [*networks, *ensembles]

@@ -1,0 +1,45 @@
+"""Options for the fields of a recipe, and a recipe from its name, a file and those options."""
+
+import dataclasses
+import tomllib
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+
+from pneumoscope.training.errors import TrainingError
+from pneumoscope.training.recipe import RECIPES, Recipe, recipe
+
+HELP = f"One of {', '.join(RECIPES)}, or a .toml file with fields of a recipe (base = one of these)."
+
+
+def recipe_options(function: Callable[..., None]) -> Callable[..., None]:
+    """One option for each field of a recipe, so that the two cannot drift apart."""
+    hints = typing.get_type_hints(Recipe)
+    for field in reversed(dataclasses.fields(Recipe)):
+        if field.name == "name":
+            continue
+        choices = typing.get_args(hints[field.name])
+        kind = click.Choice(choices) if choices else hints[field.name]
+        name = f"--{field.name.replace('_', '-')}"
+        function = click.option(name, field.name, type=kind, show_default="the recipe's", help="Of the recipe.")(function)
+    return function
+
+
+def chosen(name: str, changes: Mapping[str, object]) -> Recipe:
+    """The named recipe, or that of a file, with the options that were given."""
+    given = {key: value for key, value in changes.items() if value is not None}
+    if not name.endswith(".toml"):
+        return recipe(name, **given)
+    try:
+        fields = tomllib.loads(Path(name).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TrainingError(f"the recipe '{name}' could not be read: {error}") from error
+    base = str(fields.pop("base", "default"))
+    hints = typing.get_type_hints(Recipe)
+    for key, value in fields.items():
+        kind = hints.get(key)
+        if kind in (int, float) and (isinstance(value, bool) or not isinstance(value, (int, kind))):
+            raise TrainingError(f"the recipe's {key} is {value!r} in '{name}'; it must be a number")
+    return dataclasses.replace(recipe(base, **{**fields, **given}), name=Path(name).stem)

@@ -1,0 +1,1 @@
+"""Several backbones under the same conditions, trained, measured and compared. Needs PyTorch to train."""

@@ -1,0 +1,129 @@
+"""The pictures of a comparison: curves on one another, Pareto plots, heat maps side by side."""
+
+import csv
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from pneumoscope.comparison.pairwise import Pooled
+from pneumoscope.comparison.tables import front
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.reader import Reader
+from pneumoscope.reports.overlay import blend
+
+_CELL = 150
+_MARGIN = 26
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def curves(members: Sequence[Pooled]) -> Figure:
+    """ROC, precision–recall and reliability of all members on one another."""
+    figure = _figure(15, 5.2)
+    roc, pr, reliability = figure.subplots(1, 3)
+    for member in members:
+        false_alarm, hit, _ = roc_curve(member.reference, member.probability)
+        roc.plot(false_alarm, hit, label=member.name)
+        precision, recall, _ = precision_recall_curve(member.reference, member.probability)
+        pr.step(recall, precision, where="post")
+        _reliability(reliability, member)
+    roc.set(xlabel="1 − specificity", ylabel="sensitivity", title="ROC", xlim=(-0.01, 0.5), ylim=(0.5, 1.01))
+    pr.set(xlabel="recall (sensitivity)", ylabel="precision (PPV)", title="Precision–recall", xlim=(0.5, 1.01))
+    reliability.plot([0, 1], [0, 1], ":", color="grey")
+    reliability.set(xlabel="calibrated probability", ylabel="share of positives", title="Reliability, 10 bins")
+    roc.legend(loc="lower right", fontsize=8)
+    return figure
+
+
+def _reliability(axes: Axes, member: Pooled, bins: int = 10) -> None:
+    which = np.minimum((member.probability * bins).astype(int), bins - 1)
+    count = np.bincount(which, minlength=bins)
+    kept = count > 0
+    mean = np.bincount(which, member.probability, bins)[kept] / count[kept]
+    axes.plot(mean, np.bincount(which, member.reference, bins)[kept] / count[kept], "o-", markersize=3)
+
+
+def confusions(members: Sequence[Pooled]) -> Figure:
+    """Decisions at each member's own operating point."""
+    figure = _figure(2.6 * len(members), 2.9)
+    for axes, member in zip(np.ravel(figure.subplots(1, len(members))), members, strict=True):
+        table = np.array([[((member.reference == r) & (member.decisions == d)).sum() for d in (0, 1)] for r in (0, 1)])
+        share = table / table.sum(1, keepdims=True)
+        axes.imshow(share, cmap="cividis", vmin=0, vmax=1)
+        for (row, col), n in np.ndenumerate(table):
+            colour = "black" if share[row, col] > 0.5 else "white"
+            axes.text(col, row, f"{n}\n{share[row, col]:.1%}", ha="center", va="center", color=colour)
+        axes.set(title=textwrap.fill(member.name, 26), xticks=(0, 1), yticks=(0, 1), xlabel="decision", ylabel="reference")
+        axes.set_xticklabels(("negative", "positive"))
+        axes.set_yticklabels(("negative", "positive"), rotation=90, va="center")
+        axes.title.set_fontsize(9)
+    return figure
+
+
+def learning(checkpoints: Mapping[str, Path]) -> Figure:
+    """Loss and ROC-AUC on tune over the epochs, from each run's curves.csv."""
+    figure = _figure(11, 4.2)
+    left, right = figure.subplots(1, 2)
+    for name, folder in checkpoints.items():
+        with (folder / "curves.csv").open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        epochs = [int(row["epoch"]) for row in rows]
+        left.plot(epochs, [float(row["tune_loss"]) for row in rows], "o-", markersize=3, label=name)
+        right.plot(epochs, [float(row["tune_auc"]) for row in rows], "o-", markersize=3)
+    left.set(xlabel="epoch", ylabel="loss on tune")
+    right.set(xlabel="epoch", ylabel="ROC-AUC on tune")
+    left.legend(fontsize=8)
+    return figure
+
+
+def pareto(figures: Mapping[str, float], costs: Mapping[str, Mapping[str, float]], against: Sequence[str], what: str) -> Figure:
+    """A figure over each cost, its front marked."""
+    figure = _figure(5.2 * len(against), 4.4)
+    for axes, cost in zip(np.ravel(figure.subplots(1, len(against))), against, strict=True):
+        points = {name: (costs[name][cost], value) for name, value in figures.items() if name in costs}
+        best = front(points)
+        axes.plot(*zip(*(points[name] for name in best), strict=True), "-", color="C3", label="Pareto front")
+        for name, (x, y) in points.items():
+            axes.plot(x, y, "o", color="C3" if name in best else "grey")
+            axes.annotate(name, (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8)
+        axes.set(xlabel=cost, ylabel=what, xscale="log")
+        axes.legend(fontsize=8)
+    return figure
+
+
+def heat_maps(readers: Mapping[str, Reader], cases: Sequence[tuple[str, Radiograph]]) -> Image.Image:
+    """Cases down, members across: each map on its model's own scale, with the probability."""
+    font = ImageFont.load_default(12)
+    sheet = Image.new("RGB", ((_CELL + 4) * (len(readers) + 1), (_CELL + _MARGIN) * len(cases) + _MARGIN), (18, 18, 18))
+    draw = ImageDraw.Draw(sheet)
+    for column, name in enumerate(("", *readers)):
+        draw.text((column * (_CELL + 4) + 3, 6), name, fill=(230, 230, 230), font=font)
+    for row, (label, image) in enumerate(cases):
+        small = _small(image)
+        top = row * (_CELL + _MARGIN) + _MARGIN
+        grey = np.repeat(np.rint(small.pixels * 255).astype(np.uint8)[..., None], 3, 2)
+        sheet.paste(Image.fromarray(grey), (0, top))
+        draw.text((3, top + _CELL + 4), label, fill=(230, 230, 230), font=font)
+        for column, reader in enumerate(readers.values(), start=1):
+            reading = reader.read(image)
+            values = reading.heatmap.on_grid(small.rows, small.cols)
+            sheet.paste(Image.fromarray(blend(small, values)), (column * (_CELL + 4), top))
+            told = f"{reading.score.probability:.3f}, {reading.decision}"
+            draw.text((column * (_CELL + 4) + 3, top + _CELL + 4), told, fill=(230, 230, 230), font=font)
+    return sheet
+
+
+def _small(image: Radiograph) -> Radiograph:
+    resized = Image.fromarray(image.pixels).resize((_CELL, _CELL), Image.Resampling.BILINEAR)
+    return Radiograph(np.asarray(resized, np.float32))

@@ -1,0 +1,44 @@
+"""The figures of Shahi & Bagale 2025 (arXiv 2511.00456, CC BY 4.0), to stand beside a comparison's own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+SOURCE = "Shahi & Bagale 2025, arXiv 2511.00456"
+DIFFERENCES = (
+    "Theirs is another draw of all 5,856 images (test: 906 images, 237 of them normal), so the test images are not the same.",
+    "Theirs are decisions at the larger of the two outputs; ours at thresholds that were fixed on tune.",
+    "Theirs balances the classes twice, by sampling and in the loss, picks the epoch by tune accuracy and reports no intervals.",
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """As printed; the confusion matrix (TN, FP, FN, TP) is at the larger output."""
+
+    roc_auc: float
+    pr_auc: float
+    confusion: tuple[int, int, int, int]
+
+    @property
+    def accuracy(self) -> float:
+        tn, _, _, tp = self.confusion
+        return (tn + tp) / sum(self.confusion)
+
+    @property
+    def f1(self) -> float:
+        _, fp, fn, tp = self.confusion
+        return 2 * tp / (2 * tp + fp + fn)
+
+
+PUBLISHED: Mapping[str, Published] = MappingProxyType(
+    {
+        "resnet18": Published(0.9971, 0.9990, (227, 10, 7, 662)),
+        "resnet50": Published(0.9952, 0.9983, (222, 15, 17, 652)),
+        "efficientnet_b0": Published(0.9971, 0.9989, (229, 8, 11, 658)),
+        "mobilenet_v2": Published(0.9946, 0.9980, (225, 12, 14, 655)),
+        "mobilenet_v3_large": Published(0.9971, 0.9990, (230, 7, 17, 652)),
+        "vit_b_16": Published(0.9947, 0.9981, (226, 11, 13, 656)),
+    }
+)
+"""By backbone; of DenseNet-121 no test figure was printed."""

@@ -1,0 +1,144 @@
+"""A unit of a comparison: trained, exported, measured, and kept."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from pneumoscope import storage
+from pneumoscope.classifier import BACKBONES
+from pneumoscope.classifier.card import CARD_NAME
+from pneumoscope.classifier.checkpoint import Classifier, load
+from pneumoscope.cohort import Cohort
+from pneumoscope.comparison.plan import ComparisonError, Plan, Unit
+from pneumoscope.evaluation import localization_tables, predictions
+from pneumoscope.evaluation.localize import localize
+from pneumoscope.evaluation.located import locate
+from pneumoscope.export.graph import export
+from pneumoscope.lung_fields import LungFinder
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.reader import Reader
+from pneumoscope.reader.bundle import GRAPH_NAME
+from pneumoscope.training.fit import fit
+from pneumoscope.training.state import Epoch
+
+CHECKPOINT, BUNDLE, UNIT_NAME, LOCALIZATION = "checkpoint", "bundle", "unit.json", "localization.json"
+MEASURED = ("tune", "test")
+OnEpoch = Callable[[Epoch], None]
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where units are made, and what they need beside their cohort.
+
+    `proof` are radiographs on which every exported graph must agree with PyTorch.
+    """
+
+    out: Path
+    cache: Path
+    finder: LungFinder | None
+    proof: Sequence[Radiograph]
+    show_progress: bool = False
+
+    def folder(self, unit: Unit) -> Path:
+        return self.out / "units" / unit.name
+
+
+def finished(unit: Unit, plan: Plan, place: Workplace) -> bool:
+    """Whether the result of a unit is there; ComparisonError where it was made under other conditions."""
+    file = place.folder(unit) / UNIT_NAME
+    if not file.exists():
+        return False
+    told = json.loads(file.read_text(encoding="utf-8"))
+    if told["conditions"] != plan.fingerprint or told["init"] != plan.inits[unit.backbone]:
+        raise ComparisonError(f"'{file.parent}' was made under other conditions; choose another folder with -o")
+    return True
+
+
+def make(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: OnEpoch) -> None:
+    """Train, export and measure a unit, going on where it stopped; its ``unit.json`` is written last."""
+    folder = place.folder(unit)
+    _train(unit, plan, cohort, place, on_epoch)
+    classifier = load(folder / CHECKPOINT)
+    if not (folder / BUNDLE / GRAPH_NAME).exists():
+        export(classifier, folder / BUNDLE, place.proof)
+    reader = Reader.load(folder / BUNDLE)
+    for side in MEASURED:
+        if not (folder / f"{side}.csv").exists():
+            found = predictions.predict(cohort, side, reader, show_progress=place.show_progress)
+            predictions.write(found, folder / f"{side}.csv")
+    if not (folder / LOCALIZATION).exists():
+        _localize(reader, cohort, folder, place.show_progress)
+    told = {
+        "unit": dataclasses.asdict(unit),
+        "conditions": plan.fingerprint,
+        "init": plan.inits[unit.backbone],
+        "bytes": (folder / BUNDLE / GRAPH_NAME).stat().st_size,
+        **_size(classifier),
+        **_time(folder),
+    }
+    with storage.text(folder / UNIT_NAME) as stream:
+        stream.write(json.dumps(told, indent=2) + "\n")
+
+
+def _train(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: OnEpoch) -> None:
+    checkpoint = place.folder(unit) / CHECKPOINT
+    if (checkpoint / CARD_NAME).exists():
+        return
+    fit(
+        cohort,
+        BACKBONES[unit.backbone],
+        plan.recipe_of(unit),
+        checkpoint,
+        init=plan.inits[unit.backbone],
+        cache=place.cache,
+        finder=place.finder,
+        resume=(checkpoint / "state" / "last.safetensors").exists(),
+        show_progress=place.show_progress,
+        on_epoch=on_epoch,
+    )
+
+
+def _localize(reader: Reader, cohort: Cohort, folder: Path, show_progress: bool) -> None:
+    cases = [case for case in cohort.on("test") if case.reference]
+    located = locate(reader, cohort, cases, {}, {}, show_progress=show_progress)
+    assert cohort.split is not None
+    found = localize(
+        located,
+        model=reader.card.name,
+        source="",
+        side="test",
+        split_sha256=cohort.split.sha256,
+        threshold=reader.card.finding_threshold,
+        threshold_from="the model's card",
+    )
+    with storage.text(folder / LOCALIZATION) as stream:
+        stream.write(json.dumps(localization_tables.as_json(found), indent=2) + "\n")
+
+
+def _size(classifier: Classifier) -> dict[str, Any]:
+    """Parameters, and multiply-adds of one square's score (half of what PyTorch counts as operations)."""
+    wanted = classifier.card.preprocessing
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        classifier.network(torch.rand(1, wanted.channels, wanted.side_px, wanted.side_px))
+    parameters = sum(p.numel() for p in classifier.network.parameters())
+    return {"parameters": parameters, "multiply_adds": counter.get_total_flops() // 2}
+
+
+def _time(folder: Path) -> dict[str, Any]:
+    """Of the epochs that are in the learning curves."""
+    lines = (folder / CHECKPOINT / "curves.csv").read_text(encoding="utf-8").splitlines()
+    rows = [dict(zip(lines[0].split(","), line.split(","), strict=True)) for line in lines[1:]]
+    rates = sorted(float(row["images_per_s"]) for row in rows)
+    return {
+        "epochs": len(rows),
+        "seconds": sum(float(row["seconds"]) for row in rows),
+        "images_per_s": rates[len(rates) // 2],
+        "finished": time.strftime("%Y-%m-%d"),
+    }

@@ -1,0 +1,22 @@
+"""Members of a comparison without a network behind them."""
+
+import numpy as np
+
+from pneumoscope.comparison import member
+from pneumoscope.evaluation.predictions import Prediction, Predictions
+
+SPLIT = "5" * 64
+
+
+def side(name, probability, reference, side="test"):
+    rows = tuple(
+        Prediction(f"{k}.png", f"p{k}", "PNEUMONIA" if r else "NORMAL", "", int(r), float(np.log(p / (1 - p))), float(p))
+        for k, (p, r) in enumerate(zip(probability, reference, strict=True))
+    )
+    return Predictions(rows, side, SPLIT, name, (), f"tune side of split {SPLIT}")
+
+
+def made(name, tune, test, reference, seed=0, fold=0, **told):
+    """A member with the same reference on both sides."""
+    parts = side(name, tune, reference, "tune"), side(name, test, reference)
+    return member._member(name, seed, fold, *parts, 50, told, {})

@@ -1,0 +1,131 @@
+"""``pneumoscope compare`` from a cohort to its report; killed in the middle, and run again."""
+
+import json
+import re
+
+import pytest
+
+from cli.run import run
+from pneumoscope.comparison import budget, unit
+from pneumoscope.comparison.plan import ComparisonError, Plan
+from pneumoscope.training import fit
+from pneumoscope.training.recipe import recipe
+from training.conftest import cohort, cohort_file  # noqa: F401 - fixtures
+
+TINY = ("--init", "scratch", "--side-px", 32, "--batch", 8, "--epochs", 2, "--warmup-epochs", 0, "--draws", 100)
+BOTH = ("--backbones", "mobilenet_v2,efficientnet_lite0", "--ensemble", "mobilenet_v2,efficientnet_lite0")
+
+
+@pytest.fixture(scope="module")
+def compared(cohort_file, tmp_path_factory):  # noqa: F811
+    """A comparison that was killed after an epoch of its second unit and run again; its folder and what it said."""
+    folder = tmp_path_factory.mktemp("compared")
+    command = ("compare", cohort_file, "-o", folder / "out", "--cache", folder / "cache", *TINY, *BOTH)
+    whole, epochs = fit._epoch, []
+
+    def killed(*arguments):
+        epochs.append(arguments[-1])
+        if len(epochs) == 4:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "_epoch", killed)
+        first = run(*command)
+    assert (first.code, epochs) == (130, [0, 1, 0, 1]), first.err
+    assert (folder / "out/units/mobilenet_v2-seed42/unit.json").exists()
+    assert not (folder / "out/units/efficientnet_lite0-seed42/unit.json").exists()
+    again = run(*command)
+    assert again.code == 0, again.err
+    return folder, command, again
+
+
+def test_it_goes_on_from_the_last_epoch_and_keeps_what_was_finished(compared):
+    _, _, again = compared
+    assert "1/2 mobilenet_v2-seed42: there" in again.err
+    assert re.findall(r"^(\S+), epoch (\d/\d)", again.out, re.MULTILINE) == [("efficientnet_lite0-seed42", "2/2")]
+
+
+def test_the_report_needs_nothing_beside_it_and_says_what_it_is(compared):
+    folder, _, again = compared
+    page = (folder / "out/report.html").read_text(encoding="utf-8")
+    assert "not a medical device" in page
+    assert set(re.findall(r'(?:src|href)="(\w+):', page)) == {"data"}
+    for name in ("mobilenet_v2", "efficientnet_lite0", "mean probability of mobilenet_v2, efficientnet_lite0"):
+        assert name in page
+    assert "Beside what was published" in page
+    assert "best trade-off: " in again.out
+
+
+def test_the_figures_are_those_of_evaluate(compared):
+    folder, command, _ = compared
+    told = json.loads((folder / "out/comparison.json").read_text(encoding="utf-8"))
+    bundle = folder / "out/units/mobilenet_v2-seed42/bundle"
+    assert run("evaluate", bundle, "--cohort", command[1], "-o", folder / "alone", "--draws", 100).code == 0
+    alone = json.loads((folder / "alone/metrics.json").read_text(encoding="utf-8"))
+    for name in ("ROC-AUC", "accuracy", "Brier"):
+        assert told["members"]["mobilenet_v2"][name]["value"] == pytest.approx(alone["figures"][name]["value"])
+        assert told["members"]["mobilenet_v2"][name]["low"] == pytest.approx(alone["figures"][name]["low"])
+    assert (told["test"]["images"], told["test"]["patients"]) == (alone["n_images"], alone["n_patients"])
+    assert told["costs"]["mobilenet_v2"]["parameters, million"] == pytest.approx(2.226434)  # torchvision's without its classifier
+
+
+def test_other_conditions_in_the_same_folder_are_refused(compared):
+    _, command, _ = compared
+    ran = run(*command, "--rate", 0.01)
+    assert ran.code == 2
+    assert "under other conditions (other: recipe); choose another folder" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--backbones", "resnet19"), "resnet18"),
+        (("--backbones", "resnet18", "--ensemble", "resnet18,vit_b_16"), "should name two or more of the compared backbones"),
+        (("--init", "nowhere"), "neither imagenet nor scratch nor a folder"),
+        (("--recipe", "missing.toml"), "could not be read"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_is_trained(cohort_file, tmp_path, options, said):  # noqa: F811
+    ran = run("compare", cohort_file, "-o", tmp_path / "out", *options)
+    assert ran.code == 2
+    assert said in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_weights_must_have_one_file_for_each_backbone(cohort_file, tmp_path):  # noqa: F811
+    (tmp_path / "resnet18-f37.pth").touch()
+    ran = run("compare", cohort_file, "-o", tmp_path / "out", "--init", tmp_path, "--backbones", "resnet18,resnet50")
+    assert ran.code == 2
+    assert "has 0 files of weights for resnet50" in ran.err
+
+
+def test_a_recipe_may_come_from_a_file(cohort_file, tmp_path):  # noqa: F811
+    (tmp_path / "quick.toml").write_text('base = "published"\nepochs = 1\nside_px = 20\n', encoding="utf-8")
+    ran = run("compare", cohort_file, "-o", tmp_path / "out", "--init", "scratch", "--recipe", tmp_path / "quick.toml")
+    assert (ran.code, "side_px is 20; it must be at least 32" in ran.err) == (2, True)
+    (tmp_path / "quick.toml").write_text('epochs = "one"\n', encoding="utf-8")
+    ran = run("compare", cohort_file, "-o", tmp_path / "out", "--init", "scratch", "--recipe", tmp_path / "quick.toml")
+    assert "the recipe's epochs is 'one'" in ran.err
+
+
+def test_a_budget_gives_every_unit_the_same_number_of_epochs(monkeypatch):
+    monkeypatch.setattr(budget, "seconds_a_step", lambda name, recipe: {"resnet18": 1.0, "mobilenet_v2": 2.0}[name])
+    plan = Plan(("resnet18", "mobilenet_v2"), (1, 2), recipe("default", batch=10), {}, "")
+    # 100 images are 10 steps: 10 and 20 s an epoch, a minute for one epoch of all four units.
+    assert budget.share(plan, 100, 3.5).epochs == 3
+    assert budget.share(plan, 100, 1000).epochs == 12  # never more than the recipe's
+    with pytest.raises(ComparisonError, match=r"takes about 1 minutes here, more than the budget of 0\.5"):
+        budget.share(plan, 100, 0.5)
+
+
+def test_a_step_takes_time():
+    assert budget.seconds_a_step("mobilenet_v2", recipe("default", side_px=32, batch=2)) > 0
+
+
+def test_a_unit_made_under_other_conditions_is_not_taken_for_finished(compared):
+    folder, _, _ = compared
+    plan = Plan(("mobilenet_v2",), (42,), recipe("default"), {"mobilenet_v2": "scratch"}, "")
+    place = unit.Workplace(folder / "out", folder, None, ())
+    with pytest.raises(ComparisonError, match="was made under other conditions"):
+        unit.finished(plan.units[0], plan, place)

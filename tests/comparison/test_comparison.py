@@ -1,0 +1,138 @@
+"""What a comparison makes of its members' predictions: ensembles, pairs, tables; by hand counts."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comparison.builders import made
+from pneumoscope.comparison import member, pairwise, pictures, plan, tables
+from pneumoscope.comparison.pairwise import Pair
+from pneumoscope.comparison.plan import ComparisonError, Plan
+from pneumoscope.evaluation.estimate import Estimate, undefined
+from pneumoscope.training.recipe import recipe
+
+REFERENCE = np.array([0, 0, 0, 0, 1, 1, 1, 1.0])
+GOOD = np.array([0.1, 0.2, 0.3, 0.6, 0.4, 0.7, 0.8, 0.9])
+POOR = np.array([0.2, 0.6, 0.3, 0.7, 0.4, 0.5, 0.9, 0.8])
+PLAN = Plan(("resnet18", "mobilenet_v2"), (3, 4), recipe("default"), {"resnet18": "scratch", "mobilenet_v2": "scratch"}, "5" * 64)
+
+
+def test_units_come_every_backbone_once_before_any_a_second_time():
+    assert [unit.name for unit in PLAN.units] == [
+        "resnet18-seed3", "mobilenet_v2-seed3", "resnet18-seed4", "mobilenet_v2-seed4",
+    ]  # fmt: skip
+    assert [unit.name for unit in replace(PLAN, seeds=(3,), folds=2).units] == [
+        "resnet18-seed3-fold1", "mobilenet_v2-seed3-fold1", "resnet18-seed3-fold2", "mobilenet_v2-seed3-fold2",
+    ]  # fmt: skip
+    assert PLAN.recipe_of(PLAN.units[-1]).seed == 4
+
+
+def test_units_may_be_added_but_conditions_may_not_change(tmp_path):
+    plan.keep(PLAN, tmp_path)
+    plan.keep(replace(PLAN, backbones=("resnet18",), seeds=(3, 4, 5)), tmp_path)
+    plan.keep(replace(PLAN, recipe=recipe("default", seed=9)), tmp_path)  # the seed is a unit's, not a condition
+    with pytest.raises(ComparisonError, match=r"other conditions \(other: recipe\)"):
+        plan.keep(replace(PLAN, recipe=recipe("default", epochs=3)), tmp_path)
+    with pytest.raises(ComparisonError, match="other: folds, split"):
+        plan.keep(replace(PLAN, folds=5, split_sha256="6" * 64), tmp_path)
+
+
+def test_an_ensemble_is_the_mean_of_its_members_and_fixes_its_points_on_tune():
+    both = [made("a", GOOD, GOOD, REFERENCE), made("b", POOR, POOR, REFERENCE)]
+    of_probability = member.ensemble(both, "probability", 50)
+    assert of_probability.test.probability == pytest.approx((GOOD + POOR) / 2)
+    assert of_probability.evaluation.operating_point.side == "tune"
+    of_log_odds = member.ensemble(both, "log-odds", 50)
+    logit = (np.log(GOOD / (1 - GOOD)) + np.log(POOR / (1 - POOR))) / 2
+    assert [row.log_odds for row in of_log_odds.test.rows] == pytest.approx(logit)
+    assert np.argsort(of_log_odds.test.probability).tolist() == np.argsort(logit).tolist()  # a temperature keeps the order
+
+
+def test_pairs_are_tested_on_the_cases_of_all_folds():
+    members = [made(name, values, values, REFERENCE, fold=fold) for fold in (1, 2) for name, values in (("a", GOOD), ("b", POOR))]
+    (pair,) = pairwise.pairs(members, 100)
+    assert (pair.first, pair.second) == ("a", "b")
+    assert pair.roc_auc.value == pytest.approx(15 / 16 - 12 / 16)  # pairs in the right order, by hand
+    assert pair.adjusted == pair.p
+    assert pairwise.pooled(members)[0].reference.tolist() == [*REFERENCE, *REFERENCE]
+
+
+def pair_of(first, second, adjusted):
+    return Pair(first, second, Estimate(0.1, 0, 0.2, 9, "patient", "DeLong"), adjusted, adjusted, {}, 1.0, 1.0)
+
+
+def test_bars_join_neighbours_of_whom_no_two_differ():
+    tested = [
+        pair_of("a", "d", 0.01),
+        pair_of("b", "d", 0.2),
+        pair_of("a", "b", 0.9),
+        pair_of("a", "c", 0.3),
+        pair_of("b", "c", 1),
+    ]
+    tested.append(pair_of("c", "d", float("nan")))
+    assert pairwise.not_told_apart("abcd", tested) == [("a", "b", "c"), ("b", "c", "d")]
+    assert pairwise.not_told_apart("ab", [pair_of("a", "b", 0.01)]) == []
+
+
+@given(st.dictionaries(st.text("abcdefgh", min_size=1), st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1))
+def test_the_front_holds_exactly_what_nothing_else_beats(points):
+    def beaten(name):
+        cost, figure = points[name]
+        return any(c <= cost and f >= figure and (c, f) != (cost, figure) for c, f in points.values())
+
+    found = tables.front(points)
+    assert {points[name] for name in found} == {points[name] for name in points if not beaten(name)}
+    assert sorted(found, key=lambda name: points[name]) == found
+
+
+def test_the_trade_off_is_the_cheapest_that_cannot_be_told_from_the_best():
+    cost = {"a": 30.0, "b": 10.0, "c": 5.0}
+    assert tables.trade_off("abc", {"c"}, cost) == "b"
+    assert tables.trade_off("abcx", set(), cost) == "c"  # x, an ensemble, has no cost of its own
+
+
+def test_one_run_has_its_interval_and_several_have_a_spread():
+    once = tables.summaries([made("a", GOOD, GOOD, REFERENCE)], 50)["a"]["ROC-AUC"]
+    assert once.value == pytest.approx(15 / 16)
+    assert once.low < once.value < once.high
+    twice = [made("a", GOOD, GOOD, REFERENCE, seed=0), made("a", POOR, POOR, REFERENCE, seed=1)]
+    found = tables.summaries(twice, 50)["a"]["ROC-AUC"]
+    assert (found.value, found.spread) == (pytest.approx(13.5 / 16), pytest.approx(3 / 16 / math.sqrt(2)))
+    assert str(found) == "0.8438 ± 0.1326 (2 runs)"
+
+
+def test_targets_are_met_on_tune_and_measured_on_test():
+    figures = tables.summaries([made("a", GOOD, POOR, REFERENCE)], 50)["a"]
+    # On tune a threshold between 0.6 and 0.7 turns away all four negatives; on test two positives and one negative reach it.
+    assert figures["sensitivity at 95 % specificity"].value == 0.5
+    assert figures["sensitivity at 90 % specificity"].value == 0.5
+
+
+def test_tables_for_others_hold_every_member():
+    summary = tables.summaries([made("mobilenet_v2", GOOD, GOOD, REFERENCE)], 50)
+    text = tables.as_csv(summary, {"mobilenet_v2": {"bundle, MB": 10.66}})
+    assert text.splitlines()[1].startswith("mobilenet_v2,ROC-AUC,0.937500,")
+    assert text.splitlines()[-1] == 'mobilenet_v2,"bundle, MB",10.66,,,,1'
+    latex = tables.as_latex(summary, ("ROC-AUC", "sensitivity at 95 % specificity"))
+    assert r"mobilenet\_v2 & 0.9375 (" in latex
+    assert r"95 \% specificity" in latex
+
+
+def test_what_is_undefined_says_why():
+    nothing = replace(pair_of("a", "b", math.nan), roc_auc=undefined(3, "fewer than two patients of a class"))
+    nothing = replace(nothing, bootstrap={"accuracy": nothing.roc_auc, "F1": nothing.roc_auc})
+    _, line = tables.of_pairs([nothing])
+    assert line[2:5] == ["undefined (fewer than two patients of a class)", "–", "–"]
+    assert tables.of_pairs([]) == []
+
+
+def test_figures_of_several_members_are_drawn():
+    all_of = pairwise.pooled([made("a", GOOD, GOOD, REFERENCE), made("b", POOR, POOR, REFERENCE)])
+    assert len(pictures.curves(all_of).axes) == 3
+    assert len(pictures.confusions(all_of).axes) == 2
+    costs = {"a": {"ms": 3.0}, "b": {"ms": 1.0}}
+    assert pictures.pareto({"a": 0.9, "b": 0.8, "ensemble": 0.95}, costs, ("ms",), "ROC-AUC").axes[0].get_xscale() == "log"

@@ -54,6 +54,7 @@ def test_the_report_needs_nothing_beside_it_and_says_what_it_is(compared):
     for name in ("mobilenet_v2", "efficientnet_lite0", "mean probability of mobilenet_v2, efficientnet_lite0"):
         assert name in page
     assert "Beside what was published" in page
+    assert "Do the heat maps agree?" in page
     assert "best trade-off: " in again.out
 
 

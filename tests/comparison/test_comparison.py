@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comparison.builders import made
-from pneumoscope.comparison import member, pairwise, pictures, plan, tables
+from pneumoscope.cohort import Case
+from pneumoscope.comparison import agreement, member, pairwise, pictures, plan, tables
 from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.comparison.plan import ComparisonError, Plan
 from pneumoscope.evaluation.estimate import Estimate, undefined
@@ -136,3 +137,23 @@ def test_figures_of_several_members_are_drawn():
     assert len(pictures.confusions(all_of).axes) == 2
     costs = {"a": {"ms": 3.0}, "b": {"ms": 1.0}}
     assert pictures.pareto({"a": 0.9, "b": 0.8, "ensemble": 0.95}, costs, ("ms",), "ROC-AUC").axes[0].get_xscale() == "log"
+
+
+def test_maps_that_agree_and_maps_that_do_not():
+    ramp = np.arange(100, dtype=np.float32).reshape(10, 10)
+    assert agreement.rank_correlation(ramp, ramp**2) == pytest.approx(1)
+    assert agreement.rank_correlation(ramp, -ramp) == pytest.approx(-1)
+    assert (agreement.top_iou(ramp, ramp**2), agreement.top_iou(ramp, -ramp)) == (1, 0)
+    half = ramp.copy()
+    half[9, :5], half[0, :5] = -1, 200  # five of the ten highest are elsewhere
+    assert agreement.top_iou(ramp, half) == pytest.approx(5 / 15)
+    assert math.isnan(agreement.top_iou(ramp, np.zeros_like(ramp)))
+    assert math.isnan(agreement.rank_correlation(np.zeros_like(ramp), ramp))
+
+
+def test_cases_for_maps_are_positive_and_taken_by_rule():
+    cases = [Case(f"{k}.png", "x", k % 2, f"p{k}") for k in range(40)]
+    found = agreement.some(cases, 5)
+    assert len(found) == 5
+    assert all(case.reference for case in found)
+    assert agreement.some(cases[::-1], 5) == found

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -93,10 +93,11 @@ def command(
         wanted = _within(wanted, minutes, len(cohort.on("train")), out)
     plan.keep(wanted, out)
     place = Workplace(out, cache, finder, [image for _, image in _shipped()], show_progress=True)
-    _make(wanted, cohort, place)
+    splits = plan.cohorts(wanted, cohort)
+    _make(wanted, splits, place)
     members = _members(wanted, place, together, draws)
     click.echo("measuring what each costs, and comparing pairs", err=True)
-    found = report.compare(wanted, members, place, draws)
+    found = report.compare(wanted, members, splits[wanted.units[0].fold], place, draws)
     page = report.write(found, place, _shipped())
     best = found.order[0]
     click.echo(f"highest ROC-AUC: {best}, {found.summary[best]['ROC-AUC']}; best trade-off: {found.trade_off}")
@@ -142,8 +143,7 @@ def _shipped() -> list[tuple[str, Radiograph]]:
         return [(Path(case.path).stem, radiograph.read(cohort.file(case))) for case in cohort.cases]
 
 
-def _make(wanted: Plan, cohort: Cohort, place: Workplace) -> None:
-    splits = plan.cohorts(wanted, cohort)
+def _make(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> None:
     for k, one in enumerate(wanted.units, start=1):
         if unit.finished(one, wanted, place):
             click.echo(f"{k}/{len(wanted.units)} {one.name}: there", err=True)

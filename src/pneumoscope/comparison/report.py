@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from pneumoscope import DISCLAIMER, __version__, storage
-from pneumoscope.comparison import cost, pictures, tables
+from pneumoscope.cohort import Cohort
+from pneumoscope.comparison import agreement, cost, pictures, tables
+from pneumoscope.comparison.agreement import Agreement
 from pneumoscope.comparison.member import Member
 from pneumoscope.comparison.pairwise import Pair, not_told_apart, pairs, pooled
 from pneumoscope.comparison.plan import Plan
@@ -41,6 +43,7 @@ class Comparison:
     members: every run, ensembles included.
     summary, costs: by name and figure.
     tested: pairs of the first seed's members.
+    agreed: how far the maps of every pair agree, of the first run of each.
     order: names from the highest ROC-AUC to the lowest.
     """
 
@@ -49,6 +52,7 @@ class Comparison:
     summary: Mapping[str, Mapping[str, tables.Summary]]
     costs: Mapping[str, Mapping[str, float]]
     tested: tuple[Pair, ...]
+    agreed: tuple[Agreement, ...]
     order: tuple[str, ...]
 
     @property
@@ -66,14 +70,20 @@ class Comparison:
         return tables.trade_off(self.order, apart, {name: own[TRADE] for name, own in self.costs.items()})
 
 
-def compare(plan: Plan, members: Sequence[Member], place: Workplace, draws: int) -> Comparison:
-    """Put members side by side; the costs are measured here and now, in turns."""
+def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workplace, draws: int) -> Comparison:
+    """Put members side by side; the costs are measured here and now, in turns.
+
+    `cohort` is that of the first run, on whose test side the maps are compared.
+    """
     first = [m for m in members if m.seed == plan.seeds[0]]
     summary = tables.summaries(members, draws)
     bundles = {unit.backbone: place.folder(unit) / BUNDLE for unit in reversed(plan.units)}
     costs = tables.of_costs(members, cost.costs(bundles, place.proof, place.out))
     order = sorted(summary, key=lambda name: -summary[name]["ROC-AUC"].value)
-    return Comparison(plan, tuple(members), summary, costs, tuple(pairs(first, draws)), tuple(order))
+    readers = {name: Reader.load(bundles[name]) for name in order if name in bundles}
+    cases = agreement.some(cohort.on("test"))
+    agreed = agreement.agreements(readers, cohort, cases, draws, place.show_progress)
+    return Comparison(plan, tuple(members), summary, costs, tuple(pairs(first, draws)), tuple(agreed), tuple(order))
 
 
 def write(found: Comparison, place: Workplace, cases: Sequence[tuple[str, Radiograph]]) -> Path:
@@ -101,6 +111,7 @@ def as_json(found: Comparison) -> dict[str, Any]:
         "members": {name: {k: asdict(s) for k, s in figures.items()} for name, figures in found.summary.items()},
         "costs": {name: dict(own) for name, own in found.costs.items()},
         "pairs": [asdict(pair) for pair in found.tested],
+        "maps": [asdict(pair) for pair in found.agreed],
         "order": list(found.order),
         "not told apart": [list(run) for run in found.runs],
         "trade-off": found.trade_off,
@@ -133,6 +144,7 @@ def _page(found: Comparison, place: Workplace, cases: Sequence[tuple[str, Radiog
             ("Cost", _cost_rows(found)),
         ],
         tested=tables.of_pairs(found.tested),
+        agreed=tables.of_agreements(found.agreed),
         beside=_beside(found),
         differences=DIFFERENCES,
         source=SOURCE,

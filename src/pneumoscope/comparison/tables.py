@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pneumoscope.comparison.agreement import Agreement
 from pneumoscope.comparison.cost import Cost
 from pneumoscope.comparison.member import Member
 from pneumoscope.comparison.pairwise import Pair
@@ -160,6 +161,16 @@ def of_pairs(tested: Sequence[Pair]) -> list[list[str]]:
         for pair in tested
     ]
     return [head, *lines] if lines else []
+
+
+def of_agreements(agreed: Sequence[Agreement]) -> list[list[str]]:
+    """Each pair as a line of text, after a line of headings; nothing where there is no pair."""
+    lines = [[pair.first, pair.second, _interval(pair.rank_correlation), _interval(pair.top_iou)] for pair in agreed]
+    return [["first", "second", "rank correlation of the maps", "IoU of their highest tenth"], *lines] if lines else []
+
+
+def _interval(e: Estimate) -> str:
+    return str(Summary(e.value, e.low, e.high))
 
 
 def _difference(e: Estimate) -> str:

@@ -206,10 +206,11 @@ def test_half_precision_halves_the_weights_and_hardly_moves_the_answers(exported
 
 
 @pytest.mark.slow
-def test_eight_bits_are_smaller_still_and_keep_lungs_and_first_layers(exported_lungs, shown, tmp_path):
+def test_eight_bits_are_smaller_still_and_keep_lungs_and_first_layers(exported_lungs, shown, tmp_path, capfd, caplog):
     wide = onnx.load(exported_lungs[1] / bundle.GRAPH_NAME)
     reader = Reader.load(exported_lungs[1])
     small = precision.quantized(wide, [reader.seen(image) for image in shown], 0.4)
+    assert (capfd.readouterr(), caplog.messages) == (("", ""), [])
     graph.write(small, dataclasses.replace(reader.card, precision="int8"), tmp_path)
     assert (tmp_path / bundle.GRAPH_NAME).stat().st_size < 0.45 * (exported_lungs[1] / bundle.GRAPH_NAME).stat().st_size
     eights = [t.name for t in small.graph.initializer if t.data_type == onnx.TensorProto.INT8]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import onnx
+import onnxruntime
 import torch
 from onnx import compose
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ EXAMPLE_BATCH = 3
 EXAMPLE_ROWS, EXAMPLE_COLS = 203, 241
 """Of an image of any size."""
 OPSET = 20
+_WARNINGS, _ERRORS = 2, 3  # severities of ONNX Runtime, of which it starts with the first
 _MOST = 20_000  # rows and columns of an image
 
 
@@ -89,15 +91,17 @@ def joined(parts: Mapping[str, onnx.ModelProto], inputs: Sequence[str], outputs:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """The exporter logs and warns of its own internals."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    """The exporter and the quantizer log and warn of their own internals."""
+    loggers = [logging.getLogger(name) for name in ("", "torch.onnx", "onnxscript")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
+    onnxruntime.set_default_logger_severity(_ERRORS)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
+        onnxruntime.set_default_logger_severity(_WARNINGS)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -104,6 +104,8 @@ def test_one_run_has_its_interval_and_several_have_a_spread():
     found = tables.summaries(twice, 50)["a"]["ROC-AUC"]
     assert (found.value, found.spread) == (pytest.approx(13.5 / 16), pytest.approx(3 / 16 / math.sqrt(2)))
     assert str(found) == "0.8438 ± 0.1326 (2 runs)"
+    flat = [made("a", GOOD, np.full(8, 0.5), REFERENCE, seed=0), made("a", GOOD, GOOD, REFERENCE, seed=1)]
+    assert str(tables.summaries(flat, 50)["a"]["calibration slope"]) == "undefined"  # in one of the two
 
 
 def test_targets_are_met_on_tune_and_measured_on_test():
@@ -136,7 +138,8 @@ def test_figures_of_several_members_are_drawn():
     assert len(pictures.curves(all_of).axes) == 3
     assert len(pictures.confusions(all_of).axes) == 2
     costs = {"a": {"ms": 3.0}, "b": {"ms": 1.0}}
-    assert pictures.pareto({"a": 0.9, "b": 0.8, "ensemble": 0.95}, costs, ("ms",), "ROC-AUC").axes[0].get_xscale() == "log"
+    assert pictures.pareto({"a": 0.9, "b": 0.8, "ensemble": 0.95}, costs, ("ms",), "ROC-AUC").axes[0].get_xscale() == "linear"
+    assert pictures.pareto({"a": 0.9, "b": 0.8}, {**costs, "b": {"ms": 0.5}}, ("ms",), "ROC-AUC").axes[0].get_xscale() == "log"
 
 
 def test_maps_that_agree_and_maps_that_do_not():

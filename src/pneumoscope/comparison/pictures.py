@@ -38,8 +38,8 @@ def curves(members: Sequence[Pooled]) -> Figure:
         precision, recall, _ = precision_recall_curve(member.reference, member.probability)
         pr.step(recall, precision, where="post")
         _reliability(reliability, member)
-    roc.set(xlabel="1 − specificity", ylabel="sensitivity", title="ROC", xlim=(-0.01, 0.5), ylim=(0.5, 1.01))
-    pr.set(xlabel="recall (sensitivity)", ylabel="precision (PPV)", title="Precision–recall", xlim=(0.5, 1.01))
+    roc.set(xlabel="1 − specificity", ylabel="sensitivity", title="ROC", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    pr.set(xlabel="recall (sensitivity)", ylabel="precision (PPV)", title="Precision–recall", ylim=(-0.01, 1.01))
     reliability.plot([0, 1], [0, 1], ":", color="grey")
     reliability.set(xlabel="calibrated probability", ylabel="share of positives", title="Reliability, 10 bins")
     roc.legend(loc="lower right", fontsize=8)
@@ -97,9 +97,14 @@ def pareto(figures: Mapping[str, float], costs: Mapping[str, Mapping[str, float]
         for name, (x, y) in points.items():
             axes.plot(x, y, "o", color="C3" if name in best else "grey")
             axes.annotate(name, (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8)
-        axes.set(xlabel=cost, ylabel=what, xscale="log")
+        axes.set(xlabel=cost, ylabel=what, xscale="log" if _wide([x for x, _ in points.values()]) else "linear")
         axes.legend(fontsize=8)
     return figure
+
+
+def _wide(values: Sequence[float]) -> bool:
+    """Whether a logarithmic axis shows more than a linear one."""
+    return min(values) > 0 and max(values) > 4 * min(values)
 
 
 def heat_maps(readers: Mapping[str, Reader], cases: Sequence[tuple[str, Radiograph]]) -> Image.Image:

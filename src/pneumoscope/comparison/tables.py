@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,8 +84,8 @@ def _estimate(tree: Mapping[str, Any]) -> Estimate:
 def _summary(runs: Sequence[Estimate]) -> Summary:
     if len(runs) == 1:
         return Summary(runs[0].value, runs[0].low, runs[0].high)
-    values = [run.value for run in runs]
-    return Summary(statistics.fmean(values), spread=statistics.stdev(values), runs=len(values))
+    values = np.array([run.value for run in runs])  # NaN, as a whole, where one run has none
+    return Summary(float(values.mean()), spread=float(values.std(ddof=1)), runs=len(values))
 
 
 def of_costs(members: Sequence[Member], costs: Mapping[str, Cost]) -> dict[str, dict[str, float]]:

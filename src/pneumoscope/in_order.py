@@ -12,9 +12,10 @@ Result = TypeVar("Result")
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """Results of `work` by so many threads; no item is taken before it is its turn to be worked on.
+    """Results of `work` by so many threads, as soon as it is a result's turn.
 
-    An exception of `work` comes where its result would. At most half again as many as there are workers wait to be taken.
+    An exception of `work` comes where its result would. Items are taken no further ahead than half again as many as there are
+    workers.
     """
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers) as pool:

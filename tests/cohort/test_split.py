@@ -283,5 +283,7 @@ def test_folds_of_single_patients_are_even_and_need_three():
     assert sorted(size["PNEUMONIA"] for size in sizes) == [2, 2, 3]
     with pytest.raises(CohortError, match="at least 3 folds are needed, not 2"):
         folds(whole, 2)
-    with pytest.raises(CohortError, match="7 patients are of PNEUMONIA: too few for 8 folds"):
+    rare = cohort(*singles(10), *singles(10, "PNEUMONIA"), case("x", "both", "NORMAL"), case("y", "both", "PNEUMONIA"))
+    assert sorted(len(part.on("test")) for part in folds(rare, 5)) == [4, 4, 4, 4, 6]
+    with pytest.raises(CohortError, match="7 patients have an image with the target: too few for 8 folds"):
         folds(whole, 8)

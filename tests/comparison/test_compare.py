@@ -1,13 +1,16 @@
 """``pneumoscope compare`` from a cohort to its report; killed in the middle, and run again."""
 
+import dataclasses
 import json
 import re
 
 import pytest
 
 from cli.run import run
+from pneumoscope.cohort import table
 from pneumoscope.comparison import budget, unit
 from pneumoscope.comparison.plan import ComparisonError, Plan
+from pneumoscope.evaluation import predictions
 from pneumoscope.training import fit
 from pneumoscope.training.recipe import recipe
 from training.conftest import cohort, cohort_file  # noqa: F401 - fixtures
@@ -18,7 +21,7 @@ BOTH = ("--backbones", "mobilenet_v2,efficientnet_lite0", "--ensemble", "mobilen
 
 @pytest.fixture(scope="module")
 def compared(cohort_file, tmp_path_factory):  # noqa: F811
-    """A comparison that was killed after an epoch of its second unit and run again; its folder and what it said."""
+    """A comparison that was killed twice in its second unit, in training and in measuring, and run again."""
     folder = tmp_path_factory.mktemp("compared")
     command = ("compare", cohort_file, "-o", folder / "out", "--cache", folder / "cache", *TINY, *BOTH)
     whole, epochs = fit._epoch, []
@@ -35,19 +38,32 @@ def compared(cohort_file, tmp_path_factory):  # noqa: F811
     assert (first.code, epochs) == (130, [0, 1, 0, 1]), first.err
     assert (folder / "out/units/mobilenet_v2-seed42/unit.json").exists()
     assert not (folder / "out/units/efficientnet_lite0-seed42/unit.json").exists()
+    between = predictions.write
+
+    def cut(rows, path):
+        between(rows, path)
+        if "lite0" in str(path):
+            path.with_suffix(".json").unlink()
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predictions, "write", cut)
+        second = run(*command)
+    assert second.code == 130
     again = run(*command)
     assert again.code == 0, again.err
-    return folder, command, again
+    return folder, command, second, again
 
 
 def test_it_goes_on_from_the_last_epoch_and_keeps_what_was_finished(compared):
-    _, _, again = compared
-    assert "1/2 mobilenet_v2-seed42: there" in again.err
-    assert re.findall(r"^(\S+), epoch (\d/\d)", again.out, re.MULTILINE) == [("efficientnet_lite0-seed42", "2/2")]
+    _, _, second, again = compared
+    assert "1/2 mobilenet_v2-seed42: there" in second.err
+    assert re.findall(r"^(\S+), epoch (\d/\d)", second.out, re.MULTILINE) == [("efficientnet_lite0-seed42", "2/2")]
+    assert "epoch" not in again.out
 
 
 def test_the_report_needs_nothing_beside_it_and_says_what_it_is(compared):
-    folder, _, again = compared
+    folder, _, _, again = compared
     page = (folder / "out/report.html").read_text(encoding="utf-8")
     assert "not a medical device" in page
     assert set(re.findall(r'(?:src|href)="(\w+):', page)) == {"data"}
@@ -59,7 +75,7 @@ def test_the_report_needs_nothing_beside_it_and_says_what_it_is(compared):
 
 
 def test_the_figures_are_those_of_evaluate(compared):
-    folder, command, _ = compared
+    folder, command, *_ = compared
     told = json.loads((folder / "out/comparison.json").read_text(encoding="utf-8"))
     bundle = folder / "out/units/mobilenet_v2-seed42/bundle"
     assert run("evaluate", bundle, "--cohort", command[1], "-o", folder / "alone", "--draws", 100).code == 0
@@ -72,10 +88,22 @@ def test_the_figures_are_those_of_evaluate(compared):
 
 
 def test_other_conditions_in_the_same_folder_are_refused(compared):
-    _, command, _ = compared
+    _, command, *_ = compared
     ran = run(*command, "--rate", 0.01)
     assert ran.code == 2
     assert "under other conditions (other: recipe); choose another folder" in ran.err
+    assert "other: budget" in run(*command, "--budget", 60).err
+
+
+def test_what_is_named_twice_is_compared_once(compared):
+    folder, command, *_ = compared
+    before = (folder / "out/comparison.json").read_bytes()
+    twice = ("--backbones", "efficientnet_lite0,mobilenet_v2,mobilenet_v2", "--ensemble", "efficientnet_lite0,mobilenet_v2")
+    ran = run(*command[: -len(BOTH)], *twice, *BOTH[2:])
+    assert ran.code == 0, ran.err
+    again = json.loads((folder / "out/comparison.json").read_text(encoding="utf-8"))
+    assert len(again["members"]) == 4
+    (folder / "out/comparison.json").write_bytes(before)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +113,10 @@ def test_other_conditions_in_the_same_folder_are_refused(compared):
         (("--backbones", "resnet18", "--ensemble", "resnet18,vit_b_16"), "should name two or more of the compared backbones"),
         (("--init", "nowhere"), "neither imagenet nor scratch nor a folder"),
         (("--recipe", "missing.toml"), "could not be read"),
+        (("--recipe", "evidence-taught"), "learns from a teacher"),
+        (("--init", "scratch", "--folds", 2), "at least 3 folds are needed"),
+        (("--init", "scratch", "--side-px", 100), "use --side-px 96"),
+        (("--init", "scratch", "--batch", 4000, "--budget", 5), "do not fill one batch"),
     ],
 )
 def test_a_mistake_is_said_before_anything_is_trained(cohort_file, tmp_path, options, said):  # noqa: F811
@@ -112,12 +144,17 @@ def test_a_recipe_may_come_from_a_file(cohort_file, tmp_path):  # noqa: F811
 
 def test_a_budget_gives_every_unit_the_same_number_of_epochs(monkeypatch):
     monkeypatch.setattr(budget, "seconds_a_step", lambda name, recipe: {"resnet18": 1.0, "mobilenet_v2": 2.0}[name])
-    plan = Plan(("resnet18", "mobilenet_v2"), (1, 2), recipe("default", batch=10), {}, "")
+
+    def epochs(minutes):
+        return budget.epochs(
+            Plan(("resnet18", "mobilenet_v2"), (1, 2), recipe("default", batch=10), {}, {}, "", "", 0, minutes), 100
+        )
+
     # 100 images are 10 steps: 10 and 20 s an epoch, a minute for one epoch of all four units.
-    assert budget.share(plan, 100, 3.5).epochs == 3
-    assert budget.share(plan, 100, 1000).epochs == 12  # never more than the recipe's
+    assert epochs(3.5) == 3
+    assert epochs(1000) == 12  # never more than the recipe's
     with pytest.raises(ComparisonError, match=r"takes about 1 minutes here, more than the budget of 0\.5"):
-        budget.share(plan, 100, 0.5)
+        epochs(0.5)
 
 
 def test_a_step_takes_time():
@@ -125,8 +162,24 @@ def test_a_step_takes_time():
 
 
 def test_a_unit_made_under_other_conditions_is_not_taken_for_finished(compared):
-    folder, _, _ = compared
-    plan = Plan(("mobilenet_v2",), (42,), recipe("default"), {"mobilenet_v2": "scratch"}, "")
-    place = unit.Workplace(folder / "out", folder, None, ())
+    folder, *_ = compared
+    scratch = {"mobilenet_v2": "scratch"}
+    plan = Plan(("mobilenet_v2",), (42,), recipe("default"), scratch, scratch, "")
+    place = unit.Workplace(folder / "out", folder, None, (), 10)
     with pytest.raises(ComparisonError, match="was made under other conditions"):
         unit.finished(plan.units[0], plan, place)
+
+
+def test_every_case_of_a_cohort_without_a_split_is_tested_once_in_folds(tmp_path, cohort_file):  # noqa: F811
+    split = table.read(cohort_file)
+    cases = tuple(dataclasses.replace(case, side="") for case in split.cases)
+    table.write(dataclasses.replace(split, split=None, cases=cases), tmp_path / "c.parquet")
+    ran = run(
+        "compare", tmp_path / "c.parquet", "-o", tmp_path / "out", "--cache", tmp_path / "cache", *TINY, "--epochs", 1,
+        "--backbones", "mobilenet_v2", "--folds", 3,
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    told = json.loads((tmp_path / "out/comparison.json").read_text(encoding="utf-8"))
+    assert told["test"] == {"images": 60, "patients": 30, "positive": 30}
+    assert told["members"]["mobilenet_v2"]["ROC-AUC"]["runs"] == 3
+    assert "each tested once, in 3 folds by patient" in (tmp_path / "out/report.html").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from comparison.builders import made
 from pneumoscope.cohort import Case
-from pneumoscope.comparison import agreement, member, pairwise, pictures, plan, tables
+from pneumoscope.comparison import agreement, member, pairwise, pictures, plan, report, tables
 from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.comparison.plan import ComparisonError, Plan
 from pneumoscope.evaluation.estimate import Estimate, undefined
@@ -19,7 +19,8 @@ from pneumoscope.training.recipe import recipe
 REFERENCE = np.array([0, 0, 0, 0, 1, 1, 1, 1.0])
 GOOD = np.array([0.1, 0.2, 0.3, 0.6, 0.4, 0.7, 0.8, 0.9])
 POOR = np.array([0.2, 0.6, 0.3, 0.7, 0.4, 0.5, 0.9, 0.8])
-PLAN = Plan(("resnet18", "mobilenet_v2"), (3, 4), recipe("default"), {"resnet18": "scratch", "mobilenet_v2": "scratch"}, "5" * 64)
+SCRATCH = {"resnet18": "scratch", "mobilenet_v2": "scratch"}
+PLAN = Plan(("resnet18", "mobilenet_v2"), (3, 4), recipe("default"), SCRATCH, SCRATCH, "5" * 64)
 
 
 def test_units_come_every_backbone_once_before_any_a_second_time():
@@ -40,6 +41,10 @@ def test_units_may_be_added_but_conditions_may_not_change(tmp_path):
         plan.keep(replace(PLAN, recipe=recipe("default", epochs=3)), tmp_path)
     with pytest.raises(ComparisonError, match="other: folds, split"):
         plan.keep(replace(PLAN, folds=5, split_sha256="6" * 64), tmp_path)
+    with pytest.raises(ComparisonError, match="other: start of resnet18"):
+        plan.keep(replace(PLAN, starts={"resnet18": "imagenet"}), tmp_path)
+    plan.keep(replace(PLAN, starts={"vit_b_16": "imagenet"}), tmp_path)  # of one that is added
+    assert plan.kept(tmp_path)["starts"] == {**SCRATCH, "vit_b_16": "imagenet"}
 
 
 def test_an_ensemble_is_the_mean_of_its_members_and_fixes_its_points_on_tune():
@@ -151,6 +156,9 @@ def test_maps_that_agree_and_maps_that_do_not():
     half[9, :5], half[0, :5] = -1, 200  # five of the ten highest are elsewhere
     assert agreement.top_iou(ramp, half) == pytest.approx(5 / 15)
     assert math.isnan(agreement.top_iou(ramp, np.zeros_like(ramp)))
+    here, there = np.zeros_like(ramp), np.zeros_like(ramp)
+    here[0, :4] = there[9, :4] = 1  # what is empty is no top region
+    assert (agreement.top_iou(here, there), agreement.top_iou(here, here)) == (0, 1)
     assert math.isnan(agreement.rank_correlation(np.zeros_like(ramp), ramp))
 
 
@@ -160,3 +168,10 @@ def test_cases_for_maps_are_positive_and_taken_by_rule():
     assert len(found) == 5
     assert all(case.reference for case in found)
     assert agreement.some(cases[::-1], 5) == found
+
+
+def test_the_trade_off_is_a_network_where_an_ensemble_is_the_best():
+    tested = (pair_of("a", "ab", 0.01), pair_of("b", "ab", 0.01), pair_of("a", "b", 0.5))
+    costs = {"a": {report.TRADE: 3.0}, "b": {report.TRADE: 1.0}}
+    found = report.Comparison(PLAN, (), {}, costs, tested, (), ("ab", "a", "b"))
+    assert (found.best_network, found.trade_off) == ("a", "b")

@@ -105,6 +105,22 @@ def test_the_card_is_the_one_on_disk_and_holds_the_whole_recipe(whole):
     assert recipe("default", **{k: v for k, v in card.recipe.items() if k != "name"}) == RECIPE
 
 
+def test_a_run_killed_before_its_last_line_of_curves_still_has_it(whole, train, tmp_path, monkeypatch):
+    written = loop.curves.write_table
+
+    def killed(path, history):
+        if len(history) == 3:
+            raise KeyboardInterrupt
+        written(path, history)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.curves, "write_table", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "run")
+    train(tmp_path / "run", resume=True)
+    assert_same(tmp_path / "run", whole)
+
+
 def test_the_weights_are_those_of_the_best_epoch_on_tune(whole, cohort, cache):
     pixels, reference = tune_side(cohort, cache)
 

@@ -27,6 +27,7 @@ class Backbone:
     embedding: width of the vector that the new classification head gets.
     mean, std: of the three input channels, as the ImageNet weights expect them.
     weights: the weight enum member (torchvision) or pretrained tag (timm) that `imagenet` stands for.
+    patch_px: side of the patches that the square must be made of; 0 where any side will do.
     """
 
     name: str
@@ -38,11 +39,14 @@ class Backbone:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     weights: str
+    patch_px: int = 0
 
 
-def _torchvision(name: str, layer: str, channels: int, pyramid: Mapping[str, int], embedding: int, weights: str) -> Backbone:
+def _torchvision(
+    name: str, layer: str, channels: int, pyramid: Mapping[str, int], embedding: int, weights: str, patch_px: int = 0
+) -> Backbone:
     levels = tuple(pyramid.items())
-    return Backbone(name, "torchvision", layer, channels, levels, embedding, IMAGENET_MEAN, IMAGENET_STD, weights)
+    return Backbone(name, "torchvision", layer, channels, levels, embedding, IMAGENET_MEAN, IMAGENET_STD, weights, patch_px)
 
 
 def _resnet(name: str, wider: int, weights: str) -> Backbone:
@@ -95,6 +99,7 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
                 {f"encoder.layers.encoder_layer_{block}": 768 for block in (3, 7, 11)},
                 768,
                 "ViT_B_16_Weights.IMAGENET1K_V1",
+                16,
             ),
             Backbone(
                 "efficientnet_lite0",
@@ -118,3 +123,12 @@ def backbone(name: str) -> Backbone:
         return BACKBONES[name]
     near = get_close_matches(name, BACKBONES, n=3) or list(BACKBONES)
     raise ClassifierError(f"there is no backbone '{name}'; did you mean {', '.join(near)}?")
+
+
+def check_side(backbone: Backbone, side_px: int) -> None:
+    """ClassifierError where a backbone cannot look at squares of this side."""
+    if backbone.patch_px and side_px % backbone.patch_px:
+        raise ClassifierError(
+            f"{backbone.name} looks at patches of {backbone.patch_px} px, and {side_px} px are no whole number of them; "
+            f"use --side-px {max(1, round(side_px / backbone.patch_px)) * backbone.patch_px}"
+        )

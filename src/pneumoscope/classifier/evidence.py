@@ -130,12 +130,18 @@ def embedding(levels: Sequence[Tensor]) -> Tensor:
     return torch.cat([level.mean((2, 3)) for level in levels], 1)
 
 
-def build(backbone: Backbone, head: str) -> EvidenceNetwork:
-    """An evidence network with random weights."""
+def whole_model(backbone: Backbone, side_px: int) -> nn.Module:
+    """torchvision's model with random weights, classifier included."""
+    sized = {"image_size": side_px} if backbone.patch_px else {}
+    model: nn.Module = getattr(torchvision.models, backbone.name)(**sized)
+    return model
+
+
+def build(backbone: Backbone, head: str, side_px: int) -> EvidenceNetwork:
+    """An evidence network with random weights, for squares of `side_px`."""
     names = [name for name, _ in backbone.pyramid]
     if backbone.library == "timm":
         model: nn.Module = timm.create_model(f"tf_{backbone.name}", features_only=True, out_indices=(2, 3, 4))
     else:
-        whole = getattr(torchvision.models, backbone.name)()
-        model = create_feature_extractor(whole, {name: str(level) for level, name in enumerate(names)})
+        model = create_feature_extractor(whole_model(backbone, side_px), {name: str(level) for level, name in enumerate(names)})
     return EvidenceNetwork(model, backbone, head)

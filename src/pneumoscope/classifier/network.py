@@ -8,13 +8,12 @@ from typing import Any, NamedTuple, cast
 
 import timm
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pneumoscope.classifier.backbone import Backbone
+from pneumoscope.classifier.backbone import Backbone, check_side
 from pneumoscope.classifier.errors import ClassifierError
-from pneumoscope.classifier.evidence import EVIDENCE_HEADS, EvidenceNetwork, embedding
+from pneumoscope.classifier.evidence import EVIDENCE_HEADS, EvidenceNetwork, embedding, whole_model
 from pneumoscope.classifier.evidence import build as build_evidence
 
 HEADS = ("mlp", "linear", *EVIDENCE_HEADS)
@@ -178,18 +177,23 @@ def _of_heads(x: Tensor, heads: int) -> Tensor:
     return x.view(x.shape[0], heads, -1).transpose(0, 1)
 
 
-def build(backbone: Backbone, head: str, classes: int = 2) -> Network | EvidenceNetwork:
-    """A network with random weights and a new head of the given kind."""
-    return build_evidence(backbone, head) if head in EVIDENCE_HEADS else _build_cut(backbone, head, classes)
+def build(backbone: Backbone, head: str, classes: int = 2, side_px: int = 224) -> Network | EvidenceNetwork:
+    """A network with random weights and a new head of the given kind, for squares of `side_px`.
+
+    Only a vision transformer depends on the side: it has a position embedding for each patch. ClassifierError where the side
+    is no whole number of patches.
+    """
+    check_side(backbone, side_px)
+    return build_evidence(backbone, head, side_px) if head in EVIDENCE_HEADS else _build_cut(backbone, head, classes, side_px)
 
 
-def _build_cut(backbone: Backbone, head: str, classes: int) -> Network:
+def _build_cut(backbone: Backbone, head: str, classes: int, side_px: int) -> Network:
     new = new_head(head, backbone.embedding, classes)
     if backbone.library == "timm":
         model: nn.Module = timm.create_model(f"tf_{backbone.name}")
         model.classifier = new
         return _Timm(model, backbone)
-    model = getattr(torchvision.models, backbone.name)()
+    model = whole_model(backbone, side_px)
     if backbone.name.startswith("resnet"):
         model.fc = new
         return _ResNet(model, backbone)

@@ -4,6 +4,7 @@ import hashlib
 import pickle
 import re
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 
 import safetensors
@@ -12,6 +13,7 @@ import timm
 import torch
 import torchvision
 from torch import Tensor
+from torchvision.models.vision_transformer import interpolate_embeddings
 
 from pneumoscope.classifier.backbone import Backbone
 from pneumoscope.classifier.errors import WeightsError
@@ -25,6 +27,7 @@ except ImportError:  # the extra `lite0`; without it timm downloads
 
 State = dict[str, Tensor]
 _COUNTERS = "num_batches_tracked"
+_POSITIONS = "encoder.pos_embedding"
 _OLD_DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 """DenseNet's published file still has ``norm.1`` where torchvision's module is called ``norm1``."""
 
@@ -117,6 +120,8 @@ def _load_all(network: Network | EvidenceNetwork, state: State, path: Path) -> s
 def _load_trunk(network: Network | EvidenceNetwork, backbone: Backbone, state: State, init: str) -> None:
     """Copy everything but the classifier; every trunk tensor must be there and fit."""
     own = network.model.state_dict()
+    if backbone.patch_px and _POSITIONS in state and own[_POSITIONS].shape[2:] == state[_POSITIONS].shape[2:]:
+        state = _resampled(state, backbone, own[_POSITIONS].shape[1])
     trunk = {k for k in own if not _is_head(k, backbone) and _COUNTERS not in k}
     missing = sorted(trunk - state.keys())
     wrong = sorted(k for k in trunk & state.keys() if own[k].shape != state[k].shape)
@@ -124,6 +129,12 @@ def _load_trunk(network: Network | EvidenceNetwork, backbone: Backbone, state: S
         what = f"{len(missing)} tensors are missing, first {missing[0]}" if missing else f"{wrong[0]} has another shape"
         raise WeightsError(f"the weights '{Path(init).name}' are not those of {backbone.name}: {what}")
     network.model.load_state_dict({k: state[k] for k in trunk}, strict=False)
+
+
+def _resampled(state: State, backbone: Backbone, tokens: int) -> State:
+    """With the position embedding of as many tokens, by torchvision's bicubic interpolation (Dosovitskiy et al. 2021, 3.2)."""
+    side = round((tokens - 1) ** 0.5) * backbone.patch_px
+    return dict(interpolate_embeddings(side, backbone.patch_px, OrderedDict(state)))
 
 
 def _is_head(key: str, backbone: Backbone) -> bool:

@@ -1,7 +1,6 @@
 """``pneumoscope compare``: every backbone under the same conditions, then one report."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,17 +9,20 @@ import click
 from pneumoscope import DISCLAIMER, radiograph
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.backbone import backbone as look_up
+from pneumoscope.classifier.backbone import check_side
+from pneumoscope.classifier.checkpoint import file_sha256
 from pneumoscope.cli.recipe_options import HELP, chosen, recipe_options
 from pneumoscope.cohort import Cohort, table
 from pneumoscope.cohort.sample import sample
 from pneumoscope.comparison import budget, member, plan, report, unit
 from pneumoscope.comparison.member import Member
-from pneumoscope.comparison.plan import PLAN_NAME, Plan, Unit
+from pneumoscope.comparison.plan import Plan, Unit
 from pneumoscope.comparison.unit import Workplace
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.lung_fields.finder import SHIPPED
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.training.prepared import default_cache
+from pneumoscope.training.recipe import Recipe
 from pneumoscope.training.state import Epoch
 
 _RECIPES = {"whole": "default", "lungs": "evidence"}
@@ -76,28 +78,27 @@ def command(
     """Train backbones on a split COHORT under the same conditions, measure them on its test side, and write one report.
 
     What is finished is kept: interrupted at any moment, run the same command again and it goes on, in the middle of a training
-    from its last epoch. More --backbones or --seeds are added to what is there.
+    from its last epoch. More --backbones or --seeds may be named later; the report is of those that are named.
     """
     cohort = table.read(cohort_)
-    names = tuple(look_up(name.strip()).name for name in backbones.split(","))
-    together = [_named(text, names) for text in ensemble]
-    view = str(changes.get("view") or "whole")
-    recipe = chosen(recipe_ or _RECIPES[view], changes)
+    names = tuple(dict.fromkeys(look_up(name.strip()).name for name in backbones.split(",")))
+    together = [*{frozenset(found): found for found in (_named(text, names) for text in ensemble)}.values()]
+    recipe = _recipe(recipe_, names, changes)
     finder = LungFinder.load(lungs) if recipe.view == "lungs" or recipe.adds_up else None
-    cohort.on("train")  # that it is split at all
-    assert cohort.split is not None
+    splits = plan.splits(cohort, folds)
     numbers = tuple(range(recipe.seed, recipe.seed + seeds))
     inits = {name: _init(name, init) for name in names}
-    wanted = Plan(names, numbers, recipe, inits, cohort.split.sha256, finder.sha256 if finder else "", folds)
+    starts = {name: _told(start) for name, start in inits.items()}
+    seen = finder.sha256 if finder else ""
+    wanted = Plan(names, numbers, recipe, inits, starts, plan.split_of(splits), seen, folds, minutes or 0.0)
     if minutes is not None:
-        wanted = _within(wanted, minutes, len(cohort.on("train")), out)
+        wanted = _within(wanted, splits, out)
     plan.keep(wanted, out)
-    place = Workplace(out, cache, finder, [image for _, image in _shipped()], show_progress=True)
-    splits = plan.cohorts(wanted, cohort)
+    place = Workplace(out, cache, finder, [image for _, image in _shipped()], draws, show_progress=True)
     _make(wanted, splits, place)
     members = _members(wanted, place, together, draws)
     click.echo("measuring what each costs, and comparing pairs", err=True)
-    found = report.compare(wanted, members, splits[wanted.units[0].fold], place, draws)
+    found = report.compare(wanted, members, splits[wanted.units[0].fold], place)
     page = report.write(found, place, _shipped())
     best = found.order[0]
     click.echo(f"highest ROC-AUC: {best}, {found.summary[best]['ROC-AUC']}; best trade-off: {found.trade_off}")
@@ -125,17 +126,31 @@ def _init(name: str, init: str) -> str:
     return str(files[0])
 
 
-def _within(wanted: Plan, minutes: float, images: int, out: Path) -> Plan:
-    """The plan with as many epochs as fit, or as many as were found to fit when it was begun."""
-    if (out / PLAN_NAME).exists():
-        there = json.loads((out / PLAN_NAME).read_text(encoding="utf-8"))["conditions"]
-        epochs, note = there["recipe"]["epochs"], there["note"]
+def _told(init: str) -> str:
+    """A start as it is told and compared."""
+    return f"{Path(init).name} (sha256 {file_sha256(Path(init))[:12]})" if init not in ("imagenet", "scratch") else init
+
+
+def _recipe(name: str | None, backbones: Sequence[str], changes: Mapping[str, object]) -> Recipe:
+    """The recipe, if every backbone can be trained by it; the view's own where none is named."""
+    found = chosen(name or _RECIPES[str(changes.get("view") or "whole")], changes)
+    if found.teacher_weight:
+        raise click.UsageError(f"the recipe '{found.name}' learns from a teacher; a comparison has none, choose another")
+    for backbone in backbones:
+        check_side(look_up(backbone), found.side_px)
+    return found
+
+
+def _within(wanted: Plan, splits: Mapping[int, Cohort], out: Path) -> Plan:
+    """The plan with as many epochs as fit, or as many as were found to fit when it was begun under the same budget."""
+    there = plan.kept(out)
+    if there is not None and there["conditions"]["budget"] == wanted.minutes:
+        epochs = there["conditions"]["recipe"]["epochs"]
     else:
         click.echo("timing a few steps of each backbone", err=True)
-        found = budget.share(wanted, images, minutes)
-        epochs, note = found.epochs, found.note
-    click.echo(note, err=True)
-    return dataclasses.replace(wanted, recipe=dataclasses.replace(wanted.recipe, epochs=epochs), note=note)
+        epochs = budget.epochs(wanted, max(len(cohort.on("train")) for cohort in splits.values()))
+    click.echo(f"{wanted.minutes:g} minutes are shared out as {epochs} epochs for each of {len(wanted.units)} runs", err=True)
+    return dataclasses.replace(wanted, recipe=dataclasses.replace(wanted.recipe, epochs=epochs))
 
 
 def _shipped() -> list[tuple[str, Radiograph]]:
@@ -149,10 +164,10 @@ def _make(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> None:
             click.echo(f"{k}/{len(wanted.units)} {one.name}: there", err=True)
             continue
         click.echo(f"{k}/{len(wanted.units)} {one.name}", err=True)
-        unit.make(one, wanted, splits[one.fold], place, _told(one, wanted))
+        unit.make(one, wanted, splits[one.fold], place, _on_epoch(one, wanted))
 
 
-def _told(one: Unit, wanted: Plan) -> unit.OnEpoch:
+def _on_epoch(one: Unit, wanted: Plan) -> unit.OnEpoch:
     def report_epoch(epoch: Epoch) -> None:
         click.echo(
             f"{one.name}, epoch {epoch.epoch}/{wanted.recipe.epochs}: loss {epoch.loss:.4f}, tune ROC-AUC {epoch.tune_auc:.4f}, "

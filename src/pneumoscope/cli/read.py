@@ -157,7 +157,7 @@ def resume(out: Path, reader: Reader, wanted: Wanted) -> set[str]:
         return set()
     done = set()
     # A line may be cut within a character.
-    with lines.open(encoding="utf-8", errors="replace") as old, storage.text(lines) as new:
+    with storage.text(lines) as new, lines.open(encoding="utf-8", errors="replace") as old:
         for line in _intact(old):
             if not isinstance(line, dict) or line.get("schema") != readings.SCHEMA_VERSION:
                 raise click.UsageError(f"'{lines}' was not written by this version; choose another folder with -o")

@@ -39,7 +39,9 @@ def chosen(name: str, changes: Mapping[str, object]) -> Recipe:
     base = str(fields.pop("base", "default"))
     hints = typing.get_type_hints(Recipe)
     for key, value in fields.items():
-        kind = hints.get(key)
-        if kind in (int, float) and (isinstance(value, bool) or not isinstance(value, (int, kind))):
+        if hints.get(key) is int and type(value) is not int:
+            raise TrainingError(f"the recipe's {key} is {value!r} in '{name}'; it must be a whole number")
+        if hints.get(key) is float and type(value) not in (int, float):
             raise TrainingError(f"the recipe's {key} is {value!r} in '{name}'; it must be a number")
+        fields[key] = float(value) if hints.get(key) is float else value
     return dataclasses.replace(recipe(base, **{**fields, **given}), name=Path(name).stem)

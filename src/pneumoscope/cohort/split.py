@@ -165,21 +165,26 @@ def folds(cohort: Cohort, count: int, *, seed: int = PUBLISHED_SEED) -> tuple[Co
     """The cohort split `count` times, so that every case is on the test side once (cross-validation by patients).
 
     Patients, and patients that share a pixel-identical image, keep together; each label is spread evenly. The tune side of a
-    fold is the test side of the next one. CohortError for fewer than three folds, or more than a label has patients.
+    fold is the test side of the next one. CohortError for fewer than three folds, or more than a class has patients.
     """
     if count < 3:
         raise CohortError(f"a fold has a train, a tune and a test side, so that at least 3 folds are needed, not {count}")
-    part: dict[str, int] = {}
+    groups = _groups(cohort.cases)
+    for value, what in ((0, "without"), (1, "with")):
+        there = sum(any(case.reference == value for case in group.cases) for group in groups)
+        if there < count:
+            raise CohortError(f"{there} patients have an image {what} the target: too few for {count} folds")
     strata: defaultdict[tuple[str, ...], list[_Group]] = defaultdict(list)
-    for group in _groups(cohort.cases):
+    for group in groups:
         strata[group.stratum].append(group)
-    for stratum, groups in strata.items():
-        if len(groups) < count:
-            raise CohortError(f"{len(groups)} patients are of {' and '.join(stratum)}: too few for {count} folds")
+    part: dict[str, int] = {}
+    whole = [0] * count
+    for stratum in sorted(strata, key=lambda labels: -len(strata[labels])):
         filled = [0] * count
-        for group in _drawn(groups, seed):
-            least = filled.index(min(filled))
+        for group in _drawn(strata[stratum], seed):
+            least = min(range(count), key=lambda k: (filled[k], whole[k]))
             filled[least] += len(group.cases)
+            whole[least] += len(group.cases)
             part |= dict.fromkeys(group.patients, least)
     return tuple(_fold(cohort, part, k, count, seed) for k in range(count))
 

@@ -1,8 +1,6 @@
 """How many epochs fit in a given time, the same number for every unit."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
@@ -17,40 +15,39 @@ from pneumoscope.training.recipe import Recipe
 _STEPS = 3
 
 
-@dataclass(frozen=True)
-class Share:
-    """What a budget of minutes gives: epochs for each unit, and a sentence that says so."""
+def epochs(plan: Plan, images: int) -> int:
+    """Time a few steps of every backbone; the epochs that each unit gets of the plan's minutes, at most the recipe's.
 
-    epochs: int
-    note: str
-
-
-def share(plan: Plan, images: int, minutes: float) -> Share:
-    """Time a few steps of every backbone and give all units as many epochs as fit; ComparisonError if that is not one.
-
-    `images` are those of the train side. Counted is the training alone, not the measuring. Never more epochs than the recipe's.
+    `images` are those of the largest train side. Counted are the steps of the training alone, not the losses of an evidence
+    head, the tune side or the measuring. ComparisonError if less than one epoch fits.
     """
     memory.keep_freed()
     steps = batches.steps(plan.recipe, images)
+    if steps < 1:
+        raise ComparisonError(f"{images} training images do not fill one batch of {plan.recipe.batch}; use --batch")
     once = {name: steps * seconds_a_step(name, plan.recipe) for name in plan.backbones}
     total = sum(once[unit.backbone] for unit in plan.units) / 60
-    epochs = min(int(minutes / total), plan.recipe.epochs)
-    if epochs < 1:
+    fit = min(int(plan.minutes / total), plan.recipe.epochs)
+    if fit < 1:
         raise ComparisonError(
-            f"one epoch of the {len(plan.units)} runs takes about {total:.0f} minutes here, more than the budget of {minutes:g}; "
-            "give more minutes, a smaller --side-px or fewer --backbones"
+            f"one epoch of the {len(plan.units)} runs takes about {total:.0f} minutes here, more than the budget of "
+            f"{plan.minutes:g}; give more minutes, a smaller --side-px or fewer --backbones"
         )
-    return Share(epochs, f"A budget of {minutes:g} minutes was shared out as {epochs} epochs for each of {len(plan.units)} runs.")
+    return fit
 
 
 def seconds_a_step(name: str, recipe: Recipe) -> float:
-    """Of a forward and a backward pass of one batch, the median of a few."""
-    network = build(BACKBONES[name], recipe.head, len(CLASSES)).to(memory_format=torch.channels_last).train()
+    """Of a forward and a backward pass of one batch, painted images included, and the optimizer's step; the least of a few."""
+    network = build(BACKBONES[name], recipe.head, len(CLASSES), recipe.side_px).to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
+    count = recipe.batch + recipe.painted_negatives + recipe.painted_positives
     channels = 2 if recipe.view == "lungs" or recipe.adds_up else 1
-    images, target = torch.rand(recipe.batch, channels, recipe.side_px, recipe.side_px), torch.arange(recipe.batch) % 2
-    taken: Sequence[float] = []
+    images, target = torch.rand(count, channels, recipe.side_px, recipe.side_px), torch.arange(count) % len(CLASSES)
+    taken = []
     for _ in range(_STEPS):
         start = time.perf_counter()
+        optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(network(images), target).backward()
-        taken = [*taken, time.perf_counter() - start]
-    return sorted(taken)[len(taken) // 2]
+        optimizer.step()
+        taken.append(time.perf_counter() - start)
+    return min(taken)

@@ -1,6 +1,7 @@
 """What each member costs on this machine: time with and without its map, in turns, and memory."""
 
 import json
+import platform
 import statistics
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 
 from pneumoscope import storage
 from pneumoscope.evaluation.tables import plain
+from pneumoscope.in_order import cores
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 
@@ -33,19 +35,20 @@ def costs(bundles: Mapping[str, Path], images: Sequence[Radiograph], out: Path) 
     """By name: ``score ms`` and ``score and map ms`` of a prepared square, medians, and ``peak MiB`` of a process that reads one.
 
     All members take turns, so that a slow moment of the machine is nobody's. Kept in `out` and measured anew only where a
-    bundle has changed. The memory is NaN where the system does not tell it.
+    bundle or the machine has changed. The memory is NaN where the system does not tell it.
     """
     readers = {name: Reader.load(bundle) for name, bundle in bundles.items()}
     hashes = {name: reader.model.sha256 for name, reader in readers.items()}
     file = out / COST_NAME
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    if kept.get("bundles") == hashes:
+    here = {"system": platform.platform(), "cores": cores()}
+    if kept.get("bundles") == hashes and kept["machine"] == here:
         found: dict[str, Cost] = kept["costs"]
         return found
     times = _times(readers, images)
     found = {name: {**times[name], "peak MiB": _peak(bundle, images[0], out)} for name, bundle in bundles.items()}
     with storage.text(file) as stream:
-        stream.write(json.dumps(plain({"bundles": hashes, "costs": found}), indent=2) + "\n")
+        stream.write(json.dumps(plain({"machine": here, "bundles": hashes, "costs": found}), indent=2) + "\n")
     return found
 
 

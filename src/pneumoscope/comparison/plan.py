@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pneumoscope import PneumoscopeError, storage
-from pneumoscope.cohort import Cohort
+from pneumoscope.cohort import SIDES, Cohort
+from pneumoscope.cohort.case import both_classes
 from pneumoscope.cohort.split import folds as split_in_folds
 from pneumoscope.training.recipe import Recipe
 
@@ -45,19 +46,22 @@ class Plan:
     ----------
     recipe: of every unit, but for the seed.
     inits: what each backbone starts from, as `classifier.weights.initialize` takes it.
+    starts: the same as it is told and compared: of a file its name and hash.
+    split_sha256: of the cohort's split, or of all folds together.
     lungs: hash of the lung-field model that is looked through, empty where none is.
     folds: number of folds, 0 for the cohort's own split.
-    note: what is to be said of the conditions in a report.
+    minutes: the budget that the recipe's epochs come from, 0 where there was none.
     """
 
     backbones: tuple[str, ...]
     seeds: tuple[int, ...]
     recipe: Recipe
     inits: Mapping[str, str]
+    starts: Mapping[str, str]
     split_sha256: str
     lungs: str = ""
     folds: int = 0
-    note: str = ""
+    minutes: float = 0.0
 
     @property
     def units(self) -> tuple[Unit, ...]:
@@ -71,7 +75,9 @@ class Plan:
     def conditions(self) -> dict[str, Any]:
         """What must not change while units are added: all but backbones and seeds."""
         recipe = {k: v for k, v in dataclasses.asdict(self.recipe).items() if k != "seed"}
-        return {"recipe": recipe, "split": self.split_sha256, "lungs": self.lungs, "folds": self.folds, "note": self.note}
+        told = {"recipe": recipe, "split": self.split_sha256, "lungs": self.lungs, "folds": self.folds, "budget": self.minutes}
+        plain: dict[str, Any] = json.loads(json.dumps(told))
+        return plain
 
     @property
     def fingerprint(self) -> str:
@@ -79,24 +85,38 @@ class Plan:
         return hashlib.sha256(json.dumps(self.conditions(), sort_keys=True).encode()).hexdigest()
 
 
-def cohorts(plan: Plan, cohort: Cohort) -> dict[int, Cohort]:
-    """The cohort by the number of the fold: itself under 0, or split in folds."""
-    if not plan.folds:
-        return {0: cohort}
-    return dict(enumerate(split_in_folds(cohort, plan.folds), start=1))
+def splits(cohort: Cohort, folds: int) -> dict[int, Cohort]:
+    """The cohort by the number of the fold: itself under 0, or split in folds; CohortError where a side has not both classes."""
+    found = dict(enumerate(split_in_folds(cohort, folds), start=1)) if folds else {0: cohort}
+    for one in found.values():
+        for side in SIDES:
+            both_classes(one.on(side), f"the {side} side")
+    return found
+
+
+def split_of(cohorts: Mapping[int, Cohort]) -> str:
+    """The hash of the cohort's own split, or one of all folds."""
+    hashes = [cohort.split.sha256 for cohort in cohorts.values() if cohort.split]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def keep(plan: Plan, out: Path) -> None:
-    """Write the conditions to `out`; ComparisonError where other ones were used there before."""
-    file = out / PLAN_NAME
-    wanted = plan.conditions()
-    if file.exists():
-        there = json.loads(file.read_text(encoding="utf-8"))["conditions"]
-        if there != json.loads(json.dumps(wanted)):
-            apart = sorted(key for key in wanted if there.get(key) != json.loads(json.dumps(wanted[key])))
+    """Write the conditions to `out`; ComparisonError where other ones, or another start of a backbone, were used there before."""
+    wanted, starts = plan.conditions(), dict(plan.starts)
+    if (there := kept(out)) is not None:
+        apart = sorted(key for key in wanted if there["conditions"].get(key) != wanted[key])
+        apart += [f"start of {name}" for name in starts if there["starts"].get(name, starts[name]) != starts[name]]
+        if apart:
             raise ComparisonError(
                 f"'{out}' holds a comparison under other conditions (other: {', '.join(apart)}); choose another folder with -o"
             )
-    told = {"conditions": wanted, "backbones": plan.backbones, "seeds": plan.seeds, "inits": dict(plan.inits)}
-    with storage.text(file) as stream:
-        stream.write(json.dumps(told, indent=2) + "\n")
+        starts = {**there["starts"], **starts}
+    with storage.text(out / PLAN_NAME) as stream:
+        stream.write(json.dumps({"conditions": wanted, "starts": starts}, indent=2) + "\n")
+
+
+def kept(out: Path) -> dict[str, Any] | None:
+    """The conditions and starts of the comparison in a folder, if there is one."""
+    file = out / PLAN_NAME
+    found: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    return found

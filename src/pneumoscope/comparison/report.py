@@ -18,7 +18,7 @@ from pneumoscope.cohort import Cohort
 from pneumoscope.comparison import agreement, cost, pictures, tables
 from pneumoscope.comparison.agreement import Agreement
 from pneumoscope.comparison.member import Member
-from pneumoscope.comparison.pairwise import Pair, not_told_apart, pairs, pooled
+from pneumoscope.comparison.pairwise import LEVEL, Pair, not_told_apart, pairs, pooled
 from pneumoscope.comparison.plan import Plan
 from pneumoscope.comparison.published import DIFFERENCES, PUBLISHED, SOURCE
 from pneumoscope.comparison.unit import BUNDLE, CHECKPOINT, Workplace
@@ -62,28 +62,37 @@ class Comparison:
 
     @property
     def trade_off(self) -> str:
-        """The quickest member, with its map, that cannot be told from the best one by its ROC-AUC."""
-        best = self.order[0]
-        apart = {
-            name for p in self.tested if p.adjusted < 0.05 and best in (p.first, p.second) for name in (p.first, p.second)
-        } - {best}
+        """The quickest network, with its map, that cannot be told from the best network by its ROC-AUC."""
+        best = self.best_network
+        met = [(p.first, p.second) for p in self.tested if p.adjusted < LEVEL]
+        apart = {name for both in met if best in both for name in both} - {best}
         return tables.trade_off(self.order, apart, {name: own[TRADE] for name, own in self.costs.items()})
 
+    @property
+    def best_network(self) -> str:
+        """The network of the highest ROC-AUC: an ensemble has no cost of its own."""
+        return next(name for name in self.order if name in self.costs)
 
-def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workplace, draws: int) -> Comparison:
-    """Put members side by side; the costs are measured here and now, in turns.
+    @property
+    def several(self) -> bool:
+        """Whether a member stands for more than one run."""
+        return len(self.plan.units) > len(self.plan.backbones)
+
+
+def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workplace) -> Comparison:
+    """Put members side by side; the costs are measured in turns, where that was not done before on this machine.
 
     `cohort` is that of the first run, on whose test side the maps are compared.
     """
     first = [m for m in members if m.seed == plan.seeds[0]]
-    summary = tables.summaries(members, draws)
+    summary = tables.summaries(members, place.draws)
     bundles = {unit.backbone: place.folder(unit) / BUNDLE for unit in reversed(plan.units)}
     costs = tables.of_costs(members, cost.costs(bundles, place.proof, place.out))
     order = sorted(summary, key=lambda name: -summary[name]["ROC-AUC"].value)
     readers = {name: Reader.load(bundles[name]) for name in order if name in bundles}
     cases = agreement.some(cohort.on("test"))
-    agreed = agreement.agreements(readers, cohort, cases, draws, place.show_progress)
-    return Comparison(plan, tuple(members), summary, costs, tuple(pairs(first, draws)), tuple(agreed), tuple(order))
+    agreed = agreement.agreements(readers, cohort, cases, place.draws, place.show_progress)
+    return Comparison(plan, tuple(members), summary, costs, tuple(pairs(first, place.draws)), tuple(agreed), tuple(order))
 
 
 def write(found: Comparison, place: Workplace, cases: Sequence[tuple[str, Radiograph]]) -> Path:
@@ -102,11 +111,11 @@ def write(found: Comparison, place: Workplace, cases: Sequence[tuple[str, Radiog
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
-    """All that the page says, as plain values; undefined figures are NaN."""
+    """All that the page says, as plain values; an undefined figure is NaN, which `plain` makes null."""
     return {
         "conditions": found.plan.conditions(),
         "seeds": list(found.plan.seeds),
-        "inits": dict(found.plan.inits),
+        "starts": dict(found.plan.starts),
         "test": _sizes(found),
         "members": {name: {k: asdict(s) for k, s in figures.items()} for name, figures in found.summary.items()},
         "costs": {name: dict(own) for name, own in found.costs.items()},
@@ -161,7 +170,8 @@ def _page(found: Comparison, place: Workplace, cases: Sequence[tuple[str, Radiog
 
 def _values(found: Comparison, figure: str) -> dict[str, float]:
     """A figure by name, of the members that are networks and have it."""
-    return {name: own[figure].value for name, own in found.summary.items() if name in found.costs and figure in own}
+    values = {name: own[figure].value for name, own in found.summary.items() if name in found.costs and figure in own}
+    return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
 def _rows(found: Comparison, wanted: Sequence[str]) -> list[list[str]]:

@@ -114,7 +114,10 @@ def as_csv(summary: Mapping[str, Mapping[str, Summary]], costs: Mapping[str, Map
     writer.writerow(["member", "figure", "value", "low", "high", "standard deviation", "runs"])
     for name, figures in summary.items():
         writer.writerows([name, figure, *_cells(s)] for figure, s in figures.items())
-        writer.writerows([name, what, f"{value:.6g}", "", "", "", 1] for what, value in costs.get(name, {}).items())
+        writer.writerows(
+            [name, what, "" if math.isnan(value) else f"{value:.6g}", "", "", "", 1]
+            for what, value in costs.get(name, {}).items()
+        )
     return stream.getvalue()
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from pneumoscope import storage
 from pneumoscope.classifier import BACKBONES
+from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import Classifier, load
 from pneumoscope.cohort import Cohort
@@ -37,13 +39,14 @@ OnEpoch = Callable[[Epoch], None]
 class Workplace:
     """Where units are made, and what they need beside their cohort.
 
-    `proof` are radiographs on which every exported graph must agree with PyTorch.
+    `proof` are radiographs on which every exported graph must agree with PyTorch; `draws` of patients make an interval.
     """
 
     out: Path
     cache: Path
     finder: LungFinder | None
     proof: Sequence[Radiograph]
+    draws: int
     show_progress: bool = False
 
     def folder(self, unit: Unit) -> Path:
@@ -56,7 +59,7 @@ def finished(unit: Unit, plan: Plan, place: Workplace) -> bool:
     if not file.exists():
         return False
     told = json.loads(file.read_text(encoding="utf-8"))
-    if told["conditions"] != plan.fingerprint or told["init"] != plan.inits[unit.backbone]:
+    if told["conditions"] != plan.fingerprint or told["start"] != plan.starts[unit.backbone]:
         raise ComparisonError(f"'{file.parent}' was made under other conditions; choose another folder with -o")
     return True
 
@@ -70,15 +73,15 @@ def make(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: OnE
         export(classifier, folder / BUNDLE, place.proof)
     reader = Reader.load(folder / BUNDLE)
     for side in MEASURED:
-        if not (folder / f"{side}.csv").exists():
+        if not (folder / f"{side}.json").exists():  # which is written after the table
             found = predictions.predict(cohort, side, reader, show_progress=place.show_progress)
             predictions.write(found, folder / f"{side}.csv")
     if not (folder / LOCALIZATION).exists():
-        _localize(reader, cohort, folder, place.show_progress)
+        _localize(reader, cohort, folder, place)
     told = {
         "unit": dataclasses.asdict(unit),
         "conditions": plan.fingerprint,
-        "init": plan.inits[unit.backbone],
+        "start": plan.starts[unit.backbone],
         "bytes": (folder / BUNDLE / GRAPH_NAME).stat().st_size,
         **_size(classifier),
         **_time(folder),
@@ -90,6 +93,10 @@ def make(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: OnE
 def _train(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: OnEpoch) -> None:
     checkpoint = place.folder(unit) / CHECKPOINT
     if (checkpoint / CARD_NAME).exists():
+        card = cards.read(checkpoint)
+        assert cohort.split is not None
+        if card.recipe != dataclasses.asdict(plan.recipe_of(unit)) or card.split_sha256 != cohort.split.sha256:
+            raise ComparisonError(f"'{checkpoint}' was trained under other conditions; choose another folder with -o")
         return
     fit(
         cohort,
@@ -105,9 +112,9 @@ def _train(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: O
     )
 
 
-def _localize(reader: Reader, cohort: Cohort, folder: Path, show_progress: bool) -> None:
+def _localize(reader: Reader, cohort: Cohort, folder: Path, place: Workplace) -> None:
     cases = [case for case in cohort.on("test") if case.reference]
-    located = locate(reader, cohort, cases, {}, {}, show_progress=show_progress)
+    located = locate(reader, cohort, cases, {}, {}, show_progress=place.show_progress)
     assert cohort.split is not None
     found = localize(
         located,
@@ -117,6 +124,7 @@ def _localize(reader: Reader, cohort: Cohort, folder: Path, show_progress: bool)
         split_sha256=cohort.split.sha256,
         threshold=reader.card.finding_threshold,
         threshold_from="the model's card",
+        draws=place.draws,
     )
     with storage.text(folder / LOCALIZATION) as stream:
         stream.write(json.dumps(localization_tables.as_json(found), indent=2) + "\n")
@@ -125,7 +133,8 @@ def _localize(reader: Reader, cohort: Cohort, folder: Path, show_progress: bool)
 def _size(classifier: Classifier) -> dict[str, Any]:
     """Parameters, and multiply-adds of one square's score (half of what PyTorch counts as operations)."""
     wanted = classifier.card.preprocessing
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    # The fused attention is not counted, and without gradients there is no other.
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         classifier.network(torch.rand(1, wanted.channels, wanted.side_px, wanted.side_px))
     parameters = sum(p.numel() for p in classifier.network.parameters())
     return {"parameters": parameters, "multiply_adds": counter.get_total_flops() // 2}

@@ -125,7 +125,7 @@ def fit(
         raise TrainingError(f"{len(train.reference)} training images do not fill one batch of {recipe.batch}; use --batch")
     _can_paint(recipe, train)
     torch.manual_seed(recipe.seed)
-    network = build(backbone, recipe.head, len(CLASSES))
+    network = build(backbone, recipe.head, len(CLASSES), recipe.side_px)
     started_from = initialize(network, backbone, init)
     network = network.to(memory_format=torch.channels_last)
     assert cohort.split is not None
@@ -220,6 +220,7 @@ def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
         state.save(last, network, optimizer, progress)
         curves.write_table(run.out / "curves.csv", progress.history)
         run.on_epoch(row)
+    curves.write_table(run.out / "curves.csv", progress.history)  # once more: a run may have been killed before it
     curves.plot(run.out / "curves.png", progress.history)
     state.load(best, network, optimizer, run.fingerprint, Epoch)
     return network.state_dict()

@@ -84,15 +84,26 @@ class Network(nn.Module):
         raise TypeError(f"{type(self).__name__} does not say where it is cut")
 
 
-class _ResNet(Network):
+class PooledNetwork(Network):
+    """A network whose head sees the means of the explained maps' channels alone; subclasses say what it makes of them."""
+
+    def of_means(self, means: Tensor) -> Tensor:
+        """Logits (batch, classes) of the channels' means (batch, channels)."""
+        raise TypeError(f"{type(self).__name__} does not say what its head does")
+
+    def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
+        return self.of_means(maps.mean((2, 3)))
+
+
+class _ResNet(PooledNetwork):
     def _features(self, x: Tensor) -> Explained:
         net = self.model
         for stage in (net.conv1, net.bn1, net.relu, net.maxpool, net.layer1, net.layer2, net.layer3, net.layer4):
             x = cast(nn.Module, stage)(x)
         return Explained(x)
 
-    def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
-        return cast(Tensor, self.model.fc(maps.mean((2, 3))))
+    def of_means(self, means: Tensor) -> Tensor:
+        return cast(Tensor, self.model.fc(means))
 
 
 class _DenseNet(Network):
@@ -108,22 +119,22 @@ class _DenseNet(Network):
         return cast(Tensor, self.model.classifier(x.mean((2, 3))))
 
 
-class _FeaturesClassifier(Network):
+class _FeaturesClassifier(PooledNetwork):
     """EfficientNet and both MobileNets of torchvision: `features`, mean over positions, `classifier`."""
 
     def _features(self, x: Tensor) -> Explained:
         return Explained(self.model.features(x))
 
-    def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
-        return cast(Tensor, self.model.classifier(maps.mean((2, 3))))
+    def of_means(self, means: Tensor) -> Tensor:
+        return cast(Tensor, self.model.classifier(means))
 
 
-class _Timm(Network):
+class _Timm(PooledNetwork):
     def _features(self, x: Tensor) -> Explained:
         return Explained(self.model.forward_features(x))
 
-    def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
-        return cast(Tensor, self.model.classifier(maps.mean((2, 3))))
+    def of_means(self, means: Tensor) -> Tensor:
+        return cast(Tensor, self.model.classifier(means))
 
 
 class _VisionTransformer(Network):

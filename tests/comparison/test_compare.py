@@ -13,14 +13,13 @@ from pneumoscope.comparison.plan import ComparisonError, Plan
 from pneumoscope.evaluation import predictions
 from pneumoscope.training import fit
 from pneumoscope.training.recipe import recipe
-from training.conftest import cohort, cohort_file  # noqa: F401 - fixtures
 
 TINY = ("--init", "scratch", "--side-px", 32, "--batch", 8, "--epochs", 2, "--warmup-epochs", 0, "--draws", 100)
 BOTH = ("--backbones", "mobilenet_v2,efficientnet_lite0", "--ensemble", "mobilenet_v2,efficientnet_lite0")
 
 
 @pytest.fixture(scope="module")
-def compared(cohort_file, tmp_path_factory):  # noqa: F811
+def compared(cohort_file, tmp_path_factory):
     """A comparison that was killed twice in its second unit, in training and in measuring, and run again."""
     folder = tmp_path_factory.mktemp("compared")
     command = ("compare", cohort_file, "-o", folder / "out", "--cache", folder / "cache", *TINY, *BOTH)
@@ -119,21 +118,21 @@ def test_what_is_named_twice_is_compared_once(compared):
         (("--init", "scratch", "--batch", 4000, "--budget", 5), "do not fill one batch"),
     ],
 )
-def test_a_mistake_is_said_before_anything_is_trained(cohort_file, tmp_path, options, said):  # noqa: F811
+def test_a_mistake_is_said_before_anything_is_trained(cohort_file, tmp_path, options, said):
     ran = run("compare", cohort_file, "-o", tmp_path / "out", *options)
     assert ran.code == 2
     assert said in ran.err
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_of_weights_must_have_one_file_for_each_backbone(cohort_file, tmp_path):  # noqa: F811
+def test_a_folder_of_weights_must_have_one_file_for_each_backbone(cohort_file, tmp_path):
     (tmp_path / "resnet18-f37.pth").touch()
     ran = run("compare", cohort_file, "-o", tmp_path / "out", "--init", tmp_path, "--backbones", "resnet18,resnet50")
     assert ran.code == 2
     assert "has 0 files of weights for resnet50" in ran.err
 
 
-def test_a_recipe_may_come_from_a_file(cohort_file, tmp_path):  # noqa: F811
+def test_a_recipe_may_come_from_a_file(cohort_file, tmp_path):
     (tmp_path / "quick.toml").write_text('base = "published"\nepochs = 1\nside_px = 20\n', encoding="utf-8")
     ran = run("compare", cohort_file, "-o", tmp_path / "out", "--init", "scratch", "--recipe", tmp_path / "quick.toml")
     assert (ran.code, "side_px is 20; it must be at least 32" in ran.err) == (2, True)
@@ -170,7 +169,7 @@ def test_a_unit_made_under_other_conditions_is_not_taken_for_finished(compared):
         unit.finished(plan.units[0], plan, place)
 
 
-def test_every_case_of_a_cohort_without_a_split_is_tested_once_in_folds(tmp_path, cohort_file):  # noqa: F811
+def test_every_case_of_a_cohort_without_a_split_is_tested_once_in_folds(tmp_path, cohort_file):
     split = table.read(cohort_file)
     cases = tuple(dataclasses.replace(case, side="") for case in split.cases)
     table.write(dataclasses.replace(split, split=None, cases=cases), tmp_path / "c.parquet")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from comparison.builders import made
 from pneumoscope.cohort import Case
+from pneumoscope.cohort.case import positives_by_rule
 from pneumoscope.comparison import agreement, member, pairwise, pictures, plan, report, tables
 from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.comparison.plan import ComparisonError, Plan
@@ -164,10 +165,10 @@ def test_maps_that_agree_and_maps_that_do_not():
 
 def test_cases_for_maps_are_positive_and_taken_by_rule():
     cases = [Case(f"{k}.png", "x", k % 2, f"p{k}") for k in range(40)]
-    found = agreement.some(cases, 5)
+    found = positives_by_rule(cases, 5)
     assert len(found) == 5
     assert all(case.reference for case in found)
-    assert agreement.some(cases[::-1], 5) == found
+    assert positives_by_rule(cases[::-1], 5) == found
 
 
 def test_the_trade_off_is_a_network_where_an_ensemble_is_the_best():

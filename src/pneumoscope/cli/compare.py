@@ -11,7 +11,7 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.backbone import check_side
 from pneumoscope.classifier.checkpoint import file_sha256
-from pneumoscope.cli.recipe_options import HELP, chosen, recipe_options
+from pneumoscope.cli.training_options import HELP, cache_option, chosen, lungs_option, recipe_options
 from pneumoscope.cohort import Cohort, table
 from pneumoscope.cohort.sample import sample
 from pneumoscope.comparison import budget, member, plan, report, unit
@@ -19,9 +19,7 @@ from pneumoscope.comparison.member import Member
 from pneumoscope.comparison.plan import Plan, Unit
 from pneumoscope.comparison.unit import Workplace
 from pneumoscope.lung_fields import LungFinder
-from pneumoscope.lung_fields.finder import SHIPPED
 from pneumoscope.radiograph import Radiograph
-from pneumoscope.training.prepared import default_cache
 from pneumoscope.training.recipe import Recipe
 from pneumoscope.training.state import Epoch
 
@@ -44,20 +42,8 @@ _SUFFIXES = (".safetensors", ".pth")
 @click.option("--init", default="imagenet", show_default=True, help="imagenet, scratch, or a folder with BACKBONE*.safetensors.")
 @click.option("--budget", "minutes", type=click.FloatRange(0, min_open=True), help="Minutes of training, as equal epochs.")
 @click.option("--ensemble", multiple=True, metavar="A,B,…", help="Evaluate these together as well; may be repeated.")
-@click.option(
-    "--cache",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=default_cache,
-    show_default="~/.cache/pneumoscope",
-    help="Folder for the prepared images.",
-)
-@click.option(
-    "--lungs",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=SHIPPED,
-    show_default="the shipped model",
-    help="Lung-field model, for recipes that look at lungs.",
-)
+@cache_option
+@lungs_option
 @click.option("--draws", type=click.IntRange(1), default=2000, show_default=True, help="Bootstrap draws of patients.")
 @recipe_options
 def command(

@@ -14,6 +14,7 @@ from pneumoscope import DISCLAIMER, MissingExtraError, radiograph, storage
 from pneumoscope.cli import models
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import SIDES, Case, Cohort, table
+from pneumoscope.cohort.case import positives_by_rule
 from pneumoscope.evaluation import intervention, localization_tables, regions, shortcut_views, stability
 from pneumoscope.evaluation.estimate import Estimate
 from pneumoscope.evaluation.localize import best_threshold, localize
@@ -126,7 +127,10 @@ def command(
         cases = located(side)
         more = _more(reader, cohort, side, shortcuts, intervene, stable, draws)
     if methods or sanity:
-        more |= explaining.measure(model, cohort, _some(cohort, side, sanity), _marked(cases, methods), others, draws)
+        forgetting = positives_by_rule(_cases(cohort, side), sanity)
+        more |= explaining.measure(model, cohort, forgetting, _marked(cases, methods), others, draws)
+            model, cohort, positives_by_rule(_cases(cohort, side), sanity), _marked(cases, methods), others, draws
+        )
     result = localize(
         cases,
         model=reader.card.name,
@@ -157,11 +161,11 @@ def _more(
             reader, cohort, _cases(cohort, side), draws=draws, show_progress=True
         )
     if intervene:
-        cases = _some(cohort, side, intervene)
+        cases = positives_by_rule(_cases(cohort, side), intervene)
         found = intervention.intervene(reader, cohort, cases, draws=draws, show_progress=True)
         more[f"by intervention, {len(cases)} cases"] = intervention.named(found)
     if stable:
-        cases = _some(cohort, side, stable)
+        cases = positives_by_rule(_cases(cohort, side), stable)
         found_stable = stability.stability(reader, cohort, cases, draws=draws, show_progress=True)
         more[f"rank correlation of the map with itself, {len(cases)} cases"] = found_stable
     return more
@@ -182,12 +186,6 @@ def _marked(cases: Sequence[Located], count: int) -> list[Located]:
     """Cases with regions, in the order of a hash."""
     marked = [c for c in cases if c.mask is not None]
     return sorted(marked, key=lambda c: hashlib.sha256(c.path.encode()).hexdigest())[:count]
-
-
-def _some(cohort: Cohort, side: str, count: int) -> list[Case]:
-    """Cases with the target, taken in the order of a hash: by rule, never by hand."""
-    positive = [c for c in _cases(cohort, side) if c.reference]
-    return sorted(positive, key=lambda c: hashlib.sha256(c.image.encode()).hexdigest())[:count]
 
 
 def _threshold(

@@ -7,13 +7,11 @@ import click
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.score import CalibrationMethod
 from pneumoscope.cli.model_folder import ModelFolder
-from pneumoscope.cli.recipe_options import HELP, chosen, recipe_options
+from pneumoscope.cli.training_options import HELP, cache_option, chosen, lungs_option, recipe_options
 from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
-from pneumoscope.lung_fields.finder import SHIPPED
 from pneumoscope.reader import Reader
 from pneumoscope.training.fit import fit
-from pneumoscope.training.prepared import default_cache
 from pneumoscope.training.state import Epoch
 
 
@@ -29,20 +27,8 @@ from pneumoscope.training.state import Epoch
 @click.option("--recipe", "recipe_", default="default", show_default=True, help=HELP)
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch.")
 @click.option("--calibration", type=click.Choice(["temperature", "isotonic", "none"]), default="temperature", show_default=True)
-@click.option(
-    "--cache",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=default_cache,
-    show_default="~/.cache/pneumoscope",
-    help="Folder for the prepared images.",
-)
-@click.option(
-    "--lungs",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=SHIPPED,
-    show_default="the shipped model",
-    help="Lung-field model, for recipes that look at lungs.",
-)
+@cache_option
+@lungs_option
 @click.option("--teacher", type=ModelFolder(), help="Bundle whose heat maps are learned from, for recipes with a teacher_weight.")
 @click.option("--data-licence", multiple=True, help="Source and licence of the data, for the card; may be repeated.")
 @click.option("--population", default="not stated", show_default=True, help="Whom the data show, for the card.")

@@ -1,6 +1,5 @@
 """Do the members' heat maps agree? Every pair, on the same radiographs."""
 
-import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,12 +34,6 @@ class Agreement:
     second: str
     rank_correlation: Estimate
     top_iou: Estimate
-
-
-def some(cases: Sequence[Case], count: int = CASES) -> list[Case]:
-    """Cases with the target in the order of a hash of the image: by rule, never by hand."""
-    positive = [case for case in cases if case.reference]
-    return sorted(positive, key=lambda c: hashlib.sha256(c.image.encode()).hexdigest())[:count]
 
 
 def agreements(readers: Mapping[str, Reader], cohort: Cohort, cases: Sequence[Case], draws: int, show: bool) -> list[Agreement]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,8 @@ def _times(readers: Mapping[str, Reader], images: Sequence[Radiograph]) -> dict[
     for image in [images[0], *images] * _ROUNDS:
         for name, reader in readers.items():
             square = reader.square(image)[None]
-            taken[name]["score ms"].append(_ms(lambda r=reader, s=square: r.log_odds(s)))  # type: ignore[misc]
-            taken[name]["score and map ms"].append(_ms(lambda r=reader, s=square: r.explain(s)))  # type: ignore[misc]
+            taken[name]["score ms"].append(_ms(partial(reader.log_odds, square)))
+            taken[name]["score and map ms"].append(_ms(partial(reader.explain, square)))
     return {name: {key: statistics.median(values[1:]) for key, values in both.items()} for name, both in taken.items()}
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from pneumoscope import DISCLAIMER, __version__, storage
 from pneumoscope.cohort import Cohort
+from pneumoscope.cohort.case import positives_by_rule
 from pneumoscope.comparison import agreement, cost, pictures, tables
 from pneumoscope.comparison.agreement import Agreement
 from pneumoscope.comparison.member import Member
@@ -90,7 +91,7 @@ def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workpl
     costs = tables.of_costs(members, cost.costs(bundles, place.proof, place.out))
     order = sorted(summary, key=lambda name: -summary[name]["ROC-AUC"].value)
     readers = {name: Reader.load(bundles[name]) for name in order if name in bundles}
-    cases = agreement.some(cohort.on("test"))
+    cases = positives_by_rule(cohort.on("test"), agreement.CASES)
     agreed = agreement.agreements(readers, cohort, cases, place.draws, place.show_progress)
     return Comparison(plan, tuple(members), summary, costs, tuple(pairs(first, place.draws)), tuple(agreed), tuple(order))
 

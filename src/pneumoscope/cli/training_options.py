@@ -1,4 +1,4 @@
-"""Options for the fields of a recipe, and a recipe from its name, a file and those options."""
+"""Options of the commands that train, and a recipe from its name, a file and those options."""
 
 import dataclasses
 import tomllib
@@ -8,10 +8,26 @@ from pathlib import Path
 
 import click
 
+from pneumoscope.lung_fields.finder import SHIPPED
 from pneumoscope.training.errors import TrainingError
+from pneumoscope.training.prepared import default_cache
 from pneumoscope.training.recipe import RECIPES, Recipe, recipe
 
 HELP = f"One of {', '.join(RECIPES)}, or a .toml file with fields of a recipe (base = one of these)."
+cache_option = click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_cache,
+    show_default="~/.cache/pneumoscope",
+    help="Folder for the prepared images.",
+)
+lungs_option = click.option(
+    "--lungs",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=SHIPPED,
+    show_default="the shipped model",
+    help="Lung-field model, for recipes that look at lungs.",
+)
 
 
 def recipe_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -129,8 +129,6 @@ def command(
     if methods or sanity:
         forgetting = positives_by_rule(_cases(cohort, side), sanity)
         more |= explaining.measure(model, cohort, forgetting, _marked(cases, methods), others, draws)
-            model, cohort, positives_by_rule(_cases(cohort, side), sanity), _marked(cases, methods), others, draws
-        )
     result = localize(
         cases,
         model=reader.card.name,

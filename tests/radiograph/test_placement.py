@@ -258,3 +258,10 @@ def test_the_published_protocol_squashes_the_whole_radiograph():
     placement = on_whole(radiograph_of(np.zeros((30, 40))), 224)
 
     assert placement == Placement(30, 40, Region(0, 0, 30, 40), 224)
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(7, 9), (1, 4), (5, 1)])
+def test_a_map_of_the_radiographs_own_grid_comes_back_to_the_bit(rows, cols):
+    values = np.random.default_rng(3).random((rows, cols)).astype(np.float32)
+    placement = Placement(rows, cols, Region(0, 0, rows, cols), 8)
+    assert np.array_equal(placement.map_to_radiograph(values), values)

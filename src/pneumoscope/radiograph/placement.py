@@ -25,7 +25,7 @@ def _between(centres: NDArray[np.floating], start: float, extent: float, cells: 
     inside = np.flatnonzero((centres >= start) & (centres < start + extent))
     where = slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0)
     at = np.clip((centres[where] - start) / extent * cells - 0.5, 0, cells - 1)
-    before = np.minimum(at.astype(np.intp), max(cells - 2, 0))
+    before = at.astype(np.intp)
     return before, (at - before).astype(np.float32), where
 
 

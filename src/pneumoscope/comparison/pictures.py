@@ -56,7 +56,7 @@ def _reliability(axes: Axes, member: Pooled, bins: int = 10) -> None:
 
 def confusions(members: Sequence[Pooled]) -> Figure:
     """Decisions at each member's own operating point."""
-    figure = _figure(2.6 * len(members), 2.9)
+    figure = _figure(2.8 * len(members), 3.5)
     for axes, member in zip(np.ravel(figure.subplots(1, len(members))), members, strict=True):
         table = np.array([[((member.reference == r) & (member.decisions == d)).sum() for d in (0, 1)] for r in (0, 1)])
         share = table / table.sum(1, keepdims=True)
@@ -67,7 +67,7 @@ def confusions(members: Sequence[Pooled]) -> Figure:
         axes.set(title=textwrap.fill(member.name, 26), xticks=(0, 1), yticks=(0, 1), xlabel="decision", ylabel="reference")
         axes.set_xticklabels(("negative", "positive"))
         axes.set_yticklabels(("negative", "positive"), rotation=90, va="center")
-        axes.title.set_fontsize(9)
+        axes.title.set_fontsize(8)
     return figure
 
 

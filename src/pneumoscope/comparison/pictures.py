@@ -1,6 +1,5 @@
 """The pictures of a comparison: curves on one another, Pareto plots, heat maps side by side."""
 
-import csv
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from pneumoscope.comparison.tables import front
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 from pneumoscope.reports.overlay import blend
+from pneumoscope.training.curves import CURVES_NAME, read_table
 
 _CELL = 150
 _MARGIN = 26
@@ -72,15 +72,14 @@ def confusions(members: Sequence[Pooled]) -> Figure:
 
 
 def learning(checkpoints: Mapping[str, Path]) -> Figure:
-    """Loss and ROC-AUC on tune over the epochs, from each run's curves.csv."""
+    """Loss and ROC-AUC on tune over the epochs, from each run's table."""
     figure = _figure(11, 4.2)
     left, right = figure.subplots(1, 2)
     for name, folder in checkpoints.items():
-        with (folder / "curves.csv").open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        epochs = [int(row["epoch"]) for row in rows]
-        left.plot(epochs, [float(row["tune_loss"]) for row in rows], "o-", markersize=3, label=name)
-        right.plot(epochs, [float(row["tune_auc"]) for row in rows], "o-", markersize=3)
+        history = read_table(folder / CURVES_NAME)
+        epochs = [row.epoch for row in history]
+        left.plot(epochs, [row.tune_loss for row in history], "o-", markersize=3, label=name)
+        right.plot(epochs, [row.tune_auc for row in history], "o-", markersize=3)
     left.set(xlabel="epoch", ylabel="loss on tune")
     right.set(xlabel="epoch", ylabel="ROC-AUC on tune")
     left.legend(fontsize=8)

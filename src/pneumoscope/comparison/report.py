@@ -87,7 +87,7 @@ def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workpl
     """
     first = [m for m in members if m.seed == plan.seeds[0]]
     summary = tables.summaries(members, place.draws)
-    bundles = {unit.backbone: place.folder(unit) / BUNDLE for unit in reversed(plan.units)}
+    bundles = {name: folder / BUNDLE for name, folder in place.first_folders(plan).items()}
     costs = tables.of_costs(members, cost.costs(bundles, place.proof, place.out))
     order = sorted(summary, key=lambda name: -summary[name]["ROC-AUC"].value)
     readers = {name: Reader.load(bundles[name]) for name in order if name in bundles}
@@ -135,7 +135,7 @@ def _sizes(found: Comparison) -> dict[str, int]:
 
 def _page(found: Comparison, place: Workplace, cases: Sequence[tuple[str, Radiograph]]) -> str:
     first = [m for m in found.members if m.seed == found.plan.seeds[0]]
-    networks = {unit.backbone: place.folder(unit) for unit in reversed(found.plan.units)}
+    networks = place.first_folders(found.plan)
     ordered = {name: networks[name] for name in found.order if name in networks}
     readers = {name: Reader.load(folder / BUNDLE) for name, folder in ordered.items()}
     all_of = pooled(first)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-import time
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME
+from pneumoscope.training import curves
+from pneumoscope.training.curves import CURVES_NAME
 from pneumoscope.training.fit import fit
 from pneumoscope.training.state import Epoch
 
@@ -51,6 +53,10 @@ class Workplace:
 
     def folder(self, unit: Unit) -> Path:
         return self.out / "units" / unit.name
+
+    def first_folders(self, plan: Plan) -> dict[str, Path]:
+        """The folder of the first run of each backbone."""
+        return {unit.backbone: self.folder(unit) for unit in reversed(plan.units)}
 
 
 def finished(unit: Unit, plan: Plan, place: Workplace) -> bool:
@@ -142,12 +148,9 @@ def _size(classifier: Classifier) -> dict[str, Any]:
 
 def _time(folder: Path) -> dict[str, Any]:
     """Of the epochs that are in the learning curves."""
-    lines = (folder / CHECKPOINT / "curves.csv").read_text(encoding="utf-8").splitlines()
-    rows = [dict(zip(lines[0].split(","), line.split(","), strict=True)) for line in lines[1:]]
-    rates = sorted(float(row["images_per_s"]) for row in rows)
+    history = curves.read_table(folder / CHECKPOINT / CURVES_NAME)
     return {
-        "epochs": len(rows),
-        "seconds": sum(float(row["seconds"]) for row in rows),
-        "images_per_s": rates[len(rates) // 2],
-        "finished": time.strftime("%Y-%m-%d"),
+        "epochs": len(history),
+        "seconds": sum(epoch.seconds for epoch in history),
+        "images_per_s": statistics.median(epoch.images_per_s for epoch in history),
     }

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from pneumoscope import storage
 from pneumoscope.training.state import Epoch
 
+CURVES_NAME = "curves.csv"
+
 
 def write_table(path: Path, history: Sequence[Epoch]) -> None:
     """One line an epoch, written anew each time."""
@@ -18,6 +20,13 @@ def write_table(path: Path, history: Sequence[Epoch]) -> None:
         writer = csv.DictWriter(stream, list(asdict(history[0])), lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in history)
+
+
+def read_table(path: Path) -> list[Epoch]:
+    """What `write_table` wrote."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+    return [Epoch(epoch=int(row.pop("epoch")), **row) for row in rows]
 
 
 def plot(path: Path, history: Sequence[Epoch]) -> None:

@@ -218,9 +218,9 @@ def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
         if progress.best is row:
             state.save(best, network, optimizer, progress)
         state.save(last, network, optimizer, progress)
-        curves.write_table(run.out / "curves.csv", progress.history)
+        curves.write_table(run.out / curves.CURVES_NAME, progress.history)
         run.on_epoch(row)
-    curves.write_table(run.out / "curves.csv", progress.history)  # once more: a run may have been killed before it
+    curves.write_table(run.out / curves.CURVES_NAME, progress.history)  # once more: a run may have been killed before it
     curves.plot(run.out / "curves.png", progress.history)
     state.load(best, network, optimizer, run.fingerprint, Epoch)
     return network.state_dict()

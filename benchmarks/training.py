@@ -90,7 +90,8 @@ def ready(steps: int, channels: int) -> Batches:
 
 def ours(squares: np.ndarray, steps: int) -> Batches:
     repeated = np.concatenate([squares] * (steps * BATCH // len(squares) + 1))[: steps * BATCH]
-    yield from batches.batches(recipe("default"), repeated, np.arange(len(repeated)) % 2, 0)
+    for batch in batches.batches(recipe("default"), repeated, np.arange(len(repeated)) % 2, 0):
+        yield batch.squares, batch.target
 
 
 def reference(files: list[Path], steps: int) -> Batches:

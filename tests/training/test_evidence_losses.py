@@ -99,7 +99,7 @@ def moved_weights(net, value):
 def loss_of(net, recipe=RECIPE, canvas=3, seed=7):
     given = *batch(), *batch(canvas, 6)
     torch.manual_seed(seed)
-    return step_loss(net, *given, of_recipe(recipe, REFERENCE), recipe)
+    return step_loss(net, net.cells, *given, of_recipe(recipe, REFERENCE), recipe)
 
 
 def test_each_loss_moves_the_first_layer_every_level_and_the_evidence():

@@ -16,12 +16,13 @@ from pneumoscope.classifier.weights import initialize
 from pneumoscope.export.graph import export
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
-from pneumoscope.training import TrainingError, batches, evidence
+from pneumoscope.training import TrainingError, batches, evidence, loss
 from pneumoscope.training import fit as fitting
 from pneumoscope.training.evidence import teacher_loss
-from pneumoscope.training.fit import Side, fit, prepare_side
+from pneumoscope.training.fit import fit, prepare_side
 from pneumoscope.training.loss import of_recipe
 from pneumoscope.training.recipe import Recipe, recipe
+from pneumoscope.training.teaching import Lessons, lessons, taught_by
 
 SMALL = {"side_px": 64, "batch": 4, "epochs": 1, "painted_negatives": 2, "painted_positives": 1}
 BACKBONE = BACKBONES["mobilenet_v2"]
@@ -112,7 +113,9 @@ def test_a_step_adds_the_teachers_loss_times_its_weight():
     criterion = of_recipe(plain, np.array([0, 1]))
     empty = squares[:0], target[:0]
     values = [
-        evidence.step_loss(network, squares, target, *empty, criterion, dataclasses.replace(plain, teacher_weight=w)).item()
+        evidence.step_loss(
+            network, network.cells, squares, target, *empty, criterion, dataclasses.replace(plain, teacher_weight=w)
+        ).item()
         for w in (0.0, 0.5, 2.0)
     ]
     taught = squares[:, 2].reshape(4, 8, 8, 8, 8).mean((2, 4))
@@ -125,16 +128,15 @@ def test_a_step_adds_the_teachers_loss_times_its_weight():
 # The run
 
 
-@pytest.mark.parametrize("name", ["no", pytest.param("another size", marks=pytest.mark.slow), "another view"])  # it is exported
-def test_without_a_teacher_of_the_same_square_it_ends_in_a_sentence(name, cohort, cache, finder, glass, tmp_path, request):
-    other = {} if name != "another size" else {"side_px": 32}
-    given = {
-        "no": lambda: None,
-        "another size": lambda: request.getfixturevalue("teacher"),
-        "another view": lambda: Reader.load(glass, threads=1),
-    }
-    with pytest.raises(TrainingError, match=r"'evidence-taught' needs a teacher that looks at the same square \(lungs, \d+ px\)"):
-        train(cohort, tmp_path / "run", cache, finder, teacher=given[name](), **other)
+def test_without_a_teacher_it_ends_in_a_sentence(cohort, cache, finder, tmp_path):
+    with pytest.raises(TrainingError, match=r"'evidence-taught' learns from a teacher; give its bundle"):
+        train(cohort, tmp_path / "run", cache, finder)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_teacher_of_another_view_has_no_map_to_learn_from(cohort, cache, finder, glass, tmp_path):
+    with pytest.raises(TrainingError, match=r"needs a teacher that adds up to its map over the same square \(lungs\)"):
+        train(cohort, tmp_path / "run", cache, finder, teacher=Reader.load(glass, threads=1))
     assert not (tmp_path / "run").exists()
 
 
@@ -143,9 +145,9 @@ def second_stage(cohort, cache, finder, first_stage, teacher, tmp_path_factory):
     """A taught run that starts from its teacher at a rate that moves nothing; its folder and what a step was given."""
     given, step_loss = [], evidence.step_loss
 
-    def watched(network, squares, target, *rest):
+    def watched(network, cells_of, squares, target, *rest):
         given.append((squares.clone(), target.clone(), rest[0].clone()))
-        return step_loss(network, squares, target, *rest)
+        return step_loss(network, cells_of, squares, target, *rest)
 
     out = tmp_path_factory.mktemp("second") / "run"
     with pytest.MonkeyPatch.context() as patch:
@@ -192,8 +194,12 @@ def test_every_step_gets_grey_lungs_and_the_teachers_map(second_stage, cohort, c
     assert given
     for squares, _, canvas in given:
         assert (squares.shape, canvas.shape) == ((4, 3, 64, 64), (3, 3, 64, 64))
+    cases = cohort.on("train")
+    side = prepare_side(cohort, "train", teacher.card.preprocessing, cache, finder=finder)
     for square in given[0][0][:2]:
-        two = square[None, :2].numpy()
+        grey = np.rint(square[0].numpy() * 255).astype(int)
+        (index,) = [k for k, own in enumerate(side.squares) if (own[0] == grey).all()]
+        two = teacher.square(radiograph.read(cohort.file(cases[index])))[None]
         straight = teacher.explain(two)[1][0]
         mirrored = teacher.explain(np.ascontiguousarray(two[..., ::-1]))[1][0][:, ::-1]
         raw = (straight.astype(np.float64) + mirrored) / 2
@@ -206,14 +212,96 @@ def test_every_step_gets_grey_lungs_and_the_teachers_map(second_stage, cohort, c
 
 
 def test_only_the_train_side_is_taught(cohort, cache, finder, teacher):
-    taught = recipe("evidence-taught", **SMALL)
     side = prepare_side(cohort, "train", teacher.card.preprocessing, cache, finder=finder)
-    found = fitting._taught(side, taught, teacher.card.preprocessing, teacher, False)
-    assert isinstance(found, Side)
-    assert (found.squares.shape[1], found.squares.dtype) == (3, np.uint8)
+    told = lessons(teacher, cohort, cohort.on("train"), cache)
+    found = fitting._taught(side, recipe("evidence-taught", **SMALL), teacher.card, told)
+    assert (found.squares.shape[1], found.squares.dtype, found.taught) == (3, np.uint8, None)
     np.testing.assert_array_equal(found.squares[:, :2], side.squares)
     np.testing.assert_array_equal(found.reference, side.reference)
-    assert fitting._taught(side, recipe("evidence", **SMALL), teacher.card.preprocessing, None, False) is side
+
+
+# Distillation
+
+
+def test_distillation_by_hand():
+    """At T = 2 a teacher's log-odds of 2·log 3 are ¾ and the learner's of 0 are ½: CE = log 2, times w T² = 0.5 · 4; at the
+    teacher's own log-odds CE is the entropy of ¾."""
+    r = Recipe("r", distillation_weight=0.5, distillation_temperature=2.0)
+    taught = torch.tensor([2 * math.log(3)])
+    both = loss.beside_teacher(lambda logits, target: torch.tensor(10.0), taught, r)
+    assert both(torch.tensor([[1.0, 1.0]]), torch.tensor([1])).item() == pytest.approx(10 + 2 * math.log(2), rel=1e-6)
+    entropy = -0.75 * math.log(0.75) - 0.25 * math.log(0.25)
+    at = both(torch.tensor([[0.0, 2 * math.log(3)]]), torch.tensor([1])).item()
+    assert at == pytest.approx(10 + 2 * entropy, rel=1e-6)
+
+
+def test_lessons_are_the_teachers_calibrated_log_odds_of_both_orientations_and_are_kept(cohort, glass, tmp_path, monkeypatch):
+    """Means over the square and its mirror image; read once, then from the cache; a damaged one is told."""
+    reader = Reader.load(glass, threads=1)
+    cases = cohort.on("train")[:3]
+    found = lessons(reader, cohort, cases, tmp_path)
+    for case, told in zip(cases, found.log_odds, strict=True):
+        square = reader.square(radiograph.read(cohort.file(case)))
+        both = reader.log_odds(np.stack([square, square[..., ::-1]]))
+        p = reader.card.calibration(np.array([both.mean()]))[0]
+        assert told == pytest.approx(np.log(p / (1 - p)), rel=1e-4)
+    monkeypatch.setattr(reader, "explain", None)
+    np.testing.assert_array_equal(lessons(reader, cohort, cases, tmp_path).log_odds, found.log_odds)
+    (file,) = tmp_path.glob("lessons-*.npz")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(TrainingError, match="is damaged; delete it and start again"):
+        lessons(reader, cohort, cases, tmp_path)
+
+
+def test_a_recipe_that_gives_a_teacher_no_weight_gets_the_usual_ones(glass, teacher, finder):
+    """A whole-image learner takes the probabilities of any reader; a learner of the same square takes its evidence as well."""
+    whole, seen = Reader.load(glass, threads=1), fitting.preprocessing_of
+    plain, lungs = recipe("default", side_px=64), recipe("evidence", **SMALL)
+    assert taught_by(plain, None, seen(plain, None)) == plain
+    taught = taught_by(plain, whole, seen(plain, None))
+    assert (taught.distillation_weight, taught.teacher_weight) == (1.0, 0.0)
+    assert taught_by(taught, whole, seen(plain, None)) == taught
+    assert taught_by(lungs, whole, seen(lungs, finder)).teacher_weight == 0
+    both = taught_by(dataclasses.replace(lungs, side_px=96), teacher, seen(lungs, finder))
+    assert (both.distillation_weight, both.teacher_weight) == (1.0, 0.5)
+
+
+def test_a_learner_comes_nearer_to_what_its_teacher_says(cohort, cache, tmp_path, monkeypatch):
+    """Labels say nothing here (they are shuffled and weigh little), the lessons are the true ones."""
+    reference = np.array([c.reference for c in cohort.on("train")])
+    told = Lessons(np.where(reference, 4.0, -4.0).astype(np.float32), np.zeros((len(reference), 1, 1), np.float32))
+    monkeypatch.setattr(fitting, "lessons", lambda *_, **__: told)
+    chosen = Recipe(
+        "r",
+        side_px=32,
+        batch=8,
+        epochs=6,
+        labels="shuffled",
+        distillation_weight=20,
+        rate=2e-3,
+        head="linear",
+        augmentation="none",
+    )
+    steps = []
+
+    class Teacher:
+        model = type("M", (), {"sha256": "f" * 64})
+        card = type("C", (), {"name": "t", "preprocessing": None, "map_method": "grad-cam"})
+
+    monkeypatch.setattr(fitting, "taught_by", lambda r, *_: r)
+    card = fit(
+        cohort,
+        BACKBONES["resnet18"],
+        chosen,
+        tmp_path / "run",
+        init="scratch",
+        cache=cache,
+        teacher=Teacher,
+        on_epoch=steps.append,
+    )
+    assert card.init == f"scratch; teacher t ({'f' * 12})"
+    assert steps[-1].loss < steps[0].loss
+    assert steps[-1].tune_auc > 0.8
 
 
 def test_a_run_goes_on_with_its_own_teacher_only(cohort, cache, finder, first_stage, teacher, tmp_path, monkeypatch):
@@ -241,9 +329,9 @@ def test_shuffled_labels_are_those_of_the_train_side_alone(cohort, cache, tmp_pa
     drawn, tuned = [], []
     make, auc = batches.batches, fitting.roc_auc_score
 
-    def watched(chosen, images, reference, epoch):
+    def watched(chosen, images, reference, epoch, rows):
         drawn.append(reference)
-        return make(chosen, images, reference, epoch)
+        return make(chosen, images, reference, epoch, rows)
 
     monkeypatch.setattr(batches, "batches", watched)
     monkeypatch.setattr(fitting, "roc_auc_score", lambda reference, z: tuned.append(reference) or auc(reference, z))

@@ -11,7 +11,7 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.backbone import check_side
 from pneumoscope.classifier.checkpoint import file_sha256
-from pneumoscope.cli.training_options import HELP, cache_option, chosen, lungs_option, recipe_options
+from pneumoscope.cli.training_options import HELP, cache_option, chosen, lungs_option, recipe_options, teacher_option
 from pneumoscope.cohort import Cohort, table
 from pneumoscope.cohort.sample import sample
 from pneumoscope.comparison import budget, member, plan, report, unit
@@ -20,8 +20,12 @@ from pneumoscope.comparison.plan import Plan, Unit
 from pneumoscope.comparison.unit import Workplace
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
+from pneumoscope.reader import Reader
+from pneumoscope.training.fit import preprocessing_of
+from pneumoscope.training.group import joined
 from pneumoscope.training.recipe import Recipe
 from pneumoscope.training.state import Epoch
+from pneumoscope.training.teaching import taught_by
 
 _RECIPES = {"whole": "default", "lungs": "evidence"}
 _SUFFIXES = (".safetensors", ".pth")
@@ -44,6 +48,7 @@ _SUFFIXES = (".safetensors", ".pth")
 @click.option("--ensemble", multiple=True, metavar="A,B,…", help="Evaluate these together as well; may be repeated.")
 @cache_option
 @lungs_option
+@teacher_option
 @click.option("--draws", type=click.IntRange(1), default=2000, show_default=True, help="Bootstrap draws of patients.")
 @recipe_options
 def command(
@@ -58,31 +63,47 @@ def command(
     ensemble: tuple[str, ...],
     cache: Path,
     lungs: Path,
+    teacher: Path | None,
     draws: int,
     **changes: object,
 ) -> None:
     """Train backbones on a split COHORT under the same conditions, measure them on its test side, and write one report.
 
     What is finished is kept: interrupted at any moment, run the same command again and it goes on, in the middle of a training
-    from its last epoch. More --backbones or --seeds may be named later; the report is of those that are named.
+    from its last epoch. More --backbones or --seeds may be named later; the report is of those that are named. Under torchrun the
+    processes, on one host or many with the same folders, train together as one process would.
     """
-    cohort = table.read(cohort_)
-    names = tuple(dict.fromkeys(look_up(name.strip()).name for name in backbones.split(",")))
-    together = [*{frozenset(found): found for found in (_named(text, names) for text in ensemble)}.values()]
-    recipe = _recipe(recipe_, names, changes)
-    finder = LungFinder.load(lungs) if recipe.view == "lungs" or recipe.adds_up else None
-    splits = plan.splits(cohort, folds)
-    numbers = tuple(range(recipe.seed, recipe.seed + seeds))
-    inits = {name: _init(name, init) for name in names}
-    starts = {name: _told(start) for name, start in inits.items()}
-    seen = finder.sha256 if finder else ""
-    wanted = Plan(names, numbers, recipe, inits, starts, plan.split_of(splits), seen, folds, minutes or 0.0)
-    if minutes is not None:
-        wanted = _within(wanted, splits, out)
-    plan.keep(wanted, out)
-    place = Workplace(out, cache, finder, [image for _, image in _shipped()], draws, show_progress=True)
-    _make(wanted, splits, place)
-    members = _members(wanted, place, together, draws)
+    with joined() as group:
+        cohort = table.read(cohort_)
+        names = tuple(dict.fromkeys(look_up(name.strip()).name for name in backbones.split(",")))
+        together = [*{frozenset(found): found for found in (_named(text, names) for text in ensemble)}.values()]
+        reader = Reader.load(teacher) if teacher else None
+        recipe, finder = _recipe(recipe_, names, changes, lungs, reader)
+        splits = plan.splits(cohort, folds)
+        inits = {name: _init(name, init) for name in names}
+        wanted = Plan(
+            names,
+            tuple(range(recipe.seed, recipe.seed + seeds)),
+            recipe,
+            inits,
+            {name: _told(start) for name, start in inits.items()},
+            plan.split_of(splits),
+            finder.sha256 if finder else "",
+            folds,
+            minutes or 0.0,
+            f"{reader.card.name} ({reader.model.sha256[:12]})" if reader else "",
+        )
+        if minutes is not None:
+            wanted = group.told(lambda: _within(wanted, splits, out))
+        group.told(lambda: plan.keep(wanted, out))
+        place = Workplace(out, cache, finder, [image for _, image in _shipped()], draws, reader, group, group.leads)
+        trained = _train(wanted, splits, place)
+    if group.leads:
+        _measure(trained, wanted, splits, place)
+        _report(wanted, _members(wanted, place, together, draws), splits, place)
+
+
+def _report(wanted: Plan, members: Sequence[Member], splits: Mapping[int, Cohort], place: Workplace) -> None:
     click.echo("measuring what each costs, and comparing pairs", err=True)
     found = report.compare(wanted, members, splits[wanted.units[0].fold], place)
     page = report.write(found, place, _shipped())
@@ -117,14 +138,15 @@ def _told(init: str) -> str:
     return f"{Path(init).name} (sha256 {file_sha256(Path(init))[:12]})" if init not in ("imagenet", "scratch") else init
 
 
-def _recipe(name: str | None, backbones: Sequence[str], changes: Mapping[str, object]) -> Recipe:
-    """The recipe, if every backbone can be trained by it; the view's own where none is named."""
+def _recipe(
+    name: str | None, backbones: Sequence[str], changes: Mapping[str, object], lungs: Path, teacher: Reader | None
+) -> tuple[Recipe, LungFinder | None]:
+    """The recipe and what finds lungs for it, if every backbone can be trained by it; the view's own where none is named."""
     found = chosen(name or _RECIPES[str(changes.get("view") or "whole")], changes)
-    if found.teacher_weight:
-        raise click.UsageError(f"the recipe '{found.name}' learns from a teacher; a comparison has none, choose another")
     for backbone in backbones:
         check_side(look_up(backbone), found.side_px)
-    return found
+    finder = LungFinder.load(lungs) if found.view == "lungs" or found.adds_up else None
+    return taught_by(found, teacher, preprocessing_of(found, finder)), finder
 
 
 def _within(wanted: Plan, splits: Mapping[int, Cohort], out: Path) -> Plan:
@@ -144,13 +166,20 @@ def _shipped() -> list[tuple[str, Radiograph]]:
         return [(Path(case.path).stem, radiograph.read(cohort.file(case))) for case in cohort.cases]
 
 
-def _make(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> None:
-    for k, one in enumerate(wanted.units, start=1):
-        if unit.finished(one, wanted, place):
-            click.echo(f"{k}/{len(wanted.units)} {one.name}: there", err=True)
-            continue
-        click.echo(f"{k}/{len(wanted.units)} {one.name}", err=True)
-        unit.make(one, wanted, splits[one.fold], place, _on_epoch(one, wanted))
+def _train(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> list[Unit]:
+    """Train what is not trained; the units that are to be measured."""
+    left = place.group.told(lambda: [one for one in wanted.units if not unit.finished(one, wanted, place)])
+    for k, one in enumerate(left, start=1):
+        if place.group.leads:
+            click.echo(f"training {k}/{len(left)}: {one.name}", err=True)
+        unit.train(one, wanted, splits[one.fold], place, _on_epoch(one, wanted))
+    return left
+
+
+def _measure(trained: Sequence[Unit], wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> None:
+    for k, one in enumerate(trained, start=1):
+        click.echo(f"measuring {k}/{len(trained)}: {one.name}", err=True)
+        unit.measure(one, wanted, splits[one.fold], place)
 
 
 def _on_epoch(one: Unit, wanted: Plan) -> unit.OnEpoch:

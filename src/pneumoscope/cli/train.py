@@ -6,12 +6,12 @@ import click
 
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.score import CalibrationMethod
-from pneumoscope.cli.model_folder import ModelFolder
-from pneumoscope.cli.training_options import HELP, cache_option, chosen, lungs_option, recipe_options
+from pneumoscope.cli.training_options import HELP, cache_option, chosen, lungs_option, recipe_options, teacher_option
 from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
-from pneumoscope.training.fit import fit
+from pneumoscope.training.fit import fit, has_state
+from pneumoscope.training.group import joined
 from pneumoscope.training.state import Epoch
 
 
@@ -29,7 +29,7 @@ from pneumoscope.training.state import Epoch
 @click.option("--calibration", type=click.Choice(["temperature", "isotonic", "none"]), default="temperature", show_default=True)
 @cache_option
 @lungs_option
-@click.option("--teacher", type=ModelFolder(), help="Bundle whose heat maps are learned from, for recipes with a teacher_weight.")
+@teacher_option
 @click.option("--data-licence", multiple=True, help="Source and licence of the data, for the card; may be repeated.")
 @click.option("--population", default="not stated", show_default=True, help="Whom the data show, for the card.")
 @recipe_options
@@ -50,7 +50,8 @@ def command(
 ) -> None:
     """Train a classifier on the train side of a split COHORT; the tune side picks the epoch, threshold and calibration.
 
-    Interrupted at any moment it loses at most the running epoch: run it again with --resume.
+    Interrupted at any moment it loses at most the running epoch: run it again with --resume. Under torchrun the processes share
+    every batch, and one that was restarted goes on by itself.
     """
     recipe = chosen(recipe_, changes)
 
@@ -60,22 +61,26 @@ def command(
             f"tune ROC-AUC {epoch.tune_auc:.4f}, {epoch.images_per_s:.1f} images/s"
         )
 
-    card = fit(
-        table.read(cohort_),
-        look_up(backbone),
-        recipe,
-        out,
-        init=init,
-        cache=cache,
-        teacher=Reader.load(teacher) if teacher else None,
-        finder=LungFinder.load(lungs) if recipe.view == "lungs" or recipe.adds_up else None,
-        resume=resume,
-        calibrate=calibration,
-        show_progress=True,
-        on_epoch=report,
-        licences=data_licence,
-        population=population,
-    )
+    with joined() as group:
+        card = fit(
+            table.read(cohort_),
+            look_up(backbone),
+            recipe,
+            out,
+            init=init,
+            cache=cache,
+            teacher=Reader.load(teacher) if teacher else None,
+            finder=LungFinder.load(lungs) if recipe.view == "lungs" or recipe.adds_up else None,
+            resume=resume or (group.launched and has_state(out)),
+            group=group,
+            calibrate=calibration,
+            show_progress=group.leads,
+            on_epoch=report,
+            licences=data_licence,
+            population=population,
+        )
+    if not group.leads:
+        return
     point = card.operating_point
     click.echo(f"threshold {point.threshold:.4f} by {point.rule} on {point.side}; checkpoint and learning curves: {out}")
     click.echo(f"next: pneumoscope evaluate {out} --cohort {cohort_} --side test -o {out}/test")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.lung_fields.finder import SHIPPED
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.prepared import default_cache
@@ -27,6 +28,11 @@ lungs_option = click.option(
     default=SHIPPED,
     show_default="the shipped model",
     help="Lung-field model, for recipes that look at lungs.",
+)
+teacher_option = click.option(
+    "--teacher",
+    type=ModelFolder(),
+    help="Bundle to learn from: its probabilities and, for heads that add up to their own map, its evidence.",
 )
 
 

@@ -51,6 +51,7 @@ class Plan:
     lungs: hash of the lung-field model that is looked through, empty where none is.
     folds: number of folds, 0 for the cohort's own split.
     minutes: the budget that the recipe's epochs come from, 0 where there was none.
+    teacher: name and hash of the bundle that is learned from, empty where none is.
     """
 
     backbones: tuple[str, ...]
@@ -62,6 +63,7 @@ class Plan:
     lungs: str = ""
     folds: int = 0
     minutes: float = 0.0
+    teacher: str = ""
 
     @property
     def units(self) -> tuple[Unit, ...]:
@@ -76,6 +78,7 @@ class Plan:
         """What must not change while units are added: all but backbones and seeds."""
         recipe = {k: v for k, v in dataclasses.asdict(self.recipe).items() if k != "seed"}
         told = {"recipe": recipe, "split": self.split_sha256, "lungs": self.lungs, "folds": self.folds, "budget": self.minutes}
+        told["teacher"] = self.teacher
         plain: dict[str, Any] = json.loads(json.dumps(told))
         return plain
 

@@ -29,7 +29,8 @@ from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME
 from pneumoscope.training import curves
 from pneumoscope.training.curves import CURVES_NAME
-from pneumoscope.training.fit import fit
+from pneumoscope.training.fit import fit, has_state
+from pneumoscope.training.group import ALONE, Group
 from pneumoscope.training.state import Epoch
 
 CHECKPOINT, BUNDLE, UNIT_NAME, LOCALIZATION = "checkpoint", "bundle", "unit.json", "localization.json"
@@ -41,7 +42,8 @@ OnEpoch = Callable[[Epoch], None]
 class Workplace:
     """Where units are made, and what they need beside their cohort.
 
-    `proof` are radiographs on which every exported graph must agree with PyTorch; `draws` of patients make an interval.
+    `proof` are radiographs on which every exported graph must agree with PyTorch; `draws` of patients make an interval; `group`
+    are the processes that train together.
     """
 
     out: Path
@@ -49,6 +51,8 @@ class Workplace:
     finder: LungFinder | None
     proof: Sequence[Radiograph]
     draws: int
+    teacher: Reader | None = None
+    group: Group = ALONE
     show_progress: bool = False
 
     def folder(self, unit: Unit) -> Path:
@@ -70,10 +74,34 @@ def finished(unit: Unit, plan: Plan, place: Workplace) -> bool:
     return True
 
 
-def make(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: OnEpoch) -> None:
-    """Train, export and measure a unit, going on where it stopped; its ``unit.json`` is written last."""
+def train(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: OnEpoch) -> None:
+    """Train a unit, going on where it stopped; nothing where it is trained. Every process of the workplace's group takes part."""
+    checkpoint = place.folder(unit) / CHECKPOINT
+    if (checkpoint / CARD_NAME).exists():
+        card = cards.read(checkpoint)
+        assert cohort.split is not None
+        if card.recipe != dataclasses.asdict(plan.recipe_of(unit)) or card.split_sha256 != cohort.split.sha256:
+            raise ComparisonError(f"'{checkpoint}' was trained under other conditions; choose another folder with -o")
+        return
+    fit(
+        cohort,
+        BACKBONES[unit.backbone],
+        plan.recipe_of(unit),
+        checkpoint,
+        init=plan.inits[unit.backbone],
+        cache=place.cache,
+        finder=place.finder,
+        teacher=place.teacher,
+        resume=has_state(checkpoint),
+        group=place.group,
+        show_progress=place.show_progress,
+        on_epoch=on_epoch,
+    )
+
+
+def measure(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace) -> None:
+    """Export and measure a trained unit, going on where it stopped; its ``unit.json`` is written last."""
     folder = place.folder(unit)
-    _train(unit, plan, cohort, place, on_epoch)
     classifier = load(folder / CHECKPOINT)
     if not (folder / BUNDLE / GRAPH_NAME).exists():
         export(classifier, folder / BUNDLE, place.proof)
@@ -94,28 +122,6 @@ def make(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: OnE
     }
     with storage.text(folder / UNIT_NAME) as stream:
         stream.write(json.dumps(told, indent=2) + "\n")
-
-
-def _train(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: OnEpoch) -> None:
-    checkpoint = place.folder(unit) / CHECKPOINT
-    if (checkpoint / CARD_NAME).exists():
-        card = cards.read(checkpoint)
-        assert cohort.split is not None
-        if card.recipe != dataclasses.asdict(plan.recipe_of(unit)) or card.split_sha256 != cohort.split.sha256:
-            raise ComparisonError(f"'{checkpoint}' was trained under other conditions; choose another folder with -o")
-        return
-    fit(
-        cohort,
-        BACKBONES[unit.backbone],
-        plan.recipe_of(unit),
-        checkpoint,
-        init=plan.inits[unit.backbone],
-        cache=place.cache,
-        finder=place.finder,
-        resume=(checkpoint / "state" / "last.safetensors").exists(),
-        show_progress=place.show_progress,
-        on_epoch=on_epoch,
-    )
 
 
 def _localize(reader: Reader, cohort: Cohort, folder: Path, place: Workplace) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +12,23 @@ from torch import Tensor
 from pneumoscope.training import augmentation
 from pneumoscope.training.prepared import Squares
 from pneumoscope.training.recipe import Recipe
+
+ALL = slice(None)
+
+
+class Batch(NamedTuple):
+    """Some rows of a batch, and the targets of all of it.
+
+    Attributes
+    ----------
+    squares: float32 (rows, channels, side, side) in [0, 1].
+    target: int64 (batch,).
+    drawn: which images these are, (batch,).
+    """
+
+    squares: Tensor
+    target: Tensor
+    drawn: NDArray[np.intp]
 
 
 def order(recipe: Recipe, reference: NDArray[np.integer], epoch: int) -> NDArray[np.intp]:
@@ -29,17 +47,18 @@ def steps(recipe: Recipe, images: int) -> int:
     return images // recipe.batch
 
 
-def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Squares float32 (batch, channels, side, side) in [0, 1] and targets int64 (batch,).
+def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoch: int, rows: slice = ALL) -> Iterator[Batch]:
+    """The batches of an epoch, of which `rows` are prepared.
 
     One thread prepares the next batch while the model works on this one; OpenCV leaves Python's lock meanwhile.
     """
     drawn = order(recipe, reference, epoch).reshape(-1, recipe.batch)
+    places = range(recipe.batch)[rows]
 
-    def make(step: int) -> tuple[Tensor, Tensor]:
-        squares = [_one(recipe, images[k], epoch, step, place) for place, k in enumerate(drawn[step])]
-        batch = torch.from_numpy(np.stack(squares)).float().div_(255)
-        return batch, torch.from_numpy(reference[drawn[step]].astype(np.int64))
+    def make(step: int) -> Batch:
+        squares = [_one(recipe, images[drawn[step][place]], epoch, step, place) for place in places]
+        target = torch.from_numpy(reference[drawn[step]].astype(np.int64))
+        return Batch(torch.from_numpy(np.stack(squares)).float().div_(255), target, drawn[step])
 
     with ThreadPoolExecutor(1) as ahead:
         waiting = ahead.submit(make, 0)

@@ -1,5 +1,7 @@
 """The losses of a classifier that adds up to its own map."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,6 +18,7 @@ _OUTSIDE = 0.05  # share of a cell that is lung, below which it is known not to 
 
 def step_loss(
     network: EvidenceNetwork,
+    cells_of: Callable[[Tensor], Tensor],
     squares: Tensor,
     target: Tensor,
     canvas: Tensor,
@@ -27,6 +30,7 @@ def step_loss(
 
     Parameters
     ----------
+    cells_of: grey (batch, 1, side, side) to the network's evidence (batch, h, w): its own `cells`, or those of a group.
     squares, target: the batch, float32 (batch, 2 or 3, side, side) in [0, 1] and int64 (batch,); a third channel is a teacher's
         heat map.
     canvas, canvas_target: what is painted on, likewise; may be empty.
@@ -39,7 +43,7 @@ def step_loss(
     painted, opacity = paint(grey[n:], lungs[n:]) if len(canvas) else (grey[n:], lungs[n:])
     grey = torch.cat([grey[:n], painted])
     grey = views.toned(grey) if recipe.augmentation == "views" else grey
-    cells = network.cells(grey)
+    cells = cells_of(grey)
     share = network.lung_share(together[:, :2], cells)
     log_odds = pool(cells[:n], share[:n])
     value = criterion(torch.stack([torch.zeros_like(log_odds), log_odds], 1), target)

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from pneumoscope.classifier import Backbone, Card, Domain, Preprocessing
+from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import Classifier, evaluating, save
 from pneumoscope.classifier.evidence import EvidenceNetwork
@@ -31,22 +31,23 @@ from pneumoscope.evaluation import calibration
 from pneumoscope.heatmap import gradcam
 from pneumoscope.heatmap.explain import TARGET
 from pneumoscope.heatmap.gradcam import METHODS, Combine
-from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM, scaled
+from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
 from pneumoscope.training import batches as epochs
 from pneumoscope.training import curves, evidence, loss, memory, state
 from pneumoscope.training.errors import TrainingError
+from pneumoscope.training.group import ALONE, Group, Spread
 from pneumoscope.training.prepared import Squares, squares
 from pneumoscope.training.recipe import Recipe
 from pneumoscope.training.schedule import rate_at
 from pneumoscope.training.state import Epoch, Progress
+from pneumoscope.training.teaching import Lessons, lessons, taught_by
 
 AnyNetwork = Network | EvidenceNetwork
 SOURCE_PX = 224
 """Side that the whole radiograph is brought to before lungs are looked at: what training copies usually have."""
 _EVALUATION_BATCH = 64
-_TEACHING_BATCH = 16
 CLASSES = ("normal", "pneumonia")
 LIMITS = (
     "Not for diagnosis, and not for anyone outside of the intended population. "
@@ -61,6 +62,8 @@ class Side:
     squares: Squares
     reference: NDArray[np.int64]
     patients: tuple[str, ...]
+    taught: NDArray[np.float32] | None = None
+    """A teacher's log-odds (n,), where there is one to learn from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +75,7 @@ class _Run:
     tune: Side
     out: Path
     fingerprint: str
+    group: Group
     show_progress: bool
     on_epoch: Callable[[Epoch], None]
 
@@ -103,6 +107,7 @@ def fit(
     finder: LungFinder | None = None,
     teacher: Reader | None = None,
     resume: bool = False,
+    group: Group = ALONE,
     calibrate: CalibrationMethod = "temperature",
     show_progress: bool = False,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
@@ -115,10 +120,15 @@ def fit(
     same weights, to the bit, as one that was never interrupted (on one machine and thread count).
     """
     memory.keep_freed()
-    preprocessing = _preprocessing(recipe, finder)
-    train = prepare_side(cohort, "train", preprocessing, cache, finder=finder, show_progress=show_progress)
-    tune = prepare_side(cohort, "tune", preprocessing, cache, finder=finder, show_progress=show_progress)
-    train = _taught(train, recipe, preprocessing, teacher, show_progress)
+    preprocessing = preprocessing_of(recipe, finder)
+    recipe = taught_by(recipe, teacher, preprocessing)
+    group.rows(recipe.batch), group.rows(recipe.batch + recipe.painted_negatives + recipe.painted_positives)
+    with group.one_a_host():
+        train = prepare_side(cohort, "train", preprocessing, cache, finder=finder, show_progress=show_progress)
+        tune = prepare_side(cohort, "tune", preprocessing, cache, finder=finder, show_progress=show_progress)
+        if teacher is not None:
+            found = lessons(teacher, cohort, cohort.on("train"), cache, show_progress=show_progress)
+            train = _taught(train, recipe, teacher.card, found)
     if recipe.labels == "shuffled":
         train = dataclasses.replace(train, reference=np.random.default_rng(recipe.seed).permutation(train.reference))
     if epochs.steps(recipe, len(train.reference)) < 1:
@@ -131,8 +141,11 @@ def fit(
     assert cohort.split is not None
     depends = (preprocessing.lungs, teacher.model.sha256 if teacher else "")
     fingerprint = _fingerprint(recipe, backbone, started_from, cohort.split.sha256, *depends)
-    run = _Run(recipe, train, tune, out, fingerprint, show_progress, on_epoch)
+    run = _Run(recipe, train, tune, out, fingerprint, group, show_progress, on_epoch)
     network.load_state_dict(_epochs(network, run, resume))
+    if not group.leads:
+        group.wait()
+        return cards.read(out)
     card = Card(
         name=f"{backbone.name}-{recipe.name}",
         backbone=backbone.name,
@@ -151,10 +164,12 @@ def fit(
     domain, card = _known(network, _tuned(network, card, tune, calibrate), train, tune)
     finished = save(Classifier(network, card, finder, domain), out)
     _clear_state(out)
+    group.wait()
     return finished
 
 
-def _preprocessing(recipe: Recipe, finder: LungFinder | None) -> Preprocessing:
+def preprocessing_of(recipe: Recipe, finder: LungFinder | None) -> Preprocessing:
+    """What a classifier trained by this recipe looks at; TrainingError where that needs lungs and nothing finds them."""
     if recipe.view == "whole" and not recipe.adds_up:
         return Preprocessing(recipe.side_px)
     if finder is None:
@@ -172,25 +187,14 @@ def _can_paint(recipe: Recipe, train: Side) -> None:
             )
 
 
-def _taught(side: Side, recipe: Recipe, preprocessing: Preprocessing, teacher: Reader | None, show_progress: bool) -> Side:
-    """The side with the teacher's heat maps as a third channel, means of the map and of the mirrored image's."""
-    if not recipe.teacher_weight:
-        if teacher:
-            raise TrainingError(f"the recipe '{recipe.name}' has no teacher_weight; leave the teacher out or give a weight")
-        return side
-    if teacher is None or teacher.card.preprocessing != preprocessing:
-        raise TrainingError(
-            f"the recipe '{recipe.name}' needs a teacher that looks at the same square ({preprocessing.view}, "
-            f"{preprocessing.side_px} px); give its bundle"
-        )
-    maps = []
-    for k in tqdm(range(0, len(side.squares), _TEACHING_BATCH), desc="teaching", disable=None if show_progress else True):
-        images = side.squares[k : k + _TEACHING_BATCH].astype(np.float32) / np.float32(255)
-        straight, mirrored = teacher.explain(images)[1], teacher.explain(np.ascontiguousarray(images[..., ::-1]))[1]
-        raw = torch.from_numpy((straight + mirrored[..., ::-1]) / 2)[:, None]
-        whole = F.interpolate(raw, size=images.shape[-2:], mode="bilinear").numpy()
-        maps.append(np.rint(scaled(whole, teacher.card) * 255).astype(np.uint8))
-    return dataclasses.replace(side, squares=np.concatenate([side.squares, np.concatenate(maps)], 1))
+def _taught(side: Side, recipe: Recipe, teacher: Card, found: Lessons) -> Side:
+    """The side with what is learned from a teacher: log-odds, and heat maps as a third channel."""
+    if recipe.distillation_weight:
+        side = dataclasses.replace(side, taught=found.log_odds)
+    if recipe.teacher_weight:
+        maps = found.on_squares(teacher, recipe.side_px)
+        side = dataclasses.replace(side, squares=np.concatenate([side.squares, maps], 1))
+    return side
 
 
 def _fingerprint(recipe: Recipe, backbone: Backbone, init: str, split: str, lungs: str, teacher: str) -> str:
@@ -210,20 +214,29 @@ def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
         raise TrainingError(f"the run in '{run.out}' is finished; nothing is left to resume")
     elif last.exists() or finished:
         raise TrainingError(f"'{run.out}' already holds a run; add --resume to go on, or choose another folder")
+    run.group.wait()  # before anything is written where others may still look for it
     last.parent.mkdir(parents=True, exist_ok=True)
-    criterion = loss.of_recipe(run.recipe, run.train.reference)
+    criterion, spread = loss.of_recipe(run.recipe, run.train.reference), Spread(network, run.group)
     while len(progress.history) < run.recipe.epochs and not _stopped(run.recipe, progress):
-        row = _epoch(network, optimizer, criterion, run, len(progress.history))
+        row = _epoch(network, spread, optimizer, criterion, run, len(progress.history))
         progress = Progress((*progress.history, row), run.fingerprint)
-        if progress.best is row:
-            state.save(best, network, optimizer, progress)
-        state.save(last, network, optimizer, progress)
-        curves.write_table(run.out / curves.CURVES_NAME, progress.history)
-        run.on_epoch(row)
-    curves.write_table(run.out / curves.CURVES_NAME, progress.history)  # once more: a run may have been killed before it
-    curves.plot(run.out / "curves.png", progress.history)
-    state.load(best, network, optimizer, run.fingerprint, Epoch)
+        if run.group.leads:
+            _keep(progress, network, optimizer, run)
+    if run.group.leads:
+        curves.write_table(run.out / curves.CURVES_NAME, progress.history)  # once more: a run may have been killed before it
+        curves.plot(run.out / "curves.png", progress.history)
+        state.load(best, network, optimizer, run.fingerprint, Epoch)
     return network.state_dict()
+
+
+def _keep(progress: Progress[Epoch], network: AnyNetwork, optimizer: torch.optim.Optimizer, run: _Run) -> None:
+    """Write the state after an epoch, and say how it went."""
+    row = progress.history[-1]
+    if progress.best is row:
+        state.save(run.out / "state" / "best.safetensors", network, optimizer, progress)
+    state.save(run.out / "state" / "last.safetensors", network, optimizer, progress)
+    curves.write_table(run.out / curves.CURVES_NAME, progress.history)
+    run.on_epoch(row)
 
 
 def _stopped(recipe: Recipe, progress: Progress[Epoch]) -> bool:
@@ -247,53 +260,68 @@ def _is_new(name: str) -> bool:
     return name.startswith(("model.fc.", "model.classifier.", "model.heads."))
 
 
-def _epoch(network: AnyNetwork, optimizer: torch.optim.Optimizer, criterion: loss.Loss, run: _Run, epoch: int) -> Epoch:
+def _epoch(
+    network: AnyNetwork, spread: Spread, optimizer: torch.optim.Optimizer, criterion: loss.Loss, run: _Run, epoch: int
+) -> Epoch:
     """One pass over the train side, then the tune side's loss and ROC-AUC."""
-    recipe, train, tune = run.recipe, run.train, run.tune
+    recipe, train, group = run.recipe, run.train, run.group
     torch.manual_seed(int(np.random.SeedSequence((recipe.seed, epoch)).generate_state(1)[0]))  # dropout
     network.train()
     steps, start, total, rate = epochs.steps(recipe, len(train.reference)), time.perf_counter(), 0.0, 0.0
+    # Views and painted opacities are drawn for the whole batch at once.
+    rows = epochs.ALL if recipe.adds_up else group.rows(recipe.batch)
     with _bar(recipe, epoch, steps, run.show_progress) as advance:
-        for step, (images, target) in enumerate(epochs.batches(recipe, train.squares, train.reference, epoch)):
+        for step, batch in enumerate(epochs.batches(recipe, train.squares, train.reference, epoch, rows)):
             rate = rate_at(recipe, epoch * steps + step, steps)
             canvas = epochs.canvas(recipe, train.squares, train.reference, epoch, step)
-            total += _step(network, optimizer, criterion, recipe, images, target, canvas, rate)
+            own = criterion
+            if train.taught is not None:
+                own = loss.beside_teacher(criterion, torch.from_numpy(train.taught[batch.drawn]), recipe)
+            value = _loss(network, spread, own, recipe, batch, canvas)
+            _step(value, optimizer, rate)
+            total += float(value.detach())
             advance(total / (step + 1), rate)
     seconds = time.perf_counter() - start
-    logits = predict(network, tune.squares)
-    if not math.isfinite(total) or not np.isfinite(logits).all():
+
+    def measured() -> Epoch:
+        logits = predict(network, run.tune.squares)
+        reference = run.tune.reference
+        finite = math.isfinite(total) and bool(np.isfinite(logits).all())
+        return Epoch(
+            epoch=epoch + 1,
+            loss=total / steps,
+            tune_loss=float(criterion(torch.from_numpy(logits), torch.from_numpy(reference))) if finite else math.nan,
+            tune_auc=float(roc_auc_score(reference, logits[:, 1] - logits[:, 0])) if finite else math.nan,
+            rate=rate,
+            images_per_s=steps * recipe.batch / seconds,
+            seconds=seconds,
+        )
+
+    row = group.told(measured)
+    if math.isnan(row.tune_auc):
         raise TrainingError(f"the loss became infinite in epoch {epoch + 1}; lower the rate ({recipe.rate:g}) and start again")
-    return Epoch(
-        epoch=epoch + 1,
-        loss=total / steps,
-        tune_loss=float(criterion(torch.from_numpy(logits), torch.from_numpy(tune.reference))),
-        tune_auc=float(roc_auc_score(tune.reference, logits[:, 1] - logits[:, 0])),
-        rate=rate,
-        images_per_s=steps * recipe.batch / seconds,
-        seconds=seconds,
-    )
+    return row
 
 
-def _step(
+def _loss(
     network: AnyNetwork,
-    optimizer: torch.optim.Optimizer,
+    spread: Spread,
     criterion: loss.Loss,
     recipe: Recipe,
-    images: Tensor,
-    target: Tensor,
+    batch: epochs.Batch,
     canvas: tuple[Tensor, Tensor],
-    rate: float,
-) -> float:
+) -> Tensor:
+    if isinstance(network, EvidenceNetwork):
+        return evidence.step_loss(network, spread, batch.squares, batch.target, *canvas, criterion, recipe)
+    return criterion(spread.of_rows(batch.squares), batch.target)
+
+
+def _step(value: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate * group["times"]
-    if isinstance(network, EvidenceNetwork):
-        value = evidence.step_loss(network, images, target, *canvas, criterion, recipe)
-    else:
-        value = criterion(network(images), target)
     optimizer.zero_grad(set_to_none=True)
     value.backward()
     optimizer.step()
-    return float(value.detach())
 
 
 @contextmanager
@@ -361,6 +389,11 @@ def embed(network: AnyNetwork, images: Squares) -> NDArray[np.float32]:
     with evaluating(network), torch.inference_mode():
         parts = [network.embed(_tensor(images, k)).numpy() for k in range(0, len(images), _EVALUATION_BATCH)]
     return np.concatenate(parts)
+
+
+def has_state(out: Path) -> bool:
+    """Whether a run in `out` was interrupted after an epoch."""
+    return (out / "state" / "last.safetensors").exists()
 
 
 def _clear_state(out: Path) -> None:

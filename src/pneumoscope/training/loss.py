@@ -39,3 +39,20 @@ def of_recipe(recipe: Recipe, reference: NDArray[np.integer]) -> Loss:
         alpha = weights if recipe.alpha == "inverse-frequency" else None
         return lambda logits, target: focal(logits, target, recipe.gamma, alpha)
     return torch.nn.CrossEntropyLoss(weight=weights if recipe.loss == "weighted-cross-entropy" else None)
+
+
+def beside_teacher(criterion: Loss, taught: Tensor, recipe: Recipe) -> Loss:
+    """The criterion and, weighted, the cross-entropy against a teacher's probabilities, both softened by a temperature.
+
+    ``w · T² · CE(σ(taught / T), σ(log-odds / T))`` (Hinton et al. 2015, arXiv 1503.02531, section 2); `taught` are log-odds
+    (batch,).
+    """
+    temperature = recipe.distillation_temperature
+    soft = torch.sigmoid(taught / temperature)
+
+    def both(logits: Tensor, target: Tensor) -> Tensor:
+        own = (logits[:, 1] - logits[:, 0]) / temperature
+        distilled = F.binary_cross_entropy_with_logits(own, soft)
+        return criterion(logits, target) + recipe.distillation_weight * temperature**2 * distilled
+
+    return both

@@ -34,6 +34,8 @@ class Recipe:
     painting_weight: of the loss on painted opacities (evidence heads); each step paints on `painted_negatives` images without
         the target and `painted_positives` with it.
     teacher_weight: of the loss on the heat map of a teacher (evidence heads).
+    distillation_weight, distillation_temperature: of the loss on a teacher's probabilities beside the labels', and what the
+        log-odds of both are divided by before (Hinton et al. 2015, arXiv 1503.02531).
     labels: ``reference``, or ``shuffled`` on the train side: what a map shows of a model that learned nothing (Adebayo 2018).
     side_px: side of the input square in pixels.
     seed: of weights, order, dropout and augmentation.
@@ -61,6 +63,8 @@ class Recipe:
     painted_negatives: int = 0
     painted_positives: int = 0
     teacher_weight: float = 0.0
+    distillation_weight: float = 0.0
+    distillation_temperature: float = 2.0
     labels: Literal["reference", "shuffled"] = "reference"
     side_px: int = 224
     seed: int = 42
@@ -74,7 +78,7 @@ class Recipe:
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise TrainingError(f"the recipe's {name} is {getattr(self, name)}; it must be at least {low}")
-        for name in ("rate", "head_rate"):
+        for name in ("rate", "head_rate", "distillation_temperature"):
             if not getattr(self, name) > 0:
                 raise TrainingError(f"the recipe's {name} is {getattr(self, name)}; it must be above 0")
         for name in (
@@ -86,6 +90,8 @@ class Recipe:
             "energy_weight",
             "painting_weight",
             "teacher_weight",
+            "distillation_weight",
+            "distillation_temperature",
         ):
             if not math.isfinite(getattr(self, name)) or getattr(self, name) < 0:
                 raise TrainingError(f"the recipe's {name} is {getattr(self, name)}; it must be a finite number, not below 0")

@@ -1,5 +1,7 @@
 """Members of a comparison without a network behind them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from pneumoscope.comparison import member
@@ -19,4 +21,4 @@ def side(name, probability, reference, side="test"):
 def made(name, tune, test, reference, seed=0, fold=0, **told):
     """A member with the same reference on both sides."""
     parts = side(name, tune, reference, "tune"), side(name, test, reference)
-    return member._member(name, seed, fold, *parts, 50, told, {})
+    return replace(member._member(name, seed, fold, *parts, 50), told=told)

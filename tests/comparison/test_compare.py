@@ -22,7 +22,10 @@ BOTH = ("--backbones", "mobilenet_v2,efficientnet_lite0", "--ensemble", "mobilen
 def compared(cohort_file, tmp_path_factory):
     """A comparison that was killed twice in its second unit, in training and in measuring, and run again."""
     folder = tmp_path_factory.mktemp("compared")
-    command = ("compare", cohort_file, "-o", folder / "out", "--cache", folder / "cache", *TINY, *BOTH)
+    boxes = ["path,x,y,w,h", *(f"{case.path},8,12,12,12" for case in table.read(cohort_file).cases if case.reference)]
+    (folder / "boxes.csv").write_text("\n".join(boxes), encoding="utf-8")
+    measured = ("--intervene", 2, "--regions", folder / "boxes.csv")
+    command = ("compare", cohort_file, "-o", folder / "out", "--cache", folder / "cache", *measured, *TINY, *BOTH)
     whole, epochs = fit._epoch, []
 
     def killed(*arguments):
@@ -35,8 +38,8 @@ def compared(cohort_file, tmp_path_factory):
         patch.setattr(fit, "_epoch", killed)
         first = run(*command)
     assert (first.code, epochs) == (130, [0, 1, 0, 1]), first.err
-    assert (folder / "out/units/mobilenet_v2-seed42/unit.json").exists()
-    assert not (folder / "out/units/efficientnet_lite0-seed42/unit.json").exists()
+    assert (folder / "out/units/mobilenet_v2-seed42/checkpoint/card.json").exists()
+    assert not (folder / "out/units/efficientnet_lite0-seed42/checkpoint/card.json").exists()
     between = predictions.write
 
     def cut(rows, path):
@@ -49,6 +52,7 @@ def compared(cohort_file, tmp_path_factory):
         patch.setattr(predictions, "write", cut)
         second = run(*command)
     assert second.code == 130
+    assert (folder / "out/units/mobilenet_v2-seed42/unit.json").exists()
     again = run(*command)
     assert again.code == 0, again.err
     return folder, command, second, again
@@ -56,7 +60,6 @@ def compared(cohort_file, tmp_path_factory):
 
 def test_it_goes_on_from_the_last_epoch_and_keeps_what_was_finished(compared):
     _, _, second, again = compared
-    assert "1/2 mobilenet_v2-seed42: there" in second.err
     assert re.findall(r"^(\S+), epoch (\d/\d)", second.out, re.MULTILINE) == [("efficientnet_lite0-seed42", "2/2")]
     assert "epoch" not in again.out
 
@@ -71,6 +74,62 @@ def test_the_report_needs_nothing_beside_it_and_says_what_it_is(compared):
     assert "Beside what was published" in page
     assert "Do the heat maps agree?" in page
     assert "best trade-off: " in again.out
+
+
+def test_the_report_says_what_is_beside_the_figures(compared):
+    folder, *_ = compared
+    page = (folder / "out/report.html").read_text(encoding="utf-8")
+    for text in (
+        "Does the score follow the heat map?",
+        "Against what radiologists marked",
+        "looks at nothing: mean region of others",
+        "6 of the 12 radiographs of the test side",
+        "What is to be had without a lung",
+        "global histogram",
+        "Items after CLAIM 2024",
+        "blank: to be filled in by the authors",
+    ):
+        assert text in page
+    told = json.loads((folder / "out/comparison.json").read_text(encoding="utf-8"))
+    figures = told["members"]["mobilenet_v2"]
+    assert {"hit against regions", "pixel AP against regions", "deletion AUC", "insertion AUC, minus a shuffled map's"} <= set(
+        figures
+    )
+    assert told["shortcuts"]["global histogram"]["value"] > 0.9  # the spot is bright
+    assert 0 < told["costs"]["mobilenet_v2"]["bundle in int8, MB"] < told["costs"]["mobilenet_v2"]["bundle, MB"]
+    card = (folder / "out/cards/mobilenet_v2.md").read_text(encoding="utf-8")
+    assert figures["ROC-AUC"]["value"] == pytest.approx(float(re.search(r"\| ROC-AUC \| ([\d.]+)", card).group(1)), abs=1e-4)
+    assert "not a medical device" in card
+
+
+def test_radiographs_of_the_cohort_are_on_a_page_of_their_own(compared, cohort_file):
+    folder, *_ = compared
+    page = (folder / "out/cases.html").read_text(encoding="utf-8")
+    assert "nearest to the threshold" in page
+    assert "mind to whom you give it" in page
+    test = {case.path for case in table.read(cohort_file).on("test")}
+    named = set(re.findall(r"<td>(\d+\.png)</td>", page))
+    assert named
+    assert named <= test
+    assert not re.search(r">\d+\.png<", (folder / "out/report.html").read_text(encoding="utf-8"))
+
+
+def test_another_comparison_stands_beside_and_other_questions_are_asked_anew(compared):
+    """What was measured for other cases is measured again; nothing is trained again."""
+    folder, command, *_ = compared
+    before = (folder / "out/comparison.json").read_bytes()
+    file = folder / "out/units/mobilenet_v2-seed42/localization.json"
+    first = file.read_bytes()
+    ran = run(*command[:6], "--beside", f"earlier={folder / 'out'}", "--intervene", 1, *TINY, "--backbones", "mobilenet_v2")
+    assert ran.code == 0, ran.err
+    assert "epoch" not in ran.out
+    page = (folder / "out/report.html").read_text(encoding="utf-8")
+    assert "Beside other comparisons" in page
+    assert page.count("<td>earlier</td>") == 2
+    assert "Against what radiologists marked" not in page
+    assert file.read_bytes() != first
+    file.write_bytes(first)
+    (folder / "out/comparison.json").write_bytes(before)
 
 
 def test_the_figures_are_those_of_evaluate(compared):
@@ -112,7 +171,10 @@ def test_what_is_named_twice_is_compared_once(compared):
         (("--backbones", "resnet18", "--ensemble", "resnet18,vit_b_16"), "should name two or more of the compared backbones"),
         (("--init", "nowhere"), "neither imagenet nor scratch nor a folder"),
         (("--recipe", "missing.toml"), "could not be read"),
-        (("--recipe", "evidence-taught"), "learns from a teacher"),
+        (("--recipe", "evidence-taught"), "learns from a teacher; give its bundle"),
+        (("--only", "a=b"), "say more about --regions"),
+        (("--beside", "x"), "should be NAME=DIR"),
+        (("--beside", "x=nowhere"), "has no figures of a finished comparison"),
         (("--init", "scratch", "--folds", 2), "at least 3 folds are needed"),
         (("--init", "scratch", "--side-px", 100), "use --side-px 96"),
         (("--init", "scratch", "--batch", 4000, "--budget", 5), "do not fill one batch"),

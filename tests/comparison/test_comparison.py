@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from comparison.builders import made
 from pneumoscope.cohort import Case
 from pneumoscope.cohort.case import positives_by_rule
-from pneumoscope.comparison import agreement, member, pairwise, pictures, plan, report, tables
+from pneumoscope.comparison import agreement, beside, cases, checklist, compared, member, pairwise, pictures, plan, tables
+from pneumoscope.comparison.kept import kept
 from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.comparison.plan import ComparisonError, Plan
 from pneumoscope.evaluation.estimate import Estimate, undefined
@@ -173,6 +174,110 @@ def test_cases_for_maps_are_positive_and_taken_by_rule():
 
 def test_the_trade_off_is_a_network_where_an_ensemble_is_the_best():
     tested = (pair_of("a", "ab", 0.01), pair_of("b", "ab", 0.01), pair_of("a", "b", 0.5))
-    costs = {"a": {report.TRADE: 3.0}, "b": {report.TRADE: 1.0}}
-    found = report.Comparison(PLAN, (), {}, costs, tested, (), ("ab", "a", "b"))
+    costs = {"a": {compared.TRADE: 3.0}, "b": {compared.TRADE: 1.0}}
+    found = compared.Comparison(PLAN, (), {}, costs, tested, (), {}, "", ("ab", "a", "b"))
     assert (found.best_network, found.trade_off) == ("a", "b")
+
+
+# What a report adds
+
+
+def test_cases_are_taken_by_rule_and_one_of_a_patient():
+    """At the threshold 0.5 GOOD errs on 0.6 (a negative) and 0.4; right and most confident are 0.1 and 0.9, then 0.2 and 0.8."""
+    m = made("a", GOOD, GOOD, REFERENCE)
+    point = replace(m.evaluation.operating_point, threshold=0.5)
+    m = replace(m, evaluation=replace(m.evaluation, operating_point=point))
+    found = cases.by_rule(m, 2)
+    assert [c.rule for c in found] == [rule for rule in cases.RULES for _ in range(2)]
+    assert {c.path for c in found[:2]} == {"0.png", "7.png"}
+    assert {c.path for c in found[2:4]} == {"3.png", "4.png"}
+    assert {c.path for c in found[4:]} == {"3.png", "4.png"}
+    rows = tuple(replace(row, patient_id="one") for row in m.test.rows)
+    assert len(cases.by_rule(replace(m, test=replace(m.test, rows=rows)), 2)) == 3
+    perfect = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9])
+    sure = made("b", perfect, perfect, REFERENCE)
+    assert not [c for c in cases.by_rule(sure) if c.rule == "most confident and wrong"]
+
+
+def test_an_answer_is_kept_with_its_question(tmp_path):
+    asked = []
+
+    def make(value):
+        asked.append(value)
+        return {"x": value}
+
+    file = tmp_path / "a.json"
+    assert kept(file, {"draws": 1}, lambda: make(1.5)) == {"x": 1.5}
+    assert kept(file, {"draws": 1}, lambda: make(2.5)) == {"x": 1.5}
+    assert kept(file, {"draws": 2}, lambda: make(math.nan)) == {"x": None}
+    assert asked[0] == 1.5
+    assert len(asked) == 2
+
+
+def test_every_item_of_the_checklist_is_asked_once_and_what_nobody_knows_is_blank(cohort):
+    """CLAIM 2024 has 44 items; who annotated, de-identification, funding and the like are for the authors."""
+    items = checklist.filled(PLAN, cohort, metrics=("ROC-AUC",), localized="measured.", versions={"torch": "1"})
+    assert [item.claim for item in items] == list(range(1, 45))
+    answers = {item.claim: item.answer for item in items}
+    assert all(answers[k] == checklist.BLANK for k in (2, 3, 8, 11, 13, 16, 17, 18, 33, 34, 36, 41, 42, 44))
+    assert "60 radiographs of 30 patients, 30 with the target" in answers[7]
+    assert "resnet18: scratch; mobilenet_v2: scratch" in answers[24]
+    assert "torch 1" in answers[23]
+    assert answers[35].startswith("train ")
+
+
+def told(view, start):
+    figure = {"value": 0.9, "low": 0.8, "high": None, "spread": None, "runs": 1}
+    return {
+        "conditions": {
+            "recipe": {"view": view, "head": "linear", "side_px": 96, "epochs": 3},
+            "split": "5" * 64,
+            "teacher": "",
+        },
+        "starts": {"a": start},
+        "test": {"images": 8, "patients": 7},
+        "members": {"a": {"ROC-AUC": figure}, "mean": {"ROC-AUC": figure}},
+        "costs": {"a": {}},
+        "order": ["mean", "a"],
+    }
+
+
+def test_other_comparisons_stand_beside_with_what_differs():
+    head, first, second = beside.rows([("this one", told("whole", "scratch")), ("given", told("lungs", "file.pth"))])
+    assert head[:7] == ["", "comparison", "view", "start", "teacher", "split", "images (patients)"]
+    assert first[:8] == [
+        "a", "this one", "whole, linear, 96 px, 3 epochs", "scratch", "–", "5" * 12, "8 (7)", "0.9000 (0.8000–nan)",
+    ]  # fmt: skip
+    assert (second[1], second[3], second[8]) == ("given", "file.pth", "–")
+
+
+def test_a_folder_without_figures_cannot_stand_beside(tmp_path):
+    (tmp_path / "comparison.json").write_text("{}", encoding="utf-8")
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(ComparisonError, match="has no figures of a finished comparison"):
+            beside.read(folder)
+
+
+def against(hit, differences):
+    def row(value):
+        return {"value": value, "low": value, "high": value, "n": 5, "unit": "patient", "method": "", "reason": ""}
+
+    rules = {rule: {"value": row(0.3), "difference": row(d)} for rule, d in differences.items()}
+    return {
+        "against_regions": {"hit": row(hit), "pixel AP": row(0.5), "energy inside": row(0.4)},
+        "chance": dict.fromkeys(("hit", "pixel AP", "energy inside"), rules),
+    }
+
+
+def test_maps_that_look_at_nothing_stand_under_the_networks():
+    members = [
+        replace(made("a", GOOD, GOOD, REFERENCE), regions=against(0.8, {"random": 0.5, "mean of others": -0.1})),
+        replace(made("b", POOR, POOR, REFERENCE), regions=against(0.2, {"random": -0.1, "mean of others": -0.5})),
+    ]
+    summary = tables.summaries(members, 50)
+    head, a, b, *nothing = tables.of_regions(summary, members)
+    assert head[1:4] == ["hit", "pixel AP", "energy inside"]
+    assert (a[0], a[1], a[4]) == ("a", "0.8000 (0.8000–0.8000)", "1 of 2")
+    assert (b[0], b[4]) == ("b", "0 of 2")
+    assert [row[0] for row in nothing] == ["looks at nothing: random", "looks at nothing: mean of others"]
+    assert tables.of_regions(tables.summaries([made("a", GOOD, GOOD, REFERENCE)], 50), [made("a", GOOD, GOOD, REFERENCE)]) == []

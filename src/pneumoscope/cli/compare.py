@@ -1,6 +1,7 @@
 """``pneumoscope compare``: every backbone under the same conditions, then one report."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,13 +12,17 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.backbone import check_side
 from pneumoscope.classifier.checkpoint import file_sha256
+from pneumoscope.cli import columns
 from pneumoscope.cli.training_options import HELP, cache_option, chosen, lungs_option, recipe_options, teacher_option
 from pneumoscope.cohort import Cohort, table
 from pneumoscope.cohort.sample import sample
-from pneumoscope.comparison import budget, member, plan, report, unit
+from pneumoscope.comparison import budget, compared, member, plan, report, unit
+from pneumoscope.comparison.beside import Told
+from pneumoscope.comparison.beside import read as report_of
 from pneumoscope.comparison.member import Member
 from pneumoscope.comparison.plan import Plan, Unit
-from pneumoscope.comparison.unit import Workplace
+from pneumoscope.comparison.unit import Marked, Workplace
+from pneumoscope.evaluation import regions
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
@@ -49,6 +54,27 @@ _SUFFIXES = (".safetensors", ".pth")
 @cache_option
 @lungs_option
 @teacher_option
+@click.option(
+    "--regions",
+    "regions_",
+    type=click.Path(exists=True, path_type=Path),
+    help="What radiologists marked, as localize takes it: on COHORT's test side, or on that of --regions-cohort.",
+)
+@click.option("--regions-cohort", type=click.Path(path_type=Path), help="Another split cohort, whose test side is marked.")
+@click.option("--only", multiple=True, metavar="COLUMN=VALUE", help="Of a CSV of boxes, take the rows with this value.")
+@click.option(
+    "--intervene",
+    default=20,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Deletion and insertion on so many cases with the target.",
+)
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="NAME=DIR",
+    help="Another finished comparison, to stand beside this one in its report; may be repeated.",
+)
 @click.option("--draws", type=click.IntRange(1), default=2000, show_default=True, help="Bootstrap draws of patients.")
 @recipe_options
 def command(
@@ -64,6 +90,11 @@ def command(
     cache: Path,
     lungs: Path,
     teacher: Path | None,
+    regions_: Path | None,
+    regions_cohort: Path | None,
+    only: tuple[str, ...],
+    intervene: int,
+    beside: tuple[str, ...],
     draws: int,
     **changes: object,
 ) -> None:
@@ -73,8 +104,12 @@ def command(
     from its last epoch. More --backbones or --seeds may be named later; the report is of those that are named. Under torchrun the
     processes, on one host or many with the same folders, train together as one process would.
     """
+    if (only or regions_cohort) and not regions_:
+        raise click.UsageError("--only and --regions-cohort say more about --regions; give what radiologists marked")
+    others = {name: report_of(folder) for name, folder in (_beside(text) for text in beside)}
     with joined() as group:
         cohort = table.read(cohort_)
+        marked = _marked(regions_, table.read(regions_cohort) if regions_cohort else cohort, only) if regions_ else None
         names = tuple(dict.fromkeys(look_up(name.strip()).name for name in backbones.split(",")))
         together = [*{frozenset(found): found for found in (_named(text, names) for text in ensemble)}.values()]
         reader = Reader.load(teacher) if teacher else None
@@ -96,20 +131,44 @@ def command(
         if minutes is not None:
             wanted = group.told(lambda: _within(wanted, splits, out))
         group.told(lambda: plan.keep(wanted, out))
-        place = Workplace(out, cache, finder, [image for _, image in _shipped()], draws, reader, group, group.leads)
-        trained = _train(wanted, splits, place)
+        proof = [image for _, image in _shipped()]
+        place = Workplace(out, cache, finder, proof, draws, intervene, marked, reader, group, group.leads)
+        _train(wanted, splits, place)
     if group.leads:
-        _measure(trained, wanted, splits, place)
-        _report(wanted, _members(wanted, place, together, draws), splits, place)
+        _measure(wanted, splits, place)
+        _report(wanted, _members(wanted, place, together, draws), splits, place, others)
 
 
-def _report(wanted: Plan, members: Sequence[Member], splits: Mapping[int, Cohort], place: Workplace) -> None:
+def _beside(text: str) -> tuple[str, Path]:
+    name, equals, folder = text.partition("=")
+    if not (name and equals and folder):
+        raise click.UsageError(f"--beside '{text}' should be NAME=DIR with the folder of a finished comparison")
+    return name, Path(folder)
+
+
+def _marked(source: Path, cohort: Cohort, only: Sequence[str]) -> Marked:
+    cases = cohort.on("test")
+    found = regions.read(source, cohort, cases, only=columns.wanted(only))
+    digest = hashlib.sha256(f"{plan.split_of({0: cohort})}\n{sorted(only)}\n".encode())
+    for path, region in found.items():
+        digest.update(path.encode() + region.mask.tobytes())
+    told = f"{len(found)} of the {len(cases)} radiographs of the test side of {cohort.source} are marked"
+    return Marked(cohort, found, told, digest.hexdigest())
+
+
+def _report(
+    wanted: Plan, members: Sequence[Member], splits: Mapping[int, Cohort], place: Workplace, others: Mapping[str, Told]
+) -> None:
     click.echo("measuring what each costs, and comparing pairs", err=True)
-    found = report.compare(wanted, members, splits[wanted.units[0].fold], place)
-    page = report.write(found, place, _shipped())
+    cohort = splits[wanted.units[0].fold]
+    found = compared.compare(wanted, members, cohort, place)
+    page = report.write(found, cohort, place, _shipped(), others)
     best = found.order[0]
     click.echo(f"highest ROC-AUC: {best}, {found.summary[best]['ROC-AUC']}; best trade-off: {found.trade_off}")
-    click.echo(f"report: {page}; figures.csv, figures.tex and comparison.json beside it. {DISCLAIMER}")
+    click.echo(
+        f"report: {page}; beside it figures.csv, figures.tex, comparison.json, cards/ and, with radiographs of the cohort, "
+        f"cases.html. {DISCLAIMER}"
+    )
 
 
 def _named(text: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -166,19 +225,19 @@ def _shipped() -> list[tuple[str, Radiograph]]:
         return [(Path(case.path).stem, radiograph.read(cohort.file(case))) for case in cohort.cases]
 
 
-def _train(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> list[Unit]:
-    """Train what is not trained; the units that are to be measured."""
+def _train(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> None:
+    """Train what is not trained."""
     left = place.group.told(lambda: [one for one in wanted.units if not unit.finished(one, wanted, place)])
     for k, one in enumerate(left, start=1):
         if place.group.leads:
             click.echo(f"training {k}/{len(left)}: {one.name}", err=True)
         unit.train(one, wanted, splits[one.fold], place, _on_epoch(one, wanted))
-    return left
 
 
-def _measure(trained: Sequence[Unit], wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> None:
-    for k, one in enumerate(trained, start=1):
-        click.echo(f"measuring {k}/{len(trained)}: {one.name}", err=True)
+def _measure(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> None:
+    """Measure what is not measured, or was asked for in another way."""
+    for k, one in enumerate(wanted.units, start=1):
+        click.echo(f"measuring {k}/{len(wanted.units)}: {one.name}", err=True)
         unit.measure(one, wanted, splits[one.fold], place)
 
 
@@ -194,7 +253,7 @@ def _on_epoch(one: Unit, wanted: Plan) -> unit.OnEpoch:
 
 def _members(wanted: Plan, place: Workplace, together: Sequence[tuple[str, ...]], draws: int) -> list[Member]:
     """Networks, and after them what they are together, by probability and by log-odds."""
-    networks = [member.read(one, place.folder(one), draws) for one in wanted.units]
+    networks = [member.read(one, place.folder(one), draws, place.marked is not None) for one in wanted.units]
     runs = {(m.seed, m.fold) for m in networks}
     ensembles = [
         member.ensemble([m for m in networks if (m.seed, m.fold) == run and m.name in names], by, draws)

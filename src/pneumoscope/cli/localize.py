@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from pneumoscope import DISCLAIMER, MissingExtraError, radiograph, storage
-from pneumoscope.cli import models
+from pneumoscope.cli import columns, models
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import SIDES, Case, Cohort, table
 from pneumoscope.cohort.case import positives_by_rule
@@ -204,13 +204,7 @@ def _regions(
 ) -> dict[str, ReferenceRegions]:
     if source is None:
         return {}
-    wanted = {}
-    for text in only:
-        column, equals, value = text.partition("=")
-        if not equals:
-            raise click.UsageError(f"--only '{text}' should be COLUMN=VALUE")
-        wanted[column] = value
-    return dict(regions.read(source, cohort, cases, only=wanted, consensus=consensus))
+    return dict(regions.read(source, cohort, cases, only=columns.wanted(only), consensus=consensus))
 
 
 def _masks(folder: Path | None, cohort: Cohort, cases: Sequence[Case]) -> dict[str, Mask]:

@@ -1,6 +1,5 @@
-"""What each member costs on this machine: time with and without its map, in turns, and memory."""
+"""What each member costs on this machine: time with and without its map, in turns, memory and size."""
 
-import json
 import platform
 import statistics
 import subprocess
@@ -11,12 +10,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from pneumoscope import storage
-from pneumoscope.evaluation.tables import plain
+from pneumoscope.comparison.kept import kept
+from pneumoscope.export.precision import WIDE_SHARES, quantized
 from pneumoscope.in_order import cores
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
+from pneumoscope.reader.bundle import GRAPH_NAME
 
 COST_NAME = "cost.json"
 _ROUNDS = 3
@@ -33,24 +35,35 @@ Cost = Mapping[str, float]
 
 
 def costs(bundles: Mapping[str, Path], images: Sequence[Radiograph], out: Path) -> dict[str, Cost]:
-    """By name: ``score ms`` and ``score and map ms`` of a prepared square, medians, and ``peak MiB`` of a process that reads one.
+    """By name: ``score ms`` and ``score and map ms`` of a prepared square, medians; ``peak MiB`` of a process that reads one;
+    ``bundle in int8, MB`` if all that can be is in eight bits, which says nothing about whether its answers are accepted.
 
     All members take turns, so that a slow moment of the machine is nobody's. Kept in `out` and measured anew only where a
     bundle or the machine has changed. The memory is NaN where the system does not tell it.
     """
     readers = {name: Reader.load(bundle) for name, bundle in bundles.items()}
     hashes = {name: reader.model.sha256 for name, reader in readers.items()}
-    file = out / COST_NAME
-    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    here = {"system": platform.platform(), "cores": cores()}
-    if kept.get("bundles") == hashes and kept["machine"] == here:
-        found: dict[str, Cost] = kept["costs"]
-        return found
-    times = _times(readers, images)
-    found = {name: {**times[name], "peak MiB": _peak(bundle, images[0], out)} for name, bundle in bundles.items()}
-    with storage.text(file) as stream:
-        stream.write(json.dumps(plain({"machine": here, "bundles": hashes, "costs": found}), indent=2) + "\n")
+    asked = {"system": platform.platform(), "cores": cores(), "bundles": hashes}
+
+    def measured() -> dict[str, Cost]:
+        times = _times(readers, images)
+        return {
+            name: {
+                **times[name],
+                "peak MiB": _peak(bundle, images[0], out),
+                "bundle in int8, MB": _eight_bits(bundle, readers[name], images) / 1e6,
+            }
+            for name, bundle in bundles.items()
+        }
+
+    found: dict[str, Cost] = kept(out / COST_NAME, asked, measured)
     return found
+
+
+def _eight_bits(bundle: Path, reader: Reader, images: Sequence[Radiograph]) -> int:
+    """Bytes of the graph after `export --precision int8`, its ranges taken from these images."""
+    small = quantized(onnx.load(bundle / GRAPH_NAME), [reader.seen(image) for image in images], WIDE_SHARES[0])
+    return int(small.ByteSize())
 
 
 def _times(readers: Mapping[str, Reader], images: Sequence[Radiograph]) -> dict[str, dict[str, float]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pneumoscope.classifier.score import Calibration, OperatingPoint
 from pneumoscope.comparison.plan import Unit
-from pneumoscope.comparison.unit import LOCALIZATION, UNIT_NAME
+from pneumoscope.comparison.unit import LOCALIZATION, REGIONS, UNIT_NAME
 from pneumoscope.evaluation import calibration, predictions
 from pneumoscope.evaluation.evaluate import Evaluation, evaluate
 from pneumoscope.evaluation.metrics import Array
@@ -32,7 +32,8 @@ class Member:
     tune, test: predictions, with an operating point for each of `RULES`: the model's own, else fixed on tune.
     evaluation: of the test side at the point by ``youden``.
     told: what was noted when it was made; empty for an ensemble.
-    localization: figures of its heat maps by group; empty for an ensemble.
+    localization: of its heat maps on the test side, by group; empty for an ensemble.
+    regions: the same against what radiologists marked; empty where nothing was.
     """
 
     name: str
@@ -43,21 +44,30 @@ class Member:
     evaluation: Evaluation
     told: dict[str, Any]
     localization: dict[str, Any]
+    regions: dict[str, Any]
+
+    @property
+    def threshold(self) -> float:
+        """Of the calibrated probability, by ``youden``."""
+        point = self.evaluation.operating_point
+        assert point is not None
+        return point.threshold
 
     @property
     def decisions(self) -> Array:
         """On the test side, 0 or 1, shape (n,)."""
-        point = self.evaluation.operating_point
-        assert point is not None
-        return (self.test.probability >= point.threshold).astype(float)
+        return (self.test.probability >= self.threshold).astype(float)
 
 
-def read(unit: Unit, folder: Path, draws: int) -> Member:
-    """A unit that is finished."""
+def read(unit: Unit, folder: Path, draws: int, marked: bool = False) -> Member:
+    """A unit that is finished; `marked` if it was measured against regions as well."""
     tune, test = (predictions.read(folder / f"{side}.csv") for side in ("tune", "test"))
     told = json.loads((folder / UNIT_NAME).read_text(encoding="utf-8"))
-    localization = json.loads((folder / LOCALIZATION).read_text(encoding="utf-8"))
-    return _member(unit.backbone, unit.seed, unit.fold, tune, test, draws, told, localization)
+    found = json.loads((folder / LOCALIZATION).read_text(encoding="utf-8"))["found"]
+    regions = json.loads((folder / REGIONS).read_text(encoding="utf-8"))["found"] if marked else {}
+    return replace(
+        _member(unit.backbone, unit.seed, unit.fold, tune, test, draws), told=told, localization=found, regions=regions
+    )
 
 
 def _member(
@@ -67,12 +77,10 @@ def _member(
     tune: Predictions,
     test: Predictions,
     draws: int,
-    told: dict[str, Any],
-    localization: dict[str, Any],
 ) -> Member:
     points = tuple(_point(rule, tune) for rule in RULES)
     tune, test = replace(tune, operating_points=points), replace(test, operating_points=points)
-    return Member(name, seed, fold, tune, test, evaluate(test, draws=draws), told, localization)
+    return Member(name, seed, fold, tune, test, evaluate(test, draws=draws), {}, {}, {})
 
 
 def _point(rule: str, tune: Predictions) -> OperatingPoint:
@@ -95,7 +103,7 @@ def ensemble(members: Sequence[Member], by: By, draws: int) -> Member:
         fitted = calibration.fit("temperature", tune.reference, log_odds, first.tune.calibrated_on)
     tune, test = (_calibrated(side, fitted) for side in sides)
     name = f"mean {by} of {', '.join(m.name for m in members)}"
-    return _member(name, first.seed, first.fold, tune, test, draws, {}, {})
+    return _member(name, first.seed, first.fold, tune, test, draws)
 
 
 def _mean(sides: Sequence[Predictions], by: By) -> Predictions:

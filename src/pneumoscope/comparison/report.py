@@ -1,172 +1,147 @@
-"""The report of a comparison: one HTML page that needs nothing beside it, and the tables as CSV, JSON and LaTeX."""
+"""The report of a comparison: one HTML page that needs nothing beside it, tables as CSV, JSON and LaTeX, a card a network.
+
+The page shows shipped radiographs alone, so that it may be given away; the cohort's own are on a second page.
+"""
 
 import base64
+import importlib.metadata
 import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pneumoscope import DISCLAIMER, __version__, storage
+from pneumoscope import DISCLAIMER, __version__, radiograph, storage
 from pneumoscope.cohort import Cohort
-from pneumoscope.cohort.case import positives_by_rule
-from pneumoscope.comparison import agreement, cost, pictures, tables
-from pneumoscope.comparison.agreement import Agreement
-from pneumoscope.comparison.member import Member
-from pneumoscope.comparison.pairwise import LEVEL, Pair, not_told_apart, pairs, pooled
-from pneumoscope.comparison.plan import Plan
+from pneumoscope.comparison import beside, cases, checklist, model_card, pictures, tables
+from pneumoscope.comparison.beside import FIGURES_NAME, Told
+from pneumoscope.comparison.checklist import BLANK, Item
+from pneumoscope.comparison.compared import TRADE, Comparison, as_json
+from pneumoscope.comparison.pairwise import pooled
 from pneumoscope.comparison.published import DIFFERENCES, PUBLISHED, SOURCE
 from pneumoscope.comparison.unit import BUNDLE, CHECKPOINT, Workplace
 from pneumoscope.evaluation.tables import plain
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 
-REPORT_NAME = "report.html"
+REPORT_NAME, CASES_NAME, CARDS = "report.html", "cases.html", "cards"
 LATEX_SHOWN = ("ROC-AUC", "accuracy", "F1", "sensitivity", "specificity")
 DISCRIMINATION = ("ROC-AUC", "PR-AUC", "accuracy", "F1", "sensitivity", "specificity", "MCC", *tables.AT_TARGET)
 CALIBRATION = ("Brier", "ECE", "calibration slope", "calibration intercept")
-PARETO = ("score and map ms", "bundle, MB")
-TRADE = "score and map ms"
+PARETO = (TRADE, "bundle, MB")
+LIBRARIES = ("torch", "torchvision", "timm", "onnxruntime", "scikit-learn")
+Images = Sequence[tuple[str, Radiograph]]
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """What was compared, and what came out.
+def write(found: Comparison, cohort: Cohort, place: Workplace, shipped: Images, others: Mapping[str, Told]) -> Path:
+    """Write pages, tables and cards to the workplace's folder, and return the page.
 
-    Attributes
-    ----------
-    members: every run, ensembles included.
-    summary, costs: by name and figure.
-    tested: pairs of the first seed's members.
-    agreed: how far the maps of every pair agree, of the first run of each.
-    order: names from the highest ROC-AUC to the lowest.
+    `shipped` are radiographs shown under every network's heat map, `others` comparisons to stand beside, by name; `cohort` is
+    that of the first run.
     """
-
-    plan: Plan
-    members: tuple[Member, ...]
-    summary: Mapping[str, Mapping[str, tables.Summary]]
-    costs: Mapping[str, Mapping[str, float]]
-    tested: tuple[Pair, ...]
-    agreed: tuple[Agreement, ...]
-    order: tuple[str, ...]
-
-    @property
-    def runs(self) -> list[tuple[str, ...]]:
-        """Members that cannot be told apart by their ROC-AUC."""
-        return not_told_apart(self.order, self.tested)
-
-    @property
-    def trade_off(self) -> str:
-        """The quickest network, with its map, that cannot be told from the best network by its ROC-AUC."""
-        best = self.best_network
-        met = [(p.first, p.second) for p in self.tested if p.adjusted < LEVEL]
-        apart = {name for both in met if best in both for name in both} - {best}
-        return tables.trade_off(self.order, apart, {name: own[TRADE] for name, own in self.costs.items()})
-
-    @property
-    def best_network(self) -> str:
-        """The network of the highest ROC-AUC: an ensemble has no cost of its own."""
-        return next(name for name in self.order if name in self.costs)
-
-    @property
-    def several(self) -> bool:
-        """Whether a member stands for more than one run."""
-        return len(self.plan.units) > len(self.plan.backbones)
-
-
-def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workplace) -> Comparison:
-    """Put members side by side; the costs are measured in turns, where that was not done before on this machine.
-
-    `cohort` is that of the first run, on whose test side the maps are compared.
-    """
-    first = [m for m in members if m.seed == plan.seeds[0]]
-    summary = tables.summaries(members, place.draws)
-    bundles = {name: folder / BUNDLE for name, folder in place.first_folders(plan).items()}
-    costs = tables.of_costs(members, cost.costs(bundles, place.proof, place.out))
-    order = sorted(summary, key=lambda name: -summary[name]["ROC-AUC"].value)
-    readers = {name: Reader.load(bundles[name]) for name in order if name in bundles}
-    cases = positives_by_rule(cohort.on("test"), agreement.CASES)
-    agreed = agreement.agreements(readers, cohort, cases, place.draws, place.show_progress)
-    return Comparison(plan, tuple(members), summary, costs, tuple(pairs(first, place.draws)), tuple(agreed), tuple(order))
-
-
-def write(found: Comparison, place: Workplace, cases: Sequence[tuple[str, Radiograph]]) -> Path:
-    """Write the tables and the page to the workplace's folder; `cases` are shown under every member's heat map."""
-    out = place.out
+    out, told = place.out, plain(as_json(found))
+    assert isinstance(told, dict)
+    items = _checklist(found, cohort, place)
     contents = {
         "figures.csv": tables.as_csv(found.summary, found.costs),
         "figures.tex": tables.as_latex({name: found.summary[name] for name in found.order}, LATEX_SHOWN),
-        "comparison.json": json.dumps(plain(as_json(found)), indent=2) + "\n",
-        REPORT_NAME: _page(found, place, cases),
+        FIGURES_NAME: json.dumps(told, indent=2) + "\n",
+        CASES_NAME: _cases_page(found, cohort, place),
+        REPORT_NAME: _page(found, place, shipped, items, [("this one", told), *others.items()] if others else []),
     }
+    contents |= {f"{CARDS}/{name}.md": card for name, card in _cards(found, place).items()}
     for name, content in contents.items():
         with storage.text(out / name) as stream:
             stream.write(content)
     return out / REPORT_NAME
 
 
-def as_json(found: Comparison) -> dict[str, Any]:
-    """All that the page says, as plain values; an undefined figure is NaN, which `plain` makes null."""
-    return {
-        "conditions": found.plan.conditions(),
-        "seeds": list(found.plan.seeds),
-        "starts": dict(found.plan.starts),
-        "test": _sizes(found),
-        "members": {name: {k: asdict(s) for k, s in figures.items()} for name, figures in found.summary.items()},
-        "costs": {name: dict(own) for name, own in found.costs.items()},
-        "pairs": [asdict(pair) for pair in found.tested],
-        "maps": [asdict(pair) for pair in found.agreed],
-        "order": list(found.order),
-        "not told apart": [list(run) for run in found.runs],
-        "trade-off": found.trade_off,
-    }
+def _readers(found: Comparison, place: Workplace) -> dict[str, Reader]:
+    """The first run of each network, from the highest ROC-AUC to the lowest."""
+    folders = place.first_folders(found.plan)
+    return {name: Reader.load(folders[name] / BUNDLE) for name in found.order if name in folders}
 
 
-def _sizes(found: Comparison) -> dict[str, int]:
-    all_of = pooled([m for m in found.members if m.seed == found.plan.seeds[0]])[0]
-    return {"images": len(all_of.reference), "patients": len(set(all_of.patients)), "positive": int(all_of.reference.sum())}
-
-
-def _page(found: Comparison, place: Workplace, cases: Sequence[tuple[str, Radiograph]]) -> str:
-    first = [m for m in found.members if m.seed == found.plan.seeds[0]]
-    networks = place.first_folders(found.plan)
-    ordered = {name: networks[name] for name in found.order if name in networks}
-    readers = {name: Reader.load(folder / BUNDLE) for name, folder in ordered.items()}
-    all_of = pooled(first)
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("pneumoscope.comparison"), autoescape=True)
-    return environment.get_template("report.html").render(
+def _page(
+    found: Comparison, place: Workplace, shipped: Images, items: Sequence[Item], together: Sequence[tuple[str, Told]]
+) -> str:
+    networks, readers, all_of = place.first_folders(found.plan), _readers(found, place), pooled(found.first)
+    truths = [figure for figure in ("energy in the lungs", f"hit{tables.AGAINST}") if _values(found, figure)]
+    return _template("report.html").render(
         disclaimer=DISCLAIMER,
         version=__version__,
         found=found,
-        sizes=_sizes(found),
+        sizes=found.sizes,
         split=found.plan.split_sha256[:12],
         recipe=found.plan.conditions()["recipe"],
         tables=[
             ("Discrimination and decisions", _rows(found, DISCRIMINATION)),
             ("Calibration", _rows(found, CALIBRATION)),
             ("Where the heat map lies, cases with the target", _rows(found, tables.OF_MAPS)),
+            *([("Does the score follow the heat map?", _rows(found, tables.OF_CHANGES))] if place.intervene else []),
             ("Cost", _cost_rows(found)),
         ],
+        marked=tables.of_regions({name: found.summary[name] for name in found.order}, found.first),
+        marked_on=place.marked.told if place.marked else "",
+        shortcuts=[["", "ROC-AUC"], *([name, str(value)] for name, value in found.shortcuts.items())],
         tested=tables.of_pairs(found.tested),
         agreed=tables.of_agreements(found.agreed),
+        together=beside.rows(together) if together else [],
         beside=_beside(found),
         differences=DIFFERENCES,
         source=SOURCE,
+        checklist=items,
+        blanks=sum(item.answer == BLANK for item in items),
         pictures={
             "curves": _uri(pictures.curves(all_of)),
             "confusions": _uri(pictures.confusions(all_of)),
-            "learning": _uri(pictures.learning({name: folder / CHECKPOINT for name, folder in ordered.items()})),
+            "learning": _uri(pictures.learning({name: networks[name] / CHECKPOINT for name in readers})),
             "pareto": _uri(pictures.pareto(_values(found, "ROC-AUC"), found.costs, PARETO, "ROC-AUC")),
-            "truth": _uri(pictures.pareto(_values(found, tables.OF_MAPS[0]), found.costs, PARETO, tables.OF_MAPS[0])),
-            "maps": _image_uri(pictures.heat_maps(readers, cases)),
+            "truths": {name: _uri(pictures.pareto(_values(found, name), found.costs, PARETO, name)) for name in truths},
+            "maps": _image_uri(pictures.heat_maps(readers, shipped)),
         },
     )
+
+
+def _cases_page(found: Comparison, cohort: Cohort, place: Workplace) -> str:
+    """The cohort's own radiographs, taken by rule from the best network's test side."""
+    best = next(m for m in found.first if m.name == found.best_network)
+    by_path = {case.path: case for case in cohort.cases}
+    shown = [(c, radiograph.read(cohort.file(by_path[c.path]))) for c in cases.by_rule(best)]
+    labelled = [(f"{by_path[c.path].label}, {c.rule}", image) for c, image in shown]
+    return _template("cases.html").render(
+        disclaimer=DISCLAIMER,
+        best=best.name,
+        each=cases.EACH,
+        rows=[[c.rule, by_path[c.path].label, c.path] for c, _ in shown],
+        maps=_image_uri(pictures.heat_maps(_readers(found, place), labelled)),
+    )
+
+
+def _checklist(found: Comparison, cohort: Cohort, place: Workplace) -> list[Item]:
+    against = f"measured against {place.marked.told}." if place.marked else "measured against the lung fields that are found."
+    metrics = (*DISCRIMINATION, *CALIBRATION, *tables.OF_MAPS)
+    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return checklist.filled(found.plan, cohort, metrics=metrics, localized=against, versions=versions)
+
+
+def _cards(found: Comparison, place: Workplace) -> dict[str, str]:
+    sizes = found.sizes
+    test = f"test side ({sizes['images']:,} images of {sizes['patients']:,} patients)"
+    told = {}
+    for name, reader in _readers(found, place).items():
+        shown = {figure: value for figure, value in found.summary[name].items() if figure in model_card.SHOWN}
+        told[name] = model_card.page(name, reader.card, shown, found.costs[name], test)
+    return told
+
+
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("pneumoscope.comparison"), autoescape=True)
+    return environment.get_template(name)
 
 
 def _values(found: Comparison, figure: str) -> dict[str, float]:

@@ -16,6 +16,7 @@ from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.evaluation import metrics
 from pneumoscope.evaluation.estimate import Estimate
 from pneumoscope.evaluation.intervals import bootstrap, patient_weights
+from pneumoscope.evaluation.localize import beats
 
 MEASURED = (
     "ROC-AUC", "PR-AUC", "accuracy", "F1", "sensitivity", "specificity", "balanced accuracy", "MCC", "PPV", "NPV",
@@ -29,6 +30,9 @@ AT_TARGET = {
 }
 """Figures at thresholds that met the target on tune; on test they may not."""
 OF_MAPS = ("energy in the lungs", "peak in the lungs")
+OF_CHANGES = tuple(f"{name}{which}" for name in ("deletion AUC", "insertion AUC") for which in ("", ", minus a shuffled map's"))
+OF_REGIONS = ("hit", "pixel AP", "energy inside")
+AGAINST = " against regions"
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,11 @@ def summaries(members: Sequence[Member], draws: int) -> dict[str, dict[str, Summ
 def _figures(member: Member, draws: int) -> dict[str, Estimate]:
     found = {name: member.evaluation.figures[name] for name in MEASURED}
     found |= {name: _at(member, rule, metric, draws) for name, (rule, metric) in AT_TARGET.items()}
-    anatomy = member.localization.get("anatomy", {})
-    return found | {name: _estimate(anatomy[name]) for name in OF_MAPS if name in anatomy}
+    anatomy, regions = member.localization.get("anatomy", {}), member.regions.get("against_regions", {})
+    changed = member.localization.get("more", {}).get("by intervention", {})
+    found |= {name: estimate(anatomy[name]) for name in OF_MAPS if name in anatomy}
+    found |= {name: estimate(changed[name]) for name in OF_CHANGES if name in changed}
+    return found | {f"{name}{AGAINST}": estimate(regions[name]) for name in OF_REGIONS if name in regions}
 
 
 def _at(member: Member, rule: str, metric: Callable[..., float], draws: int) -> Estimate:
@@ -75,7 +82,7 @@ def _at(member: Member, rule: str, metric: Callable[..., float], draws: int) -> 
     return bootstrap(metric, test.reference, positive, test.patients, weights, share_of=share_of)
 
 
-def _estimate(tree: Mapping[str, Any]) -> Estimate:
+def estimate(tree: Mapping[str, Any]) -> Estimate:
     """An estimate that went through JSON, where NaN became null."""
     numbers: dict[str, Any] = {key: math.nan if value is None else value for key, value in tree.items()}
     return Estimate(**numbers)
@@ -163,6 +170,31 @@ def of_pairs(tested: Sequence[Pair]) -> list[list[str]]:
         for pair in tested
     ]
     return [head, *lines] if lines else []
+
+
+def of_regions(summary: Mapping[str, Mapping[str, Summary]], members: Sequence[Member]) -> list[list[str]]:
+    """Each member's figures against regions, and under them those of maps that look at nothing, with how many the member beats.
+
+    Nothing where nothing is marked.
+    """
+    marked = {m.name: m.regions for m in reversed(members) if m.regions}
+    if not marked:
+        return []
+    lines = [
+        [name, *(str(summary[name][f"{what}{AGAINST}"]) for what in OF_REGIONS), _beaten(marked[name]["chance"])]
+        for name in summary
+        if name in marked
+    ]
+    nothing = next(iter(marked.values()))["chance"]
+    rules = list(nothing[OF_REGIONS[0]])
+    lines += [[f"looks at nothing: {r}", *(_interval(estimate(nothing[w][r]["value"])) for w in OF_REGIONS), ""] for r in rules]
+    return [["", *OF_REGIONS, "maps that look at nothing beaten in hit and pixel AP"], *lines]
+
+
+def _beaten(chance: Mapping[str, Any]) -> str:
+    rules = list(chance["hit"])
+    beaten = [r for r in rules if all(beats(estimate(chance[what][r]["difference"])) for what in ("hit", "pixel AP"))]
+    return f"{len(beaten)} of {len(rules)}"
 
 
 def of_agreements(agreed: Sequence[Agreement]) -> list[list[str]]:

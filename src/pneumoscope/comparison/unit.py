@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,14 @@ from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import Classifier, load
 from pneumoscope.cohort import Cohort
+from pneumoscope.cohort.case import positives_by_rule
+from pneumoscope.comparison.kept import kept
 from pneumoscope.comparison.plan import ComparisonError, Plan, Unit
-from pneumoscope.evaluation import localization_tables, predictions
+from pneumoscope.evaluation import intervention, localization_tables, predictions
+from pneumoscope.evaluation.estimate import Estimate
 from pneumoscope.evaluation.localize import localize
-from pneumoscope.evaluation.located import locate
+from pneumoscope.evaluation.located import Located, locate
+from pneumoscope.evaluation.regions import ReferenceRegions
 from pneumoscope.export.graph import export
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
@@ -33,17 +38,32 @@ from pneumoscope.training.fit import fit, has_state
 from pneumoscope.training.group import ALONE, Group
 from pneumoscope.training.state import Epoch
 
-CHECKPOINT, BUNDLE, UNIT_NAME, LOCALIZATION = "checkpoint", "bundle", "unit.json", "localization.json"
+CHECKPOINT, BUNDLE, UNIT_NAME = "checkpoint", "bundle", "unit.json"
+LOCALIZATION, REGIONS = "localization.json", "regions.json"
 MEASURED = ("tune", "test")
 OnEpoch = Callable[[Epoch], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Marked:
+    """A cohort on whose test side radiologists marked opacities.
+
+    `regions` are by path of the case; `told` says in words what they are, `sha256` is a hash of all that was asked for.
+    """
+
+    cohort: Cohort
+    regions: Mapping[str, ReferenceRegions]
+    told: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
 class Workplace:
     """Where units are made, and what they need beside their cohort.
 
-    `proof` are radiographs on which every exported graph must agree with PyTorch; `draws` of patients make an interval; `group`
-    are the processes that train together.
+    `proof` are radiographs on which every exported graph must agree with PyTorch; `draws` of patients make an interval;
+    `intervene` is the number of cases on which it is asked whether the score follows the map; `group` are the processes that
+    train together.
     """
 
     out: Path
@@ -51,6 +71,8 @@ class Workplace:
     finder: LungFinder | None
     proof: Sequence[Radiograph]
     draws: int
+    intervene: int = 0
+    marked: Marked | None = None
     teacher: Reader | None = None
     group: Group = ALONE
     show_progress: bool = False
@@ -100,46 +122,68 @@ def train(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: On
 
 
 def measure(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace) -> None:
-    """Export and measure a trained unit, going on where it stopped; its ``unit.json`` is written last."""
+    """Export and measure a trained unit, going on where it stopped; what was measured the same way before is kept."""
     folder = place.folder(unit)
-    classifier = load(folder / CHECKPOINT)
     if not (folder / BUNDLE / GRAPH_NAME).exists():
-        export(classifier, folder / BUNDLE, place.proof)
+        export(load(folder / CHECKPOINT), folder / BUNDLE, place.proof)
     reader = Reader.load(folder / BUNDLE)
     for side in MEASURED:
         if not (folder / f"{side}.json").exists():  # which is written after the table
             found = predictions.predict(cohort, side, reader, show_progress=place.show_progress)
             predictions.write(found, folder / f"{side}.csv")
-    if not (folder / LOCALIZATION).exists():
-        _localize(reader, cohort, folder, place)
+    asked = {"model": reader.model.sha256, "draws": place.draws}
+    kept(folder / LOCALIZATION, {**asked, "intervene": place.intervene}, partial(_localized, reader, cohort, place))
+    if place.marked:
+        kept(folder / REGIONS, {**asked, "regions": place.marked.sha256}, partial(_against_regions, reader, place.marked, place))
+    if (folder / UNIT_NAME).exists():
+        return
     told = {
         "unit": dataclasses.asdict(unit),
         "conditions": plan.fingerprint,
         "start": plan.starts[unit.backbone],
         "bytes": (folder / BUNDLE / GRAPH_NAME).stat().st_size,
-        **_size(classifier),
+        **_size(load(folder / CHECKPOINT)),
         **_time(folder),
     }
     with storage.text(folder / UNIT_NAME) as stream:
         stream.write(json.dumps(told, indent=2) + "\n")
 
 
-def _localize(reader: Reader, cohort: Cohort, folder: Path, place: Workplace) -> None:
+def _localized(reader: Reader, cohort: Cohort, place: Workplace) -> dict[str, Any]:
+    """Where the maps of the test side's cases with the target lie, and whether the score follows them."""
     cases = [case for case in cohort.on("test") if case.reference]
     located = locate(reader, cohort, cases, {}, {}, show_progress=place.show_progress)
+    more = {}
+    if place.intervene:
+        chosen = positives_by_rule(cases, place.intervene)
+        found = intervention.intervene(reader, cohort, chosen, draws=place.draws, show_progress=place.show_progress)
+        more["by intervention"] = intervention.named(found)
+    return _as_json(located, reader, cohort, place, more)
+
+
+def _against_regions(reader: Reader, marked: Marked, place: Workplace) -> dict[str, Any]:
+    """The maps of the marked cases against what radiologists marked, and against maps that look at nothing."""
+    cases = marked.cohort.on("test")
+    located = locate(reader, marked.cohort, cases, marked.regions, {}, show_progress=place.show_progress)
+    return _as_json(located, reader, marked.cohort, place, {})
+
+
+def _as_json(
+    located: Sequence[Located], reader: Reader, cohort: Cohort, place: Workplace, more: Mapping[str, Mapping[str, Estimate]]
+) -> dict[str, Any]:
     assert cohort.split is not None
     found = localize(
         located,
         model=reader.card.name,
-        source="",
+        source=cohort.source,
         side="test",
         split_sha256=cohort.split.sha256,
         threshold=reader.card.finding_threshold,
         threshold_from="the model's card",
         draws=place.draws,
+        more=more,
     )
-    with storage.text(folder / LOCALIZATION) as stream:
-        stream.write(json.dumps(localization_tables.as_json(found), indent=2) + "\n")
+    return localization_tables.as_json(found)
 
 
 def _size(classifier: Classifier) -> dict[str, Any]:

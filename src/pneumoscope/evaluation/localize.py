@@ -277,7 +277,7 @@ def image_figures(cases: Sequence[Located], draws: int) -> dict[str, Estimate]:
     }
 
 
-def _beats(difference: Estimate) -> bool:
+def beats(difference: Estimate) -> bool:
     """Whether a difference is above 0: by its interval, or the same above 0 in every draw of patients."""
     return difference.value > 0 and not difference.low <= 0
 
@@ -290,7 +290,7 @@ def verdict(beside: Mapping[str, Mapping[str, Beside]]) -> str:
         f"{figure} of '{rule}'"
         for figure in ("hit", "pixel AP")
         for rule, found in beside[figure].items()
-        if not _beats(found.difference)
+        if not beats(found.difference)
     ]
     if not unbeaten:
         return "The map beats every map that looks at nothing, in hit and in pixel AP."

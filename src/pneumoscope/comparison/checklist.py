@@ -1,0 +1,152 @@
+"""The reporting checklist, filled in from what the program knows; what only its user can know stays blank.
+
+Items after CLAIM 2024 (Tejani et al. 2024, Radiology: Artificial Intelligence 6(4), doi 10.1148/ryai.240300) in words of our own,
+each with the nearest items of TRIPOD+AI (Collins et al. 2024, BMJ 385, doi 10.1136/bmj-2023-078378).
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pneumoscope import __version__
+from pneumoscope.cohort import SIDES, Cohort
+from pneumoscope.comparison.plan import Plan
+
+BLANK = "blank: to be filled in by the authors"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item: numbers in CLAIM 2024 and TRIPOD+AI, what is asked, the answer or `BLANK`."""
+
+    claim: int
+    tripod: str
+    asks: str
+    answer: str = BLANK
+
+
+def filled(plan: Plan, cohort: Cohort, *, metrics: Sequence[str], localized: str, versions: Mapping[str, str]) -> list[Item]:
+    """The items of a comparison.
+
+    `metrics` are the names of the reported figures, `localized` says against what heat maps were measured, `versions` are those
+    of the libraries.
+    """
+    answers = {
+        1: "Comparison of deep networks that classify chest radiographs and show where, trained with image-level labels.",
+        4: f"Which of {len(plan.backbones)} backbones is best, at what cost, and whether its heat map can be believed.",
+        5: "Retrospective: radiographs that were there are split, trained on and read.",
+        6: "Comparison of models under the same conditions; feasibility, not clinical use.",
+        7: f"Cohort '{cohort.source}': {_counts(cohort)}.",
+        9: _preprocessing(plan),
+        10: "None: all readable radiographs of the cohort are used; maps are compared on cases taken by a hash.",
+        12: f"Radiographs that could not be read are left out: {len(cohort.unreadable)}.",
+        14: f"The cohort's label; the target is {cohort.target}.",
+        19: _partition(plan),
+        20: "Patient: no patient is on two sides."
+        if not plan.folds
+        else "Patient: no patient is on two sides of a fold; each is tested once.",
+        21: "Not planned: what the cohort gives; read the intervals.",
+        22: f"{', '.join(plan.backbones)} with the head '{plan.recipe.head}'; input {plan.recipe.side_px} px, two classes.",
+        23: ", ".join([f"pneumoscope {__version__}", *(f"{name} {version}" for name, version in versions.items())]),
+        24: "; ".join(f"{name}: {start}" for name, start in plan.starts.items()),
+        25: _training(plan),
+        26: "The epoch of the highest ROC-AUC on tune; of all backbones the same recipe, none was tuned for one of them.",
+        27: "None, but where a member's name says so: mean of probabilities or of calibrated log-odds.",
+        28: ", ".join(metrics),
+        29: "95 % intervals and paired tests with the patient as the unit: DeLong with Obuchowski's variance, McNemar exact by "
+        "patient, bootstrap; Holm's adjustment over all pairs.",
+        30: f"{len(plan.seeds)} seed(s), {plan.folds or 'no'} folds; score after the map's pixels are removed and put in.",
+        31: f"Heat map of every reading; {localized}",
+        32: "Held-out test side of the same cohort, thresholds and calibration fixed on tune.",
+        35: _counts(cohort) if plan.folds else _sides(cohort),
+        37: "The tables of this report.",
+        38: "The tables of this report, with intervals.",
+        39: "cases.html beside this report: most confident errors and cases nearest the threshold, by rule.",
+        40: "One cohort; heat maps of a network need not show the disease; research software, not a medical device.",
+        43: "Software Apache-2.0; the runs' bundles lie beside this report.",
+    }
+    return [Item(claim, tripod, asks, answers.get(claim, BLANK)) for claim, tripod, asks in ASKED]
+
+
+def _counts(cohort: Cohort) -> str:
+    patients = {case.patient_id for case in cohort.cases}
+    positive = sum(case.reference for case in cohort.cases)
+    return f"{len(cohort.cases):,} radiographs of {len(patients):,} patients, {positive:,} with the target"
+
+
+def _sides(cohort: Cohort) -> str:
+    told = []
+    for side in SIDES:
+        cases = cohort.on(side)
+        labels = ", ".join(f"{n:,} {label}" for label, n in sorted(Counter(c.label for c in cases).items()))
+        told.append(f"{side} {len(cases):,} radiographs of {len({c.patient_id for c in cases}):,} patients ({labels})")
+    return "; ".join(told)
+
+
+def _preprocessing(plan: Plan) -> str:
+    view = "the box around both lungs" if plan.recipe.view == "lungs" else "the whole radiograph"
+    return f"{view}, squashed to {plan.recipe.side_px} × {plan.recipe.side_px} px, grey in three equal channels."
+
+
+def _partition(plan: Plan) -> str:
+    if plan.folds:
+        return f"{plan.folds} folds by patient, stratified by label (split {plan.split_sha256[:12]})."
+    return f"By patient, stratified by label, in train, tune and test (split {plan.split_sha256[:12]})."
+
+
+def _training(plan: Plan) -> str:
+    r = plan.recipe
+    taught = f"; learns from {plan.teacher}" if plan.teacher else ""
+    return (
+        f"{r.loss} loss (γ {r.gamma:g}, α {r.alpha}), {r.optimizer}, rate {r.rate:g} ({r.schedule}), batch {r.batch}, "
+        f"{r.epochs} epochs at most, augmentation '{r.augmentation}', sampling {r.sampling}{taught}."
+    )
+
+
+ASKED = (
+    (1, "1", "The title or abstract says that this is a study of machine learning, and of which kind"),
+    (2, "2", "A structured abstract"),
+    (3, "3a–c", "Background, intended use and role of the method"),
+    (4, "4", "Aims and hypotheses"),
+    (5, "5a", "Prospective or retrospective"),
+    (6, "4", "Goal of the study"),
+    (7, "5a, 6a", "Sources of the data"),
+    (8, "6b", "Who was included and excluded"),
+    (9, "7, 9a", "How data were prepared"),
+    (10, "7", "How parts of the data were selected"),
+    (11, "17", "De-identification"),
+    (12, "11", "Missing data"),
+    (13, "9b", "How images were acquired"),
+    (14, "8a", "Reference standard"),
+    (15, "8a", "Why this reference standard"),
+    (16, "8b", "Who made the reference, with what qualification"),
+    (17, "8b", "How the test set was annotated"),
+    (18, "8c", "Variability within and between annotators"),
+    (19, "12a", "How data were assigned to partitions"),
+    (20, "12a", "At what level partitions are disjoint"),
+    (21, "10", "Intended sample size"),
+    (22, "12c, 22", "Model: inputs, outputs, layers"),
+    (23, "12c", "Software and libraries"),
+    (24, "12c", "Initial parameters"),
+    (25, "12c, 13", "Training: augmentation, loss, schedule, class imbalance"),
+    (26, "12c", "How the final model was selected"),
+    (27, "12c", "Ensembles"),
+    (28, "12e", "Metrics"),
+    (29, "12e", "Uncertainty and tests"),
+    (30, "12e", "Robustness"),
+    (31, "15", "Explanations"),
+    (32, "16", "Evaluation on internal data"),
+    (33, "16", "Testing on external data"),
+    (34, "18d", "Registration"),
+    (35, "20a, 21", "Numbers included, by partition"),
+    (36, "20b", "Demographic and clinical characteristics by partition"),
+    (37, "23a", "Performance"),
+    (38, "23a", "Diagnostic performance and its precision"),
+    (39, "23b", "Analysis of failures"),
+    (40, "26", "Limits"),
+    (41, "25, 27", "Implications for practice"),
+    (42, "18c", "Protocol"),
+    (43, "18e, 18f", "Availability of software, models and data"),
+    (44, "18a, 18b", "Funding and interests"),
+)
+"""Numbers in CLAIM 2024 and in TRIPOD+AI, and what is asked, in our own words."""

@@ -1,0 +1,140 @@
+"""The noun `Comparison`: what was compared, and what came out."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pneumoscope.cohort import Cohort
+from pneumoscope.cohort.case import positives_by_rule
+from pneumoscope.cohort.shortcuts import features
+from pneumoscope.comparison import agreement, cost, tables
+from pneumoscope.comparison.agreement import Agreement
+from pneumoscope.comparison.kept import kept
+from pneumoscope.comparison.member import Member
+from pneumoscope.comparison.pairwise import LEVEL, Pair, not_told_apart, pairs, pooled
+from pneumoscope.comparison.plan import Plan
+from pneumoscope.comparison.unit import BUNDLE, Workplace
+from pneumoscope.evaluation import shortcuts
+from pneumoscope.evaluation.errors import EvaluationError
+from pneumoscope.evaluation.estimate import Estimate
+from pneumoscope.reader import Reader
+
+TRADE = "score and map ms"
+SHORTCUTS_NAME = "shortcuts.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What was compared, and what came out.
+
+    Attributes
+    ----------
+    members: every run, ensembles included.
+    summary, costs: by name and figure.
+    tested: pairs of the first seed's members.
+    agreed: how far the maps of every pair agree, of the first run of each.
+    shortcuts: ROC-AUC on the whole cohort of classifiers that never see a lung, by what they see; empty where it could not be
+        measured, for which `no_shortcuts` says why.
+    order: names from the highest ROC-AUC to the lowest.
+    """
+
+    plan: Plan
+    members: tuple[Member, ...]
+    summary: Mapping[str, Mapping[str, tables.Summary]]
+    costs: Mapping[str, Mapping[str, float]]
+    tested: tuple[Pair, ...]
+    agreed: tuple[Agreement, ...]
+    shortcuts: Mapping[str, Estimate]
+    no_shortcuts: str
+    order: tuple[str, ...]
+
+    @property
+    def runs(self) -> list[tuple[str, ...]]:
+        """Members that cannot be told apart by their ROC-AUC."""
+        return not_told_apart(self.order, self.tested)
+
+    @property
+    def trade_off(self) -> str:
+        """The quickest network, with its map, that cannot be told from the best network by its ROC-AUC."""
+        best = self.best_network
+        met = [(p.first, p.second) for p in self.tested if p.adjusted < LEVEL]
+        apart = {name for both in met if best in both for name in both} - {best}
+        return tables.trade_off(self.order, apart, {name: own[TRADE] for name, own in self.costs.items()})
+
+    @property
+    def best_network(self) -> str:
+        """The network of the highest ROC-AUC: an ensemble has no cost of its own."""
+        return next(name for name in self.order if name in self.costs)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Of the test side, all folds together."""
+        all_of = pooled(self.first)[0]
+        return {
+            "images": len(all_of.reference),
+            "patients": len(set(all_of.patients)),
+            "positive": int(all_of.reference.sum()),
+        }
+
+    @property
+    def first(self) -> list[Member]:
+        """The members of the first seed."""
+        return [m for m in self.members if m.seed == self.plan.seeds[0]]
+
+    @property
+    def several(self) -> bool:
+        """Whether a member stands for more than one run."""
+        return len(self.plan.units) > len(self.plan.backbones)
+
+
+def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workplace) -> Comparison:
+    """Put members side by side; the costs are measured in turns, where that was not done before on this machine.
+
+    `cohort` is that of the first run, on whose test side the maps are compared.
+    """
+    first = [m for m in members if m.seed == plan.seeds[0]]
+    summary = tables.summaries(members, place.draws)
+    bundles = {name: folder / BUNDLE for name, folder in place.first_folders(plan).items()}
+    costs = tables.of_costs(members, cost.costs(bundles, place.proof, place.out))
+    order = sorted(summary, key=lambda name: -summary[name]["ROC-AUC"].value)
+    readers = {name: Reader.load(bundles[name]) for name in order if name in bundles}
+    cases = positives_by_rule(cohort.on("test"), agreement.CASES)
+    agreed = agreement.agreements(readers, cohort, cases, place.draws, place.show_progress)
+    shortcut = _shortcuts(cohort, place)
+    tested = tuple(pairs(first, place.draws))
+    return Comparison(plan, tuple(members), summary, costs, tested, tuple(agreed), *shortcut, tuple(order))
+
+
+def _shortcuts(cohort: Cohort, place: Workplace) -> tuple[dict[str, Estimate], str]:
+    """The audit of the whole cohort, kept with the comparison; or why there is none."""
+    asked = {"images": hashlib.sha256("".join(case.image for case in cohort.cases).encode()).hexdigest(), "draws": place.draws}
+
+    def measured() -> dict[str, Any]:
+        try:
+            seen = features(cohort, show_progress=place.show_progress)
+            found = shortcuts.audit(cohort, seen, draws=place.draws)
+        except EvaluationError as error:
+            return {"missing": str(error)}
+        return {"found": {name: asdict(value) for name, value in found.items()}}
+
+    told = kept(place.out / SHORTCUTS_NAME, asked, measured)
+    return {name: tables.estimate(value) for name, value in told.get("found", {}).items()}, told.get("missing", "")
+
+
+def as_json(found: Comparison) -> dict[str, Any]:
+    """All that the page says, as plain values; an undefined figure is NaN, which `plain` makes null."""
+    return {
+        "conditions": found.plan.conditions(),
+        "seeds": list(found.plan.seeds),
+        "starts": dict(found.plan.starts),
+        "test": found.sizes,
+        "members": {name: {k: asdict(s) for k, s in figures.items()} for name, figures in found.summary.items()},
+        "costs": {name: dict(own) for name, own in found.costs.items()},
+        "pairs": [asdict(pair) for pair in found.tested],
+        "maps": [asdict(pair) for pair in found.agreed],
+        "shortcuts": {name: asdict(value) for name, value in found.shortcuts.items()},
+        "order": list(found.order),
+        "not told apart": [list(run) for run in found.runs],
+        "trade-off": found.trade_off,
+    }

@@ -287,3 +287,22 @@ def test_folds_of_single_patients_are_even_and_need_three():
     assert sorted(len(part.on("test")) for part in folds(rare, 5)) == [4, 4, 4, 4, 6]
     with pytest.raises(CohortError, match="7 patients have an image with the target: too few for 8 folds"):
         folds(whole, 8)
+
+
+def test_of_the_official_split_the_test_side_can_be_kept_and_tune_drawn_from_the_rest_by_patient():
+    cases = [case(f"t{k}", f"t{k}", label=["NORMAL", "PNEUMONIA"][k % 2], official_side="test") for k in range(4)]
+    cases += [
+        case(f"{k}{part}", f"p{k}", label=["NORMAL", "PNEUMONIA"][k % 2], official_side="tune" if k == 0 else "train")
+        for k in range(40)
+        for part in "ab"
+    ]
+    split = official(cohort(*cases), tune=0.25)
+    found = sides(split)
+    assert all(found[f"t{k}"] == "test" for k in range(4))
+    assert all(found[f"{k}a"] == found[f"{k}b"] != "test" for k in range(40))
+    drawn = [k for k in range(40) if found[f"{k}a"] == "tune"]
+    assert (len(drawn), sum(k % 2 for k in drawn)) == (10, 5)
+    assert split.split.rule == "official test side, the rest by ratio, stratified by label, 0 patients on two sides"
+    assert sides(official(cohort(*cases), tune=0.25)) == found
+    with pytest.raises(CohortError, match="at least 0 and below 1, got 1"):
+        official(cohort(*cases), tune=1)

@@ -138,13 +138,21 @@ def build_(
 )
 @click.option("--like", type=_FILE, help="Split cohort of the same patients: each goes to the side that it has there.")
 @click.option("--official", is_flag=True, help="Take the source's own split as it is.")
+@click.option(
+    "--tune",
+    default=0.0,
+    type=click.FloatRange(0, 99),
+    help="With --official: keep its test side alone and draw so many percent of the rest as tune, by patient.",
+)
 def split_(
-    cohort_: Path, out: Path | None, ratios: str, seed: int, fix: tuple[str, ...], like: Path | None, official: bool
+    cohort_: Path, out: Path | None, ratios: str, seed: int, fix: tuple[str, ...], like: Path | None, official: bool, tune: float
 ) -> None:
     """Split by patient, stratified by label; the same on every platform."""
     cohort = table.read(cohort_)
     if official:
-        done = split.official(cohort)
+        done = split.official(cohort, tune=tune / 100, seed=seed)
+    elif tune:
+        raise click.UsageError("--tune is for --official; without it --ratios says how large the tune side is")
     else:
         fixed = split.sides_of(table.read(like)) if like else {}
         fixed |= {patient: side for text in fix for patient, side in split.read_fixed(text).items()}

@@ -45,27 +45,31 @@ def by_ratio(
     if min(ratios) < 0 or not 0.999 < sum(ratios) < 1.001:
         raise CohortError(f"ratios of train, tune and test must add up to 1, got {ratios}")
     fixed = fixed or {}
-    strata: defaultdict[tuple[str, ...], list[_Group]] = defaultdict(list)
-    for group in _groups(cohort.cases):
-        strata[group.stratum].append(group)
-    side_of: dict[str, Side] = {}
-    for stratum in sorted(strata):
-        side_of |= _assign(strata[stratum], ratios, seed, fixed)
+    side_of = _drawn_by_label(_groups(cohort.cases), ratios, seed, fixed)
     present = len(fixed.keys() & side_of.keys())
     rule = "by ratio, stratified by label" + (f", {present} patients fixed of {len(fixed)} named" if fixed else "")
     return _with_split(cohort, [replace(c, side=side_of[c.patient_id]) for c in cohort.cases], rule, ratios, seed)
 
 
-def official(cohort: Cohort) -> Cohort:
-    """The source's own split, as it is; CohortError where a case has none.
+def official(cohort: Cohort, *, tune: float = 0.0, seed: int = PUBLISHED_SEED) -> Cohort:
+    """The source's own split as it is; CohortError where a case has none.
 
-    Nothing is moved: the rule that cards and reports carry says how many patients are on two sides.
+    Nothing is moved: the rule that cards and reports carry says how many patients are on two sides. With a share of `tune` the
+    official test side alone is kept, and tune is drawn by patient from all the rest, as `by_ratio` draws.
     """
     missing = sum(not case.official_side for case in cohort.cases)
     if missing:
         raise CohortError(f"{missing} of {len(cohort.cases)} cases have no official side; split by ratios instead")
+    if not 0 <= tune < 1:
+        raise CohortError(f"tune is a share of the official train and tune sides, at least 0 and below 1, got {tune:g}")
     cases = [replace(case, side=case.official_side) for case in cohort.cases]
-    return _with_split(cohort, cases, f"official, {len(crossing(cases)[0])} patients on two sides", None, None)
+    what = "official"
+    if tune:
+        rest = [case for case in cases if case.side != "test"]
+        side_of = _drawn_by_label(_groups(rest), (1 - tune, tune, 0.0), seed, {})
+        cases = [case if case.side == "test" else replace(case, side=side_of[case.patient_id]) for case in cases]
+        what = "official test side, the rest by ratio, stratified by label"
+    return _with_split(cohort, cases, f"{what}, {len(crossing(cases)[0])} patients on two sides", None, seed if tune else None)
 
 
 def read_fixed(text: str) -> dict[str, Side]:
@@ -123,6 +127,19 @@ def _groups(cases: Iterable[Case]) -> list[_Group]:
     for case in cases:
         members[find(f"patient {case.patient_id}")].append(case)
     return [_Group(tuple(group)) for group in members.values()]
+
+
+def _drawn_by_label(
+    groups: Iterable[_Group], ratios: tuple[float, float, float], seed: int, fixed: Mapping[str, Side]
+) -> dict[str, Side]:
+    """The side of each patient, every label spread by the ratios."""
+    strata: defaultdict[tuple[str, ...], list[_Group]] = defaultdict(list)
+    for group in groups:
+        strata[group.stratum].append(group)
+    side_of: dict[str, Side] = {}
+    for stratum in sorted(strata):
+        side_of |= _assign(strata[stratum], ratios, seed, fixed)
+    return side_of
 
 
 def _assign(

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import localization_page
 import performance_page
+import results_page
 
 from pneumoscope import DISCLAIMER, radiograph
 from pneumoscope.classifier import card as cards
@@ -27,6 +28,7 @@ PICTURED = "PNEUMONIA/person1946_bacteria_4874.jpeg"
 BLOCKS = {
     "results": ("<!-- results: made by docs/generate.py -->", "<!-- end of results -->"),
     "maps": ("<!-- maps: made by docs/generate.py -->", "<!-- end of maps -->"),
+    "comparison": ("<!-- comparison: made by docs/generate.py -->", "<!-- end of comparison -->"),
     "speed": ("<!-- speed: made by docs/generate.py -->", "<!-- end of speed -->"),
 }
 _SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "specificity", "PPV", "NPV", "F1", "MCC",
@@ -36,7 +38,12 @@ _SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "
 def texts() -> dict[Path, str]:
     """Every generated text by its file; README with its generated block replaced."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = {"results": results(), "maps": localization_page.summary() + "\n", "speed": performance_page.speed()}
+    blocks = {
+        "results": results(),
+        "maps": localization_page.summary() + "\n",
+        "comparison": results_page.headline(),
+        "speed": performance_page.speed(),
+    }
     for name, text in blocks.items():
         begin, end = BLOCKS[name]
         before, rest = readme.split(begin)
@@ -46,6 +53,7 @@ def texts() -> dict[Path, str]:
         ROOT / "docs" / "readings.md": _readings(),
         ROOT / "docs" / "localization.md": localization_page.page(),
         ROOT / "docs" / "performance.md": performance_page.page(),
+        ROOT / "docs" / "results.md": results_page.page(),
         ROOT / "README.md": readme,
     }
 

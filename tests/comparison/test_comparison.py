@@ -144,6 +144,8 @@ def test_figures_of_several_members_are_drawn():
     all_of = pairwise.pooled([made("a", GOOD, GOOD, REFERENCE), made("b", POOR, POOR, REFERENCE)])
     assert len(pictures.curves(all_of).axes) == 3
     assert len(pictures.confusions(all_of).axes) == 2
+    bars = pictures.differences({"a": 0.9, "b": 0.8, "c": 0.7}, [("a", "b")], "ROC-AUC").axes[0].lines
+    assert [list(line.get_xdata()) for line in bars if line.get_linewidth() == 4] == [[0.9, 0.8]]
     costs = {"a": {"ms": 3.0}, "b": {"ms": 1.0}}
     assert pictures.pareto({"a": 0.9, "b": 0.8, "ensemble": 0.95}, costs, ("ms",), "ROC-AUC").axes[0].get_xscale() == "linear"
     assert pictures.pareto({"a": 0.9, "b": 0.8}, {**costs, "b": {"ms": 0.5}}, ("ms",), "ROC-AUC").axes[0].get_xscale() == "log"

@@ -23,6 +23,7 @@ from pneumoscope.training import TrainingError, state
 from pneumoscope.training import fit as loop
 from pneumoscope.training.prepared import squares
 from pneumoscope.training.recipe import recipe
+from pneumoscope.training.tuned import map_scale
 
 # In `repr` for the process that is killed too: 36 images, hence four steps an epoch.
 CHANGES = {"side_px": 32, "batch": 8, "epochs": 3, "rate": 2e-3, "patience": 0, "head": "mlp"}
@@ -143,9 +144,7 @@ def test_the_scale_of_the_maps_is_the_median_of_their_maxima_one_by_one(count):
     peaks = sorted(float(explain(network, one[None], 1)[1].max()) for one in inputs)
 
     assert 0 < peaks[0] < peaks[-1]
-    assert loop.map_scale(network, positives, grad_cam) == pytest.approx(
-        (peaks[(count - 1) // 2] + peaks[count // 2]) / 2, rel=1e-4
-    )
+    assert map_scale(network, positives, grad_cam) == pytest.approx((peaks[(count - 1) // 2] + peaks[count // 2]) / 2, rel=1e-4)
 
 
 @pytest.mark.parametrize(("patience", "epochs"), [(1, 2), (2, 3), (0, 3)])

@@ -19,9 +19,10 @@ from pneumoscope.reader import Reader
 from pneumoscope.training import TrainingError, batches, evidence, loss
 from pneumoscope.training import fit as fitting
 from pneumoscope.training.evidence import teacher_loss
-from pneumoscope.training.fit import fit, prepare_side
+from pneumoscope.training.fit import fit
 from pneumoscope.training.loss import of_recipe
 from pneumoscope.training.recipe import Recipe, recipe
+from pneumoscope.training.side import prepare_side, preprocessing_of
 from pneumoscope.training.teaching import Lessons, lessons, taught_by
 
 SMALL = {"side_px": 64, "batch": 4, "epochs": 1, "painted_negatives": 2, "painted_positives": 1}
@@ -255,7 +256,7 @@ def test_lessons_are_the_teachers_calibrated_log_odds_of_both_orientations_and_a
 
 def test_a_recipe_that_gives_a_teacher_no_weight_gets_the_usual_ones(glass, teacher, finder):
     """A whole-image learner takes the probabilities of any reader; a learner of the same square takes its evidence as well."""
-    whole, seen = Reader.load(glass, threads=1), fitting.preprocessing_of
+    whole, seen = Reader.load(glass, threads=1), preprocessing_of
     plain, lungs = recipe("default", side_px=64), recipe("evidence", **SMALL)
     assert taught_by(plain, None, seen(plain, None)) == plain
     taught = taught_by(plain, whole, seen(plain, None))

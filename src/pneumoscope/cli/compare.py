@@ -26,9 +26,9 @@ from pneumoscope.evaluation import regions
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
-from pneumoscope.training.fit import preprocessing_of
 from pneumoscope.training.group import joined
 from pneumoscope.training.recipe import Recipe
+from pneumoscope.training.side import preprocessing_of
 from pneumoscope.training.state import Epoch
 from pneumoscope.training.teaching import taught_by
 

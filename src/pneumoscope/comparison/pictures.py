@@ -54,6 +54,26 @@ def _reliability(axes: Axes, member: Pooled, bins: int = 10) -> None:
     axes.plot(mean, np.bincount(which, member.reference, bins)[kept] / count[kept], "o-", markersize=3)
 
 
+def differences(values: Mapping[str, float], runs: Sequence[Sequence[str]], what: str) -> Figure:
+    """Members along an axis of a figure, a bar over those that cannot be told apart (after Demšar 2006, JMLR 7, fig. 1)."""
+    order = sorted(values, key=lambda name: -values[name])
+    figure = _figure(10, 0.8 + 0.28 * (len(order) + len(runs)))
+    axes = figure.subplots()
+    for row, name in enumerate(order, start=1):
+        axes.plot([values[name]] * 2, [0, -row], "-", color="grey", linewidth=0.8)
+        axes.annotate(f"{name}  {values[name]:.4f}", (values[name], -row), textcoords="offset points", xytext=(4, -3), fontsize=8)
+    for row, run in enumerate(runs, start=1):
+        axes.plot([values[run[0]], values[run[-1]]], [0.6 * row] * 2, "-", color="C3", linewidth=4, solid_capstyle="butt")
+    low, high = min(values.values()), max(values.values())
+    margin = 0.05 * (high - low) or 0.01
+    room = min(0.7, 0.1 + 0.0065 * max(len(name) for name in order))  # of the width, for the name of the best
+    right = low - margin + (high - low + margin) / (1 - room)
+    axes.set(xlabel=what, yticks=(), xlim=(low - margin, right), ylim=(-len(order) - 1, 0.6 * len(runs) + 0.6))
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    return figure
+
+
 def confusions(members: Sequence[Pooled]) -> Figure:
     """Decisions at each member's own operating point."""
     figure = _figure(2.8 * len(members), 3.5)

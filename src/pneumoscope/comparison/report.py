@@ -70,6 +70,7 @@ def _page(
     found: Comparison, place: Workplace, shipped: Images, items: Sequence[Item], together: Sequence[tuple[str, Told]]
 ) -> str:
     networks, readers, all_of = place.first_folders(found.plan), _readers(found, place), pooled(found.first)
+    everyone = {name: own["ROC-AUC"].value for name, own in found.summary.items()}
     truths = [figure for figure in ("energy in the lungs", f"hit{tables.AGAINST}") if _values(found, figure)]
     return _template("report.html").render(
         disclaimer=DISCLAIMER,
@@ -97,6 +98,7 @@ def _page(
         checklist=items,
         blanks=sum(item.answer == BLANK for item in items),
         pictures={
+            "differences": _uri(pictures.differences(everyone, found.runs, "ROC-AUC")) if found.tested else "",
             "curves": _uri(pictures.curves(all_of)),
             "confusions": _uri(pictures.confusions(all_of)),
             "learning": _uri(pictures.learning({name: networks[name] / CHECKPOINT for name in readers})),

@@ -12,25 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from tqdm import tqdm
 
-from pneumoscope.classifier import Backbone, Card, Domain, Preprocessing
+from pneumoscope.classifier import Backbone, Card
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.card import CARD_NAME
-from pneumoscope.classifier.checkpoint import Classifier, evaluating, save
+from pneumoscope.classifier.checkpoint import Classifier, save
 from pneumoscope.classifier.evidence import EvidenceNetwork
-from pneumoscope.classifier.network import Network, build
+from pneumoscope.classifier.network import build
 from pneumoscope.classifier.score import CalibrationMethod
 from pneumoscope.classifier.weights import initialize
 from pneumoscope.cohort import Cohort
-from pneumoscope.cohort.case import both_classes
-from pneumoscope.evaluation import calibration
-from pneumoscope.heatmap import gradcam
-from pneumoscope.heatmap.explain import TARGET
-from pneumoscope.heatmap.gradcam import METHODS, Combine
 from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
@@ -38,32 +32,18 @@ from pneumoscope.training import batches as epochs
 from pneumoscope.training import curves, evidence, loss, memory, state
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.group import ALONE, Group, Spread
-from pneumoscope.training.prepared import Squares, squares
 from pneumoscope.training.recipe import Recipe
 from pneumoscope.training.schedule import rate_at
+from pneumoscope.training.side import Side, prepare_side, preprocessing_of
 from pneumoscope.training.state import Epoch, Progress
 from pneumoscope.training.teaching import Lessons, lessons, taught_by
+from pneumoscope.training.tuned import AnyNetwork, known, predict, tuned
 
-AnyNetwork = Network | EvidenceNetwork
-SOURCE_PX = 224
-"""Side that the whole radiograph is brought to before lungs are looked at: what training copies usually have."""
-_EVALUATION_BATCH = 64
 CLASSES = ("normal", "pneumonia")
 LIMITS = (
     "Not for diagnosis, and not for anyone outside of the intended population. "
     "A high score of a model of the whole image does not mean that it looked at the lungs."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Side:
-    """One side of the split in the cohort's order, for a model: squares uint8 (n, channels, side, side), reference (n,)."""
-
-    squares: Squares
-    reference: NDArray[np.int64]
-    patients: tuple[str, ...]
-    taught: NDArray[np.float32] | None = None
-    """A teacher's log-odds (n,), where there is one to learn from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,22 +58,6 @@ class _Run:
     group: Group
     show_progress: bool
     on_epoch: Callable[[Epoch], None]
-
-
-def prepare_side(
-    cohort: Cohort,
-    side: str,
-    preprocessing: Preprocessing,
-    cache: Path,
-    *,
-    finder: LungFinder | None = None,
-    show_progress: bool = False,
-) -> Side:
-    """Prepare a side from the cache; CohortError where it is missing or has one class."""
-    cases = cohort.on(side)
-    both_classes(cases, f"the {side} side")
-    images = squares(cohort, cases, preprocessing, cache, finder=finder, show_progress=show_progress)
-    return Side(images, np.array([c.reference for c in cases]), tuple(c.patient_id for c in cases))
 
 
 def fit(
@@ -161,20 +125,11 @@ def fit(
         limits=LIMITS,
         map_method=EVIDENCE if recipe.adds_up else GRAD_CAM,
     )
-    domain, card = _known(network, _tuned(network, card, tune, calibrate), train, tune)
+    domain, card = known(network, tuned(network, card, tune, calibrate), train, tune)
     finished = save(Classifier(network, card, finder, domain), out)
     _clear_state(out)
     group.wait()
     return finished
-
-
-def preprocessing_of(recipe: Recipe, finder: LungFinder | None) -> Preprocessing:
-    """What a classifier trained by this recipe looks at; TrainingError where that needs lungs and nothing finds them."""
-    if recipe.view == "whole" and not recipe.adds_up:
-        return Preprocessing(recipe.side_px)
-    if finder is None:
-        raise TrainingError(f"the recipe '{recipe.name}' looks at lungs; give a lung-field model")
-    return Preprocessing(recipe.side_px, recipe.view, source_px=SOURCE_PX, lungs=finder.sha256)
 
 
 def _can_paint(recipe: Recipe, train: Side) -> None:
@@ -337,58 +292,6 @@ def _bar(recipe: Recipe, epoch: int, steps: int, show: bool) -> Iterator[Callabl
             bar.update(recipe.batch)
 
         yield advance
-
-
-def predict(network: AnyNetwork, images: Squares) -> NDArray[np.float32]:
-    """Logits float32 (n, classes) of prepared squares uint8 (n, channels, side, side)."""
-    with evaluating(network), torch.inference_mode():
-        parts = [network(_tensor(images, k)).numpy() for k in range(0, len(images), _EVALUATION_BATCH)]
-    return np.concatenate(parts)
-
-
-def _tensor(images: Squares, start: int) -> Tensor:
-    return torch.from_numpy(images[start : start + _EVALUATION_BATCH].astype(np.float32) / np.float32(255))
-
-
-def _tuned(network: AnyNetwork, card: Card, tune: Side, method: CalibrationMethod) -> Card:
-    """Calibration, operating points and the scale of the heat maps, all from the tune side."""
-    logits = predict(network, tune.squares).astype(np.float64)
-    log_odds, reference = logits[:, 1] - logits[:, 0], tune.reference.astype(np.float64)
-    fitted = calibration.fit(method, reference, log_odds, f"tune side of split {card.split_sha256}")
-    probability = fitted(log_odds)
-    points = tuple(
-        calibration.choose(rule, reference, probability, "tune", card.split_sha256)
-        for rule in ("youden", "sensitivity>=0.95", "specificity>=0.95")
-    )
-    zone = calibration.grey_zone(reference, probability, "tune", card.split_sha256)
-    card = dataclasses.replace(card, calibration=fitted, operating_points=points, grey_zone=zone)
-    if not isinstance(network, Network):
-        return dataclasses.replace(card, map_scale=fitted.temperature, finding_threshold=points[0].threshold)
-    scales = {name: map_scale(network, tune.squares[tune.reference == TARGET], method) for name, method in METHODS.items()}
-    return dataclasses.replace(card, map_scale=scales.pop(card.map_method), other_map_scales=scales)
-
-
-def map_scale(network: Network, positives: Squares, method: Combine) -> float:
-    """The median of the maxima of the target's heat maps over positives; 1 where all maps are flat."""
-    peaks = [
-        gradcam.explain(network, _tensor(positives, k), TARGET, method)[1].amax((1, 2)).numpy()
-        for k in range(0, len(positives), _EVALUATION_BATCH)
-    ]
-    return float(np.median(np.concatenate(peaks))) or 1.0
-
-
-def _known(network: AnyNetwork, card: Card, train: Side, tune: Side) -> tuple[Domain, Card]:
-    """The domain of the training images, and the card with the limit that the tune side sets."""
-    domain = Domain.fit(embed(network, train.squares))
-    limit = domain.limit(embed(network, tune.squares), "tune", card.split_sha256)
-    return domain, dataclasses.replace(card, domain=limit)
-
-
-def embed(network: AnyNetwork, images: Squares) -> NDArray[np.float32]:
-    """Features float32 (n, features) of squares uint8 (n, channels, side, side)."""
-    with evaluating(network), torch.inference_mode():
-        parts = [network.embed(_tensor(images, k)).numpy() for k in range(0, len(images), _EVALUATION_BATCH)]
-    return np.concatenate(parts)
 
 
 def has_state(out: Path) -> bool:

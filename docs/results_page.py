@@ -1,0 +1,192 @@
+"""The page docs/results.md and the README's headline, from the comparisons that were run: docs/results/*/comparison.json."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pneumoscope import DISCLAIMER
+from pneumoscope.comparison.published import PUBLISHED
+
+RUNS = Path(__file__).resolve().parent / "results"
+FIRST, LUNGS = "whole", "lungs"
+STARTS = ("imagenet-whole", "imagenet-lungs")
+TAUGHT, OFFICIAL = "taught", ("official", "imagenet-official")
+WANTED = {"ROC-AUC": 0.997, "F1": 0.987, "accuracy": 0.98}
+FIGURES = (
+    "ROC-AUC", "accuracy", "F1", "energy in the lungs", "peak in the lungs", "hit against regions", "pixel AP against regions",
+)  # fmt: skip
+COSTS = ("score ms", "score and map ms", "bundle, MB", "bundle in int8, MB", "parameters, million", "training, minutes")
+
+Told = Mapping[str, Any]
+
+
+def told(name: str) -> Told:
+    """A comparison that was run."""
+    found: Told = json.loads((RUNS / name / "comparison.json").read_text(encoding="utf-8"))
+    return found
+
+
+def there(names: Sequence[str]) -> list[str]:
+    """Those of the comparisons that are published."""
+    return [name for name in names if (RUNS / name / "comparison.json").exists()]
+
+
+def page() -> str:
+    """The text of docs/results.md."""
+    text = (RUNS / "page.md").read_text(encoding="utf-8")
+    first, lungs = told(FIRST), told(LUNGS)
+    parts = {
+        "disclaimer": DISCLAIMER,
+        "test": _test(first),
+        "split": first["conditions"]["split"],
+        "minutes": _minutes(),
+        "summary": _summary(first, lungs),
+        "table:first": _table([FIRST]),
+        "table:lungs": _table([LUNGS]),
+        "told:first": _not_told_apart(first),
+        "told:lungs": _not_told_apart(lungs),
+        "views": _views(first, lungs),
+        "table:cost": _costs(first),
+        "table:starts": _table(there(STARTS), start=True),
+        "table:taught": _table(there([TAUGHT]), start=True),
+        "taught": _gain(first, told(TAUGHT)),
+        "table:official": _table(there(OFFICIAL), start=True),
+        "official_test": _test(told(OFFICIAL[1])),
+        "table:published": _published(first),
+        "table:shortcuts": _shortcuts(first),
+        "reports": "\n".join(f"- [{name}](results/{name}/report.html)" for name in there(_all())),
+    }
+    for key, value in parts.items():
+        text = text.replace("{{" + key + "}}", value)
+    return text
+
+
+def headline() -> str:
+    """The README's block: of both views the best backbone and the best trade-off, with n and intervals."""
+    shown = ("ROC-AUC", "accuracy", "F1", "peak in the lungs")
+    lines = [
+        f"{_test(told(FIRST))}; every backbone from scratch under one recipe.",
+        "",
+        "| view | backbone | ROC-AUC (95 % interval) | accuracy | F1 | peak in the lungs | score and map, ms |",
+        "|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for view, name in (("whole image, Grad-CAM", FIRST), ("lungs, evidence", LUNGS)):
+        found = told(name)
+        for what, who in (("highest", _networks(found)[0]), ("best trade-off", found["trade-off"])):
+            own = " | ".join(_figure(found["members"][who][figure]) for figure in shown)
+            lines.append(f"| {view} | {who} ({what}) | {own} | {found['costs'][who]['score and map ms']:.1f} |")
+    given = [(found, _networks(found)[0]) for found in map(told, there(STARTS))]
+    best, who = max(given, key=lambda pair: float(pair[0]["members"][pair[1]]["ROC-AUC"]["value"]))
+    own = best["members"][who]
+    lines += [
+        "",
+        f"From ImageNet weights, under the same recipe, {who} has ROC-AUC {_figure(own['ROC-AUC'])}, F1 {_figure(own['F1'])}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _all() -> list[str]:
+    return [FIRST, LUNGS, *STARTS, TAUGHT, *OFFICIAL]
+
+
+def _networks(found: Told) -> list[str]:
+    return [name for name in found["order"] if name in found["costs"]]
+
+
+def _test(found: Told) -> str:
+    n, split = found["test"], found["conditions"]["split"][:12]
+    return f"{n['images']:,} images of {n['patients']:,} patients, {n['positive']} with pneumonia (test side of split `{split}`)"
+
+
+def _figure(figure: Mapping[str, Any] | None) -> str:
+    if figure is None or figure["value"] is None:
+        return "–"
+    low, high = figure["low"], figure["high"]
+    return f"{figure['value']:.4f}" if low is None else f"{figure['value']:.4f} ({low:.4f}–{high:.4f})"
+
+
+def _minutes() -> str:
+    total = sum(told(name)["costs"][who]["training, minutes"] for name in there(_all()) for who in _networks(told(name)))
+    return f"{total:.0f}"
+
+
+def _table(names: Sequence[str], start: bool = False) -> str:
+    head = ["backbone", *(["view", "start", "teacher"] if start else []), *FIGURES]
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---|" * (3 if start else 0) + "--:|" * len(FIGURES)]
+    for name in names:
+        found = told(name)
+        for who in _networks(found):
+            own = found["members"][who]
+            conditions = found["conditions"]
+            about = [conditions["recipe"]["view"], found["starts"][who], conditions["teacher"] or "–"] if start else []
+            lines.append("| " + " | ".join([who, *about, *(_figure(own.get(figure)) for figure in FIGURES)]) + " |")
+    return "\n".join(lines)
+
+
+def _costs(found: Told) -> str:
+    lines = ["| backbone | " + " | ".join(COSTS) + " |", "|---|" + "--:|" * len(COSTS)]
+    for who in _networks(found):
+        lines.append(f"| {who} | " + " | ".join(f"{found['costs'][who][cost]:,.1f}" for cost in COSTS) + " |")
+    return "\n".join(lines)
+
+
+def _not_told_apart(found: Told) -> str:
+    runs = [", ".join(run) for run in found["not told apart"]]
+    apart = f"cannot be told apart at this n: {'; '.join(runs)}" if runs else "every two neighbours differ"
+    pairs = len(found["pairs"])
+    return (
+        f"By ROC-AUC (DeLong, patients kept together, Holm's adjustment over {pairs} pairs) {apart}. "
+        f"Best trade-off: `{found['trade-off']}`."
+    )
+
+
+def _summary(first: Told, lungs: Told) -> str:
+    lines = [f"- Whole image, from scratch: {_best(first)}.", f"- Lungs, from scratch: {_best(lungs)}."]
+    for found in map(told, there(STARTS)):
+        lines.append(f"- {found['conditions']['recipe']['view'].capitalize()}, from ImageNet weights: {_best(found)}.")
+    return "\n".join(lines)
+
+
+def _best(found: Told) -> str:
+    """The network of the highest ROC-AUC beside the published figures."""
+    name = _networks(found)[0]
+    own = found["members"][name]
+    met = [f"{f} {_figure(own[f])}, {'reached' if own[f]['value'] >= least else 'not reached'}" for f, least in WANTED.items()]
+    wanted = ", ".join(f"{figure} {least:g}" for figure, least in WANTED.items())
+    return f"highest is `{name}`: {'; '.join(met)} (published for the best: {wanted})"
+
+
+def _views(first: Told, lungs: Told) -> str:
+    both = [name for name in _networks(first) if name in lungs["costs"]]
+    gaps = {name: lungs["members"][name]["ROC-AUC"]["value"] - first["members"][name]["ROC-AUC"]["value"] for name in both}
+    near = [name for name, gap in gaps.items() if gap >= -0.005]
+    rows = ", ".join(f"{name} {gap:+.4f}" for name, gap in sorted(gaps.items(), key=lambda item: -item[1]))
+    return f"ROC-AUC of the lungs view minus the whole image's: {rows}; within 0.005 or above it: {len(near)} of {len(both)}."
+
+
+def _gain(first: Told, taught: Told) -> str:
+    gains = {n: taught["members"][n]["ROC-AUC"]["value"] - first["members"][n]["ROC-AUC"]["value"] for n in _networks(taught)}
+    rows = ", ".join(f"{name} {gain:+.4f}" for name, gain in sorted(gains.items(), key=lambda item: -item[1]))
+    return f"ROC-AUC with the teacher minus without: {rows}."
+
+
+def _published(first: Told) -> str:
+    lines = ["| backbone | ROC-AUC, published | ours | accuracy, published | ours | F1, published | ours |", "|---|" + "--:|" * 6]
+    for who in _networks(first):
+        if who in PUBLISHED:
+            theirs, own = PUBLISHED[who], first["members"][who]
+            auc, accuracy, f1 = (_figure(own[figure]) for figure in ("ROC-AUC", "accuracy", "F1"))
+            lines.append(
+                f"| {who} | {theirs.roc_auc:.4f} | {auc} | {theirs.accuracy:.3f} | {accuracy} | {theirs.f1:.3f} | {f1} |"
+            )
+    return "\n".join(lines)
+
+
+def _shortcuts(found: Told) -> str:
+    lines = ["| what is seen | ROC-AUC |", "|---|--:|"]
+    for name, value in found["shortcuts"].items():
+        shown = "–" if value["value"] is None or math.isnan(value["value"]) else _figure(value)
+        lines.append(f"| {name} | {shown} |")
+    return "\n".join(lines)

@@ -1,6 +1,8 @@
 """What the documentation says is what the program does."""
 
+import dataclasses
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pneumoscope.cli.main import VERBS
+from pneumoscope.cli.training_options import chosen
 from pneumoscope.cohort.sample import sample
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +27,8 @@ def _generate():
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/commands.md", "docs/readings.md", "docs/localization.md", "docs/performance.md"]
+    "name",
+    ["README.md", "docs/commands.md", "docs/readings.md", "docs/localization.md", "docs/performance.md", "docs/results.md"],
 )
 def test_generated_text_has_not_drifted_from_the_program(name):
     text = _generate().texts()[ROOT / name]
@@ -54,3 +58,61 @@ def test_links_of_the_documentation_lead_somewhere():
 def test_every_page_says_that_it_is_no_medical_device():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         assert "not a medical device" in page.read_text(encoding="utf-8"), page.name
+
+
+# The comparisons that were run
+
+RESULTS = ROOT / "docs" / "results"
+RUNS = sorted(file.parent for file in RESULTS.glob("*/comparison.json"))
+
+
+def told(folder):
+    return json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+
+
+def test_both_views_of_all_backbones_another_start_a_teacher_and_the_official_test_side_are_published():
+    assert {"whole", "lungs", "imagenet-whole", "imagenet-lungs", "taught", "imagenet-official"} <= {
+        folder.name for folder in RUNS
+    }
+
+
+@pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
+def test_a_published_report_its_tables_and_its_cards_say_the_same(folder):
+    found = told(folder)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert found["conditions"]["split"][:12] in page
+    rows = (folder / "figures.csv").read_text(encoding="utf-8").splitlines()
+    for name in found["costs"]:
+        figure = found["members"][name]["ROC-AUC"]
+        shown = f"{figure['value']:.4f} ({figure['low']:.4f}–{figure['high']:.4f})"
+        assert shown in page
+        assert shown in (folder / "cards" / f"{name}.md").read_text(encoding="utf-8")
+        assert any(row.startswith(f"{name},ROC-AUC,{figure['value']:.6f}") for row in rows)
+
+
+@pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
+def test_a_published_comparison_was_run_by_the_recipe_that_is_published(folder):
+    found = told(folder)["conditions"]["recipe"]
+    wanted = dataclasses.asdict(chosen(str(RESULTS / f"{found['name']}.toml"), {}))
+    if told(folder)["conditions"]["teacher"]:
+        wanted["distillation_weight"] = 1.0
+    del wanted["seed"]
+    assert found == wanted
+
+
+def test_no_page_with_radiographs_of_a_cohort_is_published():
+    assert RUNS
+    assert not list(RESULTS.rglob("cases.html"))
+    kinds = {file.suffix for file in RESULTS.rglob("*") if file.is_file()}
+    assert kinds == {".html", ".json", ".csv", ".tex", ".md", ".toml"}
+
+
+def test_the_readmes_figures_are_those_of_the_comparison():
+    """Read from the table again: the highest ROC-AUC of each view, with its interval."""
+    block = README.split("<!-- comparison: made by docs/generate.py -->")[1].split("<!-- end of comparison -->")[0]
+    for name in ("whole", "lungs"):
+        found = told(RESULTS / name)
+        best = max(found["costs"], key=lambda who: found["members"][who]["ROC-AUC"]["value"])
+        figure = found["members"][best]["ROC-AUC"]
+        assert f"| {best} (highest) | {figure['value']:.4f} ({figure['low']:.4f}–{figure['high']:.4f}) |" in block
+        assert f"{found['test']['images']} images of {found['test']['patients']} patients" in block

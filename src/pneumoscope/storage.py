@@ -1,7 +1,7 @@
 """Files that are there whole or not at all: written under a temporary name, then renamed."""
 
 import io
-import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +16,7 @@ def binary(path: Path) -> Iterator[BinaryIO]:
     folders are made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.part")
     try:
         with part.open("wb") as stream:
             yield stream

@@ -173,6 +173,7 @@ def test_what_is_named_twice_is_compared_once(compared):
         (("--recipe", "missing.toml"), "could not be read"),
         (("--recipe", "evidence-taught"), "learns from a teacher; give its bundle"),
         (("--only", "a=b"), "say more about --regions"),
+        (("--folds", 3, "--regions", "."), "with --folds every case of COHORT is trained on"),
         (("--beside", "x"), "should be NAME=DIR"),
         (("--beside", "x=nowhere"), "has no figures of a finished comparison"),
         (("--init", "scratch", "--folds", 2), "at least 3 folds are needed"),

@@ -107,6 +107,8 @@ def test_one_run_has_its_interval_and_several_have_a_spread():
     once = tables.summaries([made("a", GOOD, GOOD, REFERENCE)], 50)["a"]["ROC-AUC"]
     assert once.value == pytest.approx(15 / 16)
     assert once.low < once.value < once.high
+    other = tables.summaries([made("a", POOR, GOOD, REFERENCE)], 50)["a"]
+    assert (other["ROC-AUC"].value, other["ROC-AUC on tune"].value) == (pytest.approx(15 / 16), pytest.approx(12 / 16))
     twice = [made("a", GOOD, GOOD, REFERENCE, seed=0), made("a", POOR, POOR, REFERENCE, seed=1)]
     found = tables.summaries(twice, 50)["a"]["ROC-AUC"]
     assert (found.value, found.spread) == (pytest.approx(13.5 / 16), pytest.approx(3 / 16 / math.sqrt(2)))
@@ -218,14 +220,22 @@ def test_an_answer_is_kept_with_its_question(tmp_path):
 
 def test_every_item_of_the_checklist_is_asked_once_and_what_nobody_knows_is_blank(cohort):
     """CLAIM 2024 has 44 items; who annotated, de-identification, funding and the like are for the authors."""
-    items = checklist.filled(PLAN, cohort, metrics=("ROC-AUC",), localized="measured.", versions={"torch": "1"})
+    told = {"metrics": ("ROC-AUC",), "localized": "measured.", "intervened": 0, "versions": {"torch": "1"}}
+    items = checklist.filled(PLAN, cohort, **told)
     assert [item.claim for item in items] == list(range(1, 45))
     answers = {item.claim: item.answer for item in items}
-    assert all(answers[k] == checklist.BLANK for k in (2, 3, 8, 11, 13, 16, 17, 18, 33, 34, 36, 41, 42, 44))
+    assert all(answers[k] == checklist.BLANK for k in (2, 3, 5, 8, 11, 13, 16, 17, 18, 21, 33, 34, 36, 41, 42, 44))
     assert "60 radiographs of 30 patients, 30 with the target" in answers[7]
     assert "resnet18: scratch; mobilenet_v2: scratch" in answers[24]
     assert "torch 1" in answers[23]
     assert answers[35].startswith("train ")
+    assert answers[20] == "Patient; patients on two sides: 0."
+    first, *others = cohort.cases
+    moved = next(c for c in others if c.patient_id == first.patient_id)
+    cases = [replace(c, side="tune" if c == moved else "train") if c in (first, moved) else c for c in cohort.cases]
+    leaking = checklist.filled(PLAN, replace(cohort, cases=tuple(cases)), **told)
+    assert leaking[19].answer == "Patient; patients on two sides: 1."
+    assert "standard deviation over 2 runs" in answers[29]
 
 
 def told(view, start):

@@ -23,11 +23,28 @@ import sys
 import torch
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.network import build
+from pneumoscope.training import TrainingError
 from pneumoscope.training.group import Spread, joined
+
+
+def refused(ask):
+    try:
+        ask()
+    except TrainingError as error:
+        return str(error)
+
+
+def fails():
+    raise TrainingError(f"said by {group.rank}")
+
 
 # In double precision what is left of a difference is the order of additions.
 with joined() as group:
     assert (group.size, group.rank) == (2, torch.distributed.get_rank())
+    assert group.told(lambda: group.rank) == 0
+    assert refused(lambda: group.told(fails)) == "said by 0"
+    group.agree("the same", "word")
+    assert "do not have the same rank" in refused(lambda: group.agree(group.rank, "rank"))
     for name, head in (pair.split("/") for pair in sys.argv[1:]):
         found = []
         for spread_over_two in (False, True):
@@ -45,7 +62,6 @@ with joined() as group:
             found.append({"output": out.detach(), **state})
         one, two = found
         worst = max(((one[k] - two[k]).abs().max() / one[k].abs().max().clamp(min=1e-6)).item() for k in one)
-        changed = network.double().eval()(squares)
         if group.leads:
             print(f"{name}/{head} {worst:.1e}", flush=True)
 """
@@ -54,7 +70,9 @@ with joined() as group:
 def test_rows_are_shared_equally_or_not_at_all():
     assert [Group(rank, 3).rows(12) for rank in range(3)] == [slice(0, 4), slice(4, 8), slice(8, 12)]
     assert ALONE.rows(7) == slice(0, 7)
-    with pytest.raises(TrainingError, match="32 images of a step cannot be shared equally among 3 processes; change --batch"):
+    with pytest.raises(
+        TrainingError, match=r"32 images of a step \(painted ones included\) cannot be shared equally among 3 processes"
+    ):
         Group(0, 3).rows(32)
 
 
@@ -142,7 +160,7 @@ def test_a_batch_that_cannot_be_shared_ends_in_a_sentence(split, tmp_path):
     command = [*TORCHRUN, "--standalone", "--nproc-per-node", "2", "--no-python", *PROGRAM, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode != 0
-    assert "7 images of a step cannot be shared equally among 2 processes; change --batch" in done.stderr
+    assert "7 images of a step (painted ones included) cannot be shared equally among 2 processes; change --batch" in done.stderr
 
 
 # Two hosts

@@ -212,7 +212,7 @@ def test_every_step_gets_grey_lungs_and_the_teachers_map(second_stage, cohort, c
     assert np.ptp(given[0][0][:, 2].numpy()) > 0.1
 
 
-def test_only_the_train_side_is_taught(cohort, cache, finder, teacher):
+def test_what_is_taught_stands_beside_the_squares(cohort, cache, finder, teacher):
     side = prepare_side(cohort, "train", teacher.card.preprocessing, cache, finder=finder)
     told = lessons(teacher, cohort, cohort.on("train"), cache)
     found = fitting._taught(side, recipe("evidence-taught", **SMALL), teacher.card, told)

@@ -13,7 +13,16 @@ from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.backbone import check_side
 from pneumoscope.classifier.checkpoint import file_sha256
 from pneumoscope.cli import columns
-from pneumoscope.cli.training_options import HELP, cache_option, chosen, lungs_option, recipe_options, teacher_option
+from pneumoscope.cli.training_options import (
+    HELP,
+    cache_option,
+    chosen,
+    licence_option,
+    lungs_option,
+    population_option,
+    recipe_options,
+    teacher_option,
+)
 from pneumoscope.cohort import Cohort, table
 from pneumoscope.cohort.sample import sample
 from pneumoscope.comparison import budget, compared, member, plan, report, unit
@@ -26,7 +35,7 @@ from pneumoscope.evaluation import regions
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
-from pneumoscope.training.group import joined
+from pneumoscope.training.group import Group, joined
 from pneumoscope.training.recipe import Recipe
 from pneumoscope.training.side import preprocessing_of
 from pneumoscope.training.state import Epoch
@@ -75,6 +84,8 @@ _SUFFIXES = (".safetensors", ".pth")
     metavar="NAME=DIR",
     help="Another finished comparison, to stand beside this one in its report; may be repeated.",
 )
+@licence_option
+@population_option
 @click.option("--draws", type=click.IntRange(1), default=2000, show_default=True, help="Bootstrap draws of patients.")
 @recipe_options
 def command(
@@ -95,6 +106,8 @@ def command(
     only: tuple[str, ...],
     intervene: int,
     beside: tuple[str, ...],
+    licences: tuple[str, ...],
+    population: str,
     draws: int,
     **changes: object,
 ) -> None:
@@ -106,15 +119,17 @@ def command(
     """
     if (only or regions_cohort) and not regions_:
         raise click.UsageError("--only and --regions-cohort say more about --regions; give what radiologists marked")
+    if regions_ and folds and not regions_cohort:
+        raise click.UsageError("with --folds every case of COHORT is trained on; give --regions-cohort, whose cases are not")
     others = {name: report_of(folder) for name, folder in (_beside(text) for text in beside)}
     with joined() as group:
         cohort = table.read(cohort_)
-        marked = _marked(regions_, table.read(regions_cohort) if regions_cohort else cohort, only) if regions_ else None
         names = tuple(dict.fromkeys(look_up(name.strip()).name for name in backbones.split(",")))
         together = [*{frozenset(found): found for found in (_named(text, names) for text in ensemble)}.values()]
         reader = Reader.load(teacher) if teacher else None
         recipe, finder = _recipe(recipe_, names, changes, lungs, reader)
         splits = plan.splits(cohort, folds)
+        marked = _marked(regions_, table.read(regions_cohort) if regions_cohort else cohort, only, splits) if regions_ else None
         inits = {name: _init(name, init) for name in names}
         wanted = Plan(
             names,
@@ -129,10 +144,12 @@ def command(
             f"{reader.card.name} ({reader.model.sha256[:12]})" if reader else "",
         )
         if minutes is not None:
-            wanted = group.told(lambda: _within(wanted, splits, out))
+            wanted = _within(wanted, splits, out, group)
         group.told(lambda: plan.keep(wanted, out))
         proof = [image for _, image in _shipped()]
-        place = Workplace(out, cache, finder, proof, draws, intervene, marked, reader, group, group.leads)
+        place = Workplace(
+            out, cache, finder, proof, draws, intervene, marked, reader, licences, population, group, show_progress=group.leads
+        )
         _train(wanted, splits, place)
     if group.leads:
         _measure(wanted, splits, place)
@@ -146,12 +163,20 @@ def _beside(text: str) -> tuple[str, Path]:
     return name, Path(folder)
 
 
-def _marked(source: Path, cohort: Cohort, only: Sequence[str]) -> Marked:
+def _marked(source: Path, cohort: Cohort, only: Sequence[str], splits: Mapping[int, Cohort]) -> Marked:
+    """What is marked on a cohort's test side; ClickException where that is nothing, or where networks see it in training."""
     cases = cohort.on("test")
     found = regions.read(source, cohort, cases, only=columns.wanted(only))
+    if not found:
+        raise click.UsageError(
+            f"nothing in '{source}' is marked on the {len(cases)} radiographs of the test side of {cohort.source}"
+        )
+    seen = {case.image for split in splits.values() for case in split.cases if case.side != "test"}
+    if both := sum(case.image in seen for case in cases):
+        raise click.UsageError(f"{both} of the {len(cases)} radiographs to measure heat maps on are on a train or tune side")
     digest = hashlib.sha256(f"{plan.split_of({0: cohort})}\n{sorted(only)}\n".encode())
     for path, region in found.items():
-        digest.update(path.encode() + region.mask.tobytes())
+        digest.update(f"{path} {region.mask.shape} {region.boxes}".encode() + region.mask.tobytes())
     told = f"{len(found)} of the {len(cases)} radiographs of the test side of {cohort.source} are marked"
     return Marked(cohort, found, told, digest.hexdigest())
 
@@ -208,15 +233,17 @@ def _recipe(
     return taught_by(found, teacher, preprocessing_of(found, finder)), finder
 
 
-def _within(wanted: Plan, splits: Mapping[int, Cohort], out: Path) -> Plan:
+def _within(wanted: Plan, splits: Mapping[int, Cohort], out: Path, group: Group) -> Plan:
     """The plan with as many epochs as fit, or as many as were found to fit when it was begun under the same budget."""
-    there = plan.kept(out)
+    there = group.told(lambda: plan.kept(out))
     if there is not None and there["conditions"]["budget"] == wanted.minutes:
         epochs = there["conditions"]["recipe"]["epochs"]
     else:
-        click.echo("timing a few steps of each backbone", err=True)
-        epochs = budget.epochs(wanted, max(len(cohort.on("train")) for cohort in splits.values()))
-    click.echo(f"{wanted.minutes:g} minutes are shared out as {epochs} epochs for each of {len(wanted.units)} runs", err=True)
+        if group.leads:
+            click.echo("timing a few steps of each backbone", err=True)
+        epochs = budget.epochs(wanted, max(len(cohort.on("train")) for cohort in splits.values()), group)
+    if group.leads:
+        click.echo(f"{wanted.minutes:g} minutes are shared out as {epochs} epochs for each of {len(wanted.units)} runs", err=True)
     return dataclasses.replace(wanted, recipe=dataclasses.replace(wanted.recipe, epochs=epochs))
 
 
@@ -226,11 +253,11 @@ def _shipped() -> list[tuple[str, Radiograph]]:
 
 
 def _train(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> None:
-    """Train what is not trained."""
+    """Train what is not finished, as far as it is not trained."""
     left = place.group.told(lambda: [one for one in wanted.units if not unit.finished(one, wanted, place)])
     for k, one in enumerate(left, start=1):
         if place.group.leads:
-            click.echo(f"training {k}/{len(left)}: {one.name}", err=True)
+            click.echo(f"{k}/{len(left)} {one.name}", err=True)
         unit.train(one, wanted, splits[one.fold], place, _on_epoch(one, wanted))
 
 

@@ -5,8 +5,18 @@ from pathlib import Path
 import click
 
 from pneumoscope.classifier.backbone import backbone as look_up
+from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.score import CalibrationMethod
-from pneumoscope.cli.training_options import HELP, cache_option, chosen, lungs_option, recipe_options, teacher_option
+from pneumoscope.cli.training_options import (
+    HELP,
+    cache_option,
+    chosen,
+    licence_option,
+    lungs_option,
+    population_option,
+    recipe_options,
+    teacher_option,
+)
 from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
@@ -30,8 +40,8 @@ from pneumoscope.training.state import Epoch
 @cache_option
 @lungs_option
 @teacher_option
-@click.option("--data-licence", multiple=True, help="Source and licence of the data, for the card; may be repeated.")
-@click.option("--population", default="not stated", show_default=True, help="Whom the data show, for the card.")
+@licence_option
+@population_option
 @recipe_options
 def command(
     cohort_: Path,
@@ -44,7 +54,7 @@ def command(
     cache: Path,
     lungs: Path,
     teacher: Path | None,
-    data_licence: tuple[str, ...],
+    licences: tuple[str, ...],
     population: str,
     **changes: object,
 ) -> None:
@@ -62,6 +72,8 @@ def command(
         )
 
     with joined() as group:
+        if group.restarted and (out / CARD_NAME).exists() and not has_state(out):
+            return  # a process died after the last word was said
         card = fit(
             table.read(cohort_),
             look_up(backbone),
@@ -71,12 +83,12 @@ def command(
             cache=cache,
             teacher=Reader.load(teacher) if teacher else None,
             finder=LungFinder.load(lungs) if recipe.view == "lungs" or recipe.adds_up else None,
-            resume=resume or (group.launched and has_state(out)),
+            resume=group.told(lambda: resume or (group.launched and has_state(out))),
             group=group,
             calibrate=calibration,
             show_progress=group.leads,
             on_epoch=report,
-            licences=data_licence,
+            licences=licences,
             population=population,
         )
     if not group.leads:

@@ -29,6 +29,12 @@ lungs_option = click.option(
     show_default="the shipped model",
     help="Lung-field model, for recipes that look at lungs.",
 )
+licence_option = click.option(
+    "--data-licence", "licences", multiple=True, help="Source and licence of the data, for the card; may be repeated."
+)
+population_option = click.option(
+    "--population", default="not stated", show_default=True, help="Whom the data show, for the card."
+)
 teacher_option = click.option(
     "--teacher",
     type=ModelFolder(),

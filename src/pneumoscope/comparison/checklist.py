@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from pneumoscope import __version__
 from pneumoscope.cohort import SIDES, Cohort
+from pneumoscope.cohort.split import crossing
 from pneumoscope.comparison.plan import Plan
+from pneumoscope.training.side import SOURCE_PX
 
 BLANK = "blank: to be filled in by the authors"
 
@@ -25,45 +27,45 @@ class Item:
     answer: str = BLANK
 
 
-def filled(plan: Plan, cohort: Cohort, *, metrics: Sequence[str], localized: str, versions: Mapping[str, str]) -> list[Item]:
+def filled(
+    plan: Plan, cohort: Cohort, *, metrics: Sequence[str], localized: str, intervened: int, versions: Mapping[str, str]
+) -> list[Item]:
     """The items of a comparison.
 
-    `metrics` are the names of the reported figures, `localized` says against what heat maps were measured, `versions` are those
-    of the libraries.
+    `metrics` are the names of the reported figures, `localized` says against what heat maps were measured, on `intervened` cases
+    the score was followed as pixels were removed, `versions` are those of the libraries.
     """
+    runs = len(plan.units) // len(plan.backbones)
+    uncertainty = "95 % intervals by patient" if runs == 1 else f"standard deviation over {runs} runs"
     answers = {
         1: "Comparison of deep networks that classify chest radiographs and show where, trained with image-level labels.",
         4: f"Which of {len(plan.backbones)} backbones is best, at what cost, and whether its heat map can be believed.",
-        5: "Retrospective: radiographs that were there are split, trained on and read.",
         6: "Comparison of models under the same conditions; feasibility, not clinical use.",
         7: f"Cohort '{cohort.source}': {_counts(cohort)}.",
         9: _preprocessing(plan),
-        10: "None: all readable radiographs of the cohort are used; maps are compared on cases taken by a hash.",
+        10: "None by this program: all radiographs of the cohort table are used; maps are compared on cases taken by a hash.",
         12: f"Radiographs that could not be read are left out: {len(cohort.unreadable)}.",
         14: f"The cohort's label; the target is {cohort.target}.",
-        19: _partition(plan),
-        20: "Patient: no patient is on two sides."
-        if not plan.folds
-        else "Patient: no patient is on two sides of a fold; each is tested once.",
-        21: "Not planned: what the cohort gives; read the intervals.",
+        19: _partition(plan, cohort),
+        20: f"Patient; patients on two sides{' of the first fold' if plan.folds else ''}: {len(crossing(cohort.cases)[0])}.",
         22: f"{', '.join(plan.backbones)} with the head '{plan.recipe.head}'; input {plan.recipe.side_px} px, two classes.",
         23: ", ".join([f"pneumoscope {__version__}", *(f"{name} {version}" for name, version in versions.items())]),
         24: "; ".join(f"{name}: {start}" for name, start in plan.starts.items()),
         25: _training(plan),
-        26: "The epoch of the highest ROC-AUC on tune; of all backbones the same recipe, none was tuned for one of them.",
+        26: "The epoch of the highest ROC-AUC on tune; one recipe for all backbones.",
         27: "None, but where a member's name says so: mean of probabilities or of calibrated log-odds.",
         28: ", ".join(metrics),
-        29: "95 % intervals and paired tests with the patient as the unit: DeLong with Obuchowski's variance, McNemar exact by "
+        29: f"{uncertainty}; paired tests with the patient as the unit: DeLong with Obuchowski's variance, McNemar exact by "
         "patient, bootstrap; Holm's adjustment over all pairs.",
-        30: f"{len(plan.seeds)} seed(s), {plan.folds or 'no'} folds; score after the map's pixels are removed and put in.",
+        30: f"{len(plan.seeds)} seed(s), {plan.folds or 'no'} folds; deletion and insertion by the map on {intervened} cases.",
         31: f"Heat map of every reading; {localized}",
         32: "Held-out test side of the same cohort, thresholds and calibration fixed on tune.",
         35: _counts(cohort) if plan.folds else _sides(cohort),
         37: "The tables of this report.",
-        38: "The tables of this report, with intervals.",
+        38: f"The tables of this report, with {uncertainty}.",
         39: "cases.html beside this report: most confident errors and cases nearest the threshold, by rule.",
-        40: "One cohort; heat maps of a network need not show the disease; research software, not a medical device.",
-        43: "Software Apache-2.0; the runs' bundles lie beside this report.",
+        40: "A heat map need not show the disease; research software, not a medical device. Further limits are for the authors.",
+        43: "Software Apache-2.0. Of models and data: for the authors.",
     }
     return [Item(claim, tripod, asks, answers.get(claim, BLANK)) for claim, tripod, asks in ASKED]
 
@@ -84,23 +86,31 @@ def _sides(cohort: Cohort) -> str:
 
 
 def _preprocessing(plan: Plan) -> str:
-    view = "the box around both lungs" if plan.recipe.view == "lungs" else "the whole radiograph"
-    return f"{view}, squashed to {plan.recipe.side_px} × {plan.recipe.side_px} px, grey in three equal channels."
+    side = f"{plan.recipe.side_px} × {plan.recipe.side_px} px, grey in three equal channels"
+    if plan.recipe.view == "lungs" or plan.recipe.adds_up:
+        where = "the box around both lungs" if plan.recipe.view == "lungs" else "all of it"
+        return (
+            f"The radiograph squashed to {SOURCE_PX} px, lungs found in it (model {plan.lungs[:12]}), {where} squashed to {side}."
+        )
+    return f"The whole radiograph squashed to {side}."
 
 
-def _partition(plan: Plan) -> str:
+def _partition(plan: Plan, cohort: Cohort) -> str:
     if plan.folds:
         return f"{plan.folds} folds by patient, stratified by label (split {plan.split_sha256[:12]})."
-    return f"By patient, stratified by label, in train, tune and test (split {plan.split_sha256[:12]})."
+    assert cohort.split is not None
+    return f"Train, tune and test: {cohort.split.rule} (split {plan.split_sha256[:12]})."
 
 
 def _training(plan: Plan) -> str:
     r = plan.recipe
-    taught = f"; learns from {plan.teacher}" if plan.teacher else ""
-    return (
-        f"{r.loss} loss (γ {r.gamma:g}, α {r.alpha}), {r.optimizer}, rate {r.rate:g} ({r.schedule}), batch {r.batch}, "
-        f"{r.epochs} epochs at most, augmentation '{r.augmentation}', sampling {r.sampling}{taught}."
-    )
+    parts = [f"{r.loss} loss" + (f" (γ {r.gamma:g}, α {r.alpha})" if r.loss == "focal" else "")]
+    weights = {"evidence outside of the lungs": r.energy_weight, "painted opacities": r.painting_weight}
+    weights |= {"a teacher's map": r.teacher_weight, "a teacher's probabilities": r.distillation_weight}
+    parts += [f"{what} (weight {weight:g})" for what, weight in weights.items() if weight]
+    parts += [f"learns from {plan.teacher}"] if plan.teacher else []
+    parts += [f"{r.optimizer}, rate {r.rate:g} ({r.schedule}), batch {r.batch}, {r.epochs} epochs at most"]
+    return "; ".join([*parts, f"augmentation '{r.augmentation}', sampling {r.sampling}."])
 
 
 ASKED = (

@@ -108,7 +108,8 @@ def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workpl
 
 def _shortcuts(cohort: Cohort, place: Workplace) -> tuple[dict[str, Estimate], str]:
     """The audit of the whole cohort, kept with the comparison; or why there is none."""
-    asked = {"images": hashlib.sha256("".join(case.image for case in cohort.cases).encode()).hexdigest(), "draws": place.draws}
+    lines = [f"{c.image} {c.patient_id} {c.reference} {c.file_bytes} {c.rows} {c.cols}" for c in cohort.cases]
+    asked = {"cases": hashlib.sha256("\n".join(lines).encode()).hexdigest(), "draws": place.draws}
 
     def measured() -> dict[str, Any]:
         try:

@@ -1,22 +1,23 @@
 """A model card for each network of a comparison, after Mitchell et al. 2019 (arXiv 1810.03993), as Markdown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.classifier import Card
 from pneumoscope.comparison.tables import AGAINST, OF_MAPS, OF_REGIONS, Summary
 
-SHOWN = (
-    "ROC-AUC", "PR-AUC", "accuracy", "F1", "sensitivity", "specificity", "Brier", "ECE", "calibration slope", *OF_MAPS,
-    *(f"{figure}{AGAINST}" for figure in OF_REGIONS),
-)  # fmt: skip
+SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "F1", "sensitivity", "specificity", "Brier", "ECE", "calibration slope", *OF_MAPS)
+MARKED = tuple(f"{figure}{AGAINST}" for figure in OF_REGIONS)
 
 
-def page(name: str, card: Card, figures: Mapping[str, Summary], costs: Mapping[str, float], test: str) -> str:
+def page(
+    name: str, card: Card, figures: Mapping[str, Summary], costs: Mapping[str, float], test: str, spread: str, regions: str
+) -> str:
     """The page of one network: what it is, for whom, how it was trained, what came out, what not to believe.
 
-    `card` is the bundle's; `test` says what the figures are of.
+    `card` is the bundle's; `test` and `regions` say what the figures are of, `spread` what stands beside them.
     """
+    against = [f"## Heat maps against regions: {regions}", "", *_table(figures, MARKED, spread), ""] if regions else []
     looks = card.preprocessing
     lines = [
         f"# {name}",
@@ -47,10 +48,9 @@ def page(name: str, card: Card, figures: Mapping[str, Summary], costs: Mapping[s
         "",
         f"## Figures on the {test}",
         "",
-        "| figure | value (95 % interval, by patient) |",
-        "|---|--:|",
-        *(f"| {figure} | {told} |" for figure, told in figures.items()),
+        *_table(figures, SHOWN, spread),
         "",
+        *against,
         "## Cost",
         "",
         "| | |",
@@ -59,3 +59,11 @@ def page(name: str, card: Card, figures: Mapping[str, Summary], costs: Mapping[s
         "",
     ]
     return "\n".join(lines)
+
+
+def _table(figures: Mapping[str, Summary], wanted: Sequence[str], spread: str) -> list[str]:
+    return [
+        f"| figure | value ({spread}) |",
+        "|---|--:|",
+        *(f"| {name} | {figures[name]} |" for name in wanted if name in figures),
+    ]

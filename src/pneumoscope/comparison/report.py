@@ -4,6 +4,7 @@ The page shows shipped radiographs alone, so that it may be given away; the coho
 """
 
 import base64
+import dataclasses
 import importlib.metadata
 import io
 import json
@@ -23,14 +24,14 @@ from pneumoscope.comparison.checklist import BLANK, Item
 from pneumoscope.comparison.compared import TRADE, Comparison, as_json
 from pneumoscope.comparison.pairwise import pooled
 from pneumoscope.comparison.published import DIFFERENCES, PUBLISHED, SOURCE
-from pneumoscope.comparison.unit import BUNDLE, CHECKPOINT, Workplace
+from pneumoscope.comparison.unit import BUNDLE, CHECKPOINT, NOT_STATED, Workplace
 from pneumoscope.evaluation.tables import plain
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 
 REPORT_NAME, CASES_NAME, CARDS = "report.html", "cases.html", "cards"
 LATEX_SHOWN = ("ROC-AUC", "accuracy", "F1", "sensitivity", "specificity")
-DISCRIMINATION = ("ROC-AUC", "PR-AUC", "accuracy", "F1", "sensitivity", "specificity", "MCC", *tables.AT_TARGET)
+DISCRIMINATION = ("ROC-AUC", "PR-AUC", "accuracy", "F1", "sensitivity", "specificity", "MCC", *tables.AT_TARGET, tables.ON_TUNE)
 CALIBRATION = ("Brier", "ECE", "calibration slope", "calibration intercept")
 PARETO = (TRADE, "bundle, MB")
 LIBRARIES = ("torch", "torchvision", "timm", "onnxruntime", "scikit-learn")
@@ -53,6 +54,8 @@ def write(found: Comparison, cohort: Cohort, place: Workplace, shipped: Images, 
         CASES_NAME: _cases_page(found, cohort, place),
         REPORT_NAME: _page(found, place, shipped, items, [("this one", told), *others.items()] if others else []),
     }
+    for old in (out / CARDS).glob("*.md"):  # of networks that are no longer named
+        old.unlink()
     contents |= {f"{CARDS}/{name}.md": card for name, card in _cards(found, place).items()}
     for name, content in contents.items():
         with storage.text(out / name) as stream:
@@ -128,16 +131,22 @@ def _checklist(found: Comparison, cohort: Cohort, place: Workplace) -> list[Item
     against = f"measured against {place.marked.told}." if place.marked else "measured against the lung fields that are found."
     metrics = (*DISCRIMINATION, *CALIBRATION, *tables.OF_MAPS)
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    return checklist.filled(found.plan, cohort, metrics=metrics, localized=against, versions=versions)
+    return checklist.filled(found.plan, cohort, metrics=metrics, localized=against, intervened=place.intervene, versions=versions)
 
 
 def _cards(found: Comparison, place: Workplace) -> dict[str, str]:
     sizes = found.sizes
     test = f"test side ({sizes['images']:,} images of {sizes['patients']:,} patients)"
+    spread = (
+        "mean ± standard deviation over the runs; the model is the first of them" if found.several else "95 % interval by patient"
+    )
+    regions = place.marked.told if place.marked else ""
     told = {}
     for name, reader in _readers(found, place).items():
-        shown = {figure: value for figure, value in found.summary[name].items() if figure in model_card.SHOWN}
-        told[name] = model_card.page(name, reader.card, shown, found.costs[name], test)
+        card = dataclasses.replace(reader.card, data_licences=place.licences or reader.card.data_licences)
+        if place.population != NOT_STATED:
+            card = dataclasses.replace(card, intended_population=place.population)
+        told[name] = model_card.page(name, card, found.summary[name], found.costs[name], test, spread, regions)
     return told
 
 

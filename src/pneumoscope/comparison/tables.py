@@ -29,6 +29,8 @@ AT_TARGET = {
     "specificity at 95 % sensitivity": ("sensitivity>=0.95", metrics.specificity),
 }
 """Figures at thresholds that met the target on tune; on test they may not."""
+ON_TUNE = "ROC-AUC on tune"
+"""By which a model should be chosen; what is ordered by the test side here is told, not taken."""
 OF_MAPS = ("energy in the lungs", "peak in the lungs")
 OF_CHANGES = tuple(f"{name}{which}" for name in ("deletion AUC", "insertion AUC") for which in ("", ", minus a shuffled map's"))
 OF_REGIONS = ("hit", "pixel AP", "energy inside")
@@ -64,12 +66,19 @@ def summaries(members: Sequence[Member], draws: int) -> dict[str, dict[str, Summ
 
 def _figures(member: Member, draws: int) -> dict[str, Estimate]:
     found = {name: member.evaluation.figures[name] for name in MEASURED}
+    found[ON_TUNE] = _on_tune(member, draws)
     found |= {name: _at(member, rule, metric, draws) for name, (rule, metric) in AT_TARGET.items()}
     anatomy, regions = member.localization.get("anatomy", {}), member.regions.get("against_regions", {})
     changed = member.localization.get("more", {}).get("by intervention", {})
     found |= {name: estimate(anatomy[name]) for name in OF_MAPS if name in anatomy}
     found |= {name: estimate(changed[name]) for name in OF_CHANGES if name in changed}
     return found | {f"{name}{AGAINST}": estimate(regions[name]) for name in OF_REGIONS if name in regions}
+
+
+def _on_tune(member: Member, draws: int) -> Estimate:
+    tune = member.tune
+    weights = patient_weights(tune.patients, draws, np.random.default_rng(0))
+    return bootstrap(metrics.roc_auc, tune.reference, tune.probability, tune.patients, weights)
 
 
 def _at(member: Member, rule: str, metric: Callable[..., float], draws: int) -> Estimate:
@@ -109,6 +118,7 @@ def of_costs(members: Sequence[Member], costs: Mapping[str, Cost]) -> dict[str, 
             "epochs": told["epochs"],
             "training, minutes": told["seconds"] / 60,
             "training, images/s": told["images_per_s"],
+            "training, processes": told["processes"],
             **{key: math.nan if value is None else value for key, value in costs[member.name].items()},
         }
     return found

@@ -17,7 +17,7 @@ from pneumoscope import storage
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.card import CARD_NAME
-from pneumoscope.classifier.checkpoint import Classifier, load
+from pneumoscope.classifier.checkpoint import WEIGHTS_NAME, Classifier, load
 from pneumoscope.cohort import Cohort
 from pneumoscope.cohort.case import positives_by_rule
 from pneumoscope.comparison.kept import kept
@@ -40,7 +40,10 @@ from pneumoscope.training.state import Epoch
 
 CHECKPOINT, BUNDLE, UNIT_NAME = "checkpoint", "bundle", "unit.json"
 LOCALIZATION, REGIONS = "localization.json", "regions.json"
+STAMP = "measured.json"
+"""Of which weights and which graph the rest was measured."""
 MEASURED = ("tune", "test")
+NOT_STATED = "not stated"
 OnEpoch = Callable[[Epoch], None]
 
 
@@ -62,8 +65,8 @@ class Workplace:
     """Where units are made, and what they need beside their cohort.
 
     `proof` are radiographs on which every exported graph must agree with PyTorch; `draws` of patients make an interval;
-    `intervene` is the number of cases on which it is asked whether the score follows the map; `group` are the processes that
-    train together.
+    `intervene` is the number of cases on which it is asked whether the score follows the map; `licences` of the data and
+    `population` are for the cards; `group` are the processes that train together.
     """
 
     out: Path
@@ -74,6 +77,8 @@ class Workplace:
     intervene: int = 0
     marked: Marked | None = None
     teacher: Reader | None = None
+    licences: tuple[str, ...] = ()
+    population: str = NOT_STATED
     group: Group = ALONE
     show_progress: bool = False
 
@@ -99,8 +104,8 @@ def finished(unit: Unit, plan: Plan, place: Workplace) -> bool:
 def train(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: OnEpoch) -> None:
     """Train a unit, going on where it stopped; nothing where it is trained. Every process of the workplace's group takes part."""
     checkpoint = place.folder(unit) / CHECKPOINT
-    if (checkpoint / CARD_NAME).exists():
-        card = cards.read(checkpoint)
+    card = place.group.told(lambda: cards.read(checkpoint) if (checkpoint / CARD_NAME).exists() else None)
+    if card is not None:
         assert cohort.split is not None
         if card.recipe != dataclasses.asdict(plan.recipe_of(unit)) or card.split_sha256 != cohort.split.sha256:
             raise ComparisonError(f"'{checkpoint}' was trained under other conditions; choose another folder with -o")
@@ -114,19 +119,19 @@ def train(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: On
         cache=place.cache,
         finder=place.finder,
         teacher=place.teacher,
-        resume=has_state(checkpoint),
+        resume=place.group.told(lambda: has_state(checkpoint)),
         group=place.group,
         show_progress=place.show_progress,
         on_epoch=on_epoch,
+        licences=place.licences,
+        population=place.population,
     )
 
 
 def measure(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace) -> None:
     """Export and measure a trained unit, going on where it stopped; what was measured the same way before is kept."""
     folder = place.folder(unit)
-    if not (folder / BUNDLE / GRAPH_NAME).exists():
-        export(load(folder / CHECKPOINT), folder / BUNDLE, place.proof)
-    reader = Reader.load(folder / BUNDLE)
+    reader = _exported(folder, place)
     for side in MEASURED:
         if not (folder / f"{side}.json").exists():  # which is written after the table
             found = predictions.predict(cohort, side, reader, show_progress=place.show_progress)
@@ -149,6 +154,22 @@ def measure(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace) -> None:
         stream.write(json.dumps(told, indent=2) + "\n")
 
 
+def _exported(folder: Path, place: Workplace) -> Reader:
+    """The unit's reader; what was measured of another network than the checkpoint there is taken away."""
+    weights = cards.read(folder / CHECKPOINT).files[WEIGHTS_NAME]
+    stamp = json.loads((folder / STAMP).read_text(encoding="utf-8")) if (folder / STAMP).exists() else {}
+    graph = folder / BUNDLE / GRAPH_NAME
+    if stamp.get("weights") != weights or not graph.exists():
+        export(load(folder / CHECKPOINT), folder / BUNDLE, place.proof)
+    reader = Reader.load(folder / BUNDLE)
+    if stamp != (made := {"weights": weights, "graph": reader.model.sha256}):
+        for name in (UNIT_NAME, *(f"{side}.json" for side in MEASURED)):
+            (folder / name).unlink(missing_ok=True)
+        with storage.text(folder / STAMP) as stream:
+            stream.write(json.dumps(made) + "\n")
+    return reader
+
+
 def _localized(reader: Reader, cohort: Cohort, place: Workplace) -> dict[str, Any]:
     """Where the maps of the test side's cases with the target lie, and whether the score follows them."""
     cases = [case for case in cohort.on("test") if case.reference]
@@ -162,7 +183,7 @@ def _localized(reader: Reader, cohort: Cohort, place: Workplace) -> dict[str, An
 
 
 def _against_regions(reader: Reader, marked: Marked, place: Workplace) -> dict[str, Any]:
-    """The maps of the marked cases against what radiologists marked, and against maps that look at nothing."""
+    """The maps of the test side against what radiologists marked there, and against maps that look at nothing."""
     cases = marked.cohort.on("test")
     located = locate(reader, marked.cohort, cases, marked.regions, {}, show_progress=place.show_progress)
     return _as_json(located, reader, marked.cohort, place, {})
@@ -202,5 +223,6 @@ def _time(folder: Path) -> dict[str, Any]:
     return {
         "epochs": len(history),
         "seconds": sum(epoch.seconds for epoch in history),
+        "processes": max(epoch.processes for epoch in history),
         "images_per_s": statistics.median(epoch.images_per_s for epoch in history),
     }

@@ -26,7 +26,7 @@ def read_table(path: Path) -> list[Epoch]:
     """What `write_table` wrote."""
     with path.open(encoding="utf-8", newline="") as stream:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
-    return [Epoch(epoch=int(row.pop("epoch")), **row) for row in rows]
+    return [Epoch(epoch=int(row.pop("epoch")), processes=int(row.pop("processes", 1)), **row) for row in rows]
 
 
 def plot(path: Path, history: Sequence[Epoch]) -> None:

@@ -86,7 +86,7 @@ def fit(
     memory.keep_freed()
     preprocessing = preprocessing_of(recipe, finder)
     recipe = taught_by(recipe, teacher, preprocessing)
-    group.rows(recipe.batch), group.rows(recipe.batch + recipe.painted_negatives + recipe.painted_positives)
+    group.rows(recipe.batch + recipe.painted_negatives + recipe.painted_positives)
     with group.one_a_host():
         train = prepare_side(cohort, "train", preprocessing, cache, finder=finder, show_progress=show_progress)
         tune = prepare_side(cohort, "tune", preprocessing, cache, finder=finder, show_progress=show_progress)
@@ -108,8 +108,7 @@ def fit(
     run = _Run(recipe, train, tune, out, fingerprint, group, show_progress, on_epoch)
     network.load_state_dict(_epochs(network, run, resume))
     if not group.leads:
-        group.wait()
-        return cards.read(out)
+        return group.told(lambda: cards.read(out))
     card = Card(
         name=f"{backbone.name}-{recipe.name}",
         backbone=backbone.name,
@@ -128,8 +127,7 @@ def fit(
     domain, card = known(network, tuned(network, card, tune, calibrate), train, tune)
     finished = save(Classifier(network, card, finder, domain), out)
     _clear_state(out)
-    group.wait()
-    return finished
+    return group.told(lambda: finished)
 
 
 def _can_paint(recipe: Recipe, train: Side) -> None:
@@ -169,7 +167,7 @@ def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
         raise TrainingError(f"the run in '{run.out}' is finished; nothing is left to resume")
     elif last.exists() or finished:
         raise TrainingError(f"'{run.out}' already holds a run; add --resume to go on, or choose another folder")
-    run.group.wait()  # before anything is written where others may still look for it
+    run.group.agree((run.fingerprint, len(progress.history)), "run to go on with")
     last.parent.mkdir(parents=True, exist_ok=True)
     criterion, spread = loss.of_recipe(run.recipe, run.train.reference), Spread(network, run.group)
     while len(progress.history) < run.recipe.epochs and not _stopped(run.recipe, progress):
@@ -250,6 +248,7 @@ def _epoch(
             rate=rate,
             images_per_s=steps * recipe.batch / seconds,
             seconds=seconds,
+            processes=group.size,
         )
 
     row = group.told(measured)

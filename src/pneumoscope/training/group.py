@@ -30,12 +30,16 @@ _PATIENCE = timedelta(hours=2)
 
 @dataclass(frozen=True)
 class Group:
-    """The processes by their number: `rank` is this one's, `local_rank` that on its host; `launched` if torchrun began them."""
+    """The processes by their number: `rank` is this one's, `local_rank` that on its host.
+
+    `launched` if torchrun began them, `restarted` if it had to begin anew.
+    """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
     launched: bool = False
+    restarted: bool = False
 
     @property
     def leads(self) -> bool:
@@ -45,7 +49,10 @@ class Group:
     def rows(self, batch: int) -> slice:
         """This process's rows of a batch; TrainingError where they cannot be shared equally."""
         if batch % self.size:
-            raise TrainingError(f"{batch} images of a step cannot be shared equally among {self.size} processes; change --batch")
+            raise TrainingError(
+                f"{batch} images of a step (painted ones included) cannot be shared equally among {self.size} processes; "
+                "change --batch or the number of processes"
+            )
         own = batch // self.size
         return slice(self.rank * own, (self.rank + 1) * own)
 
@@ -63,6 +70,17 @@ class Group:
         if found[1] is not None:
             raise found[1]
         return cast(T, found[0])
+
+    def agree(self, value: object, what: str) -> None:
+        """TrainingError in every process unless all of them have the same value."""
+        if self.size == 1:
+            return
+        found: list[Any] = [None] * self.size
+        distributed.all_gather_object(found, value)
+        if any(other != found[0] for other in found):
+            raise TrainingError(
+                f"the {self.size} processes do not have the same {what}; give all the same options and shared folders"
+            )
 
     def wait(self) -> None:
         """Until every process is here."""
@@ -90,7 +108,9 @@ def joined() -> Iterator[Group]:
         return
     distributed.init_process_group("gloo", timeout=_PATIENCE)
     try:
-        yield Group(distributed.get_rank(), distributed.get_world_size(), int(os.environ["LOCAL_RANK"]), True)
+        told = os.environ  # by torchrun
+        restarted = int(told.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+        yield Group(distributed.get_rank(), distributed.get_world_size(), int(told["LOCAL_RANK"]), True, restarted)
     finally:
         distributed.destroy_process_group()
 

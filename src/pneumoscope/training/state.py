@@ -39,6 +39,8 @@ class Epoch:
     rate: float
     images_per_s: float
     seconds: float
+    processes: int = 1
+    """That shared the batches."""
 
     @property
     def quality(self) -> float:

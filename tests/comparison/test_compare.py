@@ -205,7 +205,7 @@ def test_a_recipe_may_come_from_a_file(cohort_file, tmp_path):
 
 
 def test_a_budget_gives_every_unit_the_same_number_of_epochs(monkeypatch):
-    monkeypatch.setattr(budget, "seconds_a_step", lambda name, recipe: {"resnet18": 1.0, "mobilenet_v2": 2.0}[name])
+    monkeypatch.setattr(budget, "seconds_a_step", lambda name, *_: {"resnet18": 1.0, "mobilenet_v2": 2.0}[name])
 
     def epochs(minutes):
         return budget.epochs(

@@ -10,6 +10,7 @@ from cli.run import run
 from pneumoscope.cohort import table
 from pneumoscope.comparison import budget, unit
 from pneumoscope.comparison.plan import ComparisonError, Plan
+from pneumoscope.comparison.workplace import Workplace
 from pneumoscope.evaluation import predictions
 from pneumoscope.training import fit
 from pneumoscope.training.recipe import recipe
@@ -227,7 +228,7 @@ def test_a_unit_made_under_other_conditions_is_not_taken_for_finished(compared):
     folder, *_ = compared
     scratch = {"mobilenet_v2": "scratch"}
     plan = Plan(("mobilenet_v2",), (42,), recipe("default"), scratch, scratch, "")
-    place = unit.Workplace(folder / "out", folder, None, (), 10)
+    place = Workplace(folder / "out", folder, None, (), 10)
     with pytest.raises(ComparisonError, match="was made under other conditions"):
         unit.finished(plan.units[0], plan, place)
 

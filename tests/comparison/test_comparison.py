@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from comparison.builders import made
 from pneumoscope.cohort import Case
 from pneumoscope.cohort.case import positives_by_rule
-from pneumoscope.comparison import agreement, beside, cases, checklist, compared, member, pairwise, pictures, plan, tables
+from pneumoscope.comparison import agreement, beside, cases, checklist, compared, marked, member, pairwise, pictures, plan, tables
 from pneumoscope.comparison.kept import kept
 from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.comparison.plan import ComparisonError, Plan
@@ -268,6 +268,26 @@ def test_a_folder_without_figures_cannot_stand_beside(tmp_path):
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(ComparisonError, match="has no figures of a finished comparison"):
             beside.read(folder)
+
+
+def test_marks_must_be_on_radiographs_that_nothing_was_trained_on(cohort, tmp_path):
+    """Marks of the train side alone are none; a cohort split another way shows what was trained on."""
+
+    def boxes(cases):
+        (tmp_path / "b.csv").write_text("path,x,y,w,h\n" + "".join(f"{c.path},8,12,12,12\n" for c in cases), encoding="utf-8")
+        return tmp_path / "b.csv"
+
+    positive = [case for case in cohort.cases if case.reference]
+    with pytest.raises(ComparisonError, match="is marked on the 12 test radiographs"):
+        marked.read(boxes(c for c in positive if c.side == "train"), cohort, {}, [cohort])
+    swapped = {"test": "train", "train": "test", "tune": "tune"}
+    other = replace(cohort, cases=tuple(replace(c, side=swapped[c.side]) for c in cohort.cases))
+    with pytest.raises(ComparisonError, match="36 of the 36 radiographs to measure heat maps on are on a train or tune side"):
+        marked.read(boxes(positive), other, {}, [cohort])
+    found = marked.read(boxes(positive), cohort, {}, [cohort])
+    assert set(found.regions) == {c.path for c in positive if c.side == "test"}
+    assert found.told.startswith("6 of the 12 radiographs of the test side")
+    assert found.sha256 != marked.read(boxes(positive[1:]), other, {}, []).sha256
 
 
 def against(hit, differences):

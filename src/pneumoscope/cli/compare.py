@@ -1,7 +1,6 @@
 """``pneumoscope compare``: every backbone under the same conditions, then one report."""
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,13 +24,13 @@ from pneumoscope.cli.training_options import (
 )
 from pneumoscope.cohort import Cohort, table
 from pneumoscope.cohort.sample import sample
-from pneumoscope.comparison import budget, compared, member, plan, report, unit
+from pneumoscope.comparison import budget, compared, measured, member, plan, report, unit
+from pneumoscope.comparison import marked as marks
 from pneumoscope.comparison.beside import Told
 from pneumoscope.comparison.beside import read as report_of
 from pneumoscope.comparison.member import Member
 from pneumoscope.comparison.plan import Plan, Unit
-from pneumoscope.comparison.unit import Marked, Workplace
-from pneumoscope.evaluation import regions
+from pneumoscope.comparison.workplace import Workplace
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
@@ -129,7 +128,10 @@ def command(
         reader = Reader.load(teacher) if teacher else None
         recipe, finder = _recipe(recipe_, names, changes, lungs, reader)
         splits = plan.splits(cohort, folds)
-        marked = _marked(regions_, table.read(regions_cohort) if regions_cohort else cohort, only, splits) if regions_ else None
+        marked = None
+        if regions_:
+            where = table.read(regions_cohort) if regions_cohort else cohort
+            marked = marks.read(regions_, where, columns.wanted(only), splits.values())
         inits = {name: _init(name, init) for name in names}
         wanted = Plan(
             names,
@@ -161,24 +163,6 @@ def _beside(text: str) -> tuple[str, Path]:
     if not (name and equals and folder):
         raise click.UsageError(f"--beside '{text}' should be NAME=DIR with the folder of a finished comparison")
     return name, Path(folder)
-
-
-def _marked(source: Path, cohort: Cohort, only: Sequence[str], splits: Mapping[int, Cohort]) -> Marked:
-    """What is marked on a cohort's test side; ClickException where that is nothing, or where networks see it in training."""
-    cases = cohort.on("test")
-    found = regions.read(source, cohort, cases, only=columns.wanted(only))
-    if not found:
-        raise click.UsageError(
-            f"nothing in '{source}' is marked on the {len(cases)} radiographs of the test side of {cohort.source}"
-        )
-    seen = {case.image for split in splits.values() for case in split.cases if case.side != "test"}
-    if both := sum(case.image in seen for case in cases):
-        raise click.UsageError(f"{both} of the {len(cases)} radiographs to measure heat maps on are on a train or tune side")
-    digest = hashlib.sha256(f"{plan.split_of({0: cohort})}\n{sorted(only)}\n".encode())
-    for path, region in found.items():
-        digest.update(f"{path} {region.mask.shape} {region.boxes}".encode() + region.mask.tobytes())
-    told = f"{len(found)} of the {len(cases)} radiographs of the test side of {cohort.source} are marked"
-    return Marked(cohort, found, told, digest.hexdigest())
 
 
 def _report(
@@ -265,7 +249,7 @@ def _measure(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> No
     """Measure what is not measured, or was asked for in another way."""
     for k, one in enumerate(wanted.units, start=1):
         click.echo(f"measuring {k}/{len(wanted.units)}: {one.name}", err=True)
-        unit.measure(one, wanted, splits[one.fold], place)
+        measured.measure(one, wanted, splits[one.fold], place)
 
 
 def _on_epoch(one: Unit, wanted: Plan) -> unit.OnEpoch:

@@ -14,7 +14,7 @@ from pneumoscope.comparison.kept import kept
 from pneumoscope.comparison.member import Member
 from pneumoscope.comparison.pairwise import LEVEL, Pair, not_told_apart, pairs, pooled
 from pneumoscope.comparison.plan import Plan
-from pneumoscope.comparison.unit import BUNDLE, Workplace
+from pneumoscope.comparison.workplace import BUNDLE, Workplace
 from pneumoscope.evaluation import shortcuts
 from pneumoscope.evaluation.errors import EvaluationError
 from pneumoscope.evaluation.estimate import Estimate

@@ -10,7 +10,7 @@ import numpy as np
 
 from pneumoscope.classifier.score import Calibration, OperatingPoint
 from pneumoscope.comparison.plan import Unit
-from pneumoscope.comparison.unit import LOCALIZATION, REGIONS, UNIT_NAME
+from pneumoscope.comparison.workplace import LOCALIZATION, REGIONS, UNIT_NAME
 from pneumoscope.evaluation import calibration, predictions
 from pneumoscope.evaluation.evaluate import Evaluation, evaluate
 from pneumoscope.evaluation.metrics import Array

@@ -24,7 +24,7 @@ from pneumoscope.comparison.checklist import BLANK, Item
 from pneumoscope.comparison.compared import TRADE, Comparison, as_json
 from pneumoscope.comparison.pairwise import pooled
 from pneumoscope.comparison.published import DIFFERENCES, PUBLISHED, SOURCE
-from pneumoscope.comparison.unit import BUNDLE, CHECKPOINT, NOT_STATED, Workplace
+from pneumoscope.comparison.workplace import BUNDLE, CHECKPOINT, NOT_STATED, Workplace
 from pneumoscope.evaluation.tables import plain
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumoscope import DISCLAIMER
+from pneumoscope.classifier import BACKBONES
 from pneumoscope.comparison.published import PUBLISHED
 from pneumoscope.comparison.tables import ON_TUNE
 
@@ -48,6 +49,8 @@ def page() -> str:
         "summary": _summary(first, lungs),
         "table:first": _table([FIRST]),
         "table:lungs": _table([LUNGS]),
+        "missing:lungs": _missing(lungs),
+        "missing:taught": _missing(told(TAUGHT)),
         "told:first": _not_told_apart(first),
         "told:lungs": _not_told_apart(lungs),
         "views": _views(first, lungs),
@@ -127,6 +130,12 @@ def _table(names: Sequence[str], start: bool = False) -> str:
             about = [conditions["recipe"]["view"], found["starts"][who], conditions["teacher"] or "–"] if start else []
             lines.append("| " + " | ".join([who, *about, *(_figure(own.get(figure)) for figure in FIGURES)]) + " |")
     return "\n".join(lines)
+
+
+def _missing(found: Told) -> str:
+    """Which backbones a comparison lacks, as a sentence that ends in a space."""
+    left = [name for name in BACKBONES if name not in found["costs"]]
+    return f"Not run yet: {', '.join(left)}. " if left else ""
 
 
 def _costs(found: Told) -> str:

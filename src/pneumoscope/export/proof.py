@@ -28,7 +28,10 @@ from pneumoscope.reader import Reader
 MAX_SCORE = 1e-5
 """Of a probability."""
 MAX_MAP = 1e-4
-"""Of the map's largest absolute value, or of its full scale where that is larger: in a map of nothing rounding decides."""
+"""Of the largest absolute value of all classes' maps, or of the full scale where that is larger.
+
+In the map of a class that is nearly nothing rounding decides, and what is rounded is as large as the other class's.
+"""
 MAX_SQUARE = 1e-3
 """Of a pixel in [0, 1]."""
 
@@ -40,7 +43,7 @@ class Differences:
     Attributes
     ----------
     score: of the probability, on the same square.
-    map: of any class and method, in shares of the map's maximum, on the same square.
+    map: of any class and method, in shares of the maximum of all classes' maps, on the same square.
     square: of the square that the graph makes of a radiograph and its lung fields, from what `prepare` makes of them.
     whole: of the probability, each by its own way from the radiograph.
     """
@@ -83,8 +86,7 @@ def _differences(classifier: Classifier, reader: Reader, radiograph: Radiograph)
 
 def _map_difference(reader: Reader, square: Grey, method: str, expected: NDArray[np.float64]) -> float:
     found, scale = reader.raw_maps(square[None], method)[0], reader.card.map_scales[method]
-    top = np.maximum(np.abs(expected).max((1, 2)), scale)
-    return float((np.abs(found - expected).max((1, 2)) / top).max())
+    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), scale))
 
 
 def _exactly(network: Network | EvidenceNetwork, square: Tensor, classes: int) -> tuple[float, dict[str, NDArray[np.float64]]]:

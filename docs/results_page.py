@@ -50,15 +50,13 @@ def page() -> str:
         "table:first": _table([FIRST]),
         "table:lungs": _table([LUNGS]),
         "missing:lungs": _missing(lungs),
-        "missing:taught": _missing(told(TAUGHT)),
         "told:first": _not_told_apart(first),
         "told:lungs": _not_told_apart(lungs),
         "views": _views(first, lungs),
         "default": _default(lungs),
         "table:cost": _costs(first),
         "table:starts": _table(there(STARTS), start=True),
-        "table:taught": _table(there([TAUGHT]), start=True),
-        "taught": _gain(first, told(TAUGHT)),
+        "taught": _taught(first),
         "table:official": _table(there(OFFICIAL), start=True),
         "official_test": _test(told(OFFICIAL[1])),
         "table:published": _published(first),
@@ -179,10 +177,13 @@ def _views(first: Told, lungs: Told) -> str:
     return f"ROC-AUC of the lungs view minus the whole image's: {rows}; within 0.005 or above it: {len(near)} of {len(both)}."
 
 
-def _gain(first: Told, taught: Told) -> str:
+def _taught(first: Told) -> str:
+    if not there([TAUGHT]):
+        return "Not run yet."
+    taught = told(TAUGHT)
     gains = {n: taught["members"][n]["ROC-AUC"]["value"] - first["members"][n]["ROC-AUC"]["value"] for n in _networks(taught)}
     rows = ", ".join(f"{name} {gain:+.4f}" for name, gain in sorted(gains.items(), key=lambda item: -item[1]))
-    return f"ROC-AUC with the teacher minus without: {rows}."
+    return f"{_missing(taught)}\n\n{_table([TAUGHT], start=True)}\n\nROC-AUC with the teacher minus without: {rows}."
 
 
 def _default(lungs: Told) -> str:

@@ -115,6 +115,23 @@ def test_radiographs_of_the_cohort_are_on_a_page_of_their_own(compared, cohort_f
     assert not re.search(r">\d+\.png<", (folder / "out/report.html").read_text(encoding="utf-8"))
 
 
+def test_what_was_measured_of_another_network_is_not_taken_for_this_ones(compared):
+    """As after a kill between an export and its stamp, or of a checkpoint that was trained again: all of it is made anew."""
+    folder, command, *_ = compared
+    here = folder / "out/units/mobilenet_v2-seed42"
+    before = {name: (here / name).read_bytes() for name in ("test.csv", "unit.json", "localization.json")}
+    for stamp in (None, '{"weights": "other", "graph": "other"}'):
+        (here / "measured.json").unlink()
+        if stamp:
+            (here / "measured.json").write_text(stamp, encoding="utf-8")
+        (here / "test.csv").write_text("of another network", encoding="utf-8")
+        ran = run(*command)
+        assert ran.code == 0, ran.err
+        assert "epoch" not in ran.out
+        assert (here / "test.csv").read_bytes() == before["test.csv"]
+        assert json.loads((here / "unit.json").read_text())["bytes"] == json.loads(before["unit.json"])["bytes"]
+
+
 def test_another_comparison_stands_beside_and_other_questions_are_asked_anew(compared):
     """What was measured for other cases is measured again; nothing is trained again."""
     folder, command, *_ = compared

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import statistics
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -73,6 +74,7 @@ def _exported(folder: Path, place: Workplace) -> Reader:
     stamp = json.loads((folder / STAMP).read_text(encoding="utf-8")) if (folder / STAMP).exists() else {}
     graph = folder / BUNDLE / GRAPH_NAME
     if stamp.get("weights") != weights or not graph.exists():
+        shutil.rmtree(folder / BUNDLE, ignore_errors=True)
         export(load(folder / CHECKPOINT), folder / BUNDLE, place.proof)
     reader = Reader.load(folder / BUNDLE)
     if stamp != (made := {"weights": weights, "graph": reader.model.sha256}):

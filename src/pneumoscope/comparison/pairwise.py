@@ -11,6 +11,7 @@ from pneumoscope.evaluation import metrics, paired
 from pneumoscope.evaluation.estimate import Estimate
 from pneumoscope.evaluation.intervals import patient_weights
 from pneumoscope.evaluation.metrics import Array
+from pneumoscope.evaluation.paired import Drawn
 
 LEVEL = 0.05
 
@@ -71,16 +72,26 @@ def pairs(members: Sequence[Member], draws: int) -> list[Pair]:
     if not both:
         return []
     weights = patient_weights(all_of[0].patients, draws, np.random.default_rng(0))
+    drawn = {member.name: _drawn(member, weights) for member in all_of}
     tests = [paired.delong(a.reference, a.probability, b.probability, a.patients) for a, b in both]
     right = [paired.mcnemar(a.reference, a.decisions, b.decisions, a.patients) for a, b in both]
     adjusted = [paired.holm([t.p for t in tests]), paired.holm(right)]
     return [
-        Pair(a.name, b.name, test.difference, test.p, adjusted[0][k], _differences(a, b, weights), right[k], adjusted[1][k])
+        Pair(
+            a.name,
+            b.name,
+            test.difference,
+            test.p,
+            adjusted[0][k],
+            {name: paired.difference(own, drawn[b.name][name], a.patients) for name, own in drawn[a.name].items()},
+            right[k],
+            adjusted[1][k],
+        )
         for k, ((a, b), test) in enumerate(zip(both, tests, strict=True))
     ]
 
 
-def _differences(a: Pooled, b: Pooled, weights: Array) -> dict[str, Estimate]:
+def _drawn(member: Pooled, weights: Array) -> dict[str, Drawn]:
     ranking = {"ROC-AUC": metrics.roc_auc, "Brier": metrics.brier}
     deciding = {
         "accuracy": metrics.accuracy,
@@ -88,14 +99,8 @@ def _differences(a: Pooled, b: Pooled, weights: Array) -> dict[str, Estimate]:
         "sensitivity": metrics.sensitivity,
         "specificity": metrics.specificity,
     }
-    found = {
-        name: paired.difference(metric, a.reference, a.probability, b.probability, a.patients, weights)
-        for name, metric in ranking.items()
-    }
-    return found | {
-        name: paired.difference(metric, a.reference, a.decisions, b.decisions, a.patients, weights)
-        for name, metric in deciding.items()
-    }
+    found = {name: paired.drawn(metric, member.reference, member.probability, weights) for name, metric in ranking.items()}
+    return found | {name: paired.drawn(metric, member.reference, member.decisions, weights) for name, metric in deciding.items()}
 
 
 def not_told_apart(names: Sequence[str], tested: Sequence[Pair], level: float = LEVEL) -> list[tuple[str, ...]]:

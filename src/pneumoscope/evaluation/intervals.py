@@ -45,7 +45,11 @@ def bootstrap(
     if share_of is not None and value in (0.0, 1.0):
         low, high = clopper_pearson(round(value * n), n)
         return Estimate(value, low, high, n, "patient", "Clopper–Pearson on patients (share at the boundary)")
-    drawn = np.array([metric(reference, prediction, w) for w in weights])
+    return percentile(value, np.array([metric(reference, prediction, w) for w in weights]), n)
+
+
+def percentile(value: float, drawn: NDArray[np.float64], n: int) -> Estimate:
+    """A figure of `n` patients with the interval of its bootstrap draws, of which some may be undefined (NaN)."""
     kept = drawn[~np.isnan(drawn)]
     if len(kept) < len(drawn) / 2:
         return Estimate(value, np.nan, np.nan, n, "patient", "bootstrap", "undefined in most bootstrap draws")

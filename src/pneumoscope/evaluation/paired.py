@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pneumoscope.evaluation.estimate import Estimate, undefined
-from pneumoscope.evaluation.intervals import LEVEL, Metric, bootstrap, delong_components
+from pneumoscope.evaluation.intervals import LEVEL, Metric, delong_components, percentile
 from pneumoscope.evaluation.metrics import Array
 
 
@@ -22,19 +22,26 @@ class Test:
     __test__ = False  # no test of pytest's
 
 
-def difference(
-    metric: Metric, reference: Array, first: Array, second: Array, patients: Sequence[str], weights: Array
-) -> Estimate:
-    """Of a figure, by a percentile bootstrap that takes a patient's cases for both models at once.
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A figure of one model, and what it is in each bootstrap draw of patients, (draws,)."""
 
-    `first` and `second`, shape (n,), are probabilities or decisions, as `metric` wants them; `weights` the draws of
-    `intervals.patient_weights`.
-    """
+    value: float
+    draws: Array
 
-    def apart(reference: Array, both: Array, weights: Array) -> float:
-        return metric(reference, both[:, 0], weights) - metric(reference, both[:, 1], weights)
 
-    return bootstrap(apart, reference, np.stack([first, second], 1), patients, weights)
+def drawn(metric: Metric, reference: Array, prediction: Array, weights: Array) -> Drawn:
+    """`prediction`, shape (n,), are probabilities or decisions, as `metric` wants them; `weights` those of `patient_weights`."""
+    value = metric(reference, prediction, np.ones(len(reference)))
+    return Drawn(value, np.array([metric(reference, prediction, w) for w in weights]))
+
+
+def difference(first: Drawn, second: Drawn, patients: Sequence[str]) -> Estimate:
+    """Of a figure, first minus second, by a percentile bootstrap whose draws take a patient's cases for both models at once."""
+    apart, n = first.value - second.value, len(set(patients))
+    if np.isnan(apart):
+        return undefined(n, "not defined on these cases")
+    return percentile(apart, first.draws - second.draws, n)
 
 
 def delong(reference: Array, first: Array, second: Array, patients: Sequence[str]) -> Test:

@@ -278,16 +278,16 @@ def test_marks_must_be_on_radiographs_that_nothing_was_trained_on(cohort, tmp_pa
         return tmp_path / "b.csv"
 
     positive = [case for case in cohort.cases if case.reference]
-    with pytest.raises(ComparisonError, match="is marked on the 12 test radiographs"):
-        marked.read(boxes(c for c in positive if c.side == "train"), cohort, {}, [cohort])
+    with pytest.raises(ComparisonError, match="is marked on the 12 test radiographs of c"):
+        marked.read(boxes(c for c in positive if c.side == "train"), cohort, "c", {}, [cohort])
     swapped = {"test": "train", "train": "test", "tune": "tune"}
     other = replace(cohort, cases=tuple(replace(c, side=swapped[c.side]) for c in cohort.cases))
     with pytest.raises(ComparisonError, match="36 of the 36 radiographs to measure heat maps on are on a train or tune side"):
-        marked.read(boxes(positive), other, {}, [cohort])
-    found = marked.read(boxes(positive), cohort, {}, [cohort])
+        marked.read(boxes(positive), other, "c", {}, [cohort])
+    found = marked.read(boxes(positive), cohort, "c", {}, [cohort])
     assert set(found.regions) == {c.path for c in positive if c.side == "test"}
-    assert found.told.startswith("6 of the 12 radiographs of the test side")
-    assert found.sha256 != marked.read(boxes(positive[1:]), other, {}, []).sha256
+    assert found.told.startswith("6 of the 12 radiographs of the test side of c")
+    assert found.sha256 != marked.read(boxes(positive[1:]), other, "c", {}, []).sha256
 
 
 def against(hit, differences):

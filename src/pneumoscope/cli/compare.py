@@ -130,8 +130,8 @@ def command(
         splits = plan.splits(cohort, folds)
         marked = None
         if regions_:
-            where = table.read(regions_cohort) if regions_cohort else cohort
-            marked = marks.read(regions_, where, columns.wanted(only), splits.values())
+            file = regions_cohort or cohort_
+            marked = marks.read(regions_, table.read(file), file.stem, columns.wanted(only), splits.values())
         inits = {name: _init(name, init) for name in names}
         wanted = Plan(
             names,

@@ -24,17 +24,15 @@ class Marked:
     sha256: str
 
 
-def read(source: Path, cohort: Cohort, only: Mapping[str, str], trained_on: Iterable[Cohort]) -> Marked:
-    """What is marked on the test side of a split cohort; `only` as `evaluation.regions.read` takes it.
+def read(source: Path, cohort: Cohort, name: str, only: Mapping[str, str], trained_on: Iterable[Cohort]) -> Marked:
+    """What is marked on the test side of a split cohort, by its name; `only` as `evaluation.regions.read` takes it.
 
     ComparisonError where that is nothing, or where a radiograph is on a train or tune side of the cohorts that are trained on.
     """
     cases = cohort.on("test")
     found = regions.read(source, cohort, cases, only=only)
     if not found:
-        raise ComparisonError(
-            f"nothing in '{source}' is marked on the {len(cases)} test radiographs of {cohort.source}; give other marks"
-        )
+        raise ComparisonError(f"nothing in '{source}' is marked on the {len(cases)} test radiographs of {name}; give other marks")
     seen = {case.image for split in trained_on for case in split.cases if case.side != "test"}
     if both := sum(case.image in seen for case in cases):
         raise ComparisonError(
@@ -44,5 +42,5 @@ def read(source: Path, cohort: Cohort, only: Mapping[str, str], trained_on: Iter
     digest = hashlib.sha256(f"{cohort.split.sha256} {sorted(only.items())}\n".encode())
     for path, region in found.items():
         digest.update(f"{path} {region.mask.shape} {region.boxes}".encode() + region.mask.tobytes())
-    told = f"{len(found)} of the {len(cases)} radiographs of the test side of {cohort.source} are marked"
+    told = f"{len(found)} of the {len(cases)} radiographs of the test side of {name} are marked"
     return Marked(cohort, found, told, digest.hexdigest())

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -103,6 +104,8 @@ def learning(checkpoints: Mapping[str, Path]) -> Figure:
     left.set(xlabel="epoch", ylabel="loss on tune")
     right.set(xlabel="epoch", ylabel="ROC-AUC on tune")
     left.legend(fontsize=8)
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -138,7 +141,7 @@ def heat_maps(readers: Mapping[str, Reader], cases: Sequence[tuple[str, Radiogra
         top = row * (_CELL + _MARGIN) + _MARGIN
         grey = np.repeat(np.rint(small.pixels * 255).astype(np.uint8)[..., None], 3, 2)
         sheet.paste(Image.fromarray(grey), (0, top))
-        draw.text((3, top + _CELL + 4), label, fill=(230, 230, 230), font=font)
+        draw.text((3, top + _CELL + 4), _fitting(label, font), fill=(230, 230, 230), font=font)
         for column, reader in enumerate(readers.values(), start=1):
             reading = reader.read(image)
             values = reading.heatmap.on_grid(small.rows, small.cols)
@@ -146,6 +149,13 @@ def heat_maps(readers: Mapping[str, Reader], cases: Sequence[tuple[str, Radiogra
             told = f"{reading.score.probability:.3f}, {reading.decision}"
             draw.text((column * (_CELL + 4) + 3, top + _CELL + 4), told, fill=(230, 230, 230), font=font)
     return sheet
+
+
+def _fitting(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """The label, cut where it would run into the next cell."""
+    while font.getlength(label) > _CELL and len(label) > 1:
+        label = f"{label.rstrip('…')[:-1]}…"
+    return label
 
 
 def _small(image: Radiograph) -> Radiograph:

@@ -173,7 +173,9 @@ def _cost_rows(found: Comparison) -> list[list[str]]:
 
 
 def _short(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:,.1f}" if value >= 10 else f"{value:.2f}"
+    if math.isnan(value):
+        return "–"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _beside(found: Comparison) -> list[list[str]]:

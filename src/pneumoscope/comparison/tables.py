@@ -52,7 +52,8 @@ class Summary:
             return "undefined"
         if self.runs > 1:
             return f"{self.value:.4f} ± {self.spread:.4f} ({self.runs} runs)"
-        return f"{self.value:.4f}" + ("" if math.isnan(self.low) else f" ({self.low:.4f}–{self.high:.4f})")
+        between = " to " if self.low < 0 else "–"
+        return f"{self.value:.4f}" + ("" if math.isnan(self.low) else f" ({self.low:.4f}{between}{self.high:.4f})")
 
 
 def summaries(members: Sequence[Member], draws: int) -> dict[str, dict[str, Summary]]:

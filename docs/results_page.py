@@ -58,6 +58,9 @@ def page() -> str:
         "table:starts": _table(there(STARTS), start=True),
         "taught": _taught(first),
         "table:official": _table(there(OFFICIAL), start=True),
+        "official_tune": ", ".join(
+            f"{who} {_figure(told(OFFICIAL[1])['members'][who][ON_TUNE])}" for who in _networks(told(OFFICIAL[1]))
+        ),
         "official_test": _test(told(OFFICIAL[1])),
         "table:published": _published(first),
         "table:shortcuts": _shortcuts(first),
@@ -79,9 +82,12 @@ def headline() -> str:
     ]
     for view, name in (("whole image, Grad-CAM", FIRST), ("lungs, evidence", LUNGS)):
         found = told(name)
+        named: dict[str, list[str]] = {}
         for what, who in (("highest", _networks(found)[0]), ("best trade-off", found["trade-off"])):
+            named.setdefault(who, []).append(what)
+        for who, what in named.items():
             own = " | ".join(_figure(found["members"][who][figure]) for figure in shown)
-            lines.append(f"| {view} | {who} ({what}) | {own} | {found['costs'][who]['score and map ms']:.1f} |")
+            lines.append(f"| {view} | {who} ({', '.join(what)}) | {own} | {found['costs'][who]['score and map ms']:.1f} |")
     given = [(found, _networks(found)[0]) for found in map(told, there(STARTS))]
     best, who = max(given, key=lambda pair: float(pair[0]["members"][pair[1]]["ROC-AUC"]["value"]))
     own = best["members"][who]

@@ -70,10 +70,8 @@ def told(folder):
     return json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
 
 
-def test_both_views_of_all_backbones_another_start_a_teacher_and_the_official_test_side_are_published():
-    assert {"whole", "lungs", "imagenet-whole", "imagenet-lungs", "taught", "imagenet-official"} <= {
-        folder.name for folder in RUNS
-    }
+def test_both_views_another_start_and_the_official_test_side_are_published():
+    assert {"whole", "lungs", "imagenet-whole", "imagenet-lungs", "imagenet-official"} <= {folder.name for folder in RUNS}
 
 
 @pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
@@ -114,5 +112,6 @@ def test_the_readmes_figures_are_those_of_the_comparison():
         found = told(RESULTS / name)
         best = max(found["costs"], key=lambda who: found["members"][who]["ROC-AUC"]["value"])
         figure = found["members"][best]["ROC-AUC"]
-        assert f"| {best} (highest) | {figure['value']:.4f} ({figure['low']:.4f}–{figure['high']:.4f}) |" in block
+        assert f"| {best} (highest" in block
+        assert f" | {figure['value']:.4f} ({figure['low']:.4f}–{figure['high']:.4f}) |" in block
         assert f"{found['test']['images']} images of {found['test']['patients']} patients" in block

@@ -163,7 +163,7 @@ class _Gather(torch.autograd.Function):
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
         total = gradients[0].contiguous().clone()
         distributed.all_reduce(total)
-        return total[ctx.own], None  # type: ignore[attr-defined]
+        return total[ctx.own], None  # type: ignore[attr-defined]  # what forward put there
 
 
 def _gathered(rows: Tensor, group: Group) -> Tensor:

@@ -189,7 +189,7 @@ class Hosts:
     def start(self, host: int, options: list[str], log: Path) -> subprocess.Popen:
         """torchrun on a host; both meet at the first one's address."""
         name, address = self.names[host], self.addresses[host]
-        command = ["ip", "netns", "exec", name, *TORCHRUN, "--nnodes", "2", "--nproc-per-node", "1", "--max-restarts", "3"]
+        command = ["ip", "netns", "exec", name, *TORCHRUN, "--nnodes", "2", "--nproc-per-node", "1", "--max-restarts", "20"]
         command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"{self.addresses[0]}:29400", "--rdzv-id", "one"]
         command += ["--rdzv-conf", f"is_host={int(host == 0)}", "--local-addr", address, "--no-python", *PROGRAM, *options]
         environment = {**os.environ, "GLOO_SOCKET_IFNAME": f"{name}v", "OMP_NUM_THREADS": "1"}

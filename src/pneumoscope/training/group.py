@@ -6,6 +6,7 @@ of a single process, up to the order of additions.
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +107,9 @@ def joined() -> Iterator[Group]:
     if not distributed.is_torchelastic_launched():
         yield ALONE
         return
+    # Python's own handler waits for a call that waits for the others: torchrun would kill after half a minute, and the restarts
+    # of two hosts would miss one another. Every file is written whole, so the end may come at once.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     distributed.init_process_group("gloo", timeout=_PATIENCE)
     try:
         told = os.environ  # by torchrun

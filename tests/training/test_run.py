@@ -18,12 +18,12 @@ from pneumoscope.classifier import BACKBONES, Preprocessing
 from pneumoscope.classifier.checkpoint import load
 from pneumoscope.classifier.network import build
 from pneumoscope.cohort import split
-from pneumoscope.heatmap.gradcam import explain, grad_cam
+from pneumoscope.heatmap.gradcam import METHODS, explain
 from pneumoscope.training import TrainingError, state
 from pneumoscope.training import fit as loop
 from pneumoscope.training.prepared import squares
 from pneumoscope.training.recipe import recipe
-from pneumoscope.training.tuned import map_scale
+from pneumoscope.training.tuned import map_scales
 
 # In `repr` for the process that is killed too: 36 images, hence four steps an epoch.
 CHANGES = {"side_px": 32, "batch": 8, "epochs": 3, "rate": 2e-3, "patience": 0, "head": "mlp"}
@@ -141,10 +141,13 @@ def test_the_scale_of_the_maps_is_the_median_of_their_maxima_one_by_one(count):
     positives = np.random.default_rng(0).integers(0, 256, (count, 1, 64, 64)).astype(np.uint8)
     positives //= np.arange(1, count + 1, dtype=np.uint8)[:, None, None, None]
     inputs = torch.from_numpy(positives).float() / 255
-    peaks = sorted(float(explain(network, one[None], 1)[1].max()) for one in inputs)
+    scales = map_scales(network, positives)
 
-    assert 0 < peaks[0] < peaks[-1]
-    assert map_scale(network, positives, grad_cam) == pytest.approx((peaks[(count - 1) // 2] + peaks[count // 2]) / 2, rel=1e-4)
+    assert set(scales) == set(METHODS)
+    for name, method in METHODS.items():
+        peaks = sorted(float(explain(network, one[None], 1, method)[1].max()) for one in inputs)
+        assert 0 < peaks[0] < peaks[-1]
+        assert scales[name] == pytest.approx((peaks[(count - 1) // 2] + peaks[count // 2]) / 2, rel=1e-4)
 
 
 @pytest.mark.parametrize(("patience", "epochs"), [(1, 2), (2, 3), (0, 3)])

@@ -28,6 +28,7 @@ from pneumoscope.comparison import budget, compared, measured, member, plan, rep
 from pneumoscope.comparison import marked as marks
 from pneumoscope.comparison.beside import Told
 from pneumoscope.comparison.beside import read as report_of
+from pneumoscope.comparison.marked import Marked
 from pneumoscope.comparison.member import Member
 from pneumoscope.comparison.plan import Plan, Unit
 from pneumoscope.comparison.workplace import Workplace
@@ -128,23 +129,9 @@ def command(
         reader = Reader.load(teacher) if teacher else None
         recipe, finder = _recipe(recipe_, names, changes, lungs, reader)
         splits = plan.splits(cohort, folds)
-        marked = None
-        if regions_:
-            file = regions_cohort or cohort_
-            marked = marks.read(regions_, table.read(file), file.stem, columns.wanted(only), splits.values())
-        inits = {name: _init(name, init) for name in names}
-        wanted = Plan(
-            names,
-            tuple(range(recipe.seed, recipe.seed + seeds)),
-            recipe,
-            inits,
-            {name: _told(start) for name, start in inits.items()},
-            plan.split_of(splits),
-            finder.sha256 if finder else "",
-            folds,
-            minutes or 0.0,
-            f"{reader.card.name} ({reader.model.sha256[:12]})" if reader else "",
-        )
+        marked = _marked(regions_, regions_cohort or cohort_, only, splits) if regions_ else None
+        starts = {name: _init(name, init) for name in names}
+        wanted = _planned(names, seeds, recipe, starts, splits, finder, folds, minutes, reader)
         if minutes is not None:
             wanted = _within(wanted, splits, out, group)
         group.told(lambda: plan.keep(wanted, out))
@@ -156,6 +143,35 @@ def command(
     if group.leads:
         _measure(wanted, splits, place)
         _report(wanted, _members(wanted, place, together, draws), splits, place, others)
+
+
+def _marked(file: Path, cohort: Path, only: tuple[str, ...], splits: Mapping[int, Cohort]) -> Marked:
+    return marks.read(file, table.read(cohort), cohort.stem, columns.wanted(only), splits.values())
+
+
+def _planned(
+    names: tuple[str, ...],
+    seeds: int,
+    recipe: Recipe,
+    inits: Mapping[str, str],
+    splits: Mapping[int, Cohort],
+    finder: LungFinder | None,
+    folds: int,
+    minutes: float | None,
+    teacher: Reader | None,
+) -> Plan:
+    return Plan(
+        names,
+        tuple(range(recipe.seed, recipe.seed + seeds)),
+        recipe,
+        inits,
+        {name: _told(start) for name, start in inits.items()},
+        plan.split_of(splits),
+        finder.sha256 if finder else "",
+        folds,
+        minutes or 0.0,
+        f"{teacher.card.name} ({teacher.model.sha256[:12]})" if teacher else "",
+    )
 
 
 def _beside(text: str) -> tuple[str, Path]:

@@ -1,5 +1,6 @@
 """The pictures of a comparison: curves on one another, Pareto plots, heat maps side by side."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,8 +20,8 @@ from pneumoscope.reader import Reader
 from pneumoscope.reports.overlay import blend
 from pneumoscope.training.curves import CURVES_NAME, read_table
 
-_CELL = 150
-_MARGIN = 26
+_CELL, _GAP, _MARGIN = 150, 4, 26
+_GROUND, _TEXT = (18, 18, 18), (230, 230, 230)
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -131,31 +132,24 @@ def _wide(values: Sequence[float]) -> bool:
 
 def heat_maps(readers: Mapping[str, Reader], cases: Sequence[tuple[str, Radiograph]]) -> Image.Image:
     """Cases down, members across: each map on its model's own scale, with the probability."""
-    font = ImageFont.load_default(12)
-    sheet = Image.new("RGB", ((_CELL + 4) * (len(readers) + 1), (_CELL + _MARGIN) * len(cases) + _MARGIN), (18, 18, 18))
+    font, pitch = ImageFont.load_default(12), _CELL + _GAP
+    first = _GAP + max(_CELL, *(math.ceil(font.getlength(label)) for label, _ in cases))
+    sheet = Image.new("RGB", (first + pitch * len(readers), (_CELL + _MARGIN) * len(cases) + _MARGIN), _GROUND)
     draw = ImageDraw.Draw(sheet)
-    for column, name in enumerate(("", *readers)):
-        draw.text((column * (_CELL + 4) + 3, 6), name, fill=(230, 230, 230), font=font)
+    for column, name in enumerate(readers):
+        draw.text((first + column * pitch + 3, 6), name, fill=_TEXT, font=font)
     for row, (label, image) in enumerate(cases):
         small = _small(image)
         top = row * (_CELL + _MARGIN) + _MARGIN
         grey = np.repeat(np.rint(small.pixels * 255).astype(np.uint8)[..., None], 3, 2)
         sheet.paste(Image.fromarray(grey), (0, top))
-        draw.text((3, top + _CELL + 4), _fitting(label, font), fill=(230, 230, 230), font=font)
-        for column, reader in enumerate(readers.values(), start=1):
-            reading = reader.read(image)
-            values = reading.heatmap.on_grid(small.rows, small.cols)
-            sheet.paste(Image.fromarray(blend(small, values)), (column * (_CELL + 4), top))
+        draw.text((3, top + _CELL + 4), label, fill=_TEXT, font=font)
+        for column, reader in enumerate(readers.values()):
+            reading, left = reader.read(image), first + column * pitch
+            sheet.paste(Image.fromarray(blend(small, reading.heatmap.on_grid(small.rows, small.cols))), (left, top))
             told = f"{reading.score.probability:.3f}, {reading.decision}"
-            draw.text((column * (_CELL + 4) + 3, top + _CELL + 4), told, fill=(230, 230, 230), font=font)
+            draw.text((left + 3, top + _CELL + 4), told, fill=_TEXT, font=font)
     return sheet
-
-
-def _fitting(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """The label, cut where it would run into the next cell."""
-    while font.getlength(label) > _CELL and len(label) > 1:
-        label = f"{label.rstrip('…')[:-1]}…"
-    return label
 
 
 def _small(image: Radiograph) -> Radiograph:

@@ -35,16 +35,22 @@ METHODS: Mapping[str, Combine] = MappingProxyType({GRAD_CAM: grad_cam, HIRES_CAM
 
 
 def explain(network: Network, image: Tensor, class_index: int, combine: Combine = grad_cam) -> tuple[Tensor, Tensor]:
-    """Logits and class activation maps of a batch.
+    """Logits (batch, classes) and class activation maps (batch, h, w) of a batch, by one of `METHODS`; see `gradients`."""
+    logits, activations, gradient = gradients(network, image, class_index)
+    return logits, combine(activations, gradient)
+
+
+def gradients(network: Network, image: Tensor, class_index: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What every method is made of.
 
     Parameters
     ----------
     image: float32 (batch, 1, side, side) in [0, 1].
     class_index: which logit to explain, for every image of the batch.
-    combine: the method, one of `METHODS`.
 
-    Returns logits (batch, classes) and maps (batch, h, w), both detached. The network's modes and gradients are left as
-    they were, also after an exception: nothing is hooked and no parameter's gradient is touched.
+    Returns logits (batch, classes), activations of the explained layer (batch, channels, h, w) and the logit's gradient by them,
+    same shape, all detached. The network's modes and gradients are left as they were, also after an exception: nothing is hooked
+    and no parameter's gradient is touched.
     """
     with evaluating(network):
         with torch.no_grad():
@@ -52,9 +58,8 @@ def explain(network: Network, image: Tensor, class_index: int, combine: Combine 
         maps = explained.maps.detach().requires_grad_()
         with torch.enable_grad():
             logits = network.head(maps, *explained.carried)
-            (gradients,) = torch.autograd.grad(logits[:, class_index].sum(), maps)
-    with torch.no_grad():
-        return logits.detach(), combine(maps, gradients).detach()
+            (gradient,) = torch.autograd.grad(logits[:, class_index].sum(), maps)
+    return logits.detach(), maps.detach(), gradient
 
 
 def class_index(card: Card, target: str) -> int:

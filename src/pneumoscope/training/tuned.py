@@ -15,7 +15,7 @@ from pneumoscope.classifier.score import CalibrationMethod
 from pneumoscope.evaluation import calibration
 from pneumoscope.heatmap import gradcam
 from pneumoscope.heatmap.explain import TARGET
-from pneumoscope.heatmap.gradcam import METHODS, Combine
+from pneumoscope.heatmap.gradcam import METHODS
 from pneumoscope.training.prepared import Squares
 from pneumoscope.training.side import Side
 
@@ -48,17 +48,18 @@ def tuned(network: AnyNetwork, card: Card, tune: Side, method: CalibrationMethod
     card = dataclasses.replace(card, calibration=fitted, operating_points=points, grey_zone=zone)
     if not isinstance(network, Network):
         return dataclasses.replace(card, map_scale=fitted.temperature, finding_threshold=points[0].threshold)
-    scales = {name: map_scale(network, tune.squares[tune.reference == TARGET], method) for name, method in METHODS.items()}
+    scales = map_scales(network, tune.squares[tune.reference == TARGET])
     return dataclasses.replace(card, map_scale=scales.pop(card.map_method), other_map_scales=scales)
 
 
-def map_scale(network: Network, positives: Squares, method: Combine) -> float:
-    """The median of the maxima of the target's heat maps over positives; 1 where all maps are flat."""
-    peaks = [
-        gradcam.explain(network, _tensor(positives, k), TARGET, method)[1].amax((1, 2)).numpy()
-        for k in range(0, len(positives), _EVALUATION_BATCH)
-    ]
-    return float(np.median(np.concatenate(peaks))) or 1.0
+def map_scales(network: Network, positives: Squares) -> dict[str, float]:
+    """By method, the median of the maxima of the target's heat maps over positives; 1 where all maps are flat."""
+    peaks: dict[str, list[Tensor]] = {name: [] for name in METHODS}
+    for k in range(0, len(positives), _EVALUATION_BATCH):
+        _, activations, gradient = gradcam.gradients(network, _tensor(positives, k), TARGET)
+        for name, combine in METHODS.items():
+            peaks[name].append(combine(activations, gradient).amax((1, 2)))
+    return {name: float(np.median(torch.cat(found).numpy())) or 1.0 for name, found in peaks.items()}
 
 
 def known(network: AnyNetwork, card: Card, train: Side, tune: Side) -> tuple[Domain, Card]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cohort.conftest import case, cohort, property_test, sides
 from pneumoscope.cohort import SIDES, CohortError
 from pneumoscope.cohort.case import split_sha256
-from pneumoscope.cohort.split import by_ratio, crossing, folds, official, read_fixed
+from pneumoscope.cohort.split import agreed, by_ratio, crossing, folds, official, read_fixed
 
 ratios = st.sampled_from([(0.70, 0.15, 0.15), (0.8, 0.1, 0.1), (0.34, 0.33, 0.33), (0.5, 0.0, 0.5), (0.0, 0.0, 1.0)])
 seeds = st.integers(0, 2**32)
@@ -306,3 +306,10 @@ def test_of_the_official_split_the_test_side_can_be_kept_and_tune_drawn_from_the
     assert sides(official(cohort(*cases), tune=0.25)) == found
     with pytest.raises(CohortError, match="at least 0 and below 1, got 1"):
         official(cohort(*cases), tune=1)
+
+
+def test_patients_who_are_put_on_two_sides_are_refused_by_their_number_not_their_names():
+    assert agreed([{"p1": "tune"}, {"p1": "tune", "p2": "test"}]) == {"p1": "tune", "p2": "test"}
+    with pytest.raises(CohortError, match=r"^2 of the patients") as told:
+        agreed([{"p1": "tune", "p2": "test", "p3": "test"}, {"p1": "test", "p2": "train", "p3": "test"}])
+    assert "p1" not in str(told.value)

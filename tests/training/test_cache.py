@@ -8,6 +8,7 @@ import pytest
 
 from pneumoscope import radiograph
 from pneumoscope.classifier.preprocessing import Preprocessing, prepare
+from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.prepared import default_cache, squares
 
 WHOLE = Preprocessing(32)
@@ -58,3 +59,14 @@ def test_the_default_folder_follows_the_environment(monkeypatch, tmp_path):
 
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert default_cache() == Path.home() / ".cache" / "pneumoscope"
+
+
+@pytest.mark.parametrize("left", [0, 20, 4000])
+def test_a_damaged_cache_is_told_with_what_to_do(cohort, tmp_path, left):
+    cases = cohort.cases[:6]
+    squares(cohort, cases, WHOLE, tmp_path)
+    (file,) = tmp_path.glob("*.npy")
+    file.write_bytes(file.read_bytes()[:left])
+
+    with pytest.raises(TrainingError, match="damaged; delete the file"):
+        squares(cohort, cases, WHOLE, tmp_path)

@@ -154,8 +154,8 @@ def split_(
     elif tune:
         raise click.UsageError("--tune is for --official; without it --ratios says how large the tune side is")
     else:
-        fixed = split.sides_of(table.read(like)) if like else {}
-        fixed |= {patient: side for text in fix for patient, side in split.read_fixed(text).items()}
+        given = [split.sides_of(table.read(like))] if like else []
+        fixed = split.agreed([*given, *(split.read_fixed(text) for text in fix)])
         done = split.by_ratio(cohort, ratios=_ratios(ratios), seed=seed, fixed=fixed)
     table.write(done, out or cohort_)
     assert done.split is not None

@@ -87,6 +87,17 @@ def read_fixed(text: str) -> dict[str, Side]:
     return dict.fromkeys((row["patient_id"] for row in rows), side)
 
 
+def agreed(parts: Iterable[Mapping[str, Side]]) -> dict[str, Side]:
+    """{patient: side} of several at once; CohortError where they put a patient on two sides."""
+    found: dict[str, Side] = {}
+    for part in parts:
+        apart = sum(found.get(patient, side) != side for patient, side in part.items())
+        if apart:
+            raise CohortError(f"{apart} of the patients whose side is given are put on two sides; give each patient one")
+        found |= part
+    return found
+
+
 def sides_of(cohort: Cohort) -> dict[str, Side]:
     """{patient: side} of a split cohort; CohortError where it has no split or has a patient on two sides."""
     if cohort.split is None:

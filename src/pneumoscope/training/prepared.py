@@ -17,6 +17,7 @@ from pneumoscope.classifier.preprocessing import Preprocessing, prepare
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.in_order import cores
 from pneumoscope.lung_fields import LungFinder
+from pneumoscope.training.errors import TrainingError
 
 Squares = NDArray[np.uint8]
 _CHUNK = 256  # images decoded ahead of the disk
@@ -38,12 +39,18 @@ def squares(
 ) -> Squares:
     """The prepared squares of cases, uint8 (n, channels, side, side), memory-mapped from `cache`.
 
-    The file is keyed by the pixels of the cases in their order and by the preprocessing, and is written once.
+    The file is keyed by the pixels of the cases in their order and by the preprocessing, and is written once. TrainingError where
+    it is damaged.
     """
     path = cache / f"{_key(cases, preprocessing)}.npy"
     if not path.exists():
         _write(path, cohort, cases, preprocessing, finder, show_progress)
-    return np.asarray(np.load(path, mmap_mode="r"))
+    try:
+        return np.asarray(np.load(path, mmap_mode="r"))
+    except (ValueError, EOFError) as error:
+        raise TrainingError(
+            f"the prepared radiographs in '{path}' are damaged; delete the file, and they are prepared anew"
+        ) from error
 
 
 def _key(cases: Sequence[Case], preprocessing: Preprocessing) -> str:

@@ -127,7 +127,7 @@ def test_a_tree_in_which_nothing_can_be_read_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("make", [lambda root: root / "nowhere", lambda root: root])
 def test_no_folder_and_no_image_are_errors(tmp_path, make):
-    with pytest.raises(CohortError, match=r"is no folder|no \.dcm"):
+    with pytest.raises(CohortError, match=r"is no folder|no DICOM"):
         from_kermany(make(tmp_path))
 
 
@@ -249,6 +249,24 @@ def test_dicom_files_are_labelled_by_uid_or_by_path(tmp_path):
     cohort = from_dicom(tmp_path / "d", labels)
     assert {c.path: (c.reference, c.subtype) for c in cohort.cases} == {"x/1.dcm": (1, "virus"), "2.dcm": (0, "")}
     assert len({c.patient_id for c in cohort.cases}) == 1
+
+
+def test_dicom_files_are_found_by_their_prefix_and_the_directory_of_a_medium_is_none(tmp_path):
+    """As a medium or an archive names them: without a suffix, or by a UID."""
+    for k, name in enumerate(("IM000001", "1.2.840.5", "DICOMDIR", ".hidden")):
+        written = dicom(tmp_path / "d" / f"{k}.dcm", field(k, 16, 16), f"1.2.{k}", "MRN-1")
+        written.rename(tmp_path / "d" / name)
+    labels = table(tmp_path / "d" / "labels", *({"sop_instance_uid": f"1.2.{k}", "label": "NORMAL"} for k in range(4)))
+    assert {c.path for c in from_dicom(tmp_path / "d", labels).cases} == {"IM000001", "1.2.840.5"}
+
+
+def test_linked_folders_are_followed_once_and_links_in_a_circle_end(tmp_path):
+    tree(tmp_path / "elsewhere", "NORMAL/a.png", "PNEUMONIA/b.png")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "data", target_is_directory=True)
+    cohort = from_folders(tmp_path / "data", positive=["PNEUMONIA"], patient_per_file=True)
+    assert [c.path for c in cohort.cases] == ["linked/NORMAL/a.png", "linked/PNEUMONIA/b.png"]
 
 
 def test_dicom_patient_id_is_stored_as_a_hash_unless_the_labels_name_the_patient(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pneumoscope.radiograph.files import SUFFIXES
+from pneumoscope.radiograph.files import below
 
 OVERLAYS = "overlays"
 """Folder of the pictures in OUT; they are PNG files, but no radiographs."""
@@ -33,7 +33,7 @@ def find(inputs: Sequence[str], out: Path) -> list[Item]:
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            items += [Item(_name(f.relative_to(path)), f) for f in _below(path, out)]
+            items += [Item(_name(f.relative_to(path)), f) for f in below(path, {out, out / OVERLAYS})]
         elif path.exists():
             files.append(path)
         else:
@@ -43,25 +43,6 @@ def find(inputs: Sequence[str], out: Path) -> list[Item]:
             files += [m for m in matches if m.is_file()]
     items += _named([f for f in files if out / OVERLAYS not in f.resolve().parents])
     return list(_unique(items))
-
-
-def _below(folder: Path, out: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
-        here = Path(root)
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and (here / f).resolve() not in (out, out / OVERLAYS))
-        for name in sorted(names):
-            file = here / name
-            if not name.startswith(".") and (file.suffix.lower() in SUFFIXES or _has_dicom_prefix(file)):
-                yield file
-
-
-def _has_dicom_prefix(file: Path) -> bool:
-    """DICOM files often have no suffix, or the end of a UID for one."""
-    try:
-        with file.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
 
 
 def _named(files: Sequence[Path]) -> list[Item]:

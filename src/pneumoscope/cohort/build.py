@@ -15,7 +15,7 @@ from pneumoscope import radiograph
 from pneumoscope.cohort import kermany
 from pneumoscope.cohort.case import SIDES, Case, Cohort, Side
 from pneumoscope.cohort.errors import CohortError, NameGrammarError
-from pneumoscope.radiograph.files import SUFFIXES
+from pneumoscope.radiograph.files import below
 
 _OFFICIAL: Mapping[str, Side] = {"train": "train", "val": "tune", "valid": "tune", "tune": "tune", "test": "test"}
 _EXAMPLES = 5
@@ -180,12 +180,9 @@ def _patient_matcher(pattern: str, patient_per_file: bool) -> Callable[[str], st
 def _image_files(root: Path) -> list[Path]:
     if not root.is_dir():
         raise CohortError(f"'{root}' is no folder")
-    files = sorted(
-        (p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file() and "__MACOSX" not in p.parts),
-        key=lambda p: p.relative_to(root).as_posix(),
-    )
+    files = sorted(below(root), key=lambda p: p.relative_to(root).as_posix())
     if not files:
-        raise CohortError(f"no {', '.join(sorted(SUFFIXES))} file lies below '{root}'")
+        raise CohortError(f"no DICOM, PNG or JPEG file lies below '{root}'")
     return files
 
 

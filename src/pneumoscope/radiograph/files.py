@@ -1,6 +1,8 @@
 """Read a radiograph from a path or from bytes, whatever its format."""
 
 import io
+import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,41 @@ from pneumoscope.radiograph.limits import MAX_PIXELS
 from pneumoscope.radiograph.quiet import quiet
 from pneumoscope.radiograph.radiograph import Grey, Radiograph
 
-SUFFIXES = frozenset({".dcm", ".dicom", ".jpeg", ".jpg", ".png"})
-"""Of files that are taken for radiographs in a folder."""
+_SUFFIXES = frozenset({".dcm", ".dicom", ".jpeg", ".jpg", ".png"})
 _PICTURE_FORMATS = ("PNG", "JPEG")
 _DAMAGED = "the PNG or JPEG file is truncated or damaged; copy it again from its source"
+
+
+def below(folder: Path, without: Collection[Path] = ()) -> Iterator[Path]:
+    """The files below a folder that are taken for radiographs: by their suffix, or by the DICOM prefix (PS3.10, 7.1).
+
+    DICOM files often have no suffix, or the end of a UID for one; the directory of a medium (PS3.10, 8.6) holds no image. Linked
+    folders are followed, each folder once; hidden ones, and the resolved paths in `without`, are left out.
+    """
+    seen = {folder.resolve(), *without}
+    for root, folders, names in os.walk(folder, followlinks=True):
+        here, kept = Path(root), []
+        for name in sorted(folders):
+            real = (here / name).resolve()
+            if not name.startswith(".") and name != "__MACOSX" and real not in seen:
+                seen.add(real)
+                kept.append(name)
+        folders[:] = kept
+        yield from (here / name for name in sorted(names) if _may_be_one(here / name))
+
+
+def _may_be_one(file: Path) -> bool:
+    if file.name.startswith(".") or file.name == "DICOMDIR":
+        return False
+    return file.suffix.lower() in _SUFFIXES or _has_dicom_prefix(file)
+
+
+def _has_dicom_prefix(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def read(source: Path | str | bytes) -> Radiograph:

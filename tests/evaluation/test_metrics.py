@@ -78,6 +78,17 @@ def test_calibration_line_agrees_with_scikit_learns_logistic_regression(weights)
     assert intercept == pytest.approx(model.intercept_[0], rel=1e-3, abs=1e-4)
 
 
+def test_the_calibration_line_of_a_model_that_says_too_much_is_found():
+    """Log-odds of ±16: whole Newton steps go back and forth between two lines for ever; scikit-learn has the answer."""
+    rng = np.random.default_rng(3)
+    z = np.concatenate([rng.normal(2, 4, 200), rng.normal(12, 4, 300)]).clip(-16, 16)
+    reference = np.repeat([0.0, 1.0], [200, 300])
+    model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(z[:, None], reference)
+    slope, intercept = metrics.calibration_line(reference, 1 / (1 + np.exp(-z)), np.ones(500))
+    assert slope == pytest.approx(model.coef_[0, 0], rel=1e-4)
+    assert intercept == pytest.approx(model.intercept_[0], rel=1e-3)
+
+
 def test_expected_calibration_error_by_hand():
     """Two bins used: 0.25 twice with one event (|0.5 − 0.25|), 0.85 twice with two (|1 − 0.85|): (2·0.25 + 2·0.15) / 4."""
     reference, probability = np.array([0, 1, 1, 1.0]), np.array([0.25, 0.25, 0.85, 0.85])

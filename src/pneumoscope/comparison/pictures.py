@@ -120,6 +120,7 @@ def pareto(figures: Mapping[str, float], costs: Mapping[str, Mapping[str, float]
         for name, (x, y) in points.items():
             axes.plot(x, y, "o", color="C3" if name in best else "grey")
             axes.annotate(name, (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8)
+        axes.margins(x=0.25)  # room for names beside the points
         axes.set(xlabel=cost, ylabel=what, xscale="log" if _wide([x for x, _ in points.values()]) else "linear")
         axes.legend(fontsize=8)
     return figure

@@ -39,21 +39,27 @@ AGAINST = " against regions"
 
 @dataclass(frozen=True)
 class Summary:
-    """A figure of a member: of one run with its interval, or the mean of several with their standard deviation."""
+    """A figure of a member: of one run with its interval, or the mean of several with their standard deviation.
+
+    `reason` says why the figure is undefined, or why it has no interval.
+    """
 
     value: float
     low: float = math.nan
     high: float = math.nan
     spread: float = math.nan
     runs: int = 1
+    reason: str = ""
 
     def __str__(self) -> str:
         if math.isnan(self.value):
-            return "undefined"
+            return f"undefined ({self.reason})" if self.reason else "undefined"
         if self.runs > 1:
             return f"{self.value:.4f} ± {self.spread:.4f} ({self.runs} runs)"
+        if math.isnan(self.low):
+            return f"{self.value:.4f}" + (f" (no interval: {self.reason})" if self.reason else "")
         between = " to " if self.low < 0 else "–"
-        return f"{self.value:.4f}" + ("" if math.isnan(self.low) else f" ({self.low:.4f}{between}{self.high:.4f})")
+        return f"{self.value:.4f} ({self.low:.4f}{between}{self.high:.4f})"
 
 
 def summaries(members: Sequence[Member], draws: int) -> dict[str, dict[str, Summary]]:
@@ -100,9 +106,10 @@ def estimate(tree: Mapping[str, Any]) -> Estimate:
 
 def _summary(runs: Sequence[Estimate]) -> Summary:
     if len(runs) == 1:
-        return Summary(runs[0].value, runs[0].low, runs[0].high)
+        return Summary(runs[0].value, runs[0].low, runs[0].high, reason=runs[0].reason)
     values = np.array([run.value for run in runs])  # NaN, as a whole, where one run has none
-    return Summary(float(values.mean()), spread=float(values.std(ddof=1)), runs=len(values))
+    reason = "; ".join(dict.fromkeys(run.reason for run in runs if math.isnan(run.value)))
+    return Summary(float(values.mean()), spread=float(values.std(ddof=1)), runs=len(values), reason=reason)
 
 
 def of_costs(members: Sequence[Member], costs: Mapping[str, Cost]) -> dict[str, dict[str, float]]:
@@ -215,7 +222,7 @@ def of_agreements(agreed: Sequence[Agreement]) -> list[list[str]]:
 
 
 def _interval(e: Estimate) -> str:
-    return str(Summary(e.value, e.low, e.high))
+    return str(Summary(e.value, e.low, e.high, reason=e.reason))
 
 
 def _difference(e: Estimate) -> str:

@@ -49,18 +49,25 @@ def calibration_line(reference: Array, probability: Array, weights: Array) -> tu
         return float("nan"), float("nan")
     p = np.clip(probability, 1e-7, 1 - 1e-7)
     design = np.stack([np.log(p / (1 - p)), np.ones_like(p)], 1)
-    beta = np.array([1.0, 0.0])
+    beta, likelihood = np.zeros(2), _log_likelihood(np.zeros_like(p), reference, weights)
     for _ in range(50):
         fitted = expit(design @ beta)
         gradient = design.T @ (weights * (reference - fitted))
         hessian = (design * (weights * fitted * (1 - fitted))[:, None]).T @ design
-        if np.linalg.cond(hessian) > 1e12:
+        if not np.linalg.cond(hessian) < 1e12:
             return float("nan"), float("nan")
         step = np.linalg.solve(hessian, gradient)
-        beta = beta + step * min(1.0, 5.0 / float(np.abs(step).max() + 1e-12))
         if np.abs(step).max() < 1e-8:
             return float(beta[0]), float(beta[1])
+        # A whole Newton step may overshoot where probabilities are close to 0 and 1: halve it until it climbs.
+        while (reached := _log_likelihood(design @ (beta + step), reference, weights)) < likelihood and np.abs(step).max() > 1e-8:
+            step = step / 2
+        beta, likelihood = beta + step, reached
     return float("nan"), float("nan")
+
+
+def _log_likelihood(log_odds: Array, reference: Array, weights: Array) -> float:
+    return float((weights * (reference * log_odds - np.logaddexp(0, log_odds))).sum())
 
 
 def calibration_slope(reference: Array, probability: Array, weights: Array) -> float:

@@ -28,7 +28,7 @@ from pneumoscope.cohort import table as cohorts
 from pneumoscope.evaluation.intervals import DRAWS, bootstrap, clopper_pearson, patient_weights
 from pneumoscope.evaluation.metrics import roc_auc
 from pneumoscope.radiograph import Radiograph
-from pneumoscope.radiograph.files import SUFFIXES
+from pneumoscope.radiograph.files import below
 from pneumoscope.reader import Reader
 from pneumoscope.reader.reader import SHIPPED
 
@@ -83,7 +83,7 @@ def other(path: Path) -> Iterator[tuple[str, Radiograph]]:
     if path.suffix == ".parquet":
         yield from of_cohort(cohorts.read(path), "")
         return
-    for file in sorted(f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES) if path.is_dir() else [path]:
+    for file in sorted(below(path)) if path.is_dir() else [path]:
         yield file.name, radiograph.read(file)
 
 

@@ -75,9 +75,7 @@ class Graph:
     outputs: tuple[str, ...]
 
     def __call__(self, image: Array) -> list[Array]:
-        options = onnxruntime.RunOptions()
-        options.only_execute_path_to_fetches = True
-        found: list[Array] = self.session.run([*self.outputs], {IMAGE: image}, options)
+        found: list[Array] = self.session.run([*self.outputs], {IMAGE: image})
         return found
 
 

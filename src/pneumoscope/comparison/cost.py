@@ -11,16 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
+from onnx.utils import Extractor
 
 from pneumoscope import storage
 from pneumoscope.comparison.kept import kept
 from pneumoscope.export.precision import WIDE_SHARES, quantized
 from pneumoscope.in_order import cores
+from pneumoscope.lung_fields.session import open_session
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
-from pneumoscope.reader.bundle import GRAPH_NAME
+from pneumoscope.reader.bundle import GRAPH_NAME, LOGITS, LOOKED_AT
 
 COST_NAME = "cost.json"
+_FORM = 2
+"""Of what is measured; a cost of another form is measured anew."""
 _ROUNDS = 3
 _PEAK = """
 import sys
@@ -35,18 +40,19 @@ Cost = Mapping[str, float]
 
 
 def costs(bundles: Mapping[str, Path], images: Sequence[Radiograph], out: Path) -> dict[str, Cost]:
-    """By name: ``score ms`` and ``score and map ms`` of a prepared square, medians; ``peak MiB`` of a process that reads one;
-    ``bundle in int8, MB`` if all that can be is in eight bits, which says nothing about whether its answers are accepted.
+    """By name: ``score ms`` and ``score and map ms`` of the network alone on a square, ``reading ms`` of all that a reading takes
+    (size, lung fields, network, findings), all medians; ``peak MiB`` of a process that reads one; ``bundle in int8, MB`` if all
+    that can be is in eight bits, which says nothing about whether its answers are accepted.
 
     All members take turns, so that a slow moment of the machine is nobody's. Kept in `out` and measured anew only where a
     bundle or the machine has changed. The memory is NaN where the system does not tell it.
     """
     readers = {name: Reader.load(bundle) for name, bundle in bundles.items()}
     hashes = {name: reader.model.sha256 for name, reader in readers.items()}
-    asked = {"system": platform.platform(), "cores": cores(), "bundles": hashes}
+    asked = {"form": _FORM, "system": platform.platform(), "cores": cores(), "bundles": hashes}
 
     def measured() -> dict[str, Cost]:
-        times = _times(readers, images)
+        times = _times(bundles, readers, images)
         return {
             name: {
                 **times[name],
@@ -66,14 +72,27 @@ def _eight_bits(bundle: Path, reader: Reader, images: Sequence[Radiograph]) -> i
     return int(small.ByteSize())
 
 
-def _times(readers: Mapping[str, Reader], images: Sequence[Radiograph]) -> dict[str, dict[str, float]]:
-    taken: dict[str, dict[str, list[float]]] = {name: {"score ms": [], "score and map ms": []} for name in readers}
+def _times(
+    bundles: Mapping[str, Path], readers: Mapping[str, Reader], images: Sequence[Radiograph]
+) -> dict[str, dict[str, float]]:
+    parts = {name: _parts(onnx.load(bundle / GRAPH_NAME), readers[name]) for name, bundle in bundles.items()}
+    taken: dict[str, dict[str, list[float]]] = {name: {} for name in bundles}
     for image in [images[0], *images] * _ROUNDS:
         for name, reader in readers.items():
-            square = reader.square(image)[None]
-            taken[name]["score ms"].append(_ms(partial(reader.log_odds, square)))
-            taken[name]["score and map ms"].append(_ms(partial(reader.explain, square)))
-    return {name: {key: statistics.median(values[1:]) for key, values in both.items()} for name, both in taken.items()}
+            square = {LOOKED_AT: reader.square(image)[None]}
+            ways = {key: partial(session.run, None, square) for key, session in parts[name].items()}
+            for key, way in {**ways, "reading ms": partial(reader.read, image)}.items():
+                taken[name].setdefault(key, []).append(_ms(way))
+    return {name: {key: statistics.median(values[1:]) for key, values in each.items()} for name, each in taken.items()}
+
+
+def _parts(graph: onnx.ModelProto, reader: Reader) -> dict[str, onnxruntime.InferenceSession]:
+    """The network without and with its map, cut out of the graph: the whole one runs all of its nodes whatever is asked for."""
+    cut = Extractor(graph)
+    wanted = {"score ms": [LOGITS], "score and map ms": [LOGITS, reader.card.map_method]}
+    return {
+        key: open_session(cut.extract_model([LOOKED_AT], names).SerializeToString(), cores()) for key, names in wanted.items()
+    }
 
 
 def _ms(way: Callable[[], object]) -> float:

@@ -134,9 +134,7 @@ class Reader:
         return self._run((method,), self._given(squares))[0]
 
     def _run(self, names: Sequence[str], inputs: dict[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:
-        options = onnxruntime.RunOptions()
-        options.only_execute_path_to_fetches = True
-        found: list[NDArray[np.float32]] = self._session.run([*names], inputs, options)
+        found: list[NDArray[np.float32]] = self._session.run([*names], inputs)
         return found
 
     def _given(self, squares: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:

@@ -1,12 +1,16 @@
 """``pneumoscope compare`` from a cohort to its report; killed in the middle, and run again."""
 
+import csv
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
 from cli.run import run
+from pneumoscope.cli import compare
 from pneumoscope.cohort import table
 from pneumoscope.comparison import budget, unit
 from pneumoscope.comparison.plan import ComparisonError, Plan
@@ -15,6 +19,7 @@ from pneumoscope.evaluation import predictions
 from pneumoscope.training import fit
 from pneumoscope.training.recipe import recipe
 
+PROGRAM = (sys.executable, "-c", "from pneumoscope.cli.main import entry; entry()")
 TINY = ("--init", "scratch", "--side-px", 32, "--batch", 8, "--epochs", 2, "--warmup-epochs", 0, "--draws", 100)
 BOTH = ("--backbones", "mobilenet_v2,efficientnet_lite0", "--ensemble", "mobilenet_v2,efficientnet_lite0")
 
@@ -197,6 +202,7 @@ def test_what_is_named_twice_is_compared_once(compared):
         (("--init", "scratch", "--folds", 2), "at least 3 folds are needed"),
         (("--init", "scratch", "--side-px", 100), "use --side-px 96"),
         (("--init", "scratch", "--batch", 4000, "--budget", 5), "do not fill one batch"),
+        (("--init", "scratch", "--batch", 4000), "do not fill one batch"),
     ],
 )
 def test_a_mistake_is_said_before_anything_is_trained(cohort_file, tmp_path, options, said):
@@ -211,6 +217,61 @@ def test_a_folder_of_weights_must_have_one_file_for_each_backbone(cohort_file, t
     ran = run("compare", cohort_file, "-o", tmp_path / "out", "--init", tmp_path, "--backbones", "resnet18,resnet50")
     assert ran.code == 2
     assert "has 0 files of weights for resnet50" in ran.err
+
+
+def test_weights_that_cannot_be_read_are_told_before_anything_is_kept(cohort_file, tmp_path):
+    """Else the folder would hold to a start that never was, and the last backbone would fail after hours."""
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/resnet18.safetensors").write_bytes(b"not weights")
+    command = ("compare", cohort_file, "-o", tmp_path / "out", "--backbones", "resnet18", "--init", tmp_path / "weights")
+    ran = run(*command)
+    assert (ran.code, "resnet18.safetensors" in ran.err) == (2, True), ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_backbones_that_join_a_budget_get_its_epochs_and_other_epochs_are_refused(cohort_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "seconds_a_step", lambda *_: 0.1)
+    monkeypatch.setattr(compare, "_train", lambda *_: None)
+    monkeypatch.setattr(compare, "_measure", lambda *_: None)
+    monkeypatch.setattr(compare, "_members", lambda *_: [])
+    plans = []
+    monkeypatch.setattr(compare, "_report", lambda wanted, *_: plans.append(wanted))
+    command = ("compare", cohort_file, "-o", tmp_path / "out", *TINY, "--budget", 60)
+    assert run(*command, "--backbones", "mobilenet_v2").code == 0
+    joined = run(*command, "--backbones", "mobilenet_v2,resnet18,densenet121")
+    assert "60 minutes, shared by 1 runs, are 2 epochs for each" in joined.err
+    assert [(found.shared_by, found.recipe.epochs, found.at_most) for found in plans] == [(1, 2, 2)] * 2
+    other = run(*command, "--backbones", "mobilenet_v2", "--epochs", 7)
+    assert (other.code, "other: at most" in other.err) == (2, True), other.err
+
+
+@pytest.mark.slow
+def test_two_processes_compare_as_one_does(cohort_file, tmp_path):
+    """Two backbones one after the other, measured by the leading process when the other is done."""
+    command = [
+        "compare",
+        cohort_file,
+        "--cache",
+        tmp_path / "cache",
+        "--backbones",
+        "resnet18,mobilenet_v2",
+        *TINY,
+        "--intervene",
+        0,
+    ]
+    assert run(*command, "-o", tmp_path / "one").code == 0
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", *PROGRAM]
+    two = subprocess.run([*launch, *map(str, command), "-o", str(tmp_path / "two")], capture_output=True, text=True, timeout=600)
+    assert two.returncode == 0, two.stderr[-3000:]
+    one, other = (json.loads((tmp_path / name / "comparison.json").read_text(encoding="utf-8")) for name in ("one", "two"))
+    assert {name: costs["training, processes"] for name, costs in other["costs"].items()} == {"resnet18": 2, "mobilenet_v2": 2}
+    assert one["conditions"] == other["conditions"]
+    for name in ("resnet18", "mobilenet_v2"):
+        losses = []
+        for folder in ("one", "two"):
+            with (tmp_path / folder / f"units/{name}-seed42/checkpoint/curves.csv").open() as stream:
+                losses.append([float(row["loss"]) for row in csv.DictReader(stream)])
+        assert losses[1] == pytest.approx(losses[0], rel=5e-3)
 
 
 def test_a_recipe_may_come_from_a_file(cohort_file, tmp_path):
@@ -245,7 +306,7 @@ def test_a_unit_made_under_other_conditions_is_not_taken_for_finished(compared):
     folder, *_ = compared
     scratch = {"mobilenet_v2": "scratch"}
     plan = Plan(("mobilenet_v2",), (42,), recipe("default"), scratch, scratch, "")
-    place = Workplace(folder / "out", folder, None, (), 10)
+    place = Workplace(folder / "out", folder, None, (), (), 10)
     with pytest.raises(ComparisonError, match="was made under other conditions"):
         unit.finished(plan.units[0], plan, place)
 

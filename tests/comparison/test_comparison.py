@@ -118,6 +118,14 @@ def test_one_run_has_its_interval_and_several_have_a_spread():
     assert str(slope) == "undefined (not defined on these cases)"  # in one of the two
 
 
+def test_members_whose_cases_are_in_another_order_are_not_paired():
+    one, other = made("a", GOOD, GOOD, REFERENCE), made("b", POOR, POOR, REFERENCE)
+    member.check_cases([one, other])
+    turned = replace(other, test=replace(other.test, rows=other.test.rows[::-1]))
+    with pytest.raises(ComparisonError, match="b and a were measured on the cases in different orders"):
+        member.check_cases([one, turned])
+
+
 def test_targets_are_met_on_tune_and_measured_on_test():
     figures = tables.summaries([made("a", GOOD, POOR, REFERENCE)], 50)["a"]
     # On tune a threshold between 0.6 and 0.7 turns away all four negatives; on test two positives and one negative reach it.
@@ -221,7 +229,7 @@ def test_an_answer_is_kept_with_its_question(tmp_path):
 
 def test_every_item_of_the_checklist_is_asked_once_and_what_nobody_knows_is_blank(cohort):
     """CLAIM 2024 has 44 items; who annotated, de-identification, funding and the like are for the authors."""
-    told = {"metrics": ("ROC-AUC",), "localized": "measured.", "intervened": 0, "versions": {"torch": "1"}}
+    told = {"metrics": ("ROC-AUC",), "localized": "measured.", "external": "", "intervened": 0, "versions": {"torch": "1"}}
     items = checklist.filled(PLAN, cohort, **told)
     assert [item.claim for item in items] == list(range(1, 45))
     answers = {item.claim: item.answer for item in items}

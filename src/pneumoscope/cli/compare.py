@@ -134,11 +134,24 @@ def command(
         wanted = _planned(names, seeds, recipe, starts, splits, finder, folds, minutes, reader)
         if minutes is not None:
             wanted = _within(wanted, splits, out, group)
-        group.told(lambda: plan.keep(wanted, out))
-        proof = [image for _, image in _shipped()]
+        proof, hashes = [image for _, image in _shipped()], [one.split.sha256 for one in splits.values() if one.split]
         place = Workplace(
-            out, cache, finder, proof, draws, intervene, marked, reader, licences, population, group, show_progress=group.leads
+            out,
+            cache,
+            finder,
+            hashes,
+            proof,
+            draws,
+            intervene,
+            marked,
+            reader,
+            licences,
+            population,
+            group,
+            show_progress=group.leads,
         )
+        group.told(lambda: unit.check(wanted, splits, place))
+        group.told(lambda: plan.keep(wanted, out))
         _train(wanted, splits, place)
     if group.leads:
         _measure(wanted, splits, place)
@@ -170,7 +183,7 @@ def _planned(
         finder.sha256 if finder else "",
         folds,
         minutes or 0.0,
-        f"{teacher.card.name} ({teacher.model.sha256[:12]})" if teacher else "",
+        teacher=f"{teacher.card.name} ({teacher.model.sha256[:12]})" if teacher else "",
     )
 
 
@@ -237,14 +250,15 @@ def _within(wanted: Plan, splits: Mapping[int, Cohort], out: Path, group: Group)
     """The plan with as many epochs as fit, or as many as were found to fit when it was begun under the same budget."""
     there = group.told(lambda: plan.kept(out))
     if there is not None and there["conditions"]["budget"] == wanted.minutes:
-        epochs = there["conditions"]["recipe"]["epochs"]
+        epochs, runs = there["conditions"]["recipe"]["epochs"], there["conditions"]["shared by"]
     else:
         if group.leads:
             click.echo("timing a few steps of each backbone", err=True)
-        epochs = budget.epochs(wanted, max(len(cohort.on("train")) for cohort in splits.values()), group)
+        epochs, runs = budget.epochs(wanted, max(len(cohort.on("train")) for cohort in splits.values()), group), len(wanted.units)
     if group.leads:
-        click.echo(f"{wanted.minutes:g} minutes are shared out as {epochs} epochs for each of {len(wanted.units)} runs", err=True)
-    return dataclasses.replace(wanted, recipe=dataclasses.replace(wanted.recipe, epochs=epochs))
+        click.echo(f"{wanted.minutes:g} minutes, shared by {runs} runs, are {epochs} epochs for each", err=True)
+    recipe = dataclasses.replace(wanted.recipe, epochs=epochs)
+    return dataclasses.replace(wanted, recipe=recipe, at_most=wanted.recipe.epochs, shared_by=runs)
 
 
 def _shipped() -> list[tuple[str, Radiograph]]:
@@ -281,6 +295,7 @@ def _on_epoch(one: Unit, wanted: Plan) -> unit.OnEpoch:
 def _members(wanted: Plan, place: Workplace, together: Sequence[tuple[str, ...]], draws: int) -> list[Member]:
     """Networks, and after them what they are together, by probability and by log-odds."""
     networks = [member.read(one, place.folder(one), draws, place.marked is not None) for one in wanted.units]
+    member.check_cases(networks)
     runs = {(m.seed, m.fold) for m in networks}
     ensembles = [
         member.ensemble([m for m in networks if (m.seed, m.fold) == run and m.name in names], by, draws)

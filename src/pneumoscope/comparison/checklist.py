@@ -28,11 +28,19 @@ class Item:
 
 
 def filled(
-    plan: Plan, cohort: Cohort, *, metrics: Sequence[str], localized: str, intervened: int, versions: Mapping[str, str]
+    plan: Plan,
+    cohort: Cohort,
+    *,
+    metrics: Sequence[str],
+    localized: str,
+    external: str,
+    intervened: int,
+    versions: Mapping[str, str],
 ) -> list[Item]:
     """The items of a comparison.
 
-    `metrics` are the names of the reported figures, `localized` says against what heat maps were measured, on `intervened` cases
+    `metrics` are the names of the reported figures, `localized` says against what heat maps were measured, `external` on which
+    other cohort (empty where on none), on `intervened` cases
     the score was followed as pixels were removed, `versions` are those of the libraries.
     """
     runs = len(plan.units) // len(plan.backbones)
@@ -60,6 +68,7 @@ def filled(
         30: f"{len(plan.seeds)} seed(s), {plan.folds or 'no'} folds; deletion and insertion by the map on {intervened} cases.",
         31: f"Heat map of every reading; {localized}",
         32: "Held-out test side of the same cohort, thresholds and calibration fixed on tune.",
+        33: f"Heat maps alone, on another cohort: {external}." if external else BLANK,
         35: _counts(cohort) if plan.folds else _sides(cohort),
         37: "The tables of this report.",
         38: f"The tables of this report, with {uncertainty}.",

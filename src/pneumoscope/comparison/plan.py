@@ -51,6 +51,7 @@ class Plan:
     lungs: hash of the lung-field model that is looked through, empty where none is.
     folds: number of folds, 0 for the cohort's own split.
     minutes: the budget that the recipe's epochs come from, 0 where there was none.
+    at_most: epochs that were asked for beside a budget; shared_by: runs that shared it when the comparison was begun.
     teacher: name and hash of the bundle that is learned from, empty where none is.
     """
 
@@ -63,6 +64,8 @@ class Plan:
     lungs: str = ""
     folds: int = 0
     minutes: float = 0.0
+    at_most: int = 0
+    shared_by: int = 0
     teacher: str = ""
 
     @property
@@ -79,6 +82,8 @@ class Plan:
         recipe = {k: v for k, v in dataclasses.asdict(self.recipe).items() if k != "seed"}
         told = {"recipe": recipe, "split": self.split_sha256, "lungs": self.lungs, "folds": self.folds, "budget": self.minutes}
         told["teacher"] = self.teacher
+        if self.minutes:
+            told |= {"at most": self.at_most, "shared by": self.shared_by}
         plain: dict[str, Any] = json.loads(json.dumps(told))
         return plain
 

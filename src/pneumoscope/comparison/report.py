@@ -23,6 +23,7 @@ from pneumoscope.comparison.beside import FIGURES_NAME, Told
 from pneumoscope.comparison.checklist import BLANK, Item
 from pneumoscope.comparison.compared import TRADE, Comparison, as_json
 from pneumoscope.comparison.pairwise import pooled
+from pneumoscope.comparison.plan import Plan
 from pneumoscope.comparison.published import DIFFERENCES, PUBLISHED, SOURCE
 from pneumoscope.comparison.workplace import BUNDLE, CHECKPOINT, NOT_STATED, Workplace
 from pneumoscope.evaluation.tables import plain
@@ -31,9 +32,22 @@ from pneumoscope.reader import Reader
 
 REPORT_NAME, CASES_NAME, CARDS = "report.html", "cases.html", "cards"
 LATEX_SHOWN = ("ROC-AUC", "accuracy", "F1", "sensitivity", "specificity")
-DISCRIMINATION = ("ROC-AUC", "PR-AUC", "accuracy", "F1", "sensitivity", "specificity", "MCC", *tables.AT_TARGET, tables.ON_TUNE)
+DISCRIMINATION = (
+    "ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "F1", "sensitivity", "specificity", "PPV", "NPV", "MCC",
+    *tables.AT_TARGET, tables.ON_TUNE,
+)  # fmt: skip
 CALIBRATION = ("Brier", "ECE", "calibration slope", "calibration intercept")
 PARETO = (TRADE, "bundle, MB")
+TOGETHER = ("ROC-AUC", "F1", *tables.OF_MAPS, f"hit{tables.AGAINST}", f"pixel AP{tables.AGAINST}", tables.OF_CHANGES[1])
+"""Accuracy and truthfulness of the map, to stand in one table with the cost."""
+NO_FINDING = (
+    "The lungs are those that the lung-field model finds. A map that is the same everywhere has as much of its energy in them as "
+    "they have of the image; a head that adds up the evidence in these lungs has it there by its making."
+)
+COSTS_TOLD = (
+    "Milliseconds a radiograph, one at a time, all networks in turns: the network on its square without and with its map, and a "
+    "whole reading (size, lung fields, network, findings). Training times are of the machine as it was, whatever else ran on it."
+)
 LIBRARIES = ("torch", "torchvision", "timm", "onnxruntime", "scikit-learn")
 Images = Sequence[tuple[str, Radiograph]]
 
@@ -83,11 +97,12 @@ def _page(
         split=found.plan.split_sha256[:12],
         recipe=found.plan.conditions()["recipe"],
         tables=[
-            ("Discrimination and decisions", _rows(found, DISCRIMINATION)),
-            ("Calibration", _rows(found, CALIBRATION)),
-            ("Where the heat map lies, cases with the target", _rows(found, tables.OF_MAPS)),
-            *([("Does the score follow the heat map?", _rows(found, tables.OF_CHANGES))] if place.intervene else []),
-            ("Cost", _cost_rows(found)),
+            ("Accuracy, truthfulness of the map and cost", "", _together(found)),
+            ("Discrimination and decisions", "", _rows(found, DISCRIMINATION)),
+            ("Calibration", "", _rows(found, CALIBRATION)),
+            ("Where the heat map lies, cases with the target", NO_FINDING, _rows(found, (*tables.OF_MAPS, tables.LUNG_SHARE))),
+            *([("Does the score follow the heat map?", "", _rows(found, tables.OF_CHANGES))] if place.intervene else []),
+            ("Cost", COSTS_TOLD, _cost_rows(found)),
         ],
         marked=tables.of_regions({name: found.summary[name] for name in found.order}, found.first),
         marked_on=place.marked.told if place.marked else "",
@@ -96,7 +111,8 @@ def _page(
         agreed=tables.of_agreements(found.agreed),
         together=beside.rows(together) if together else [],
         beside=_beside(found),
-        differences=DIFFERENCES,
+        differences=(_protocol(found.plan), *DIFFERENCES),
+        teacher=_teacher(place),
         source=SOURCE,
         checklist=items,
         blanks=sum(item.answer == BLANK for item in items),
@@ -128,10 +144,23 @@ def _cases_page(found: Comparison, cohort: Cohort, place: Workplace) -> str:
 
 
 def _checklist(found: Comparison, cohort: Cohort, place: Workplace) -> list[Item]:
-    against = f"measured against {place.marked.told}." if place.marked else "measured against the lung fields that are found."
+    marked, external = place.marked, ""
+    against = "measured against the lung fields that are found" + (
+        f" and radiologists' regions: {marked.told}." if marked else "."
+    )
+    if marked and marked.cohort.split and marked.cohort.split.sha256 not in place.splits:
+        external = marked.told
     metrics = (*DISCRIMINATION, *CALIBRATION, *tables.OF_MAPS)
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    return checklist.filled(found.plan, cohort, metrics=metrics, localized=against, intervened=place.intervene, versions=versions)
+    return checklist.filled(
+        found.plan,
+        cohort,
+        metrics=metrics,
+        localized=against,
+        external=external,
+        intervened=place.intervene,
+        versions=versions,
+    )
 
 
 def _cards(found: Comparison, place: Workplace) -> dict[str, str]:
@@ -164,6 +193,32 @@ def _values(found: Comparison, figure: str) -> dict[str, float]:
 def _rows(found: Comparison, wanted: Sequence[str]) -> list[list[str]]:
     head = ["", *wanted]
     return [head, *([name, *(str(found.summary[name].get(w, "–")) for w in wanted)] for name in found.order)]
+
+
+def _together(found: Comparison) -> list[list[str]]:
+    figures = [name for name in TOGETHER if any(name in own for own in found.summary.values())]
+    rows = _rows(found, figures)
+    costs = [[_short(found.costs[row[0]][cost]) if row[0] in found.costs else "–" for cost in PARETO] for row in rows[1:]]
+    return [[*rows[0], *PARETO], *([*row, *own] for row, own in zip(rows[1:], costs, strict=True))]
+
+
+def _protocol(plan: Plan) -> str:
+    recipe, starts = plan.recipe, sorted({"ImageNet" if "imagenet" in start else start for start in plan.starts.values()})
+    return (
+        f"Theirs have 224 px, ten epochs, ImageNet weights and a head of three layers; ours {recipe.side_px} px, {recipe.epochs} "
+        f"epochs at most, start {', '.join(starts)}, head '{recipe.head}', view '{recipe.view}'."
+    )
+
+
+def _teacher(place: Workplace) -> str:
+    """What is learned from, and whether it may have seen the test side."""
+    if place.teacher is None:
+        return ""
+    card = place.teacher.card
+    told = f"Every network learned beside its labels from the model {card.name}."
+    if all(card.split_sha256 != split for split in place.splits):
+        told += f" That was trained on another split ({card.split_sha256[:12]}): it may know cases of the test side."
+    return told
 
 
 def _cost_rows(found: Comparison) -> list[list[str]]:

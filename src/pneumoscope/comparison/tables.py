@@ -32,6 +32,8 @@ AT_TARGET = {
 ON_TUNE = "ROC-AUC on tune"
 """By which a model should be chosen; what is ordered by the test side here is told, not taken."""
 OF_MAPS = ("energy in the lungs", "peak in the lungs")
+LUNG_SHARE = "share of the image that is lung"
+"""The energy in the lungs of a map that is the same everywhere."""
 OF_CHANGES = tuple(f"{name}{which}" for name in ("deletion AUC", "insertion AUC") for which in ("", ", minus a shuffled map's"))
 OF_REGIONS = ("hit", "pixel AP", "energy inside")
 AGAINST = " against regions"
@@ -77,7 +79,7 @@ def _figures(member: Member, draws: int) -> dict[str, Estimate]:
     found |= {name: _at(member, rule, metric, draws) for name, (rule, metric) in AT_TARGET.items()}
     anatomy, regions = member.localization.get("anatomy", {}), member.regions.get("against_regions", {})
     changed = member.localization.get("more", {}).get("by intervention", {})
-    found |= {name: estimate(anatomy[name]) for name in OF_MAPS if name in anatomy}
+    found |= {name: estimate(anatomy[name]) for name in (*OF_MAPS, LUNG_SHARE) if name in anatomy}
     found |= {name: estimate(changed[name]) for name in OF_CHANGES if name in changed}
     return found | {f"{name}{AGAINST}": estimate(regions[name]) for name in OF_REGIONS if name in regions}
 

@@ -2,15 +2,18 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.card import CARD_NAME
+from pneumoscope.classifier.network import build
+from pneumoscope.classifier.weights import initialize
 from pneumoscope.cohort import Cohort
 from pneumoscope.comparison.plan import ComparisonError, Plan, Unit
 from pneumoscope.comparison.workplace import CHECKPOINT, UNIT_NAME, Workplace
-from pneumoscope.training.fit import fit, has_state
+from pneumoscope.training import batches
+from pneumoscope.training.fit import CLASSES, fit, has_state
 from pneumoscope.training.state import Epoch
 
 OnEpoch = Callable[[Epoch], None]
@@ -25,6 +28,20 @@ def finished(unit: Unit, plan: Plan, place: Workplace) -> bool:
     if told["conditions"] != plan.fingerprint or told["start"] != plan.starts[unit.backbone]:
         raise ComparisonError(f"'{file.parent}' was made under other conditions; choose another folder with -o")
     return True
+
+
+def check(plan: Plan, cohorts: Mapping[int, Cohort], place: Workplace) -> None:
+    """Raise now what would keep a unit from its first step: weights that cannot be had, a batch too large or not shared."""
+    recipe = plan.recipe
+    place.group.rows(recipe.batch + recipe.painted_negatives + recipe.painted_positives)
+    for cohort in cohorts.values():
+        images = len(cohort.on("train"))
+        if batches.steps(recipe, images) < 1:
+            raise ComparisonError(f"{images} training images do not fill one batch of {recipe.batch}; use --batch")
+    begun = {unit.backbone for unit in plan.units if (place.folder(unit) / CHECKPOINT).exists()}
+    for name in plan.backbones:
+        if name not in begun and plan.inits[name] != "scratch":
+            initialize(build(BACKBONES[name], recipe.head, len(CLASSES), recipe.side_px), BACKBONES[name], plan.inits[name])
 
 
 def train(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace, on_epoch: OnEpoch) -> None:

@@ -23,14 +23,16 @@ NOT_STATED = "not stated"
 class Workplace:
     """Where units are made, and what they need beside their cohort.
 
-    `proof` are radiographs on which every exported graph must agree with PyTorch; `draws` of patients make an interval;
-    `intervene` is the number of cases on which it is asked whether the score follows the map; `licences` of the data and
-    `population` are for the cards; `group` are the processes that train together.
+    `splits` are the hashes of those that are trained on, one for each fold; `proof` are radiographs on which every exported graph
+    must agree with PyTorch; `draws` of patients make an interval; `intervene` is the number of cases on which it is asked whether
+    the score follows the map; `licences` of the data and `population` are for the cards; `group` are the processes that train
+    together.
     """
 
     out: Path
     cache: Path
     finder: LungFinder | None
+    splits: Sequence[str]
     proof: Sequence[Radiograph]
     draws: int
     intervene: int = 0

@@ -248,30 +248,21 @@ def test_backbones_that_join_a_budget_get_its_epochs_and_other_epochs_are_refuse
 @pytest.mark.slow
 def test_two_processes_compare_as_one_does(cohort_file, tmp_path):
     """Two backbones one after the other, measured by the leading process when the other is done."""
-    command = [
-        "compare",
-        cohort_file,
-        "--cache",
-        tmp_path / "cache",
-        "--backbones",
-        "resnet18,mobilenet_v2",
-        *TINY,
-        "--intervene",
-        0,
-    ]
+    options = [*TINY, "--intervene", 0, "--rate", "1e-4", "--epochs", 1]  # more enlarge a rounding
+    command = ["compare", cohort_file, "--cache", tmp_path / "cache", "--backbones", "resnet18,efficientnet_b0", *options]
     assert run(*command, "-o", tmp_path / "one").code == 0
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", *PROGRAM]
     two = subprocess.run([*launch, *map(str, command), "-o", str(tmp_path / "two")], capture_output=True, text=True, timeout=600)
     assert two.returncode == 0, two.stderr[-3000:]
     one, other = (json.loads((tmp_path / name / "comparison.json").read_text(encoding="utf-8")) for name in ("one", "two"))
-    assert {name: costs["training, processes"] for name, costs in other["costs"].items()} == {"resnet18": 2, "mobilenet_v2": 2}
+    assert {name: costs["training, processes"] for name, costs in other["costs"].items()} == {"resnet18": 2, "efficientnet_b0": 2}
     assert one["conditions"] == other["conditions"]
-    for name in ("resnet18", "mobilenet_v2"):
+    for name in ("resnet18", "efficientnet_b0"):
         losses = []
         for folder in ("one", "two"):
             with (tmp_path / folder / f"units/{name}-seed42/checkpoint/curves.csv").open() as stream:
                 losses.append([float(row["loss"]) for row in csv.DictReader(stream)])
-        assert losses[1] == pytest.approx(losses[0], rel=5e-3)
+        assert losses[1] == pytest.approx(losses[0], rel=2e-3)
 
 
 def test_a_recipe_may_come_from_a_file(cohort_file, tmp_path):

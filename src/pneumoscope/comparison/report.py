@@ -197,9 +197,9 @@ def _rows(found: Comparison, wanted: Sequence[str]) -> list[list[str]]:
 
 def _together(found: Comparison) -> list[list[str]]:
     figures = [name for name in TOGETHER if any(name in own for own in found.summary.values())]
-    rows = _rows(found, figures)
-    costs = [[_short(found.costs[row[0]][cost]) if row[0] in found.costs else "–" for cost in PARETO] for row in rows[1:]]
-    return [[*rows[0], *PARETO], *([*row, *own] for row, own in zip(rows[1:], costs, strict=True))]
+    head, *rows = _rows(found, figures)
+    costs = [[_short(found.costs[row[0]][cost]) if row[0] in found.costs else "–" for cost in PARETO] for row in rows]
+    return [[*row[:3], *own, *row[3:]] for row, own in zip([head, *rows], [list(PARETO), *costs], strict=True)]
 
 
 def _protocol(plan: Plan) -> str:

@@ -9,19 +9,23 @@ from typing import Any
 from pneumoscope import DISCLAIMER
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.comparison.published import PUBLISHED
-from pneumoscope.comparison.tables import ON_TUNE
+from pneumoscope.comparison.tables import LUNG_SHARE, OF_MAPS, ON_TUNE
 
 RUNS = Path(__file__).resolve().parent / "results"
 FIRST, LUNGS = "whole", "lungs"
 STARTS = ("imagenet-whole", "imagenet-lungs")
 DEFAULT_ON_TUNE = 0.9957
 """ROC-AUC of the shipped default on the tune side, as docs/model.md has it."""
+REST, AGAIN = ("longer", "larger"), ("mobilenet_v2",)
+"""Comparisons in which one condition of the first table is changed, and the backbones that they have."""
 TAUGHT, OFFICIAL = "taught", ("official", "imagenet-official")
 WANTED = {"ROC-AUC": 0.997, "F1": 0.987, "accuracy": 0.98}
 FIGURES = (
     "ROC-AUC", "accuracy", "F1", "energy in the lungs", "peak in the lungs", "hit against regions", "pixel AP against regions",
 )  # fmt: skip
-COSTS = ("score ms", "score and map ms", "bundle, MB", "bundle in int8, MB", "parameters, million", "training, minutes")
+COSTS = (
+    "score ms", "score and map ms", "reading ms", "bundle, MB", "bundle in int8, MB", "parameters, million", "training, minutes",
+)  # fmt: skip
 
 Told = Mapping[str, Any]
 
@@ -50,18 +54,22 @@ def page() -> str:
         "table:first": _table([FIRST]),
         "table:lungs": _table([LUNGS]),
         "missing:lungs": _missing(lungs),
+        "missing:official": _missing(told(OFFICIAL[1])),
+        "lung_share": f"{_lung_share(first):.3f}",
+        "below_share": str(sum(own[OF_MAPS[0]]["value"] < _lung_share(first) for own in first["members"].values())),
         "told:first": _not_told_apart(first),
         "told:lungs": _not_told_apart(lungs),
         "views": _views(first, lungs),
         "default": _default(lungs),
         "table:cost": _costs(first),
-        "table:starts": _table(there(STARTS), start=True),
+        "table:starts": _table(there(STARTS), ("view", "start")),
         "taught": _taught(first),
-        "table:official": _table(there(OFFICIAL), start=True),
+        "table:official": _table(there(OFFICIAL), ("start",)),
         "official_tune": ", ".join(
             f"{who} {_figure(told(OFFICIAL[1])['members'][who][ON_TUNE])}" for who in _networks(told(OFFICIAL[1]))
         ),
         "official_test": _test(told(OFFICIAL[1])),
+        "table:rest": _table(there([FIRST, *REST[:1], STARTS[0], *REST[1:]]), ("px", "epochs", "start"), AGAIN),
         "table:published": _published(first),
         "table:shortcuts": _shortcuts(first),
         "reports": "\n".join(f"- [{name}](results/{name}/report.html)" for name in there(_all())),
@@ -94,12 +102,23 @@ def headline() -> str:
     lines += [
         "",
         f"From ImageNet weights, under the same recipe, {who} has ROC-AUC {_figure(own['ROC-AUC'])}, F1 {_figure(own['F1'])}.",
+        *_larger(),
     ]
     return "\n".join(lines) + "\n"
 
 
+def _larger() -> list[str]:
+    found = told(REST[1])
+    who, recipe = _networks(found)[0], found["conditions"]["recipe"]
+    own = found["members"][who]
+    return [
+        f"With {recipe['side_px']} px and {recipe['epochs']} epochs as well, {who} has ROC-AUC {_figure(own['ROC-AUC'])}, "
+        f"accuracy {_figure(own['accuracy'])}, F1 {_figure(own['F1'])}."
+    ]
+
+
 def _all() -> list[str]:
-    return [FIRST, LUNGS, *STARTS, TAUGHT, *OFFICIAL]
+    return [FIRST, LUNGS, *STARTS, TAUGHT, *OFFICIAL, *REST]
 
 
 def _networks(found: Told) -> list[str]:
@@ -123,23 +142,34 @@ def _minutes() -> str:
     return f"{total:.0f}"
 
 
-def _table(names: Sequence[str], start: bool = False) -> str:
-    head = ["backbone", *(["view", "start", "teacher"] if start else []), *FIGURES]
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---|" * (3 if start else 0) + "--:|" * len(FIGURES)]
-    for name in names:
-        found = told(name)
-        for who in _networks(found):
-            own = found["members"][who]
-            conditions = found["conditions"]
-            about = [conditions["recipe"]["view"], found["starts"][who], conditions["teacher"] or "–"] if start else []
-            lines.append("| " + " | ".join([who, *about, *(_figure(own.get(figure)) for figure in FIGURES)]) + " |")
+def _table(names: Sequence[str], about: Sequence[str] = (), only: Sequence[str] = ()) -> str:
+    """The networks of comparisons, with what of their conditions is told; `only` some, together by backbone."""
+    head = ["backbone", *about, *FIGURES]
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---|" * len(about) + "--:|" * len(FIGURES)]
+    rows = [(who, found) for found in map(told, names) for who in _networks(found)]
+    if only:
+        rows = [(who, found) for name in only for who, found in rows if who == name]
+    for who, found in rows:
+        own, conditions = found["members"][who], found["conditions"]
+        known = {
+            "view": conditions["recipe"]["view"],
+            "px": str(conditions["recipe"]["side_px"]),
+            "epochs": str(conditions["recipe"]["epochs"]),
+            "start": found["starts"][who],
+            "teacher": conditions["teacher"] or "–",
+        }
+        lines.append("| " + " | ".join([who, *(known[a] for a in about), *(_figure(own.get(f)) for f in FIGURES)]) + " |")
     return "\n".join(lines)
 
 
 def _missing(found: Told) -> str:
     """Which backbones a comparison lacks, as a sentence that ends in a space."""
     left = [name for name in BACKBONES if name not in found["costs"]]
-    return f"Not run yet: {', '.join(left)}. " if left else ""
+    return f"Not run: {', '.join(left)}. " if left else ""
+
+
+def _lung_share(found: Told) -> float:
+    return float(found["members"][_networks(found)[0]][LUNG_SHARE]["value"])
 
 
 def _costs(found: Told) -> str:
@@ -161,8 +191,10 @@ def _not_told_apart(found: Told) -> str:
 
 def _summary(first: Told, lungs: Told) -> str:
     lines = [f"- Whole image, from scratch: {_best(first)}.", f"- Lungs, from scratch: {_best(lungs)}."]
-    for found in map(told, there(STARTS)):
-        lines.append(f"- {found['conditions']['recipe']['view'].capitalize()}, from ImageNet weights: {_best(found)}.")
+    for found in map(told, there([*STARTS, REST[1]])):
+        recipe = found["conditions"]["recipe"]
+        size = f"{recipe['side_px']} px, {recipe['epochs']} epochs"
+        lines.append(f"- {recipe['view'].capitalize()}, from ImageNet weights, {size}: {_best(found)}.")
     return "\n".join(lines)
 
 
@@ -179,8 +211,12 @@ def _views(first: Told, lungs: Told) -> str:
     both = [name for name in _networks(first) if name in lungs["costs"]]
     gaps = {name: lungs["members"][name]["ROC-AUC"]["value"] - first["members"][name]["ROC-AUC"]["value"] for name in both}
     near = [name for name, gap in gaps.items() if gap >= -0.005]
-    rows = ", ".join(f"{name} {gap:+.4f}" for name, gap in sorted(gaps.items(), key=lambda item: -item[1]))
-    return f"ROC-AUC of the lungs view minus the whole image's: {rows}; within 0.005 or above it: {len(near)} of {len(both)}."
+    close = f"within 0.005 or above it: {len(near)} of {len(both)}"
+    return f"ROC-AUC of the lungs view minus the whole image's: {_signed(gaps)}; {close}."
+
+
+def _signed(differences: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:+.4f}" for name, value in sorted(differences.items(), key=lambda item: -item[1]))
 
 
 def _taught(first: Told) -> str:
@@ -188,8 +224,8 @@ def _taught(first: Told) -> str:
         return "Not run yet."
     taught = told(TAUGHT)
     gains = {n: taught["members"][n]["ROC-AUC"]["value"] - first["members"][n]["ROC-AUC"]["value"] for n in _networks(taught)}
-    rows = ", ".join(f"{name} {gain:+.4f}" for name, gain in sorted(gains.items(), key=lambda item: -item[1]))
-    return f"{_missing(taught)}\n\n{_table([TAUGHT], start=True)}\n\nROC-AUC with the teacher minus without: {rows}."
+    table = _table([TAUGHT], ("teacher",))
+    return f"{_missing(taught)}\n\n{table}\n\nROC-AUC with the teacher minus without: {_signed(gains)}."
 
 
 def _default(lungs: Told) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pneumoscope.classifier import BACKBONES
 from pneumoscope.cli.main import VERBS
 from pneumoscope.cli.training_options import chosen
 from pneumoscope.cohort.sample import sample
@@ -70,8 +71,11 @@ def told(folder):
     return json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
 
 
-def test_both_views_another_start_and_the_official_test_side_are_published():
-    assert {"whole", "lungs", "imagenet-whole", "imagenet-lungs", "imagenet-official"} <= {folder.name for folder in RUNS}
+def test_eight_backbones_in_both_views_and_from_a_teacher_other_starts_and_the_official_test_side_are_published():
+    starts = {"imagenet-whole", "imagenet-lungs", "imagenet-official", "longer", "larger"}
+    assert {folder.name for folder in RUNS} == {"whole", "lungs", "taught", *starts}
+    for name in ("whole", "lungs", "taught"):
+        assert set(told(RESULTS / name)["costs"]) == set(BACKBONES), name
 
 
 @pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)

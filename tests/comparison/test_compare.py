@@ -173,7 +173,7 @@ def test_other_conditions_in_the_same_folder_are_refused(compared):
     ran = run(*command, "--rate", 0.01)
     assert ran.code == 2
     assert "under other conditions (other: recipe); choose another folder" in ran.err
-    assert "other: budget" in run(*command, "--budget", 60).err
+    assert "other: at most, budget, shared by" in run(*command, "--budget", 60).err
 
 
 def test_what_is_named_twice_is_compared_once(compared):

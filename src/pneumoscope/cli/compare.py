@@ -134,7 +134,8 @@ def command(
         wanted = _planned(names, seeds, recipe, starts, splits, finder, folds, minutes, reader)
         if minutes is not None:
             wanted = _within(wanted, splits, out, group)
-        proof, hashes = [image for _, image in _shipped()], [one.split.sha256 for one in splits.values() if one.split]
+        hashes = [one.split.sha256 for one in splits.values() if one.split]
+        proof = [image for _, image in _shipped()]
         place = Workplace(
             out,
             cache,
@@ -250,7 +251,7 @@ def _within(wanted: Plan, splits: Mapping[int, Cohort], out: Path, group: Group)
     """The plan with as many epochs as fit, or as many as were found to fit when it was begun under the same budget."""
     there = group.told(lambda: plan.kept(out))
     if there is not None and there["conditions"]["budget"] == wanted.minutes:
-        epochs, runs = there["conditions"]["recipe"]["epochs"], there["conditions"]["shared by"]
+        epochs, runs = there["conditions"]["recipe"]["epochs"], there["conditions"].get("shared by", 0)
     else:
         if group.leads:
             click.echo("timing a few steps of each backbone", err=True)

@@ -40,8 +40,8 @@ def filled(
     """The items of a comparison.
 
     `metrics` are the names of the reported figures, `localized` says against what heat maps were measured, `external` on which
-    other cohort (empty where on none), on `intervened` cases
-    the score was followed as pixels were removed, `versions` are those of the libraries.
+    other cohort (empty where on none). On `intervened` cases the score was followed as pixels were removed; `versions` are those
+    of the libraries.
     """
     runs = len(plan.units) // len(plan.backbones)
     uncertainty = "95 % intervals by patient" if runs == 1 else f"standard deviation over {runs} runs"

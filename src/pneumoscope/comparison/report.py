@@ -144,20 +144,17 @@ def _cases_page(found: Comparison, cohort: Cohort, place: Workplace) -> str:
 
 
 def _checklist(found: Comparison, cohort: Cohort, place: Workplace) -> list[Item]:
-    marked, external = place.marked, ""
-    against = "measured against the lung fields that are found" + (
-        f" and radiologists' regions: {marked.told}." if marked else "."
-    )
-    if marked and marked.cohort.split and marked.cohort.split.sha256 not in place.splits:
-        external = marked.told
+    marked = place.marked
+    regions = f" and radiologists' regions: {marked.told}" if marked else ""
+    elsewhere = marked and marked.cohort.split and marked.cohort.split.sha256 not in place.splits
     metrics = (*DISCRIMINATION, *CALIBRATION, *tables.OF_MAPS)
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return checklist.filled(
         found.plan,
         cohort,
         metrics=metrics,
-        localized=against,
-        external=external,
+        localized=f"measured against the lung fields that are found{regions}.",
+        external=marked.told if marked and elsewhere else "",
         intervened=place.intervene,
         versions=versions,
     )

@@ -9,7 +9,7 @@ from typing import Any
 from pneumoscope import DISCLAIMER
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.comparison.published import PUBLISHED
-from pneumoscope.comparison.tables import LUNG_SHARE, OF_MAPS, ON_TUNE
+from pneumoscope.comparison.summary import LUNG_SHARE, OF_MAPS, ON_TUNE
 
 RUNS = Path(__file__).resolve().parent / "results"
 FIRST, LUNGS = "whole", "lungs"

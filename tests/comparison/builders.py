@@ -10,15 +10,16 @@ from pneumoscope.evaluation.predictions import Prediction, Predictions
 SPLIT = "5" * 64
 
 
-def side(name, probability, reference, side="test"):
+def side(name, probability, reference, side="test", subtypes=()):
+    given = subtypes or [""] * len(reference)
     rows = tuple(
-        Prediction(f"{k}.png", f"p{k}", "PNEUMONIA" if r else "NORMAL", "", int(r), float(np.log(p / (1 - p))), float(p))
-        for k, (p, r) in enumerate(zip(probability, reference, strict=True))
+        Prediction(f"{k}.png", f"p{k}", "PNEUMONIA" if r else "NORMAL", subtype, int(r), float(np.log(p / (1 - p))), float(p))
+        for k, (p, r, subtype) in enumerate(zip(probability, reference, given, strict=True))
     )
     return Predictions(rows, side, SPLIT, name, (), f"tune side of split {SPLIT}")
 
 
-def made(name, tune, test, reference, seed=0, fold=0, **told):
-    """A member with the same reference on both sides."""
-    parts = side(name, tune, reference, "tune"), side(name, test, reference)
+def made(name, tune, test, reference, seed=0, fold=0, subtypes=(), **told):
+    """A member with the same reference on both sides; `subtypes` of its test cases."""
+    parts = side(name, tune, reference, "tune"), side(name, test, reference, subtypes=subtypes)
     return replace(member._member(name, seed, fold, *parts, 50), told=told)

@@ -91,6 +91,8 @@ def test_the_report_says_what_is_beside_the_figures(compared):
         "looks at nothing: mean region of others",
         "6 of the 12 radiographs of the test side",
         "What is to be had without a lung",
+        "Subgroups",
+        "ROC-AUC, virus",
         "global histogram",
         "Items after CLAIM 2024",
         "blank: to be filled in by the authors",
@@ -104,8 +106,20 @@ def test_the_report_says_what_is_beside_the_figures(compared):
     assert told["shortcuts"]["global histogram"]["value"] > 0.9  # the spot is bright
     assert 0 < told["costs"]["mobilenet_v2"]["bundle in int8, MB"] < told["costs"]["mobilenet_v2"]["bundle, MB"]
     card = (folder / "out/cards/mobilenet_v2.md").read_text(encoding="utf-8")
+    assert f"| sensitivity, bacteria | {figures['sensitivity, bacteria']['value']:.4f}" in card
     assert figures["ROC-AUC"]["value"] == pytest.approx(float(re.search(r"\| ROC-AUC \| ([\d.]+)", card).group(1)), abs=1e-4)
     assert "not a medical device" in card
+
+
+def test_pairs_are_told_for_programs_and_for_papers(compared):
+    folder, *_ = compared
+    pairs = json.loads((folder / "out/comparison.json").read_text(encoding="utf-8"))["pairs"]
+    with (folder / "out/pairs.csv").open(encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["figure"] == "ROC-AUC"]
+    assert [(row["first"], row["second"]) for row in rows] == [(pair["first"], pair["second"]) for pair in pairs]
+    assert [float(row["difference"]) for row in rows] == pytest.approx([pair["roc_auc"]["value"] for pair in pairs], abs=1e-6)
+    for name in ("pairs.tex", "agreement.tex"):
+        assert (folder / "out" / name).read_text(encoding="utf-8").startswith(r"\begin{tabular}")
 
 
 def test_radiographs_of_the_cohort_are_on_a_page_of_their_own(compared, cohort_file):

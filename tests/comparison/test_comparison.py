@@ -1,5 +1,7 @@
 """What a comparison makes of its members' predictions: ensembles, pairs, tables; by hand counts."""
 
+import csv
+import io
 import math
 from dataclasses import replace
 
@@ -15,6 +17,7 @@ from pneumoscope.comparison import agreement, beside, cases, checklist, compared
 from pneumoscope.comparison.kept import kept
 from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.comparison.plan import ComparisonError, Plan
+from pneumoscope.comparison.summary import subgroups, summaries
 from pneumoscope.evaluation.estimate import Estimate, undefined
 from pneumoscope.training.recipe import recipe
 
@@ -104,17 +107,17 @@ def test_the_trade_off_is_the_cheapest_that_cannot_be_told_from_the_best():
 
 
 def test_one_run_has_its_interval_and_several_have_a_spread():
-    once = tables.summaries([made("a", GOOD, GOOD, REFERENCE)], 50)["a"]["ROC-AUC"]
+    once = summaries([made("a", GOOD, GOOD, REFERENCE)], 50)["a"]["ROC-AUC"]
     assert once.value == pytest.approx(15 / 16)
     assert once.low < once.value < once.high
-    other = tables.summaries([made("a", POOR, GOOD, REFERENCE)], 50)["a"]
+    other = summaries([made("a", POOR, GOOD, REFERENCE)], 50)["a"]
     assert (other["ROC-AUC"].value, other["ROC-AUC on tune"].value) == (pytest.approx(15 / 16), pytest.approx(12 / 16))
     twice = [made("a", GOOD, GOOD, REFERENCE, seed=0), made("a", POOR, POOR, REFERENCE, seed=1)]
-    found = tables.summaries(twice, 50)["a"]["ROC-AUC"]
+    found = summaries(twice, 50)["a"]["ROC-AUC"]
     assert (found.value, found.spread) == (pytest.approx(13.5 / 16), pytest.approx(3 / 16 / math.sqrt(2)))
     assert str(found) == "0.8438 ± 0.1326 (2 runs)"
     flat = [made("a", GOOD, np.full(8, 0.5), REFERENCE, seed=0), made("a", GOOD, GOOD, REFERENCE, seed=1)]
-    slope = tables.summaries(flat, 50)["a"]["calibration slope"]
+    slope = summaries(flat, 50)["a"]["calibration slope"]
     assert str(slope) == "undefined (not defined on these cases)"  # in one of the two
 
 
@@ -127,20 +130,54 @@ def test_members_whose_cases_are_in_another_order_are_not_paired():
 
 
 def test_targets_are_met_on_tune_and_measured_on_test():
-    figures = tables.summaries([made("a", GOOD, POOR, REFERENCE)], 50)["a"]
+    figures = summaries([made("a", GOOD, POOR, REFERENCE)], 50)["a"]
     # On tune a threshold between 0.6 and 0.7 turns away all four negatives; on test two positives and one negative reach it.
     assert figures["sensitivity at 95 % specificity"].value == 0.5
     assert figures["sensitivity at 90 % specificity"].value == 0.5
 
 
+def test_each_germ_stands_against_all_who_are_well():
+    germs = ["", "", "", "", "bacteria", "bacteria", "virus", "virus"]
+    member = made("a", GOOD, GOOD, REFERENCE, subtypes=germs)
+    assert subgroups([member]) == {g: [f"ROC-AUC, {g}", f"sensitivity, {g}"] for g in ("bacteria", "virus")}
+    figures = summaries([member], 50)["a"]
+    assert figures["ROC-AUC, bacteria"].value == pytest.approx(7 / 8)  # 0.4 is above three of four, 0.7 above all
+    assert figures["ROC-AUC, virus"].value == 1
+    # On tune the best threshold is at most 0.7 and above 0.6, or at most 0.4 and above 0.3.
+    assert figures["sensitivity, virus"].value == 1
+    without = made("a", GOOD, GOOD, REFERENCE, fold=1)
+    assert str(summaries([member, without], 50)["a"]["ROC-AUC, virus"]) == "undefined (a run has no case of the subgroup)"
+
+
 def test_tables_for_others_hold_every_member():
-    summary = tables.summaries([made("mobilenet_v2", GOOD, GOOD, REFERENCE)], 50)
+    summary = summaries([made("mobilenet_v2", GOOD, GOOD, REFERENCE)], 50)
     text = tables.as_csv(summary, {"mobilenet_v2": {"bundle, MB": 10.66}})
     assert text.splitlines()[1].startswith("mobilenet_v2,ROC-AUC,0.937500,")
     assert text.splitlines()[-1] == 'mobilenet_v2,"bundle, MB",10.66,,,,1'
-    latex = tables.as_latex(summary, ("ROC-AUC", "sensitivity at 95 % specificity"))
-    assert r"mobilenet\_v2 & 0.9375 (" in latex
-    assert r"95 \% specificity" in latex
+
+
+def test_pairs_for_others_have_both_tests():
+    (pair,) = pairwise.pairs([made("a", GOOD, GOOD, REFERENCE), made("b", POOR, POOR, REFERENCE)], 50)
+    rows = list(csv.DictReader(io.StringIO(tables.pairs_as_csv([replace(pair, mcnemar=math.nan)]))))
+    by_figure = {row["figure"]: row for row in rows}
+    assert list(by_figure) == list(pair.bootstrap)
+    found = by_figure["ROC-AUC"]
+    assert (found["first"], found["second"], float(found["difference"])) == ("a", "b", pytest.approx(3 / 16))
+    assert [float(found[key]) for key in ("low", "p")] == pytest.approx([pair.roc_auc.low, pair.p], abs=1e-6)
+    assert by_figure["accuracy"]["p"] == ""  # undefined
+
+
+def test_latex_is_what_latex_reads():
+    assert tables.as_latex([["", "at 95 % or more"], ["mobilenet_v2", "0.9–1.0 ± 0.1"], ["a − b", "< 0.001"]]).splitlines() == [
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r" & at 95 \% or more \\",
+        r"\midrule",
+        r"mobilenet\_v2 & 0.9--1.0 $\pm$ 0.1 \\",
+        r"a $-$ b & $<$ 0.001 \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
 
 
 def test_what_is_undefined_says_why():
@@ -315,10 +352,10 @@ def test_maps_that_look_at_nothing_stand_under_the_networks():
         replace(made("a", GOOD, GOOD, REFERENCE), regions=against(0.8, {"random": 0.5, "mean of others": -0.1})),
         replace(made("b", POOR, POOR, REFERENCE), regions=against(0.2, {"random": -0.1, "mean of others": -0.5})),
     ]
-    summary = tables.summaries(members, 50)
+    summary = summaries(members, 50)
     head, a, b, *nothing = tables.of_regions(summary, members)
     assert head[1:4] == ["hit", "pixel AP", "energy inside"]
     assert (a[0], a[1], a[4]) == ("a", "0.8000 (0.8000–0.8000)", "1 of 2")
     assert (b[0], b[4]) == ("b", "0 of 2")
     assert [row[0] for row in nothing] == ["looks at nothing: random", "looks at nothing: mean of others"]
-    assert tables.of_regions(tables.summaries([made("a", GOOD, GOOD, REFERENCE)], 50), [made("a", GOOD, GOOD, REFERENCE)]) == []
+    assert tables.of_regions(summaries([made("a", GOOD, GOOD, REFERENCE)], 50), [made("a", GOOD, GOOD, REFERENCE)]) == []

@@ -23,7 +23,8 @@ def cohort_file(tmp_path_factory):
         if k % 2:
             image[12:24, 8:20] += 100
         Image.fromarray(image).save(root / f"{k}.png")
-        rows.append({"path": f"{k}.png", "label": label, "patient_id": f"p{k // 4}-{k % 2}"})
+        germ = {1: "bacteria", 3: "virus"}.get(k % 4, "")
+        rows.append({"path": f"{k}.png", "label": label, "subtype": germ, "patient_id": f"p{k // 4}-{k % 2}"})
     with (root / "table.csv").open("w", newline="") as stream:
         writer = csv.DictWriter(stream, rows[0])
         writer.writeheader()

@@ -205,7 +205,7 @@ def _report(
     best = found.order[0]
     click.echo(f"highest ROC-AUC: {best}, {found.summary[best]['ROC-AUC']}; best trade-off: {found.trade_off}")
     click.echo(
-        f"report: {page}; beside it figures.csv, figures.tex, comparison.json, cards/ and, with radiographs of the cohort, "
+        f"report: {page}; beside it its tables (CSV, LaTeX), comparison.json, cards/ and, with radiographs of the cohort, "
         f"cases.html. {DISCLAIMER}"
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumoscope.comparison.plan import ComparisonError
-from pneumoscope.comparison.tables import OF_MAPS, Summary
+from pneumoscope.comparison.summary import OF_MAPS, Summary
 
 FIGURES_NAME = "comparison.json"
 SHOWN = ("ROC-AUC", "F1", "accuracy", *OF_MAPS)

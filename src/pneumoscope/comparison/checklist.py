@@ -47,7 +47,7 @@ def filled(
     uncertainty = "95 % intervals by patient" if runs == 1 else f"standard deviation over {runs} runs"
     answers = {
         1: "Comparison of deep networks that classify chest radiographs and show where, trained with image-level labels.",
-        4: f"Which of {len(plan.backbones)} backbones is best, at what cost, and whether its heat map can be believed.",
+        4: f"{_question(plan)}, at what cost, and whether its heat map can be believed.",
         6: "Comparison of models under the same conditions; feasibility, not clinical use.",
         7: f"Cohort '{cohort.source}': {_counts(cohort)}.",
         9: _preprocessing(plan),
@@ -77,6 +77,12 @@ def filled(
         43: "Software Apache-2.0. Of models and data: for the authors.",
     }
     return [Item(claim, tripod, asks, answers.get(claim, BLANK)) for claim, tripod, asks in ASKED]
+
+
+def _question(plan: Plan) -> str:
+    if len(plan.backbones) == 1:
+        return f"How well does {plan.backbones[0]} classify"
+    return f"Which of {len(plan.backbones)} backbones is best"
 
 
 def _counts(cohort: Cohort) -> str:

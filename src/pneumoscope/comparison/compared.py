@@ -14,6 +14,7 @@ from pneumoscope.comparison.kept import kept
 from pneumoscope.comparison.member import Member
 from pneumoscope.comparison.pairwise import LEVEL, Pair, not_told_apart, pairs, pooled
 from pneumoscope.comparison.plan import Plan
+from pneumoscope.comparison.summary import Summary, estimate, of_costs, summaries
 from pneumoscope.comparison.workplace import BUNDLE, Workplace
 from pneumoscope.evaluation import shortcuts
 from pneumoscope.evaluation.errors import EvaluationError
@@ -41,7 +42,7 @@ class Comparison:
 
     plan: Plan
     members: tuple[Member, ...]
-    summary: Mapping[str, Mapping[str, tables.Summary]]
+    summary: Mapping[str, Mapping[str, Summary]]
     costs: Mapping[str, Mapping[str, float]]
     tested: tuple[Pair, ...]
     agreed: tuple[Agreement, ...]
@@ -94,9 +95,9 @@ def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workpl
     `cohort` is that of the first run, on whose test side the maps are compared.
     """
     first = [m for m in members if m.seed == plan.seeds[0]]
-    summary = tables.summaries(members, place.draws)
+    summary = summaries(members, place.draws)
     bundles = {name: folder / BUNDLE for name, folder in place.first_folders(plan).items()}
-    costs = tables.of_costs(members, cost.costs(bundles, place.proof, place.out))
+    costs = of_costs(members, cost.costs(bundles, place.proof, place.out))
     order = sorted(summary, key=lambda name: -summary[name]["ROC-AUC"].value)
     readers = {name: Reader.load(bundles[name]) for name in order if name in bundles}
     cases = positives_by_rule(cohort.on("test"), agreement.CASES)
@@ -120,7 +121,7 @@ def _shortcuts(cohort: Cohort, place: Workplace) -> tuple[dict[str, Estimate], s
         return {"found": {name: asdict(value) for name, value in found.items()}}
 
     told = kept(place.out / SHORTCUTS_NAME, asked, measured)
-    return {name: tables.estimate(value) for name, value in told.get("found", {}).items()}, told.get("missing", "")
+    return {name: estimate(value) for name, value in told.get("found", {}).items()}, told.get("missing", "")
 
 
 def as_json(found: Comparison) -> dict[str, Any]:

@@ -4,18 +4,26 @@ from collections.abc import Mapping, Sequence
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.classifier import Card
-from pneumoscope.comparison.tables import AGAINST, OF_MAPS, OF_REGIONS, Summary
+from pneumoscope.comparison.summary import AGAINST, OF_MAPS, OF_REGIONS, Summary
 
 SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "F1", "sensitivity", "specificity", "Brier", "ECE", "calibration slope", *OF_MAPS)
 MARKED = tuple(f"{figure}{AGAINST}" for figure in OF_REGIONS)
 
 
 def page(
-    name: str, card: Card, figures: Mapping[str, Summary], costs: Mapping[str, float], test: str, spread: str, regions: str
+    name: str,
+    card: Card,
+    figures: Mapping[str, Summary],
+    costs: Mapping[str, float],
+    within: Sequence[str],
+    test: str,
+    spread: str,
+    regions: str,
 ) -> str:
     """The page of one network: what it is, for whom, how it was trained, what came out, what not to believe.
 
-    `card` is the bundle's; `test` and `regions` say what the figures are of, `spread` what stands beside them.
+    `card` is the bundle's; `within` names the figures of subgroups, `test` and `regions` say what the figures are of, `spread`
+    what stands beside them.
     """
     against = [f"## Heat maps against regions: {regions}", "", *_table(figures, MARKED, spread), ""] if regions else []
     looks = card.preprocessing
@@ -48,7 +56,7 @@ def page(
         "",
         f"## Figures on the {test}",
         "",
-        *_table(figures, SHOWN, spread),
+        *_table(figures, (*SHOWN, *within), spread),
         "",
         *against,
         "## Cost",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from adjustText import adjust_text
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -113,17 +114,29 @@ def learning(checkpoints: Mapping[str, Path]) -> Figure:
 def pareto(figures: Mapping[str, float], costs: Mapping[str, Mapping[str, float]], against: Sequence[str], what: str) -> Figure:
     """A figure over each cost, its front marked."""
     figure = _figure(5.2 * len(against), 4.4)
-    for axes, cost in zip(np.ravel(figure.subplots(1, len(against))), against, strict=True):
-        points = {name: (costs[name][cost], value) for name, value in figures.items() if name in costs}
-        best = front(points)
-        axes.plot(*zip(*(points[name] for name in best), strict=True), "-", color="C3", label="Pareto front")
-        for name, (x, y) in points.items():
+    drawn = dict(zip(against, np.ravel(figure.subplots(1, len(against))), strict=True))
+    points = {cost: {name: (costs[name][cost], value) for name, value in figures.items() if name in costs} for cost in against}
+    for cost, axes in drawn.items():
+        best = front(points[cost])
+        axes.plot(*zip(*(points[cost][name] for name in best), strict=True), "-", color="C3", label="Pareto front")
+        for name, (x, y) in points[cost].items():
             axes.plot(x, y, "o", color="C3" if name in best else "grey")
-            axes.annotate(name, (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8)
-        axes.margins(x=0.25)  # room for names beside the points
-        axes.set(xlabel=cost, ylabel=what, xscale="log" if _wide([x for x, _ in points.values()]) else "linear")
+        axes.margins(x=0.25, y=0.1)  # room for names beside the points
+        axes.set(xlabel=cost, ylabel=what, xscale="log" if _wide([x for x, _ in points[cost].values()]) else "linear")
         axes.legend(fontsize=8)
+    figure.draw_without_rendering()  # the points have their places now
+    for cost, axes in drawn.items():
+        _name(axes, points[cost])
     return figure
+
+
+def _name(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
+    """Write the names of points beside them, none over another."""
+    texts = [axes.text(x, y, name, fontsize=8) for name, (x, y) in points.items()]
+    xs, ys = zip(*points.values(), strict=True)
+    adjust_text(
+        texts, list(xs), list(ys), ax=axes, expand=(1.15, 1.5), arrowprops={"arrowstyle": "-", "color": "grey", "lw": 0.6}
+    )
 
 
 def _wide(values: Sequence[float]) -> bool:

@@ -25,24 +25,29 @@ from pneumoscope.comparison.compared import TRADE, Comparison, as_json
 from pneumoscope.comparison.pairwise import pooled
 from pneumoscope.comparison.plan import Plan
 from pneumoscope.comparison.published import DIFFERENCES, PUBLISHED, SOURCE
+from pneumoscope.comparison.summary import AGAINST, AT_TARGET, LUNG_SHARE, OF_CHANGES, OF_MAPS, ON_TUNE, subgroups
 from pneumoscope.comparison.workplace import BUNDLE, CHECKPOINT, NOT_STATED, Workplace
 from pneumoscope.evaluation.tables import plain
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 
 REPORT_NAME, CASES_NAME, CARDS = "report.html", "cases.html", "cards"
+OF_PAIRS = ("pairs.csv", "pairs.tex", "agreement.tex")
 LATEX_SHOWN = ("ROC-AUC", "accuracy", "F1", "sensitivity", "specificity")
 DISCRIMINATION = (
     "ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "F1", "sensitivity", "specificity", "PPV", "NPV", "MCC",
-    *tables.AT_TARGET, tables.ON_TUNE,
+    *AT_TARGET, ON_TUNE,
 )  # fmt: skip
 CALIBRATION = ("Brier", "ECE", "calibration slope", "calibration intercept")
 PARETO = (TRADE, "bundle, MB")
-TOGETHER = ("ROC-AUC", "F1", *tables.OF_MAPS, f"hit{tables.AGAINST}", f"pixel AP{tables.AGAINST}", tables.OF_CHANGES[1])
+TOGETHER = ("ROC-AUC", "F1", *OF_MAPS, f"hit{AGAINST}", f"pixel AP{AGAINST}", OF_CHANGES[1])
 """Accuracy and truthfulness of the map, to stand in one table with the cost."""
 NO_FINDING = (
     "The lungs are those that the lung-field model finds. A map that is the same everywhere has as much of its energy in them as "
     "they have of the image; a head that adds up the evidence in these lungs has it there by its making."
+)
+OF_A_SUBGROUP = (
+    "Each at the member's own threshold. A subgroup of one class (a germ) stands against all cases of the other class."
 )
 COSTS_TOLD = (
     "Milliseconds a radiograph, one at a time, all networks in turns: the network on its square without and with its map, and a "
@@ -63,18 +68,30 @@ def write(found: Comparison, cohort: Cohort, place: Workplace, shipped: Images, 
     items = _checklist(found, cohort, place)
     contents = {
         "figures.csv": tables.as_csv(found.summary, found.costs),
-        "figures.tex": tables.as_latex({name: found.summary[name] for name in found.order}, LATEX_SHOWN),
+        "figures.tex": tables.as_latex(_rows(found, LATEX_SHOWN)),
+        **_of_pairs(found),
         FIGURES_NAME: json.dumps(told, indent=2) + "\n",
         CASES_NAME: _cases_page(found, cohort, place),
         REPORT_NAME: _page(found, place, shipped, items, [("this one", told), *others.items()] if others else []),
     }
-    for old in (out / CARDS).glob("*.md"):  # of networks that are no longer named
-        old.unlink()
+    for old in (*(out / CARDS).glob("*.md"), *(out / name for name in OF_PAIRS)):  # of networks that are no longer named
+        old.unlink(missing_ok=True)
     contents |= {f"{CARDS}/{name}.md": card for name, card in _cards(found, place).items()}
     for name, content in contents.items():
         with storage.text(out / name) as stream:
             stream.write(content)
     return out / REPORT_NAME
+
+
+def _of_pairs(found: Comparison) -> dict[str, str]:
+    """Tables of pairs by file name, those that have a pair."""
+    as_csv, as_tex, agreement = OF_PAIRS
+    written: dict[str, str] = {}
+    if found.tested:
+        written |= {as_csv: tables.pairs_as_csv(found.tested), as_tex: tables.as_latex(tables.of_pairs(found.tested))}
+    if found.agreed:
+        written[agreement] = tables.as_latex(tables.of_agreements(found.agreed))
+    return written
 
 
 def _readers(found: Comparison, place: Workplace) -> dict[str, Reader]:
@@ -88,7 +105,7 @@ def _page(
 ) -> str:
     networks, readers, all_of = place.first_folders(found.plan), _readers(found, place), pooled(found.first)
     everyone = {name: own["ROC-AUC"].value for name, own in found.summary.items()}
-    truths = [figure for figure in ("energy in the lungs", f"hit{tables.AGAINST}") if _values(found, figure)]
+    truths = [figure for figure in ("energy in the lungs", f"hit{AGAINST}") if _values(found, figure)]
     return _template("report.html").render(
         disclaimer=DISCLAIMER,
         version=__version__,
@@ -100,8 +117,9 @@ def _page(
             ("Accuracy, truthfulness of the map and cost", "", _together(found)),
             ("Discrimination and decisions", "", _rows(found, DISCRIMINATION)),
             ("Calibration", "", _rows(found, CALIBRATION)),
-            ("Where the heat map lies, cases with the target", NO_FINDING, _rows(found, (*tables.OF_MAPS, tables.LUNG_SHARE))),
-            *([("Does the score follow the heat map?", "", _rows(found, tables.OF_CHANGES))] if place.intervene else []),
+            *([("Subgroups", OF_A_SUBGROUP, _rows(found, _within(found)))] if _within(found) else []),
+            ("Where the heat map lies, cases with the target", NO_FINDING, _rows(found, (*OF_MAPS, LUNG_SHARE))),
+            *([("Does the score follow the heat map?", "", _rows(found, OF_CHANGES))] if place.intervene else []),
             ("Cost", COSTS_TOLD, _cost_rows(found)),
         ],
         marked=tables.of_regions({name: found.summary[name] for name in found.order}, found.first),
@@ -147,7 +165,7 @@ def _checklist(found: Comparison, cohort: Cohort, place: Workplace) -> list[Item
     marked = place.marked
     regions = f" and radiologists' regions: {marked.told}" if marked else ""
     elsewhere = marked and marked.cohort.split and marked.cohort.split.sha256 not in place.splits
-    metrics = (*DISCRIMINATION, *CALIBRATION, *tables.OF_MAPS)
+    metrics = (*DISCRIMINATION, *CALIBRATION, *OF_MAPS)
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return checklist.filled(
         found.plan,
@@ -172,7 +190,7 @@ def _cards(found: Comparison, place: Workplace) -> dict[str, str]:
         card = dataclasses.replace(reader.card, data_licences=place.licences or reader.card.data_licences)
         if place.population != NOT_STATED:
             card = dataclasses.replace(card, intended_population=place.population)
-        told[name] = model_card.page(name, card, found.summary[name], found.costs[name], test, spread, regions)
+        told[name] = model_card.page(name, card, found.summary[name], found.costs[name], _within(found), test, spread, regions)
     return told
 
 
@@ -185,6 +203,11 @@ def _values(found: Comparison, figure: str) -> dict[str, float]:
     """A figure by name, of the members that are networks and have it."""
     values = {name: own[figure].value for name, own in found.summary.items() if name in found.costs and figure in own}
     return {name: value for name, value in values.items() if not math.isnan(value)}
+
+
+def _within(found: Comparison) -> list[str]:
+    """Names of the figures of subgroups."""
+    return [figure for figures in subgroups(found.first).values() for figure in figures]
 
 
 def _rows(found: Comparison, wanted: Sequence[str]) -> list[list[str]]:

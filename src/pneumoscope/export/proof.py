@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit
 from torch import Tensor
 
 from pneumoscope.classifier.checkpoint import Classifier
@@ -27,7 +26,7 @@ from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader import Reader
 
 MAX_SCORE = 1e-5
-"""Of a probability before calibration, which may be steep: at a temperature of 0.25 it makes four of one."""
+"""Of a probability."""
 MAX_MAP = 1e-4
 """Of the largest absolute value of all classes' maps, or of the full scale where that is larger.
 
@@ -43,10 +42,10 @@ class Differences:
 
     Attributes
     ----------
-    score: of the probability before calibration, on the same square.
+    score: of the probability, on the same square.
     map: of any class and method, in shares of the maximum of all classes' maps, on the same square.
     square: of the square that the graph makes of a radiograph and its lung fields, from what `prepare` makes of them.
-    whole: of the calibrated probability, each by its own way from the radiograph.
+    whole: of the probability, each by its own way from the radiograph.
     """
 
     images: int
@@ -76,8 +75,9 @@ def _differences(classifier: Classifier, reader: Reader, radiograph: Radiograph)
     given = prepare(radiograph, card.preprocessing, classifier.finder).pixels
     log_odds, maps = _exactly(classifier.network, torch.from_numpy(given).double()[None], len(card.classes))
     expected = float(card.calibration(np.array([log_odds]))[0])
+    probability = float(card.calibration(reader.log_odds(given[None]))[0])
     return (
-        abs(float(expit(reader.log_odds(given[None])[0]) - expit(log_odds))),
+        abs(probability - expected),
         max(_map_difference(reader, given, method, maps[method]) for method in card.map_scales),
         float(np.abs(reader.square(radiograph) - given).max()),
         abs(reader.read(radiograph).score.probability - expected),

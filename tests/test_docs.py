@@ -14,6 +14,7 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.cli.main import VERBS
 from pneumoscope.cli.training_options import chosen
 from pneumoscope.cohort.sample import sample
+from pneumoscope.reader import Reader
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,9 +73,10 @@ def told(folder):
 
 
 def test_eight_backbones_in_both_views_and_from_a_teacher_other_starts_and_the_official_test_side_are_published():
-    starts = {"imagenet-whole", "imagenet-lungs", "imagenet-official", "longer", "larger"}
-    assert {folder.name for folder in RUNS} == {"whole", "lungs", "taught", *starts}
-    for name in ("whole", "lungs", "taught"):
+    starts = {"imagenet-whole", "imagenet-lungs", "imagenet-official", "longer", "larger", "larger-lungs"}
+    of_all = {"whole", "lungs", "taught", "official"}
+    assert {folder.name for folder in RUNS} == {*of_all, *starts}
+    for name in of_all:
         assert set(told(RESULTS / name)["costs"]) == set(BACKBONES), name
 
 
@@ -100,6 +102,15 @@ def test_a_published_comparison_was_run_by_the_recipe_that_is_published(folder):
         wanted["distillation_weight"] = 1.0
     del wanted["seed"]
     assert found == wanted
+
+
+def test_what_may_become_the_default_was_measured_beside_the_one_that_is_shipped():
+    for source in ("rsna", "covid"):
+        files = (RESULTS / "on-tune" / f"{source}-{name}.json" for name in ("default", "larger-lungs"))
+        shipped, other = (json.loads(file.read_text(encoding="utf-8")) for file in files)
+        assert shipped["model"] == Reader.load().card.name
+        assert shipped["side"] == other["side"] == "tune"
+        assert shipped["split_sha256"] == other["split_sha256"]
 
 
 def test_no_page_with_radiographs_of_a_cohort_is_published():

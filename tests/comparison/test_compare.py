@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ from pneumoscope.comparison.plan import ComparisonError, Plan
 from pneumoscope.comparison.workplace import Workplace
 from pneumoscope.evaluation import predictions
 from pneumoscope.training import fit
+from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.recipe import recipe
 
 PROGRAM = (sys.executable, "-c", "from pneumoscope.cli.main import entry; entry()")
@@ -151,6 +153,34 @@ def test_what_was_measured_of_another_network_is_not_taken_for_this_ones(compare
         assert json.loads((here / "unit.json").read_text())["bytes"] == json.loads(before["unit.json"])["bytes"]
 
 
+def test_a_backbone_that_cannot_be_finished_keeps_none_of_the_others(compared, monkeypatch, tmp_path):
+    folder, command, *_ = compared
+    shutil.copytree(folder / "out", tmp_path / "out")
+
+    def train(one, *_):
+        if one.backbone == "resnet18":
+            raise TrainingError("the loss became infinite in epoch 1; lower the rate (0.1) and start again")
+
+    monkeypatch.setattr(unit, "train", train)
+    both, *rest = BOTH[1:]
+    ran = run(*command[:2], "-o", tmp_path / "out", *command[4 : -len(BOTH)], BOTH[0], f"resnet18,{both}", *rest)
+    assert (ran.code, "left out of the report: resnet18-seed42, the loss became infinite" in ran.err) == (2, True), ran.err
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert "Left out: resnet18-seed42, the loss became infinite in epoch 1" in page
+    assert set(json.loads((tmp_path / "out/comparison.json").read_text(encoding="utf-8"))["costs"]) == set(both.split(","))
+
+
+def test_predictions_of_cases_that_are_named_otherwise_now_are_made_again(compared):
+    """A split is the same from another root; reports and pairs take cases by their names."""
+    folder, command, *_ = compared
+    here = folder / "out/units/mobilenet_v2-seed42/test.csv"
+    before = here.read_text(encoding="utf-8")
+    here.write_text(before.replace("virus", "fungus").replace(".png", ".jpg"), encoding="utf-8")
+    ran = run(*command)
+    assert (ran.code, "epoch" in ran.out) == (0, False), ran.err
+    assert here.read_text(encoding="utf-8") == before
+
+
 def test_another_comparison_stands_beside_and_other_questions_are_asked_anew(compared):
     """What was measured for other cases is measured again; nothing is trained again."""
     folder, command, *_ = compared
@@ -162,7 +192,8 @@ def test_another_comparison_stands_beside_and_other_questions_are_asked_anew(com
     assert "epoch" not in ran.out
     page = (folder / "out/report.html").read_text(encoding="utf-8")
     assert "Beside other comparisons" in page
-    assert page.count("<td>earlier</td>") == 2
+    assert page.count("<td>earlier</td>") == 2 + 1  # each network, and the one that both have against itself
+    assert "no interval: the two rank the cases alike" in page
     assert "Against what radiologists marked" not in page
     assert file.read_bytes() != first
     file.write_bytes(first)

@@ -17,8 +17,9 @@ from pneumoscope.comparison import agreement, beside, cases, checklist, compared
 from pneumoscope.comparison.kept import kept
 from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.comparison.plan import ComparisonError, Plan
-from pneumoscope.comparison.summary import subgroups, summaries
+from pneumoscope.comparison.summary import of_subgroups, summaries
 from pneumoscope.evaluation.estimate import Estimate, undefined
+from pneumoscope.evaluation.shortcuts import ALL
 from pneumoscope.training.recipe import recipe
 
 REFERENCE = np.array([0, 0, 0, 0, 1, 1, 1, 1.0])
@@ -121,25 +122,18 @@ def test_one_run_has_its_interval_and_several_have_a_spread():
     assert str(slope) == "undefined (not defined on these cases)"  # in one of the two
 
 
-def test_members_whose_cases_are_in_another_order_are_not_paired():
-    one, other = made("a", GOOD, GOOD, REFERENCE), made("b", POOR, POOR, REFERENCE)
-    member.check_cases([one, other])
-    turned = replace(other, test=replace(other.test, rows=other.test.rows[::-1]))
-    with pytest.raises(ComparisonError, match="b and a were measured on the cases in different orders"):
-        member.check_cases([one, turned])
-
-
 def test_targets_are_met_on_tune_and_measured_on_test():
     figures = summaries([made("a", GOOD, POOR, REFERENCE)], 50)["a"]
     # On tune a threshold between 0.6 and 0.7 turns away all four negatives; on test two positives and one negative reach it.
-    assert figures["sensitivity at 95 % specificity"].value == 0.5
-    assert figures["sensitivity at 90 % specificity"].value == 0.5
+    for share in (90, 95):
+        assert figures[f"sensitivity at tune's {share} % specificity"].value == 0.5
+        assert figures[f"specificity at tune's {share} % specificity"].value == 0.75
 
 
 def test_each_germ_stands_against_all_who_are_well():
     germs = ["", "", "", "", "bacteria", "bacteria", "virus", "virus"]
     member = made("a", GOOD, GOOD, REFERENCE, subtypes=germs)
-    assert subgroups([member]) == {g: [f"ROC-AUC, {g}", f"sensitivity, {g}"] for g in ("bacteria", "virus")}
+    assert of_subgroups([member]) == [f"{f}, {g}" for g in ("bacteria", "virus") for f in ("ROC-AUC", "sensitivity")]
     figures = summaries([member], 50)["a"]
     assert figures["ROC-AUC, bacteria"].value == pytest.approx(7 / 8)  # 0.4 is above three of four, 0.7 above all
     assert figures["ROC-AUC, virus"].value == 1
@@ -229,6 +223,14 @@ def test_the_trade_off_is_a_network_where_an_ensemble_is_the_best():
     assert (found.best_network, found.trade_off) == ("a", "b")
 
 
+def test_who_is_better_than_the_best_by_the_mean_is_not_left_out():
+    """Of several runs the order is by their mean, and pairs are of the first."""
+    costs = {"a": {compared.TRADE: 9.0}, "b": {compared.TRADE: 1.0}, "c": {compared.TRADE: 0.5}}
+    tested = (pair_of("b", "a", 0.01), pair_of("a", "c", 0.01))
+    found = compared.Comparison(PLAN, (), {}, costs, tested, (), {}, "", ("a", "b", "c"))
+    assert (found.best_network, found.trade_off) == ("a", "b")
+
+
 # What a report adds
 
 
@@ -268,8 +270,9 @@ def test_every_item_of_the_checklist_is_asked_once_and_what_nobody_knows_is_blan
     """CLAIM 2024 has 44 items; who annotated, de-identification, funding and the like are for the authors."""
     told = {"metrics": ("ROC-AUC",), "localized": "measured.", "external": "", "intervened": 0, "versions": {"torch": "1"}}
     items = checklist.filled(PLAN, cohort, **told)
-    assert [item.claim for item in items] == list(range(1, 45))
-    answers = {item.claim: item.answer for item in items}
+    assert [item.claim for item in items] == [*map(str, range(1, 45)), "–", "–", "–"]
+    answers = {int(item.claim): item.answer for item in items[:44]}
+    assert [(item.tripod, item.answer) for item in items[44:]] == [(k, checklist.BLANK) for k in ("14", "19", "24")]
     assert all(answers[k] == checklist.BLANK for k in (2, 3, 5, 8, 11, 13, 16, 17, 18, 21, 33, 34, 36, 41, 42, 44))
     assert "60 radiographs of 30 patients, 30 with the target" in answers[7]
     assert "resnet18: scratch; mobilenet_v2: scratch" in answers[24]
@@ -307,6 +310,29 @@ def test_other_comparisons_stand_beside_with_what_differs():
         "a", "this one", "whole, linear, 96 px, 3 epochs", "scratch", "–", "5" * 12, "8 (7)", "0.9000 (0.8000–nan)",
     ]  # fmt: skip
     assert (second[1], second[3], second[8]) == ("given", "file.pth", "–")
+
+
+def test_a_network_is_tested_against_itself_on_the_same_cases():
+    own = [made("a", GOOD, GOOD, REFERENCE), made("b", GOOD, GOOD, REFERENCE)]
+    same, fewer = made("a", POOR, POOR, REFERENCE).test, made("a", POOR[1:], POOR[1:], REFERENCE[1:]).test
+    others = {"poor": beside.Other({}, {"a": same}), "elsewhere": beside.Other({}, {"a": fewer}), "none": beside.Other({}, {})}
+    (found,) = beside.tested(own, others)
+    assert (found.name, found.other, found.roc_auc.value) == ("a", "poor", pytest.approx(3 / 16))
+    assert found.adjusted == found.p
+    assert tables.of_others([found])[1][:3] == ["a", "poor", f"+0.1875 ({found.roc_auc.low:+.4f} to {found.roc_auc.high:+.4f})"]
+    assert tables.of_others([]) == []
+
+
+def test_what_is_seen_by_all_of_these_leaves_out_what_is_not_known_of_all():
+    def known(n):
+        return Estimate(0.7, 0.6, 0.8, n, "patient", "")
+
+    found = tables.of_shortcuts({"size": known(5), "border": known(9), ALL: known(9)})
+    assert found[1:] == [
+        ["size", "0.7000 (0.6000–0.8000)", "5"],
+        ["border", "0.7000 (0.6000–0.8000)", "9"],
+        ["all of these but size", "0.7000 (0.6000–0.8000)", "9"],
+    ]
 
 
 def test_a_folder_without_figures_cannot_stand_beside(tmp_path):

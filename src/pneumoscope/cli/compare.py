@@ -1,7 +1,7 @@
 """``pneumoscope compare``: every backbone under the same conditions, then one report."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -26,15 +26,17 @@ from pneumoscope.cohort import Cohort, table
 from pneumoscope.cohort.sample import sample
 from pneumoscope.comparison import budget, compared, measured, member, plan, report, unit
 from pneumoscope.comparison import marked as marks
-from pneumoscope.comparison.beside import Told
+from pneumoscope.comparison.beside import Other
 from pneumoscope.comparison.beside import read as report_of
 from pneumoscope.comparison.marked import Marked
 from pneumoscope.comparison.member import Member
-from pneumoscope.comparison.plan import Plan, Unit
+from pneumoscope.comparison.plan import ComparisonError, Plan, Unit
 from pneumoscope.comparison.workplace import Workplace
+from pneumoscope.export.conversion import ExportError
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
+from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.group import Group, joined
 from pneumoscope.training.recipe import Recipe
 from pneumoscope.training.side import preprocessing_of
@@ -140,23 +142,26 @@ def command(
             out,
             cache,
             finder,
-            hashes,
-            proof,
-            draws,
-            intervene,
-            marked,
-            reader,
-            licences,
-            population,
-            group,
+            splits=hashes,
+            proof=proof,
+            draws=draws,
+            intervene=intervene,
+            marked=marked,
+            teacher=reader,
+            licences=licences,
+            population=population,
+            group=group,
             show_progress=group.leads,
         )
         group.told(lambda: unit.check(wanted, splits, place))
         group.told(lambda: plan.keep(wanted, out))
-        _train(wanted, splits, place)
+        failed = _train(wanted, splits, place)
     if group.leads:
-        _measure(wanted, splits, place)
-        _report(wanted, _members(wanted, place, together, draws), splits, place, others)
+        failed |= _measure(_without(wanted, failed), splits, place)
+        rest = _without(wanted, failed)
+        _report(rest, _members(rest, place, together, draws), splits, place, others, failed)
+    if failed:
+        raise ComparisonError(f"left out of the report: {'; '.join(failed.values())}")
 
 
 def _marked(file: Path, cohort: Path, only: tuple[str, ...], splits: Mapping[int, Cohort]) -> Marked:
@@ -196,11 +201,16 @@ def _beside(text: str) -> tuple[str, Path]:
 
 
 def _report(
-    wanted: Plan, members: Sequence[Member], splits: Mapping[int, Cohort], place: Workplace, others: Mapping[str, Told]
+    wanted: Plan,
+    members: Sequence[Member],
+    splits: Mapping[int, Cohort],
+    place: Workplace,
+    others: Mapping[str, Other],
+    failed: Mapping[str, str],
 ) -> None:
     click.echo("measuring what each costs, and comparing pairs", err=True)
     cohort = splits[wanted.units[0].fold]
-    found = compared.compare(wanted, members, cohort, place)
+    found = dataclasses.replace(compared.compare(wanted, members, cohort, place, others), left_out=tuple(failed.values()))
     page = report.write(found, cohort, place, _shipped(), others)
     best = found.order[0]
     click.echo(f"highest ROC-AUC: {best}, {found.summary[best]['ROC-AUC']}; best trade-off: {found.trade_off}")
@@ -267,20 +277,40 @@ def _shipped() -> list[tuple[str, Radiograph]]:
         return [(Path(case.path).stem, radiograph.read(cohort.file(case))) for case in cohort.cases]
 
 
-def _train(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> None:
+def _train(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> dict[str, str]:
     """Train what is not finished, as far as it is not trained."""
     left = place.group.told(lambda: [one for one in wanted.units if not unit.finished(one, wanted, place)])
-    for k, one in enumerate(left, start=1):
-        if place.group.leads:
-            click.echo(f"{k}/{len(left)} {one.name}", err=True)
-        unit.train(one, wanted, splits[one.fold], place, _on_epoch(one, wanted))
+    return _each(left, "training", place, lambda one: unit.train(one, wanted, splits[one.fold], place, _on_epoch(one, wanted)))
 
 
-def _measure(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> None:
+def _measure(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> dict[str, str]:
     """Measure what is not measured, or was asked for in another way."""
-    for k, one in enumerate(wanted.units, start=1):
-        click.echo(f"measuring {k}/{len(wanted.units)}: {one.name}", err=True)
-        measured.measure(one, wanted, splits[one.fold], place)
+    return _each(wanted.units, "measuring", place, lambda one: measured.measure(one, wanted, splits[one.fold], place))
+
+
+def _each(units: Sequence[Unit], what: str, place: Workplace, do: Callable[[Unit], None]) -> dict[str, str]:
+    """One unit after the other; by backbone, why one could not be finished, which keeps none of the other backbones."""
+    failed: dict[str, str] = {}
+    for k, one in enumerate(units, start=1):
+        if one.backbone in failed:
+            continue
+        if place.group.leads:
+            click.echo(f"{what} {k}/{len(units)}: {one.name}", err=True)
+        try:
+            do(one)
+        except (TrainingError, ExportError) as error:
+            failed[one.backbone] = f"{one.name}, {error}"
+            if place.group.leads:
+                click.echo(f"failed: {failed[one.backbone]}", err=True)
+    return failed
+
+
+def _without(wanted: Plan, failed: Mapping[str, str]) -> Plan:
+    """The plan of the backbones that can be reported; ComparisonError where there is none."""
+    names = tuple(name for name in wanted.backbones if name not in failed)
+    if not names:
+        raise ComparisonError(f"no backbone could be finished: {'; '.join(failed.values())}")
+    return dataclasses.replace(wanted, backbones=names)
 
 
 def _on_epoch(one: Unit, wanted: Plan) -> unit.OnEpoch:
@@ -296,11 +326,11 @@ def _on_epoch(one: Unit, wanted: Plan) -> unit.OnEpoch:
 def _members(wanted: Plan, place: Workplace, together: Sequence[tuple[str, ...]], draws: int) -> list[Member]:
     """Networks, and after them what they are together, by probability and by log-odds."""
     networks = [member.read(one, place.folder(one), draws, place.marked is not None) for one in wanted.units]
-    member.check_cases(networks)
     runs = {(m.seed, m.fold) for m in networks}
     ensembles = [
         member.ensemble([m for m in networks if (m.seed, m.fold) == run and m.name in names], by, draws)
         for names in together
+        if set(names) <= set(wanted.backbones)
         for by in member.WAYS
         for run in sorted(runs)
     ]

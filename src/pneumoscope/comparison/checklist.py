@@ -21,7 +21,7 @@ BLANK = "blank: to be filled in by the authors"
 class Item:
     """One item: numbers in CLAIM 2024 and TRIPOD+AI, what is asked, the answer or `BLANK`."""
 
-    claim: int
+    claim: str
     tripod: str
     asks: str
     answer: str = BLANK
@@ -76,7 +76,8 @@ def filled(
         40: "A heat map need not show the disease; research software, not a medical device. Further limits are for the authors.",
         43: "Software Apache-2.0. Of models and data: for the authors.",
     }
-    return [Item(claim, tripod, asks, answers.get(claim, BLANK)) for claim, tripod, asks in ASKED]
+    both = [Item(str(claim), tripod, asks, answers.get(claim, BLANK)) for claim, tripod, asks in ASKED]
+    return [*both, *(Item("–", tripod, asks) for tripod, asks in ALONE)]
 
 
 def _question(plan: Plan) -> str:
@@ -175,3 +176,5 @@ ASKED = (
     (44, "18a, 18b", "Funding and interests"),
 )
 """Numbers in CLAIM 2024 and in TRIPOD+AI, and what is asked, in our own words."""
+ALONE = (("14", "Fairness between groups"), ("19", "Involvement of patients and the public"), ("24", "Updating of the model"))
+"""Of TRIPOD+AI, what no item of CLAIM asks."""

@@ -8,13 +8,14 @@ from typing import Any
 from pneumoscope.cohort import Cohort
 from pneumoscope.cohort.case import positives_by_rule
 from pneumoscope.cohort.shortcuts import features
-from pneumoscope.comparison import agreement, cost, tables
+from pneumoscope.comparison import agreement, beside, cost, tables
 from pneumoscope.comparison.agreement import Agreement
+from pneumoscope.comparison.beside import Against, Other
 from pneumoscope.comparison.kept import kept
 from pneumoscope.comparison.member import Member
 from pneumoscope.comparison.pairwise import LEVEL, Pair, not_told_apart, pairs, pooled
 from pneumoscope.comparison.plan import Plan
-from pneumoscope.comparison.summary import Summary, estimate, of_costs, summaries
+from pneumoscope.comparison.summary import ON_TUNE, Summary, estimate, of_costs, summaries
 from pneumoscope.comparison.workplace import BUNDLE, Workplace
 from pneumoscope.evaluation import shortcuts
 from pneumoscope.evaluation.errors import EvaluationError
@@ -38,6 +39,8 @@ class Comparison:
     shortcuts: ROC-AUC on the whole cohort of classifiers that never see a lung, by what they see; empty where it could not be
         measured, for which `no_shortcuts` says why.
     order: names from the highest ROC-AUC to the lowest.
+    beside: networks against themselves in other comparisons.
+    left_out: runs that could not be finished, each with the reason.
     """
 
     plan: Plan
@@ -49,6 +52,8 @@ class Comparison:
     shortcuts: Mapping[str, Estimate]
     no_shortcuts: str
     order: tuple[str, ...]
+    beside: tuple[Against, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def runs(self) -> list[tuple[str, ...]]:
@@ -58,15 +63,24 @@ class Comparison:
     @property
     def trade_off(self) -> str:
         """The quickest network, with its map, that cannot be told from the best network by its ROC-AUC."""
-        best = self.best_network
-        met = [(p.first, p.second) for p in self.tested if p.adjusted < LEVEL]
-        apart = {name for both in met if best in both for name in both} - {best}
-        return tables.trade_off(self.order, apart, {name: own[TRADE] for name, own in self.costs.items()})
+        worse = {p.second if p.roc_auc.value > 0 else p.first for p in self._met if self.best_network in (p.first, p.second)}
+        worse -= {self.best_network}  # of several runs the best by the mean may be the worse of a pair
+        return tables.trade_off(self.order, worse, {name: own[TRADE] for name, own in self.costs.items()})
+
+    @property
+    def _met(self) -> list[Pair]:
+        """Pairs that differ in their ROC-AUC."""
+        return [pair for pair in self.tested if pair.adjusted < LEVEL]
 
     @property
     def best_network(self) -> str:
         """The network of the highest ROC-AUC: an ensemble has no cost of its own."""
         return next(name for name in self.order if name in self.costs)
+
+    @property
+    def chosen_on_tune(self) -> str:
+        """The network of the highest ROC-AUC on tune, by which a model should be chosen."""
+        return max((name for name in self.order if name in self.costs), key=lambda name: self.summary[name][ON_TUNE].value)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -89,10 +103,11 @@ class Comparison:
         return len(self.plan.units) > len(self.plan.backbones)
 
 
-def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workplace) -> Comparison:
+def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workplace, others: Mapping[str, Other]) -> Comparison:
     """Put members side by side; the costs are measured in turns, where that was not done before on this machine.
 
-    `cohort` is that of the first run, on whose test side the maps are compared.
+    `cohort` is that of the first run, on whose test side the maps are compared; `others` are comparisons to stand beside,
+    by name.
     """
     first = [m for m in members if m.seed == plan.seeds[0]]
     summary = summaries(members, place.draws)
@@ -104,7 +119,10 @@ def compare(plan: Plan, members: Sequence[Member], cohort: Cohort, place: Workpl
     agreed = agreement.agreements(readers, cohort, cases, place.draws, place.show_progress)
     shortcut = _shortcuts(cohort, place)
     tested = tuple(pairs(first, place.draws))
-    return Comparison(plan, tuple(members), summary, costs, tested, tuple(agreed), *shortcut, tuple(order))
+    alone = [] if plan.folds else [m for m in first if m.name in costs]
+    return Comparison(
+        plan, tuple(members), summary, costs, tested, tuple(agreed), *shortcut, tuple(order), tuple(beside.tested(alone, others))
+    )
 
 
 def _shortcuts(cohort: Cohort, place: Workplace) -> tuple[dict[str, Estimate], str]:
@@ -136,6 +154,8 @@ def as_json(found: Comparison) -> dict[str, Any]:
         "pairs": [asdict(pair) for pair in found.tested],
         "maps": [asdict(pair) for pair in found.agreed],
         "shortcuts": {name: asdict(value) for name, value in found.shortcuts.items()},
+        "beside": [asdict(pair) for pair in found.beside],
+        "left out": list(found.left_out),
         "order": list(found.order),
         "not told apart": [list(run) for run in found.runs],
         "trade-off": found.trade_off,

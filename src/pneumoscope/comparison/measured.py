@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pneumoscope import storage
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.checkpoint import WEIGHTS_NAME, Classifier, load
-from pneumoscope.cohort import Cohort
+from pneumoscope.cohort import Case, Cohort
 from pneumoscope.cohort.case import positives_by_rule
 from pneumoscope.comparison.kept import kept
 from pneumoscope.comparison.marked import Marked
@@ -47,9 +47,9 @@ def measure(unit: Unit, plan: Plan, cohort: Cohort, place: Workplace) -> None:
     folder = place.folder(unit)
     reader = _exported(folder, place)
     for side in MEASURED:
-        if not (folder / f"{side}.json").exists():  # which is written after the table
-            found = predictions.predict(cohort, side, reader, show_progress=place.show_progress)
-            predictions.write(found, folder / f"{side}.csv")
+        table = folder / f"{side}.csv"
+        if not (table.with_suffix(".json").exists() and _names(table, cohort.on(side))):  # the former is written after the table
+            predictions.write(predictions.predict(cohort, side, reader, show_progress=place.show_progress), table)
     asked = {"model": reader.model.sha256, "draws": place.draws}
     kept(folder / LOCALIZATION, {**asked, "intervene": place.intervene}, partial(_localized, reader, cohort, place))
     if place.marked:
@@ -83,6 +83,12 @@ def _exported(folder: Path, place: Workplace) -> Reader:
         with storage.text(folder / STAMP) as stream:
             stream.write(json.dumps(made) + "\n")
     return reader
+
+
+def _names(table: Path, cases: Sequence[Case]) -> bool:
+    """Whether predictions name the cases, and in the order, as the cohort does now: a split is the same from another root."""
+    there = [(row.path, row.patient_id, row.label, row.subtype, row.reference) for row in predictions.read(table).rows]
+    return there == [(case.path, case.patient_id, case.label, case.subtype, case.reference) for case in cases]
 
 
 def _localized(reader: Reader, cohort: Cohort, place: Workplace) -> dict[str, Any]:

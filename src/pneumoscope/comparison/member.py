@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pneumoscope.classifier.score import Calibration, OperatingPoint
-from pneumoscope.comparison.plan import ComparisonError, Unit
+from pneumoscope.comparison.plan import Unit
 from pneumoscope.comparison.workplace import LOCALIZATION, REGIONS, UNIT_NAME
 from pneumoscope.evaluation import calibration, predictions
 from pneumoscope.evaluation.evaluate import Evaluation, evaluate
@@ -68,19 +68,6 @@ def read(unit: Unit, folder: Path, draws: int, marked: bool = False) -> Member:
     return replace(
         _member(unit.backbone, unit.seed, unit.fold, tune, test, draws), told=told, localization=found, regions=regions
     )
-
-
-def check_cases(members: Sequence[Member]) -> None:
-    """ComparisonError unless the runs on one fold have the same cases in the same order, as pairs and ensembles take them."""
-    first: dict[int, Member] = {}
-    for member in members:
-        other = first.setdefault(member.fold, member)
-        for side, cases in ((member.tune, other.tune), (member.test, other.test)):
-            if [row.path for row in side.rows] != [row.path for row in cases.rows]:
-                raise ComparisonError(
-                    f"{member.name} and {other.name} were measured on the cases in different orders; begin anew in another "
-                    "folder, with one cohort table"
-                )
 
 
 def _member(

@@ -111,8 +111,14 @@ def learning(checkpoints: Mapping[str, Path]) -> Figure:
     return figure
 
 
-def pareto(figures: Mapping[str, float], costs: Mapping[str, Mapping[str, float]], against: Sequence[str], what: str) -> Figure:
-    """A figure over each cost, its front marked."""
+def pareto(
+    figures: Mapping[str, float],
+    costs: Mapping[str, Mapping[str, float]],
+    against: Sequence[str],
+    what: str,
+    blind: float | None = None,
+) -> Figure:
+    """A figure over each cost, its front marked, and what the best map has that looks at nothing."""
     figure = _figure(5.2 * len(against), 4.4)
     drawn = dict(zip(against, np.ravel(figure.subplots(1, len(against))), strict=True))
     points = {cost: {name: (costs[name][cost], value) for name, value in figures.items() if name in costs} for cost in against}
@@ -121,6 +127,8 @@ def pareto(figures: Mapping[str, float], costs: Mapping[str, Mapping[str, float]
         axes.plot(*zip(*(points[cost][name] for name in best), strict=True), "-", color="C3", label="Pareto front")
         for name, (x, y) in points[cost].items():
             axes.plot(x, y, "o", color="C3" if name in best else "grey")
+        if blind is not None:
+            axes.axhline(blind, linestyle=":", color="grey", label="best map that looks at nothing")
         axes.margins(x=0.25, y=0.1)  # room for names beside the points
         axes.set(xlabel=cost, ylabel=what, xscale="log" if _wide([x for x, _ in points[cost].values()]) else "linear")
         axes.legend(fontsize=8)

@@ -8,7 +8,6 @@ import dataclasses
 import importlib.metadata
 import io
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,14 +17,14 @@ from PIL import Image
 
 from pneumoscope import DISCLAIMER, __version__, radiograph, storage
 from pneumoscope.cohort import Cohort
-from pneumoscope.comparison import beside, cases, checklist, model_card, pictures, tables
-from pneumoscope.comparison.beside import FIGURES_NAME, Told
+from pneumoscope.comparison import beside, cases, checklist, model_card, pictures, sections, tables
+from pneumoscope.comparison.beside import FIGURES_NAME, Other, Told
 from pneumoscope.comparison.checklist import BLANK, Item
-from pneumoscope.comparison.compared import TRADE, Comparison, as_json
+from pneumoscope.comparison.compared import Comparison, as_json
 from pneumoscope.comparison.pairwise import pooled
 from pneumoscope.comparison.plan import Plan
-from pneumoscope.comparison.published import DIFFERENCES, PUBLISHED, SOURCE
-from pneumoscope.comparison.summary import AGAINST, AT_TARGET, LUNG_SHARE, OF_CHANGES, OF_MAPS, ON_TUNE, subgroups
+from pneumoscope.comparison.published import DIFFERENCES, SOURCE
+from pneumoscope.comparison.summary import OF_MAPS, of_subgroups
 from pneumoscope.comparison.workplace import BUNDLE, CHECKPOINT, NOT_STATED, Workplace
 from pneumoscope.evaluation.tables import plain
 from pneumoscope.radiograph import Radiograph
@@ -34,30 +33,11 @@ from pneumoscope.reader import Reader
 REPORT_NAME, CASES_NAME, CARDS = "report.html", "cases.html", "cards"
 OF_PAIRS = ("pairs.csv", "pairs.tex", "agreement.tex")
 LATEX_SHOWN = ("ROC-AUC", "accuracy", "F1", "sensitivity", "specificity")
-DISCRIMINATION = (
-    "ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "F1", "sensitivity", "specificity", "PPV", "NPV", "MCC",
-    *AT_TARGET, ON_TUNE,
-)  # fmt: skip
-CALIBRATION = ("Brier", "ECE", "calibration slope", "calibration intercept")
-PARETO = (TRADE, "bundle, MB")
-TOGETHER = ("ROC-AUC", "F1", *OF_MAPS, f"hit{AGAINST}", f"pixel AP{AGAINST}", OF_CHANGES[1])
-"""Accuracy and truthfulness of the map, to stand in one table with the cost."""
-NO_FINDING = (
-    "The lungs are those that the lung-field model finds. A map that is the same everywhere has as much of its energy in them as "
-    "they have of the image; a head that adds up the evidence in these lungs has it there by its making."
-)
-OF_A_SUBGROUP = (
-    "Each at the member's own threshold. A subgroup of one class (a germ) stands against all cases of the other class."
-)
-COSTS_TOLD = (
-    "Milliseconds a radiograph, one at a time, all networks in turns: the network on its square without and with its map, and a "
-    "whole reading (size, lung fields, network, findings). Training times are of the machine as it was, whatever else ran on it."
-)
 LIBRARIES = ("torch", "torchvision", "timm", "onnxruntime", "scikit-learn")
 Images = Sequence[tuple[str, Radiograph]]
 
 
-def write(found: Comparison, cohort: Cohort, place: Workplace, shipped: Images, others: Mapping[str, Told]) -> Path:
+def write(found: Comparison, cohort: Cohort, place: Workplace, shipped: Images, others: Mapping[str, Other]) -> Path:
     """Write pages, tables and cards to the workplace's folder, and return the page.
 
     `shipped` are radiographs shown under every network's heat map, `others` comparisons to stand beside, by name; `cohort` is
@@ -65,18 +45,18 @@ def write(found: Comparison, cohort: Cohort, place: Workplace, shipped: Images, 
     """
     out, told = place.out, plain(as_json(found))
     assert isinstance(told, dict)
-    items = _checklist(found, cohort, place)
+    items, readers = _checklist(found, cohort, place), _readers(found, place)
     contents = {
         "figures.csv": tables.as_csv(found.summary, found.costs),
-        "figures.tex": tables.as_latex(_rows(found, LATEX_SHOWN)),
+        "figures.tex": tables.as_latex(sections.rows(found, LATEX_SHOWN)),
         **_of_pairs(found),
         FIGURES_NAME: json.dumps(told, indent=2) + "\n",
-        CASES_NAME: _cases_page(found, cohort, place),
-        REPORT_NAME: _page(found, place, shipped, items, [("this one", told), *others.items()] if others else []),
+        CASES_NAME: _cases_page(found, cohort, readers),
+        REPORT_NAME: _page(found, place, readers, shipped, items, _others(told, others)),
     }
     for old in (*(out / CARDS).glob("*.md"), *(out / name for name in OF_PAIRS)):  # of networks that are no longer named
         old.unlink(missing_ok=True)
-    contents |= {f"{CARDS}/{name}.md": card for name, card in _cards(found, place).items()}
+    contents |= {f"{CARDS}/{name}.md": card for name, card in _cards(found, place, readers).items()}
     for name, content in contents.items():
         with storage.text(out / name) as stream:
             stream.write(content)
@@ -101,11 +81,15 @@ def _readers(found: Comparison, place: Workplace) -> dict[str, Reader]:
 
 
 def _page(
-    found: Comparison, place: Workplace, shipped: Images, items: Sequence[Item], together: Sequence[tuple[str, Told]]
+    found: Comparison,
+    place: Workplace,
+    readers: Mapping[str, Reader],
+    shipped: Images,
+    items: Sequence[Item],
+    together: Sequence[tuple[str, Told]],
 ) -> str:
-    networks, readers, all_of = place.first_folders(found.plan), _readers(found, place), pooled(found.first)
+    networks, all_of = place.first_folders(found.plan), pooled(found.first)
     everyone = {name: own["ROC-AUC"].value for name, own in found.summary.items()}
-    truths = [figure for figure in ("energy in the lungs", f"hit{AGAINST}") if _values(found, figure)]
     return _template("report.html").render(
         disclaimer=DISCLAIMER,
         version=__version__,
@@ -113,22 +97,15 @@ def _page(
         sizes=found.sizes,
         split=found.plan.split_sha256[:12],
         recipe=found.plan.conditions()["recipe"],
-        tables=[
-            ("Accuracy, truthfulness of the map and cost", "", _together(found)),
-            ("Discrimination and decisions", "", _rows(found, DISCRIMINATION)),
-            ("Calibration", "", _rows(found, CALIBRATION)),
-            *([("Subgroups", OF_A_SUBGROUP, _rows(found, _within(found)))] if _within(found) else []),
-            ("Where the heat map lies, cases with the target", NO_FINDING, _rows(found, (*OF_MAPS, LUNG_SHARE))),
-            *([("Does the score follow the heat map?", "", _rows(found, OF_CHANGES))] if place.intervene else []),
-            ("Cost", COSTS_TOLD, _cost_rows(found)),
-        ],
+        sections=sections.sections(found, place.intervene),
         marked=tables.of_regions({name: found.summary[name] for name in found.order}, found.first),
         marked_on=place.marked.told if place.marked else "",
-        shortcuts=[["", "ROC-AUC"], *([name, str(value)] for name, value in found.shortcuts.items())],
+        shortcuts=tables.of_shortcuts(found.shortcuts),
         tested=tables.of_pairs(found.tested),
         agreed=tables.of_agreements(found.agreed),
         together=beside.rows(together) if together else [],
-        beside=_beside(found),
+        against=tables.of_others(found.beside),
+        published=sections.published(found),
         differences=(_protocol(found.plan), *DIFFERENCES),
         teacher=_teacher(place),
         source=SOURCE,
@@ -139,14 +116,14 @@ def _page(
             "curves": _uri(pictures.curves(all_of)),
             "confusions": _uri(pictures.confusions(all_of)),
             "learning": _uri(pictures.learning({name: networks[name] / CHECKPOINT for name in readers})),
-            "pareto": _uri(pictures.pareto(_values(found, "ROC-AUC"), found.costs, PARETO, "ROC-AUC")),
-            "truths": {name: _uri(pictures.pareto(_values(found, name), found.costs, PARETO, name)) for name in truths},
+            "pareto": _uri(pictures.pareto(sections.values(found, "ROC-AUC"), found.costs, sections.PARETO, "ROC-AUC")),
+            "truths": _truths(found),
             "maps": _image_uri(pictures.heat_maps(readers, shipped)),
         },
     )
 
 
-def _cases_page(found: Comparison, cohort: Cohort, place: Workplace) -> str:
+def _cases_page(found: Comparison, cohort: Cohort, readers: Mapping[str, Reader]) -> str:
     """The cohort's own radiographs, taken by rule from the best network's test side."""
     best = next(m for m in found.first if m.name == found.best_network)
     by_path = {case.path: case for case in cohort.cases}
@@ -157,7 +134,7 @@ def _cases_page(found: Comparison, cohort: Cohort, place: Workplace) -> str:
         best=best.name,
         each=cases.EACH,
         rows=[[c.rule, by_path[c.path].label, c.path] for c, _ in shown],
-        maps=_image_uri(pictures.heat_maps(_readers(found, place), labelled)),
+        maps=_image_uri(pictures.heat_maps(readers, labelled)),
     )
 
 
@@ -165,7 +142,7 @@ def _checklist(found: Comparison, cohort: Cohort, place: Workplace) -> list[Item
     marked = place.marked
     regions = f" and radiologists' regions: {marked.told}" if marked else ""
     elsewhere = marked and marked.cohort.split and marked.cohort.split.sha256 not in place.splits
-    metrics = (*DISCRIMINATION, *CALIBRATION, *OF_MAPS)
+    metrics = (*sections.DISCRIMINATION, *sections.CALIBRATION, *OF_MAPS)
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return checklist.filled(
         found.plan,
@@ -178,7 +155,7 @@ def _checklist(found: Comparison, cohort: Cohort, place: Workplace) -> list[Item
     )
 
 
-def _cards(found: Comparison, place: Workplace) -> dict[str, str]:
+def _cards(found: Comparison, place: Workplace, readers: Mapping[str, Reader]) -> dict[str, str]:
     sizes = found.sizes
     test = f"test side ({sizes['images']:,} images of {sizes['patients']:,} patients)"
     spread = (
@@ -186,11 +163,13 @@ def _cards(found: Comparison, place: Workplace) -> dict[str, str]:
     )
     regions = place.marked.told if place.marked else ""
     told = {}
-    for name, reader in _readers(found, place).items():
+    for name, reader in readers.items():
         card = dataclasses.replace(reader.card, data_licences=place.licences or reader.card.data_licences)
         if place.population != NOT_STATED:
             card = dataclasses.replace(card, intended_population=place.population)
-        told[name] = model_card.page(name, card, found.summary[name], found.costs[name], _within(found), test, spread, regions)
+        told[name] = model_card.page(
+            name, card, found.summary[name], found.costs[name], of_subgroups(found.first), test, spread, regions
+        )
     return told
 
 
@@ -199,27 +178,21 @@ def _template(name: str) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def _values(found: Comparison, figure: str) -> dict[str, float]:
-    """A figure by name, of the members that are networks and have it."""
-    values = {name: own[figure].value for name, own in found.summary.items() if name in found.costs and figure in own}
-    return {name: value for name, value in values.items() if not math.isnan(value)}
+def _others(told: Told, others: Mapping[str, Other]) -> list[tuple[str, Told]]:
+    """This comparison and those that stand beside it, where any does."""
+    return [("this one", told), *((name, other.told) for name, other in others.items())] if others else []
 
 
-def _within(found: Comparison) -> list[str]:
-    """Names of the figures of subgroups."""
-    return [figure for figures in subgroups(found.first).values() for figure in figures]
-
-
-def _rows(found: Comparison, wanted: Sequence[str]) -> list[list[str]]:
-    head = ["", *wanted]
-    return [head, *([name, *(str(found.summary[name].get(w, "–")) for w in wanted)] for name in found.order)]
-
-
-def _together(found: Comparison) -> list[list[str]]:
-    figures = [name for name in TOGETHER if any(name in own for own in found.summary.values())]
-    head, *rows = _rows(found, figures)
-    costs = [[_short(found.costs[row[0]][cost]) if row[0] in found.costs else "–" for cost in PARETO] for row in rows]
-    return [[*row[:3], *own, *row[3:]] for row, own in zip([head, *rows], [list(PARETO), *costs], strict=True)]
+def _truths(found: Comparison) -> dict[str, str]:
+    """Pictures of the map's truthfulness against cost, by what they show; more is better in all of them."""
+    best, shown = sections.best_blind(found), {}
+    for name in sections.TRUTHS:
+        turned = name.startswith("deletion")  # less is better
+        values = {who: -value if turned else value for who, value in sections.values(found, name).items()}
+        if values:
+            label = f"{name}, its sign turned" if turned else name
+            shown[label] = _uri(pictures.pareto(values, found.costs, sections.PARETO, label, best.get(name)))
+    return shown
 
 
 def _protocol(plan: Plan) -> str:
@@ -239,29 +212,6 @@ def _teacher(place: Workplace) -> str:
     if all(card.split_sha256 != split for split in place.splits):
         told += f" That was trained on another split ({card.split_sha256[:12]}): it may know cases of the test side."
     return told
-
-
-def _cost_rows(found: Comparison) -> list[list[str]]:
-    names = [name for name in found.order if name in found.costs]
-    head = list(next(iter(found.costs.values())))
-    return [["", *head], *([name, *(_short(found.costs[name][key]) for key in head)] for name in names)]
-
-
-def _short(value: float) -> str:
-    if math.isnan(value):
-        return "–"
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _beside(found: Comparison) -> list[list[str]]:
-    """Published figures beside the same ones of the comparison."""
-    rows = [["", "ROC-AUC, published", "ours", "accuracy, published", "ours", "F1, published", "ours"]]
-    for name in found.order:
-        if name in PUBLISHED:
-            theirs, own = PUBLISHED[name], found.summary[name]
-            told = [f"{theirs.roc_auc:.4f}", str(own["ROC-AUC"]), f"{theirs.accuracy:.3f}", str(own["accuracy"])]
-            rows.append([name, *told, f"{theirs.f1:.3f}", str(own["F1"])])
-    return rows
 
 
 def _uri(figure: Figure) -> str:

@@ -18,12 +18,16 @@ MEASURED = (
     "Brier", "ECE", "calibration slope", "calibration intercept",
 )  # fmt: skip
 AT_TARGET = {
-    "sensitivity at 90 % specificity": ("specificity>=0.9", metrics.sensitivity),
-    "sensitivity at 95 % specificity": ("specificity>=0.95", metrics.sensitivity),
-    "specificity at 90 % sensitivity": ("sensitivity>=0.9", metrics.specificity),
-    "specificity at 95 % sensitivity": ("sensitivity>=0.95", metrics.specificity),
+    "sensitivity at tune's 90 % specificity": ("specificity>=0.9", metrics.sensitivity),
+    "specificity at tune's 90 % specificity": ("specificity>=0.9", metrics.specificity),
+    "sensitivity at tune's 95 % specificity": ("specificity>=0.95", metrics.sensitivity),
+    "specificity at tune's 95 % specificity": ("specificity>=0.95", metrics.specificity),
+    "specificity at tune's 90 % sensitivity": ("sensitivity>=0.9", metrics.specificity),
+    "sensitivity at tune's 90 % sensitivity": ("sensitivity>=0.9", metrics.sensitivity),
+    "specificity at tune's 95 % sensitivity": ("sensitivity>=0.95", metrics.specificity),
+    "sensitivity at tune's 95 % sensitivity": ("sensitivity>=0.95", metrics.sensitivity),
 }
-"""Figures at thresholds that met the target on tune; on test they may not."""
+"""Figures at thresholds that met the target on tune, and what of the target is met on test."""
 ON_TUNE = "ROC-AUC on tune"
 """By which a model should be chosen; what is ordered by the test side here is told, not taken."""
 OF_MAPS = ("energy in the lungs", "peak in the lungs")
@@ -74,13 +78,10 @@ def summaries(members: Sequence[Member], draws: int) -> dict[str, dict[str, Summ
     return found
 
 
-def subgroups(members: Sequence[Member]) -> dict[str, list[str]]:
-    """Names of the figures of each subgroup, as `summaries` has them."""
-    found: dict[str, list[str]] = {}
-    for member in members:
-        for group, figures in member.evaluation.subgroups.items():
-            found.setdefault(group, [f"{figure}{WITHIN}{group}" for figure in figures])
-    return found
+def of_subgroups(members: Sequence[Member]) -> list[str]:
+    """Names of the figures of subgroups, as `summaries` has them."""
+    groups = {group: own for member in members for group, own in member.evaluation.subgroups.items()}
+    return [f"{figure}{WITHIN}{group}" for group, own in groups.items() for figure in own]
 
 
 def _figures(member: Member, draws: int) -> dict[str, Estimate]:

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pneumoscope.comparison.agreement import Agreement
+from pneumoscope.comparison.beside import Against
 from pneumoscope.comparison.member import Member
 from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.comparison.summary import AGAINST, OF_REGIONS, Summary, estimate
 from pneumoscope.evaluation.estimate import Estimate
 from pneumoscope.evaluation.localize import beats
+from pneumoscope.evaluation.shortcuts import ALL as ALL_SHORTCUTS
 
 
 def as_csv(summary: Mapping[str, Mapping[str, Summary]], costs: Mapping[str, Mapping[str, float]]) -> str:
@@ -98,21 +100,45 @@ def of_regions(summary: Mapping[str, Mapping[str, Summary]], members: Sequence[M
     marked = {m.name: m.regions for m in reversed(members) if m.regions}
     if not marked:
         return []
+    figures = [f"{what}{AGAINST}" for what in OF_REGIONS]
     lines = [
-        [name, *(str(summary[name][f"{what}{AGAINST}"]) for what in OF_REGIONS), _beaten(marked[name]["chance"])]
+        [name, *(str(summary[name][figure]) for figure in figures), _beaten(marked[name]["chance"])]
         for name in summary
         if name in marked
     ]
-    nothing = next(iter(marked.values()))["chance"]
-    rules = list(nothing[OF_REGIONS[0]])
-    lines += [[f"looks at nothing: {r}", *(_interval(estimate(nothing[w][r]["value"])) for w in OF_REGIONS), ""] for r in rules]
+    lines += [[rule, *(_interval(own[figure]) for figure in figures), ""] for rule, own in of_nothing(members).items()]
     return [["", *OF_REGIONS, "maps that look at nothing beaten in hit and pixel AP"], *lines]
+
+
+def of_nothing(members: Sequence[Member]) -> dict[str, dict[str, Estimate]]:
+    """By rule, figures against regions of maps that look at nothing; nothing where nothing is marked."""
+    chance: Mapping[str, Any] = next((m.regions["chance"] for m in members if m.regions), {OF_REGIONS[0]: {}})
+    return {
+        f"looks at nothing: {rule}": {f"{what}{AGAINST}": estimate(chance[what][rule]["value"]) for what in OF_REGIONS}
+        for rule in chance[OF_REGIONS[0]]
+    }
 
 
 def _beaten(chance: Mapping[str, Any]) -> str:
     rules = list(chance["hit"])
     beaten = [r for r in rules if all(beats(estimate(chance[what][r]["difference"])) for what in ("hit", "pixel AP"))]
     return f"{len(beaten)} of {len(rules)}"
+
+
+def of_shortcuts(found: Mapping[str, Estimate]) -> list[list[str]]:
+    """What is seen, the ROC-AUC of a classifier that sees no more, and of how many patients it is known."""
+    most = max((e.n for e in found.values()), default=0)
+    some = [name for name, e in found.items() if e.n < most]
+    lines = [[name, _interval(e), f"{e.n:,}"] for name, e in found.items()]
+    if some and lines[-1][0] == ALL_SHORTCUTS:
+        lines[-1][0] += f" but {', '.join(some)}"
+    return [["what is seen", "ROC-AUC", "patients"], *lines]
+
+
+def of_others(found: Sequence[Against]) -> list[list[str]]:
+    """Each network against itself elsewhere as a line of text, after a line of headings; nothing where there is none."""
+    lines = [[a.name, a.other, _difference(a.roc_auc), _p(a.p), _p(a.adjusted)] for a in found]
+    return [["", "comparison", "ROC-AUC, this one − that one (DeLong)", "p", "p, Holm"], *lines] if lines else []
 
 
 def of_agreements(agreed: Sequence[Agreement]) -> list[list[str]]:
@@ -128,7 +154,7 @@ def _interval(e: Estimate) -> str:
 def _difference(e: Estimate) -> str:
     if math.isnan(e.value):
         return f"undefined ({e.reason})"
-    return f"{e.value:+.4f}" + ("" if math.isnan(e.low) else f" ({e.low:+.4f} to {e.high:+.4f})")
+    return f"{e.value:+.4f} " + (f"(no interval: {e.reason})" if math.isnan(e.low) else f"({e.low:+.4f} to {e.high:+.4f})")
 
 
 def _p(value: float) -> str:
@@ -145,6 +171,6 @@ def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
     return found
 
 
-def trade_off(order: Sequence[str], apart_from_best: set[str], cost: Mapping[str, float]) -> str:
-    """The cheapest member that cannot be told from the best by its ROC-AUC: the rule by which one is named."""
-    return min((name for name in order if name not in apart_from_best and name in cost), key=lambda name: cost[name])
+def trade_off(order: Sequence[str], worse: set[str], cost: Mapping[str, float]) -> str:
+    """The cheapest member that is not shown to be worse than the best by its ROC-AUC: the rule by which one is named."""
+    return min((name for name in order if name not in worse and name in cost), key=lambda name: cost[name])

@@ -15,6 +15,7 @@ from pneumoscope.evaluation.errors import EvaluationError
 from pneumoscope.evaluation.estimate import Estimate, undefined
 
 FOLDS = 5
+ALL = "all of these"
 
 
 def audit(cohort: Cohort, features: Features, *, draws: int = 500, seed: int = 0) -> Mapping[str, Estimate]:
@@ -32,7 +33,7 @@ def audit(cohort: Cohort, features: Features, *, draws: int = 500, seed: int = 0
     if min(len({p for p, r in zip(patients, reference, strict=True) if r == value}) for value in (0, 1)) < FOLDS:
         raise EvaluationError(f"a shortcut audit needs at least {FOLDS} patients of each class")
     complete = [values for values in features.values() if not np.isnan(values).any()]
-    groups = {**features, "all of these": np.concatenate(complete, 1)}
+    groups = {**features, ALL: np.concatenate(complete, 1)}
     return {name: _auc(values, reference, np.array(patients), draws, seed) for name, values in groups.items()}
 
 

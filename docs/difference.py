@@ -1,0 +1,18 @@
+"""ROC-AUC of one run of `pneumoscope evaluate` minus another's on the same cases, with DeLong's interval, as JSON.
+
+python docs/difference.py FOLDER OTHER > difference.json
+"""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from pneumoscope.evaluation import paired, predictions
+
+first, second = (predictions.read(Path(folder) / "predictions.csv") for folder in sys.argv[1:])
+if [row.path for row in first.rows] != [row.path for row in second.rows]:
+    sys.exit("the two are not of the same cases in the same order")
+test = paired.delong(first.reference, first.probability, second.probability, first.patients)
+told = {"side": first.side, "split_sha256": first.split_sha256, "p": test.p, **dataclasses.asdict(test.difference)}
+print(json.dumps(told, indent=2))

@@ -276,8 +276,8 @@ def test_weights_that_cannot_be_read_are_told_before_anything_is_kept(cohort_fil
 
 def test_backbones_that_join_a_budget_get_its_epochs_and_other_epochs_are_refused(cohort_file, tmp_path, monkeypatch):
     monkeypatch.setattr(budget, "seconds_a_step", lambda *_: 0.1)
-    monkeypatch.setattr(compare, "_train", lambda *_: None)
-    monkeypatch.setattr(compare, "_measure", lambda *_: None)
+    monkeypatch.setattr(compare, "_train", lambda *_: {})
+    monkeypatch.setattr(compare, "_measure", lambda *_: {})
     monkeypatch.setattr(compare, "_members", lambda *_: [])
     plans = []
     monkeypatch.setattr(compare, "_report", lambda wanted, *_: plans.append(wanted))

@@ -14,11 +14,12 @@ from cli.run import run
 from pneumoscope.cli import compare
 from pneumoscope.cohort import table
 from pneumoscope.comparison import budget, unit
-from pneumoscope.comparison.plan import ComparisonError, Plan
+from pneumoscope.comparison.plan import ComparisonError, Plan, Unit
 from pneumoscope.comparison.workplace import Workplace
 from pneumoscope.evaluation import predictions
 from pneumoscope.training import fit
 from pneumoscope.training.errors import TrainingError
+from pneumoscope.training.group import ALONE
 from pneumoscope.training.recipe import recipe
 
 PROGRAM = (sys.executable, "-c", "from pneumoscope.cli.main import entry; entry()")
@@ -168,6 +169,21 @@ def test_a_backbone_that_cannot_be_finished_keeps_none_of_the_others(compared, m
     page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert "Left out: resnet18-seed42, the loss became infinite in epoch 1" in page
     assert set(json.loads((tmp_path / "out/comparison.json").read_text(encoding="utf-8"))["costs"]) == set(both.split(","))
+
+
+def test_of_several_processes_none_goes_on_alone(tmp_path):
+    place = Workplace(tmp_path, tmp_path, None, (), (), 1, group=dataclasses.replace(ALONE, size=2))
+
+    def fails(_):
+        raise TrainingError("the loss became infinite")
+
+    with pytest.raises(TrainingError, match="infinite"):
+        compare._each([Unit("resnet18", 1), Unit("resnet50", 1)], "training", place, fails)
+    place = dataclasses.replace(place, group=ALONE)
+    failed = compare._each([Unit("resnet18", 1), Unit("resnet18", 2)], "training", place, fails)
+    assert failed == {"resnet18": "resnet18-seed1, the loss became infinite"}
+    with pytest.raises(ComparisonError, match="no backbone could be finished; the first: resnet18-seed1, the loss became"):
+        compare._without(Plan(("resnet18",), (1, 2), recipe("default"), {}, {}, "5" * 64), failed)
 
 
 def test_predictions_of_cases_that_are_named_otherwise_now_are_made_again(compared):

@@ -289,7 +289,10 @@ def _measure(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> di
 
 
 def _each(units: Sequence[Unit], what: str, place: Workplace, do: Callable[[Unit], None]) -> dict[str, str]:
-    """One unit after the other; by backbone, why one could not be finished, which keeps none of the other backbones."""
+    """One unit after the other; by backbone, why one could not be finished, which keeps none of the other backbones.
+
+    Of several processes one does not know whether the others failed too: the error is raised.
+    """
     failed: dict[str, str] = {}
     for k, one in enumerate(units, start=1):
         if one.backbone in failed:
@@ -299,9 +302,10 @@ def _each(units: Sequence[Unit], what: str, place: Workplace, do: Callable[[Unit
         try:
             do(one)
         except (TrainingError, ExportError) as error:
+            if place.group.size > 1:
+                raise
             failed[one.backbone] = f"{one.name}, {error}"
-            if place.group.leads:
-                click.echo(f"failed: {failed[one.backbone]}", err=True)
+            click.echo(f"failed: {failed[one.backbone]}", err=True)
     return failed
 
 
@@ -309,7 +313,7 @@ def _without(wanted: Plan, failed: Mapping[str, str]) -> Plan:
     """The plan of the backbones that can be reported; ComparisonError where there is none."""
     names = tuple(name for name in wanted.backbones if name not in failed)
     if not names:
-        raise ComparisonError(f"no backbone could be finished: {'; '.join(failed.values())}")
+        raise ComparisonError(f"no backbone could be finished; the first: {next(iter(failed.values()))}")
     return dataclasses.replace(wanted, backbones=names)
 
 

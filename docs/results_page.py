@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumoscope import DISCLAIMER
-from pneumoscope.comparison.published import PUBLISHED
+from pneumoscope.comparison.published import PRINTED, PUBLISHED
 from pneumoscope.comparison.summary import LUNG_SHARE, OF_MAPS, ON_TUNE, estimate
 from pneumoscope.comparison.tables import of_shortcuts
 
@@ -51,7 +51,7 @@ def page() -> str:
         "below_share": str(sum(own[OF_MAPS[0]]["value"] < _lung_share(first) for own in first["members"].values())),
         "told:first": _not_told_apart(first),
         "told:lungs": _not_told_apart(lungs),
-        "views": _views(first, lungs),
+        "views": _views(first),
         "default": _default(),
         "table:cost": _costs(first),
         "table:starts": _table(STARTS, ("view", "start")),
@@ -195,7 +195,7 @@ def _best(found: Told) -> str:
     return f"highest is `{name}`: {'; '.join(met)} (published for the best: {wanted})"
 
 
-def _views(first: Told, lungs: Told) -> str:
+def _views(first: Told) -> str:
     gaps = _tested(first, LUNGS)
     near = [name for name, gap in gaps.items() if gap["value"] >= -0.005]
     sure = [name for name in near if gaps[name]["low"] >= -0.005]
@@ -259,14 +259,12 @@ def _adults(name: str) -> str:
 
 
 def _published(first: Told) -> str:
-    figures = ("ROC-AUC", "PR-AUC", "accuracy", "F1")
-    head = " | ".join(f"{figure}, published | ours" for figure in figures)
-    lines = [f"| backbone | {head} |", "|---|" + "--:|" * 2 * len(figures)]
+    head = " | ".join(f"{figure}, published | ours" for figure in PRINTED)
+    lines = [f"| backbone | {head} |", "|---|" + "--:|" * 2 * len(PRINTED)]
     for who in _networks(first):
         if who in PUBLISHED:
-            theirs, own = PUBLISHED[who], first["members"][who]
-            printed = (f"{theirs.roc_auc:.4f}", f"{theirs.pr_auc:.4f}", f"{theirs.accuracy:.3f}", f"{theirs.f1:.3f}")
-            cells = [f"{text} | {_figure(own[figure])}" for text, figure in zip(printed, figures, strict=True)]
+            theirs, own = PUBLISHED[who].printed, first["members"][who]
+            cells = [f"{theirs[figure]} | {_figure(own[figure])}" for figure in PRINTED]
             lines.append(f"| {who} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

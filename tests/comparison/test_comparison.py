@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 from dataclasses import replace
 
@@ -333,6 +334,14 @@ def test_what_is_seen_by_all_of_these_leaves_out_what_is_not_known_of_all():
         ["border", "0.7000 (0.6000–0.8000)", "9"],
         ["all of these but size", "0.7000 (0.6000–0.8000)", "9"],
     ]
+
+
+def test_a_comparison_that_was_given_away_without_its_units_stands_beside_untested(tmp_path):
+    figures = told("whole", "scratch")
+    figures |= {"seeds": [1], "conditions": {**figures["conditions"], "folds": 0}}
+    (tmp_path / "comparison.json").write_text(json.dumps(figures), encoding="utf-8")
+    found = beside.read(tmp_path)
+    assert (found.told, found.said) == (figures, {})
 
 
 def test_a_folder_without_figures_cannot_stand_beside(tmp_path):

@@ -27,7 +27,8 @@ Told = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Other:
-    """Another finished comparison: what it tells, and each network's predictions of the test side (none of folds)."""
+    """Another finished comparison: what it tells, and networks' predictions of the test side: none of folds, nor of a folder that
+    was given away without its units."""
 
     told: Told
     said: Mapping[str, Predictions]
@@ -54,7 +55,7 @@ def read(folder: Path) -> Other:
         rows([("", told)])
         folds, seed = told["conditions"]["folds"], told["seeds"][0]
         units = {} if folds else {name: folder / "units" / Unit(name, seed).name / "test.csv" for name in told["costs"]}
-        said = {name: predictions.read(table) for name, table in units.items()}
+        said = {name: predictions.read(table) for name, table in units.items() if table.exists()}
     except (OSError, ValueError, KeyError, TypeError, EvaluationError) as error:
         raise ComparisonError(f"'{folder}' has no figures of a finished comparison ({FIGURES_NAME}); finish it first") from error
     return Other(told, said)

@@ -30,6 +30,16 @@ class Published:
         _, fp, fn, tp = self.confusion
         return 2 * tp / (2 * tp + fp + fn)
 
+    @property
+    def printed(self) -> dict[str, str]:
+        """By figure, with as many places as were printed."""
+        return {
+            "ROC-AUC": f"{self.roc_auc:.4f}",
+            "PR-AUC": f"{self.pr_auc:.4f}",
+            "accuracy": f"{self.accuracy:.3f}",
+            "F1": f"{self.f1:.3f}",
+        }
+
 
 PUBLISHED: Mapping[str, Published] = MappingProxyType(
     {
@@ -42,3 +52,4 @@ PUBLISHED: Mapping[str, Published] = MappingProxyType(
     }
 )
 """By backbone; of DenseNet-121 no test figure was printed."""
+PRINTED = ("ROC-AUC", "PR-AUC", "accuracy", "F1")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pneumoscope.comparison import tables
 from pneumoscope.comparison.compared import TRADE, Comparison
-from pneumoscope.comparison.published import PUBLISHED
+from pneumoscope.comparison.published import PRINTED, PUBLISHED
 from pneumoscope.comparison.summary import AGAINST, AT_TARGET, LUNG_SHARE, OF_CHANGES, OF_MAPS, ON_TUNE, Summary, of_subgroups
 from pneumoscope.evaluation.estimate import Estimate
 
@@ -113,13 +113,11 @@ def _cost_rows(found: Comparison) -> Rows:
 
 def published(found: Comparison) -> Rows:
     """Published figures beside the same ones of the comparison."""
-    figures = ("ROC-AUC", "PR-AUC", "accuracy", "F1")
-    lines = [["", *(cell for figure in figures for cell in (f"{figure}, published", "ours"))]]
+    lines = [["", *(cell for figure in PRINTED for cell in (f"{figure}, published", "ours"))]]
     for name in found.order:
         if name in PUBLISHED:
-            theirs, own = PUBLISHED[name], found.summary[name]
-            printed = (f"{theirs.roc_auc:.4f}", f"{theirs.pr_auc:.4f}", f"{theirs.accuracy:.3f}", f"{theirs.f1:.3f}")
-            lines.append([name, *(c for text, figure in zip(printed, figures, strict=True) for c in (text, str(own[figure])))])
+            theirs, own = PUBLISHED[name].printed, found.summary[name]
+            lines.append([name, *(cell for figure in PRINTED for cell in (theirs[figure], str(own[figure])))])
     return lines
 
 

@@ -1,12 +1,9 @@
 """Choose the rows of a table by the values of its columns."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from pneumoscope.cohort.errors import CohortError
-
-_EVERY_ROW: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class RowFilter:
     (True, False)
     """
 
-    accepted: Mapping[str, frozenset[str]] = _EVERY_ROW
+    accepted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> "RowFilter":

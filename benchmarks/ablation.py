@@ -17,17 +17,19 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pneumoscope import radiograph, storage
+from pneumoscope import atomic_files, radiograph
 from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.checkpoint import load
 from pneumoscope.cohort import Cohort, table
 from pneumoscope.cohort.sample import sample
-from pneumoscope.evaluation import localize, predictions, regions
+from pneumoscope.evaluation import predictions
 from pneumoscope.evaluation.evaluate import evaluate
-from pneumoscope.evaluation.located import Located, locate
 from pneumoscope.export.graph import export
+from pneumoscope.localization import localize
+from pneumoscope.localization.case import LocalizationCase, locate
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
+from pneumoscope.reference import regions
 from pneumoscope.training.fit import fit
 from pneumoscope.training.recipe import Recipe, recipe
 
@@ -58,7 +60,7 @@ def main() -> None:
             continue
         chosen = recipe("evidence", side_px=asked.side_px, epochs=asked.epochs, **change)
         row = {"left out": name.split(" ", 1)[1], "figures": measured(asked, chosen, asked.out / "runs" / path.stem)}
-        with storage.text(path) as stream:
+        with atomic_files.text(path) as stream:
             stream.write(json.dumps(row, indent=2) + "\n")
         print(row, flush=True)
 
@@ -101,7 +103,7 @@ def measured(asked: argparse.Namespace, chosen: Recipe, out: Path) -> dict[str, 
 
 def located(
     reader: Reader, cohort: Cohort, *, source: Path | None = None, only: dict[str, str] | None = None, masks: Path | None = None
-) -> list[Located]:
+) -> list[LocalizationCase]:
     cases = cohort.on("tune")
     marked = regions.read(source, cohort, cases, only=only or {}) if source else {}
     lungs = {}

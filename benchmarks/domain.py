@@ -25,12 +25,12 @@ from tqdm import tqdm
 from pneumoscope import radiograph
 from pneumoscope.cohort import Cohort
 from pneumoscope.cohort import table as cohorts
-from pneumoscope.evaluation.intervals import DRAWS, bootstrap, clopper_pearson, patient_weights
-from pneumoscope.evaluation.metrics import roc_auc
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.files import below
 from pneumoscope.reader import Reader
 from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.statistics.intervals import DRAWS, bootstrap, clopper_pearson, patient_weights
+from pneumoscope.statistics.metrics import roc_auc
 
 Measured = list[tuple[str, float, bool]]
 """Patient, measure of the check, and whether it counts as outside, of each image."""
@@ -138,7 +138,7 @@ def main() -> None:
     others = {name: Path(path) for name, _, path in (text.partition("=") for text in asked.other)}
     rows += [row(name, known, measured(reader, images, name)) for name, images in sets(cohort, asked.side, others).items()]
     assert reader.card.domain is not None
-    split = cohort.split.sha256[:12] if cohort.split else ""
+    split = cohort.partition.sha256[:12] if cohort.partition else ""
     print(f"{reader.card.name}, limit {reader.card.domain.distance:.3f}; split {split}")
     print(table(rows))
     write(asked.json, {"model": reader.card.name, "side": asked.side, "split": split, "rows": rows})

@@ -46,11 +46,11 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.network import Network, build
 from pneumoscope.cohort.sample import sample
 from pneumoscope.export.conversion import converted
-from pneumoscope.export.explained import explained
+from pneumoscope.export.explained_head import explained
 from pneumoscope.heatmap import gradcam
 from pneumoscope.heatmap.heatmap import GRAD_CAM
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
-from pneumoscope.lung_fields.session import open_session
+from pneumoscope.onnx_session import open_session
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.reader.bundle import DISTANCE, IMAGE, LOGITS, PROBABILITY, open_bundle

@@ -19,7 +19,7 @@ from measuring import CORES, interleaved, machine, median_ratio, parser, table, 
 from torch.utils.flop_counter import FlopCounterMode
 
 from pneumoscope.classifier.network import Network
-from pneumoscope.export.explained import explained
+from pneumoscope.export.explained_head import explained
 from pneumoscope.heatmap.heatmap import GRAD_CAM
 from pneumoscope.reader.bundle import LOGITS
 

@@ -28,7 +28,7 @@ from pneumoscope.classifier import BACKBONES, Preprocessing
 from pneumoscope.classifier.network import Network, build
 from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.cohort.sample import sample
-from pneumoscope.training import batches, memory
+from pneumoscope.training import allocator, batches
 from pneumoscope.training.loss import focal
 from pneumoscope.training.recipe import recipe
 
@@ -121,7 +121,7 @@ def measure(kind: str, name: str, files: list[Path], steps: int) -> float:
     if kind == "reference shape":
         plain = built(name)
         return train(plain, plain.model, reference(files, steps))
-    memory.keep_freed()
+    allocator.keep_freed()
     lean = built(name).to(memory_format=torch.channels_last)
     if kind == "model alone":
         return train(lean, lean, ready(steps, 1))

@@ -8,11 +8,12 @@ import json
 import sys
 from pathlib import Path
 
-from pneumoscope.evaluation import paired, predictions
+from pneumoscope.evaluation import predictions
+from pneumoscope.statistics import paired
 
 first, second = (predictions.read(Path(folder) / "predictions.csv") for folder in sys.argv[1:])
 if [row.path for row in first.rows] != [row.path for row in second.rows]:
     sys.exit("the two are not of the same cases in the same order")
 test = paired.delong(first.reference, first.probability, second.probability, first.patients)
-told = {"side": first.side, "split_sha256": first.split_sha256, "p": test.p, **dataclasses.asdict(test.difference)}
+told = {"split": first.split, "split_sha256": first.split_sha256, "p": test.p, **dataclasses.asdict(test.difference)}
 print(json.dumps(told, indent=2))

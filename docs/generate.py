@@ -19,7 +19,7 @@ from pneumoscope.classifier import card as cards
 from pneumoscope.cli.main import VERBS, pneumoscope
 from pneumoscope.cohort.sample import sample
 from pneumoscope.reader import DEFAULT_BUNDLE, Reader
-from pneumoscope.reports import readings
+from pneumoscope.readings import form
 from pneumoscope.reports.overlay import paint
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,11 +107,11 @@ def _help(command: click.Command, context: click.Context, depth: int) -> list[st
 
 
 def _readings() -> str:
-    schema = readings.schema()
+    schema = form.schema()
     intro = f"{schema['title']}. {schema['description']} Made from the program by `make docs`."
     lines = ["# The form of a reading", "", intro, "", "| key | type | meaning |", "|---|---|---|"]
     lines += _keys("", schema["properties"])
-    lines += ["", "The JSON Schema (2020-12), shipped as `pneumoscope/reports/readings.schema.json`:", "", "```json",
+    lines += ["", "The JSON Schema (2020-12), shipped as `pneumoscope/readings/form.schema.json`:", "", "```json",
               json.dumps(schema, indent=2, ensure_ascii=False), "```", ""]  # fmt: skip
     return "\n".join(lines)
 

@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pneumoscope import DISCLAIMER, radiograph
 from pneumoscope.cohort.sample import sample
-from pneumoscope.findings import Reading
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.readings import Reading
 from pneumoscope.reports.overlay import blend
 
 HERE = Path(__file__).resolve().parent
@@ -95,7 +95,7 @@ def _tables(name: str) -> str:
     first = both["default"]
     lines = [
         f"{first['n_images']} images of {first['n_patients']} patients, {first['n_with_regions']} with reference regions; "
-        f"{first['side']} side of split `{first['split_sha256'][:12]}`.",
+        f"{first['split']} side of split `{first['split_sha256'][:12]}`.",
         "",
     ]
     for model, title in MODELS.items():

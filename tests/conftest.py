@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from reader.builders import glass_bundle
+from tests.reader.builders import glass_bundle
 
 # A shell's background job ignores Ctrl-C, and so would the commands that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -109,7 +109,7 @@ def test_what_may_become_the_default_was_measured_beside_the_one_that_is_shipped
         files = (RESULTS / "on-tune" / f"{source}-{name}.json" for name in ("default", "larger-lungs"))
         shipped, other = (json.loads(file.read_text(encoding="utf-8")) for file in files)
         assert shipped["model"] == Reader.load().card.name
-        assert shipped["side"] == other["side"] == "tune"
+        assert shipped["split"] == other["split"] == "tune"
         assert shipped["split_sha256"] == other["split_sha256"]
 
 

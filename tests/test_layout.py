@@ -4,22 +4,25 @@ import ast
 from pathlib import Path
 
 import pneumoscope
-from cli.run import fresh
+from tests.cli.run import fresh
 
 SOURCE = Path(pneumoscope.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
-LIGHT = ("radiograph", "lung_fields", "cohort", "reader", "findings", "heatmap", "evaluation", "reports", "classifier")
+LIGHT = (
+    "radiograph", "lung_fields", "cohort", "reader", "readings", "heatmap", "evaluation", "reports", "classifier", "statistics",
+    "reference", "localization", "archive",
+)  # fmt: skip
 NEED_TORCH = {
     "classifier.network",
-    "classifier.evidence",
+    "classifier.evidence_network",
     "classifier.weights",
     "classifier.checkpoint",
     "heatmap.gradcam",
     "heatmap.attention",
     "heatmap.explain",
-    "heatmap.methods",
+    "heatmap.library_explainers",
     "heatmap.randomization",
-    "lung_fields.cells",
+    "lung_fields.graph_module",
     "lung_fields.network",
 }
 

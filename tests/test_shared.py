@@ -39,7 +39,7 @@ def test_official_split_of_kermany_is_taken_as_it_is_and_says_what_it_leaks():
     assert {side: len(cohort.on(side)) for side in ("train", "tune", "test")} == {"train": 4423, "tune": 11, "test": 504}
     leaking = len(split.crossing(cohort.cases)[0])
     assert leaking > 0  # the official numbering gives bacterial and viral files of different children one number
-    assert cohort.split.rule == f"official, {leaking} patients on two sides"
+    assert cohort.partition.rule == f"official, {leaking} patients on two sides"
 
 
 def test_real_dicom_files_are_read_or_refused_with_a_sentence(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pneumoscope.classifier import Calibration
-from radiograph.builders import property_test
+from tests.radiograph.builders import property_test
 
 LOGISTIC = Calibration()
 TEMPERATURE = Calibration("temperature", temperature=0.05)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pneumoscope.classifier import Calibration, Card, CardError, OperatingPoint, Preprocessing
 from pneumoscope.classifier import card as cards
-from radiograph.builders import property_test
+from tests.radiograph.builders import property_test
 
 TEXT = st.text(max_size=12)
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)

@@ -44,7 +44,7 @@ def test_ninety_nine_in_a_hundred_of_the_side_lie_inside():
     domain, tune = Domain.fit(features()), features(seed=0)[:200]
     limit = domain.limit(tune, "tune", "abc")
     assert (domain.distance(tune) <= limit.distance).mean() == pytest.approx(ACCEPTED, abs=0.006)
-    assert (limit.side, limit.split_sha256) == ("tune", "abc")
+    assert (limit.split, limit.split_sha256) == ("tune", "abc")
 
 
 def test_fewer_images_than_components_will_do():

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lung_fields.builders import lungs
 from pneumoscope import radiograph
 from pneumoscope.classifier import ClassifierError, Preprocessing
 from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.cohort.sample import sample
 from pneumoscope.lung_fields import LungFields, LungFinder
 from pneumoscope.radiograph import Radiograph
+from tests.lung_fields.builders import lungs
 
 HASH = "a" * 64
 

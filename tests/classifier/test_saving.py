@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pneumoscope import storage
+from pneumoscope import atomic_files
 from pneumoscope.classifier import CardError, CheckpointError
 from pneumoscope.classifier.checkpoint import Classifier, load, save
 
@@ -50,7 +50,7 @@ def test_the_mode_of_a_network_is_not_changed_by_a_score(classifier):
 
 def test_a_full_disk_leaves_the_checkpoint_that_was_there(classifier, tmp_path, monkeypatch):
     before = save(classifier, tmp_path)
-    real = storage.binary
+    real = atomic_files.binary
 
     @contextlib.contextmanager
     def full(path):
@@ -58,7 +58,7 @@ def test_a_full_disk_leaves_the_checkpoint_that_was_there(classifier, tmp_path, 
             yield stream
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(storage, "binary", full)
+    monkeypatch.setattr(atomic_files, "binary", full)
     with torch.no_grad():
         classifier.network.model.classifier[-1].bias.add_(1)
     with pytest.raises(OSError, match="No space left"):

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from classifier.test_checkpoint import CARD
 from pneumoscope.classifier import Calibration, CardError, OperatingPoint
+from tests.classifier.test_checkpoint import CARD
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from pathlib import Path
 import jsonschema
 
 from pneumoscope.cli.main import main
-from pneumoscope.reports import readings
+from pneumoscope.readings import form
 
 ENTRY = "from pneumoscope.cli.main import entry; entry()"
-_VALIDATOR = jsonschema.Draft202012Validator(readings.schema())
+_VALIDATOR = jsonschema.Draft202012Validator(form.schema())
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def fresh(code: str, *arguments) -> Ran:
 
 
 def lines_of(out: Path) -> list[dict]:
-    """The lines of ``readings.jsonl``, each held against the shipped schema."""
+    """The lines of ``form.jsonl``, each held against the shipped schema."""
     lines = [json.loads(text) for text in (out / "readings.jsonl").read_text(encoding="utf-8").split("\n")[:-1]]
     for line in lines:
         _VALIDATOR.validate(line)

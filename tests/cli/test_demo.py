@@ -5,9 +5,9 @@ import csv
 import pytest
 from PIL import Image
 
-from cli.run import by_path, lines_of, run
 from pneumoscope.cohort.sample import sample
-from reports.pages import Page, assert_self_contained
+from tests.cli.run import by_path, lines_of, run
+from tests.reports.pages import Page, assert_self_contained
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from cli.run import by_path, run
 from pneumoscope.cohort import table
 from pneumoscope.cohort.sample import sample
+from tests.cli.run import by_path, run
 
 TRAINING = ("--backbone", "mobilenet_v2", "--init", "scratch", "--epochs", 2, "--side-px", 32, "--batch", 4)
 DRAWS = ("--draws", 200)
@@ -50,16 +50,16 @@ def predictions(folder):
 @pytest.mark.slow
 def test_no_patient_is_on_two_sides_and_every_side_has_both_classes(work):
     cases = table.read(work / "cohort.parquet").cases
-    sides = {side: [c for c in cases if c.side == side] for side in ("train", "tune", "test")}
+    sides = {side: [c for c in cases if c.split == side] for side in ("train", "tune", "test")}
     assert sum(map(len, sides.values())) == 16
     assert all({c.reference for c in members} == {0, 1} for members in sides.values())
-    assert len({(c.patient_id, c.side) for c in cases}) == 15
+    assert len({(c.patient_id, c.split) for c in cases}) == 15
 
 
 @pytest.mark.slow
 def test_evaluating_the_test_side_gives_figures_that_follow_from_the_predictions(work):
     rows, found = predictions(work / "test"), metrics(work / "test")
-    expected = {c.path: c.reference for c in table.read(work / "cohort.parquet").cases if c.side == "test"}
+    expected = {c.path: c.reference for c in table.read(work / "cohort.parquet").cases if c.split == "test"}
     assert {row["path"]: int(row["reference"]) for row in rows} == expected
     positive, negative = ([float(r["probability"]) for r in rows if r["reference"] == label] for label in ("1", "0"))
     pairs = [(p > n) + 0.5 * (p == n) for p in positive for n in negative]
@@ -67,7 +67,7 @@ def test_evaluating_the_test_side_gives_figures_that_follow_from_the_predictions
     threshold = found["operating_point"]["threshold"]
     hits = sum(p >= threshold for p in positive) / len(positive)
     assert found["figures"]["sensitivity"]["value"] == pytest.approx(hits)
-    assert found["operating_point"]["side"] == "tune"
+    assert found["operating_point"]["split"] == "tune"
     assert "not a medical device" in (work / "test" / "metrics.md").read_text()
     assert (work / "test" / "plots.png").read_bytes().startswith(b"\x89PNG")
 

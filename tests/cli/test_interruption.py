@@ -12,9 +12,9 @@ import time
 
 import pytest
 
-from cli.run import ENTRY, lines_of, run
-from radiograph.builders import png
-from reader.builders import quadrant, spot
+from tests.cli.run import ENTRY, lines_of, run
+from tests.radiograph.builders import png
+from tests.reader.builders import quadrant, spot
 
 NAMES = ("a.png", "b.png", "c.png", "d.png", "e.png")
 PATIENCE_S = 60

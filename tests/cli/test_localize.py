@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.run import run
-from pneumoscope.cohort import Case, Cohort, Split, table
+from pneumoscope.cohort import Case, Cohort, Partition, table
 from pneumoscope.cohort.case import split_sha256
-from reader.builders import quadrant, spot
+from tests.cli.run import run
+from tests.reader.builders import quadrant, spot
 
 ROWS, COLS = 80, 160
 HEADER = "path,x,y,w,h"
@@ -62,10 +62,10 @@ def cohort(tmp_path_factory):
     for name, pixels in pictures.items():
         Image.fromarray(pixels).save(folder / name)
     cases = tuple(
-        Case(n, "NORMAL" if n == "n.png" else "PNEUMONIA", int(n != "n.png"), f"of {n}", side="tune" if "tune" in n else "test")
+        Case(n, "NORMAL" if n == "n.png" else "PNEUMONIA", int(n != "n.png"), f"of {n}", split="tune" if "tune" in n else "test")
         for n in pictures
     )
-    table.write(Cohort(folder, cases, split=Split("by hand", None, None, split_sha256(cases))), folder / "hand.csv")
+    table.write(Cohort(folder, cases, partition=Partition("by hand", None, None, split_sha256(cases))), folder / "hand.csv")
     return folder / "hand.csv"
 
 
@@ -107,7 +107,7 @@ def test_boxes_are_measured_and_written_as_table_and_json(localize, tmp_path):
     ran = localize("--regions", boxes(tmp_path))
     assert ran.code == 0, ran.err
     found = result(tmp_path)
-    assert (found["model"], found["source"], found["side"]) == ("glass", "hand", "test")
+    assert (found["model"], found["source"], found["split"]) == ("glass", "hand", "test")
     assert (found["n_images"], found["n_patients"], found["n_with_regions"]) == (4, 4, 3)
 
     # Two of three maps peak where they are marked; the third lies in the neighbouring quarter.
@@ -157,7 +157,7 @@ def test_on_the_tune_side_the_threshold_is_the_cards(localize, tmp_path):
     assert localize("--regions", boxes(tmp_path), "--side", "tune").code == 0
     found = result(tmp_path)
     assert (found["threshold"], found["threshold_from"]) == (0.5, "the model's card")
-    assert (found["side"], found["n_images"], found["against_regions"]["hit"]["value"]) == ("tune", 2, 1)
+    assert (found["split"], found["n_images"], found["against_regions"]["hit"]["value"]) == ("tune", 2, 1)
 
 
 def test_where_the_tune_side_has_no_regions_the_threshold_is_the_cards(localize, tmp_path):
@@ -284,11 +284,11 @@ def test_methods_and_sanity_of_a_bundle_are_refused_before_anything_is_read(loca
 def test_all_cases_of_a_cohort_without_a_split_are_measured(cohort, glass, tmp_path):
     split = table.read(cohort)
     unsplit = tmp_path / "unsplit.csv"
-    table.write(Cohort(split.root, tuple(dataclasses.replace(c, side="") for c in split.cases)), unsplit)
+    table.write(Cohort(split.root, tuple(dataclasses.replace(c, split="") for c in split.cases)), unsplit)
     ran = run("localize", glass, "--cohort", unsplit, "--side", "all", "--draws", "5", "-o", tmp_path / "out")
     assert ran.code == 0, ran.err
     found = json.loads((tmp_path / "out" / "localization.json").read_text(encoding="utf-8"))
-    assert (found["side"], found["split_sha256"], found["n_images"]) == ("all", "", 6)
+    assert (found["split"], found["split_sha256"], found["n_images"]) == ("all", "", 6)
     assert "all cases" in ran.out
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from cli.run import fresh, run
 from pneumoscope.cli.main import VERBS
 from pneumoscope.cohort.sample import sample
-from radiograph.builders import png
-from reader.builders import quadrant
+from tests.cli.run import fresh, run
+from tests.radiograph.builders import png
+from tests.reader.builders import quadrant
 
 COHORT = ("build", "split", "audit")
 

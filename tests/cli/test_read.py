@@ -10,11 +10,11 @@ import pydicom
 import pytest
 from PIL import Image
 
-from cli.run import by_path, lines_of, run
 from pneumoscope.classifier import Preprocessing
 from pneumoscope.cli import read as verb
-from radiograph.builders import PATIENT, cr, jpeg, png, real, real_as_cr, show_stored, written
-from reader.builders import SIDE, glass_bundle, graph, quadrant, spot
+from tests.cli.run import by_path, lines_of, run
+from tests.radiograph.builders import PATIENT, cr, jpeg, png, real, real_as_cr, show_stored, written
+from tests.reader.builders import SIDE, glass_bundle, graph, quadrant, spot
 
 POSITIVE, NEGATIVE = png(quadrant()), png(spot())
 

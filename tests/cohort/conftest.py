@@ -24,7 +24,7 @@ def cohort(*cases: Case, root: Path = Path("images"), **values) -> Cohort:
 
 def sides(split: Cohort) -> dict[str, str]:
     """The side of each path."""
-    return {c.path: c.side for c in split.cases}
+    return {c.path: c.split for c in split.cases}
 
 
 def field(seed: int, rows: int = 96, cols: int = 80) -> np.ndarray:

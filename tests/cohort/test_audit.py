@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cohort.conftest import case, cohort, field, picture
 from pneumoscope import radiograph
 from pneumoscope.cohort.audit import audit
 from pneumoscope.cohort.build import from_folders
 from pneumoscope.cohort.sample import sample
 from pneumoscope.cohort.split import official
+from tests.cohort.conftest import case, cohort, field, picture
 
 SOURCE = field(0)
 
@@ -46,7 +46,7 @@ def given(tmp_path):
         for name, pixels in pictures.items():
             picture(tmp_path / name, pixels, **({"quality": 60} if name.endswith("jpeg") else {}))
         built = from_folders(tmp_path, positive=["opacity"], patient_pattern="(?P<patient>[^-]+)-")
-        return replace(built, cases=tuple(replace(c, side=sides.get(c.patient_id, c.official_side)) for c in built.cases))
+        return replace(built, cases=tuple(replace(c, split=sides.get(c.patient_id, c.official_split)) for c in built.cases))
 
     return build
 
@@ -129,10 +129,10 @@ def test_classes_are_counted_by_label_germ_and_side(tmp_path):
     for name in "abcde":
         picture(tmp_path / name, field(ord(name), 8, 8), format="PNG")
     cases = (
-        case("a", "p1", side="train"),
-        case("b", "p1", side="train"),
-        case("c", "p2", side="test"),
-        case("d", "p3", "PNEUMONIA", subtype="virus", side="tune"),
+        case("a", "p1", split="train"),
+        case("b", "p1", split="train"),
+        case("c", "p2", split="test"),
+        case("d", "p3", "PNEUMONIA", subtype="virus", split="tune"),
         case("e", "p4", "PNEUMONIA", subtype="bacteria"),
     )
     assert audit(cohort(*cases, root=tmp_path)).by_label == {

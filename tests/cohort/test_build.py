@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cohort.conftest import dicom, field, picture, tree
 from pneumoscope.cohort import CohortError, NameGrammarError
 from pneumoscope.cohort.build import Columns, from_csv, from_dicom, from_folders, from_kermany
+from tests.cohort.conftest import dicom, field, picture, tree
 
 OFFICIAL_TREE = (
     "train/NORMAL/IM-0115-0001.jpeg",
@@ -31,7 +31,7 @@ def table(path, *rows):
 
 def said(cohort):
     """What a cohort says of each path."""
-    return {c.path: (c.label, c.reference, c.patient_id, c.subtype, c.official_side) for c in cohort.cases}
+    return {c.path: (c.label, c.reference, c.patient_id, c.subtype, c.official_split) for c in cohort.cases}
 
 
 # The Kermany tree
@@ -46,7 +46,7 @@ def test_official_kermany_tree_gives_label_patient_germ_and_side(tmp_path):
     }
 
 
-def test_merged_kermany_tree_has_no_official_side(tmp_path):
+def test_merged_kermany_tree_has_no_official_split(tmp_path):
     cohort = from_kermany(tree(tmp_path, "NORMAL/IM-0115-0001.jpeg", "PNEUMONIA/BACTERIA-7422-0001.jpeg"))
     assert said(cohort) == {
         "NORMAL/IM-0115-0001.jpeg": ("NORMAL", 0, "IM-0115", "normal", ""),

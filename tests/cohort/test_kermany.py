@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cohort.conftest import property_test
 from pneumoscope.cohort import NameGrammarError
 from pneumoscope.cohort.kermany import Name, parse
+from tests.cohort.conftest import property_test
 
 four_digits = st.integers(0, 9999).map("{:04}".format)
 number = st.integers(1, 99999).map(str)

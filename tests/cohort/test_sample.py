@@ -50,4 +50,4 @@ def test_every_file_has_the_size_and_the_patient_that_the_manifest_says(shipped)
 
 
 def test_sample_can_be_split(shipped):
-    assert {c.side for c in by_ratio(shipped).cases} == {"train", "tune", "test"}
+    assert {c.split for c in by_ratio(shipped).cases} == {"train", "tune", "test"}

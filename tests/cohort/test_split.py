@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from cohort.conftest import case, cohort, property_test, sides
-from pneumoscope.cohort import SIDES, CohortError
+from pneumoscope.cohort import SPLITS, CohortError
 from pneumoscope.cohort.case import split_sha256
 from pneumoscope.cohort.split import agreed, by_ratio, crossing, folds, official, read_fixed
+from tests.cohort.conftest import case, cohort, property_test, sides
 
 ratios = st.sampled_from([(0.70, 0.15, 0.15), (0.8, 0.1, 0.1), (0.34, 0.33, 0.33), (0.5, 0.0, 0.5), (0.0, 0.0, 1.0)])
 seeds = st.integers(0, 2**32)
@@ -43,7 +43,7 @@ def test_golden_assignment_of_twenty_single_patients_at_seventy_fifteen_fifteen(
     drawn = sorted((f"NORMAL{k}" for k in range(20)), key=lambda p: hashlib.sha256(f"42:{p}".encode()).hexdigest())
     expected = ["train"] * 12 + ["tune", "test", "train"] * 2 + ["tune", "test"]
     split = by_ratio(cohort(*singles(20)))
-    assert {c.patient_id: c.side for c in split.cases} == dict(zip(drawn, expected, strict=True))
+    assert {c.patient_id: c.split for c in split.cases} == dict(zip(drawn, expected, strict=True))
 
 
 def test_golden_assignment_of_a_patient_with_three_images():
@@ -53,14 +53,14 @@ def test_golden_assignment_of_a_patient_with_three_images():
     assert digits == {"x": "553f", "z": "5adb", "big": "8d40", "y": "bb53"}
     cases = [case(f"{p}{k}", p) for p, n in (("big", 3), ("x", 1), ("y", 1), ("z", 1)) for k in range(n)]
     split = by_ratio(cohort(*cases), ratios=(0.5, 0.0, 0.5), seed=1)
-    assert {c.patient_id: c.side for c in split.cases} == {"x": "train", "z": "test", "big": "train", "y": "test"}
+    assert {c.patient_id: c.split for c in split.cases} == {"x": "train", "z": "test", "big": "train", "y": "test"}
 
 
 def test_default_is_seventy_fifteen_fifteen_with_seed_42():
     whole = cohort(*singles(100), *singles(60, "PNEUMONIA"))
     split = by_ratio(whole)
-    assert Counter(c.side for c in split.cases) == {"train": 112, "tune": 24, "test": 24}
-    assert (split.split.ratios, split.split.seed) == ((0.70, 0.15, 0.15), 42)
+    assert Counter(c.split for c in split.cases) == {"train": 112, "tune": 24, "test": 24}
+    assert (split.partition.ratios, split.partition.seed) == ((0.70, 0.15, 0.15), 42)
     assert split == by_ratio(whole, ratios=(0.70, 0.15, 0.15), seed=42)
 
 
@@ -74,8 +74,8 @@ def test_no_patient_and_no_image_is_on_two_sides(whole, ratios, seed):
 @given(cohorts(shared_pixels=True), ratios, seeds)
 def test_the_parts_make_the_whole(whole, ratios, seed):
     split = by_ratio(whole, ratios=ratios, seed=seed)
-    assert [replace(c, side="") for c in split.cases] == list(whole.cases)
-    assert {c.side for c in split.cases} <= set(SIDES)
+    assert [replace(c, split="") for c in split.cases] == list(whole.cases)
+    assert {c.split for c in split.cases} <= set(SPLITS)
 
 
 @property_test
@@ -85,15 +85,15 @@ def test_each_label_is_within_its_largest_patient_of_its_share_on_every_side(who
     for label in ("NORMAL", "PNEUMONIA"):
         members = [c for c in split.cases if c.label == label]
         largest = max(Counter(c.patient_id for c in members).values(), default=0)
-        for side, ratio in zip(SIDES, ratios, strict=True):
-            assert abs(sum(c.side == side for c in members) - ratio * len(members)) <= largest
+        for side, ratio in zip(SPLITS, ratios, strict=True):
+            assert abs(sum(c.split == side for c in members) - ratio * len(members)) <= largest
 
 
 @property_test
 @given(cohorts(shared_pixels=True), ratios, seeds)
 def test_a_side_of_share_zero_gets_no_case(whole, ratios, seed):
     split = by_ratio(whole, ratios=ratios, seed=seed)
-    assert {c.side for c in split.cases}.isdisjoint(s for s, r in zip(SIDES, ratios, strict=True) if r == 0)
+    assert {c.split for c in split.cases}.isdisjoint(s for s, r in zip(SPLITS, ratios, strict=True) if r == 0)
 
 
 @property_test
@@ -102,7 +102,7 @@ def test_order_of_the_files_does_not_matter(whole, seed, random):
     shuffled = random.sample(whole.cases, len(whole.cases))
     one, other = by_ratio(whole, seed=seed), by_ratio(cohort(*shuffled), seed=seed)
     assert sides(one) == sides(other)
-    assert one.split == other.split
+    assert one.partition == other.partition
 
 
 def test_another_seed_gives_another_split():
@@ -131,35 +131,35 @@ def test_patients_linked_by_a_chain_of_shared_images_stay_together():
     chain = [case(f"{p}{n}", p, pixel_sha256=f"link {n}") for p, n in zip("abbccd", (1, 1, 2, 2, 3, 3), strict=True)]
     for seed in range(10):
         split = by_ratio(cohort(*chain, *singles(30)), seed=seed)
-        assert len({c.side for c in split.cases if c.patient_id in "abcd"}) == 1
+        assert len({c.split for c in split.cases if c.patient_id in "abcd"}) == 1
 
 
 def test_cases_without_a_pixel_hash_are_not_taken_for_one_image():
     bare = [case(f"{k}", f"p{k}", pixel_sha256="") for k in range(20)]
-    assert Counter(c.side for c in by_ratio(cohort(*bare)).cases) == {"train": 14, "tune": 3, "test": 3}
+    assert Counter(c.split for c in by_ratio(cohort(*bare)).cases) == {"train": 14, "tune": 3, "test": 3}
 
 
 # Patients fixed to a side
 
 
 @property_test
-@given(cohorts(), seeds, st.dictionaries(st.integers(0, 45).map("p{}".format), st.sampled_from(SIDES), min_size=1))
+@given(cohorts(), seeds, st.dictionaries(st.integers(0, 45).map("p{}".format), st.sampled_from(SPLITS), min_size=1))
 def test_fixed_patients_are_on_their_side_and_the_rule_counts_them(whole, seed, fixed):
     present = {c.patient_id for c in whole.cases} & set(fixed)
     split = by_ratio(whole, seed=seed, fixed=fixed)
-    assert all(c.side == fixed.get(c.patient_id, c.side) for c in split.cases)
-    assert split.split.rule == f"by ratio, stratified by label, {len(present)} patients fixed of {len(fixed)} named"
+    assert all(c.split == fixed.get(c.patient_id, c.split) for c in split.cases)
+    assert split.partition.rule == f"by ratio, stratified by label, {len(present)} patients fixed of {len(fixed)} named"
 
 
 def test_what_is_fixed_counts_towards_the_share_of_its_side():
     fixed = {f"NORMAL{k}": "test" for k in range(3)}
     split = by_ratio(cohort(*singles(20)), fixed=fixed)
-    assert {c.patient_id for c in split.cases if c.side == "test"} == set(fixed)
+    assert {c.patient_id for c in split.cases if c.split == "test"} == set(fixed)
 
 
 def test_who_shares_an_image_with_a_fixed_patient_goes_along():
     twins = [case("a", "a", pixel_sha256="same"), case("b", "b", pixel_sha256="same")]
-    for side in SIDES:
+    for side in SPLITS:
         placed = sides(by_ratio(cohort(*twins, *singles(20)), fixed={"a": side}))
         assert placed["b"] == side
 
@@ -195,24 +195,24 @@ def test_a_file_of_fixed_patients_that_is_missing_or_has_no_patients_is_refused(
 
 def test_official_split_is_taken_as_it_is_and_says_how_many_patients_it_leaks():
     whole = cohort(
-        case("1", "person1", official_side="train"),
-        case("2", "person1", official_side="test"),
-        case("3", "person2", official_side="tune"),
+        case("1", "person1", official_split="train"),
+        case("2", "person1", official_split="test"),
+        case("3", "person2", official_split="tune"),
     )
     split = official(whole)
     assert sides(split) == {"1": "train", "2": "test", "3": "tune"}
-    assert split.split.rule == "official, 1 patients on two sides"
+    assert split.partition.rule == "official, 1 patients on two sides"
 
 
 def test_official_split_leaves_a_file_that_is_listed_on_two_sides_on_both():
-    split = official(cohort(case("1", "p", official_side="train"), case("1", "p", official_side="test")))
-    assert [c.side for c in split.cases] == ["train", "test"]
-    assert split.split.rule == "official, 1 patients on two sides"
+    split = official(cohort(case("1", "p", official_split="train"), case("1", "p", official_split="test")))
+    assert [c.split for c in split.cases] == ["train", "test"]
+    assert split.partition.rule == "official, 1 patients on two sides"
 
 
 def test_official_split_needs_a_side_for_every_case():
     with pytest.raises(CohortError, match="1 of 2 cases have no official side"):
-        official(cohort(case("1", "p", official_side="train"), case("2", "q")))
+        official(cohort(case("1", "p", official_split="train"), case("2", "q")))
 
 
 # Sides and hash
@@ -220,11 +220,11 @@ def test_official_split_needs_a_side_for_every_case():
 
 def test_crossing_finds_patients_and_images_on_two_sides():
     cases = [
-        case("1", "p", side="train", pixel_sha256="a"),
-        case("2", "p", side="test", pixel_sha256="b"),
-        case("3", "q", side="train", pixel_sha256="b"),
-        case("4", "r", side="tune", pixel_sha256=""),
-        case("5", "s", side="test", pixel_sha256=""),
+        case("1", "p", split="train", pixel_sha256="a"),
+        case("2", "p", split="test", pixel_sha256="b"),
+        case("3", "q", split="train", pixel_sha256="b"),
+        case("4", "r", split="tune", pixel_sha256=""),
+        case("5", "s", split="test", pixel_sha256=""),
     ]
     assert crossing(cases) == ({"p": {"train", "test"}}, {"b": {"train", "test"}})
 
@@ -232,8 +232,8 @@ def test_crossing_finds_patients_and_images_on_two_sides():
 def test_hash_of_a_split_is_sha256_of_its_sorted_lines():
     # The hash is in cards that were handed out: it must never change for a split that has not.
     cases = [
-        case("b.png", "p2", "PNEUMONIA", side="test", pixel_sha256="ff"),
-        case("a.png", "p1", side="train", pixel_sha256=""),
+        case("b.png", "p2", "PNEUMONIA", split="test", pixel_sha256="ff"),
+        case("a.png", "p1", split="train", pixel_sha256=""),
     ]
     lines = "p1\ta.png\t0\ttrain\np2\tff\t1\ttest"
     assert split_sha256(cases) == hashlib.sha256(lines.encode()).hexdigest()
@@ -244,9 +244,9 @@ def test_hash_of_a_split_is_sha256_of_its_sorted_lines():
 def test_hash_changes_whenever_a_case_changes_side(whole, data):
     split = by_ratio(whole)
     k = data.draw(st.integers(0, len(split.cases) - 1))
-    side = data.draw(st.sampled_from([s for s in SIDES if s != split.cases[k].side]))
-    moved = [replace(c, side=side) if k == n else c for n, c in enumerate(split.cases)]
-    assert split_sha256(split.cases) == split.split.sha256 != split_sha256(moved)
+    side = data.draw(st.sampled_from([s for s in SPLITS if s != split.cases[k].split]))
+    moved = [replace(c, split=side) if k == n else c for n, c in enumerate(split.cases)]
+    assert split_sha256(split.cases) == split.partition.sha256 != split_sha256(moved)
 
 
 def test_cases_of_a_side_are_given_only_where_there_are_some():
@@ -273,7 +273,7 @@ def test_in_folds_every_case_is_tested_once_by_a_model_that_never_saw_its_patien
     for k, part in enumerate(parts):
         assert crossing(part.cases) == ({}, {})
         assert {c.path for c in part.on("tune")} == {c.path for c in parts[(k + 1) % count].on("test")}
-    assert len({part.split.sha256 for part in parts}) == count
+    assert len({part.partition.sha256 for part in parts}) == count
 
 
 def test_folds_of_single_patients_are_even_and_need_three():
@@ -290,9 +290,9 @@ def test_folds_of_single_patients_are_even_and_need_three():
 
 
 def test_of_the_official_split_the_test_side_can_be_kept_and_tune_drawn_from_the_rest_by_patient():
-    cases = [case(f"t{k}", f"t{k}", label=["NORMAL", "PNEUMONIA"][k % 2], official_side="test") for k in range(4)]
+    cases = [case(f"t{k}", f"t{k}", label=["NORMAL", "PNEUMONIA"][k % 2], official_split="test") for k in range(4)]
     cases += [
-        case(f"{k}{part}", f"p{k}", label=["NORMAL", "PNEUMONIA"][k % 2], official_side="tune" if k == 0 else "train")
+        case(f"{k}{part}", f"p{k}", label=["NORMAL", "PNEUMONIA"][k % 2], official_split="tune" if k == 0 else "train")
         for k in range(40)
         for part in "ab"
     ]
@@ -302,7 +302,7 @@ def test_of_the_official_split_the_test_side_can_be_kept_and_tune_drawn_from_the
     assert all(found[f"{k}a"] == found[f"{k}b"] != "test" for k in range(40))
     drawn = [k for k in range(40) if found[f"{k}a"] == "tune"]
     assert (len(drawn), sum(k % 2 for k in drawn)) == (10, 5)
-    assert split.split.rule == "official test side, the rest by ratio, stratified by label, 0 patients on two sides"
+    assert split.partition.rule == "official test side, the rest by ratio, stratified by label, 0 patients on two sides"
     assert sides(official(cohort(*cases), tune=0.25)) == found
     with pytest.raises(CohortError, match="at least 0 and below 1, got 1"):
         official(cohort(*cases), tune=1)

@@ -9,10 +9,10 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from cohort.conftest import case, cohort
 from pneumoscope.cohort import CohortError
 from pneumoscope.cohort.split import by_ratio
 from pneumoscope.cohort.table import read, write
+from tests.cohort.conftest import case, cohort
 
 SUFFIXES = (".parquet", ".csv")
 
@@ -21,7 +21,7 @@ SUFFIXES = (".parquet", ".csv")
 def given(tmp_path):
     """An unsplit cohort with every kind of value that a table must bring back."""
     return cohort(
-        case("a/1,2.png", "Ünal", subtype="virus", official_side="test", rows=1000, cols=900, file_bytes=2**40),
+        case("a/1,2.png", "Ünal", subtype="virus", official_split="test", rows=1000, cols=900, file_bytes=2**40),
         case('b "x".png', "p;2\tq", "PNEUMONIA", rows=1, pixel_sha256=""),
         case("c.png", "007", "line\nbreak"),
         root=tmp_path / "images",
@@ -56,7 +56,7 @@ def test_images_are_found_from_a_table_in_a_linked_folder(tmp_path, given, suffi
 
 
 def moved(row):
-    return {"side": "test" if row["side"] == "train" else "train"}
+    return {"split": "test" if row["split"] == "train" else "train"}
 
 
 CHANGES = {

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from pneumoscope.comparison import member
 from pneumoscope.evaluation.predictions import Prediction, Predictions
+from pneumoscope.experiment import compared_model
 
 SPLIT = "5" * 64
 
@@ -22,4 +22,4 @@ def side(name, probability, reference, side="test", subtypes=()):
 def made(name, tune, test, reference, seed=0, fold=0, subtypes=(), **told):
     """A member with the same reference on both sides; `subtypes` of its test cases."""
     parts = side(name, tune, reference, "tune"), side(name, test, reference, subtypes=subtypes)
-    return replace(member._member(name, seed, fold, *parts, 50), told=told)
+    return replace(compared_model._member(name, seed, fold, *parts, 50), told=told)

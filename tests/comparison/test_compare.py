@@ -10,17 +10,17 @@ import sys
 
 import pytest
 
-from cli.run import run
 from pneumoscope.cli import compare
 from pneumoscope.cohort import table
-from pneumoscope.comparison import budget, unit
-from pneumoscope.comparison.plan import ComparisonError, Plan, Unit
-from pneumoscope.comparison.workplace import Workplace
 from pneumoscope.evaluation import predictions
+from pneumoscope.experiment import budget, unit_training
+from pneumoscope.experiment.plan import ComparisonError, Plan, Unit
+from pneumoscope.experiment.run_settings import RunSettings
 from pneumoscope.training import fit
 from pneumoscope.training.errors import TrainingError
-from pneumoscope.training.group import ALONE
+from pneumoscope.training.process_group import ALONE
 from pneumoscope.training.recipe import recipe
+from tests.cli.run import run
 
 PROGRAM = (sys.executable, "-c", "from pneumoscope.cli.main import entry; entry()")
 TINY = ("--init", "scratch", "--side-px", 32, "--batch", 8, "--epochs", 2, "--warmup-epochs", 0, "--draws", 100)
@@ -162,7 +162,7 @@ def test_a_backbone_that_cannot_be_finished_keeps_none_of_the_others(compared, m
         if one.backbone == "resnet18":
             raise TrainingError("the loss became infinite in epoch 1; lower the rate (0.1) and start again")
 
-    monkeypatch.setattr(unit, "train", train)
+    monkeypatch.setattr(unit_training, "train", train)
     both, *rest = BOTH[1:]
     ran = run(*command[:2], "-o", tmp_path / "out", *command[4 : -len(BOTH)], BOTH[0], f"resnet18,{both}", *rest)
     assert (ran.code, "left out of the report: resnet18-seed42, the loss became infinite" in ran.err) == (2, True), ran.err
@@ -172,7 +172,7 @@ def test_a_backbone_that_cannot_be_finished_keeps_none_of_the_others(compared, m
 
 
 def test_of_several_processes_none_goes_on_alone(tmp_path):
-    place = Workplace(tmp_path, tmp_path, None, (), (), 1, group=dataclasses.replace(ALONE, size=2))
+    place = RunSettings(tmp_path, tmp_path, None, (), (), 1, group=dataclasses.replace(ALONE, size=2))
 
     def fails(_):
         raise TrainingError("the loss became infinite")
@@ -358,14 +358,14 @@ def test_a_unit_made_under_other_conditions_is_not_taken_for_finished(compared):
     folder, *_ = compared
     scratch = {"mobilenet_v2": "scratch"}
     plan = Plan(("mobilenet_v2",), (42,), recipe("default"), scratch, scratch, "")
-    place = Workplace(folder / "out", folder, None, (), (), 10)
+    place = RunSettings(folder / "out", folder, None, (), (), 10)
     with pytest.raises(ComparisonError, match="was made under other conditions"):
-        unit.finished(plan.units[0], plan, place)
+        unit_training.finished(plan.units[0], plan, place)
 
 
 def test_every_case_of_a_cohort_without_a_split_is_tested_once_in_folds(tmp_path, cohort_file):
     split = table.read(cohort_file)
-    cases = tuple(dataclasses.replace(case, side="") for case in split.cases)
+    cases = tuple(dataclasses.replace(case, split="") for case in split.cases)
     table.write(dataclasses.replace(split, split=None, cases=cases), tmp_path / "c.parquet")
     ran = run(
         "compare", tmp_path / "c.parquet", "-o", tmp_path / "out", "--cache", tmp_path / "cache", *TINY, "--epochs", 1,

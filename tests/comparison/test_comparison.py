@@ -11,17 +11,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comparison.builders import made
 from pneumoscope.cohort import Case
 from pneumoscope.cohort.case import positives_by_rule
-from pneumoscope.comparison import agreement, beside, cases, checklist, compared, marked, member, pairwise, pictures, plan, tables
-from pneumoscope.comparison.kept import kept
+from pneumoscope.comparison import (
+    checklist,
+    comparison,
+    map_agreement,
+    other_comparisons,
+    pairwise,
+    pictures,
+    shown_cases,
+    tables,
+)
 from pneumoscope.comparison.pairwise import Pair
-from pneumoscope.comparison.plan import ComparisonError, Plan
 from pneumoscope.comparison.summary import of_subgroups, summaries
-from pneumoscope.evaluation.estimate import Estimate, undefined
-from pneumoscope.evaluation.shortcuts import ALL
+from pneumoscope.evaluation.shortcut_baseline import ALL
+from pneumoscope.experiment import compared_model, marked_cohort, plan
+from pneumoscope.experiment.cached_json import kept
+from pneumoscope.experiment.plan import ComparisonError, Plan
+from pneumoscope.statistics.estimate import Estimate, undefined
 from pneumoscope.training.recipe import recipe
+from tests.comparison.builders import made
 
 REFERENCE = np.array([0, 0, 0, 0, 1, 1, 1, 1.0])
 GOOD = np.array([0.1, 0.2, 0.3, 0.6, 0.4, 0.7, 0.8, 0.9])
@@ -56,10 +66,10 @@ def test_units_may_be_added_but_conditions_may_not_change(tmp_path):
 
 def test_an_ensemble_is_the_mean_of_its_members_and_fixes_its_points_on_tune():
     both = [made("a", GOOD, GOOD, REFERENCE), made("b", POOR, POOR, REFERENCE)]
-    of_probability = member.ensemble(both, "probability", 50)
+    of_probability = compared_model.ensemble(both, "probability", 50)
     assert of_probability.test.probability == pytest.approx((GOOD + POOR) / 2)
-    assert of_probability.evaluation.operating_point.side == "tune"
-    of_log_odds = member.ensemble(both, "log-odds", 50)
+    assert of_probability.evaluation.operating_point.split == "tune"
+    of_log_odds = compared_model.ensemble(both, "log-odds", 50)
     logit = (np.log(GOOD / (1 - GOOD)) + np.log(POOR / (1 - POOR))) / 2
     assert [row.log_odds for row in of_log_odds.test.rows] == pytest.approx(logit)
     assert np.argsort(of_log_odds.test.probability).tolist() == np.argsort(logit).tolist()  # a temperature keeps the order
@@ -196,17 +206,17 @@ def test_figures_of_several_members_are_drawn():
 
 def test_maps_that_agree_and_maps_that_do_not():
     ramp = np.arange(100, dtype=np.float32).reshape(10, 10)
-    assert agreement.rank_correlation(ramp, ramp**2) == pytest.approx(1)
-    assert agreement.rank_correlation(ramp, -ramp) == pytest.approx(-1)
-    assert (agreement.top_iou(ramp, ramp**2), agreement.top_iou(ramp, -ramp)) == (1, 0)
+    assert map_agreement.rank_correlation(ramp, ramp**2) == pytest.approx(1)
+    assert map_agreement.rank_correlation(ramp, -ramp) == pytest.approx(-1)
+    assert (map_agreement.top_iou(ramp, ramp**2), map_agreement.top_iou(ramp, -ramp)) == (1, 0)
     half = ramp.copy()
     half[9, :5], half[0, :5] = -1, 200  # five of the ten highest are elsewhere
-    assert agreement.top_iou(ramp, half) == pytest.approx(5 / 15)
-    assert math.isnan(agreement.top_iou(ramp, np.zeros_like(ramp)))
+    assert map_agreement.top_iou(ramp, half) == pytest.approx(5 / 15)
+    assert math.isnan(map_agreement.top_iou(ramp, np.zeros_like(ramp)))
     here, there = np.zeros_like(ramp), np.zeros_like(ramp)
     here[0, :4] = there[9, :4] = 1  # what is empty is no top region
-    assert (agreement.top_iou(here, there), agreement.top_iou(here, here)) == (0, 1)
-    assert math.isnan(agreement.rank_correlation(np.zeros_like(ramp), ramp))
+    assert (map_agreement.top_iou(here, there), map_agreement.top_iou(here, here)) == (0, 1)
+    assert math.isnan(map_agreement.rank_correlation(np.zeros_like(ramp), ramp))
 
 
 def test_cases_for_maps_are_positive_and_taken_by_rule():
@@ -219,16 +229,16 @@ def test_cases_for_maps_are_positive_and_taken_by_rule():
 
 def test_the_trade_off_is_a_network_where_an_ensemble_is_the_best():
     tested = (pair_of("a", "ab", 0.01), pair_of("b", "ab", 0.01), pair_of("a", "b", 0.5))
-    costs = {"a": {compared.TRADE: 3.0}, "b": {compared.TRADE: 1.0}}
-    found = compared.Comparison(PLAN, (), {}, costs, tested, (), {}, "", ("ab", "a", "b"))
+    costs = {"a": {comparison.TRADE: 3.0}, "b": {comparison.TRADE: 1.0}}
+    found = comparison.Comparison(PLAN, (), {}, costs, tested, (), {}, "", ("ab", "a", "b"))
     assert (found.best_network, found.trade_off) == ("a", "b")
 
 
 def test_who_is_better_than_the_best_by_the_mean_is_not_left_out():
     """Of several runs the order is by their mean, and pairs are of the first."""
-    costs = {"a": {compared.TRADE: 9.0}, "b": {compared.TRADE: 1.0}, "c": {compared.TRADE: 0.5}}
+    costs = {"a": {comparison.TRADE: 9.0}, "b": {comparison.TRADE: 1.0}, "c": {comparison.TRADE: 0.5}}
     tested = (pair_of("b", "a", 0.01), pair_of("a", "c", 0.01))
-    found = compared.Comparison(PLAN, (), {}, costs, tested, (), {}, "", ("a", "b", "c"))
+    found = comparison.Comparison(PLAN, (), {}, costs, tested, (), {}, "", ("a", "b", "c"))
     assert (found.best_network, found.trade_off) == ("a", "b")
 
 
@@ -240,16 +250,16 @@ def test_cases_are_taken_by_rule_and_one_of_a_patient():
     m = made("a", GOOD, GOOD, REFERENCE)
     point = replace(m.evaluation.operating_point, threshold=0.5)
     m = replace(m, evaluation=replace(m.evaluation, operating_point=point))
-    found = cases.by_rule(m, 2)
-    assert [c.rule for c in found] == [rule for rule in cases.RULES for _ in range(2)]
+    found = shown_cases.by_rule(m, 2)
+    assert [c.rule for c in found] == [rule for rule in shown_cases.RULES for _ in range(2)]
     assert {c.path for c in found[:2]} == {"0.png", "7.png"}
     assert {c.path for c in found[2:4]} == {"3.png", "4.png"}
     assert {c.path for c in found[4:]} == {"3.png", "4.png"}
     rows = tuple(replace(row, patient_id="one") for row in m.test.rows)
-    assert len(cases.by_rule(replace(m, test=replace(m.test, rows=rows)), 2)) == 3
+    assert len(shown_cases.by_rule(replace(m, test=replace(m.test, rows=rows)), 2)) == 3
     perfect = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9])
     sure = made("b", perfect, perfect, REFERENCE)
-    assert not [c for c in cases.by_rule(sure) if c.rule == "most confident and wrong"]
+    assert not [c for c in shown_cases.by_rule(sure) if c.rule == "most confident and wrong"]
 
 
 def test_an_answer_is_kept_with_its_question(tmp_path):
@@ -282,7 +292,7 @@ def test_every_item_of_the_checklist_is_asked_once_and_what_nobody_knows_is_blan
     assert answers[20] == "Patient; patients on two sides: 0."
     first, *others = cohort.cases
     moved = next(c for c in others if c.patient_id == first.patient_id)
-    cases = [replace(c, side="tune" if c == moved else "train") if c in (first, moved) else c for c in cohort.cases]
+    cases = [replace(c, split="tune" if c == moved else "train") if c in (first, moved) else c for c in cohort.cases]
     leaking = checklist.filled(PLAN, replace(cohort, cases=tuple(cases)), **told)
     assert leaking[19].answer == "Patient; patients on two sides: 1."
     assert "standard deviation over 2 runs" in answers[29]
@@ -305,7 +315,7 @@ def told(view, start):
 
 
 def test_other_comparisons_stand_beside_with_what_differs():
-    head, first, second = beside.rows([("this one", told("whole", "scratch")), ("given", told("lungs", "file.pth"))])
+    head, first, second = other_comparisons.rows([("this one", told("whole", "scratch")), ("given", told("lungs", "file.pth"))])
     assert head[:7] == ["", "comparison", "view", "start", "teacher", "split", "images (patients)"]
     assert first[:8] == [
         "a", "this one", "whole, linear, 96 px, 3 epochs", "scratch", "–", "5" * 12, "8 (7)", "0.9000 (0.8000–nan)",
@@ -316,8 +326,12 @@ def test_other_comparisons_stand_beside_with_what_differs():
 def test_a_network_is_tested_against_itself_on_the_same_cases():
     own = [made("a", GOOD, GOOD, REFERENCE), made("b", GOOD, GOOD, REFERENCE)]
     same, fewer = made("a", POOR, POOR, REFERENCE).test, made("a", POOR[1:], POOR[1:], REFERENCE[1:]).test
-    others = {"poor": beside.Other({}, {"a": same}), "elsewhere": beside.Other({}, {"a": fewer}), "none": beside.Other({}, {})}
-    (found,) = beside.tested(own, others)
+    others = {
+        "poor": other_comparisons.Other({}, {"a": same}),
+        "elsewhere": other_comparisons.Other({}, {"a": fewer}),
+        "none": other_comparisons.Other({}, {}),
+    }
+    (found,) = other_comparisons.tested(own, others)
     assert (found.name, found.other, found.roc_auc.value) == ("a", "poor", pytest.approx(3 / 16))
     assert found.adjusted == found.p
     assert tables.of_others([found])[1][:3] == ["a", "poor", f"+0.1875 ({found.roc_auc.low:+.4f} to {found.roc_auc.high:+.4f})"]
@@ -340,7 +354,7 @@ def test_a_comparison_that_was_given_away_without_its_units_stands_beside_untest
     figures = told("whole", "scratch")
     figures |= {"seeds": [1], "conditions": {**figures["conditions"], "folds": 0}}
     (tmp_path / "comparison.json").write_text(json.dumps(figures), encoding="utf-8")
-    found = beside.read(tmp_path)
+    found = other_comparisons.read(tmp_path)
     assert (found.told, found.said) == (figures, {})
 
 
@@ -348,7 +362,7 @@ def test_a_folder_without_figures_cannot_stand_beside(tmp_path):
     (tmp_path / "comparison.json").write_text("{}", encoding="utf-8")
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(ComparisonError, match="has no figures of a finished comparison"):
-            beside.read(folder)
+            other_comparisons.read(folder)
 
 
 def test_marks_must_be_on_radiographs_that_nothing_was_trained_on(cohort, tmp_path):
@@ -360,15 +374,15 @@ def test_marks_must_be_on_radiographs_that_nothing_was_trained_on(cohort, tmp_pa
 
     positive = [case for case in cohort.cases if case.reference]
     with pytest.raises(ComparisonError, match="is marked on the 12 test radiographs of c"):
-        marked.read(boxes(c for c in positive if c.side == "train"), cohort, "c", {}, [cohort])
+        marked_cohort.read(boxes(c for c in positive if c.split == "train"), cohort, "c", {}, [cohort])
     swapped = {"test": "train", "train": "test", "tune": "tune"}
-    other = replace(cohort, cases=tuple(replace(c, side=swapped[c.side]) for c in cohort.cases))
+    other = replace(cohort, cases=tuple(replace(c, split=swapped[c.split]) for c in cohort.cases))
     with pytest.raises(ComparisonError, match="36 of the 36 radiographs to measure heat maps on are on a train or tune side"):
-        marked.read(boxes(positive), other, "c", {}, [cohort])
-    found = marked.read(boxes(positive), cohort, "c", {}, [cohort])
-    assert set(found.regions) == {c.path for c in positive if c.side == "test"}
+        marked_cohort.read(boxes(positive), other, "c", {}, [cohort])
+    found = marked_cohort.read(boxes(positive), cohort, "c", {}, [cohort])
+    assert set(found.regions) == {c.path for c in positive if c.split == "test"}
     assert found.told.startswith("6 of the 12 radiographs of the test side of c")
-    assert found.sha256 != marked.read(boxes(positive[1:]), other, "c", {}, []).sha256
+    assert found.sha256 != marked_cohort.read(boxes(positive[1:]), other, "c", {}, []).sha256
 
 
 def against(hit, differences):

@@ -6,7 +6,7 @@ import pytest
 
 from pneumoscope import radiograph
 from pneumoscope.cohort.sample import sample
-from pneumoscope.comparison.cost import _parts
+from pneumoscope.experiment.cost import _parts
 from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME, LOOKED_AT
 from pneumoscope.reader.reader import DEFAULT_BUNDLE

@@ -7,7 +7,7 @@ from pneumoscope.classifier import OperatingPoint
 from pneumoscope.evaluation.predictions import Prediction, Predictions
 
 
-def predictions(n: int = 80, seed: int = 0, side: str = "test", single: bool = False) -> Predictions:
+def predictions(n: int = 80, seed: int = 0, split: str = "test", single: bool = False) -> Predictions:
     """Overlapping classes; patients have one image (`single`) or two."""
     rng = np.random.default_rng(seed)
     reference = np.arange(n) % 2
@@ -23,7 +23,7 @@ def predictions(n: int = 80, seed: int = 0, side: str = "test", single: bool = F
         for k, (r, v) in enumerate(zip(reference, z, strict=True))
     )  # fmt: skip
     point = OperatingPoint(0.5, "youden", "tune", "abc")
-    return Predictions(rows, side, "abc", "model", (point,), "tune side of split abc")
+    return Predictions(rows, split, "abc", "model", (point,), "tune side of split abc")
 
 
 @pytest.fixture

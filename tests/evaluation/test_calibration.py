@@ -41,7 +41,7 @@ def test_youden_is_the_best_of_all_thresholds():
     point = calibration.choose("youden", REFERENCE, PROBABILITY, "tune", "abc")
     best = max(sum(rates(t)) for t in PROBABILITY)
     assert sum(rates(point.threshold)) == pytest.approx(best)
-    assert (point.side, point.split_sha256, point.rule) == ("tune", "abc", "youden")
+    assert (point.split, point.split_sha256, point.rule) == ("tune", "abc", "youden")
 
 
 @pytest.mark.parametrize("target", [0.5, 0.9, 0.95, 1.0])

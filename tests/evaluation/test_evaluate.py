@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 from sklearn.metrics import recall_score, roc_auc_score
 
-from evaluation.conftest import predictions as some
-from evaluation.models import Answering
 from pneumoscope.classifier import Calibration, Card, Preprocessing
 from pneumoscope.cohort.sample import sample
 from pneumoscope.cohort.split import by_ratio
 from pneumoscope.evaluation import EvaluationError, TestedOnItselfError, plots, predictions, tables
 from pneumoscope.evaluation.evaluate import evaluate
+from tests.evaluation.conftest import predictions as some
+from tests.evaluation.models import Answering
 
 FIGURES = {
     "ROC-AUC", "PR-AUC", "Brier", "ECE", "calibration slope", "calibration intercept", "accuracy", "balanced accuracy",
@@ -52,7 +52,7 @@ def test_the_bootstrap_is_repeatable(clustered):
 
 def test_a_threshold_fixed_on_the_side_under_test_is_refused():
     with pytest.raises(TestedOnItselfError, match="on the tune side, which is the side under test"):
-        evaluate(some(side="tune"))
+        evaluate(some(split="tune"))
 
 
 def test_a_calibration_fitted_on_the_side_under_test_is_refused(clustered):
@@ -62,12 +62,12 @@ def test_a_calibration_fitted_on_the_side_under_test_is_refused(clustered):
 
 
 def test_the_same_side_of_another_split_is_not_refused():
-    other = dataclasses.replace(some(side="tune"), split_sha256="other")
+    other = dataclasses.replace(some(split="tune"), split_sha256="other")
     assert evaluate(other, draws=20).confusion
 
 
 def test_on_its_own_side_only_what_needs_no_threshold_is_left():
-    result = evaluate(some(side="tune"), on_itself="leave-out", draws=20)
+    result = evaluate(some(split="tune"), on_itself="leave-out", draws=20)
     assert set(result.figures) == {"ROC-AUC", "PR-AUC"}
     assert result.confusion is None
     assert "left out" in tables.as_markdown(result)

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from evaluation.conftest import predictions as some
-from evaluation.models import Answering
 from pneumoscope.classifier import Calibration, Card, OperatingPoint, Preprocessing
 from pneumoscope.cohort import CohortError
 from pneumoscope.cohort.build import from_folders
 from pneumoscope.cohort.split import by_ratio
 from pneumoscope.evaluation import EvaluationError, predictions
 from pneumoscope.evaluation.evaluate import evaluate
+from tests.evaluation.conftest import predictions as some
+from tests.evaluation.models import Answering
 
 number = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -72,7 +72,7 @@ def test_a_row_says_all_that_a_figure_needs(folder, clustered):
     header = (folder / "p.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header == "path,patient_id,label,subtype,reference,log_odds,probability"
     head = json.loads((folder / "p.json").read_text(encoding="utf-8"))
-    assert set(head) == {"side", "split_sha256", "model", "operating_points", "calibrated_on"}
+    assert set(head) == {"split", "split_sha256", "model", "operating_points", "calibrated_on"}
 
 
 @pytest.mark.parametrize("damage", [lambda text: text[:-9], lambda text: "{}", lambda text: "[]"])
@@ -114,7 +114,7 @@ def test_each_case_gets_the_answer_to_its_own_picture_however_they_are_batched(f
 def test_probability_is_the_calibrated_one_and_the_cards_record_travels_along(flat):
     found = predictions.predict(flat, "test", Answering(CARD, lambda squares: np.arange(len(squares)) - 0.5))
     assert [row.probability for row in found.rows] == pytest.approx([1 / (1 + math.exp(0.25)), 1 / (1 + math.exp(-0.25))])
-    assert (found.side, found.split_sha256, found.model) == ("test", flat.split.sha256, "m")
+    assert (found.split, found.split_sha256, found.model) == ("test", flat.partition.sha256, "m")
     assert (found.calibrated_on, found.operating_points) == ("tune side of split abc", CARD.operating_points)
 
 

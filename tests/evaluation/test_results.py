@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from sklearn.metrics import recall_score
 
-from evaluation.conftest import predictions as some
 from pneumoscope.classifier import OperatingPoint
 from pneumoscope.evaluation import Estimate, EvaluationError, TestedOnItselfError, plots, tables
-from pneumoscope.evaluation.estimate import undefined
 from pneumoscope.evaluation.evaluate import evaluate
+from pneumoscope.statistics.estimate import undefined
+from tests.evaluation.conftest import predictions as some
 
 
 def changed(predictions, probability):
@@ -97,7 +97,7 @@ def test_boundary_cases_are_drawn(flat, tmp_path):
 
 
 def test_a_picture_without_operating_point_has_no_confusion_matrix(clustered, tmp_path):
-    itself = dataclasses.replace(clustered, side="tune")
+    itself = dataclasses.replace(clustered, split="tune")
     for name, predictions in (("other.png", clustered), ("itself.png", itself)):
         plots.plot(tmp_path / name, predictions, evaluate(predictions, on_itself="leave-out", draws=20))
     other, itself = (np.asarray(Image.open(tmp_path / name).convert("L"), int) for name in ("other.png", "itself.png"))

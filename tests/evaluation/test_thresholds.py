@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from pneumoscope.evaluation import EvaluationError, calibration, metrics
+from pneumoscope.evaluation import EvaluationError, calibration
+from pneumoscope.statistics import metrics
 
 # Probabilities on a coarse grid, so that ties occur; both classes are there.
 cases = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), max_size=40).map(

@@ -13,7 +13,7 @@ from pneumoscope.classifier import BACKBONES, Calibration, Card, Domain, DomainL
 from pneumoscope.classifier.checkpoint import Classifier
 from pneumoscope.classifier.network import build
 from pneumoscope.cohort.sample import sample
-from pneumoscope.export import graph, precision, proof
+from pneumoscope.export import graph, parity, precision
 from pneumoscope.export.conversion import ExportError, converted
 from pneumoscope.export.graph import Tune, export
 from pneumoscope.heatmap.gradcam import METHODS, explain
@@ -108,8 +108,8 @@ def test_every_backbone_exports_with_its_maps_and_agrees(tmp_path, shown, name, 
     """MobileNet-V2 is exported below."""
     card = export(whole(name, 224 if name.startswith("vit") else SIDE), tmp_path / "bundle", shown)
     found = card.results["export"]
-    assert found["score"] <= proof.MAX_SCORE
-    assert found["map"] <= proof.MAX_MAP
+    assert found["score"] <= parity.MAX_SCORE
+    assert found["map"] <= parity.MAX_MAP
     assert found["images"] == 2
     assert "Skipping" not in capfd.readouterr().err
 
@@ -118,7 +118,7 @@ def test_every_backbone_exports_with_its_maps_and_agrees(tmp_path, shown, name, 
 @pytest.mark.parametrize(("name", "view"), [("resnet18", "lungs"), ("efficientnet_lite0", "lungs"), ("mobilenet_v2", "whole")])
 def test_evidence_exports_in_both_views_and_agrees(tmp_path, shown, name, view):
     card = export(lungs(name, view), tmp_path / "bundle", shown)
-    assert card.results["export"]["square"] <= proof.MAX_SQUARE
+    assert card.results["export"]["square"] <= parity.MAX_SQUARE
     assert Reader.load(tmp_path / "bundle").card.map_scales == {"evidence": 1.0}
 
 
@@ -206,7 +206,7 @@ def test_an_existing_folder_is_not_overwritten(exported, shown):
 @pytest.mark.slow
 @pytest.mark.parametrize(("limit", "name"), [("MAX_SCORE", "score"), ("MAX_MAP", "map"), ("MAX_SQUARE", "square")])
 def test_a_graph_that_disagrees_leaves_nothing_behind(exported, shown, tmp_path, monkeypatch, limit, name):
-    monkeypatch.setattr(proof, limit, -1.0)
+    monkeypatch.setattr(parity, limit, -1.0)
     monkeypatch.setattr(graph, "whole_graph", lambda _: onnx.load(exported[1] / bundle.GRAPH_NAME))
     with pytest.raises(ExportError, match=f"in its {name} .*nothing was written"):
         export(whole(), tmp_path / "bundle", shown[:1])

@@ -6,10 +6,10 @@ import torch
 from pytorch_grad_cam import GradCAM
 from torchcam.methods import GradCAM as TorchCam
 
-from classifier.test_checkpoint import CARD
 from pneumoscope.classifier import BACKBONES, ClassifierError
 from pneumoscope.classifier.network import build
 from pneumoscope.heatmap.gradcam import METHODS, class_index, explain, grad_cam
+from tests.classifier.test_checkpoint import CARD
 
 CNNS = [name for name in BACKBONES if not name.startswith("vit")]
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from scipy import ndimage
 
-from lung_fields.builders import LEFT, RIGHT, SIDE, drawn, lungs
 from pneumoscope import radiograph
 from pneumoscope.cohort.sample import sample
-from pneumoscope.lung_fields import LungFieldsError, LungFinder, card, package
+from pneumoscope.lung_fields import LungFieldsError, LungFinder, card, model_copy
 from pneumoscope.lung_fields.card import LungCard
 from pneumoscope.lung_fields.finder import GRAPH_NAME, SHIPPED, fields
 from pneumoscope.radiograph import Placement, Radiograph
+from tests.lung_fields.builders import LEFT, RIGHT, SIDE, drawn, lungs
 
 
 @pytest.fixture(scope="module")
@@ -294,30 +294,30 @@ def other(model):
 
 
 def test_the_shipped_model_is_not_copied_and_is_found_again(finder, tmp_path):
-    package.keep(finder, finder.sha256, tmp_path)
+    model_copy.keep(finder, finder.sha256, tmp_path)
     assert list(tmp_path.iterdir()) == []
-    assert package.load(tmp_path, finder.sha256, threads=1).folder == SHIPPED
-    assert package.load(tmp_path, "", threads=1).sha256 == finder.sha256
+    assert model_copy.load(tmp_path, finder.sha256, threads=1).folder == SHIPPED
+    assert model_copy.load(tmp_path, "", threads=1).sha256 == finder.sha256
 
 
 def test_another_model_is_copied_beside_the_weights_and_loaded_from_there(other, finder, tmp_path):
     folder = tmp_path / "classifier"
-    package.keep(other, other.sha256, folder)
+    model_copy.keep(other, other.sha256, folder)
     assert sorted(p.name for p in (folder / "lungs").iterdir()) == ["card.json", "lungs.onnx"]
-    loaded = package.load(folder, other.sha256, threads=1)
+    loaded = model_copy.load(folder, other.sha256, threads=1)
     assert (loaded.sha256, loaded.folder) == (other.sha256, folder / "lungs")
     assert loaded.sha256 != finder.sha256
 
 
 @pytest.mark.parametrize("named", [True, False])
 def test_nothing_is_copied_where_the_classifier_names_no_model_or_has_none(other, tmp_path, named):
-    package.keep(None if named else other, other.sha256 if named else "", tmp_path / "c")
+    model_copy.keep(None if named else other, other.sha256 if named else "", tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
 
 def test_a_model_of_another_hash_is_refused_and_both_are_named(other, finder, tmp_path):
     with pytest.raises(LungFieldsError, match=f"{other.sha256[:12]}, but {finder.sha256[:12]} is shipped with this version"):
-        package.load(tmp_path, other.sha256, threads=1)
-    package.keep(other, other.sha256, tmp_path)
+        model_copy.load(tmp_path, other.sha256, threads=1)
+    model_copy.keep(other, other.sha256, tmp_path)
     with pytest.raises(LungFieldsError, match=f"{finder.sha256[:12]}, but {other.sha256[:12]} is in it"):
-        package.load(tmp_path, finder.sha256, threads=1)
+        model_copy.load(tmp_path, finder.sha256, threads=1)

@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 
 from pneumoscope.radiograph import Radiograph, RadiographError, TooLargeError, UnreadableFileError, read
-from radiograph.builders import (
+from tests.radiograph.builders import (
     PATIENT,
     RGBA,
     chunk,

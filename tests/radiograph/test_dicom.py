@@ -15,7 +15,7 @@ from pneumoscope.radiograph import (
     UnreadableFileError,
     read,
 )
-from radiograph.builders import PATIENT, cr, real, real_as_cr, show_stored, without_meta, written
+from tests.radiograph.builders import PATIENT, cr, real, real_as_cr, show_stored, without_meta, written
 
 STORED = [[0, 1024], [2048, 3072]]
 AS_SHOWN = [[0, 0.25], [0.5, 0.75]]

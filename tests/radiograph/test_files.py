@@ -8,16 +8,9 @@ import pytest
 from PIL import Image
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.radiograph import (
-    EmptyImageError,
-    NotARadiographError,
-    RadiographError,
-    TooLargeError,
-    UnreadableFileError,
-    read,
-)
+from pneumoscope.radiograph import EmptyImageError, NotARadiographError, RadiographError, TooLargeError, UnreadableFileError, read
 from pneumoscope.radiograph.limits import MAX_PIXELS
-from radiograph.builders import (
+from tests.radiograph.builders import (
     GREY_ALPHA,
     PALETTE,
     RGB,

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from pneumoscope.radiograph import EmptyImageError, UnreadableFileError, read
 from pneumoscope.radiograph.dicom import decode
-from radiograph.builders import cr, lut, property_test, real, real_as_cr, show_stored, written
+from tests.radiograph.builders import cr, lut, property_test, real, real_as_cr, show_stored, written
 
 
 def shown(stored, **options) -> list[list[float]]:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from pneumoscope.radiograph import Placement, Radiograph, Region
 from pneumoscope.radiograph.placement import on_whole
-from radiograph.builders import property_test
+from tests.radiograph.builders import property_test
 
 
 @st.composite

@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from pneumoscope.radiograph import read
-from radiograph.builders import cr, encoded_by_gdcm, framed, jpeg, real, real_as_cr, show_stored, written
+from tests.radiograph.builders import cr, encoded_by_gdcm, framed, jpeg, real, real_as_cr, show_stored, written
 
 UNCOMPRESSED = [
     ImplicitVRLittleEndian,

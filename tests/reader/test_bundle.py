@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import pneumoscope
-from cli.run import run
 from pneumoscope.classifier import CardError, Preprocessing
 from pneumoscope.reader import DEFAULT_BUNDLE, BundleError, Reader
-from radiograph.builders import png
-from reader.builders import glass_bundle, graph, quadrant
+from tests.cli.run import run
+from tests.radiograph.builders import png
+from tests.reader.builders import glass_bundle, graph, quadrant
 
 
 def _tampered(folder):
@@ -74,7 +74,7 @@ def test_the_shipped_card_tells_threshold_calibration_and_limits():
     card = Reader.load(DEFAULT_BUNDLE).card
     assert card.target == "pneumonia"
     assert 0 < card.operating_point.threshold < 1
-    assert card.operating_point.side == "tune"
+    assert card.operating_point.split == "tune"
     assert card.operating_point.split_sha256 == card.split_sha256
     assert card.calibration.fitted_on
     assert card.limits

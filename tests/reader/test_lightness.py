@@ -1,7 +1,7 @@
 """Reading starts no heavy package."""
 
-from cli.run import fresh
 from pneumoscope.cohort.sample import sample
+from tests.cli.run import fresh
 
 HEAVY = {"torch", "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "onnx"}
 TELL = "import sys; print('loaded:', *sorted({name.partition('.')[0] for name in sys.modules}))"

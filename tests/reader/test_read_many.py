@@ -10,8 +10,8 @@ from pneumoscope import radiograph
 from pneumoscope.classifier import CardError, DomainLimit, GreyZone
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import BundleError, Reader
-from radiograph.builders import png
-from reader.builders import glass_bundle, graph, quadrant, spot
+from tests.radiograph.builders import png
+from tests.reader.builders import glass_bundle, graph, quadrant, spot
 
 
 @pytest.fixture(scope="module")

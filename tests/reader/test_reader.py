@@ -12,8 +12,8 @@ from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.cohort.sample import sample
 from pneumoscope.radiograph import Radiograph, Region
 from pneumoscope.reader import NotAChestError, Reader
-from radiograph.builders import png, real
-from reader.builders import glass_bundle, quadrant, spot
+from tests.radiograph.builders import png, real
+from tests.reader.builders import glass_bundle, quadrant, spot
 
 
 def picture(pixels) -> Radiograph:

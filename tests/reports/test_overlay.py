@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from heatmap.builders import heatmap_of
-from lung_fields.builders import lungs
 from pneumoscope.classifier import OperatingPoint, Score
-from pneumoscope.findings import Finding, ModelIdentity, Reading
 from pneumoscope.radiograph import Radiograph, Region
+from pneumoscope.readings import Finding, ModelIdentity, Reading
 from pneumoscope.reports.overlay import blend, paint
+from tests.heatmap.builders import heatmap_of
+from tests.lung_fields.builders import lungs
 
 MARGIN = 12
 BOX = (90, 220, 255)

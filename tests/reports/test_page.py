@@ -10,7 +10,7 @@ from PIL import Image
 
 from pneumoscope.reader import Reader
 from pneumoscope.reports.page import Entry, write_page
-from reports.pages import Page, assert_self_contained
+from tests.reports.pages import Page, assert_self_contained
 
 EVIL = '<b onclick="x">&"\'</b>.png'
 LINE = {"path": "a.png", "probability": 0.25, "decision": "negative", "findings": [], "lung_fields": {"state": "found"}}

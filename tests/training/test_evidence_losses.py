@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.network import build
-from pneumoscope.training import batches, painting, views
-from pneumoscope.training.evidence import energy_outside, painting_loss, step_loss
+from pneumoscope.training import batches, painted_opacities, view_augmentation
+from pneumoscope.training.evidence_losses import energy_outside, painting_loss, step_loss
 from pneumoscope.training.loss import of_recipe
-from pneumoscope.training.painting import paint
+from pneumoscope.training.painted_opacities import paint
 from pneumoscope.training.recipe import Recipe
 
 SIDE = 64
@@ -193,7 +193,7 @@ def test_without_lungs_nothing_is_painted_but_decoys_on_two_images_of_five():
 
 
 def test_decoys_lie_outside_of_the_lungs(monkeypatch):
-    monkeypatch.setattr(painting, "OPACITIES", 0)
+    monkeypatch.setattr(painted_opacities, "OPACITIES", 0)
     torch.manual_seed(4)
     grey, lungs = textured(200), two_lungs(200)
     images, painted = paint(grey, lungs)
@@ -207,7 +207,7 @@ def test_grey_and_lungs_move_together():
     square = torch.zeros(64, 1, SIDE, SIDE)
     square[:, :, 24:40, 24:40] = 1
     torch.manual_seed(5)
-    moved = views.moved(torch.cat([square, square], 1))
+    moved = view_augmentation.moved(torch.cat([square, square], 1))
     torch.testing.assert_close(moved[:, 0], moved[:, 1], atol=1e-5, rtol=0)
     assert ((moved[:, :1] - square).abs().amax((1, 2, 3)) > 0.1).all()
     # Size ±20 % times height ±20 %: an area from 1 / (1.2 · 1.44) to 1 / (0.8 · 0.64) of the old one.
@@ -221,14 +221,14 @@ def test_half_of_the_views_are_mirrored():
     squares = torch.zeros(200, 2, SIDE, SIDE)
     squares[:, :, 28:36, 8:16] = 1
     torch.manual_seed(6)
-    moved = views.moved(squares)[:, 1]
+    moved = view_augmentation.moved(squares)[:, 1]
     on_the_left = (moved[:, :, : SIDE // 2].sum((1, 2)) > moved[:, :, SIDE // 2 :].sum((1, 2))).sum()
     assert stats.binomtest(int(on_the_left), 200, 0.5).pvalue > 1e-3
 
 
 def test_beyond_the_edge_grey_goes_on_and_there_is_no_lung():
     torch.manual_seed(7)
-    moved = views.moved(torch.ones(32, 2, SIDE, SIDE))
+    moved = view_augmentation.moved(torch.ones(32, 2, SIDE, SIDE))
     torch.testing.assert_close(moved[:, 0], torch.ones(32, SIDE, SIDE))
     assert (moved[:, 1].amin((1, 2)) == 0).float().mean() > 0.5
 
@@ -238,7 +238,7 @@ def test_tones_change_every_image_and_no_place():
     grey = torch.full((64, 1, SIDE, SIDE), 0.1)
     grey[:, :, 16:32, 16:32] = 0.6
     torch.manual_seed(8)
-    toned = views.toned(grey)
+    toned = view_augmentation.toned(grey)
     assert toned.shape == grey.shape
     assert toned.isfinite().all()
     assert ((toned - grey).abs().amax((1, 2, 3)) > 1e-3).all()
@@ -247,12 +247,14 @@ def test_tones_change_every_image_and_no_place():
 
 def test_noise_has_mean_zero_and_deviation_one_in_each_image():
     torch.manual_seed(9)
-    noise = views.noise(8, 6, SIDE)
+    noise = view_augmentation.noise(8, 6, SIDE)
     assert noise.mean((1, 2, 3)).abs().max() < 1e-5
     assert noise.std((1, 2, 3)).numpy() == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize("make", [lambda x: paint(x[:, :1], x[:, 1:]), lambda x: (views.moved(x), views.toned(x[:, :1]))])
+@pytest.mark.parametrize(
+    "make", [lambda x: paint(x[:, :1], x[:, 1:]), lambda x: (view_augmentation.moved(x), view_augmentation.toned(x[:, :1]))]
+)
 def test_the_same_torch_seed_gives_the_same_pictures(make):
     given, _ = batch()
     results = []

@@ -12,11 +12,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pneumoscope import storage
+from pneumoscope import atomic_files
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.checkpoint import load
 from pneumoscope.cohort import CohortError
-from pneumoscope.training import TrainingError, curves, state
+from pneumoscope.training import TrainingError, curves, resume_state
 from pneumoscope.training.fit import fit
 from pneumoscope.training.recipe import recipe
 
@@ -55,12 +55,12 @@ def test_a_run_leaves_a_checkpoint_with_card_and_curves_and_nothing_else(whole):
 def test_the_card_says_what_was_done(whole, cohort):
     card = load(whole).card
     assert card.recipe["epochs"] == 4
-    assert card.split_sha256 == cohort.split.sha256
+    assert card.split_sha256 == cohort.partition.sha256
     assert card.init == "scratch"
     assert [p.rule for p in card.operating_points] == ["youden", "sensitivity>=0.95", "specificity>=0.95"]
-    assert {(p.side, p.split_sha256) for p in card.operating_points} == {("tune", cohort.split.sha256)}
+    assert {(p.split, p.split_sha256) for p in card.operating_points} == {("tune", cohort.partition.sha256)}
     assert card.calibration.method == "temperature"
-    assert card.calibration.fitted_on == f"tune side of split {cohort.split.sha256}"
+    assert card.calibration.fitted_on == f"tune side of split {cohort.partition.sha256}"
     assert card.map_scale > 0
 
 
@@ -126,7 +126,7 @@ def test_a_full_disk_keeps_the_last_finished_epoch(cohort, whole, cache, tmp_pat
     out = tmp_path / "run"
     stop_after(cohort, out, cache, 1)
     kept = (out / "state" / "last.safetensors").read_bytes()
-    real, full = storage.binary, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    real, full = atomic_files.binary, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     @contextlib.contextmanager
     def no_room(path):
@@ -135,7 +135,7 @@ def test_a_full_disk_keeps_the_last_finished_epoch(cohort, whole, cache, tmp_pat
         yield
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "binary", no_room)
+        patch.setattr(atomic_files, "binary", no_room)
         with pytest.raises(OSError, match="No space left"):
             train(cohort, out, cache, resume=True)
     assert (out / "state" / "last.safetensors").read_bytes() == kept
@@ -178,7 +178,7 @@ def test_too_few_images_for_a_batch_are_refused(cohort, cache, tmp_path):
 
 
 def test_a_side_with_one_class_is_refused(cohort, cache, tmp_path):
-    cases = tuple(c for c in cohort.cases if c.side != "tune" or c.reference)
+    cases = tuple(c for c in cohort.cases if c.split != "tune" or c.reference)
     with pytest.raises(CohortError, match="tune side has positive cases only"):
         train(replace(cohort, cases=cases), tmp_path / "run", cache)
 
@@ -190,15 +190,15 @@ def test_a_cohort_without_split_is_refused(cohort, cache, tmp_path):
 
 def test_early_stopping_counts_epochs_since_the_best():
     def epoch(number, auc):
-        return state.Epoch(number, 1.0, 1.0, auc, 1e-3, 1.0, 1.0)
+        return resume_state.Epoch(number, 1.0, 1.0, auc, 1e-3, 1.0, 1.0)
 
-    progress = state.Progress((epoch(1, 0.8), epoch(2, 0.9), epoch(3, 0.85), epoch(4, 0.9)), "run")
+    progress = resume_state.Progress((epoch(1, 0.8), epoch(2, 0.9), epoch(3, 0.85), epoch(4, 0.9)), "run")
     assert progress.best.epoch == 2
     assert progress.epochs_since_best == 2
 
 
 def test_curves_are_a_table_and_a_picture(tmp_path):
-    rows = [state.Epoch(k, 1 / k, 1 / k, 0.5 + k / 10, 1e-3, 10.0, 1.0) for k in (1, 2, 3)]
+    rows = [resume_state.Epoch(k, 1 / k, 1 / k, 0.5 + k / 10, 1e-3, 10.0, 1.0) for k in (1, 2, 3)]
     curves.write_table(tmp_path / "c.csv", rows)
     curves.plot(tmp_path / "c.png", rows)
     assert (tmp_path / "c.csv").read_text().splitlines()[2].startswith("2,0.5,0.5,0.7")

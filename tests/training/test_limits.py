@@ -15,7 +15,7 @@ from pneumoscope.training.batches import batches, order, steps
 from pneumoscope.training.loss import focal
 from pneumoscope.training.recipe import RECIPES, Recipe, recipe
 from pneumoscope.training.schedule import rate_at
-from radiograph.builders import property_test
+from tests.radiograph.builders import property_test
 
 LOGITS = torch.randn(64, 2, generator=torch.Generator().manual_seed(0)) * 3
 TARGET = torch.arange(64) % 2

@@ -19,11 +19,11 @@ from pneumoscope.classifier.checkpoint import load
 from pneumoscope.classifier.network import build
 from pneumoscope.cohort import split
 from pneumoscope.heatmap.gradcam import METHODS, explain
-from pneumoscope.training import TrainingError, state
+from pneumoscope.training import TrainingError, resume_state
 from pneumoscope.training import fit as loop
+from pneumoscope.training.fixed_on_tune import map_scales
 from pneumoscope.training.prepared import squares
 from pneumoscope.training.recipe import recipe
-from pneumoscope.training.tuned import map_scales
 
 # In `repr` for the process that is killed too: 36 images, hence four steps an epoch.
 CHANGES = {"side_px": 32, "batch": 8, "epochs": 3, "rate": 2e-3, "patience": 0, "head": "mlp"}
@@ -318,15 +318,15 @@ def small():
 
 def test_no_changed_byte_in_the_head_of_a_state_ends_in_anything_but_a_sentence(tmp_path):
     path = tmp_path / "run" / "state" / "last.safetensors"
-    progress = state.Progress((state.Epoch(1, 0.5, 0.5, 0.9, 0.1, 1.0, 1.0),), "abc")
-    state.save(path, *small(), progress)
+    progress = resume_state.Progress((resume_state.Epoch(1, 0.5, 0.5, 0.9, 0.1, 1.0, 1.0),), "abc")
+    resume_state.save(path, *small(), progress)
     intact = path.read_bytes()
-    assert state.load(path, *small(), "abc", state.Epoch) == progress
+    assert resume_state.load(path, *small(), "abc", resume_state.Epoch) == progress
     refused = 0
     for place in range(8 + int.from_bytes(intact[:8], "little")):
         path.write_bytes(intact[:place] + bytes([intact[place] ^ 1]) + intact[place + 1 :])
         try:
-            state.load(path, *small(), "abc", state.Epoch)
+            resume_state.load(path, *small(), "abc", resume_state.Epoch)
         except TrainingError:  # any other exception fails
             refused += 1
 
@@ -335,11 +335,11 @@ def test_no_changed_byte_in_the_head_of_a_state_ends_in_anything_but_a_sentence(
 
 def test_weights_moments_and_steps_come_back_to_the_bit(tmp_path):
     network, optimizer = small()
-    state.save(tmp_path / "s" / "last.safetensors", network, optimizer, state.Progress((), "abc"))
+    resume_state.save(tmp_path / "s" / "last.safetensors", network, optimizer, resume_state.Progress((), "abc"))
     fresh = nn.Linear(3, 2)
     other = torch.optim.AdamW(fresh.parameters(), lr=0.1)
 
-    state.load(tmp_path / "s" / "last.safetensors", fresh, other, "abc", state.Epoch)
+    resume_state.load(tmp_path / "s" / "last.safetensors", fresh, other, "abc", resume_state.Epoch)
 
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), fresh.parameters(), strict=True))
     expected, restored = (o.state_dict()["state"] for o in (optimizer, other))

@@ -10,13 +10,13 @@ import torch
 from PIL import Image, ImageDraw
 from scipy.spatial.distance import cdist
 
-from cli.run import run
 from pneumoscope import radiograph
 from pneumoscope.cohort import build, split, table
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.training import TrainingError
 from pneumoscope.training import lungs as training
 from pneumoscope.training.lungs import LungRecipe, LungSet, augmented, boundary_distance, dice, fit, load, loss, two_lungs
+from tests.cli.run import run
 
 SIDE_PX = 160  # as `LungNetwork` says: (batch, 1, 160, 160)
 RECIPE = LungRecipe(epochs=2, batch=4)
@@ -208,7 +208,7 @@ def test_what_cannot_be_trained_on_is_said(chests, tmp_path):
     with pytest.raises(TrainingError, match="do not fill one batch of 100"):
         fit([chests], replace(RECIPE, batch=100), tmp_path / "run")
     with pytest.raises(TrainingError, match="keeps a tune side"):
-        fit([replace(chests, side="tune")], RECIPE, tmp_path / "other")
+        fit([replace(chests, split="tune")], RECIPE, tmp_path / "other")
 
 
 @pytest.fixture

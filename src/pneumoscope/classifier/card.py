@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pneumoscope import storage
+from pneumoscope import atomic_files
 from pneumoscope.classifier.domain import DomainLimit
 from pneumoscope.classifier.errors import CardError
 from pneumoscope.classifier.preprocessing import Preprocessing
 from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint
 
 FORMAT = 2
+_RENAMED = {"side": "split"}
+"""Fields that cards of earlier versions name otherwise."""
 CARD_NAME = "card.json"
 
 
@@ -93,7 +95,7 @@ class Card:
 
 def write(card: Card, folder: Path) -> None:
     """Write ``card.json`` atomically."""
-    with storage.text(folder / CARD_NAME) as stream:
+    with atomic_files.text(folder / CARD_NAME) as stream:
         stream.write(json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
 
 
@@ -144,7 +146,8 @@ def _build(kind: Any, value: Any) -> Any:
         hints = typing.get_type_hints(kind)
         if not isinstance(value, dict):
             raise TypeError(f"{value!r} is no {kind.__name__}")
-        return kind(**{name: _build(hints[name], part) for name, part in value.items()})
+        fields = {_RENAMED.get(str(name), str(name)): part for name, part in value.items()}
+        return kind(**{name: _build(hints[name], part) for name, part in fields.items()})
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:
         if not isinstance(value, list):

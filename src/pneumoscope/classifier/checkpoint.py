@@ -13,18 +13,18 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
-from pneumoscope import storage
+from pneumoscope import atomic_files
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.card import Card
 from pneumoscope.classifier.domain import Domain
 from pneumoscope.classifier.errors import CheckpointError
-from pneumoscope.classifier.evidence import EvidenceNetwork
+from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network, build
 from pneumoscope.classifier.preprocessing import ModelInput, prepare
 from pneumoscope.classifier.score import Score
 from pneumoscope.lung_fields import LungFinder
-from pneumoscope.lung_fields import package as lungs
+from pneumoscope.lung_fields import model_copy as lungs
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.radiograph import Grey
 
@@ -76,7 +76,7 @@ def save(classifier: Classifier, folder: Path) -> Card:
         content[DOMAIN_NAME] = safetensors.numpy.save(parts)
     card = replace(classifier.card, files={name: hashlib.sha256(part).hexdigest() for name, part in content.items()})
     for name, part in content.items():
-        with storage.binary(folder / name) as stream:
+        with atomic_files.binary(folder / name) as stream:
             stream.write(part)
     lungs.keep(classifier.finder, card.preprocessing.lungs, folder)
     cards.write(card, folder)

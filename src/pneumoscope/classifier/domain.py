@@ -21,7 +21,7 @@ class DomainLimit:
 
     distance: float
     rule: str
-    side: str
+    split: str
     split_sha256: str
 
 

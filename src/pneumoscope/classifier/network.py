@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from pneumoscope.classifier.backbone import Backbone, check_side
 from pneumoscope.classifier.errors import ClassifierError
-from pneumoscope.classifier.evidence import EVIDENCE_HEADS, EvidenceNetwork, embedding, whole_model
-from pneumoscope.classifier.evidence import build as build_evidence
+from pneumoscope.classifier.evidence_network import EVIDENCE_HEADS, EvidenceNetwork, embedding, whole_model
+from pneumoscope.classifier.evidence_network import build as build_evidence
 
 HEADS = ("mlp", "linear", *EVIDENCE_HEADS)
 

@@ -41,13 +41,13 @@ class OperatingPoint:
     ----------
     threshold: positive at or above it, in [0, 1].
     rule: how it was chosen (youden, sensitivity>=0.95, …).
-    side: the side of the split that it was chosen on.
+    split: the part of the split that it was chosen on.
     split_sha256: which split that was.
     """
 
     threshold: float
     rule: str
-    side: str
+    split: str
     split_sha256: str
 
     def decide(self, probability: float) -> Literal["positive", "negative"]:
@@ -62,13 +62,13 @@ class GreyZone:
     ----------
     low, high: it abstains from `low` up to, but without, `high`; a zone with ``low >= high`` is empty.
     rule: how the ends were chosen.
-    side, split_sha256: the side of the split that they were chosen on, and which split that was.
+    split, split_sha256: the part of the split that they were chosen on, and which split that was.
     """
 
     low: float
     high: float
     rule: str
-    side: str
+    split: str
     split_sha256: str
 
     def holds(self, probability: float) -> bool:

@@ -17,7 +17,7 @@ from torchvision.models.vision_transformer import interpolate_embeddings
 
 from pneumoscope.classifier.backbone import Backbone
 from pneumoscope.classifier.errors import WeightsError
-from pneumoscope.classifier.evidence import EvidenceNetwork
+from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
 
 try:

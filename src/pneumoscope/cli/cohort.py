@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from pneumoscope import storage
+from pneumoscope import atomic_files
 from pneumoscope.cli.main import SOME_FILES_FAILED
-from pneumoscope.cohort import Cohort, build, shortcuts, split, table
+from pneumoscope.cohort import Cohort, build, shortcut_features, split, table
 from pneumoscope.cohort.audit import Audit, Pair, audit
 from pneumoscope.cohort.build import Columns
-from pneumoscope.evaluation import shortcuts as trivial
+from pneumoscope.evaluation import shortcut_baseline as trivial
 from pneumoscope.evaluation import tables
-from pneumoscope.evaluation.estimate import Estimate
+from pneumoscope.statistics.estimate import Estimate
 
 _FILE = click.Path(path_type=Path)
 
@@ -158,14 +158,14 @@ def split_(
         fixed = split.agreed([*given, *(split.read_fixed(text) for text in fix)])
         done = split.by_ratio(cohort, ratios=_ratios(ratios), seed=seed, fixed=fixed)
     table.write(done, out or cohort_)
-    assert done.split is not None
+    assert done.partition is not None
     for side in ("train", "tune", "test"):
-        cases = [c for c in done.cases if c.side == side]
+        cases = [c for c in done.cases if c.split == side]
         click.echo(
             f"{side:<6}{len(cases):>7} images, {len({c.patient_id for c in cases})} patients, "
             f"{sum(c.reference for c in cases)} positive images"
         )
-    click.echo(f"split {done.split.sha256[:12]} ({done.split.rule}): {out or cohort_}")
+    click.echo(f"split {done.partition.sha256[:12]} ({done.partition.rule}): {out or cohort_}")
 
 
 @command.command("audit")
@@ -181,9 +181,9 @@ def audit_(cohort_: Path, out: Path, draws: int) -> int:
         raise click.UsageError("--draws must be at least 1")
     cohort = table.read(cohort_)
     found = audit(cohort, show_progress=True)
-    shortcut = trivial.audit(cohort, shortcuts.features(cohort, show_progress=True), draws=draws)
+    shortcut = trivial.audit(cohort, shortcut_features.features(cohort, show_progress=True), draws=draws)
     record = tables.plain({**asdict(found), "shortcuts": {k: asdict(v) for k, v in shortcut.items()}})
-    with storage.text(out) as stream:
+    with atomic_files.text(out) as stream:
         stream.write(json.dumps(record, indent=2) + "\n")
     click.echo("\n".join(_audit_lines(found)))
     click.echo("shortcut audit: ROC-AUC of classifiers that never see a lung (patient-grouped five-fold cross-validation)")

@@ -11,7 +11,7 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.backbone import check_side
 from pneumoscope.classifier.checkpoint import file_sha256
-from pneumoscope.cli import columns
+from pneumoscope.cli import row_filter
 from pneumoscope.cli.training_options import (
     HELP,
     cache_option,
@@ -24,24 +24,25 @@ from pneumoscope.cli.training_options import (
 )
 from pneumoscope.cohort import Cohort, table
 from pneumoscope.cohort.sample import sample
-from pneumoscope.comparison import budget, compared, measured, member, plan, report, unit
-from pneumoscope.comparison import marked as marks
-from pneumoscope.comparison.beside import Other
-from pneumoscope.comparison.beside import read as report_of
-from pneumoscope.comparison.marked import Marked
-from pneumoscope.comparison.member import Member
-from pneumoscope.comparison.plan import ComparisonError, Plan, Unit
-from pneumoscope.comparison.workplace import Workplace
+from pneumoscope.comparison import comparison, report
+from pneumoscope.comparison.other_comparisons import Other
+from pneumoscope.comparison.other_comparisons import read as report_of
+from pneumoscope.experiment import budget, compared_model, plan, unit_measurement, unit_training
+from pneumoscope.experiment import marked_cohort as marks
+from pneumoscope.experiment.compared_model import ComparedModel
+from pneumoscope.experiment.marked_cohort import MarkedCohort
+from pneumoscope.experiment.plan import ComparisonError, Plan, Unit
+from pneumoscope.experiment.run_settings import RunSettings
 from pneumoscope.export.conversion import ExportError
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
+from pneumoscope.training.distillation import taught_by
 from pneumoscope.training.errors import TrainingError
-from pneumoscope.training.group import Group, joined
+from pneumoscope.training.prepared_split import preprocessing_of
+from pneumoscope.training.process_group import Group, joined
 from pneumoscope.training.recipe import Recipe
-from pneumoscope.training.side import preprocessing_of
-from pneumoscope.training.state import Epoch
-from pneumoscope.training.teaching import taught_by
+from pneumoscope.training.resume_state import Epoch
 
 _RECIPES = {"whole": "default", "lungs": "evidence"}
 _SUFFIXES = (".safetensors", ".pth")
@@ -136,9 +137,9 @@ def command(
         wanted = _planned(names, seeds, recipe, starts, splits, finder, folds, minutes, reader)
         if minutes is not None:
             wanted = _within(wanted, splits, out, group)
-        hashes = [one.split.sha256 for one in splits.values() if one.split]
+        hashes = [one.partition.sha256 for one in splits.values() if one.partition]
         proof = [image for _, image in _shipped()]
-        place = Workplace(
+        place = RunSettings(
             out,
             cache,
             finder,
@@ -153,7 +154,7 @@ def command(
             group=group,
             show_progress=group.leads,
         )
-        group.told(lambda: unit.check(wanted, splits, place))
+        group.told(lambda: unit_training.check(wanted, splits, place))
         group.told(lambda: plan.keep(wanted, out))
         failed = _train(wanted, splits, place)
     if group.leads:
@@ -164,8 +165,8 @@ def command(
         raise ComparisonError(f"left out of the report: {'; '.join(failed.values())}")
 
 
-def _marked(file: Path, cohort: Path, only: tuple[str, ...], splits: Mapping[int, Cohort]) -> Marked:
-    return marks.read(file, table.read(cohort), cohort.stem, columns.wanted(only), splits.values())
+def _marked(file: Path, cohort: Path, only: tuple[str, ...], splits: Mapping[int, Cohort]) -> MarkedCohort:
+    return marks.read(file, table.read(cohort), cohort.stem, row_filter.wanted(only), splits.values())
 
 
 def _planned(
@@ -202,15 +203,15 @@ def _beside(text: str) -> tuple[str, Path]:
 
 def _report(
     wanted: Plan,
-    members: Sequence[Member],
+    members: Sequence[ComparedModel],
     splits: Mapping[int, Cohort],
-    place: Workplace,
+    place: RunSettings,
     others: Mapping[str, Other],
     failed: Mapping[str, str],
 ) -> None:
     click.echo("measuring what each costs, and comparing pairs", err=True)
     cohort = splits[wanted.units[0].fold]
-    found = dataclasses.replace(compared.compare(wanted, members, cohort, place, others), left_out=tuple(failed.values()))
+    found = dataclasses.replace(comparison.compare(wanted, members, cohort, place, others), left_out=tuple(failed.values()))
     page = report.write(found, cohort, place, _shipped(), others)
     best = found.order[0]
     click.echo(f"highest ROC-AUC: {best}, {found.summary[best]['ROC-AUC']}; best trade-off: {found.trade_off}")
@@ -277,18 +278,20 @@ def _shipped() -> list[tuple[str, Radiograph]]:
         return [(Path(case.path).stem, radiograph.read(cohort.file(case))) for case in cohort.cases]
 
 
-def _train(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> dict[str, str]:
+def _train(wanted: Plan, splits: Mapping[int, Cohort], place: RunSettings) -> dict[str, str]:
     """Train what is not finished, as far as it is not trained."""
-    left = place.group.told(lambda: [one for one in wanted.units if not unit.finished(one, wanted, place)])
-    return _each(left, "training", place, lambda one: unit.train(one, wanted, splits[one.fold], place, _on_epoch(one, wanted)))
+    left = place.group.told(lambda: [one for one in wanted.units if not unit_training.finished(one, wanted, place)])
+    return _each(
+        left, "training", place, lambda one: unit_training.train(one, wanted, splits[one.fold], place, _on_epoch(one, wanted))
+    )
 
 
-def _measure(wanted: Plan, splits: Mapping[int, Cohort], place: Workplace) -> dict[str, str]:
+def _measure(wanted: Plan, splits: Mapping[int, Cohort], place: RunSettings) -> dict[str, str]:
     """Measure what is not measured, or was asked for in another way."""
-    return _each(wanted.units, "measuring", place, lambda one: measured.measure(one, wanted, splits[one.fold], place))
+    return _each(wanted.units, "measuring", place, lambda one: unit_measurement.measure(one, wanted, splits[one.fold], place))
 
 
-def _each(units: Sequence[Unit], what: str, place: Workplace, do: Callable[[Unit], None]) -> dict[str, str]:
+def _each(units: Sequence[Unit], what: str, place: RunSettings, do: Callable[[Unit], None]) -> dict[str, str]:
     """One unit after the other; by backbone, why one could not be finished, which keeps none of the other backbones.
 
     Of several processes one does not know whether the others failed too: the error is raised.
@@ -317,7 +320,7 @@ def _without(wanted: Plan, failed: Mapping[str, str]) -> Plan:
     return dataclasses.replace(wanted, backbones=names)
 
 
-def _on_epoch(one: Unit, wanted: Plan) -> unit.OnEpoch:
+def _on_epoch(one: Unit, wanted: Plan) -> unit_training.OnEpoch:
     def report_epoch(epoch: Epoch) -> None:
         click.echo(
             f"{one.name}, epoch {epoch.epoch}/{wanted.recipe.epochs}: loss {epoch.loss:.4f}, tune ROC-AUC {epoch.tune_auc:.4f}, "
@@ -327,15 +330,15 @@ def _on_epoch(one: Unit, wanted: Plan) -> unit.OnEpoch:
     return report_epoch
 
 
-def _members(wanted: Plan, place: Workplace, together: Sequence[tuple[str, ...]], draws: int) -> list[Member]:
+def _members(wanted: Plan, place: RunSettings, together: Sequence[tuple[str, ...]], draws: int) -> list[ComparedModel]:
     """Networks, and after them what they are together, by probability and by log-odds."""
-    networks = [member.read(one, place.folder(one), draws, place.marked is not None) for one in wanted.units]
+    networks = [compared_model.read(one, place.folder(one), draws, place.marked is not None) for one in wanted.units]
     runs = {(m.seed, m.fold) for m in networks}
     ensembles = [
-        member.ensemble([m for m in networks if (m.seed, m.fold) == run and m.name in names], by, draws)
+        compared_model.ensemble([m for m in networks if (m.seed, m.fold) == run and m.name in names], by, draws)
         for names in together
         if set(names) <= set(wanted.backbones)
-        for by in member.WAYS
+        for by in compared_model.WAYS
         for run in sorted(runs)
     ]
     return [*networks, *ensembles]

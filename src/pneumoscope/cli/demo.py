@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from pneumoscope import DISCLAIMER, radiograph, storage
+from pneumoscope import DISCLAIMER, atomic_files, radiograph
 from pneumoscope.cli.read import LINES_NAME, save_picture
 from pneumoscope.cohort.sample import sample
 from pneumoscope.reader import Reader
-from pneumoscope.reports import readings
+from pneumoscope.readings import form
 from pneumoscope.reports.overlay import paint
 from pneumoscope.reports.page import Entry, write_page
 
@@ -24,7 +24,7 @@ from pneumoscope.reports.page import Entry, write_page
     help="Folder for the results; what an earlier demo left there is replaced.",
 )
 def command(out: Path) -> None:
-    """Read the sixteen shipped radiographs and write overlays, readings.jsonl and one self-contained report.html."""
+    """Read the sixteen shipped radiographs and write overlays, form.jsonl and one self-contained report.html."""
     reader = Reader.load()
     entries = []
     click.echo(f"{'case':<44}{'reference':<11}{'probability':>11}  {'decision':<10}{'sure':<6}{'domain':<9}findings")
@@ -35,7 +35,7 @@ def command(out: Path) -> None:
             picture = paint(image, reading)
             save_picture(picture, out / "overlays" / f"{case.path}.png")
             reference = "positive" if case.reference else "negative"
-            entries.append(Entry(readings.as_json(case.path, reading), reference, picture))
+            entries.append(Entry(form.as_json(case.path, reading), reference, picture))
             sure = "no" if reading.abstains else "yes"
             inside = "outside" if reading.domain and not reading.domain.inside else "inside"
             click.echo(
@@ -43,7 +43,7 @@ def command(out: Path) -> None:
                 f"{len(reading.findings)}"
             )
     lines = "".join(json.dumps(entry.line, ensure_ascii=False) + "\n" for entry in entries)
-    with storage.text(out / LINES_NAME) as stream:
+    with atomic_files.text(out / LINES_NAME) as stream:
         stream.write(lines)
     write_page(out / "report.html", "Pneumoscope: the sixteen shipped radiographs", reader.card, entries)
     click.echo(f"\nreport:   {out / 'report.html'}\nreadings: {out / LINES_NAME}\noverlays: {out / 'overlays'}\n{DISCLAIMER}")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from pneumoscope import DISCLAIMER, storage
+from pneumoscope import DISCLAIMER, atomic_files
 from pneumoscope.classifier import card as cards
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cli.models import load as load_model
-from pneumoscope.cohort import SIDES, table
+from pneumoscope.cohort import SPLITS, table
 from pneumoscope.evaluation import plots, predictions, tables
 from pneumoscope.evaluation.evaluate import evaluate
 from pneumoscope.evaluation.predictions import Predictions
@@ -19,7 +19,7 @@ from pneumoscope.evaluation.predictions import Predictions
 @click.command("evaluate")
 @click.argument("model", required=False, type=ModelFolder())
 @click.option("--cohort", "cohort_", type=click.Path(path_type=Path), help="Split cohort to evaluate on.")
-@click.option("--side", "--split", "side", type=click.Choice(SIDES), default="test", show_default=True)
+@click.option("--side", "--split", "side", type=click.Choice(SPLITS), default="test", show_default=True)
 @click.option(
     "--predictions",
     "stored",
@@ -68,7 +68,7 @@ def command(
         ("metrics.json", json.dumps(tables.as_json(result), indent=2)),
         ("metrics.md", f"{text}\n{DISCLAIMER}"),
     ):
-        with storage.text(out / name) as stream:
+        with atomic_files.text(out / name) as stream:
             stream.write(content + "\n")
     plots.plot(out / "plots.png", rows, result)
     if record and model is not None:
@@ -84,10 +84,10 @@ def _predict(model: Path | None, cohort_: Path | None, side: str) -> Predictions
     loaded = load_model(model)
     card = loaded.card
     cohort = table.read(cohort_)
-    if cohort.split and cohort.split.sha256 != card.split_sha256:
+    if cohort.partition and cohort.partition.sha256 != card.split_sha256:
         click.echo(
-            f"note: '{card.name}' was trained under split {card.split_sha256[:12]}, this is split {cohort.split.sha256[:12]}: "
-            "make sure that no patient of this side was trained on",
+            f"note: '{card.name}' was trained under split {card.split_sha256[:12]}, this is split "
+            f"{cohort.partition.sha256[:12]}: make sure that no patient of this side was trained on",
             err=True,
         )
     return predictions.predict(cohort, side, loaded, show_progress=True)

@@ -11,17 +11,22 @@ from tqdm import tqdm
 from pneumoscope import radiograph
 from pneumoscope.classifier.checkpoint import Classifier, load
 from pneumoscope.cohort import Case, Cohort
-from pneumoscope.evaluation import methods as comparison
-from pneumoscope.evaluation import sanity
-from pneumoscope.evaluation.estimate import Estimate
-from pneumoscope.evaluation.located import Located
-from pneumoscope.heatmap import methods
+from pneumoscope.faithfulness import explainer_benchmark as comparison
+from pneumoscope.faithfulness import randomization_test
+from pneumoscope.heatmap import library_explainers
 from pneumoscope.heatmap.heatmap import scaled
 from pneumoscope.heatmap.randomization import cascade, maps_of
+from pneumoscope.localization.case import LocalizationCase
+from pneumoscope.statistics.estimate import Estimate
 
 
 def measure(
-    folder: Path, cohort: Cohort, cases: Sequence[Case], marked: Sequence[Located], others: Mapping[str, Path], draws: int
+    folder: Path,
+    cohort: Cohort,
+    cases: Sequence[Case],
+    marked: Sequence[LocalizationCase],
+    others: Mapping[str, Path],
+    draws: int,
 ) -> dict[str, Mapping[str, Estimate]]:
     """Tables by title, of the checkpoint in `folder`; `cases` are for the sanity checks, `marked` for the methods."""
     classifier = load(folder)
@@ -41,13 +46,15 @@ def _like(classifier: Classifier, folder: Path) -> Classifier:
     return other
 
 
-def _methods(classifier: Classifier, cohort: Cohort, marked: Sequence[Located], draws: int) -> dict[str, Mapping[str, Estimate]]:
+def _methods(
+    classifier: Classifier, cohort: Cohort, marked: Sequence[LocalizationCase], draws: int
+) -> dict[str, Mapping[str, Estimate]]:
     def attribute(name: str, square: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = methods.attribute(name, classifier.network, square)
-        return scaled(found, classifier.card) if name == methods.OWN else found
+        found = library_explainers.attribute(name, classifier.network, square)
+        return scaled(found, classifier.card) if name == library_explainers.OWN else found
 
     found = comparison.compare(
-        attribute, methods.names(classifier.network), classifier, cohort, marked, draws=draws, show_progress=True
+        attribute, library_explainers.names(classifier.network), classifier, cohort, marked, draws=draws, show_progress=True
     )
     titles = {"hit": "hit", "pixel_ap": "pixel AP", "lung_energy": "energy in the lungs", "lung_peak": "peak in the lungs"}
     tables: dict[str, Mapping[str, Estimate]] = {
@@ -71,4 +78,4 @@ def _sanity(
             yield name, maps_of(other.network, squares)
 
     trained = maps_of(classifier.network, squares)
-    return sanity.against_random(trained, stages(), [c.patient_id for c in cases], draws=draws)
+    return randomization_test.against_random(trained, stages(), [c.patient_id for c in cases], draws=draws)

@@ -64,7 +64,7 @@ def command(checkpoint: Path, out: Path, precision: Literal["fp32", "fp16", "int
 
 def _tune(path: Path, split_sha256: str) -> Tune:
     cohort = table.read(path)
-    if cohort.split is None or cohort.split.sha256 != split_sha256:
+    if cohort.partition is None or cohort.partition.sha256 != split_sha256:
         raise ExportError(f"the model was trained under split {split_sha256[:12]}, '{path}' has another; give the model's cohort")
     cases = cohort.on("tune")
     return Tune([radiograph.read(cohort.file(c)) for c in cases], np.array([c.reference for c in cases]))

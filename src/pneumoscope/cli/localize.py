@@ -10,18 +10,20 @@ import click
 import numpy as np
 from PIL import Image
 
-from pneumoscope import DISCLAIMER, MissingExtraError, radiograph, storage
-from pneumoscope.cli import columns, models
+from pneumoscope import DISCLAIMER, MissingExtraError, atomic_files, radiograph
+from pneumoscope.cli import models, row_filter
 from pneumoscope.cli.model_folder import ModelFolder
-from pneumoscope.cohort import SIDES, Case, Cohort, table
+from pneumoscope.cohort import SPLITS, Case, Cohort, table
 from pneumoscope.cohort.case import positives_by_rule
-from pneumoscope.evaluation import intervention, localization_tables, regions, shortcut_views, stability
-from pneumoscope.evaluation.estimate import Estimate
-from pneumoscope.evaluation.localize import best_threshold, localize
-from pneumoscope.evaluation.located import Located, Mask, locate
-from pneumoscope.evaluation.regions import Consensus, ReferenceRegions
+from pneumoscope.faithfulness import intervention, occlusion_audit, stability
+from pneumoscope.localization import tables
+from pneumoscope.localization.case import LocalizationCase, Mask, locate
+from pneumoscope.localization.localize import best_threshold, localize
 from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME
+from pneumoscope.reference import regions
+from pneumoscope.reference.regions import Consensus, ReferenceRegions
+from pneumoscope.statistics.estimate import Estimate
 
 try:
     from pneumoscope.cli import explaining
@@ -36,7 +38,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.argument("model", type=ModelFolder())
 @click.option("--cohort", "cohort_", type=click.Path(path_type=Path), required=True, help="Split cohort.")
 @click.option(
-    "--side", type=click.Choice((*SIDES, _ALL)), default="test", show_default=True, help="all: every case, split or not."
+    "--side", type=click.Choice((*SPLITS, _ALL)), default="test", show_default=True, help="all: every case, split or not."
 )
 @click.option(
     "--regions",
@@ -117,7 +119,7 @@ def command(
     cohort = table.read(cohort_)
     with models.reader(model) as reader:
 
-        def located(which: str) -> list[Located]:
+        def located(which: str) -> list[LocalizationCase]:
             cases = _cases(cohort, which)
             marked = _regions(regions_, cohort, cases, only, consensus)
             masks = _masks(lung_masks if which == side else None, cohort, cases)
@@ -133,17 +135,17 @@ def command(
         cases,
         model=reader.card.name,
         source=cohort_.stem,
-        side=side,
-        split_sha256=cohort.split.sha256 if cohort.split else "",
+        split=side,
+        split_sha256=cohort.partition.sha256 if cohort.partition else "",
         threshold=threshold,
         threshold_from=threshold_from,
         draws=draws,
         more=more,
     )
-    text = localization_tables.as_markdown(result)
-    with storage.text(out / "localization.json") as stream:
-        stream.write(json.dumps(localization_tables.as_json(result), indent=2) + "\n")
-    with storage.text(out / "localization.md") as stream:
+    text = tables.as_markdown(result)
+    with atomic_files.text(out / "localization.json") as stream:
+        stream.write(json.dumps(tables.as_json(result), indent=2) + "\n")
+    with atomic_files.text(out / "localization.md") as stream:
         stream.write(f"{text}\n{DISCLAIMER}\n")
     click.echo(text)
     click.echo(f"tables: {out}. {DISCLAIMER}")
@@ -155,7 +157,7 @@ def _more(
     """What takes longer, as it was asked for."""
     more: dict[str, Mapping[str, Estimate]] = {}
     if shortcuts:
-        more["ROC-AUC by what can be seen"] = shortcut_views.audit(
+        more["ROC-AUC by what can be seen"] = occlusion_audit.audit(
             reader, cohort, _cases(cohort, side), draws=draws, show_progress=True
         )
     if intervene:
@@ -180,17 +182,17 @@ def _cases(cohort: Cohort, side: str) -> tuple[Case, ...]:
     return cohort.cases if side == _ALL else cohort.on(side)
 
 
-def _marked(cases: Sequence[Located], count: int) -> list[Located]:
+def _marked(cases: Sequence[LocalizationCase], count: int) -> list[LocalizationCase]:
     """Cases with regions, in the order of a hash."""
     marked = [c for c in cases if c.mask is not None]
     return sorted(marked, key=lambda c: hashlib.sha256(c.path.encode()).hexdigest())[:count]
 
 
 def _threshold(
-    reader: Reader, side: str, cohort: Cohort, regions_: Path | None, located: Callable[[str], list[Located]]
+    reader: Reader, side: str, cohort: Cohort, regions_: Path | None, located: Callable[[str], list[LocalizationCase]]
 ) -> tuple[float, str]:
     """The map's threshold, and where it was fixed."""
-    has_tune = any(c.side == "tune" for c in cohort.cases)
+    has_tune = any(c.split == "tune" for c in cohort.cases)
     if regions_ is None or side in ("tune", _ALL) or not has_tune:
         return reader.card.finding_threshold, "the model's card"
     cases = located("tune")
@@ -204,7 +206,7 @@ def _regions(
 ) -> dict[str, ReferenceRegions]:
     if source is None:
         return {}
-    return dict(regions.read(source, cohort, cases, only=columns.wanted(only), consensus=consensus))
+    return dict(regions.read(source, cohort, cases, only=row_filter.wanted(only), consensus=consensus))
 
 
 def _masks(folder: Path | None, cohort: Cohort, cases: Sequence[Case]) -> dict[str, Mask]:

@@ -12,16 +12,15 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pneumoscope import DISCLAIMER, PneumoscopeError, storage
-from pneumoscope.cli import inputs
-from pneumoscope.cli.inputs import Item
+from pneumoscope import DISCLAIMER, PneumoscopeError, atomic_files
+from pneumoscope.archive import manifest
+from pneumoscope.archive.manifest import Item
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
-from pneumoscope.findings import Reading
-from pneumoscope.in_order import chunks, in_order
+from pneumoscope.ordered_map import chunks, ordered_map
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Outcome, Reader
-from pneumoscope.reports import readings
+from pneumoscope.readings import Reading, form
 from pneumoscope.reports.overlay import paint
 
 LINES_NAME = "readings.jsonl"
@@ -97,7 +96,7 @@ def command(
     OUT/readings.jsonl gets one line a file. A file that cannot be read gets a line with its error, the rest go on, and the
     exit code is 1. Run the same command again to go on where it stopped; files with an error are tried again.
     """
-    items = inputs.find(inputs_, out)
+    items = manifest.find(inputs_, out)
     if not items:
         raise click.UsageError(f"no radiograph lies below {', '.join(inputs_)}")
     # Several are read at once, each by one thread; a single one by all.
@@ -110,7 +109,7 @@ def command(
         click.echo(f"{len(items) - len(todo)} of {len(items)} files were read before; going on", err=True)
     with (out / LINES_NAME).open("a", encoding="utf-8") as stream:
         # Each is painted by the worker that read it, so that a line waits for no file but those before it.
-        answers = in_order(lambda some: answer(reader, some, out, wanted), chunks(todo, batch), reader.workers)
+        answers = ordered_map(lambda some: answer(reader, some, out, wanted), chunks(todo, batch), reader.workers)
         for line in tqdm(itertools.chain.from_iterable(answers), total=len(todo), unit="file", disable=None):
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
             stream.flush()
@@ -127,23 +126,23 @@ def _line(reader: Reader, item: Item, outcome: Outcome, out: Path, wanted: Wante
     if outcome.radiograph is None or outcome.reading is None:
         error = outcome.error
         message = str(error) if isinstance(error, PneumoscopeError) else (error and error.strerror) or "could not be opened"
-        return readings.as_error(item.name, reader.card.target, reader.model, type(error).__name__, message)
+        return form.as_error(item.name, reader.card.target, reader.model, type(error).__name__, message)
     _write_beside(outcome.radiograph, outcome.reading, item, out, wanted)
-    return readings.as_json(item.name, outcome.reading)
+    return form.as_json(item.name, outcome.reading)
 
 
 def _write_beside(image: Radiograph, reading: Reading, item: Item, out: Path, wanted: Wanted) -> None:
     if wanted.maps:
-        with storage.binary(out / "maps" / f"{item.name}.npy") as stream:
+        with atomic_files.binary(out / "maps" / f"{item.name}.npy") as stream:
             np.lib.format.write_array(stream, reading.heatmap.values)
     if wanted.overlays:
         top = float(reading.heatmap.values.max()) if wanted.scale_per_image else 1.0
-        save_picture(paint(image, reading, top or 1.0), out / inputs.OVERLAYS / f"{item.name}.png")
+        save_picture(paint(image, reading, top or 1.0), out / manifest.OVERLAYS / f"{item.name}.png")
 
 
 def save_picture(picture: Image.Image, file: Path) -> None:
     """Write a PNG atomically."""
-    with storage.binary(file) as stream:
+    with atomic_files.binary(file) as stream:
         picture.save(stream, "PNG", compress_level=1)
 
 
@@ -157,9 +156,9 @@ def resume(out: Path, reader: Reader, wanted: Wanted) -> set[str]:
         return set()
     done = set()
     # A line may be cut within a character.
-    with storage.text(lines) as new, lines.open(encoding="utf-8", errors="replace") as old:
+    with atomic_files.text(lines) as new, lines.open(encoding="utf-8", errors="replace") as old:
         for line in _intact(old):
-            if not isinstance(line, dict) or line.get("schema") != readings.SCHEMA_VERSION:
+            if not isinstance(line, dict) or line.get("schema") != form.SCHEMA_VERSION:
                 raise click.UsageError(f"'{lines}' was not written by this version; choose another folder with -o")
             point = line["operating_point"] or {"threshold": reader.card.operating_point.threshold}
             if line["model"]["sha256"] != reader.model.sha256 or point["threshold"] != reader.card.operating_point.threshold:
@@ -180,7 +179,7 @@ def _shows(line: Mapping[str, Any], reader: Reader, target: str, method: str) ->
 
 
 def _is_beside(out: Path, name: str, wanted: Wanted) -> bool:
-    overlay, values = out / inputs.OVERLAYS / f"{name}.png", out / "maps" / f"{name}.npy"
+    overlay, values = out / manifest.OVERLAYS / f"{name}.png", out / "maps" / f"{name}.npy"
     return (overlay.exists() or not wanted.overlays) and (values.exists() or not wanted.maps)
 
 
@@ -210,7 +209,7 @@ def _summary(out: Path, items: Sequence[Item], format_: str) -> int:
                     outside.append(f"  outside the model's domain: {line['path']}: {line['domain']['reason']}")
     if format_ == "csv":
         with (out / LINES_NAME).open(encoding="utf-8") as stream:
-            readings.write_csv(out / "readings.csv", _intact(stream))
+            form.write_csv(out / "readings.csv", _intact(stream))
     told = f"{read} radiographs read, {positive} positive, {unsure} unsure, {len(outside)} outside the model's domain"
     click.echo(f"{told}: {out / LINES_NAME}. {DISCLAIMER}")
     hidden = [f"  and {len(outside) - _MOST_TOLD} more outside the domain"] if len(outside) > _MOST_TOLD else []

@@ -21,8 +21,8 @@ from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
 from pneumoscope.training.fit import fit, has_state
-from pneumoscope.training.group import joined
-from pneumoscope.training.state import Epoch
+from pneumoscope.training.process_group import joined
+from pneumoscope.training.resume_state import Epoch
 
 
 @click.command("train")
@@ -94,5 +94,5 @@ def command(
     if not group.leads:
         return
     point = card.operating_point
-    click.echo(f"threshold {point.threshold:.4f} by {point.rule} on {point.side}; checkpoint and learning curves: {out}")
+    click.echo(f"threshold {point.threshold:.4f} by {point.rule} on {point.split}; checkpoint and learning curves: {out}")
     click.echo(f"next: pneumoscope evaluate {out} --cohort {cohort_} --side test -o {out}/test")

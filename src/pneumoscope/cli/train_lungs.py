@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from pneumoscope.cohort import table
-from pneumoscope.cohort.case import SIDES
+from pneumoscope.cohort.case import SPLITS
 from pneumoscope.export.lungs import export
 from pneumoscope.lung_fields.card import CARD_NAME
 from pneumoscope.training.lungs import LungEpoch, LungRecipe, LungSet, fit
@@ -54,8 +54,8 @@ def command(
 
 def _set(text: str) -> LungSet:
     parts = text.rsplit(":", 2)
-    if len(parts) != 3 or parts[2] not in SIDES:
-        raise click.UsageError(f"'{text}' should be COHORT:MASKS:SIDE with a side of {', '.join(SIDES)}")
+    if len(parts) != 3 or parts[2] not in SPLITS:
+        raise click.UsageError(f"'{text}' should be COHORT:MASKS:SIDE with a side of {', '.join(SPLITS)}")
     cohort, masks, side = Path(parts[0]), Path(parts[1]), parts[2]
     if not masks.is_dir():
         raise click.UsageError(f"'{masks}' is no folder of masks")

@@ -77,12 +77,12 @@ def audit(cohort: Cohort, *, max_bits: int = 20, min_correlation: float = 0.995,
         n_patients=len(labels),
         by_label=_by_label(cohort.cases),
         by_size=_by_size(cohort.cases),
-        patients_on_two_sides=tuple(sorted(crossing(cohort.cases)[0])) if cohort.split else (),
+        patients_on_two_sides=tuple(sorted(crossing(cohort.cases)[0])) if cohort.partition else (),
         identical=tuple(identical),
         near=tuple(near),
         patients_with_both_labels=tuple(sorted(p for p, found in labels.items() if len(found) > 1)),
         unreadable=cohort.unreadable,
-        notes=() if cohort.split else ("the cohort is not split: nothing can be said about sides",),
+        notes=() if cohort.partition else ("the cohort is not split: nothing can be said about sides",),
     )
 
 
@@ -106,7 +106,7 @@ def _pair(a: Case, b: Case, correlation: float) -> Pair:
         b.path,
         round(correlation, 4),
         a.patient_id == b.patient_id,
-        (a.side, b.side),
+        (a.split, b.split),
         a.reference == b.reference,
     )
 
@@ -140,7 +140,7 @@ def _by_label(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
     table: dict[str, dict[str, int]] = {}
     for key in sorted({(c.label, c.subtype) for c in cases}):
         members = [c for c in cases if (c.label, c.subtype) == key]
-        sides = Counter(c.side or "not split" for c in members)
+        sides = Counter(c.split or "not split" for c in members)
         table[" ".join(filter(None, key))] = {
             "images": len(members),
             "patients": len({c.patient_id for c in members}),

@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from pneumoscope import radiograph
 from pneumoscope.cohort import kermany
-from pneumoscope.cohort.case import SIDES, Case, Cohort, Side
+from pneumoscope.cohort.case import SPLITS, Case, Cohort, SplitName
 from pneumoscope.cohort.errors import CohortError, NameGrammarError
 from pneumoscope.radiograph.files import below
 
-_OFFICIAL: Mapping[str, Side] = {"train": "train", "val": "tune", "valid": "tune", "tune": "tune", "test": "test"}
+_OFFICIAL: Mapping[str, SplitName] = {"train": "train", "val": "tune", "valid": "tune", "tune": "tune", "test": "test"}
 _EXAMPLES = 5
 
 
@@ -205,8 +205,10 @@ def _number(row: Mapping[str, str], column: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _case(root: Path, file: Path, label: str, positive: Sequence[str], patient: str, subtype: str, official: Side | str) -> Case:
-    side: Side | Literal[""] = next((known for known in SIDES if known == official), "")
+def _case(
+    root: Path, file: Path, label: str, positive: Sequence[str], patient: str, subtype: str, official: SplitName | str
+) -> Case:
+    side: SplitName | Literal[""] = next((known for known in SPLITS if known == official), "")
     path = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
     if not (label or "").strip():
         raise CohortError(f"'{path}' has no label; fill it in the table")

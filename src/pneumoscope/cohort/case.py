@@ -1,4 +1,4 @@
-"""The nouns `Case`, `Split` and `Cohort`."""
+"""The nouns `Case`, `Partition` and `Cohort`."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ from typing import Literal
 
 from pneumoscope.cohort.errors import CohortError
 
-Side = Literal["train", "tune", "test"]
-SIDES: tuple[Side, ...] = ("train", "tune", "test")
+SplitName = Literal["train", "tune", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "tune", "test")
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Case:
     reference: 1 where the target (pneumonia) is present by the reference standard, else 0.
     patient_id: the unit of splits and of statistics.
     subtype: a finer class where the source has one (bacteria, virus).
-    official_side: the side that the source's own split gives, empty where it has none.
-    side: the side of the split that this cohort was given, empty before `cohort split`.
+    official_split: the side that the source's own split gives, empty where it has none.
+    split: the side of the split that this cohort was given, empty before `cohort split`.
     rows, cols: native size in pixels (of the original where the source tells it), 0 where unknown.
     file_bytes: size of the file.
     pixel_sha256: hash of the decoded grey levels; empty where the file could not be read.
@@ -35,8 +35,8 @@ class Case:
     reference: int
     patient_id: str
     subtype: str = ""
-    official_side: Side | Literal[""] = ""
-    side: Side | Literal[""] = ""
+    official_split: SplitName | Literal[""] = ""
+    split: SplitName | Literal[""] = ""
     rows: int = 0
     cols: int = 0
     file_bytes: int = 0
@@ -49,7 +49,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Split:
+class Partition:
     """How the sides of a cohort were drawn; `sha256` names the result and travels in cards and reports."""
 
     rule: str
@@ -66,16 +66,16 @@ class Cohort:
     cases: tuple[Case, ...]
     target: str = "pneumonia"
     source: str = ""
-    split: Split | None = None
+    partition: Partition | None = None
     unreadable: tuple[str, ...] = field(default=())
 
     def on(self, side: str) -> tuple[Case, ...]:
         """The cases of one side; CohortError where the cohort is not split or the side is empty."""
-        if side not in SIDES:
-            raise CohortError(f"a split has the sides {', '.join(SIDES)}; '{side}' is none of them")
-        if self.split is None:
+        if side not in SPLITS:
+            raise CohortError(f"a split has the sides {', '.join(SPLITS)}; '{side}' is none of them")
+        if self.partition is None:
             raise CohortError("the cohort has no split yet: run  pneumoscope cohort split  first")
-        cases = tuple(case for case in self.cases if case.side == side)
+        cases = tuple(case for case in self.cases if case.split == side)
         if not cases:
             raise CohortError(f"the split has no case on the {side} side; split again with other ratios")
         return cases
@@ -92,7 +92,7 @@ def positives_by_rule(cases: Iterable[Case], count: int) -> list[Case]:
 
 def split_sha256(cases: Iterable[Case]) -> str:
     """Hash of who is where: patient, image, reference and side of every case, in an order of its own."""
-    lines = sorted(f"{c.patient_id}\t{c.image}\t{c.reference}\t{c.side}" for c in cases)
+    lines = sorted(f"{c.patient_id}\t{c.image}\t{c.reference}\t{c.split}" for c in cases)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

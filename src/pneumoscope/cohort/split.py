@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pneumoscope.cohort.case import SIDES, Case, Cohort, Side, Split, split_sha256
+from pneumoscope.cohort.case import SPLITS, Case, Cohort, Partition, SplitName, split_sha256
 from pneumoscope.cohort.errors import CohortError
 
 PUBLISHED_RATIOS = (0.70, 0.15, 0.15)
@@ -34,7 +34,7 @@ def by_ratio(
     *,
     ratios: tuple[float, float, float] = PUBLISHED_RATIOS,
     seed: int = PUBLISHED_SEED,
-    fixed: Mapping[str, Side] | None = None,
+    fixed: Mapping[str, SplitName] | None = None,
 ) -> Cohort:
     """Split by ratios of images within each label.
 
@@ -48,7 +48,7 @@ def by_ratio(
     side_of = _drawn_by_label(_groups(cohort.cases), ratios, seed, fixed)
     present = len(fixed.keys() & side_of.keys())
     rule = "by ratio, stratified by label" + (f", {present} patients fixed of {len(fixed)} named" if fixed else "")
-    return _with_split(cohort, [replace(c, side=side_of[c.patient_id]) for c in cohort.cases], rule, ratios, seed)
+    return _with_split(cohort, [replace(c, split=side_of[c.patient_id]) for c in cohort.cases], rule, ratios, seed)
 
 
 def official(cohort: Cohort, *, tune: float = 0.0, seed: int = PUBLISHED_SEED) -> Cohort:
@@ -57,26 +57,26 @@ def official(cohort: Cohort, *, tune: float = 0.0, seed: int = PUBLISHED_SEED) -
     Nothing is moved: the rule that cards and reports carry says how many patients are on two sides. With a share of `tune` the
     official test side alone is kept, and tune is drawn by patient from all the rest, as `by_ratio` draws.
     """
-    missing = sum(not case.official_side for case in cohort.cases)
+    missing = sum(not case.official_split for case in cohort.cases)
     if missing:
         raise CohortError(f"{missing} of {len(cohort.cases)} cases have no official side; split by ratios instead")
     if not 0 <= tune < 1:
         raise CohortError(f"tune is a share of the official train and tune sides, at least 0 and below 1, got {tune:g}")
-    cases = [replace(case, side=case.official_side) for case in cohort.cases]
+    cases = [replace(case, split=case.official_split) for case in cohort.cases]
     what = "official"
     if tune:
-        rest = [case for case in cases if case.side != "test"]
+        rest = [case for case in cases if case.split != "test"]
         side_of = _drawn_by_label(_groups(rest), (1 - tune, tune, 0.0), seed, {})
-        cases = [case if case.side == "test" else replace(case, side=side_of[case.patient_id]) for case in cases]
+        cases = [case if case.split == "test" else replace(case, split=side_of[case.patient_id]) for case in cases]
         what = "official test side, the rest by ratio, stratified by label"
     return _with_split(cohort, cases, f"{what}, {len(crossing(cases)[0])} patients on two sides", None, seed if tune else None)
 
 
-def read_fixed(text: str) -> dict[str, Side]:
+def read_fixed(text: str) -> dict[str, SplitName]:
     """Parse ``FILE:SIDE``, FILE a CSV with a column patient_id, as `by_ratio` takes it."""
     name, _, side = text.rpartition(":")
-    if side not in SIDES or not name:
-        raise CohortError(f"'{text}' should be FILE:SIDE with a side of {', '.join(SIDES)}")
+    if side not in SPLITS or not name:
+        raise CohortError(f"'{text}' should be FILE:SIDE with a side of {', '.join(SPLITS)}")
     try:
         with Path(name).open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.DictReader(stream))
@@ -87,9 +87,9 @@ def read_fixed(text: str) -> dict[str, Side]:
     return dict.fromkeys((row["patient_id"] for row in rows), side)
 
 
-def agreed(parts: Iterable[Mapping[str, Side]]) -> dict[str, Side]:
+def agreed(parts: Iterable[Mapping[str, SplitName]]) -> dict[str, SplitName]:
     """{patient: side} of several at once; CohortError where they put a patient on two sides."""
-    found: dict[str, Side] = {}
+    found: dict[str, SplitName] = {}
     for part in parts:
         apart = sum(found.get(patient, side) != side for patient, side in part.items())
         if apart:
@@ -98,14 +98,14 @@ def agreed(parts: Iterable[Mapping[str, Side]]) -> dict[str, Side]:
     return found
 
 
-def sides_of(cohort: Cohort) -> dict[str, Side]:
+def sides_of(cohort: Cohort) -> dict[str, SplitName]:
     """{patient: side} of a split cohort; CohortError where it has no split or has a patient on two sides."""
-    if cohort.split is None:
+    if cohort.partition is None:
         raise CohortError("the cohort to split like has no split yet: run  pneumoscope cohort split  on it first")
     several = crossing(cohort.cases)[0]
     if several:
         raise CohortError(f"the cohort to split like has {len(several)} patients on two sides; choose another one")
-    return {case.patient_id: case.side for case in cohort.cases if case.side}
+    return {case.patient_id: case.split for case in cohort.cases if case.split}
 
 
 def crossing(cases: Iterable[Case]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
@@ -113,8 +113,8 @@ def crossing(cases: Iterable[Case]) -> tuple[dict[str, set[str]], dict[str, set[
     patients: defaultdict[str, set[str]] = defaultdict(set)
     images: defaultdict[str, set[str]] = defaultdict(set)
     for case in cases:
-        patients[case.patient_id].add(case.side)
-        images[case.image].add(case.side)
+        patients[case.patient_id].add(case.split)
+        images[case.image].add(case.split)
     return (
         {key: sides for key, sides in patients.items() if len(sides) > 1},
         {key: sides for key, sides in images.items() if len(sides) > 1},
@@ -141,28 +141,28 @@ def _groups(cases: Iterable[Case]) -> list[_Group]:
 
 
 def _drawn_by_label(
-    groups: Iterable[_Group], ratios: tuple[float, float, float], seed: int, fixed: Mapping[str, Side]
-) -> dict[str, Side]:
+    groups: Iterable[_Group], ratios: tuple[float, float, float], seed: int, fixed: Mapping[str, SplitName]
+) -> dict[str, SplitName]:
     """The side of each patient, every label spread by the ratios."""
     strata: defaultdict[tuple[str, ...], list[_Group]] = defaultdict(list)
     for group in groups:
         strata[group.stratum].append(group)
-    side_of: dict[str, Side] = {}
+    side_of: dict[str, SplitName] = {}
     for stratum in sorted(strata):
         side_of |= _assign(strata[stratum], ratios, seed, fixed)
     return side_of
 
 
 def _assign(
-    groups: Iterable[_Group], ratios: tuple[float, float, float], seed: int, fixed: Mapping[str, Side]
-) -> dict[str, Side]:
+    groups: Iterable[_Group], ratios: tuple[float, float, float], seed: int, fixed: Mapping[str, SplitName]
+) -> dict[str, SplitName]:
     groups = _drawn(groups, seed)
     total = sum(len(group.cases) for group in groups)
-    share: dict[Side, float] = dict(zip(SIDES, ratios, strict=True))
-    filled = dict.fromkeys(SIDES, 0)
-    side_of: dict[str, Side] = {}
+    share: dict[SplitName, float] = dict(zip(SPLITS, ratios, strict=True))
+    filled = dict.fromkeys(SPLITS, 0)
+    side_of: dict[str, SplitName] = {}
 
-    def put(group: _Group, side: Side) -> None:
+    def put(group: _Group, side: SplitName) -> None:
         filled[side] += len(group.cases)
         side_of.update(dict.fromkeys(group.patients, side))
 
@@ -176,7 +176,7 @@ def _assign(
         else:
             free.append(group)
     for group in free:
-        put(group, max(SIDES, key=lambda side: share[side] * total - filled[side]))
+        put(group, max(SPLITS, key=lambda side: share[side] * total - filled[side]))
     return side_of
 
 
@@ -218,8 +218,8 @@ def folds(cohort: Cohort, count: int, *, seed: int = PUBLISHED_SEED) -> tuple[Co
 
 
 def _fold(cohort: Cohort, part: Mapping[str, int], k: int, count: int, seed: int) -> Cohort:
-    side_of: dict[int, Side] = {k: "test", (k + 1) % count: "tune"}
-    cases = [replace(c, side=side_of.get(part[c.patient_id], "train")) for c in cohort.cases]
+    side_of: dict[int, SplitName] = {k: "test", (k + 1) % count: "tune"}
+    cases = [replace(c, split=side_of.get(part[c.patient_id], "train")) for c in cohort.cases]
     return _with_split(cohort, cases, f"fold {k + 1} of {count}, stratified by label", None, seed)
 
 
@@ -227,4 +227,4 @@ def _with_split(
     cohort: Cohort, cases: Iterable[Case], rule: str, ratios: tuple[float, float, float] | None, seed: int | None
 ) -> Cohort:
     cases = tuple(cases)
-    return replace(cohort, cases=cases, split=Split(rule, ratios, seed, split_sha256(cases)))
+    return replace(cohort, cases=cases, partition=Partition(rule, ratios, seed, split_sha256(cases)))

@@ -8,8 +8,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from pneumoscope import MissingExtraError, storage
-from pneumoscope.cohort.case import Case, Cohort, Split, split_sha256
+from pneumoscope import MissingExtraError, atomic_files
+from pneumoscope.cohort.case import Case, Cohort, Partition, split_sha256
 from pneumoscope.cohort.errors import CohortError
 
 try:
@@ -20,6 +20,8 @@ except ImportError:  # the extra is named when a Parquet file is asked for
 
 _KEY = b"pneumoscope"
 _FORMAT = 1
+_RENAMED = {"side": "split", "official_side": "official_split"}
+"""Columns that tables of earlier versions name otherwise."""
 _INTEGERS = ("reference", "rows", "cols", "file_bytes")
 
 
@@ -41,13 +43,14 @@ def read(path: Path) -> Cohort:
         rows, head = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
         if head["format"] != _FORMAT:
             raise ValueError(f"its format is {head['format']}")
+        rows = [{_RENAMED.get(name, name): value for name, value in row.items()} for row in rows]
         cases = tuple(Case(**{**row, **{k: int(row[k]) for k in _INTEGERS}}) for row in rows)
-        split = head["split"] and Split(**{**head["split"], "ratios": _ratios(head["split"]["ratios"])})
+        split = head["split"] and Partition(**{**head["split"], "ratios": _ratios(head["split"]["ratios"])})
         root = Path(os.path.normpath(path.parent.resolve() / head["root"]))
         cohort = Cohort(root, cases, head["target"], head["source"], split or None, tuple(head["unreadable"]))
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise CohortError(f"'{path}' is no cohort table of format {_FORMAT}: {error}") from error
-    if cohort.split and split_sha256(cases) != cohort.split.sha256:
+    if cohort.partition and split_sha256(cases) != cohort.partition.sha256:
         raise CohortError(f"'{path}' was changed after its split was drawn; run  pneumoscope cohort split  again")
     return cohort
 
@@ -63,7 +66,7 @@ def _head(cohort: Cohort, path: Path) -> str:
             "root": Path(os.path.relpath(cohort.root.resolve(), path.parent.resolve())).as_posix(),
             "target": cohort.target,
             "source": cohort.source,
-            "split": asdict(cohort.split) if cohort.split else None,
+            "split": asdict(cohort.partition) if cohort.partition else None,
             "unreadable": list(cohort.unreadable),
         }
     )
@@ -71,11 +74,11 @@ def _head(cohort: Cohort, path: Path) -> str:
 
 def _write_csv(cohort: Cohort, path: Path) -> None:
     names = [f.name for f in fields(Case)]
-    with storage.text(path) as stream:
+    with atomic_files.text(path) as stream:
         writer = csv.DictWriter(stream, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(case) for case in cohort.cases)
-    with storage.text(path.with_suffix(".json")) as stream:
+    with atomic_files.text(path.with_suffix(".json")) as stream:
         stream.write(_head(cohort, path))
 
 
@@ -84,7 +87,7 @@ def _write_parquet(cohort: Cohort, path: Path) -> None:
         raise MissingExtraError("a Parquet cohort", "evaluate")
     table = pyarrow.Table.from_pylist([asdict(case) for case in cohort.cases])
     table = table.replace_schema_metadata({_KEY: _head(cohort, path).encode()})
-    with storage.binary(path) as stream:
+    with atomic_files.binary(path) as stream:
         parquet.write_table(table, stream)
 
 

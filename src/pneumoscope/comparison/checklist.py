@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pneumoscope import __version__
-from pneumoscope.cohort import SIDES, Cohort
+from pneumoscope.cohort import SPLITS, Cohort
 from pneumoscope.cohort.split import crossing
-from pneumoscope.comparison.plan import Plan
-from pneumoscope.training.side import SOURCE_PX
+from pneumoscope.experiment.plan import Plan
+from pneumoscope.training.prepared_split import SOURCE_PX
 
 BLANK = "blank: to be filled in by the authors"
 
@@ -94,7 +94,7 @@ def _counts(cohort: Cohort) -> str:
 
 def _sides(cohort: Cohort) -> str:
     told = []
-    for side in SIDES:
+    for side in SPLITS:
         cases = cohort.on(side)
         labels = ", ".join(f"{n:,} {label}" for label, n in sorted(Counter(c.label for c in cases).items()))
         told.append(f"{side} {len(cases):,} radiographs of {len({c.patient_id for c in cases}):,} patients ({labels})")
@@ -114,8 +114,8 @@ def _preprocessing(plan: Plan) -> str:
 def _partition(plan: Plan, cohort: Cohort) -> str:
     if plan.folds:
         return f"{plan.folds} folds by patient, stratified by label (split {plan.split_sha256[:12]})."
-    assert cohort.split is not None
-    return f"Train, tune and test: {cohort.split.rule} (split {plan.split_sha256[:12]})."
+    assert cohort.partition is not None
+    return f"Train, tune and test: {cohort.partition.rule} (split {plan.split_sha256[:12]})."
 
 
 def _training(plan: Plan) -> str:

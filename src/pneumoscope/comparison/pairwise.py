@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pneumoscope.comparison.member import Member
-from pneumoscope.evaluation import metrics, paired
-from pneumoscope.evaluation.estimate import Estimate
-from pneumoscope.evaluation.intervals import patient_weights
-from pneumoscope.evaluation.metrics import Array
-from pneumoscope.evaluation.paired import Drawn
+from pneumoscope.experiment.compared_model import ComparedModel
+from pneumoscope.statistics import metrics, paired
+from pneumoscope.statistics.estimate import Estimate
+from pneumoscope.statistics.intervals import patient_weights
+from pneumoscope.statistics.metrics import Array
+from pneumoscope.statistics.paired import Drawn
 
 LEVEL = 0.05
 
@@ -48,7 +48,7 @@ class Pooled:
     patients: tuple[str, ...]
 
 
-def pooled(members: Sequence[Member]) -> list[Pooled]:
+def pooled(members: Sequence[ComparedModel]) -> list[Pooled]:
     """By name, in their order; cases of folds one after the other."""
     found = []
     for name in dict.fromkeys(m.name for m in members):
@@ -65,7 +65,7 @@ def pooled(members: Sequence[Member]) -> list[Pooled]:
     return found
 
 
-def pairs(members: Sequence[Member], draws: int) -> list[Pair]:
+def pairs(members: Sequence[ComparedModel], draws: int) -> list[Pair]:
     """Every pair of members, which all belong to one seed."""
     all_of = pooled(members)
     both = list(itertools.combinations(all_of, 2))

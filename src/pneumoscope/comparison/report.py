@@ -15,18 +15,18 @@ import jinja2
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pneumoscope import DISCLAIMER, __version__, radiograph, storage
+from pneumoscope import DISCLAIMER, __version__, atomic_files, radiograph
 from pneumoscope.cohort import Cohort
-from pneumoscope.comparison import beside, cases, checklist, model_card, pictures, sections, tables
-from pneumoscope.comparison.beside import FIGURES_NAME, Other, Told
+from pneumoscope.comparison import checklist, model_card, other_comparisons, pictures, sections, shown_cases, tables
 from pneumoscope.comparison.checklist import BLANK, Item
-from pneumoscope.comparison.compared import Comparison, as_json
+from pneumoscope.comparison.comparison import Comparison, as_json
+from pneumoscope.comparison.other_comparisons import FIGURES_NAME, Other, Told
 from pneumoscope.comparison.pairwise import pooled
-from pneumoscope.comparison.plan import Plan
 from pneumoscope.comparison.published import DIFFERENCES, SOURCE
 from pneumoscope.comparison.summary import OF_MAPS, of_subgroups
-from pneumoscope.comparison.workplace import BUNDLE, CHECKPOINT, NOT_STATED, Workplace
 from pneumoscope.evaluation.tables import plain
+from pneumoscope.experiment.plan import Plan
+from pneumoscope.experiment.run_settings import BUNDLE, CHECKPOINT, NOT_STATED, RunSettings
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 
@@ -37,7 +37,7 @@ LIBRARIES = ("torch", "torchvision", "timm", "onnxruntime", "scikit-learn")
 Images = Sequence[tuple[str, Radiograph]]
 
 
-def write(found: Comparison, cohort: Cohort, place: Workplace, shipped: Images, others: Mapping[str, Other]) -> Path:
+def write(found: Comparison, cohort: Cohort, place: RunSettings, shipped: Images, others: Mapping[str, Other]) -> Path:
     """Write pages, tables and cards to the workplace's folder, and return the page.
 
     `shipped` are radiographs shown under every network's heat map, `others` comparisons to stand beside, by name; `cohort` is
@@ -58,7 +58,7 @@ def write(found: Comparison, cohort: Cohort, place: Workplace, shipped: Images, 
         old.unlink(missing_ok=True)
     contents |= {f"{CARDS}/{name}.md": card for name, card in _cards(found, place, readers).items()}
     for name, content in contents.items():
-        with storage.text(out / name) as stream:
+        with atomic_files.text(out / name) as stream:
             stream.write(content)
     return out / REPORT_NAME
 
@@ -74,7 +74,7 @@ def _of_pairs(found: Comparison) -> dict[str, str]:
     return written
 
 
-def _readers(found: Comparison, place: Workplace) -> dict[str, Reader]:
+def _readers(found: Comparison, place: RunSettings) -> dict[str, Reader]:
     """The first run of each network, from the highest ROC-AUC to the lowest."""
     folders = place.first_folders(found.plan)
     return {name: Reader.load(folders[name] / BUNDLE) for name in found.order if name in folders}
@@ -82,7 +82,7 @@ def _readers(found: Comparison, place: Workplace) -> dict[str, Reader]:
 
 def _page(
     found: Comparison,
-    place: Workplace,
+    place: RunSettings,
     readers: Mapping[str, Reader],
     shipped: Images,
     items: Sequence[Item],
@@ -103,7 +103,7 @@ def _page(
         shortcuts=tables.of_shortcuts(found.shortcuts),
         tested=tables.of_pairs(found.tested),
         agreed=tables.of_agreements(found.agreed),
-        together=beside.rows(together) if together else [],
+        together=other_comparisons.rows(together) if together else [],
         against=tables.of_others(found.beside),
         published=sections.published(found),
         differences=(_protocol(found.plan), *DIFFERENCES),
@@ -127,21 +127,21 @@ def _cases_page(found: Comparison, cohort: Cohort, readers: Mapping[str, Reader]
     """The cohort's own radiographs, taken by rule from the best network's test side."""
     best = next(m for m in found.first if m.name == found.best_network)
     by_path = {case.path: case for case in cohort.cases}
-    shown = [(c, radiograph.read(cohort.file(by_path[c.path]))) for c in cases.by_rule(best)]
+    shown = [(c, radiograph.read(cohort.file(by_path[c.path]))) for c in shown_cases.by_rule(best)]
     labelled = [(f"{by_path[c.path].label}, {c.rule}", image) for c, image in shown]
     return _template("cases.html").render(
         disclaimer=DISCLAIMER,
         best=best.name,
-        each=cases.EACH,
+        each=shown_cases.EACH,
         rows=[[c.rule, by_path[c.path].label, c.path] for c, _ in shown],
         maps=_image_uri(pictures.heat_maps(readers, labelled)),
     )
 
 
-def _checklist(found: Comparison, cohort: Cohort, place: Workplace) -> list[Item]:
+def _checklist(found: Comparison, cohort: Cohort, place: RunSettings) -> list[Item]:
     marked = place.marked
     regions = f" and radiologists' regions: {marked.told}" if marked else ""
-    elsewhere = marked and marked.cohort.split and marked.cohort.split.sha256 not in place.splits
+    elsewhere = marked and marked.cohort.partition and marked.cohort.partition.sha256 not in place.splits
     metrics = (*sections.DISCRIMINATION, *sections.CALIBRATION, *OF_MAPS)
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return checklist.filled(
@@ -155,7 +155,7 @@ def _checklist(found: Comparison, cohort: Cohort, place: Workplace) -> list[Item
     )
 
 
-def _cards(found: Comparison, place: Workplace, readers: Mapping[str, Reader]) -> dict[str, str]:
+def _cards(found: Comparison, place: RunSettings, readers: Mapping[str, Reader]) -> dict[str, str]:
     sizes = found.sizes
     test = f"test side ({sizes['images']:,} images of {sizes['patients']:,} patients)"
     spread = (
@@ -203,7 +203,7 @@ def _protocol(plan: Plan) -> str:
     )
 
 
-def _teacher(place: Workplace) -> str:
+def _teacher(place: RunSettings) -> str:
     """What is learned from, and whether it may have seen the test side."""
     if place.teacher is None:
         return ""

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pneumoscope.comparison import tables
-from pneumoscope.comparison.compared import TRADE, Comparison
+from pneumoscope.comparison.comparison import TRADE, Comparison
 from pneumoscope.comparison.published import PRINTED, PUBLISHED
 from pneumoscope.comparison.summary import AGAINST, AT_TARGET, LUNG_SHARE, OF_CHANGES, OF_MAPS, ON_TUNE, Summary, of_subgroups
-from pneumoscope.evaluation.estimate import Estimate
+from pneumoscope.statistics.estimate import Estimate
 
 Rows = list[list[str]]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from pneumoscope.comparison.cost import Cost
-from pneumoscope.comparison.member import Member
-from pneumoscope.evaluation import metrics
-from pneumoscope.evaluation.estimate import Estimate, undefined
-from pneumoscope.evaluation.intervals import bootstrap, patient_weights
+from pneumoscope.experiment.compared_model import ComparedModel
+from pneumoscope.experiment.cost import Cost
+from pneumoscope.statistics import metrics
+from pneumoscope.statistics.estimate import Estimate, undefined
+from pneumoscope.statistics.intervals import bootstrap, patient_weights
 
 MEASURED = (
     "ROC-AUC", "PR-AUC", "accuracy", "F1", "sensitivity", "specificity", "balanced accuracy", "MCC", "PPV", "NPV",
@@ -68,7 +68,7 @@ class Summary:
         return f"{self.value:.4f} ({self.low:.4f}{between}{self.high:.4f})"
 
 
-def summaries(members: Sequence[Member], draws: int) -> dict[str, dict[str, Summary]]:
+def summaries(members: Sequence[ComparedModel], draws: int) -> dict[str, dict[str, Summary]]:
     """By name and figure, of the test side."""
     found: dict[str, dict[str, Summary]] = {}
     for name in dict.fromkeys(m.name for m in members):
@@ -78,13 +78,13 @@ def summaries(members: Sequence[Member], draws: int) -> dict[str, dict[str, Summ
     return found
 
 
-def of_subgroups(members: Sequence[Member]) -> list[str]:
+def of_subgroups(members: Sequence[ComparedModel]) -> list[str]:
     """Names of the figures of subgroups, as `summaries` has them."""
     groups = {group: own for member in members for group, own in member.evaluation.subgroups.items()}
     return [f"{figure}{WITHIN}{group}" for group, own in groups.items() for figure in own]
 
 
-def _figures(member: Member, draws: int) -> dict[str, Estimate]:
+def _figures(member: ComparedModel, draws: int) -> dict[str, Estimate]:
     found = {name: member.evaluation.figures[name] for name in MEASURED}
     found[ON_TUNE] = _on_tune(member, draws)
     found |= {name: _at(member, rule, metric, draws) for name, (rule, metric) in AT_TARGET.items()}
@@ -97,13 +97,13 @@ def _figures(member: Member, draws: int) -> dict[str, Estimate]:
     return found | {f"{name}{AGAINST}": estimate(regions[name]) for name in OF_REGIONS if name in regions}
 
 
-def _on_tune(member: Member, draws: int) -> Estimate:
+def _on_tune(member: ComparedModel, draws: int) -> Estimate:
     tune = member.tune
     weights = patient_weights(tune.patients, draws, np.random.default_rng(0))
     return bootstrap(metrics.roc_auc, tune.reference, tune.probability, tune.patients, weights)
 
 
-def _at(member: Member, rule: str, metric: Callable[..., float], draws: int) -> Estimate:
+def _at(member: ComparedModel, rule: str, metric: Callable[..., float], draws: int) -> Estimate:
     """A share at another operating point than the member's own."""
     test = member.test
     (threshold,) = (point.threshold for point in test.operating_points if point.rule == rule)
@@ -127,7 +127,7 @@ def _summary(runs: Sequence[Estimate]) -> Summary:
     return Summary(float(values.mean()), spread=float(values.std(ddof=1)), runs=len(values), reason=reason)
 
 
-def of_costs(members: Sequence[Member], costs: Mapping[str, Cost]) -> dict[str, dict[str, float]]:
+def of_costs(members: Sequence[ComparedModel], costs: Mapping[str, Cost]) -> dict[str, dict[str, float]]:
     """By name: what a member takes to train, to keep and to run; training is of its first run."""
     found = {}
     for member in members:

@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pneumoscope.comparison.agreement import Agreement
-from pneumoscope.comparison.beside import Against
-from pneumoscope.comparison.member import Member
+from pneumoscope.comparison.map_agreement import Agreement
+from pneumoscope.comparison.other_comparisons import Against
 from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.comparison.summary import AGAINST, OF_REGIONS, Summary, estimate
-from pneumoscope.evaluation.estimate import Estimate
-from pneumoscope.evaluation.localize import beats
-from pneumoscope.evaluation.shortcuts import ALL as ALL_SHORTCUTS
+from pneumoscope.evaluation.shortcut_baseline import ALL as ALL_SHORTCUTS
+from pneumoscope.experiment.compared_model import ComparedModel
+from pneumoscope.localization.localize import beats
+from pneumoscope.statistics.estimate import Estimate
 
 
 def as_csv(summary: Mapping[str, Mapping[str, Summary]], costs: Mapping[str, Mapping[str, float]]) -> str:
@@ -92,7 +92,7 @@ def of_pairs(tested: Sequence[Pair]) -> list[list[str]]:
     return [head, *lines] if lines else []
 
 
-def of_regions(summary: Mapping[str, Mapping[str, Summary]], members: Sequence[Member]) -> list[list[str]]:
+def of_regions(summary: Mapping[str, Mapping[str, Summary]], members: Sequence[ComparedModel]) -> list[list[str]]:
     """Each member's figures against regions, and under them those of maps that look at nothing, with how many the member beats.
 
     Nothing where nothing is marked.
@@ -110,7 +110,7 @@ def of_regions(summary: Mapping[str, Mapping[str, Summary]], members: Sequence[M
     return [["", *OF_REGIONS, "maps that look at nothing beaten in hit and pixel AP"], *lines]
 
 
-def of_nothing(members: Sequence[Member]) -> dict[str, dict[str, Estimate]]:
+def of_nothing(members: Sequence[ComparedModel]) -> dict[str, dict[str, Estimate]]:
     """By rule, figures against regions of maps that look at nothing; nothing where nothing is marked."""
     chance: Mapping[str, Any] = next((m.regions["chance"] for m in members if m.regions), {OF_REGIONS[0]: {}})
     return {

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_curve
 from pneumoscope.classifier import Calibration, GreyZone, OperatingPoint
 from pneumoscope.classifier.score import CalibrationMethod
 from pneumoscope.evaluation.errors import EvaluationError
-from pneumoscope.evaluation.metrics import Array
+from pneumoscope.statistics.metrics import Array
 
 
 def fit(method: CalibrationMethod, reference: Array, log_odds: Array, fitted_on: str) -> Calibration:

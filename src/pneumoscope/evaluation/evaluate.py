@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumoscope.classifier import OperatingPoint
-from pneumoscope.evaluation import intervals, metrics
 from pneumoscope.evaluation.errors import EvaluationError, TestedOnItselfError
-from pneumoscope.evaluation.estimate import Estimate
-from pneumoscope.evaluation.intervals import Metric
-from pneumoscope.evaluation.metrics import Array
 from pneumoscope.evaluation.predictions import Prediction, Predictions
+from pneumoscope.statistics import intervals, metrics
+from pneumoscope.statistics.estimate import Estimate
+from pneumoscope.statistics.intervals import Metric
+from pneumoscope.statistics.metrics import Array
 
 _RANKING: Mapping[str, Metric] = {"ROC-AUC": metrics.roc_auc, "PR-AUC": metrics.pr_auc}
 _PROBABILITY: Mapping[str, Metric] = {
@@ -50,7 +50,7 @@ class Evaluation:
     """
 
     model: str
-    side: str
+    split: str
     split_sha256: str
     n_images: int
     n_patients: int
@@ -78,13 +78,13 @@ def evaluate(
     """
     _check(predictions)
     point = _point(predictions, rule)
-    tested_on_itself = _fitted_here(point.side, point.split_sha256, predictions) or (
-        predictions.calibrated_on.startswith(f"{predictions.side} side")
+    tested_on_itself = _fitted_here(point.split, point.split_sha256, predictions) or (
+        predictions.calibrated_on.startswith(f"{predictions.split} side")
         and predictions.calibrated_on.endswith(predictions.split_sha256)
     )
     if tested_on_itself and on_itself == "refuse":
         raise TestedOnItselfError(
-            f"the threshold or the calibration of '{predictions.model}' was fitted on the {predictions.side} side, which is the "
+            f"the threshold or the calibration of '{predictions.model}' was fitted on the {predictions.split} side, which is the "
             "side under test; evaluate another side"
         )
     rng = np.random.default_rng(seed)
@@ -95,7 +95,7 @@ def evaluate(
     ones = np.ones(len(positive))
     return Evaluation(
         model=predictions.model,
-        side=predictions.side,
+        split=predictions.split,
         split_sha256=predictions.split_sha256,
         n_images=len(predictions.rows),
         n_patients=len(set(predictions.patients)),
@@ -117,7 +117,7 @@ def _check(predictions: Predictions) -> None:
     if not predictions.rows:
         raise EvaluationError("there is no prediction to evaluate")
     if len({row.reference for row in predictions.rows}) < 2:
-        raise EvaluationError(f"the {predictions.side} side holds one class only; both are needed for a ROC curve")
+        raise EvaluationError(f"the {predictions.split} side holds one class only; both are needed for a ROC curve")
     if not np.isfinite(predictions.probability).all():
         raise EvaluationError("a prediction is not a finite number; evaluate the model again")
 
@@ -131,7 +131,7 @@ def _point(predictions: Predictions, rule: str) -> OperatingPoint:
 
 
 def _fitted_here(side: str, split_sha256: str, predictions: Predictions) -> bool:
-    return side == predictions.side and split_sha256 == predictions.split_sha256
+    return side == predictions.split and split_sha256 == predictions.split_sha256
 
 
 def _figures(

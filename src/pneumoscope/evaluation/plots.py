@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from pneumoscope import storage
+from pneumoscope import atomic_files
 from pneumoscope.evaluation.evaluate import Evaluation
 from pneumoscope.evaluation.predictions import Predictions
 
@@ -23,10 +23,10 @@ def plot(path: Path, predictions: Predictions, evaluation: Evaluation) -> None:
     _reliability(reliability, predictions)
     _confusion(matrix, evaluation)
     figure.suptitle(
-        f"{evaluation.model}, {evaluation.side} side: {evaluation.n_images} images of {evaluation.n_patients} patients, "
+        f"{evaluation.model}, {evaluation.split} side: {evaluation.n_images} images of {evaluation.n_patients} patients, "
         f"{evaluation.n_positive} positive\nResearch software, not a medical device"
     )
-    with storage.binary(path) as stream:
+    with atomic_files.binary(path) as stream:
         figure.savefig(stream, dpi=100)
 
 

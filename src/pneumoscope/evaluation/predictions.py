@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pneumoscope import radiograph, storage
+from pneumoscope import atomic_files, radiograph
 from pneumoscope.classifier import Card, OperatingPoint
 from pneumoscope.classifier.preprocessing import ModelInput
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.evaluation.errors import EvaluationError
-from pneumoscope.evaluation.metrics import Array
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.radiograph import Grey
+from pneumoscope.statistics.metrics import Array
 
 
 class Model(Protocol):
@@ -33,6 +33,8 @@ class Model(Protocol):
 
 
 _BATCH = 16
+_RENAMED = {"side": "split"}
+"""Fields that files of earlier versions name otherwise."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Predictions:
     """Predictions of one model on one side of one split, with what was fitted elsewhere."""
 
     rows: tuple[Prediction, ...]
-    side: str
+    split: str
     split_sha256: str
     model: str
     operating_points: tuple[OperatingPoint, ...]
@@ -75,7 +77,7 @@ class Predictions:
 def predict(cohort: Cohort, side: str, model: Model, *, show_progress: bool = False) -> Predictions:
     """Predict every case of a side, in the cohort's order."""
     cases = cohort.on(side)
-    assert cohort.split is not None
+    assert cohort.partition is not None
     values = np.concatenate(
         [
             model.log_odds(np.stack(squares))
@@ -91,7 +93,7 @@ def predict(cohort: Cohort, side: str, model: Model, *, show_progress: bool = Fa
         Prediction(c.path, c.patient_id, c.label, c.subtype, c.reference, float(z), float(p))
         for c, z, p in zip(cases, values, probability, strict=True)
     )
-    return Predictions(rows, side, cohort.split.sha256, card.name, card.operating_points, card.calibration.fitted_on)
+    return Predictions(rows, side, cohort.partition.sha256, card.name, card.operating_points, card.calibration.fitted_on)
 
 
 def _batches(cohort: Cohort, cases: Sequence[Case], model: Model) -> Iterator[list[Grey]]:
@@ -105,12 +107,12 @@ def _batches(cohort: Cohort, cases: Sequence[Case], model: Model) -> Iterator[li
 
 def write(predictions: Predictions, path: Path) -> None:
     """Write a CSV, and beside it a JSON of the same name with what a row cannot hold."""
-    with storage.text(path) as stream:
+    with atomic_files.text(path) as stream:
         writer = csv.DictWriter(stream, list(asdict(predictions.rows[0])), lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in predictions.rows)
     head = {k: v for k, v in asdict(predictions).items() if k != "rows"}
-    with storage.text(path.with_suffix(".json")) as stream:
+    with atomic_files.text(path.with_suffix(".json")) as stream:
         stream.write(json.dumps(head, indent=2) + "\n")
 
 
@@ -126,9 +128,13 @@ def read(path: Path) -> Predictions:
                 for row in csv.DictReader(stream)
             )  # fmt: skip
         head = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        points = tuple(OperatingPoint(**point) for point in head.pop("operating_points"))
+        head = {_RENAMED.get(name, name): value for name, value in head.items()}
+        points = tuple(
+            OperatingPoint(**{_RENAMED.get(name, name): value for name, value in point.items()})
+            for point in head.pop("operating_points")
+        )
         return Predictions(rows, operating_points=points, **head)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise EvaluationError(
             f"'{path}' is no predictions.csv with its .json beside it ({type(error).__name__}); evaluate the model again"
         ) from error

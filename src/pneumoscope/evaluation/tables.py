@@ -4,8 +4,8 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from pneumoscope.evaluation.estimate import Estimate
 from pneumoscope.evaluation.evaluate import Evaluation
+from pneumoscope.statistics.estimate import Estimate
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -29,10 +29,10 @@ def as_markdown(evaluation: Evaluation) -> str:
     """A table of every figure with its interval, what it was measured on, and the subgroups."""
     point = evaluation.operating_point
     lines = [
-        f"**{evaluation.model}**, {evaluation.side} side of split `{evaluation.split_sha256[:12]}`: "
+        f"**{evaluation.model}**, {evaluation.split} side of split `{evaluation.split_sha256[:12]}`: "
         f"{evaluation.n_images} images of {evaluation.n_patients} patients, {evaluation.n_positive} images positive. "
         + (
-            f"Threshold {point.threshold:.4f} ({point.rule}) fixed on the {point.side} side."
+            f"Threshold {point.threshold:.4f} ({point.rule}) fixed on the {point.split} side."
             if point
             else "The threshold was fixed on this side: figures that need one are left out."
         ),

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pneumoscope.in_order import cores
+from pneumoscope.ordered_map import cores
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 

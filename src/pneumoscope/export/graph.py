@@ -21,10 +21,10 @@ from pneumoscope.classifier.checkpoint import Classifier, file_sha256
 from pneumoscope.classifier.score import Calibration
 from pneumoscope.export.conversion import EXAMPLE_BATCH, OPSET, ExportError, any_image, converted, joined
 from pneumoscope.export.cost import cost
-from pneumoscope.export.explained import explained
-from pneumoscope.export.looking import Look, Whole
+from pneumoscope.export.explained_head import explained
+from pneumoscope.export.lung_crop import Look, Whole
+from pneumoscope.export.parity import prove
 from pneumoscope.export.precision import CALIBRATING, WIDE_SHARES, accepted, agreement, halved, quantized
-from pneumoscope.export.proof import prove
 from pneumoscope.lung_fields.finder import GRAPH_NAME as LUNGS_NAME
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import Radiograph

@@ -15,8 +15,8 @@ from pneumoscope.export.conversion import ExportError, any_image, converted, joi
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.lung_fields import card as cards
 from pneumoscope.lung_fields.card import LungCard
-from pneumoscope.lung_fields.cells import FoundFields
 from pneumoscope.lung_fields.finder import GRAPH_NAME, INPUT_NAME, OUTPUT_NAMES
+from pneumoscope.lung_fields.graph_module import LungFieldModule
 from pneumoscope.lung_fields.network import LungNetwork
 
 MAX_DIFFERENCE = 1e-4
@@ -30,7 +30,7 @@ def export(network: LungNetwork, card: LungCard, proof: NDArray[np.float32], out
     `proof` holds images, float32 (n, 1, rows, cols) in [0, 1]: on them the graph must agree with eager PyTorch, else
     ExportError, and nothing is left behind.
     """
-    module = FoundFields(network, card.side_px, card.quality_threshold).eval().requires_grad_(False)
+    module = LungFieldModule(network, card.side_px, card.quality_threshold).eval().requires_grad_(False)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         folder = Path(scratch)
@@ -44,7 +44,7 @@ def export(network: LungNetwork, card: LungCard, proof: NDArray[np.float32], out
     return card
 
 
-def _prove(module: FoundFields, folder: Path, proof: NDArray[np.float32]) -> None:
+def _prove(module: LungFieldModule, folder: Path, proof: NDArray[np.float32]) -> None:
     found = LungFinder.load(folder)._session.run(OUTPUT_NAMES, {INPUT_NAME: proof})
     with torch.no_grad():
         expected = [part.numpy() for part in module(torch.from_numpy(proof))]

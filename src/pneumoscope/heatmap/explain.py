@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pneumoscope.classifier.checkpoint import evaluating
-from pneumoscope.classifier.evidence import EvidenceNetwork
+from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
 from pneumoscope.heatmap import gradcam
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pneumoscope.classifier.evidence import EvidenceNetwork
+from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
 from pneumoscope.heatmap.explain import TARGET, explain
 

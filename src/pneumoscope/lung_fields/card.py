@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pneumoscope import storage
+from pneumoscope import atomic_files
 from pneumoscope.lung_fields.errors import LungFieldsError
 
 FORMAT = 1
@@ -43,7 +43,7 @@ class LungCard:
 
 def write(card: LungCard, folder: Path) -> None:
     """Write ``card.json`` atomically."""
-    with storage.text(folder / CARD_NAME) as stream:
+    with atomic_files.text(folder / CARD_NAME) as stream:
         stream.write(json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
 
 

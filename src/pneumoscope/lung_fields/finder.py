@@ -13,14 +13,14 @@ from pneumoscope.lung_fields import card as cards
 from pneumoscope.lung_fields.card import LungCard
 from pneumoscope.lung_fields.errors import LungFieldsError
 from pneumoscope.lung_fields.lung_fields import STATES, LungFields
-from pneumoscope.lung_fields.session import open_session
+from pneumoscope.onnx_session import open_session
 from pneumoscope.radiograph import Placement, Radiograph
 from pneumoscope.radiograph.region import Region
 
 GRAPH_NAME = "lungs.onnx"
 INPUT_NAME = "image"
 OUTPUT_NAMES = ("lungs", "lung_quality", "lungs_found", "lung_box")
-"""As `pneumoscope.lung_fields.cells.FoundFields` gives them."""
+"""As `pneumoscope.lung_fields.graph_module.LungFieldModule` gives them."""
 SHIPPED = Path(__file__).parent / "shipped"
 
 

@@ -9,7 +9,7 @@ import onnxruntime
 from pneumoscope.classifier import Card
 from pneumoscope.classifier import card as cards
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
-from pneumoscope.lung_fields.session import CPU, open_session
+from pneumoscope.onnx_session import CPU, open_session
 from pneumoscope.reader.errors import BundleError
 
 GRAPH_NAME = "model.onnx"
@@ -21,7 +21,8 @@ LOOKED_AT, LOGITS, PROBABILITY, DISTANCE = "looked_at", "logits", "probability",
 """Outputs: the square that counts, (batch, channels, side, side); (batch, classes); the target's, calibrated, (batch,); from the
 training images, (batch,).
 
-Beside these, `FIELDS` as `pneumoscope.lung_fields.cells.FoundFields` gives them, and under the name of each method in the card
+Beside these, `FIELDS` as `pneumoscope.lung_fields.graph_module.LungFieldModule` gives them, and under the
+name of each method in the card
 the raw heat maps of all classes, (batch, classes, h, w).
 """
 MAKER = "pneumoscope"

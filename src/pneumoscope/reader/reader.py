@@ -15,16 +15,16 @@ from pneumoscope import radiograph as radiographs
 from pneumoscope.classifier import Card, CardError, Score
 from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.preprocessing import ModelInput, place
-from pneumoscope.findings import DomainCheck, ModelIdentity, Reading, extract
 from pneumoscope.heatmap import heatmap
-from pneumoscope.in_order import chunks, cores, in_order
 from pneumoscope.lung_fields import LungFields, finder
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
+from pneumoscope.ordered_map import chunks, cores, ordered_map
 from pneumoscope.radiograph import Placement, Radiograph
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader.bundle import DISTANCE, GIVEN, IMAGE, LOGITS, LOOKED_AT, SQUARE, open_bundle
 from pneumoscope.reader.errors import NotAChestError
+from pneumoscope.readings import DomainCheck, ModelIdentity, Reading, extract
 
 _BUNDLES = Path(__file__).parent / "bundles"
 SHIPPED = {"default": _BUNDLES / "default", "whole": _BUNDLES / "whole"}
@@ -88,7 +88,7 @@ class Reader:
         together: more than one pays on a GPU alone.
         """
         together = functools.partial(self.read_together, target=target, method=method)
-        for outcomes in in_order(together, chunks(sources, batch), workers or self.workers):
+        for outcomes in ordered_map(together, chunks(sources, batch), workers or self.workers):
             yield from outcomes
 
     def read_together(self, sources: Sequence[Source], *, target: str = "", method: str = "") -> list[Outcome]:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pneumoscope import DISCLAIMER
-from pneumoscope.findings import Reading
 from pneumoscope.radiograph import Radiograph
+from pneumoscope.readings import Reading
 
 _OPACITY = 0.55
 _PANEL_PX = 720

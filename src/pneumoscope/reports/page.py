@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from PIL import Image
 
-from pneumoscope import DISCLAIMER, __version__, storage
+from pneumoscope import DISCLAIMER, __version__, atomic_files
 from pneumoscope.classifier import Card
 
 
@@ -33,7 +33,7 @@ def write_page(path: Path, title: str, card: Card, entries: Sequence[Entry]) -> 
         card=card,
         entries=[(entry, _data_uri(entry.overlay)) for entry in entries],
     )
-    with storage.text(path) as stream:
+    with atomic_files.text(path) as stream:
         stream.write(html)
 
 

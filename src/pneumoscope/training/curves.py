@@ -8,15 +8,15 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pneumoscope import storage
-from pneumoscope.training.state import Epoch
+from pneumoscope import atomic_files
+from pneumoscope.training.resume_state import Epoch
 
 CURVES_NAME = "curves.csv"
 
 
 def write_table(path: Path, history: Sequence[Epoch]) -> None:
     """One line an epoch, written anew each time."""
-    with storage.text(path) as stream:
+    with atomic_files.text(path) as stream:
         writer = csv.DictWriter(stream, list(asdict(history[0])), lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in history)
@@ -41,5 +41,5 @@ def plot(path: Path, history: Sequence[Epoch]) -> None:
     left.legend()
     right.plot(epochs, [e.tune_auc for e in history], "s--", color="C1")
     right.set(xlabel="epoch", ylabel="ROC-AUC on tune")
-    with storage.binary(path) as stream:
+    with atomic_files.binary(path) as stream:
         figure.savefig(stream, dpi=120)

@@ -20,7 +20,7 @@ from pneumoscope.classifier import Backbone, Card
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import Classifier, save
-from pneumoscope.classifier.evidence import EvidenceNetwork
+from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import build
 from pneumoscope.classifier.score import CalibrationMethod
 from pneumoscope.classifier.weights import initialize
@@ -28,16 +28,16 @@ from pneumoscope.cohort import Cohort
 from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
+from pneumoscope.training import allocator, curves, evidence_losses, loss, resume_state
 from pneumoscope.training import batches as epochs
-from pneumoscope.training import curves, evidence, loss, memory, state
+from pneumoscope.training.distillation import Lessons, lessons, taught_by
 from pneumoscope.training.errors import TrainingError
-from pneumoscope.training.group import ALONE, Group, Spread
+from pneumoscope.training.fixed_on_tune import AnyNetwork, known, predict, tuned
+from pneumoscope.training.prepared_split import PreparedSplit, prepare_split, preprocessing_of
+from pneumoscope.training.process_group import ALONE, Group, Spread
 from pneumoscope.training.recipe import Recipe
+from pneumoscope.training.resume_state import Epoch, Progress
 from pneumoscope.training.schedule import rate_at
-from pneumoscope.training.side import Side, prepare_side, preprocessing_of
-from pneumoscope.training.state import Epoch, Progress
-from pneumoscope.training.teaching import Lessons, lessons, taught_by
-from pneumoscope.training.tuned import AnyNetwork, known, predict, tuned
 
 CLASSES = ("normal", "pneumonia")
 LIMITS = (
@@ -51,8 +51,8 @@ class _Run:
     """What stays the same over the epochs of a run."""
 
     recipe: Recipe
-    train: Side
-    tune: Side
+    train: PreparedSplit
+    tune: PreparedSplit
     out: Path
     fingerprint: str
     group: Group
@@ -83,13 +83,13 @@ def fit(
     Weights, order, dropout and augmentation follow from the recipe's seed and the epoch alone, so a resumed run ends in the
     same weights, to the bit, as one that was never interrupted (on one machine and thread count).
     """
-    memory.keep_freed()
+    allocator.keep_freed()
     preprocessing = preprocessing_of(recipe, finder)
     recipe = taught_by(recipe, teacher, preprocessing)
     group.rows(recipe.batch + recipe.painted_negatives + recipe.painted_positives)
     with group.one_a_host():
-        train = prepare_side(cohort, "train", preprocessing, cache, finder=finder, show_progress=show_progress)
-        tune = prepare_side(cohort, "tune", preprocessing, cache, finder=finder, show_progress=show_progress)
+        train = prepare_split(cohort, "train", preprocessing, cache, finder=finder, show_progress=show_progress)
+        tune = prepare_split(cohort, "tune", preprocessing, cache, finder=finder, show_progress=show_progress)
         if teacher is not None:
             found = lessons(teacher, cohort, cohort.on("train"), cache, show_progress=show_progress)
             train = _taught(train, recipe, teacher.card, found)
@@ -102,9 +102,9 @@ def fit(
     network = build(backbone, recipe.head, len(CLASSES), recipe.side_px)
     started_from = initialize(network, backbone, init)
     network = network.to(memory_format=torch.channels_last)
-    assert cohort.split is not None
+    assert cohort.partition is not None
     depends = (preprocessing.lungs, teacher.model.sha256 if teacher else "")
-    fingerprint = _fingerprint(recipe, backbone, started_from, cohort.split.sha256, *depends)
+    fingerprint = _fingerprint(recipe, backbone, started_from, cohort.partition.sha256, *depends)
     run = _Run(recipe, train, tune, out, fingerprint, group, show_progress, on_epoch)
     network.load_state_dict(_epochs(network, run, resume))
     if not group.leads:
@@ -117,8 +117,8 @@ def fit(
         preprocessing=preprocessing,
         init=started_from + (f"; teacher {teacher.card.name} ({teacher.model.sha256[:12]})" if teacher else ""),
         recipe=dataclasses.asdict(recipe),
-        cohort=f"{cohort.source}; {len(cohort.cases)} images; split {cohort.split.rule}",
-        split_sha256=cohort.split.sha256,
+        cohort=f"{cohort.source}; {len(cohort.cases)} images; split {cohort.partition.rule}",
+        split_sha256=cohort.partition.sha256,
         data_licences=licences,
         intended_population=population,
         limits=LIMITS,
@@ -130,7 +130,7 @@ def fit(
     return group.told(lambda: finished)
 
 
-def _can_paint(recipe: Recipe, train: Side) -> None:
+def _can_paint(recipe: Recipe, train: PreparedSplit) -> None:
     for value, wanted in ((0, recipe.painted_negatives), (1, recipe.painted_positives)):
         there = int((train.reference == value).sum())
         if there < wanted:
@@ -140,7 +140,7 @@ def _can_paint(recipe: Recipe, train: Side) -> None:
             )
 
 
-def _taught(side: Side, recipe: Recipe, teacher: Card, found: Lessons) -> Side:
+def _taught(side: PreparedSplit, recipe: Recipe, teacher: Card, found: Lessons) -> PreparedSplit:
     """The side with what is learned from a teacher: log-odds, and heat maps as a third channel."""
     if recipe.distillation_weight:
         side = dataclasses.replace(side, taught=found.log_odds)
@@ -162,7 +162,7 @@ def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
     progress: Progress[Epoch] = Progress((), run.fingerprint)
     finished = (run.out / CARD_NAME).exists()
     if resume and last.exists():
-        progress = state.load(last, network, optimizer, run.fingerprint, Epoch)
+        progress = resume_state.load(last, network, optimizer, run.fingerprint, Epoch)
     elif resume and finished:
         raise TrainingError(f"the run in '{run.out}' is finished; nothing is left to resume")
     elif last.exists() or finished:
@@ -178,7 +178,7 @@ def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
     if run.group.leads:
         curves.write_table(run.out / curves.CURVES_NAME, progress.history)  # once more: a run may have been killed before it
         curves.plot(run.out / "curves.png", progress.history)
-        state.load(best, network, optimizer, run.fingerprint, Epoch)
+        resume_state.load(best, network, optimizer, run.fingerprint, Epoch)
     return network.state_dict()
 
 
@@ -186,8 +186,8 @@ def _keep(progress: Progress[Epoch], network: AnyNetwork, optimizer: torch.optim
     """Write the state after an epoch, and say how it went."""
     row = progress.history[-1]
     if progress.best is row:
-        state.save(run.out / "state" / "best.safetensors", network, optimizer, progress)
-    state.save(run.out / "state" / "last.safetensors", network, optimizer, progress)
+        resume_state.save(run.out / "state" / "best.safetensors", network, optimizer, progress)
+    resume_state.save(run.out / "state" / "last.safetensors", network, optimizer, progress)
     curves.write_table(run.out / curves.CURVES_NAME, progress.history)
     run.on_epoch(row)
 
@@ -266,7 +266,7 @@ def _loss(
     canvas: tuple[Tensor, Tensor],
 ) -> Tensor:
     if isinstance(network, EvidenceNetwork):
-        return evidence.step_loss(network, spread, batch.squares, batch.target, *canvas, criterion, recipe)
+        return evidence_losses.step_loss(network, spread, batch.squares, batch.target, *canvas, criterion, recipe)
     return criterion(spread.of_rows(batch.squares), batch.target)
 
 

@@ -24,10 +24,10 @@ from pneumoscope.cohort import Case, Cohort
 from pneumoscope.lung_fields.card import LungCard
 from pneumoscope.lung_fields.network import SIDE_PX, LungNetwork
 from pneumoscope.radiograph.placement import on_whole
-from pneumoscope.training import memory, state
+from pneumoscope.training import allocator, resume_state
 from pneumoscope.training.errors import TrainingError
+from pneumoscope.training.resume_state import Progress
 from pneumoscope.training.schedule import rate_at
-from pneumoscope.training.state import Progress
 
 _EVALUATION_BATCH = 64
 _PROOF_IMAGES = 16
@@ -74,7 +74,7 @@ class LungSet:
     name: str
     cohort: Cohort
     masks: Path
-    side: str
+    split: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ def fit(
     licences: tuple[str, ...] = (),
 ) -> Trained:
     """Train, or go on from the last finished epoch; the state lies in `out`/state until the caller is done."""
-    memory.keep_freed()
+    allocator.keep_freed()
     squares = load(sets, show_progress=show_progress)
     if squares.trained.sum() < recipe.batch:
         raise TrainingError(f"{squares.trained.sum()} training images do not fill one batch of {recipe.batch}; give more")
@@ -141,12 +141,12 @@ def fit(
     if last.exists():
         if not resume:
             raise TrainingError(f"'{out}' already holds a run; add --resume to go on, or choose another folder")
-        progress = state.load(last, network, optimizer, run, LungEpoch)
+        progress = resume_state.load(last, network, optimizer, run, LungEpoch)
     last.parent.mkdir(parents=True, exist_ok=True)
     while len(progress.history) < recipe.epochs:
         row = _epoch(network, optimizer, squares, sets, recipe, len(progress.history), show_progress)
         progress = Progress((*progress.history, row), run)
-        state.save(last, network, optimizer, progress)
+        resume_state.save(last, network, optimizer, progress)
         on_epoch(row)
     card = LungCard(
         name="lung-fields",
@@ -162,9 +162,9 @@ def fit(
 
 
 def _told(squares: Squares, lung_set: LungSet) -> str:
-    split = lung_set.cohort.split.sha256[:12] if lung_set.cohort.split else ""
-    count = len(squares.where(lung_set.name, lung_set.side))
-    return f"{lung_set.name}: {count} images of the {lung_set.side} side of split {split}"
+    split = lung_set.cohort.partition.sha256[:12] if lung_set.cohort.partition else ""
+    count = len(squares.where(lung_set.name, lung_set.split))
+    return f"{lung_set.name}: {count} images of the {lung_set.split} side of split {split}"
 
 
 def load(sets: Sequence[LungSet], *, show_progress: bool = False) -> Squares:
@@ -173,7 +173,7 @@ def load(sets: Sequence[LungSet], *, show_progress: bool = False) -> Squares:
     masks: list[Masks] = []
     names, sides, trained = [], [], []
     for lung_set in sets:
-        if lung_set.cohort.split is None:
+        if lung_set.cohort.partition is None:
             raise TrainingError(f"the cohort of '{lung_set.name}' has no split yet: run  pneumoscope cohort split  first")
         before = len(images)
         for case in tqdm(lung_set.cohort.cases, desc=lung_set.name, unit="image", disable=None if show_progress else True):
@@ -184,8 +184,8 @@ def load(sets: Sequence[LungSet], *, show_progress: bool = False) -> Squares:
             images.append(np.rint(on_whole(image, SIDE_PX).pixels_to_square(image) * 255).astype(np.uint8))
             masks.append(mask)
             names.append(lung_set.name)
-            sides.append(case.side)
-            trained.append(case.side == lung_set.side)
+            sides.append(case.split)
+            trained.append(case.split == lung_set.split)
         if len(images) == before:
             raise TrainingError(f"no radiograph of '{lung_set.name}' has a mask of two lungs in '{lung_set.masks}'")
     return Squares(np.stack(images), np.stack(masks), tuple(names), tuple(sides), np.array(trained))
@@ -224,8 +224,8 @@ def _squashed(mask: Masks) -> Masks:
 
 
 def _fingerprint(sets: Sequence[LungSet], recipe: LungRecipe) -> str:
-    splits = [s.cohort.split.sha256 if s.cohort.split else "" for s in sets]
-    text = json.dumps([dataclasses.asdict(recipe), splits, [s.side for s in sets]], sort_keys=True)
+    splits = [s.cohort.partition.sha256 if s.cohort.partition else "" for s in sets]
+    text = json.dumps([dataclasses.asdict(recipe), splits, [s.split for s in sets]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -368,7 +368,7 @@ def boundary_distance(found: Masks, reference: Masks) -> float:
 
 def _tune(squares: Squares, sets: Sequence[LungSet]) -> NDArray[np.intp]:
     """The tune images that no set trains on."""
-    tune = [squares.where(s.name, "tune") for s in sets if s.side != "tune"]
+    tune = [squares.where(s.name, "tune") for s in sets if s.split != "tune"]
     chosen = np.concatenate(tune) if tune else np.array([], np.intp)
     if not len(chosen):
         raise TrainingError("no set keeps a tune side for the quality threshold; split one with a train and a tune side")
@@ -397,7 +397,7 @@ def _results(network: LungNetwork, squares: Squares, sets: Sequence[LungSet]) ->
     for lung_set in sets:
         for side in ("tune", "test"):
             chosen = squares.where(lung_set.name, side)
-            if side == lung_set.side or not len(chosen):
+            if side == lung_set.split or not len(chosen):
                 continue
             found, reference = predict(network, squares.images[chosen]) > 0, squares.masks[chosen]
             pairs = zip(found.reshape(-1, *found.shape[2:]), reference.reshape(-1, *found.shape[2:]), strict=True)

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pneumoscope import radiograph, storage
+from pneumoscope import atomic_files, radiograph
 from pneumoscope.classifier.preprocessing import Preprocessing, prepare
 from pneumoscope.cohort import Case, Cohort
-from pneumoscope.in_order import cores
 from pneumoscope.lung_fields import LungFinder
+from pneumoscope.ordered_map import cores
 from pneumoscope.training.errors import TrainingError
 
 Squares = NDArray[np.uint8]
@@ -74,7 +74,7 @@ def _write(
         pixels = prepare(radiograph.read(cohort.file(case)), preprocessing, finder).pixels
         return np.rint(pixels * 255).astype(np.uint8)
 
-    with storage.binary(path) as stream, ThreadPoolExecutor(cores()) as pool:
+    with atomic_files.binary(path) as stream, ThreadPoolExecutor(cores()) as pool:
         np.lib.format.write_array_header_2_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for start in tqdm(
             range(0, len(cases), _CHUNK),

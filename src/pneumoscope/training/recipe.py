@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Literal, get_args, get_type_hints
 
-from pneumoscope.classifier.evidence import EVIDENCE_HEADS
+from pneumoscope.classifier.evidence_network import EVIDENCE_HEADS
 from pneumoscope.training.errors import TrainingError
 
 
@@ -18,7 +18,7 @@ class Recipe:
 
     Attributes
     ----------
-    head: ``mlp`` (Shahi & Bagale 2025), ``linear``, or one that adds up its own map (`pneumoscope.classifier.evidence`):
+    head: ``mlp`` (Shahi & Bagale 2025), ``linear``, or one that adds up its own map (`pneumoscope.classifier.evidence_network`):
         ``evidence``, ``evidence-everywhere`` (not pooled over the lungs alone), ``evidence-coarse`` (no pyramid).
     view: ``whole`` radiograph or the box around the ``lungs``.
     loss: ``focal`` (Lin et al. 2017), ``cross-entropy`` or ``weighted-cross-entropy`` (inverse class frequency).
@@ -29,7 +29,7 @@ class Recipe:
     head_rate: times the rate, for the layers that did not start from given weights.
     rate: peak learning rate; schedule ``constant`` or ``cosine`` to zero over `epochs`, after a linear warm-up.
     epochs, patience: at most so many; stop after so many without a better tune ROC-AUC (0: never stop early).
-    augmentation: ``published`` policy, ``views`` (`pneumoscope.training.views`; of the evidence heads), or ``none``.
+    augmentation: ``published`` policy, ``views`` (`pneumoscope.training.view_augmentation`; of the evidence heads), or ``none``.
     energy_weight: of the loss on evidence outside of the lungs (evidence heads).
     painting_weight: of the loss on painted opacities (evidence heads); each step paints on `painted_negatives` images without
         the target and `painted_positives` with it.

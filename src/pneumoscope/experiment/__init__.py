@@ -1,0 +1,1 @@
+"""Resumable training and measurement of many backbones under the same conditions."""

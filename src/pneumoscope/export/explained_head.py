@@ -1,0 +1,127 @@
+"""The second part of a reader's graph: from squares to logits, heat maps and features in one forward pass."""
+
+import copy
+import itertools
+
+import torch
+from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils.fusion import fuse_linear_bn_eval
+
+from pneumoscope.classifier.evidence_network import EvidenceNetwork, embedding
+from pneumoscope.classifier.network import Explained, Network, PooledNetwork
+from pneumoscope.export.conversion import EXAMPLE_BATCH, quiet
+from pneumoscope.heatmap.gradcam import METHODS
+from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM, HIRES_CAM, LAYER_CAM
+
+
+class Activated(nn.Module):
+    """Squares to logits, features, and for each method of `METHODS` the maps of all classes (batch, classes, h, w).
+
+    The backward pass through the head is traced to plain arithmetic first (a vector–Jacobian product with a constant one-hot
+    cotangent), so that the whole is an ordinary forward graph.
+    """
+
+    def __init__(self, network: Network, classes: int, side: int) -> None:
+        super().__init__()
+        self.network = network
+
+        with quiet(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
+            example = network.features(torch.rand(EXAMPLE_BATCH, 1, side, side))
+            rows, cols = example.maps.shape[2:]
+
+            def head(packed: Tensor) -> tuple[Tensor, ...]:
+                found = torch.func.vjp(lambda p: network.head(*_unpacked(p, rows, cols)), packed)
+                logits, vjp = found[0], found[1]
+                gradients = [vjp(torch.zeros_like(logits) + torch.eye(classes)[k])[0] for k in range(classes)]
+                maps = _unpacked(packed, rows, cols)[0]
+                along = [_unpacked(g, rows, cols)[0] for g in gradients]
+                return logits, *(torch.stack([combine(maps, g) for g in along], 1) for combine in METHODS.values())
+
+            trace = make_fx(head, tracing_mode="symbolic", _allow_non_fake_inputs=True)
+            self.explained_head = trace(_packed(example))
+
+    def forward(self, square: Tensor) -> tuple[Tensor, ...]:
+        explained = self.network.features(square)
+        logits, *maps = self.explained_head(_packed(explained))
+        return logits, embedding([explained.maps]), *maps
+
+
+class ActivatedMeans(nn.Module):
+    """What `Activated` gives, of a network whose head sees the channels' means alone.
+
+    The gradient is then the same at every place: a map is one product of gradients and activations, Grad-CAM and HiResCAM are
+    the same, and all classes go back through the head at once.
+    """
+
+    def __init__(self, network: PooledNetwork, classes: int, side: int) -> None:
+        super().__init__()
+        self.network = network
+
+        with quiet(), torch.no_grad():
+            example = embedding([network.features(torch.rand(EXAMPLE_BATCH, 1, side, side)).maps])
+
+            def head(means: Tensor) -> tuple[Tensor, Tensor]:
+                found = torch.func.vjp(network.of_means, means)
+                logits, vjp = found[0], found[1]
+                cotangents = torch.zeros_like(logits)[None] + torch.eye(classes)[:, None]
+                (gradients,) = torch.func.vmap(vjp)(cotangents)  # (classes, batch, channels)
+                return logits, gradients.transpose(0, 1)
+
+            self.explained_head = make_fx(head, tracing_mode="symbolic", _allow_non_fake_inputs=True)(example)
+
+    def forward(self, square: Tensor) -> tuple[Tensor, ...]:
+        maps = self.network.features(square).maps
+        means = embedding([maps])
+        logits, gradients = self.explained_head(means)
+        rows, cols = maps.shape[2:]
+        flat, weights = maps.flatten(2), gradients / (rows * cols)
+        cam, layer_cam = (torch.relu(w @ flat).unflatten(2, (rows, cols)) for w in (weights, torch.relu(weights)))
+        by_name = {GRAD_CAM: cam, HIRES_CAM: cam, LAYER_CAM: layer_cam}
+        return logits, means, *(by_name[name] for name in METHODS)
+
+
+def _packed(explained: Explained) -> Tensor:
+    """Maps and what the head needs beside them as one tensor, (batch, channels, h·w + carried): two fix the batch when traced."""
+    return torch.cat([explained.maps.flatten(2), *(c[..., None] for c in explained.carried)], 2)
+
+
+def _unpacked(packed: Tensor, rows: int, cols: int) -> tuple[Tensor, ...]:
+    """The maps (batch, channels, rows, cols) and what is carried beside them, each (batch, channels)."""
+    cells = rows * cols
+    carried = (packed[..., k] for k in range(cells, packed.shape[2]))
+    return packed[..., :cells].reshape(*packed.shape[:2], rows, cols), *carried
+
+
+class Summed(nn.Module):
+    """Squares to logits, features, and the evidence for each class (batch, classes, h, w)."""
+
+    def __init__(self, network: EvidenceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, square: Tensor) -> tuple[Tensor, ...]:
+        levels = self.network.levels(square[:, :1])
+        cells = self.network.summed(levels)
+        return self.network.pooled(square, cells), embedding(levels), torch.stack([-cells, cells], 1)
+
+
+def explained(network: Network | EvidenceNetwork, classes: int, side: int) -> tuple[nn.Module, tuple[str, ...]]:
+    """A copy of the network that gives logits, features and maps, and the maps' methods in their order."""
+    frozen = copy.deepcopy(network).eval().requires_grad_(False)
+    if isinstance(frozen, EvidenceNetwork):
+        return Summed(frozen).eval(), (EVIDENCE,)
+    _fold_norms(frozen)
+    if isinstance(frozen, PooledNetwork):
+        return ActivatedMeans(frozen, classes, side).eval(), tuple(METHODS)
+    return Activated(frozen, classes, side).eval(), tuple(METHODS)
+
+
+def _fold_norms(network: nn.Module) -> None:
+    """Fold each batch norm of a head into the linear layer before it: the tracer would fix the batch in its gradient."""
+    for sequence in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        for (name, layer), (after, norm) in itertools.pairwise(list(sequence.named_children())):
+            if isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d):
+                setattr(sequence, name, fuse_linear_bn_eval(layer, norm))
+                setattr(sequence, after, nn.Identity())

@@ -1,0 +1,1 @@
+"""Tests of whether a score follows its heat map."""

@@ -1,0 +1,158 @@
+"""Other ways to explain the same score, from the libraries that keep them; needs PyTorch, grad-cam and captum.
+
+Every method gets the same: a network, one prepared square, the target's log-odds. Every map comes back on the square; the
+class activation maps of grad-cam are brought to [0, 1] by the library, image by image.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients, Occlusion
+from numpy.typing import NDArray
+from pytorch_grad_cam import (
+    AblationCAM,
+    EigenCAM,
+    GradCAM,
+    GradCAMPlusPlus,
+    HiResCAM,
+    LayerCAM,
+    ScoreCAM,
+    XGradCAM,
+)
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pneumoscope.classifier.checkpoint import evaluating
+from pneumoscope.classifier.evidence_network import EvidenceNetwork
+from pneumoscope.classifier.network import Network
+from pneumoscope.heatmap import attention
+from pneumoscope.heatmap.explain import TARGET, explain
+
+Square = NDArray[np.float32]
+
+OWN = "own (Grad-CAM or evidence)"
+ROLLOUT, RELEVANCE = "attention rollout", "relevance (Chefer)"
+_CAMS: Mapping[str, tuple[Any, bool]] = {
+    "Grad-CAM": (GradCAM, False),
+    "Grad-CAM++": (GradCAMPlusPlus, False),
+    "HiResCAM": (HiResCAM, False),
+    "XGrad-CAM": (XGradCAM, False),
+    "LayerCAM, three layers fused": (LayerCAM, True),
+    "Eigen-CAM": (EigenCAM, False),
+    "Score-CAM": (ScoreCAM, False),
+    "Ablation-CAM": (AblationCAM, False),
+}
+GENERAL = (OWN, *_CAMS, "integrated gradients", "occlusion", "RISE")
+"""Methods of any network."""
+_BATCH = 32
+RISE_MASKS, RISE_CELLS, RISE_SHARE = 300, 7, 0.5
+
+
+class _OfGrey(nn.Module):
+    """A network as a function of grey alone: what counts as lung stays as it is."""
+
+    def __init__(self, network: Network | EvidenceNetwork, lungs: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.lungs = lungs
+
+    def forward(self, grey: Tensor) -> Tensor:
+        beside = self.lungs.expand(len(grey), -1, -1, -1)
+        logits: Tensor = self.network(torch.cat([grey, beside], 1))
+        return logits
+
+
+def names(network: Network | EvidenceNetwork) -> tuple[str, ...]:
+    """All methods for a network, its own first; those of transformers for a whole-image vision transformer only."""
+    of_transformers = (ROLLOUT, RELEVANCE) if _is_transformer(network) else ()
+    return (*GENERAL, *of_transformers)
+
+
+def _is_transformer(network: Network | EvidenceNetwork) -> bool:
+    return isinstance(network, Network) and hasattr(network.model, "encoder")
+
+
+def attribute(name: str, network: Network | EvidenceNetwork, square: Square, seed: int = 0) -> Square:
+    """The map of one method for the target's logit.
+
+    `square` is float32 (channels, side, side) in [0, 1]; returns float32 (side, side).
+    """
+    image = torch.from_numpy(square)[None]
+    grey = image[:, :1].clone()
+    with evaluating(network), torch.enable_grad():
+        model = _OfGrey(network, image[:, 1:]).eval()
+        if name == OWN:
+            found = explain(network, image, TARGET)[1]
+        elif name in (ROLLOUT, RELEVANCE):
+            assert isinstance(network, Network)
+            found = attention.rollout(network, grey) if name == ROLLOUT else attention.relevance(network, grey, TARGET)
+        elif name in _CAMS:
+            kind, fused = _CAMS[name]
+            found = _cam(kind, model, _layers(network, fused), grey)
+        else:
+            found = _OTHERS[name](model, grey, seed)
+    whole = F.interpolate(found.reshape(1, 1, *found.shape[-2:]).float(), size=square.shape[1:], mode="bilinear")
+    return whole[0, 0].detach().numpy()
+
+
+def _layers(network: Network | EvidenceNetwork, fused: bool) -> Sequence[nn.Module]:
+    """The explained layer, or three from fine to coarse."""
+    if isinstance(network, EvidenceNetwork):
+        return [network.lateral[0], *network.mix] if fused else [network.mix[-1]]
+    names = network.pyramid_names if fused else (network.layer_name,)
+    return [network.model.get_submodule(name) for name in names]
+
+
+def _cam(kind: Any, model: nn.Module, layers: Sequence[nn.Module], grey: Tensor) -> Tensor:
+    with kind(model=model, target_layers=list(layers)) as cam:
+        cam.batch_size = _BATCH
+        return torch.from_numpy(cam(input_tensor=grey, targets=[ClassifierOutputTarget(TARGET)]))
+
+
+def _integrated_gradients(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
+    """Sundararajan 2017, from the image's mean; absolute values, smoothed to cells of a 28 × 28 grid."""
+    found = IntegratedGradients(model).attribute(
+        grey, grey.mean().expand_as(grey), target=TARGET, n_steps=24, internal_batch_size=_BATCH
+    )
+    return F.adaptive_avg_pool2d(found.abs(), (28, 28))[0]
+
+
+def _occlusion(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
+    """Zeiler & Fergus 2014: windows of a seventh of the side, in steps of a fourteenth, set to the image's mean."""
+    side = grey.shape[-1]
+    window, step = (1, side // 7, side // 7), (1, side // 14, side // 14)
+    with torch.no_grad():
+        found = Occlusion(model).attribute(
+            grey, sliding_window_shapes=window, strides=step, baselines=float(grey.mean()), target=TARGET,
+            perturbations_per_eval=_BATCH,
+        )  # fmt: skip
+    kept: Tensor = found[0].clamp(min=0)
+    return kept
+
+
+def _rise(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
+    """Petsiuk 2018: the mean of random soft masks, weighted by the probability under them; what is masked takes the mean."""
+    generator = torch.Generator().manual_seed(seed)
+    side, cell = grey.shape[-1], -(-grey.shape[-1] // RISE_CELLS)
+    total, weight = torch.zeros(side, side), 0.0
+    for start in range(0, RISE_MASKS, _BATCH):
+        n = min(_BATCH, RISE_MASKS - start)
+        coarse = (torch.rand(n, 1, RISE_CELLS + 1, RISE_CELLS + 1, generator=generator) < RISE_SHARE).float()
+        fine = F.interpolate(coarse, scale_factor=float(cell), mode="bilinear")
+        down, across = torch.randint(0, cell, (2,), generator=generator).tolist()
+        masks = fine[:, :, down : down + side, across : across + side]
+        with torch.no_grad():
+            p = model(grey * masks + grey.mean() * (1 - masks)).softmax(1)[:, TARGET]
+        total += (p[:, None, None] * masks[:, 0]).sum(0)
+        weight += float(masks.mean()) * n
+    return (total / weight)[None]
+
+
+_OTHERS: Mapping[str, Callable[[nn.Module, Tensor, int], Tensor]] = {
+    "integrated gradients": _integrated_gradients,
+    "occlusion": _occlusion,
+    "RISE": _rise,
+}

@@ -1,0 +1,1 @@
+"""Heat maps measured against reference regions, lung fields and uninformed maps."""

@@ -1,0 +1,105 @@
+"""What a trained reader teaches: its log-odds and, where it adds up to one, its heat map of every training image."""
+
+import dataclasses
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from pneumoscope import atomic_files, radiograph
+from pneumoscope.classifier import Card, Preprocessing
+from pneumoscope.cohort import Case, Cohort
+from pneumoscope.heatmap.heatmap import EVIDENCE, scaled
+from pneumoscope.reader import Reader
+from pneumoscope.training.errors import TrainingError
+from pneumoscope.training.prepared import Squares
+from pneumoscope.training.recipe import Recipe
+
+DISTILLATION_WEIGHT = 1.0
+TEACHER_WEIGHT = 0.5
+_SURE = 1e-6  # of a calibrated probability, so that it has log-odds
+_BATCH, _CHUNK = 16, 256
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """Calibrated log-odds float32 (n,) and raw heat maps over the teacher's square, float32 (n, h, w), of n images."""
+
+    log_odds: NDArray[np.float32]
+    maps: NDArray[np.float32]
+
+    def on_squares(self, card: Card, side_px: int) -> Squares:
+        """The heat maps on the teacher's scale as a channel of squares, uint8 (n, 1, side, side)."""
+        parts = []
+        for k in range(0, len(self.maps), _CHUNK):
+            raw = torch.from_numpy(self.maps[k : k + _CHUNK])[:, None]
+            whole = F.interpolate(raw, size=(side_px, side_px), mode="bilinear").numpy()
+            parts.append(np.rint(scaled(whole, card) * 255).astype(np.uint8))
+        return np.concatenate(parts)
+
+
+def taught_by(recipe: Recipe, teacher: Reader | None, preprocessing: Preprocessing) -> Recipe:
+    """The recipe as it is with this teacher: one that gives no weight to it gets the usual ones, for all that it can teach.
+
+    TrainingError where the recipe learns from a teacher and there is none, or from heat maps that do not lie on its square.
+    """
+    if teacher is None:
+        if recipe.teacher_weight or recipe.distillation_weight:
+            raise TrainingError(f"the recipe '{recipe.name}' learns from a teacher; give its bundle")
+        return recipe
+    shows = recipe.adds_up and _same_square(teacher, preprocessing)
+    if recipe.teacher_weight and not shows:
+        raise TrainingError(
+            f"the recipe '{recipe.name}' needs a teacher that adds up to its map over the same square ({preprocessing.view}); "
+            "give its bundle"
+        )
+    if recipe.teacher_weight or recipe.distillation_weight:
+        return recipe
+    return dataclasses.replace(recipe, distillation_weight=DISTILLATION_WEIGHT, teacher_weight=TEACHER_WEIGHT if shows else 0.0)
+
+
+def _same_square(teacher: Reader, preprocessing: Preprocessing) -> bool:
+    """Whether the teacher's heat map is evidence, and covers what the learner looks at, whatever the sides in pixels."""
+    own = dataclasses.replace(teacher.card.preprocessing, side_px=preprocessing.side_px)
+    return teacher.card.map_method == EVIDENCE and own == preprocessing
+
+
+def lessons(teacher: Reader, cohort: Cohort, cases: Sequence[Case], cache: Path, *, show_progress: bool = False) -> Lessons:
+    """What the teacher says of each case: means over the square and its mirror image; kept in `cache` and read from there."""
+    digest = hashlib.sha256(teacher.model.sha256.encode())
+    for case in cases:
+        digest.update(case.pixel_sha256.encode())
+    file = cache / f"lessons-{digest.hexdigest()[:32]}.npz"
+    if not file.exists():
+        found = _read(teacher, cohort, cases, show_progress)
+        with atomic_files.binary(file) as stream:
+            np.savez(stream, log_odds=found.log_odds, maps=found.maps)
+    try:
+        with file.open("rb") as stream, np.load(stream) as kept:
+            return Lessons(kept["log_odds"], kept["maps"])
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise TrainingError(f"'{file}' is damaged; delete it and start again") from error
+
+
+def _read(teacher: Reader, cohort: Cohort, cases: Sequence[Case], show_progress: bool) -> Lessons:
+    log_odds, maps = [], []
+    for k in tqdm(
+        range(0, len(cases), _BATCH), desc="teaching", unit=f"×{_BATCH} images", disable=None if show_progress else True
+    ):
+        images = np.stack([teacher.square(radiograph.read(cohort.file(case))) for case in cases[k : k + _BATCH]])
+        (straight, shown), (mirrored, turned) = (teacher.explain(np.ascontiguousarray(x)) for x in (images, images[..., ::-1]))
+        log_odds.append(_calibrated(teacher, (straight + mirrored) / 2))
+        maps.append((shown + turned[..., ::-1]) / 2)
+    return Lessons(np.concatenate(log_odds), np.concatenate(maps))
+
+
+def _calibrated(teacher: Reader, log_odds: NDArray[np.float64]) -> NDArray[np.float32]:
+    probability = np.clip(teacher.card.calibration(log_odds), _SURE, 1 - _SURE)
+    return np.log(probability / (1 - probability)).astype(np.float32)

@@ -1,0 +1,247 @@
+"""The noun `Group`: the processes that train one network together, on one host or many.
+
+Every process computes its rows of a batch; what comes out is gathered, and the loss is that of the whole batch in every process.
+Batch norms use the statistics of the whole batch, and dropout draws for the whole batch. So a group of any size takes the steps
+of a single process, up to the order of additions.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.autograd.function import FunctionCtx
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+from torch.overrides import TorchFunctionMode
+
+from pneumoscope import PneumoscopeError
+from pneumoscope.classifier.evidence_network import EvidenceNetwork
+from pneumoscope.training.errors import TrainingError
+
+T = TypeVar("T")
+_PATIENCE = timedelta(hours=2)
+"""How long a process waits for the others: for the tune side, and for squares that one of them prepares."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes by their number: `rank` is this one's, `local_rank` that on its host.
+
+    `launched` if torchrun began them, `restarted` if it had to begin anew.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    launched: bool = False
+    restarted: bool = False
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and says how far the work is."""
+        return self.rank == 0
+
+    def rows(self, batch: int) -> slice:
+        """This process's rows of a batch; TrainingError where they cannot be shared equally."""
+        if batch % self.size:
+            raise TrainingError(
+                f"{batch} images of a step (painted ones included) cannot be shared equally among {self.size} processes; "
+                "change --batch or the number of processes"
+            )
+        own = batch // self.size
+        return slice(self.rank * own, (self.rank + 1) * own)
+
+    def told(self, make: Callable[[], T]) -> T:
+        """What the leading process makes, or the error that keeps it from it, in every process."""
+        if self.size == 1:
+            return make()
+        found: list[Any] = [None, None]
+        if self.leads:
+            try:
+                found[0] = make()
+            except (PneumoscopeError, OSError) as error:
+                found[1] = error
+        distributed.broadcast_object_list(found)
+        if found[1] is not None:
+            raise found[1]
+        return cast(T, found[0])
+
+    def agree(self, value: object, what: str) -> None:
+        """TrainingError in every process unless all of them have the same value."""
+        if self.size == 1:
+            return
+        found: list[Any] = [None] * self.size
+        distributed.all_gather_object(found, value)
+        if any(other != found[0] for other in found):
+            raise TrainingError(
+                f"the {self.size} processes do not have the same {what}; give all the same options and shared folders"
+            )
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.size > 1:
+            distributed.barrier()
+
+    @contextmanager
+    def one_a_host(self) -> Iterator[None]:
+        """One process of each host goes first and the others of that host after it: what it leaves on disk is there for them."""
+        if self.local_rank:
+            self.wait()
+        yield
+        if not self.local_rank:
+            self.wait()
+
+
+ALONE = Group()
+
+
+@contextmanager
+def joined() -> Iterator[Group]:
+    """The group that ``torchrun`` started this process in, or a group of one."""
+    if not distributed.is_torchelastic_launched():
+        yield ALONE
+        return
+    # Python's own handler waits for a call that waits for the others: torchrun would kill after half a minute, and the restarts
+    # of two hosts would miss one another. Every file is written whole, so the end may come at once.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    distributed.init_process_group("gloo", timeout=_PATIENCE)
+    try:
+        told = os.environ  # by torchrun
+        restarted = int(told.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+        yield Group(distributed.get_rank(), distributed.get_world_size(), int(told["LOCAL_RANK"]), True, restarted)
+    finally:
+        distributed.destroy_process_group()
+
+
+class _Output(nn.Module):
+    """What the losses are made of: evidence (batch, h, w) of a classifier that adds up to it, else logits (batch, classes)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, squares: Tensor) -> Tensor:
+        found = self.network.cells(squares) if isinstance(self.network, EvidenceNetwork) else self.network(squares)
+        return cast(Tensor, found)
+
+
+class Spread:
+    """A network in training, its batches spread over a group."""
+
+    def __init__(self, network: nn.Module, group: Group = ALONE) -> None:
+        self.group = group
+        self._output: nn.Module = _Output(network)
+        if group.size > 1:
+            self._output = DistributedDataParallel(self._output)
+
+    def of_rows(self, rows: Tensor) -> Tensor:
+        """Evidence or logits of the whole batch, from this process's rows of the squares (batch / size, channels, side, side)."""
+        if self.group.size == 1:
+            return cast(Tensor, self._output(rows))
+        with _AsOne(self.group):
+            own = self._output(rows)
+        return _gathered(own, self.group)
+
+    def __call__(self, squares: Tensor) -> Tensor:
+        """Evidence or logits of the whole batch of squares."""
+        return self.of_rows(squares[self.group.rows(len(squares))])
+
+
+class _Gather(torch.autograd.Function):
+    """Rows of all processes in their order; a row's gradient is the sum of what every process asks of it."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, rows: Tensor, group: Group) -> Tensor:
+        ctx.own = slice(group.rank * len(rows), (group.rank + 1) * len(rows))  # type: ignore[attr-defined]  # a context holds anything
+        parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(group.size)]
+        distributed.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
+        total = gradients[0].contiguous().clone()
+        distributed.all_reduce(total)
+        return total[ctx.own], None  # type: ignore[attr-defined]  # what forward put there
+
+
+def _gathered(rows: Tensor, group: Group) -> Tensor:
+    return cast(Tensor, _Gather.apply(rows, group))
+
+
+class _AsOne(TorchFunctionMode):
+    """Batch norms of the whole batch, and dropout as a single process would draw it.
+
+    PyTorch's own synchronized batch norm refuses a processor's tensors. The functions are replaced rather than the modules, so
+    that torchvision's, timm's and our own layers are all met.
+    """
+
+    def __init__(self, group: Group) -> None:
+        super().__init__()
+        self._group = group
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = dict(kwargs or {})
+        if func is F.batch_norm:
+            return _batch_norm(self._group, *args, **given)
+        if func is F.dropout:
+            return _dropout(self._group, False, *args, **given)
+        if func is F.dropout2d:
+            return _dropout(self._group, True, *args, **given)
+        if func is torch.Tensor.bernoulli_ and len(args) == 2:  # stochastic depth, which draws by itself
+            return args[0].copy_(_drawn(self._group, args[0].shape, args[1]))
+        return func(*args, **given)
+
+
+def _batch_norm(
+    group: Group,
+    x: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """`F.batch_norm` by the mean and variance of all processes' rows."""
+    if not training:
+        return F.batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    dims = [k for k in range(x.ndim) if k != 1]
+    var, mean = torch.var_mean(x, dims, correction=0)
+    means, variances = _gathered(torch.stack([mean, var])[None], group).unbind(1)  # each (size, channels)
+    mean = means.mean(0)
+    var = variances.mean(0) + ((means - mean) ** 2).mean(0)
+    count = x.numel() // x.shape[1] * group.size
+    with torch.no_grad():
+        running_mean.lerp_(mean, momentum)
+        running_var.lerp_(var * (count / (count - 1)), momentum)
+    shape = [-1 if k == 1 else 1 for k in range(x.ndim)]
+    scale = weight / torch.sqrt(var + eps)
+    return x * scale.view(shape) + (bias - mean * scale).view(shape)
+
+
+def _dropout(group: Group, channels: bool, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """`F.dropout`, or of whole channels, with this process's rows of what is drawn for all."""
+    if not training or p == 0:
+        return x
+    shape = (*x.shape[:2], *[1] * (x.ndim - 2)) if channels else x.shape
+    noise = _drawn(group, shape, 1 - p) / (1 - p)
+    return x.mul_(noise) if inplace else x * noise
+
+
+def _drawn(group: Group, shape: Sequence[int], p: float) -> Tensor:
+    """This process's rows of a draw that is the same in all processes."""
+    whole = torch.empty(shape[0] * group.size, *shape[1:]).bernoulli_(p)
+    return whole[group.rows(len(whole))]

@@ -1,0 +1,106 @@
+"""The state of an interrupted run in one safetensors file, so that it is there whole or not at all."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from pneumoscope import atomic_files
+from pneumoscope.training.errors import TrainingError
+
+
+class Row(Protocol):
+    """A finished epoch: a dataclass whose `quality` on the tune side is the higher the better."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def quality(self) -> float: ...
+    @property
+    def tune_loss(self) -> float: ...
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of the learning curves."""
+
+    epoch: int
+    loss: float
+    tune_loss: float
+    tune_auc: float
+    rate: float
+    images_per_s: float
+    seconds: float
+    processes: int = 1
+    """That shared the batches."""
+
+    @property
+    def quality(self) -> float:
+        return self.tune_auc
+
+
+@dataclass(frozen=True)
+class Progress(Generic[AnyRow]):
+    """How far a run is: the finished epochs, and what they belong to."""
+
+    history: tuple[AnyRow, ...]
+    run: str
+    """Hash of recipe, backbone, start and split."""
+
+    @property
+    def best(self) -> AnyRow:
+        return max(self.history, key=lambda e: (e.quality, -e.tune_loss))
+
+    @property
+    def epochs_since_best(self) -> int:
+        return len(self.history) - 1 - self.history.index(self.best)
+
+
+def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress[AnyRow]) -> None:
+    """Write weights, optimizer state and progress atomically."""
+    tensors: dict[str, Tensor] = {f"model.{k}": v.contiguous() for k, v in network.state_dict().items()}
+    for index, entries in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": v.contiguous() for k, v in entries.items()}
+    head = json.dumps({"run": progress.run, "history": [asdict(e) for e in progress.history]})
+    with atomic_files.binary(path) as stream:
+        stream.write(safetensors.torch.save(tensors, {"progress": head}))
+
+
+def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, run: str, row: type[AnyRow]) -> Progress[AnyRow]:
+    """Read a state back into network and optimizer; TrainingError where it is damaged or of another run."""
+    damaged = f"the state '{path}' is damaged; start again in another folder"
+    try:
+        with safetensors.safe_open(path, "pt") as stored:
+            head = json.loads((stored.metadata() or {})["progress"])
+            tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 - no mapping
+        history, stored_run = tuple(row(**entry) for entry in head["history"]), head["run"]
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise TrainingError(damaged) from error
+    if stored_run != run:
+        raise TrainingError(
+            f"'{path.parent.parent}' holds a run with another recipe, backbone, start or split; "
+            "resume it with the same options or choose another folder"
+        )
+    try:
+        _restore(network, optimizer, tensors)
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise TrainingError(damaged) from error
+    return Progress(history, run)
+
+
+def _restore(network: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    network.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    restored: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer."):
+            _, index, name = key.split(".")
+            restored.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": restored, "param_groups": optimizer.state_dict()["param_groups"]})

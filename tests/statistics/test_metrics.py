@@ -1,0 +1,125 @@
+"""Metrics against scikit-learn and hand counts."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+from sklearn.linear_model import LogisticRegression
+
+from pneumoscope.statistics import metrics
+
+RNG = np.random.default_rng(0)
+REFERENCE = RNG.integers(0, 2, 300).astype(float)
+PROBABILITY = np.clip(0.5 * REFERENCE + RNG.random(300) * 0.6, 0.01, 0.99)
+POSITIVE = (PROBABILITY >= 0.55).astype(float)
+ONES = np.ones(300)
+WEIGHTS = RNG.integers(0, 4, 300).astype(float)
+
+DECISIONS = {
+    "accuracy": (metrics.accuracy, sk.accuracy_score),
+    "balanced": (metrics.balanced_accuracy, sk.balanced_accuracy_score),
+    "sensitivity": (metrics.sensitivity, sk.recall_score),
+    "specificity": (metrics.specificity, partial(sk.recall_score, pos_label=0)),
+    "ppv": (metrics.ppv, sk.precision_score),
+    "npv": (metrics.npv, partial(sk.precision_score, pos_label=0)),
+    "f1": (metrics.f1, sk.f1_score),
+    "mcc": (metrics.mcc, sk.matthews_corrcoef),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("weights", [ONES, WEIGHTS], ids=["plain", "weighted"])
+@pytest.mark.parametrize(("ours", "theirs"), DECISIONS.values(), ids=DECISIONS)
+def test_decision_figures_agree_with_scikit_learn(ours, theirs, weights):
+    assert ours(REFERENCE, POSITIVE, weights) == pytest.approx(theirs(REFERENCE, POSITIVE, sample_weight=weights))
+
+
+def test_decision_figures_by_hand():
+    """TN 3, FP 1, FN 2, TP 4."""
+    reference = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1.0])
+    positive = np.array([0, 0, 0, 1, 0, 0, 1, 1, 1, 1.0])
+    ones = np.ones(10)
+    assert metrics.confusion(reference, positive, ones) == (3, 1, 2, 4)
+    assert metrics.sensitivity(reference, positive, ones) == pytest.approx(4 / 6)
+    assert metrics.specificity(reference, positive, ones) == pytest.approx(3 / 4)
+    assert metrics.ppv(reference, positive, ones) == pytest.approx(4 / 5)
+    assert metrics.npv(reference, positive, ones) == pytest.approx(3 / 5)
+    assert metrics.f1(reference, positive, ones) == pytest.approx(8 / 11)
+    assert metrics.mcc(reference, positive, ones) == pytest.approx((4 * 3 - 1 * 2) / math.sqrt(5 * 6 * 4 * 5))
+
+
+def test_published_confusion_gives_the_published_accuracy_and_f1():
+    """ResNet-18 of Shahi & Bagale 2025: TN 227, FP 10, FN 7, TP 662; accuracy 0.981, F1 0.987."""
+    reference = np.repeat([0, 0, 1, 1], [227, 10, 7, 662]).astype(float)
+    positive = np.repeat([0, 1, 0, 1], [227, 10, 7, 662]).astype(float)
+    ones = np.ones(906)
+    assert round(metrics.accuracy(reference, positive, ones), 3) == 0.981
+    assert round(metrics.f1(reference, positive, ones), 3) == 0.987
+
+
+@pytest.mark.parametrize("weights", [ONES, WEIGHTS], ids=["plain", "weighted"])
+def test_ranking_and_probability_figures_agree_with_scikit_learn(weights):
+    kept = weights > 0
+    y, p, w = REFERENCE[kept], PROBABILITY[kept], weights[kept]
+    assert metrics.roc_auc(REFERENCE, PROBABILITY, weights) == pytest.approx(sk.roc_auc_score(y, p, sample_weight=w))
+    assert metrics.pr_auc(REFERENCE, PROBABILITY, weights) == pytest.approx(sk.average_precision_score(y, p, sample_weight=w))
+    assert metrics.brier(REFERENCE, PROBABILITY, weights) == pytest.approx(sk.brier_score_loss(y, p, sample_weight=w))
+
+
+@pytest.mark.parametrize("weights", [ONES, WEIGHTS], ids=["plain", "weighted"])
+def test_calibration_line_agrees_with_scikit_learns_logistic_regression(weights):
+    z = np.log(PROBABILITY / (1 - PROBABILITY))[:, None]
+    model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(z, REFERENCE, sample_weight=weights)
+    slope, intercept = metrics.calibration_line(REFERENCE, PROBABILITY, weights)
+    assert slope == pytest.approx(model.coef_[0, 0], rel=1e-4)
+    assert intercept == pytest.approx(model.intercept_[0], rel=1e-3, abs=1e-4)
+
+
+def test_the_calibration_line_of_a_model_that_says_too_much_is_found():
+    """Log-odds of ±16: whole Newton steps go back and forth between two lines for ever; scikit-learn has the answer."""
+    rng = np.random.default_rng(3)
+    z = np.concatenate([rng.normal(2, 4, 200), rng.normal(12, 4, 300)]).clip(-16, 16)
+    reference = np.repeat([0.0, 1.0], [200, 300])
+    model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(z[:, None], reference)
+    slope, intercept = metrics.calibration_line(reference, 1 / (1 + np.exp(-z)), np.ones(500))
+    assert slope == pytest.approx(model.coef_[0, 0], rel=1e-4)
+    assert intercept == pytest.approx(model.intercept_[0], rel=1e-3)
+
+
+def test_expected_calibration_error_by_hand():
+    """Two bins used: 0.25 twice with one event (|0.5 − 0.25|), 0.85 twice with two (|1 − 0.85|): (2·0.25 + 2·0.15) / 4."""
+    reference, probability = np.array([0, 1, 1, 1.0]), np.array([0.25, 0.25, 0.85, 0.85])
+    assert metrics.expected_calibration_error(reference, probability, np.ones(4)) == pytest.approx(0.2)
+
+
+def test_weights_count_a_case_as_often_as_repeating_it():
+    repeated = np.repeat(np.arange(300), WEIGHTS.astype(int))
+    for metric in (metrics.roc_auc, metrics.pr_auc, metrics.brier, metrics.expected_calibration_error, metrics.calibration_slope):
+        expected = metric(REFERENCE[repeated], PROBABILITY[repeated], np.ones(len(repeated)))
+        assert metric(REFERENCE, PROBABILITY, WEIGHTS) == pytest.approx(expected)
+
+
+def test_what_is_undefined_is_nan():
+    ones = np.ones(3)
+    for metric in (metrics.roc_auc, metrics.pr_auc, metrics.calibration_slope):
+        assert math.isnan(metric(ones, np.array([0.1, 0.5, 0.9]), ones))
+    assert math.isnan(metrics.specificity(ones, ones, ones))
+    assert math.isnan(metrics.ppv(ones, np.zeros(3), ones))
+    assert math.isnan(metrics.mcc(ones, ones, ones))
+
+
+def test_separated_classes_have_no_calibration_slope():
+    reference = np.array([0, 0, 1, 1.0])
+    assert math.isnan(metrics.calibration_slope(reference, np.array([0.1, 0.2, 0.8, 0.9]), np.ones(4)))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=4, max_size=40))
+def test_roc_auc_is_the_share_of_rightly_ordered_pairs(cases):
+    reference = np.array([float(r) for r, _ in cases])
+    score = np.array([float(s) for _, s in cases])
+    pairs = [(a > b) + 0.5 * (a == b) for a in score[reference == 1] for b in score[reference == 0]]
+    value = metrics.roc_auc(reference, score, np.ones(len(cases)))
+    assert math.isnan(value) if not pairs else value == pytest.approx(np.mean(pairs))

@@ -7,9 +7,9 @@ from dataclasses import asdict, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cohort.conftest import case, property_test
 from pneumoscope.cohort import fingerprint as module
 from pneumoscope.cohort.fingerprint import Fingerprint, fingerprint, overlap
+from tests.cohort.conftest import case, property_test
 
 TRAINED = (case("a.png", "p1"), case("b.png", "p1"), case("c.png", "p2", "PNEUMONIA"))
 

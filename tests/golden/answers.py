@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cli.run import run
-from comparison.builders import made
 from pneumoscope.comparison.pairwise import pairs
 from pneumoscope.comparison.summary import summaries
+from tests.cli.run import run
+from tests.comparison.builders import made
 
 BUNDLES = ("default", "whole")
 TILE_PX = 80

@@ -1,5 +1,5 @@
 """The cohort of small synthetic radiographs that training is tested on."""
 
-from training.conftest import cohort_file
+from tests.training.conftest import cohort_file
 
 __all__ = ["cohort_file"]

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from golden import answers
+from tests.golden import answers
 
 HERE = Path(__file__).parent
 

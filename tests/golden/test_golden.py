@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from golden import answers
-from golden.compared import ARITHMETIC, NETWORK, differences
+from tests.golden import answers
+from tests.golden.compared import ARITHMETIC, NETWORK, differences
 
 HERE = Path(__file__).parent
 EXACT = os.environ.get("PNEUMOSCOPE_GOLDEN_HASHES", "")

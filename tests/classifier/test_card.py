@@ -30,7 +30,7 @@ CARDS = st.builds(
     classes=st.tuples(TEXT, TEXT),
     preprocessing=st.builds(Preprocessing, st.integers(1, 4096), st.just("lungs"), st.integers(0, 4096), TEXT.filter(bool)),
     init=TEXT,
-    calibration=st.builds(Calibration, st.sampled_from(["none", "temperature", "isotonic"]), ABOVE_0, KNOTS, TEXT),
+    calibration=st.builds(Calibration, st.sampled_from(["none", "temperature", "isotonic"]), ABOVE_0, KNOTS, TEXT, TEXT),
     operating_points=st.lists(st.builds(OperatingPoint, st.floats(0, 1), TEXT, TEXT, TEXT), max_size=3).map(tuple),
     map_method=TEXT,
     map_scale=ABOVE_0,
@@ -94,6 +94,7 @@ def test_junk_anywhere_is_refused_with_a_sentence_or_is_a_card(data, junk, card)
         {"calibration": {"method": "isotonic", "knots": [[1]]}},
         {"calibration": {"method": "isotonic", "knots": [[1, 2, 3]]}},
         {"calibration": {"method": "guess"}},
+        {"calibration": {"method": "none", "fitted_on": "somewhere"}},
         {"operating_points": [5]},
         {"operating_points": [{"threshold": float("nan"), "rule": "youden", "side": "tune", "split_sha256": ""}]},
         {"map_scale": float("inf")},
@@ -108,6 +109,12 @@ def test_junk_anywhere_is_refused_with_a_sentence_or_is_a_card(data, junk, card)
 def test_a_field_that_no_model_can_have_is_refused(card, change):
     with pytest.raises(CardError, match=r"^the card is damaged .*; copy the model again from its source$"):
         cards.parse(json.dumps({**dataclasses.asdict(card), **change}))
+
+
+def test_a_card_of_an_earlier_version_says_in_a_sentence_what_its_calibration_was_fitted_on(card):
+    old = {"method": "temperature", "temperature": 2.0, "knots": [], "fitted_on": "tune side of split 12ab"}
+    fitted = cards.parse(json.dumps({**dataclasses.asdict(card), "calibration": old})).calibration
+    assert (fitted.temperature, fitted.split, fitted.split_sha256) == (2.0, "tune", "12ab")
 
 
 @pytest.mark.parametrize("text", ["", "[" * 200_000, '{"format": ' + "9" * 5000 + "}", '{"format": 1'], ids=len)

@@ -27,7 +27,7 @@ CARD = Card(
     classes=("normal", "pneumonia"),
     preprocessing=Preprocessing(side_px=32),
     init="scratch",
-    calibration=Calibration("isotonic", knots=((-1.0, 0.2), (2.0, 0.9)), fitted_on="tune side of split abc"),
+    calibration=Calibration("isotonic", knots=((-1.0, 0.2), (2.0, 0.9)), split="tune", split_sha256="abc"),
     operating_points=(OperatingPoint(0.5, "youden", "tune", "abc"),),
     map_scale=0.25,
     recipe={"name": "default", "epochs": 2},

@@ -12,21 +12,21 @@ LOG_ODDS = 3 * (REFERENCE - 0.5) + RNG.normal(0, 3, 400)
 
 
 def test_temperature_is_the_one_of_least_log_loss():
-    fitted = calibration.fit("temperature", REFERENCE, LOG_ODDS, "tune")
+    fitted = calibration.fit("temperature", REFERENCE, LOG_ODDS, "tune", "abc")
     grid = np.exp(np.linspace(-2, 3, 2001))
     losses = [log_loss(REFERENCE, 1 / (1 + np.exp(-LOG_ODDS / t))) for t in grid]
     assert fitted.temperature == pytest.approx(grid[int(np.argmin(losses))], rel=0.01)
-    assert fitted.fitted_on == "tune"
+    assert (fitted.split, fitted.split_sha256) == ("tune", "abc")
 
 
 def test_isotonic_is_monotone_and_matches_the_event_rate():
-    p = calibration.fit("isotonic", REFERENCE, LOG_ODDS, "tune")(np.sort(LOG_ODDS))
+    p = calibration.fit("isotonic", REFERENCE, LOG_ODDS, "tune", "abc")(np.sort(LOG_ODDS))
     assert (np.diff(p) >= 0).all()
     assert p.mean() == pytest.approx(REFERENCE.mean())  # a property of the least-squares isotonic fit
 
 
 def test_no_calibration_is_the_logistic_function():
-    assert calibration.fit("none", REFERENCE, LOG_ODDS, "tune")(np.array([0.0]))[0] == 0.5
+    assert calibration.fit("none", REFERENCE, LOG_ODDS, "tune", "abc")(np.array([0.0]))[0] == 0.5
 
 
 PROBABILITY = 1 / (1 + np.exp(-LOG_ODDS))
@@ -67,6 +67,6 @@ def test_an_unknown_rule_says_what_there_is(rule):
 
 def test_one_class_gives_neither_calibration_nor_threshold():
     with pytest.raises(EvaluationError, match="one class"):
-        calibration.fit("temperature", np.ones(3), np.zeros(3), "tune")
+        calibration.fit("temperature", np.ones(3), np.zeros(3), "tune", "abc")
     with pytest.raises(EvaluationError, match="one class"):
         calibration.choose("youden", np.zeros(3), np.zeros(3), "tune", "abc")

@@ -46,7 +46,7 @@ CARD = Card(
     classes=("normal", "pneumonia"),
     preprocessing=Preprocessing(8),
     init="scratch",
-    calibration=Calibration("temperature", 2.0, fitted_on="tune side of split abc"),
+    calibration=Calibration("temperature", 2.0, split="tune", split_sha256="abc"),
     operating_points=(OperatingPoint(0.25, "youden", "tune", "abc"),),
 )
 

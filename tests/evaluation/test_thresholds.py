@@ -105,13 +105,13 @@ def test_temperature_undoes_a_known_scale(scale):
     rng = np.random.default_rng(2)
     z = rng.normal(0, 2, 20000)
     reference = (rng.random(20000) < 1 / (1 + np.exp(-z))).astype(float)
-    assert calibration.fit("temperature", reference, scale * z, "tune").temperature == pytest.approx(scale, rel=0.05)
+    assert calibration.fit("temperature", reference, scale * z, "tune", "abc").temperature == pytest.approx(scale, rel=0.05)
 
 
 def test_temperature_stays_within_a_factor_of_twenty():
     reference, z = np.array([0, 0, 1, 1.0]), np.array([-2, -1, 1, 2.0])
-    assert calibration.fit("temperature", reference, z, "tune").temperature == pytest.approx(1 / 20, rel=1e-3)
-    assert calibration.fit("temperature", reference, -z, "tune").temperature == pytest.approx(20, rel=1e-3)
+    assert calibration.fit("temperature", reference, z, "tune", "abc").temperature == pytest.approx(1 / 20, rel=1e-3)
+    assert calibration.fit("temperature", reference, -z, "tune", "abc").temperature == pytest.approx(20, rel=1e-3)
 
 
 @property_test
@@ -120,7 +120,7 @@ def test_isotonic_calibration_is_scikit_learns_also_between_and_beyond_the_cases
     reference, z = data[0], 8 * data[1] - 4
     theirs = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(z, reference)
     asked = np.linspace(-6, 6, 101)
-    ours = calibration.fit("isotonic", reference, z, "tune")(asked)
+    ours = calibration.fit("isotonic", reference, z, "tune", "abc")(asked)
     np.testing.assert_allclose(ours, theirs.predict(asked), atol=1e-12)
     assert (np.diff(ours) >= 0).all()
 
@@ -129,7 +129,7 @@ def test_isotonic_calibration_is_scikit_learns_also_between_and_beyond_the_cases
 @given(cases)
 def test_temperature_changes_no_ranking(data):
     reference, z = data[0], 8 * data[1] - 4
-    calibrated = calibration.fit("temperature", reference, z, "tune")(z)
+    calibrated = calibration.fit("temperature", reference, z, "tune", "abc")(z)
     ones = np.ones(len(z))
     assert ((calibrated >= 0) & (calibrated <= 1)).all()
     assert (np.diff(calibrated[np.argsort(z)]) >= 0).all()

@@ -76,7 +76,7 @@ def test_the_shipped_card_tells_threshold_calibration_and_limits():
     assert 0 < card.operating_point.threshold < 1
     assert card.operating_point.split == "tune"
     assert card.operating_point.split_sha256 == card.split_sha256
-    assert card.calibration.fitted_on
+    assert (card.calibration.split, card.calibration.split_sha256) == ("tune", card.split_sha256)
     assert card.limits
 
 

@@ -46,6 +46,6 @@ def test_exact_interval_of_one_in_ten_is_the_tabulated_one():
 def test_isotonic_regression_of_four_cases_pools_the_two_that_are_in_the_wrong_order():
     # Pool-adjacent-violators by hand: outcomes 0, 1, 0, 1 become 0, ½, ½, 1.
     z = np.array([-2.0, -1.0, 1.0, 2.0])
-    fitted = calibration.fit("isotonic", np.array([0, 1, 0, 1.0]), z, "tune")
+    fitted = calibration.fit("isotonic", np.array([0, 1, 0, 1.0]), z, "tune", "abc")
     assert fitted(z).tolist() == [0, 0.5, 0.5, 1]
     assert fitted(np.array([-9.0, 0.0, 9.0])).tolist() == [0, 0.5, 1]

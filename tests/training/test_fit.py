@@ -60,7 +60,7 @@ def test_the_card_says_what_was_done(whole, cohort):
     assert [p.rule for p in card.operating_points] == ["youden", "sensitivity>=0.95", "specificity>=0.95"]
     assert {(p.split, p.split_sha256) for p in card.operating_points} == {("tune", cohort.partition.sha256)}
     assert card.calibration.method == "temperature"
-    assert card.calibration.fitted_on == f"tune side of split {cohort.partition.sha256}"
+    assert (card.calibration.split, card.calibration.split_sha256) == ("tune", cohort.partition.sha256)
     assert card.map_scale > 0
 
 

@@ -140,6 +140,18 @@ def parse(text: str) -> Card:
     return card
 
 
+def _calibration(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a calibration; earlier versions said in one sentence what it was fitted on: "tune side of split abc"."""
+    fields = dict(fields)
+    sentence = fields.pop("fitted_on", None)
+    if sentence is None:
+        return fields
+    split, between, sha256 = str(sentence).partition(" side of split ")
+    if sentence and not between:
+        raise ValueError(f"'{sentence}' does not say what the calibration was fitted on")
+    return {**fields, "split": split, "split_sha256": sha256}
+
+
 def _build(kind: Any, value: Any) -> Any:
     """A dataclass, tuple, mapping or scalar of type `kind` from JSON, checked all the way down."""
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
@@ -147,6 +159,8 @@ def _build(kind: Any, value: Any) -> Any:
         if not isinstance(value, dict):
             raise TypeError(f"{value!r} is no {kind.__name__}")
         fields = {_RENAMED.get(str(name), str(name)): part for name, part in value.items()}
+        if kind is Calibration:
+            fields = _calibration(fields)
         return kind(**{name: _build(hints[name], part) for name, part in fields.items()})
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple:

@@ -12,19 +12,47 @@ CalibrationMethod = Literal["none", "temperature", "isotonic"]
 
 @dataclass(frozen=True)
 class Calibration:
-    """A monotone map of the target's log-odds to its calibrated probability, with the split that it was fitted on.
+    """A monotone map of the target's log-odds to its calibrated probability.
 
-    ``temperature`` divides the log-odds (Guo 2017, one parameter); ``isotonic`` interpolates between `knots` of
-    (log-odds, probability) (Zadrozny 2002); ``none`` is the logistic function as it is.
+    Parameters
+    ----------
+    method
+        ``temperature`` divides the log-odds by one number (Guo et al. 2017, arXiv 1706.04599); ``isotonic`` interpolates
+        between `knots` (Zadrozny & Elkan 2002, doi 10.1145/775047.775151); ``none`` is the logistic function.
+    temperature
+        Divisor of the log-odds, > 0; 1 for the other methods.
+    knots
+        Pairs of (log-odds, probability), both non-decreasing; empty for the other methods.
+    split
+        The part of the split that the calibration was fitted on (``tune``); empty if it was not fitted.
+    split_sha256
+        SHA-256 of that split; empty if the calibration was not fitted.
     """
 
     method: CalibrationMethod = "none"
     temperature: float = 1.0
     knots: tuple[tuple[float, float], ...] = ()
-    fitted_on: str = ""
+    split: str = ""
+    split_sha256: str = ""
+
+    @property
+    def fitted_on(self) -> str:
+        """The part of the split and the split that the calibration was fitted on, in words; empty if it was not fitted."""
+        return f"{self.split} side of split {self.split_sha256}" if self.split else ""
 
     def __call__(self, log_odds: NDArray[np.floating]) -> Probabilities:
-        """Calibrated probability in [0, 1] of the target, any shape."""
+        """Calibrate log-odds of the target.
+
+        Parameters
+        ----------
+        log_odds
+            Uncalibrated log-odds, any shape.
+
+        Returns
+        -------
+        ndarray of float64
+            Probability in [0, 1], of the same shape; NaN where the log-odds are NaN.
+        """
         z = np.asarray(log_odds, np.float64)
         if self.method == "isotonic":
             x, p = np.array(self.knots, float).T

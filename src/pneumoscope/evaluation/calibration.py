@@ -12,16 +12,16 @@ from pneumoscope.evaluation.errors import EvaluationError
 from pneumoscope.statistics.metrics import Array
 
 
-def fit(method: CalibrationMethod, reference: Array, log_odds: Array, fitted_on: str) -> Calibration:
+def fit(method: CalibrationMethod, reference: Array, log_odds: Array, split: str, split_sha256: str) -> Calibration:
     """Fit a calibration of log-odds, shape (n,), to outcomes; EvaluationError unless both classes are there."""
     _both(reference)
     if method == "temperature":
-        return Calibration("temperature", temperature=_temperature(reference, log_odds), fitted_on=fitted_on)
+        return Calibration("temperature", temperature=_temperature(reference, log_odds), split=split, split_sha256=split_sha256)
     if method == "isotonic":
         model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(log_odds, reference)
         knots = zip(model.X_thresholds_.tolist(), model.y_thresholds_.tolist(), strict=True)
-        return Calibration("isotonic", knots=tuple(knots), fitted_on=fitted_on)
-    return Calibration(fitted_on=fitted_on)
+        return Calibration("isotonic", knots=tuple(knots), split=split, split_sha256=split_sha256)
+    return Calibration(split=split, split_sha256=split_sha256)
 
 
 def _temperature(reference: Array, log_odds: Array) -> float:

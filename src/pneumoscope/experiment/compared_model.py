@@ -100,7 +100,7 @@ def ensemble(members: Sequence[ComparedModel], by: By, draws: int) -> ComparedMo
     if by == "log-odds":
         tune = sides[0]
         log_odds = np.array([row.log_odds for row in tune.rows])
-        fitted = calibration.fit("temperature", tune.reference, log_odds, first.tune.calibrated_on)
+        fitted = calibration.fit("temperature", tune.reference, log_odds, "tune", first.tune.split_sha256)
     tune, test = (_calibrated(side, fitted) for side in sides)
     name = f"mean {by} of {', '.join(m.name for m in members)}"
     return _member(name, first.seed, first.fold, tune, test, draws)

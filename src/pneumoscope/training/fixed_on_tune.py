@@ -38,7 +38,7 @@ def tuned(network: AnyNetwork, card: Card, tune: PreparedSplit, method: Calibrat
     """Calibration, operating points and the scale of the heat maps, all from the tune side."""
     logits = predict(network, tune.squares).astype(np.float64)
     log_odds, reference = logits[:, 1] - logits[:, 0], tune.reference.astype(np.float64)
-    fitted = calibration.fit(method, reference, log_odds, f"tune side of split {card.split_sha256}")
+    fitted = calibration.fit(method, reference, log_odds, "tune", card.split_sha256)
     probability = fitted(log_odds)
     points = tuple(
         calibration.choose(rule, reference, probability, "tune", card.split_sha256)

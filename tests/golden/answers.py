@@ -169,3 +169,13 @@ def trained_comparison(cohort_file: Path, out: Path) -> dict[str, Any]:
             for name, own in tree["costs"].items()
         },
     }
+
+
+def without_training(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a comparison, what does not depend on the weights that training ends in."""
+    return {
+        **{key: tree[key] for key in ("test", "size", "shortcuts")},
+        "figures": {name: sorted(own) for name, own in tree["members"].items()},
+        "pairs": [[one["first"], one["second"], sorted(one["by bootstrap"])] for one in tree["pairs"]],
+        "lungs": {name: own["share of the image that is lung"] for name, own in tree["members"].items() if name in tree["size"]},
+    }

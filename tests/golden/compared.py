@@ -1,5 +1,8 @@
 """Compare a tree of plain values with the one that was frozen."""
 
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,14 @@ NETWORK = 2e-6
 """Tolerance of what ONNX Runtime or PyTorch computes: another processor, or another number of threads, rounds differently."""
 WRITTEN = {"quality": 1e-4, "area_share": 1e-4, "distance": 1e-4, "rating": 1e-4}
 """Values that are written with four decimals: the last one may turn over."""
+
+EXACT = os.environ.get("PNEUMOSCOPE_GOLDEN_HASHES", "")
+"""A file of hashes of pixels and maps on this machine, written where it does not exist yet: tests then hold them to the bit."""
+
+
+def frozen(name: str) -> Any:
+    """What was frozen under a name."""
+    return json.loads((Path(__file__).parent / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def differences(before: Any, now: Any, tolerance: float, absolute: float = 0.0, name: str = "") -> list[str]:

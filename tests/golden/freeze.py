@@ -1,4 +1,4 @@
-"""Write the answers of the code as it is: ``python -m golden.freeze``, with ``tests`` on the path.
+"""Write the answers of the code as it is: ``python -m tests.golden.freeze``, from the root of the repository.
 
 Run this only after a change that is meant to alter an answer, and name the change in CHANGELOG.md.
 """

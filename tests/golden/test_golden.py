@@ -6,7 +6,6 @@ right; that is for the tests of each folder. Whoever changes an answer on purpos
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,9 @@ import pytest
 from PIL import Image
 
 from tests.golden import answers
-from tests.golden.compared import ARITHMETIC, NETWORK, differences
+from tests.golden.compared import ARITHMETIC, EXACT, NETWORK, differences, frozen
 
 HERE = Path(__file__).parent
-EXACT = os.environ.get("PNEUMOSCOPE_GOLDEN_HASHES", "")
-"""A file of hashes of pixels and maps on this machine; written where it does not exist yet."""
-
-
-def frozen(name):
-    return json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module", params=answers.BUNDLES)
@@ -72,12 +65,6 @@ def test_figures_of_an_evaluation(images, tmp_path):
 
 def test_figures_and_pairs_of_a_comparison():
     assert differences(frozen("comparison-synthetic"), answers.synthetic_comparison(), ARITHMETIC, ARITHMETIC) == []
-
-
-@pytest.mark.slow
-def test_a_comparison_of_networks_that_are_trained_here(cohort_file, tmp_path):
-    now = answers.trained_comparison(cohort_file, tmp_path / "out")
-    assert differences(frozen("comparison-trained"), now, NETWORK, absolute=NETWORK) == []
 
 
 def test_a_difference_is_seen():

@@ -387,7 +387,7 @@ def test_marks_must_be_on_radiographs_that_nothing_was_trained_on(cohort, tmp_pa
 
 def against(hit, differences):
     def row(value):
-        return {"value": value, "low": value, "high": value, "n": 5, "unit": "patient", "method": "", "reason": ""}
+        return {"value": value, "low": value, "high": value, "n": 12, "unit": "patient", "method": "", "reason": ""}
 
     rules = {rule: {"value": row(0.3), "difference": row(d)} for rule, d in differences.items()}
     return {

@@ -112,6 +112,15 @@ def test_a_map_that_is_right_wherever_chance_is_wrong_beats_it():
     assert "hit of 'centred Gaussian'" not in found.verdict
 
 
+@pytest.mark.parametrize("patients", [["p"] * 3, ["a", "b", "c"], [f"p{k}" for k in range(5)]], ids=["one", "three", "five"])
+def test_a_handful_of_patients_beats_nothing_however_perfect_the_map(patients):
+    """Five of five against none of five: the exact two-sided sign test gives p = 2 / 32 = 0.0625."""
+    masks = [filled(SQUARE, (2 + k % 20, 60, 4 + k % 20, 62)) for k in range(len(patients))]
+    found = measured([case(m, m, patient=p, right=RIGHT, left=LEFT) for m, p in zip(masks, patients, strict=True)])
+    assert found.chance["hit"]["centred Gaussian"].difference.value == 1
+    assert "hit of 'centred Gaussian'" in found.verdict
+
+
 # Figures by hand
 
 

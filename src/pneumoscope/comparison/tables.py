@@ -12,8 +12,8 @@ from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.comparison.summary import AGAINST, OF_REGIONS, Summary, estimate
 from pneumoscope.evaluation.shortcut_baseline import ALL as ALL_SHORTCUTS
 from pneumoscope.experiment.compared_model import ComparedModel
-from pneumoscope.localization.localize import beats
 from pneumoscope.statistics.estimate import Estimate
+from pneumoscope.statistics.superiority import shown_above_zero
 
 
 def as_csv(summary: Mapping[str, Mapping[str, Summary]], costs: Mapping[str, Mapping[str, float]]) -> str:
@@ -121,7 +121,7 @@ def of_nothing(members: Sequence[ComparedModel]) -> dict[str, dict[str, Estimate
 
 def _beaten(chance: Mapping[str, Any]) -> str:
     rules = list(chance["hit"])
-    beaten = [r for r in rules if all(beats(estimate(chance[what][r]["difference"])) for what in ("hit", "pixel AP"))]
+    beaten = [r for r in rules if all(shown_above_zero(estimate(chance[what][r]["difference"])) for what in ("hit", "pixel AP"))]
     return f"{len(beaten)} of {len(rules)}"
 
 

@@ -18,6 +18,7 @@ from pneumoscope.statistics import free_response, intervals
 from pneumoscope.statistics.estimate import Estimate
 from pneumoscope.statistics.metrics import roc_auc
 from pneumoscope.statistics.patient_bootstrap import Bootstrap
+from pneumoscope.statistics.superiority import shown_above_zero
 
 THRESHOLDS = np.linspace(0.05, 0.95, 19)
 """Of the heat map's full scale, where a threshold is looked for."""
@@ -236,11 +237,6 @@ def image_figures(cases: Sequence[LocalizationCase], draws: int) -> dict[str, Es
     }
 
 
-def beats(difference: Estimate) -> bool:
-    """Whether a difference is above 0: by its interval, or the same above 0 in every draw of patients."""
-    return difference.value > 0 and not difference.low <= 0
-
-
 def verdict(beside: Mapping[str, Mapping[str, UninformedBaseline]]) -> str:
     """What the comparison with maps that look at nothing says, in one sentence."""
     if not beside:
@@ -249,7 +245,7 @@ def verdict(beside: Mapping[str, Mapping[str, UninformedBaseline]]) -> str:
         f"{figure} of '{rule}'"
         for figure in ("hit", "pixel AP")
         for rule, found in beside[figure].items()
-        if not beats(found.difference)
+        if not shown_above_zero(found.difference)
     ]
     if not unbeaten:
         return "The map beats every map that looks at nothing, in hit and in pixel AP."

@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass
 
+EQUAL_DRAWS = "the same in every bootstrap draw"
+"""The reason for no interval where resampling patients never changes the figure."""
+
 
 @dataclass(frozen=True)
 class Estimate:

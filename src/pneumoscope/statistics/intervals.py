@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pneumoscope.statistics.estimate import Estimate, undefined
+from pneumoscope.statistics.estimate import EQUAL_DRAWS, Estimate, undefined
 from pneumoscope.statistics.metrics import Array
 
 Metric = Callable[[Array, Array, Array], float]
@@ -54,7 +54,7 @@ def percentile(value: float, drawn: NDArray[np.float64], n: int) -> Estimate:
     if len(kept) < len(drawn) / 2:
         return Estimate(value, np.nan, np.nan, n, "patient", "bootstrap", "undefined in most bootstrap draws")
     if np.ptp(kept) < 1e-12:
-        return Estimate(value, np.nan, np.nan, n, "patient", "bootstrap", "the same in every bootstrap draw")
+        return Estimate(value, np.nan, np.nan, n, "patient", "bootstrap", EQUAL_DRAWS)
     low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     lost = f", {len(drawn) - len(kept)} draws undefined" if len(kept) < len(drawn) else ""
     return Estimate(value, float(low), float(high), n, "patient", f"patient bootstrap, {len(drawn)} draws{lost}")

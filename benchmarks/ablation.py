@@ -21,6 +21,7 @@ from pneumoscope import atomic_files, radiograph
 from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.checkpoint import load
 from pneumoscope.cohort import Cohort, table
+from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.cohort.sample import sample
 from pneumoscope.evaluation import predictions
 from pneumoscope.evaluation.evaluate import evaluate
@@ -86,7 +87,7 @@ def measured(asked: argparse.Namespace, chosen: Recipe, out: Path) -> dict[str, 
     reader = Reader.load(out / "bundle")
     auc = evaluate(predictions.predict(cohort, "tune", reader), on_itself="leave-out", draws=1).figures["ROC-AUC"].value
     lungs = located(reader, table.read(asked.masks_cohort), masks=asked.masks)
-    boxes = located(reader, table.read(asked.boxes_cohort), source=asked.boxes, only={"source": "RSNA"})
+    boxes = located(reader, table.read(asked.boxes_cohort), source=asked.boxes, only=RowFilter.parse(["source=RSNA"]))
     opacity = located(reader, table.read(asked.opacity_cohort), source=asked.opacity)
     anatomy = localize.against_anatomy([c for c in lungs if c.reference], 1)
     found = {

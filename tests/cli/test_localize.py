@@ -78,6 +78,8 @@ def boxes(folder, *, only=MARKED, header=HEADER):
 @pytest.fixture
 def localize(glass, cohort, tmp_path):
     def go(*arguments, cohort_=cohort):
+        if any(str(argument).endswith("boxes.csv") for argument in arguments):
+            arguments = (*arguments, "--box-space", "file")
         return run("localize", glass, "--cohort", cohort_, "-o", tmp_path / "out", "--draws", 20, *arguments)
 
     return go
@@ -239,7 +241,7 @@ def test_a_table_without_a_column_of_the_image_is_refused(localize, tmp_path):
 
 def test_boxes_of_no_radiograph_of_the_cohort_are_refused(localize, tmp_path):
     said = refused(localize("--regions", boxes(tmp_path, only={"x.png": "ul", "y.png": "ul"})), tmp_path)
-    assert "none of the 2 marks" in said
+    assert "none of the 2 annotations" in said
     assert "the cohort's 6 radiographs" in said
 
 

@@ -33,7 +33,7 @@ def compared(cohort_file, tmp_path_factory):
     folder = tmp_path_factory.mktemp("compared")
     boxes = ["path,x,y,w,h", *(f"{case.path},8,12,12,12" for case in table.read(cohort_file).cases if case.reference)]
     (folder / "boxes.csv").write_text("\n".join(boxes), encoding="utf-8")
-    measured = ("--intervene", 2, "--regions", folder / "boxes.csv")
+    measured = ("--intervene", 2, "--regions", folder / "boxes.csv", "--box-space", "file")
     command = ("compare", cohort_file, "-o", folder / "out", "--cache", folder / "cache", *measured, *TINY, *BOTH)
     whole, epochs = fit._epoch, []
 

@@ -11,7 +11,6 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.backbone import check_side
 from pneumoscope.classifier.checkpoint import file_sha256
-from pneumoscope.cli import row_filter
 from pneumoscope.cli.training_options import (
     HELP,
     cache_option,
@@ -23,6 +22,7 @@ from pneumoscope.cli.training_options import (
     teacher_option,
 )
 from pneumoscope.cohort import Cohort, table
+from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.cohort.sample import sample
 from pneumoscope.comparison import comparison, report
 from pneumoscope.comparison.other_comparisons import Other
@@ -37,6 +37,7 @@ from pneumoscope.export.conversion import ExportError
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
+from pneumoscope.reference.box_space import BoxSpace
 from pneumoscope.training.distillation import taught_by
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.prepared_split import preprocessing_of
@@ -73,7 +74,15 @@ _SUFFIXES = (".safetensors", ".pth")
     help="What radiologists marked, as localize takes it: on COHORT's test side, or on that of --regions-cohort.",
 )
 @click.option("--regions-cohort", type=click.Path(path_type=Path), help="Another split cohort, whose test side is marked.")
-@click.option("--only", multiple=True, metavar="COLUMN=VALUE", help="Of a CSV of boxes, take the rows with this value.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Take the rows of a table, or the annotations of JSON (category, reader), with this value; repeat a column for more.",
+)
+@click.option(
+    "--box-space", metavar="file|WxH", help="Pixel grid of the boxes of a table that does not state the size of each image."
+)
 @click.option(
     "--intervene",
     default=20,
@@ -107,6 +116,7 @@ def command(
     regions_: Path | None,
     regions_cohort: Path | None,
     only: tuple[str, ...],
+    box_space: str | None,
     intervene: int,
     beside: tuple[str, ...],
     licences: tuple[str, ...],
@@ -132,7 +142,7 @@ def command(
         reader = Reader.load(teacher) if teacher else None
         recipe, finder = _recipe(recipe_, names, changes, lungs, reader)
         splits = plan.splits(cohort, folds)
-        marked = _marked(regions_, regions_cohort or cohort_, only, splits) if regions_ else None
+        marked = _marked(regions_, regions_cohort or cohort_, only, box_space, splits) if regions_ else None
         starts = {name: _init(name, init) for name in names}
         wanted = _planned(names, seeds, recipe, starts, splits, finder, folds, minutes, reader)
         if minutes is not None:
@@ -165,8 +175,15 @@ def command(
         raise ComparisonError(f"left out of the report: {'; '.join(failed.values())}")
 
 
-def _marked(file: Path, cohort: Path, only: tuple[str, ...], splits: Mapping[int, Cohort]) -> MarkedCohort:
-    return marks.read(file, table.read(cohort), cohort.stem, row_filter.wanted(only), splits.values())
+def _marked(file: Path, cohort: Path, only: tuple[str, ...], box_space: str | None, splits: Mapping[int, Cohort]) -> MarkedCohort:
+    return marks.read(
+        file,
+        table.read(cohort),
+        cohort.stem,
+        RowFilter.parse(only),
+        splits.values(),
+        BoxSpace.parse(box_space) if box_space else None,
+    )
 
 
 def _planned(

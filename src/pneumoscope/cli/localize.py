@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 from pneumoscope import DISCLAIMER, MissingExtraError, atomic_files, radiograph
-from pneumoscope.cli import models, row_filter
+from pneumoscope.cli import models
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import SPLITS, Case, Cohort, table
 from pneumoscope.cohort.case import positives_by_rule
+from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.faithfulness import intervention, occlusion_audit, stability
 from pneumoscope.localization import tables
 from pneumoscope.localization.case import LocalizationCase, Mask, locate
@@ -22,6 +23,8 @@ from pneumoscope.localization.localize import best_threshold, localize
 from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME
 from pneumoscope.reference import regions
+from pneumoscope.reference.box_space import BoxSpace
+from pneumoscope.reference.lesions import LesionRule
 from pneumoscope.reference.regions import Consensus, ReferenceRegions
 from pneumoscope.statistics.estimate import Estimate
 
@@ -46,7 +49,22 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     type=click.Path(exists=True, path_type=Path),
     help="What radiologists marked: a CSV of boxes, COCO JSON, a folder of mask PNGs, or DICOM SEG.",
 )
-@click.option("--only", multiple=True, metavar="COLUMN=VALUE", help="Of a CSV of boxes, take the rows with this value.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Take the rows of a table, or the annotations of JSON (category, reader), with this value; repeat a column for more.",
+)
+@click.option(
+    "--box-space", metavar="file|WxH", help="Pixel grid of the boxes of a table that does not state the size of each image."
+)
+@click.option(
+    "--lesions",
+    type=click.Choice(get_args(LesionRule)),
+    default="merged",
+    show_default=True,
+    help="Overlapping boxes of several readers are one lesion, or each reader's box is one.",
+)
 @click.option(
     "--consensus",
     type=click.Choice(get_args(Consensus)),
@@ -90,6 +108,8 @@ def command(
     side: str,
     regions_: Path | None,
     only: tuple[str, ...],
+    box_space: str | None,
+    lesions: LesionRule,
     consensus: Consensus,
     lung_masks: Path | None,
     shortcuts: bool,
@@ -121,7 +141,7 @@ def command(
 
         def located(which: str) -> list[LocalizationCase]:
             cases = _cases(cohort, which)
-            marked = _regions(regions_, cohort, cases, only, consensus)
+            marked = _regions(regions_, cohort, cases, only, consensus, box_space, lesions)
             masks = _masks(lung_masks if which == side else None, cohort, cases)
             return locate(reader, cohort, cases, marked, masks, show_progress=True)
 
@@ -202,11 +222,27 @@ def _threshold(
 
 
 def _regions(
-    source: Path | None, cohort: Cohort, cases: Sequence[Case], only: tuple[str, ...], consensus: Consensus
-) -> dict[str, ReferenceRegions]:
+    source: Path | None,
+    cohort: Cohort,
+    cases: Sequence[Case],
+    only: tuple[str, ...],
+    consensus: Consensus,
+    box_space: str | None,
+    lesions: LesionRule,
+) -> Mapping[str, ReferenceRegions]:
     if source is None:
         return {}
-    return dict(regions.read(source, cohort, cases, only=row_filter.wanted(only), consensus=consensus))
+    found = regions.read(
+        source,
+        cohort,
+        cases,
+        only=RowFilter.parse(only),
+        consensus=consensus,
+        box_space=BoxSpace.parse(box_space) if box_space else None,
+        lesions=lesions,
+    )
+    click.echo("\n".join(found.summary()), err=True)
+    return found
 
 
 def _masks(folder: Path | None, cohort: Cohort, cases: Sequence[Case]) -> dict[str, Mask]:

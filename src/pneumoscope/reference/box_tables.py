@@ -1,121 +1,210 @@
-"""Marks from text: a CSV of boxes (RSNA's, NIH's or our own) or COCO JSON."""
+"""Annotations from a CSV table of boxes: one row a box, or one cell with all boxes of an image."""
 
+import ast
 import csv
 import io
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from pneumoscope.cohort.row_filter import RowFilter
+from pneumoscope.reference.annotation import KINDS, Annotation, CaseNames, Corners, Outline
+from pneumoscope.reference.box_space import BoxSpace
+from pneumoscope.reference.errors import RegionsError
 
-from pneumoscope.evaluation.errors import EvaluationError
-from pneumoscope.reference.annotation import KINDS, Annotation, Four, Names, Outline, no_choice
-
-_IMAGE_COLUMNS = ("path", "image", "nih_image", "patientId", "Image Index")
-_CHALLENGE_SPACE = (1024.0, 1024.0)
-
-
-def from_text(source: Path, paths: Sequence[str], only: Mapping[str, str]) -> list[Annotation]:
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise EvaluationError(f"'{source}' is no text; give {KINDS}") from error
-    if not text.lstrip().startswith(("{", "[")):
-        return list(_from_table(text, source, Names(paths), only))
-    no_choice(only, source)
-    return list(_from_coco(text, source, Names(paths)))
+_IMAGE_COLUMNS = ("path", "image", "nih_image", "patientId", "Image Index", "image_id", "dicom_id", "id")
+_READER_COLUMNS = ("reader", "rad_id")
+LABEL_COLUMNS = ("class_name", "category_name", "Finding Label", "label", "category")
+_NEAR_AND_SIZE = (("x", "y", "w", "h"), ("x", "y", "width", "height"))
+_NEAR_AND_FAR = (("left", "top", "right", "bottom"), ("x_min", "y_min", "x_max", "y_max"), ("x1", "y1", "x2", "y2"))
+_SIZE_COLUMNS = (("image_width", "image_height"), ("orig_width", "orig_height"), ("original_width", "original_height"))
+_NIH_BOX = "Bbox [x"
 
 
 @dataclass(frozen=True)
-class _Columns:
-    """Where a table keeps what; `box` holds the places of the four coordinates, `far` whether two are the far edges."""
+class _Layout:
+    """Which columns hold what.
+
+    Attributes
+    ----------
+    image, reader, label: places of these columns, ``None`` where there is none.
+    box: places of the four coordinates; empty where `cell` holds all boxes of the image.
+    far: whether the third and fourth coordinate are the far edges, not width and height.
+    cell: place of a column whose cell lists the boxes of an image.
+    size: places of the width and height of the grid that the coordinates refer to.
+    """
 
     image: int
-    box: tuple[int, int, int, int]
+    box: tuple[int, ...]
     far: bool
-    space: tuple[float, float] | None
+    cell: int | None
     size: tuple[int, int] | None
     reader: int | None
+    label: int | None
 
 
-def _columns(header: Sequence[str], source: Path) -> _Columns:
-    """Recognise the layout; EvaluationError where the header has no image column or no box."""
-    at = {name: place for place, name in reversed(list(enumerate(header)))}
-    image = next((at[name] for name in _IMAGE_COLUMNS if name in at), None)
-    layouts: tuple[tuple[tuple[str, ...], bool, tuple[float, float] | None], ...] = (
-        (("x", "y", "w", "h"), False, None),
-        (("x", "y", "width", "height"), False, _CHALLENGE_SPACE),
-        (("left", "top", "right", "bottom"), True, None),
-    )
-    box, far, space = next((layout for layout in layouts if set(layout[0]) <= at.keys()), ((), False, _CHALLENGE_SPACE))
-    if not box and (len(header) < 3 or not header[2].startswith("Bbox [x")):
-        image = None
-    if image is None:
-        raise EvaluationError(
-            f"'{source}' is neither JSON nor a table of boxes; give {KINDS}, a CSV with one of the columns "
-            f"{', '.join(_IMAGE_COLUMNS)}, and with x,y,w,h or x,y,width,height or top,left,bottom,right or NIH's Bbox"
-        )
-    # NIH's header writes its one box column with commas inside, so its names do not stand above their values.
-    first, second, third, fourth = (at[name] for name in box) if box else (2, 3, 4, 5)
-    sizes = [at[name] for name in ("orig_width", "orig_height") if name in at]
-    if len(sizes) == 1:
-        raise EvaluationError(f"'{source}' has one of the columns orig_width and orig_height; give both or neither")
-    size = (sizes[0], sizes[1]) if sizes else None
-    return _Columns(image, (first, second, third, fourth), far, space, size, at.get("reader"))
+@dataclass(frozen=True)
+class _Row:
+    where: str
+    cells: Sequence[str]
+
+    def cell(self, place: int | None) -> str:
+        return "" if place is None else self.cells[place]
 
 
-def _from_table(text: str, source: Path, names: Names, only: Mapping[str, str]) -> Iterator[Annotation]:
-    rows = _rows(text, source)
-    header = [name.strip() for name in next(rows, (0, []))[1]]
-    columns = _columns(header, source)
-    missing = [name for name in only if name not in header]
-    if missing:
-        raise EvaluationError(
+def from_table(text: str, source: Path, names: CaseNames, only: RowFilter, space: BoxSpace | None) -> Iterator[Annotation]:
+    """Read the annotations of a CSV table.
+
+    Parameters
+    ----------
+    text
+        The table.
+    source
+        Its file, for messages.
+    names
+        The cases of the cohort by name.
+    only
+        The rows to take.
+    space
+        The grid that coordinates refer to, as the user states it; ``None`` to take it from the table's columns.
+
+    Yields
+    ------
+    Annotation
+        One a box, and one without content for a row that has no box.
+
+    Raises
+    ------
+    RegionsError
+        If the layout is unknown, a row is damaged, no row is taken, or the space is stated nowhere or twice.
+    """
+    numbered = _numbered_rows(text, source)
+    header = [name.strip() for name in next(numbered, (0, []))[1]]
+    layout = _layout(header, source)
+    if missing := [column for column in only.accepted if column not in header]:
+        raise RegionsError(
             f"rows are chosen by {', '.join(missing)}, but '{source}' has the columns {', '.join(filter(None, header))}; "
             "choose by one of them"
         )
-    kept = 0
-    for line, cells in rows:
-        row = [cell.strip() for cell in cells] + [""] * (max(len(header), *columns.box) + 1 - len(cells))
-        if not any(row) or any(row[header.index(name)] != value for name, value in only.items()):
+    if layout.size and space is not None:
+        raise RegionsError(
+            f"'{source}' states the size of each image in {header[layout.size[0]]} and {header[layout.size[1]]}; "
+            "leave out --box-space"
+        )
+    if not layout.size and space is None:
+        raise RegionsError(
+            f"'{source}' does not state which pixel grid its boxes refer to (no columns such as image_width and image_height); "
+            "give --box-space file for the pixels of the image files, or --box-space WIDTHxHEIGHT such as 1024x1024"
+        )
+    width = max(len(header), *layout.box, layout.image + 1) + 1
+    taken = 0
+    for number, cells in numbered:
+        row = _Row(f"line {number} of '{source}'", [cell.strip() for cell in cells] + [""] * (width - len(cells)))
+        if not any(row.cells) or not only.keeps(dict(zip(header, row.cells, strict=False))):
             continue
-        kept += 1
-        where = f"line {line} of '{source}'"
-        if not row[columns.image]:
-            raise EvaluationError(f"{where} names no image; fill the column {header[columns.image]}, or leave the row out")
-        reader = "" if columns.reader is None else row[columns.reader]
-        yield Annotation(where, reader, names.named(row[columns.image], where), _outline(row, columns, where))
-    if only and not kept:
-        chosen = " and ".join(f"{name} = {value}" for name, value in only.items())
-        raise EvaluationError(f"no row of '{source}' has {chosen}; choose by values that the table has")
+        taken += 1
+        yield from _annotations(row, layout, header, names, space)
+    if only and not taken:
+        raise RegionsError(f"no row of '{source}' has {only}; choose by values that the table has")
 
 
-def _rows(text: str, source: Path) -> Iterator[tuple[int, list[str]]]:
+def _layout(header: Sequence[str], source: Path) -> _Layout:
+    at = {name: place for place, name in reversed(list(enumerate(header)))}
+
+    def first_of(columns: Sequence[str]) -> int | None:
+        return next((at[name] for name in columns if name in at), None)
+
+    def four_of(layouts: Sequence[Sequence[str]]) -> tuple[int, ...]:
+        return next((tuple(at[name] for name in names) for names in layouts if set(names) <= at.keys()), ())
+
+    image, cell, far = first_of(_IMAGE_COLUMNS), at.get("boxes"), four_of(_NEAR_AND_FAR)
+    box = far or four_of(_NEAR_AND_SIZE)
+    if not box and cell is None and len(header) > 2 and header[2].startswith(_NIH_BOX):
+        # NIH's header writes its one box column with commas inside, so that its names do not stand above their values.
+        box = (2, 3, 4, 5)
+    if image is None or (not box and cell is None):
+        raise RegionsError(
+            f"'{source}' is neither JSON nor a table of boxes; give {KINDS}, a CSV with one of the columns "
+            f"{', '.join(_IMAGE_COLUMNS)}, and with x,y,w,h or x,y,width,height or left,top,right,bottom or "
+            "x_min,y_min,x_max,y_max or boxes or NIH's Bbox"
+        )
+    return _Layout(
+        image, box, bool(far), None if box else cell, _size(at, source), first_of(_READER_COLUMNS), first_of(LABEL_COLUMNS)
+    )
+
+
+def _size(at: Mapping[str, int], source: Path) -> tuple[int, int] | None:
+    for pair in _SIZE_COLUMNS:
+        present = [at[name] for name in pair if name in at]
+        if len(present) == 1:
+            raise RegionsError(f"'{source}' has one of the columns {pair[0]} and {pair[1]}; give both or neither")
+        if present:
+            return present[0], present[1]
+    return None
+
+
+def _numbered_rows(text: str, source: Path) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
         for row in reader:
             yield reader.line_num, row
     except csv.Error as error:
-        raise EvaluationError(f"'{source}' is no intact CSV at line {reader.line_num}; export it again") from error
+        raise RegionsError(f"'{source}' is no intact CSV at line {reader.line_num}; export it again") from error
 
 
-def _outline(row: Sequence[str], columns: _Columns, where: str) -> Outline | None:
-    """The box of a row, or None for a row that says only that its image was read."""
-    values = [_number(row[place], where) for place in columns.box]
+def _annotations(
+    row: _Row, layout: _Layout, header: Sequence[str], names: CaseNames, space: BoxSpace | None
+) -> Iterator[Annotation]:
+    if not row.cells[layout.image]:
+        raise RegionsError(f"{row.where} names no image; fill the column {header[layout.image]}, or leave the row out")
+    name = row.cells[layout.image]
+    # SIIM-FISABIO-RSNA COVID-19 writes the identifier of an image with the word image behind it.
+    cases = names.named(name, row.where) or names.named(name.removesuffix("_image"), row.where)
+    reader, label = row.cell(layout.reader), row.cell(layout.label)
+    boxes = _boxes(row, layout)
+    if not boxes:
+        yield Annotation(row.where, reader, cases, None, label)
+        return
+    size = _stated_size(row, layout, space)
+    for box in boxes:
+        yield Annotation(row.where, reader, cases, Outline(box, size), label)
+
+
+def _boxes(row: _Row, layout: _Layout) -> list[Corners]:
+    """The boxes of a row; none if the row states only that its image was seen."""
+    if layout.cell is not None:
+        return _listed_boxes(row.cells[layout.cell], row.where)
+    values = [_number(row.cells[place], row.where) for place in layout.box]
     if all(value is None for value in values):
-        return None
-    first, second, third, fourth = (_needed(value, where) for value in values)
-    box = (first, second, third, fourth) if columns.far else (first, second, first + third, second + fourth)
-    if columns.size is None:
-        return Outline(box, columns.space)
-    width, height = (_number(row[place], where) for place in columns.size)
+        return []
+    first, second, third, fourth = (_required(value, row.where) for value in values)
+    return [(first, second, third, fourth) if layout.far else (first, second, first + third, second + fourth)]
+
+
+def _listed_boxes(cell: str, where: str) -> list[Corners]:
+    """Boxes of one cell such as ``[{'x': 1, 'y': 2, 'width': 3, 'height': 4}]``."""
+    if not cell or cell.lower() == "nan":
+        return []
+    try:
+        boxes = [tuple(float(box[key]) for key in ("x", "y", "width", "height")) for box in ast.literal_eval(cell)]
+    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as error:
+        raise RegionsError(
+            f"{where} has a list of boxes that cannot be read ({type(error).__name__}); write each as x, y, width, height"
+        ) from error
+    if not all(math.isfinite(value) for box in boxes for value in box):
+        raise RegionsError(f"{where} has a coordinate that is no finite number; correct it, or leave the row out")
+    return [(x, y, x + width, y + height) for x, y, width, height in boxes]
+
+
+def _stated_size(row: _Row, layout: _Layout, space: BoxSpace | None) -> tuple[float, float] | None:
+    if layout.size is None:
+        assert space is not None
+        return space.size
+    width, height = (_number(row.cells[place], row.where) for place in layout.size)
     if width is None and height is None:
-        return Outline(box, columns.space)
-    return Outline(box, _space(_needed(width, where), _needed(height, where), where))
+        raise RegionsError(f"{row.where} has a box and no size of its image; fill both columns, or leave the row out")
+    return image_size(_required(width, row.where), _required(height, row.where), row.where)
 
 
 def _number(cell: str, where: str) -> float | None:
@@ -124,65 +213,36 @@ def _number(cell: str, where: str) -> float | None:
     except ValueError:
         value = math.inf
     if math.isinf(value):
-        raise EvaluationError(f"{where} has a coordinate that is no finite number; correct it, or leave the row out")
+        raise RegionsError(f"{where} has a coordinate that is no finite number; correct it, or leave the row out")
     return None if math.isnan(value) else value
 
 
-def _needed(value: float | None, where: str) -> float:
+def _required(value: float | None, where: str) -> float:
     if value is None:
-        raise EvaluationError(f"{where} has some coordinates and lacks others; fill all of them, or none for an unmarked image")
+        raise RegionsError(f"{where} has some coordinates and lacks others; fill all of them, or none for an unmarked image")
     return value
 
 
-def _space(width: float, height: float, where: str) -> tuple[float, float]:
+def image_size(width: float, height: float, where: str) -> tuple[float, float]:
+    """Check the stated size of an image.
+
+    Parameters
+    ----------
+    width, height
+        Size in pixels.
+    where
+        The place of the entry in its source, for the message.
+
+    Returns
+    -------
+    tuple of float
+        (width, height).
+
+    Raises
+    ------
+    RegionsError
+        If one of them is not above 0.
+    """
     if not (width > 0 and height > 0):
-        raise EvaluationError(f"the image of {where} is said to be {height:g} × {width:g} pixels; both must be above 0")
+        raise RegionsError(f"the image of {where} is said to be {height:g} × {width:g} pixels; both must be above 0")
     return width, height
-
-
-def _from_coco(text: str, source: Path, names: Names) -> Iterator[Annotation]:
-    try:
-        document = json.loads(text)
-        images = {image["id"]: image for image in document["images"]}
-        annotations = list(document["annotations"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise EvaluationError(
-            f"'{source}' is no COCO JSON with images and annotations ({type(error).__name__}); export it again"
-        ) from error
-    for number, annotation in enumerate(annotations, start=1):
-        where = f"annotation {number} of '{source}'"
-        try:
-            image = images[annotation["image_id"]]
-            name = str(image["file_name"])
-            size = float(image["width"]), float(image["height"])
-            reader = str(annotation.get("reader") or "").strip()
-            polygons = _polygons(annotation.get("segmentation"), where)
-            box = _coco_box(annotation, polygons)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise EvaluationError(
-                f"{where} has no image_id, bbox or segmentation that can be read, or an image without file_name, width and "
-                f"height ({type(error).__name__}); export it again"
-            ) from error
-        yield Annotation(where, reader, names.named(name, where), Outline(box, _space(*size, where), polygons))
-
-
-def _polygons(segmentation: Any, where: str) -> tuple[NDArray[np.float64], ...]:
-    if isinstance(segmentation, dict):
-        raise EvaluationError(f"{where} has a run-length segmentation, which is not read; export polygons or mask PNGs")
-    polygons = tuple(np.array(polygon, float).reshape(-1, 2) for polygon in segmentation or ())
-    if any(len(points) < 3 or not np.isfinite(points).all() for points in polygons):
-        raise ValueError("a polygon has three points or more")
-    return polygons
-
-
-def _coco_box(annotation: Mapping[str, Any], polygons: Sequence[NDArray[np.float64]]) -> Four:
-    """The box as given, else the one around the polygons."""
-    if not annotation.get("bbox") and polygons:
-        points = np.concatenate(polygons)
-        (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
-    else:
-        left, top, width, height = (float(value) for value in annotation["bbox"])
-        right, bottom = left + width, top + height
-    if not np.isfinite([left, top, right, bottom]).all():
-        raise ValueError("a box is of finite numbers")
-    return left, top, right, bottom

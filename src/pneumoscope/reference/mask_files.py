@@ -1,27 +1,44 @@
-"""Marks from masks: a folder of PNGs, or binary DICOM SEG."""
+"""Annotations from a folder of mask pictures, and masks from run lengths."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pydicom
 from PIL import Image
-from pydicom.dataset import Dataset
-from pydicom.pixels.utils import pixel_array
 
-from pneumoscope.evaluation.errors import EvaluationError
-from pneumoscope.radiograph import dicom
 from pneumoscope.radiograph.limits import MAX_PIXELS
 from pneumoscope.radiograph.quiet import quiet
-from pneumoscope.reference.annotation import KINDS, Annotation, Frames, Mask, Names
+from pneumoscope.reference.annotation import Annotation, CaseNames, Mask, RunLengths
+from pneumoscope.reference.errors import RegionsError
 
 _READER_FOLDER = "reader-"
 
 
 def from_masks(files: Sequence[Path], folder: Path, paths: Sequence[str]) -> list[Annotation]:
-    names, marks = Names(paths), []
+    """Assign the mask pictures of a folder to cases.
+
+    A mask belongs to the radiograph of the same relative path or stem. A folder ``reader-NAME`` holds the masks of one reader.
+
+    Parameters
+    ----------
+    files
+        The mask pictures.
+    folder
+        The folder that holds them.
+    paths
+        The paths of all cases of the cohort.
+
+    Returns
+    -------
+    list of Annotation
+        One a file, in their order.
+
+    Raises
+    ------
+    RegionsError
+        If a mask may belong to several radiographs, or one reader has two masks for one.
+    """
+    names, annotations = CaseNames(paths), []
     known: set[tuple[str, str]] = set()
     for number, file in enumerate(files, start=1):
         where = f"mask {number} of {len(files)} in '{folder}' (in the order of their paths)"
@@ -31,17 +48,35 @@ def from_masks(files: Sequence[Path], folder: Path, paths: Sequence[str]) -> lis
             relative = relative.relative_to(relative.parts[0])
         cases = names.find((relative.with_suffix(""),), where, from_root=True)
         if any((path, reader) in known for path in cases):
-            raise EvaluationError(
+            raise RegionsError(
                 f"{where} is the second of one reader for one radiograph; keep one, or give each reader a folder "
                 f"{_READER_FOLDER}NAME"
             )
         known.update((path, reader) for path in cases)
-        marks.append(Annotation(where, reader, cases, file))
-    return marks
+        annotations.append(Annotation(where, reader, cases, file))
+    return annotations
 
 
 def painted(file: Path, where: str) -> Mask:
-    """Where a mask picture is above zero and not transparent, bool (rows, cols)."""
+    """Read a mask picture.
+
+    Parameters
+    ----------
+    file
+        A PNG of any mode.
+    where
+        The place of the file in its source, for the message.
+
+    Returns
+    -------
+    ndarray
+        bool (rows, cols): true where the picture is above zero and not transparent.
+
+    Raises
+    ------
+    RegionsError
+        If the file is damaged or larger than any radiograph.
+    """
     with quiet():
         try:
             with Image.open(file, formats=["PNG"]) as image:
@@ -50,115 +85,54 @@ def painted(file: Path, where: str) -> Mask:
                 values = np.asarray(image) > 0
                 alpha = image.mode in ("LA", "PA", "RGBA")
         except Exception as error:  # Pillow reports damage as OSError, SyntaxError, ValueError, struct.error …
-            raise EvaluationError(f"{where} is damaged or larger than any radiograph; save it again as a PNG") from error
+            raise RegionsError(f"{where} is damaged or larger than any radiograph; save it again as a PNG") from error
     if values.ndim == 2:
         return values
     return np.asarray(values[..., :-1].any(-1) & values[..., -1] if alpha else values.any(-1))
 
 
-def from_seg(files: Sequence[Path], source: Path, root: Path, paths: Sequence[str]) -> list[Annotation]:
-    found: list[_Segmentation] = []
-    for number, file in enumerate(files, start=1):
-        segmentation = _segmentation(file, f"DICOM file {number} of {len(files)} in '{source}' (in the order of their paths)")
-        # Archives keep the radiographs in one folder with what was drawn on them.
-        if segmentation is not None:
-            found.append(segmentation)
-    if not found:
-        raise EvaluationError(f"none of the {len(files)} DICOM files of '{source}' is a SEG; give {KINDS}")
-    instances: dict[str, list[str]] = defaultdict(list)
-    for path in paths:
-        instances[_instance(root / path)].append(path)
-    return [
-        Annotation(one.where, one.reader, tuple(instances.get(uid, ())), Frames(one.file, frames))
-        for one in found
-        for uid, frames in one.frames.items()
-    ]
+def decoded(run_lengths: RunLengths, where: str) -> Mask:
+    """Decode a run-length encoded mask, as COCO defines it (https://github.com/cocodataset/cocoapi, maskApi.c).
+
+    Parameters
+    ----------
+    run_lengths
+        The encoded mask.
+    where
+        The place of the entry in its source, for the message.
+
+    Returns
+    -------
+    ndarray
+        bool (rows, cols).
+
+    Raises
+    ------
+    RegionsError
+        If the run lengths do not fill the mask exactly, or the mask is larger than any radiograph.
+    """
+    rows, cols, counts = run_lengths.rows, run_lengths.cols, run_lengths.counts
+    lengths = _decompressed(counts) if isinstance(counts, str) else list(counts)
+    if rows * cols > MAX_PIXELS or min(lengths, default=0) < 0 or sum(lengths) != rows * cols:
+        raise RegionsError(
+            f"the run lengths of {where} are damaged: they do not fill a mask of {rows} × {cols} pixels; export them again"
+        )
+    drawn = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+    return np.asarray(drawn.reshape(rows, cols, order="F"))
 
 
-@dataclass(frozen=True)
-class _Segmentation:
-    """What the header of a SEG file says: who drew it, and which frames on which SOP instance."""
-
-    where: str
-    file: Path
-    reader: str
-    frames: Mapping[str, tuple[int, ...]]
-
-
-def _segmentation(file: Path, where: str) -> _Segmentation | None:
-    """Read the header of a DICOM file, None if it is no SEG; EvaluationError where it is not binary or tells no source."""
-    with quiet():
-        try:
-            header = pydicom.dcmread(file, force=True, stop_before_pixels=True)
-            if header.get("Modality") != "SEG":
-                return None
-            binary = header.get("SegmentationType") == "BINARY"
-            reader = str(header.get("SeriesDescription") or "").strip()
-            frames = _references(header)
-        except Exception as error:  # pydicom reads values late and raises whatever it likes
-            raise EvaluationError(f"{where} is truncated or damaged; send it again from its source") from error
-    if not binary:
-        raise EvaluationError(f"{where} is a SEG that is not binary; export it with the Segmentation Type BINARY")
-    if not frames:
-        raise EvaluationError(f"{where} does not tell which radiograph its frames are drawn on; export it with its source images")
-    return _Segmentation(where, file, reader, frames)
-
-
-def _instance(file: Path) -> str:
-    """The SOP Instance UID of a DICOM file, from its header; empty for other files and for damaged ones."""
-    with file.open("rb") as stream:
-        if not dicom.looks_like(stream.read(132)):
-            return ""
-    with quiet():
-        try:
-            header = pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=["SOPInstanceUID"])
-            return str(header.get("SOPInstanceUID") or "").strip()
-        except Exception:  # a file that cannot be read is no reason to refuse the marks of others
-            return ""
-
-
-def _references(header: Dataset) -> Mapping[str, tuple[int, ...]]:
-    """Which frames are drawn on which SOP instance (PS3.3 C.7.6.16.2.6); empty where it is not told for all of them."""
-    per_frame = header.get("PerFrameFunctionalGroupsSequence") or []
-    of_all = _sources(header.get("SharedFunctionalGroupsSequence") or []) or _only_instance(header)
-    found: dict[str, tuple[int, ...]] = defaultdict(tuple)
-    for frame in range(int(header.get("NumberOfFrames") or 1)):
-        drawn_on = _sources(per_frame[frame : frame + 1]) or of_all
-        if not drawn_on:
-            return {}
-        for uid in drawn_on:
-            found[uid] += (frame,)
-    return found
-
-
-def _sources(groups: Iterable[Dataset]) -> set[str]:
-    return {
-        str(image.ReferencedSOPInstanceUID)
-        for group in groups
-        for derivation in group.get("DerivationImageSequence") or ()
-        for image in derivation.get("SourceImageSequence") or ()
-    }
-
-
-def _only_instance(header: Dataset) -> set[str]:
-    """The instance that a SEG refers to as a whole; empty where there are several, because a frame may be of any."""
-    found = {
-        str(instance.ReferencedSOPInstanceUID)
-        for series in header.get("ReferencedSeriesSequence") or ()
-        for instance in series.get("ReferencedInstanceSequence") or ()
-    }
-    return found if len(found) == 1 else set()
-
-
-def segmented(frames: Frames, where: str) -> Mask:
-    """The frames' pixels together, bool (rows, cols)."""
-    with quiet():
-        try:
-            dataset = pydicom.dcmread(frames.file, force=True)
-            if int(dataset.Rows) * int(dataset.Columns) > MAX_PIXELS:
-                raise ValueError("more pixels than any radiograph has")
-            # Not frame by frame: pydicom 3.0.2 cuts a bit-packed frame short that does not begin and end at a whole byte.
-            pixels = pixel_array(dataset).reshape(-1, dataset.Rows, dataset.Columns)
-            return np.asarray(pixels[list(frames.numbers)].any(0))
-        except Exception as error:  # the decoder plugins raise whatever they like, RuntimeError and struct.error among it
-            raise EvaluationError(f"the pixels of {where} cannot be decoded; send it again from its source") from error
+def _decompressed(text: str) -> list[int]:
+    """Run lengths from COCO's text: six bits a character; from the fourth on, differences from the last but one."""
+    lengths: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value -= 1 << shift
+        lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
+        value = shift = 0
+    return lengths

@@ -4,10 +4,17 @@ import csv
 import json
 import shutil
 
+import numpy as np
 import pytest
 
-from pneumoscope.cohort import table
+from pneumoscope.classifier import BACKBONES
+from pneumoscope.classifier.checkpoint import load
+from pneumoscope.cohort import split, table
 from pneumoscope.cohort.sample import sample
+from pneumoscope.evaluation.evaluate import evaluate
+from pneumoscope.evaluation.predictions import predict
+from pneumoscope.training import recipe as training
+from pneumoscope.training.fit import fit
 from tests.cli.run import by_path, run
 
 TRAINING = ("--backbone", "mobilenet_v2", "--init", "scratch", "--epochs", 2, "--side-px", 32, "--batch", 4)
@@ -86,6 +93,19 @@ def test_the_side_of_the_threshold_gets_only_figures_that_need_none(work, tmp_pa
     assert set(metrics(work / "test")["figures"]) > NEED_NO_THRESHOLD
     assert (found["operating_point"], found["confusion"], found["subgroups"]) == (None, None, {})
     assert "left out" in said
+
+
+def test_the_shipped_sample_itself_trains_and_evaluates(tmp_path):
+    """Without building a table from copies of its files: each split has the squares of its own images."""
+    with sample() as shipped:
+        cohort = split.by_ratio(shipped, ratios=(0.5, 0.25, 0.25))
+        recipe = training.recipe("default", side_px=32, batch=4, epochs=1)
+        fit(cohort, BACKBONES["mobilenet_v2"], recipe, tmp_path / "run", init="scratch", cache=tmp_path / "cache")
+        rows = predict(cohort, "test", load(tmp_path / "run"))
+        assert [row.path for row in rows.rows] == [case.path for case in cohort.on("test")]
+        assert 0 <= evaluate(rows, draws=200).figures["ROC-AUC"].value <= 1
+        prepared = {array.tobytes() for array in map(np.load, (tmp_path / "cache").glob("squares-*.npy"))}
+    assert len(prepared) == 2
 
 
 @pytest.mark.slow

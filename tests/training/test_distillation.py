@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from pneumoscope import radiograph
-from pneumoscope.classifier import BACKBONES, WeightsError
+from pneumoscope.cache import CacheError
+from pneumoscope.classifier import BACKBONES, Calibration, WeightsError
 from pneumoscope.classifier.checkpoint import WEIGHTS_NAME, load
 from pneumoscope.classifier.network import build
 from pneumoscope.classifier.weights import initialize
@@ -248,10 +249,20 @@ def test_lessons_are_the_teachers_calibrated_log_odds_of_both_orientations_and_a
         assert told == pytest.approx(np.log(p / (1 - p)), rel=1e-4)
     monkeypatch.setattr(reader, "explain", None)
     np.testing.assert_array_equal(lessons(reader, cohort, cases, tmp_path).log_odds, found.log_odds)
-    (file,) = tmp_path.glob("lessons-*.npz")
+    (file,) = tmp_path.glob("lessons-*.npy")
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(TrainingError, match="is damaged; delete it and start again"):
+    with pytest.raises(CacheError, match=r"\(lessons of a teacher\) is damaged: .* delete the file"):
         lessons(reader, cohort, cases, tmp_path)
+
+
+def test_lessons_of_other_cases_or_of_another_calibration_are_read_anew(cohort, glass, tmp_path):
+    """A table without hashes of the pixels; the teacher's calibration is in its card and not in its graph."""
+    cases = [dataclasses.replace(case, pixel_sha256="") for case in cohort.on("train")]
+    reader = Reader.load(glass, threads=1)
+    first, other = lessons(reader, cohort, cases[:2], tmp_path), lessons(reader, cohort, cases[2:4], tmp_path)
+    assert not np.array_equal(first.log_odds, other.log_odds)
+    reader.card = dataclasses.replace(reader.card, calibration=Calibration("temperature", 7.0))
+    assert not np.array_equal(lessons(reader, cohort, cases[:2], tmp_path).log_odds, first.log_odds)
 
 
 def test_a_recipe_that_gives_a_teacher_no_weight_gets_the_usual_ones(glass, teacher, finder):

@@ -1,11 +1,10 @@
 """What a trained reader teaches: its log-odds and, where it adds up to one, its heat map of every training image."""
 
 import dataclasses
-import hashlib
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -13,13 +12,14 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from pneumoscope import atomic_files, radiograph
+from pneumoscope import radiograph
+from pneumoscope.cache import Question, file_answer
 from pneumoscope.classifier import Card, Preprocessing
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.heatmap.heatmap import EVIDENCE, scaled
 from pneumoscope.reader import Reader
 from pneumoscope.training.errors import TrainingError
-from pneumoscope.training.prepared import Squares
+from pneumoscope.training.prepared import Squares, images_stated
 from pneumoscope.training.recipe import Recipe
 
 DISTILLATION_WEIGHT = 1.0
@@ -72,20 +72,53 @@ def _same_square(teacher: Reader, preprocessing: Preprocessing) -> bool:
 
 
 def lessons(teacher: Reader, cohort: Cohort, cases: Sequence[Case], cache: Path, *, show_progress: bool = False) -> Lessons:
-    """What the teacher says of each case: means over the square and its mirror image; kept in `cache` and read from there."""
-    digest = hashlib.sha256(teacher.model.sha256.encode())
-    for case in cases:
-        digest.update(case.pixel_sha256.encode())
-    file = cache / f"lessons-{digest.hexdigest()[:32]}.npz"
-    if not file.exists():
-        found = _read(teacher, cohort, cases, show_progress)
-        with atomic_files.binary(file) as stream:
-            np.savez(stream, log_odds=found.log_odds, maps=found.maps)
-    try:
-        with file.open("rb") as stream, np.load(stream) as kept:
-            return Lessons(kept["log_odds"], kept["maps"])
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"'{file}' is damaged; delete it and start again") from error
+    """Read cases with the teacher, or take its readings from the cache.
+
+    Log-odds and maps are means over a square and its mirror image.
+
+    Parameters
+    ----------
+    teacher
+        The bundle to learn from.
+    cohort
+        The cohort that the files of the cases belong to.
+    cases
+        n cases, in the order of the result.
+    cache
+        Folder for what the teacher said; made if it does not exist.
+    show_progress
+        Whether to show a progress bar on a terminal.
+
+    Returns
+    -------
+    Lessons
+        Calibrated log-odds and raw heat maps of the n cases.
+
+    Raises
+    ------
+    CacheError
+        If the cached file is damaged.
+    """
+    question = Question(
+        "lessons of a teacher",
+        {
+            "graph": teacher.model.sha256,
+            "calibration": dataclasses.asdict(teacher.card.calibration),
+            "map method": teacher.card.map_method,
+            "images": images_stated(cohort, cases),
+        },
+        code=(__name__,),
+        libraries=("numpy", "pillow", "pydicom"),
+    )
+
+    def write(stream: BinaryIO) -> None:
+        read = _read(teacher, cohort, cases, show_progress)
+        for part in (read.log_odds, read.maps):
+            np.lib.format.write_array(stream, part)
+
+    file = file_answer(cache / f"lessons-{question.sha256[:32]}.npy", question, write)
+    with file.open("rb") as stream:
+        return Lessons(np.lib.format.read_array(stream), np.lib.format.read_array(stream))
 
 
 def _read(teacher: Reader, cohort: Cohort, cases: Sequence[Case], show_progress: bool) -> Lessons:

@@ -2,21 +2,37 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Tests run on all processors; each process computes with one thread (tests/conftest.py).
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
 
-.PHONY: demo test check docs clean
+.PHONY: demo test slow hosts shared lint coverage check mutation docs clean
 
 demo: $(VENV)/.light ## read the sixteen shipped radiographs; no PyTorch
 	$(BIN)/pneumoscope demo
 
-test: $(VENV)/.test ## run the tests (installs PyTorch once)
-	$(BIN)/pytest
+test: $(VENV)/.test ## the tests of the default lane (installs PyTorch once)
+	$(PYTEST)
 
-check: $(VENV)/.check ## lint, types, layers, tests
+slow: $(VENV)/.test ## tests that take more than five seconds: small trainings, exports, whole comparisons
+	$(PYTEST) --dist loadscope -m "slow and not hosts and not shared"
+
+hosts: $(VENV)/.test ## several processes and, as root with iproute2, two hosts in network namespaces; one test at a time
+	$(BIN)/pytest -m hosts
+
+shared: $(VENV)/.test ## tests on the development data in ../shared
+	$(BIN)/pytest -m shared
+
+lint: $(VENV)/.check ## style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+
+coverage: $(VENV)/.check ## the default lane, and the share of the source lines and branches that it runs
+	$(PYTEST) --cov --cov-report=term:skip-covered
+
+check: lint coverage slow hosts ## all of it, as CI does
 
 docs: $(VENV)/.test ## generate what docs/ and README take from the program
 	$(BIN)/python docs/generate.py

@@ -6,6 +6,10 @@ import tempfile
 
 import pytest
 
+# Before PyTorch and scikit-learn are imported: several threads on small arrays wait for one another longer than they compute, and
+# `pytest -n` runs one process for each processor.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from tests.reader.builders import glass_bundle
 
 # A shell's background job ignores Ctrl-C, and so would the commands that the tests start and interrupt.
@@ -34,6 +38,18 @@ def _temporary_files_go_with_the_tests_own(tmp_path_factory):
 def glass(tmp_path_factory):
     """The folder of a bundle whose every answer can be computed by hand."""
     return glass_bundle(tmp_path_factory.mktemp("glass") / "bundle")
+
+
+SLOW_FIXTURES = {"compared", "exported", "exported_lungs", "teacher"}
+"""Module-wide trainings and exports: the first test that asks for one waits for it."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """A test that needs a slow fixture is slow."""
+    for item in items:
+        if not SLOW_FIXTURES.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_sessionfinish(session):

@@ -306,7 +306,7 @@ def test_backbones_that_join_a_budget_get_its_epochs_and_other_epochs_are_refuse
     assert (other.code, "other: at most" in other.err) == (2, True), other.err
 
 
-@pytest.mark.slow
+@pytest.mark.hosts
 def test_two_processes_compare_as_one_does(cohort_file, tmp_path):
     """Two backbones one after the other, measured by the leading process when the other is done."""
     options = [*TINY, "--intervene", 0, "--rate", "1e-4", "--epochs", 1]  # more enlarge a rounding
@@ -363,6 +363,7 @@ def test_a_unit_made_under_other_conditions_is_not_taken_for_finished(compared):
         unit_training.finished(plan.units[0], plan, place)
 
 
+@pytest.mark.slow
 def test_every_case_of_a_cohort_without_a_split_is_tested_once_in_folds(tmp_path, cohort_file):
     split = table.read(cohort_file)
     cases = tuple(dataclasses.replace(case, split="") for case in split.cases)

@@ -278,6 +278,7 @@ def test_a_recipe_that_gives_a_teacher_no_weight_gets_the_usual_ones(glass, teac
     assert (both.distillation_weight, both.teacher_weight) == (1.0, 0.5)
 
 
+@pytest.mark.slow
 def test_a_learner_comes_nearer_to_what_its_teacher_says(cohort, cache, tmp_path, monkeypatch):
     """Labels say nothing here (they are shuffled and weigh little), the lessons are the true ones."""
     reference = np.array([c.reference for c in cohort.on("train")])

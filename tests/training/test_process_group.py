@@ -82,7 +82,7 @@ def test_alone_nothing_is_waited_for():
     assert ALONE.leads
 
 
-@pytest.mark.slow
+@pytest.mark.hosts
 @pytest.mark.parametrize(
     "networks",
     [
@@ -143,7 +143,7 @@ def alone(split, tmp_path_factory):
     return folder / "run", folder / "cache"
 
 
-@pytest.mark.slow
+@pytest.mark.hosts
 def test_train_under_torchrun_is_the_same_run(split, alone, tmp_path):
     """Two processes on one host, from an empty cache; one of them writes and speaks."""
     options = train(split, tmp_path / "cache", tmp_path / "run", "--epochs", "4", "--patience", "0")
@@ -155,6 +155,7 @@ def test_train_under_torchrun_is_the_same_run(split, alone, tmp_path):
     assert not (tmp_path / "run" / "state").exists()
 
 
+@pytest.mark.hosts
 def test_a_batch_that_cannot_be_shared_ends_in_a_sentence(split, tmp_path):
     options = train(split, tmp_path / "cache", tmp_path / "run", "--batch", "7")
     command = [*TORCHRUN, "--standalone", "--nproc-per-node", "2", "--no-python", *PROGRAM, *options]
@@ -215,7 +216,7 @@ def can_join_hosts():
         pytest.skip("network namespaces need root and iproute2")
 
 
-@pytest.mark.slow
+@pytest.mark.hosts
 def test_two_hosts_one_of_which_dies_end_in_the_same_run(can_join_hosts, split, alone, tmp_path):
     """The second host's process is killed after an epoch; torchrun begins anew and the run goes on from its last epoch."""
     out = tmp_path / "run"

@@ -63,13 +63,13 @@ def test_one_frame_may_be_stated(frames):
 def test_what_the_file_tells_beside_pixels_is_kept():
     radiograph = read(written(cr(STORED, ViewPosition="PA", BodyPartExamined="CHEST")))
 
-    assert (radiograph.view, radiograph.body_part) == ("PA", "CHEST")
+    assert (radiograph.view_position, radiograph.body_part) == ("PA", "CHEST")
 
 
 def test_what_the_file_does_not_tell_is_empty():
     radiograph = read(written(cr(STORED)))
 
-    assert (radiograph.view, radiograph.body_part, radiograph.spacing) == ("", "", None)
+    assert (radiograph.view_position, radiograph.body_part, radiograph.spacing) == ("", "", None)
 
 
 def test_identifiers_are_kept_for_those_who_write_dicom():
@@ -157,7 +157,6 @@ def test_spacing_is_that_of_the_detector_or_of_the_patient(elements, expected):
 
 REFUSED = {
     "a CT": (lambda: written(cr(STORED, Modality="CT")), NotARadiographError, "Modality is CT"),
-    "no modality": (lambda: written(without(cr(STORED), "Modality")), NotARadiographError, "Modality is missing"),
     "multi-frame": (lambda: written(cr(STORED, NumberOfFrames="2")), NotARadiographError, "2 frames"),
     "a colour photograph": (lambda: written(colour_photograph()), NotARadiographError, "RGB with 3 sample"),
     "three grey samples": (
@@ -173,7 +172,7 @@ REFUSED = {
     ),
     "7 bits": (lambda: written(cr(STORED, BitsStored=7)), NotARadiographError, "stores 7 bits"),
     "32 bits": (lambda: written(cr(STORED, BitsStored=32)), NotARadiographError, "stores 32 bits"),
-    "no bits": (lambda: written(without(cr(STORED), "BitsStored")), NotARadiographError, "stores 0 bits"),
+    "no bits": (lambda: written(without(cr(STORED), "BitsStored")), UnreadableFileError, r"Bits Stored \(0028,0101\) is missing"),
     "zero rows": (lambda: written(with_size(0, 2)), EmptyImageError, "0 rows and 2 columns"),
     "zero columns": (lambda: written(with_size(2, 0)), EmptyImageError, "2 rows and 0 columns"),
     "no rows": (lambda: written(without(cr(STORED), "Rows")), EmptyImageError, "0 rows and 2 columns"),
@@ -220,7 +219,7 @@ def test_a_number_that_cannot_be_parsed_is_not_quoted():
     # The name in place of a number: the error of float() quotes it.
     content = written(cr(STORED, RescaleSlope="1.234567", RescaleIntercept="0"))
 
-    with pytest.raises(UnreadableFileError) as caught:
+    with pytest.raises(UnreadableFileError, match=r"Rescale Slope \(0028,1053\) is not finite or not a number") as caught:
         read(content.replace(b"1.234567", b"Doe^Jane"))
 
     assert "Doe" not in f"{caught.value!r} {caught.value}"
@@ -236,10 +235,12 @@ def test_an_element_that_swallows_the_next_ones_is_not_quoted(code):
     behind = b"\x10\x00\x10\x00PN\x08\x00Doe^Jane"
     swallowed = code[:2] + bytes([len(code) - 4 + len(behind), 0]) + code[4:] + behind
 
-    with pytest.raises(RadiographError) as caught:
-        read(content[:at] + swallowed + content[at + len(code) :])
+    try:
+        result = read(content[:at] + swallowed + content[at + len(code) :])
+    except RadiographError as error:
+        result = error
 
-    assert "Doe" not in f"{caught.value!r} {caught.value}"
+    assert "Doe" not in f"{result!r} {result}"
 
 
 def test_a_transfer_syntax_that_is_none_is_not_quoted():

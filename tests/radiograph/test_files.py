@@ -99,11 +99,12 @@ def test_a_transparent_palette_entry_shows_black():
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("orientation", UPRIGHT)
 def test_a_png_is_turned_as_its_exif_orientation_says(orientation, depth):
-    content = png(SMALL, depth, extra=chunk(b"eXIf", exif(orientation)))
+    unit = 2 ** (depth - 3)  # so that the highest bit of the format is used
+    content = png(SMALL * unit, depth, extra=chunk(b"eXIf", exif(orientation)))
 
     pixels = read(content).pixels
 
-    assert np.rint(pixels * (2**depth - 1)).tolist() == UPRIGHT[orientation]
+    assert np.rint(pixels * (2**depth - 1) / unit).tolist() == UPRIGHT[orientation]
 
 
 # JPEG
@@ -144,7 +145,7 @@ def test_a_picture_knows_nothing_but_its_pixels():
     radiograph = read(png(SMALL))
 
     assert (radiograph.rows, radiograph.cols) == (2, 3)
-    assert (radiograph.spacing, radiograph.modality, radiograph.view, radiograph.body_part) == (None, "", "", "")
+    assert (radiograph.spacing, radiograph.modality, radiograph.view_position, radiograph.body_part) == (None, "", "", "")
     assert radiograph.identity.patient_id == ""
 
 

@@ -1,36 +1,67 @@
-"""Which decoder takes a compressed DICOM frame, and the two JPEG processes that only GDCM knows.
+"""Choose a decoder for a compressed DICOM frame, and decode the JPEG processes that only GDCM knows.
 
-GDCM is asked last: on a damaged frame it can end the whole process instead of raising. It gets JPEG frames only, and
-only after their marker segments were walked.
+GDCM is an optional extra and is asked last: on a damaged frame it can end the whole process instead of raising. It is given
+JPEG frames only, and only after their marker segments were checked.
 """
 
-import gdcm  # type: ignore[import-not-found, import-untyped, unused-ignore]  # has no types
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 from pydicom import uid
-from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
+from pydicom.dataset import Dataset
+from pydicom.encaps import generate_frames
+
+from pneumoscope.radiograph.errors import UnreadableFileError
 
 PLUGIN = {
     uid.JPEGBaseline8Bit: "pillow",
-    uid.JPEGExtended12Bit: "pneumoscope",
-    uid.JPEGLossless: "pneumoscope",
-    uid.JPEGLosslessSV1: "pneumoscope",
     uid.JPEGLSLossless: "pyjpegls",
     uid.JPEGLSNearLossless: "pyjpegls",
     uid.JPEG2000: "pylibjpeg",
     uid.JPEG2000Lossless: "pylibjpeg",
 }
-"""The plugin of `pydicom.pixels` by transfer syntax; one that is not listed has but one plugin or none."""
-
-DECODER_DEPENDENCIES = {syntax: ("python-gdcm>=3.0.24",) for syntax, name in PLUGIN.items() if name == "pneumoscope"}
-
-
-def is_available(syntax: str) -> bool:
-    """Part of pydicom's plugin interface."""
-    return syntax in DECODER_DEPENDENCIES
+"""Plugin of `pydicom.pixels` by transfer syntax; one that is not listed has only one plugin or none."""
+ONLY_GDCM = frozenset({uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1})
+"""Transfer syntaxes that `decode_jpeg` decodes."""
 
 
-def decode_frame(frame: bytes, runner: DecodeRunner) -> bytes:
-    """Decode a one-component JPEG frame with GDCM; ValueError where its structure is damaged."""
-    precision = _precision(frame, runner.rows, runner.columns)
+def _gdcm() -> ModuleType:
+    try:
+        import gdcm  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: PLC0415 - an optional extra
+    except ModuleNotFoundError as error:
+        raise UnreadableFileError(
+            "the DICOM image is compressed by a JPEG process (Extended or Lossless) that GDCM decodes; "
+            "install it with  pip install 'pneumoscope[gdcm]'"
+        ) from error
+    module: ModuleType = gdcm
+    return module
+
+
+def decode_jpeg(dataset: Dataset) -> NDArray[np.integer[Any]]:
+    """Decode the one frame of a JPEG Extended or JPEG Lossless image with GDCM.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Image of one sample a pixel with its Image Pixel attributes present.
+
+    Returns
+    -------
+    ndarray of 8 or 16 bit integers, shape (rows, cols)
+        Stored values.
+
+    Raises
+    ------
+    UnreadableFileError
+        If GDCM is not installed.
+    ValueError
+        If the structure of the frame is damaged.
+    """
+    gdcm = _gdcm()
+    frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    precision = frame_precision(frame, dataset.Rows, dataset.Columns)
     fragment = gdcm.Fragment()
     fragment.SetByteStringValue(frame)
     fragments = gdcm.SequenceOfFragments.New()
@@ -39,18 +70,42 @@ def decode_frame(frame: bytes, runner: DecodeRunner) -> bytes:
     element.SetValue(fragments.__ref__())
     image = gdcm.Image()
     image.SetNumberOfDimensions(2)
-    image.SetDimensions((runner.columns, runner.rows, 1))
+    image.SetDimensions((dataset.Columns, dataset.Rows, 1))
     image.SetDataElement(element)
     image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2))
-    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str(runner.transfer_syntax))))
+    syntax = gdcm.TransferSyntax.GetTSType(str(dataset.file_meta.TransferSyntaxUID))
+    image.SetTransferSyntax(gdcm.TransferSyntax(syntax))
     # GDCM picks its 8, 12 or 16 bit library by the bits allocated; 12 is what keeps it from trying 16 first.
-    allocated = 12 if precision == 12 else runner.bits_allocated
-    image.SetPixelFormat(gdcm.PixelFormat(1, allocated, runner.bits_stored, runner.bits_stored - 1, runner.pixel_representation))
-    return bytes(image.GetBuffer().encode("utf-8", "surrogateescape"))
+    allocated = 12 if precision == 12 else dataset.BitsAllocated
+    bits = dataset.BitsStored
+    image.SetPixelFormat(gdcm.PixelFormat(1, allocated, bits, bits - 1, dataset.PixelRepresentation))
+    values = bytes(image.GetBuffer().encode("utf-8", "surrogateescape"))
+    kind = f"<{'i' if dataset.PixelRepresentation else 'u'}{dataset.BitsAllocated // 8}"
+    return np.frombuffer(values, kind).reshape(dataset.Rows, dataset.Columns)
 
 
-def _precision(frame: bytes, rows: int, cols: int) -> int:
-    """The sample precision in the frame header, once the marker segments (ITU-T T.81 B.1.1) are found in order."""
+def frame_precision(frame: bytes, rows: int, cols: int) -> int:
+    """Check the marker segments of a JPEG frame (ITU-T T.81 B.1.1) and read its sample precision.
+
+    Parameters
+    ----------
+    frame : bytes
+        The compressed frame.
+    rows, cols : int
+        Size that the DICOM header states, in pixels.
+
+    Returns
+    -------
+    int
+        Bits of a sample, 8 to 16.
+
+    Raises
+    ------
+    ValueError
+        If a segment is damaged, or the frame is not one component of the stated size.
+    IndexError
+        If the frame ends within its header.
+    """
     precision, at = 0, 2
     if frame[:2] != b"\xff\xd8":
         raise ValueError("a JPEG frame without start of image")
@@ -72,7 +127,3 @@ def _precision(frame: bytes, rows: int, cols: int) -> int:
     if not precision:
         raise ValueError("a JPEG scan before its frame header")
     return precision
-
-
-for _syntax in DECODER_DEPENDENCIES:
-    get_decoder(_syntax).add_plugin("pneumoscope", (__name__, "decode_frame"))

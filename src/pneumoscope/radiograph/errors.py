@@ -2,10 +2,12 @@
 
 PneumoscopeError
 └── RadiographError
-    ├── UnreadableFileError   truncated, corrupt, or no image at all
+    ├── UnreadableFileError   not a regular file, truncated, corrupt, or no image at all
     ├── NotARadiographError   a CT, a multi-frame object, a colour photograph
     ├── EmptyImageError       zero rows or columns, or one grey level everywhere
-    └── TooLargeError         more pixels than any radiograph has (a decompression bomb)
+    ├── TooLargeError         more bytes or pixels than any radiograph has (a decompression bomb)
+    └── NotAcceptedError      a radiograph that the acceptance policy refuses, such as a lateral view
+        └── NotAChestError    of another part of the body
 """
 
 from pneumoscope import PneumoscopeError
@@ -16,7 +18,7 @@ class RadiographError(PneumoscopeError):
 
 
 class UnreadableFileError(RadiographError):
-    """The bytes are truncated, corrupt, or of no format that is read here."""
+    """The file cannot be opened, or its bytes are truncated, corrupt, or of no format that is read here."""
 
 
 class NotARadiographError(RadiographError):
@@ -28,4 +30,12 @@ class EmptyImageError(RadiographError):
 
 
 class TooLargeError(RadiographError):
-    """The image declares more pixels than a radiograph can have."""
+    """The file or the image is larger than a radiograph can be."""
+
+
+class NotAcceptedError(RadiographError):
+    """The image is a radiograph, but the acceptance policy refuses it."""
+
+
+class NotAChestError(NotAcceptedError):
+    """The radiograph states that it shows another part of the body."""

@@ -1,66 +1,65 @@
 """Read a radiograph from a path or from bytes, whatever its format."""
 
-import io
+import errno
 import os
+import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from pneumoscope.radiograph import dicom, pictures
+from pneumoscope.radiograph.errors import EmptyImageError, TooLargeError, UnreadableFileError
+from pneumoscope.radiograph.limits import MAX_FILE_BYTES
+from pneumoscope.radiograph.listing import list_folder
+from pneumoscope.radiograph.radiograph import Radiograph
 
-from pneumoscope.radiograph import dicom
-from pneumoscope.radiograph.errors import EmptyImageError, RadiographError, TooLargeError, UnreadableFileError
-from pneumoscope.radiograph.limits import MAX_PIXELS
-from pneumoscope.radiograph.quiet import quiet
-from pneumoscope.radiograph.radiograph import Grey, Radiograph
-
-_SUFFIXES = frozenset({".dcm", ".dicom", ".jpeg", ".jpg", ".png"})
-_PICTURE_FORMATS = ("PNG", "JPEG")
-_DAMAGED = "the PNG or JPEG file is truncated or damaged; copy it again from its source"
-
-
-def below(folder: Path, without: Collection[Path] = ()) -> Iterator[Path]:
-    """The files below a folder that are taken for radiographs: by their suffix, or by the DICOM prefix (PS3.10, 7.1).
-
-    DICOM files often have no suffix, or the end of a UID for one; the directory of a medium (PS3.10, 8.6) holds no image. Linked
-    folders are followed, each folder once; hidden ones, and the resolved paths in `without`, are left out.
-    """
-    seen = {folder.resolve(), *without}
-    for root, folders, names in os.walk(folder, followlinks=True):
-        here, kept = Path(root), []
-        for name in sorted(folders):
-            real = (here / name).resolve()
-            if not name.startswith(".") and name != "__MACOSX" and real not in seen:
-                seen.add(real)
-                kept.append(name)
-        folders[:] = kept
-        yield from (here / name for name in sorted(names) if _may_be_one(here / name))
-
-
-def _may_be_one(file: Path) -> bool:
-    if file.name.startswith(".") or file.name == "DICOMDIR":
-        return False
-    return file.suffix.lower() in _SUFFIXES or _has_dicom_prefix(file)
-
-
-def _has_dicom_prefix(file: Path) -> bool:
-    try:
-        with file.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
+_REASONS = {
+    errno.EACCES: "it may not be opened; change its permissions",
+    errno.EPERM: "it may not be opened; change its permissions",
+    errno.ELOOP: "it is a symbolic link that leads back to itself; remove the link",
+    errno.ENAMETOOLONG: "its name is too long for the file system; shorten it",
+    errno.EISDIR: "it is a folder; name the files in it",
+}
 
 
 def read(source: Path | str | bytes) -> Radiograph:
-    """Read a DICOM CR/DX, PNG or JPEG radiograph; the format is found from the content, not from the name.
+    """Read a DICOM CR, DX or RG, PNG or JPEG radiograph; the format is recognised by the content, not by the name.
 
-    Raises a `RadiographError` of a named class (see `pneumoscope.radiograph.errors`) with one sentence that says what
-    is wrong; OSError where a path cannot be opened.
+    Parameters
+    ----------
+    source : Path, str or bytes
+        A path, or the content of a file. Only a regular file of at most `MAX_FILE_BYTES` bytes is opened.
+
+    Returns
+    -------
+    Radiograph
+        On the grid of the file. Whether its view, intent and orientation are fit for a reading is for `acceptance.review`.
+
+    Raises
+    ------
+    RadiographError
+        Of a named class (see `pneumoscope.radiograph.errors`), with one sentence that says what is wrong.
+    FileNotFoundError
+        If no file has this path.
+    OSError
+        If the file system fails.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> file = io.BytesIO()
+    >>> Image.fromarray(np.array([[0, 51], [102, 255]], np.uint8)).save(file, "PNG")
+    >>> radiograph = read(file.getvalue())
+    >>> radiograph.pixels.tolist() == np.float32([[0, 0.2], [0.4, 1]]).tolist()
+    True
+    >>> radiograph.file_format, radiograph.orientation.plane
+    ('PNG', 'unknown')
     """
-    content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    content = source if isinstance(source, bytes) else content_of(Path(source))
     if not content:
         raise UnreadableFileError("the file is empty; an intact DICOM, PNG or JPEG file is needed")
-    radiograph = dicom.decode(content) if dicom.looks_like(content) else _decode_picture(content)
+    radiograph = dicom.decode(content) if dicom.looks_like(content) else pictures.decode(content)
     if radiograph.pixels.min() == radiograph.pixels.max():
         raise EmptyImageError(
             f"every one of the {radiograph.rows} × {radiograph.cols} pixels has the same grey level; export the image again"
@@ -68,39 +67,53 @@ def read(source: Path | str | bytes) -> Radiograph:
     return radiograph
 
 
-def _decode_picture(content: bytes) -> Radiograph:
-    with quiet():
-        try:
-            with Image.open(io.BytesIO(content), formats=_PICTURE_FORMATS) as image:
-                cols, rows = image.size
-                if rows * cols > MAX_PIXELS:
-                    raise TooLargeError(
-                        f"the image declares {rows} × {cols} pixels, more than the {MAX_PIXELS:,} of any radiograph; "
-                        "it was not decoded"
-                    )
-                image.load()
-                ImageOps.exif_transpose(image, in_place=True)
-                return Radiograph(_grey(image))
-        except RadiographError:
-            raise
-        except UnidentifiedImageError as error:
-            if content[12:16] == b"IHDR" and bytes(4) in (content[16:20], content[20:24]):
-                raise EmptyImageError("the PNG image has no rows or no columns; export it again") from error
-            if content.startswith((b"\x89PNG", b"\xff\xd8\xff")):
-                raise UnreadableFileError(_DAMAGED) from error
-            raise UnreadableFileError("the file is neither DICOM nor PNG nor JPEG; convert it to one of them") from error
-        except Image.DecompressionBombError as error:
-            raise TooLargeError("the image declares far more pixels than any radiograph; it was not decoded") from error
-        except Exception as error:  # Pillow reports damage as OSError, SyntaxError, ValueError, struct.error …
-            raise UnreadableFileError(_DAMAGED) from error
+def below(folder: Path, without: Collection[Path] = ()) -> Iterator[Path]:
+    """List the radiographs below a folder, as `list_folder` does, without the counts of other files."""
+    yield from list_folder(folder, without).files
 
 
-def _grey(image: Image.Image) -> Grey:
-    """Grey levels in [0, 1]: colour by ITU-R 601 luma, transparency over black, 16 bit kept where it is grey."""
-    if image.mode.startswith("I"):
-        return np.asarray(image, np.float32) / np.float32(65535)
-    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    grey = image if image.mode == "L" else image.convert("L")
-    return np.asarray(np.divide(np.asarray(grey), np.float32(255), dtype=np.float32))
+def content_of(file: Path, most: int = MAX_FILE_BYTES) -> bytes:
+    """Read the content of a regular file of bounded size.
+
+    Parameters
+    ----------
+    file : Path
+        Path of the file; symbolic links are followed.
+    most : int
+        Largest size that is read, in bytes.
+
+    Returns
+    -------
+    bytes
+        The whole content.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is no regular file (a folder, pipe, device or socket), may not be opened, or its name is too long.
+    TooLargeError
+        If it has more than `most` bytes.
+    FileNotFoundError
+        If no file has this path.
+    """
+    try:
+        # A pipe would otherwise be waited for until somebody writes into it.
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise _unopened(error) from error
+    with os.fdopen(descriptor, "rb") as stream:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise UnreadableFileError("the path is no regular file but a folder, pipe, device or socket; give an image file")
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise TooLargeError(f"the file has more than {most:,} bytes, more than any radiograph; it was not read")
+    return content
+
+
+def _unopened(error: OSError) -> OSError | UnreadableFileError:
+    """The sentence for a file that cannot be opened; the error itself where the file system says it best."""
+    reason = _REASONS.get(error.errno or 0)
+    if reason is None and error.errno == errno.ENXIO:
+        reason = "it is no regular file but a pipe, device or socket; give an image file"
+    return UnreadableFileError(f"the file was not opened: {reason}") if reason else error

@@ -1,15 +1,18 @@
-"""`Placement`: where the model's square lies on the radiograph, and the way there and back.
+"""The noun `Placement`: where the model's square lies on the radiograph, and the way there and back.
 
-It is the only path by which pixels reach a model and by which maps and boxes return. All coordinates are continuous:
-pixel (r, c) covers [r, r + 1) × [c, c + 1), its centre is (r + ½, c + ½).
+It is the only path by which pixels reach a model and by which maps and boxes return. The radiograph keeps the stored order of
+its pixels; the model's square is always in the displayed order, the patient's right side on its left. All coordinates are
+continuous: pixel (r, c) covers [r, r + 1) × [c, c + 1), its centre is (r + ½, c + ½).
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pneumoscope.radiograph.orientation import UNKNOWN, Orientation
 from pneumoscope.radiograph.radiograph import Grey, Radiograph
 from pneumoscope.radiograph.region import Region
 
@@ -17,9 +20,9 @@ Points = NDArray[np.float64]
 
 
 def _between(centres: NDArray[np.floating], start: float, extent: float, cells: int) -> tuple[NDArray[np.intp], Grey, slice]:
-    """Where pixel centres lie among the centres of `cells` that are spread over [start, start + extent).
+    """Find pixel centres among the centres of `cells` that are spread over [start, start + extent).
 
-    Returns, for the pixels inside, the cell before each and the share of the one behind it, and which of the pixels they are.
+    Returns, for the pixels inside, the cell before each and the share of the one after it, and the slice of those pixels.
     Beyond the outermost cell centres the outermost value holds (half-pixel convention, `align_corners=False`).
     """
     inside = np.flatnonzero((centres >= start) & (centres < start + extent))
@@ -31,21 +34,63 @@ def _between(centres: NDArray[np.floating], start: float, extent: float, cells: 
 
 @dataclass(frozen=True)
 class Placement:
-    """A rectangle of a (rows, cols) radiograph, squashed to a square of `side` pixels.
+    """A rectangle of a radiograph, squashed to the model's square.
 
-    The map from radiograph to square is affine and diagonal, hence exactly invertible:
-    ``square = (radiograph − (top, left)) × (side / height, side / width)``.
+    The map from radiograph to square is affine, and exactly invertible: ``(radiograph − (top, left)) × (side / height,
+    side / width)``, turned into the displayed order by the radiograph's orientation.
+
+    Parameters
+    ----------
+    rows, cols : int
+        Stored grid of the radiograph, in pixels.
+    rectangle : Region
+        Part of the stored grid that the square covers.
+    side : int
+        Edge of the square, in pixels.
+    orientation : Orientation
+        Orientation of the stored grid in the patient.
+
+    Raises
+    ------
+    ValueError
+        If the rectangle does not lie on the grid, or the square is empty.
     """
 
     rows: int
     cols: int
     rectangle: Region
     side: int
+    orientation: Orientation = UNKNOWN
 
     def __post_init__(self) -> None:
         box = self.rectangle
         if self.side < 1 or box.top < 0 or box.left < 0 or box.bottom > self.rows or box.right > self.cols:
             raise ValueError(f"{box} does not lie on a grid of {self.rows} × {self.cols} (side {self.side})")
+
+    @classmethod
+    def of(cls, radiograph: Radiograph, rectangle: Region, side: int) -> Self:
+        """Place a square on a rectangle of a radiograph, in the radiograph's orientation.
+
+        Parameters
+        ----------
+        radiograph : Radiograph
+            The radiograph.
+        rectangle : Region
+            Part of its stored grid.
+        side : int
+            Edge of the square, in pixels.
+
+        Returns
+        -------
+        Placement
+            On the radiograph's grid.
+
+        Raises
+        ------
+        ValueError
+            If the rectangle does not lie on the radiograph.
+        """
+        return cls(radiograph.rows, radiograph.cols, rectangle, side, radiograph.orientation)
 
     @property
     def _scale(self) -> Points:
@@ -56,65 +101,198 @@ class Placement:
         return np.array([self.rectangle.top, self.rectangle.left])
 
     def points_to_square(self, points: Points) -> Points:
-        """Map (row, col) points, shape (n, 2), from the radiograph to the square."""
-        return (np.asarray(points, np.float64) - self._origin) * self._scale
+        """Map points from the radiograph to the square.
+
+        Parameters
+        ----------
+        points : array_like, shape (n, 2)
+            (row, col) on the stored grid, in pixels.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, 2)
+            (row, col) on the square, in pixels.
+        """
+        at = (np.asarray(points, np.float64) - self._origin) * self._scale
+        turned = at[:, ::-1] if self.orientation.transposed else at
+        return np.where(self.orientation.flipped, self.side - turned, turned)
 
     def points_to_radiograph(self, points: Points) -> Points:
-        """Map (row, col) points, shape (n, 2), from the square to the radiograph."""
-        return np.asarray(points, np.float64) / self._scale + self._origin
+        """Map points from the square to the radiograph, the inverse of `points_to_square`.
+
+        Parameters
+        ----------
+        points : array_like, shape (n, 2)
+            (row, col) on the square, in pixels.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, 2)
+            (row, col) on the stored grid, in pixels.
+        """
+        at = np.asarray(points, np.float64)
+        turned = np.where(self.orientation.flipped, self.side - at, at)
+        return (turned[:, ::-1] if self.orientation.transposed else turned) / self._scale + self._origin
 
     def region_to_square(self, region: Region) -> Region:
-        (top, left), (bottom, right) = self.points_to_square(np.array([[region.top, region.left], [region.bottom, region.right]]))
-        return Region(float(top), float(left), float(bottom), float(right))
+        """Map a rectangle from the radiograph to the square.
+
+        Parameters
+        ----------
+        region : Region
+            On the stored grid, in pixels.
+
+        Returns
+        -------
+        Region
+            On the square, in pixels.
+        """
+        return _spanned(self.points_to_square(_corners(region)))
 
     def region_to_radiograph(self, region: Region) -> Region:
-        (top, left), (bottom, right) = self.points_to_radiograph(
-            np.array([[region.top, region.left], [region.bottom, region.right]])
-        )
-        return Region(float(top), float(left), float(bottom), float(right))
+        """Map a rectangle from the square to the radiograph, the inverse of `region_to_square`.
+
+        Parameters
+        ----------
+        region : Region
+            On the square, in pixels.
+
+        Returns
+        -------
+        Region
+            On the stored grid, in pixels.
+        """
+        return _spanned(self.points_to_radiograph(_corners(region)))
 
     def pixels_to_square(self, radiograph: Radiograph) -> Grey:
-        """Resample the rectangle to the square: float32 (side, side), antialiased triangle filter, same range."""
+        """Resample the rectangle to the square, with an antialiased triangle filter, in the displayed order.
+
+        Parameters
+        ----------
+        radiograph : Radiograph
+            A radiograph of this grid.
+
+        Returns
+        -------
+        ndarray of float32, shape (side, side)
+            In the range of the radiograph's pixels.
+
+        Raises
+        ------
+        ValueError
+            If the radiograph has another grid.
+        """
         if (radiograph.rows, radiograph.cols) != (self.rows, self.cols):
             raise ValueError(
                 f"a placement on {self.rows} × {self.cols} was given a radiograph of {radiograph.rows} × {radiograph.cols}"
             )
-        box = self.rectangle
-        resized = Image.fromarray(radiograph.pixels).resize(
-            (self.side, self.side), Image.Resampling.BILINEAR, box=(box.left, box.top, box.right, box.bottom)
+        # The pixels are turned before they are resampled, so that an image and its mirror give the same square to the bit.
+        upright, box = self._upright, self._upright.rectangle
+        pixels = np.ascontiguousarray(self.orientation.to_display(radiograph.pixels))
+        resized = Image.fromarray(pixels).resize(
+            (upright.side, upright.side), Image.Resampling.BILINEAR, box=(box.left, box.top, box.right, box.bottom)
         )
         return np.asarray(resized, np.float32)
 
+    @property
+    def _upright(self) -> "Placement":
+        """The same square on the displayed grid."""
+        if self.orientation.is_displayed:
+            return Placement(self.rows, self.cols, self.rectangle, self.side)
+        rows, cols = (self.cols, self.rows) if self.orientation.transposed else (self.rows, self.cols)
+        box = self.rectangle
+        if self.orientation.transposed:
+            box = Region(box.left, box.top, box.right, box.bottom)
+        down, across = self.orientation.flipped
+        top, bottom = (rows - box.bottom, rows - box.top) if down else (box.top, box.bottom)
+        left, right = (cols - box.right, cols - box.left) if across else (box.left, box.right)
+        return Placement(rows, cols, Region(top, left, bottom, right), self.side)
+
     def on_grid(self, rows: int, cols: int) -> "Placement":
-        """The same rectangle on the same radiograph, resampled to `rows` × `cols`."""
+        """Place the same square on the same radiograph at another resolution.
+
+        Parameters
+        ----------
+        rows, cols : int
+            Resampled stored grid, in pixels.
+
+        Returns
+        -------
+        Placement
+            On that grid.
+        """
         box, down, across = self.rectangle, rows / self.rows, cols / self.cols
         bottom, right = min(box.bottom * down, rows), min(box.right * across, cols)
-        return Placement(rows, cols, Region(box.top * down, box.left * across, bottom, right), self.side)
+        return Placement(rows, cols, Region(box.top * down, box.left * across, bottom, right), self.side, self.orientation)
 
     def map_to_radiograph(self, values: Grey, step: int = 1) -> Grey:
-        """Spread a map over the square, shape (h, w), over the radiograph: float32 (rows, cols), zero outside the rectangle.
+        """Spread a map over the square over the radiograph.
 
-        With a `step`, at every so manieth pixel of both sides alone, the first of them number ``step // 2``.
+        Parameters
+        ----------
+        values : ndarray of float32, shape (h, w)
+            A map over the square.
+        step : int
+            Evaluate only at pixels ``step // 2, step // 2 + step, …`` of each axis, at least 1.
+
+        Returns
+        -------
+        ndarray of float32, shape (rows, cols), or fewer with a `step`
+            Linear between the cells of the map, zero outside the rectangle.
         """
-        box = self.rectangle
         at_rows, at_cols = (np.arange(min(step // 2, length - 1), length, step) + 0.5 for length in (self.rows, self.cols))
-        down, down_share, rows = _between(at_rows, box.top, box.height, values.shape[0])
-        across, across_share, cols = _between(at_cols, box.left, box.width, values.shape[1])
-        cells = values.astype(np.float32)
-        behind = np.minimum(across + 1, values.shape[1] - 1)
-        wide = cells[:, across] + (cells[:, behind] - cells[:, across]) * across_share
-        full = np.zeros((at_rows.size, at_cols.size), np.float32)
-        # Between two rows of cells at a time: no copy as large as the radiograph, and no threads of a matrix product, which
-        # would keep a core from the next reading.
-        for before in np.unique(down):
-            first, last = np.searchsorted(down, [before, before + 1])
-            part = full[rows, cols][first:last]
-            step_down = wide[min(before + 1, len(wide) - 1)] - wide[before]
-            np.multiply(down_share[first:last, None], step_down, out=part)
-            part += wide[before]
-        return full
+        if self.orientation.is_displayed:
+            return _spread(values, self.rectangle, at_rows, at_cols)
+        upright = self._upright
+        down, across = self.orientation.flipped
+        if self.orientation.transposed:
+            at_rows, at_cols = at_cols, at_rows
+        at_rows = upright.rows - at_rows[::-1] if down else at_rows
+        at_cols = upright.cols - at_cols[::-1] if across else at_cols
+        return np.ascontiguousarray(self.orientation.to_stored(_spread(values, upright.rectangle, at_rows, at_cols)))
+
+
+def _corners(region: Region) -> Points:
+    return np.array([[region.top, region.left], [region.bottom, region.right]])
+
+
+def _spanned(corners: Points) -> Region:
+    (top, left), (bottom, right) = corners.min(0).tolist(), corners.max(0).tolist()
+    return Region(top, left, bottom, right)
+
+
+def _spread(values: Grey, box: Region, at_rows: Points, at_cols: Points) -> Grey:
+    """A map over `box` at the given rows and columns, in ascending order."""
+    down, down_share, rows = _between(at_rows, box.top, box.height, values.shape[0])
+    across, across_share, cols = _between(at_cols, box.left, box.width, values.shape[1])
+    cells = values.astype(np.float32)
+    after = np.minimum(across + 1, values.shape[1] - 1)
+    wide = cells[:, across] + (cells[:, after] - cells[:, across]) * across_share
+    full = np.zeros((at_rows.size, at_cols.size), np.float32)
+    # Between two rows of cells at a time: no copy as large as the radiograph, and no threads of a matrix product, which
+    # would keep a core from the next reading.
+    for before in np.unique(down):
+        first, last = np.searchsorted(down, [before, before + 1])
+        part = full[rows, cols][first:last]
+        step_down = wide[min(before + 1, len(wide) - 1)] - wide[before]
+        np.multiply(down_share[first:last, None], step_down, out=part)
+        part += wide[before]
+    return full
 
 
 def on_whole(radiograph: Radiograph, side: int) -> Placement:
-    """The placement of the published protocol: the whole radiograph, squashed to `side` × `side`."""
-    return Placement(radiograph.rows, radiograph.cols, radiograph.whole, side)
+    """Place the square on the whole radiograph, as in the published protocol.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+        The radiograph.
+    side : int
+        Edge of the square, in pixels.
+
+    Returns
+    -------
+    Placement
+        Of the whole radiograph, squashed to `side` × `side`.
+    """
+    return Placement.of(radiograph, radiograph.whole, side)

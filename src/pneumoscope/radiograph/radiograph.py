@@ -1,22 +1,37 @@
 """The noun `Radiograph`: one projection image of declared meaning."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumoscope.radiograph.grey_range import BULK, Source
+from pneumoscope.radiograph.orientation import UNKNOWN, Orientation
 from pneumoscope.radiograph.region import Region
 
 Grey = NDArray[np.float32]
+Intent = Literal["", "FOR PRESENTATION", "FOR PROCESSING"]
+
+GREY_LEVELS = 256
+"""Grey levels of a display, by which the contrast of a radiograph is counted."""
+_ROUNDING = 1e-6
+"""Of float32 resampling, by which a pixel may lie outside [0, 1]."""
+_MOST_COUNTED = 2**20
 
 
 @dataclass(frozen=True)
 class Spacing:
     """Distance between pixel centres, DICOM PS3.3 10.7.1.
 
-    `plane` says where it holds: at the ``detector`` (Imager Pixel Spacing, so anatomy is magnified) or in the
-    ``patient`` (corrected for magnification or calibrated).
+    Parameters
+    ----------
+    row_mm, col_mm : float
+        Distance between rows and between columns, in millimetres.
+    plane : {"detector", "patient"}
+        Where the distance holds: at the detector (Imager Pixel Spacing, so anatomy is magnified) or in the patient (corrected
+        for magnification, or calibrated).
     """
 
     row_mm: float
@@ -26,7 +41,13 @@ class Spacing:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who and what the image is, copied from DICOM for those who write DICOM; never printed."""
+    """DICOM identifiers of an image, for code that writes DICOM; never printed.
+
+    Parameters
+    ----------
+    patient_id, study_instance_uid, series_instance_uid, sop_class_uid, sop_instance_uid : str
+        Values of the attributes of these names; empty where unknown.
+    """
 
     patient_id: str = field(default="", repr=False)
     study_instance_uid: str = field(default="", repr=False)
@@ -37,38 +58,108 @@ class Identity:
 
 @dataclass(frozen=True, eq=False)
 class Radiograph:
-    """A grey projection radiograph.
+    """A grey projection radiograph on the grid of its file.
 
-    Attributes
+    Parameters
     ----------
-    pixels: float32, shape (rows, cols), in [0, 1] as displayed: 0 is black (air), 1 is white (bone, opacity).
-    spacing: distance between pixels, or None where the file does not tell.
-    modality: DICOM Modality (CR, DX, …), empty for PNG and JPEG.
-    view: DICOM View Position (AP, PA, LL, …), empty where unknown.
-    body_part: DICOM Body Part Examined, empty where unknown.
-    identity: DICOM identifiers, empty for PNG and JPEG.
+    pixels : ndarray of float32, shape (rows, cols)
+        Grey levels in [0, 1] as displayed: 0 is black (air), 1 is white (bone, opacity), in the stored order of rows and
+        columns.
+    spacing : Spacing, optional
+        Distance between pixels; None where the file does not state it.
+    modality : str
+        DICOM Modality (CR, DX, …), `header.NOT_A_TERM` for other text; empty for PNG and JPEG.
+    view_position : str
+        DICOM View Position (AP, PA, LL, …), `header.NOT_A_TERM` for other text; empty where unknown.
+    body_part : str
+        DICOM Body Part Examined, CHEST for every spelling of the chest, `header.NOT_A_TERM` for other text; empty where
+        unknown.
+    identity : Identity
+        DICOM identifiers; empty for PNG and JPEG.
+    orientation : Orientation
+        Directions of the stored rows and columns in the patient; unknown for PNG and JPEG.
+    intent : {"", "FOR PRESENTATION", "FOR PROCESSING"}
+        DICOM Presentation Intent Type; FOR PROCESSING is raw detector data.
+    horizontal_flip : bool
+        Whether DICOM Field of View Horizontal Flip is YES. The flip is relative to the detector, so that it says nothing of
+        the patient's sides by itself.
+    file_format : {"", "DICOM", "PNG", "JPEG"}
+        Format of the file; empty for pixels of another origin.
+    grey_source : {"", "header", "range", "bulk"}
+        What the grey scale spans (`grey_range.Source`); empty where pixels are taken as they are.
+    contradictions : tuple of str
+        What the header says that cannot all be true.
+
+    Raises
+    ------
+    ValueError
+        If the pixels are not float32 of two dimensions, not finite, or not in [0, 1] within float32 rounding (1e-6).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pixels = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+    >>> radiograph = Radiograph(pixels, view_position="PA")
+    >>> radiograph.rows, radiograph.cols, radiograph.grey_levels_used
+    (3, 4, 256)
+    >>> Radiograph(pixels * 255)
+    Traceback (most recent call last):
+    ValueError: pixels must lie in [0, 1], not in [0, 255]; divide them by the value of white
     """
 
-    pixels: Grey
+    pixels: Grey = field(repr=False)
     spacing: Spacing | None = None
     modality: str = ""
-    view: str = ""
+    view_position: str = ""
     body_part: str = ""
-    identity: Identity = Identity()
+    identity: Identity = field(default=Identity(), repr=False)
+    orientation: Orientation = UNKNOWN
+    intent: Intent = ""
+    horizontal_flip: bool = False
+    file_format: Literal["", "DICOM", "PNG", "JPEG"] = ""
+    grey_source: Source | Literal[""] = ""
+    contradictions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.pixels.dtype != np.float32 or self.pixels.ndim != 2:
-            raise ValueError(f"pixels must be float32 (rows, cols), not {self.pixels.dtype} {self.pixels.shape}")
+        if not isinstance(self.pixels, np.ndarray) or self.pixels.dtype != np.float32 or self.pixels.ndim != 2:
+            kind = f"{getattr(self.pixels, 'dtype', type(self.pixels).__name__)} {getattr(self.pixels, 'shape', '')}".strip()
+            raise ValueError(f"pixels must be float32 (rows, cols), not {kind}")
+        if not self.pixels.size:
+            raise ValueError(f"pixels must not be empty, but their shape is {self.pixels.shape}")
+        low, high = float(self.pixels.min()), float(self.pixels.max())
+        if not np.isfinite([low, high]).all():
+            raise ValueError("pixels must be finite, but some are NaN or infinite")
+        if low < -_ROUNDING or high > 1 + _ROUNDING:
+            raise ValueError(f"pixels must lie in [0, 1], not in [{low:g}, {high:g}]; divide them by the value of white")
 
     @property
     def rows(self) -> int:
+        """Number of rows of the stored grid."""
         return int(self.pixels.shape[0])
 
     @property
     def cols(self) -> int:
+        """Number of columns of the stored grid."""
         return int(self.pixels.shape[1])
 
     @property
     def whole(self) -> Region:
         """The rectangle that covers the radiograph."""
         return Region(0.0, 0.0, float(self.rows), float(self.cols))
+
+    @property
+    def displayed(self) -> Grey:
+        """Pixels turned into the displayed order (the patient's right side on the left), shape (rows, cols) or (cols, rows)."""
+        return self.orientation.to_display(self.pixels)
+
+    @cached_property
+    def grey_levels_used(self) -> int:
+        """How many of the `GREY_LEVELS` of a display lie between the 0.5 and 99.5 percentiles of the pixels, 1 to 256.
+
+        On a large radiograph every second, third, … pixel of each axis is counted.
+        """
+        step = max(1, int(np.sqrt(self.pixels.size / _MOST_COUNTED)))
+        levels = np.rint(np.clip(self.pixels[::step, ::step], 0, 1) * (GREY_LEVELS - 1)).astype(np.intp)
+        share = np.cumsum(np.bincount(levels.ravel(), minlength=GREY_LEVELS)) / levels.size
+        low, high = np.searchsorted(share, BULK)
+        return int(high - low) + 1

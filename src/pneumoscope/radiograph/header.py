@@ -1,0 +1,276 @@
+"""Read DICOM attributes one by one, as DCMTK reads them; name the one that cannot be read and never quote what it holds.
+
+A damaged or misused attribute can hold a patient's name. Text from a header therefore leaves this module only if it is one
+of the Standard's defined terms; all other text becomes `NOT_A_TERM`.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pydicom.datadict import dictionary_description, tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+
+from pneumoscope.radiograph.errors import UnreadableFileError
+from pneumoscope.radiograph.terms import TERMS
+
+NOT_A_TERM = "(no defined term)"
+"""Stands for text of a header that is none of the Standard's defined terms."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_TEXT_VRS = frozenset(
+    {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UN", "UR", "UT"}
+)
+
+
+def attribute(keyword: str) -> str:
+    """Name an attribute as the Standard does, with its tag.
+
+    Parameters
+    ----------
+    keyword : str
+        Keyword of the attribute, PS3.6.
+
+    Returns
+    -------
+    str
+        Such as ``Window Center (0028,1050)``.
+    """
+    tag = tag_for_keyword(keyword) or 0
+    return f"{dictionary_description(tag)} ({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def unreadable(keyword: str, problem: str) -> UnreadableFileError:
+    """Make the error that names an attribute and what is wrong with it.
+
+    Parameters
+    ----------
+    keyword : str
+        Keyword of the attribute.
+    problem : str
+        What is wrong with it, without its value.
+
+    Returns
+    -------
+    UnreadableFileError
+        To be raised.
+    """
+    return UnreadableFileError(f"the DICOM attribute {attribute(keyword)} is {problem}; export the image again from its source")
+
+
+def value(dataset: Dataset, keyword: str) -> Any:
+    """Read an attribute as pydicom does.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Data set or sequence item.
+    keyword : str
+        Keyword of the attribute.
+
+    Returns
+    -------
+    Any
+        Its value, None where it is missing or empty.
+
+    Raises
+    ------
+    UnreadableFileError
+        If pydicom cannot convert the value.
+    """
+    try:
+        content = dataset.get(keyword)
+        return None if content is None or content == "" else content
+    except Exception as error:  # pydicom converts values late and raises whatever the conversion raises
+        raise unreadable(keyword, "not readable") from error
+
+
+def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+    """Read the values of an attribute as text, without converting them.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Data set or sequence item.
+    keyword : str
+        Keyword of the attribute.
+
+    Returns
+    -------
+    tuple of str
+        Values without leading and trailing spaces; empty where the attribute is missing or empty.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the value is binary and cannot be converted.
+    """
+    element = dataset.get_item(keyword)
+    if isinstance(element, RawDataElement) and (element.VR is None or element.VR in _TEXT_VRS) and _is_text(keyword):
+        parts = bytes(element.value or b"").decode("latin-1").split("\\")
+    else:
+        content = value(dataset, keyword)
+        several = isinstance(content, Sequence) and not isinstance(content, str | bytes)
+        parts = [str(part) for part in content] if several else [] if content is None else [str(content)]
+    stripped = tuple(part.strip(" \0\t\r\n") for part in parts)
+    return stripped if any(stripped) else ()
+
+
+def _is_text(keyword: str) -> bool:
+    return keyword in TERMS or keyword in _TEXT_ATTRIBUTES
+
+
+_TEXT_ATTRIBUTES = frozenset(
+    {
+        "EstimatedRadiographicMagnificationFactor",
+        "ImagerPixelSpacing",
+        "NumberOfFrames",
+        "PatientOrientation",
+        "PixelSpacing",
+        "RescaleIntercept",
+        "RescaleSlope",
+        "WindowCenter",
+        "WindowWidth",
+    }
+)
+
+
+def term(dataset: Dataset, keyword: str) -> str:
+    """Read an attribute whose values are defined terms.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Data set or sequence item.
+    keyword : str
+        Keyword of the attribute, a key of `TERMS`.
+
+    Returns
+    -------
+    str
+        The term; `NOT_A_TERM` for any other text, empty where the attribute is missing or empty.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the value cannot be converted.
+    """
+    given = texts(dataset, keyword)
+    if not given:
+        return ""
+    upper = given[0].upper()
+    return upper if upper in TERMS[keyword] else NOT_A_TERM
+
+
+def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """Read the values of a Decimal String, an Integer String or a binary number.
+
+    A decimal comma, which the Standard does not allow, ends the number, as in DCMTK: ``-1024,5`` is −1024.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Data set or sequence item.
+    keyword : str
+        Keyword of the attribute.
+
+    Returns
+    -------
+    tuple of float
+        Finite values; empty where the attribute is missing or empty.
+
+    Raises
+    ------
+    UnreadableFileError
+        If a value is no finite number.
+    """
+    return tuple(_number(text, keyword) for text in texts(dataset, keyword))
+
+
+def _number(text: str, keyword: str) -> float:
+    start = _NUMBER.match(text)
+    rest = text[start.end() :] if start else ""
+    if start is None or not (not rest or re.fullmatch(r",\d*", rest)) or abs(float(start[0])) > 1e300:
+        raise unreadable(keyword, "not finite or not a number")
+    return float(start[0])
+
+
+def number(dataset: Dataset, keyword: str) -> float | None:
+    """Read the first value of a number, as `numbers` does.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Data set or sequence item.
+    keyword : str
+        Keyword of the attribute.
+
+    Returns
+    -------
+    float or None
+        None where the attribute is missing or empty.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the value is no finite number.
+    """
+    given = numbers(dataset, keyword)
+    return given[0] if given else None
+
+
+def integer(dataset: Dataset, keyword: str, default: int | None = None) -> int:
+    """Read one integer.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Data set or sequence item.
+    keyword : str
+        Keyword of the attribute.
+    default : int, optional
+        Value where the attribute is missing or empty; without one, the attribute is required.
+
+    Returns
+    -------
+    int
+        The value.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is not one integer, or missing where it is required.
+    """
+    given = numbers(dataset, keyword)
+    if not given:
+        if default is None:
+            raise unreadable(keyword, "missing or empty")
+        return default
+    if len(given) > 1 or given[0] != int(given[0]):
+        raise unreadable(keyword, "not one integer")
+    return int(given[0])
+
+
+def identifier(dataset: Dataset, keyword: str) -> str:
+    """Read an identifier, which is never quoted.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Data set.
+    keyword : str
+        Keyword of the attribute.
+
+    Returns
+    -------
+    str
+        Its value, empty where it is missing.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the value cannot be converted.
+    """
+    content = value(dataset, keyword)
+    return "" if content is None else str(content).strip()

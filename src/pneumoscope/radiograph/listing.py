@@ -1,0 +1,124 @@
+"""The noun `Listing`: the radiographs below a folder, and by kind what else lies there."""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pneumoscope.radiograph import dicom
+from pneumoscope.radiograph.pictures import JPEG_PREFIX, PNG_PREFIX
+
+SUFFIXES = frozenset({".dcm", ".dic", ".dicom", ".jfif", ".jpe", ".jpeg", ".jpg", ".png"})
+"""Suffixes by which a file counts as a radiograph whatever it holds, so that a damaged one is reported."""
+_KINDS = (
+    (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"GIF8", "GIF"), (b"BM", "BMP"), (b"%PDF", "PDF"), (b"PK\x03\x04", "zip archive"),
+    (b"\x1f\x8b", "gzip archive"), (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"RIFF", "RIFF"), (b"<?xml", "XML"), (b"<html", "HTML"),
+    (b"\x93NUMPY", "NumPy array"), (b"PAR1", "Parquet"),
+)  # fmt: skip
+_NAMES = {
+    ".csv": "CSV", ".tsv": "TSV", ".txt": "text", ".md": "text", ".json": "JSON", ".jsonl": "JSON", ".xml": "XML",
+    ".nii": "NIfTI", ".html": "HTML", ".parquet": "Parquet", ".xlsx": "spreadsheet", ".py": "program", ".npy": "NumPy array",
+}  # fmt: skip
+_HEAD_BYTES = 140
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Files below a folder.
+
+    Parameters
+    ----------
+    files : tuple of Path
+        Files that are taken for radiographs, in the order of their folders and names.
+    left_out : mapping of str to int
+        Number of other files by kind, such as ``CSV`` or ``hidden``, most frequent first.
+    unlisted : int
+        Number of folders whose content could not be listed.
+    """
+
+    files: tuple[Path, ...]
+    left_out: Mapping[str, int]
+    unlisted: int
+
+    def __str__(self) -> str:
+        """What was left out, in one line; empty where nothing was."""
+        parts = [f"{count} {kind}" for kind, count in self.left_out.items()]
+        if self.unlisted:
+            parts.append(f"{self.unlisted} folder(s) that could not be listed")
+        return f"left out: {', '.join(parts)}" if parts else ""
+
+
+def list_folder(folder: Path, without: Collection[Path] = ()) -> Listing:
+    """List the radiographs below a folder, by content or by suffix, and count the other files.
+
+    A file counts as a radiograph if it begins as PNG, JPEG or DICOM does (with or without preamble), or has one of the
+    `SUFFIXES`. The directory of a DICOM medium (PS3.10 8.6) holds no image. Linked folders are followed, each folder once;
+    hidden files and folders, and `without`, are left out.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    without : collection of Path
+        Resolved folders that are passed over, and not counted.
+
+    Returns
+    -------
+    Listing
+        Files and counts.
+    """
+    unlisted: list[OSError] = []
+    left_out: Counter[str] = Counter()
+    files: list[Path] = []
+    for file in _walk(folder, {_real(folder), *without}, left_out, unlisted):
+        kind = _kind(file)
+        if kind:
+            left_out[kind] += 1
+        else:
+            files.append(file)
+    return Listing(tuple(files), dict(left_out.most_common()), len(unlisted))
+
+
+def _walk(folder: Path, seen: set[Path], left_out: Counter[str], unlisted: list[OSError]) -> Iterator[Path]:
+    """Files below a folder, each folder once; hidden folders are counted in `left_out`, errors collected in `unlisted`."""
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=unlisted.append):
+        here, entered = Path(root), []
+        for name in sorted(folders):
+            real = _real(here / name)
+            if name.startswith(".") or name == "__MACOSX":
+                left_out["hidden folder"] += 1
+            elif real not in seen:
+                seen.add(real)
+                entered.append(name)
+        folders[:] = entered
+        yield from (here / name for name in sorted(names))
+
+
+def _real(path: Path) -> Path:
+    """The path without links; unlike `Path.resolve`, of a link to itself too."""
+    return Path(os.path.realpath(path))
+
+
+def _kind(file: Path) -> str:
+    """What kind of file is left out; empty for a radiograph."""
+    if file.name.startswith("."):
+        return "hidden"
+    if file.name == "DICOMDIR":
+        return "DICOMDIR"
+    suffix = file.suffix.lower()
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            return "" if suffix in SUFFIXES else "no regular file"
+        if suffix in SUFFIXES:
+            return ""
+        with file.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+    except OSError:
+        return "" if suffix in SUFFIXES else "unreadable"
+    if head.startswith((PNG_PREFIX, JPEG_PREFIX)) or dicom.looks_like(head):
+        return ""
+    if not head:
+        return "empty"
+    return next((kind for prefix, kind in _KINDS if head.startswith(prefix)), _NAMES.get(suffix, "other"))

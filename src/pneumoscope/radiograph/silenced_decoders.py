@@ -1,0 +1,43 @@
+"""Silence the warnings and logs of the image decoders, in the thread that decodes and in no other."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_decoding: ContextVar[bool] = ContextVar("pneumoscope_decoding", default=False)
+
+
+class _OnlyWhileDecoding(type):
+    """Makes every warning class a subclass of `_DecoderWarning` in a context that decodes, and none in any other."""
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return _decoding.get() or super().__subclasscheck__(subclass)
+
+
+class _DecoderWarning(Warning, metaclass=_OnlyWhileDecoding):
+    """The category of the one warning filter: filters are shared by all threads, the answer of its category is not."""
+
+
+def _is_heard(_: logging.LogRecord) -> bool:
+    return not _decoding.get()
+
+
+logging.getLogger("pydicom").addFilter(_is_heard)
+
+
+@contextmanager
+def silenced_decoders() -> Iterator[None]:
+    """Ignore warnings, and what pydicom logs, in the current thread or task.
+
+    pydicom quotes unexpected values of a header, which may identify a patient, and Pillow warns of damaged metadata. Other
+    threads hear their own warnings and logs while this one is silent.
+    """
+    token = _decoding.set(True)
+    try:
+        if not any(category is _DecoderWarning for _, _, category, _, _ in warnings.filters):
+            warnings.simplefilter("ignore", _DecoderWarning)
+        yield
+    finally:
+        _decoding.reset(token)

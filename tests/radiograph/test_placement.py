@@ -7,18 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from pneumoscope.radiograph import Placement, Radiograph, Region
+from pneumoscope.radiograph import Orientation, Placement, Radiograph, Region
+from pneumoscope.radiograph.orientation import UNKNOWN
 from pneumoscope.radiograph.placement import on_whole
 from tests.radiograph.builders import property_test
 
 
+ORIENTATIONS = [UNKNOWN, *(Orientation(*pair) for pair in ("LF", "RF", "LH", "RH", "FL", "FR", "HL", "HR"))]
+"""Unknown, and all eight of a frontal radiograph: as displayed, mirrored, upside down, and so on."""
+
+
 @st.composite
 def placements(draw, largest: int = 3000, least: float = 1, sides=(1, 1024)):
-    """A rectangle of at least `least` pixels each way on a grid of at most `largest`."""
+    """A rectangle of at least `least` pixels each way on a grid of at most `largest`, in any orientation."""
     rows, cols = (draw(st.integers(int(least), largest)) for _ in range(2))
     top, left = draw(st.floats(0, rows - least)), draw(st.floats(0, cols - least))
     bottom, right = draw(st.floats(top + least, rows)), draw(st.floats(left + least, cols))
-    return Placement(rows, cols, Region(top, left, bottom, right), draw(st.integers(*sides)))
+    return Placement(rows, cols, Region(top, left, bottom, right), draw(st.integers(*sides)), draw(st.sampled_from(ORIENTATIONS)))
 
 
 def edges(region: Region) -> tuple[float, float, float, float]:

@@ -78,7 +78,7 @@ class ModelInput:
 
 
 def seen(radiograph: Radiograph, preprocessing: Preprocessing) -> Radiograph:
-    """The radiograph as everything that follows sees it: whole, squashed to `source_px`, or as it is."""
+    """The radiograph as everything that follows sees it: whole, squashed to `source_px` in the displayed order, or as it is."""
     if not preprocessing.source_px:
         return radiograph
     return Radiograph(on_whole(radiograph, preprocessing.source_px).pixels_to_square(radiograph))
@@ -107,7 +107,7 @@ def find(radiograph: Radiograph, preprocessing: Preprocessing, finder: Finds) ->
 def place(radiograph: Radiograph, preprocessing: Preprocessing, fields: LungFields | None) -> ModelInput:
     """`prepare` with lung fields that are known: those of the same radiograph before something was done to its pixels."""
     box = fields.box if fields and preprocessing.view == "lungs" else radiograph.whole
-    placement = Placement(radiograph.rows, radiograph.cols, box, preprocessing.side_px)
+    placement = Placement.of(radiograph, box, preprocessing.side_px)
     channels = [_grey(radiograph, placement, preprocessing)]
     if preprocessing.lungs:
         assert fields is not None

@@ -5,7 +5,7 @@ is no medicine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from pneumoscope.classifier.preprocessing import place
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.cohort.case import both_classes
 from pneumoscope.lung_fields import LungFields
-from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 from pneumoscope.statistics import intervals, metrics
 from pneumoscope.statistics.estimate import Estimate
@@ -131,7 +130,7 @@ def _squares(reader: Reader, cohort: Cohort, case: Case, other: Case) -> NDArray
     image, beside = radiograph.read(cohort.file(case)), radiograph.read(cohort.file(other))
     fields, other_fields = reader.find(image), reader.find(beside)
     scene = Scene(image.pixels, _lungs(fields), _box(fields), beside.pixels, _lungs(other_fields), _box(other_fields))
-    views = [image, *(Radiograph(np.ascontiguousarray(view(scene), np.float32)) for view in VIEWS.values())]
+    views = [image, *(replace(image, pixels=np.ascontiguousarray(view(scene), np.float32)) for view in VIEWS.values())]
     return np.stack([place(v, reader.card.preprocessing, fields).pixels for v in views])
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -10,7 +11,6 @@ from tqdm import tqdm
 
 from pneumoscope import radiograph
 from pneumoscope.cohort import Case, Cohort
-from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader import Reader
 from pneumoscope.statistics.estimate import Estimate
@@ -68,7 +68,7 @@ def stability(
         image = radiograph.read(cohort.file(case))
         own = reader.read(image).heatmap.values
         for name, (change, back) in CHANGES.items():
-            changed = Radiograph(np.ascontiguousarray(np.clip(change(image.pixels), 0, 1), np.float32))
+            changed = replace(image, pixels=np.ascontiguousarray(np.clip(change(image.pixels), 0, 1), np.float32))
             columns[name].append(_agreement(own, back(reader.read(changed).heatmap.values)))
         columns["another radiograph's map"].append(np.nan if before is None else _agreement(own, before))
         before = own

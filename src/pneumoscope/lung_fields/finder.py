@@ -14,7 +14,8 @@ from pneumoscope.lung_fields.card import LungCard
 from pneumoscope.lung_fields.errors import LungFieldsError
 from pneumoscope.lung_fields.lung_fields import STATES, LungFields
 from pneumoscope.onnx_session import open_session
-from pneumoscope.radiograph import Placement, Radiograph
+from pneumoscope.radiograph import Orientation, Placement, Radiograph
+from pneumoscope.radiograph.orientation import UNKNOWN
 from pneumoscope.radiograph.region import Region
 
 GRAPH_NAME = "lungs.onnx"
@@ -64,13 +65,13 @@ class LungFinder:
         return self.card.files[GRAPH_NAME]
 
     def find(self, radiograph: Radiograph) -> LungFields:
-        """Find the lung fields of one radiograph."""
-        outputs = self._session.run(OUTPUT_NAMES, {INPUT_NAME: radiograph.pixels[None, None]})
-        return fields([part[0] for part in outputs], radiograph.rows, radiograph.cols)
+        """Find the lung fields of one radiograph, turned into the displayed order."""
+        outputs = self._session.run(OUTPUT_NAMES, {INPUT_NAME: np.ascontiguousarray(radiograph.displayed)[None, None]})
+        return fields([part[0] for part in outputs], radiograph.rows, radiograph.cols, radiograph.orientation)
 
 
-def fields(outputs: Sequence[NDArray[np.float32]], rows: int, cols: int) -> LungFields:
+def fields(outputs: Sequence[NDArray[np.float32]], rows: int, cols: int, orientation: Orientation = UNKNOWN) -> LungFields:
     """Lung fields of a radiograph of `rows` × `cols` from what the graph gives for it, in the order of `OUTPUT_NAMES`."""
     lungs, quality, found, _ = outputs
-    placement = Placement(rows, cols, Region(0.0, 0.0, float(rows), float(cols)), lungs.shape[-1])
+    placement = Placement(rows, cols, Region(0.0, 0.0, float(rows), float(cols)), lungs.shape[-1], orientation)
     return LungFields(lungs[0] > 0, lungs[1] > 0, placement, float(quality[0]), float(quality[1]), STATES[round(float(found))])

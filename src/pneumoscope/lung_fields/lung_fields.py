@@ -28,7 +28,8 @@ STATES: tuple[State, State, State] = ("not found", "partly found", "found")
 class LungFields:
     """Right and left lung field of one radiograph.
 
-    Right and left are the patient's; the radiograph is taken as shown in the usual way, right lung on its left.
+    Right and left are the patient's. The finder's square is in the displayed order, the right lung on its left; the masks on the
+    radiograph's grid are in the stored order.
 
     Attributes
     ----------

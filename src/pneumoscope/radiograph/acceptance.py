@@ -10,8 +10,9 @@ from enum import StrEnum
 from typing import Literal
 
 from pneumoscope.radiograph.errors import NotAcceptedError, NotAChestError
+from pneumoscope.radiograph.header import NOT_A_TERM
 from pneumoscope.radiograph.radiograph import GREY_LEVELS, Radiograph
-from pneumoscope.radiograph.terms import LATERAL_VIEWS, PROJECTION_MODALITIES, is_chest
+from pneumoscope.radiograph.terms import LATERAL_VIEWS, PROJECTION_MODALITIES, TERMS, is_chest
 
 Choice = Literal["refuse", "mark"]
 """Refuse the radiograph, or read it with a caution."""
@@ -26,6 +27,7 @@ class Caution(StrEnum):
     LATERAL = "lateral or oblique view"
     RAW = "raw detector data"
     ORIENTATION = "orientation not stated"
+    TURNED = "stored turned or mirrored"
     CONTRADICTION = "contradictory header"
     MODALITY = "modality not stated"
     BODY_PART = "body part not the chest"
@@ -62,7 +64,11 @@ class AcceptancePolicy:
     body_part: Choice = "refuse"
 
 
-def review(radiograph: Radiograph, policy: AcceptancePolicy = AcceptancePolicy()) -> tuple[Caution, ...]:
+DEFAULT_POLICY = AcceptancePolicy()
+"""Refuses what the models cannot read; marks an orientation that is not stated."""
+
+
+def review(radiograph: Radiograph, policy: AcceptancePolicy = DEFAULT_POLICY) -> tuple[Caution, ...]:
     """Decide whether a radiograph is read, and with which cautions.
 
     Parameters
@@ -100,6 +106,8 @@ def review(radiograph: Radiograph, policy: AcceptancePolicy = AcceptancePolicy()
             error = NotAChestError if caution is Caution.BODY_PART else NotAcceptedError
             raise error(f"{sentence}; to read it, say --{option} mark")
         cautions.append(caution)
+    if not radiograph.orientation.is_displayed:
+        cautions.append(Caution.TURNED)
     if radiograph.grey_source == "bulk":
         cautions.append(Caution.GREY_SCALE)
     if abstains(radiograph):
@@ -139,10 +147,19 @@ def grey_levels_sentence(radiograph: Radiograph) -> str:
     return f"uses {radiograph.grey_levels_used} of {GREY_LEVELS} grey levels"
 
 
+def _quotable(keyword: str, text: str) -> str:
+    """Text of a header that may be quoted: a defined term in upper case, or the statement that it is none."""
+    term = text.upper()
+    return term if not term or term in TERMS[keyword] else NOT_A_TERM
+
+
 def _concerns(radiograph: Radiograph, policy: AcceptancePolicy) -> Iterator[tuple[Caution, Choice, str, str]]:
     """Each caution with the policy's choice, its sentence and the option that decides it; body part first."""
-    part, modality = radiograph.body_part, radiograph.modality
-    if part and not is_chest(part):
+    part, modality = (
+        _quotable(keyword, text)
+        for keyword, text in (("BodyPartExamined", radiograph.body_part), ("Modality", radiograph.modality))
+    )
+    if part and not is_chest(radiograph.body_part):
         yield Caution.BODY_PART, policy.body_part, f"the DICOM Body Part Examined is {part}, not the chest", "body-part"
     if radiograph.file_format == "DICOM" and modality not in PROJECTION_MODALITIES:
         stated = ", ".join(sorted(PROJECTION_MODALITIES))

@@ -5,7 +5,3 @@ from pneumoscope import PneumoscopeError
 
 class BundleError(PneumoscopeError):
     """A bundle is missing, damaged, or not what its card says."""
-
-
-class NotAChestError(PneumoscopeError):
-    """The radiograph says that it shows another part of the body."""

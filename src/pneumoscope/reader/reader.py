@@ -19,11 +19,11 @@ from pneumoscope.heatmap import heatmap
 from pneumoscope.lung_fields import LungFields, finder
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.ordered_map import chunks, cores, ordered_map
-from pneumoscope.radiograph import Placement, Radiograph
+from pneumoscope.radiograph import AcceptancePolicy, Placement, Radiograph, review
+from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader.bundle import DISTANCE, GIVEN, IMAGE, LOGITS, LOOKED_AT, SQUARE, open_bundle
-from pneumoscope.reader.errors import NotAChestError
 from pneumoscope.readings import DomainCheck, ModelIdentity, Reading, extract
 
 _BUNDLES = Path(__file__).parent / "bundles"
@@ -32,7 +32,6 @@ SHIPPED = {"default": _BUNDLES / "default", "whole": _BUNDLES / "whole"}
 DEFAULT_BUNDLE = SHIPPED["default"]
 PREDICTED = "predicted"
 """Stands for the class that the decision is for."""
-_CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "RIB")
 
 Source = Path | str | bytes | Radiograph
 """What can be read: a file, its content, or a radiograph."""
@@ -51,32 +50,47 @@ class Outcome:
 class Reader:
     """Reads radiographs with one model. A reader may be used from several threads."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, card: Card, sha256: str, threads: int) -> None:
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        card: Card,
+        sha256: str,
+        threads: int,
+        policy: AcceptancePolicy = DEFAULT_POLICY,
+    ) -> None:
         self._session = session
         self._threads = threads
+        self.policy = policy
         self.card = card
         self.model = ModelIdentity(card.name, sha256)
 
     @classmethod
-    def load(cls, bundle: Path | str = DEFAULT_BUNDLE, *, threads: int = 0, providers: Sequence[str] = ()) -> Self:
+    def load(
+        cls,
+        bundle: Path | str = DEFAULT_BUNDLE,
+        *,
+        threads: int = 0,
+        providers: Sequence[str] = (),
+        policy: AcceptancePolicy = DEFAULT_POLICY,
+    ) -> Self:
         """Load a bundle (the shipped model by default) after checking it against its card.
 
         `threads` is the number of threads within one inference, 0 for as many as pay: 1 is best for `read_many`, which runs as
         many inferences at once as there are cores. `providers` are ONNX Runtime's execution providers by name, the processor by
-        default. Raises BundleError or CardError.
+        default. `policy` says which radiographs are refused. Raises BundleError or CardError.
         """
         session, card, sha256 = open_bundle(Path(bundle), threads, providers)
-        return cls(session, card, sha256, threads)
+        return cls(session, card, sha256, threads, policy)
 
     def read(self, radiograph: Radiograph, *, target: str = "", method: str = "") -> Reading:
         """Read one radiograph.
 
         `target` is the class whose evidence the heat map shows, ``predicted`` for the one that is decided for, the card's own
         by default; `method` one of the card's ways to make it. Score and decision are always the card's target's. Raises
-        NotAChestError where DICOM names another body part.
+        NotAcceptedError where the policy refuses the radiograph.
         """
         self._can(target, method)
-        _check_body_part(radiograph)
+        review(radiograph, self.policy)
         return self._read_all([radiograph], target, method)[0]
 
     def read_many(
@@ -94,7 +108,7 @@ class Reader:
     def read_together(self, sources: Sequence[Source], *, target: str = "", method: str = "") -> list[Outcome]:
         """Read a few that go through the graph together; of one that cannot be read the outcome has the error."""
         self._can(target, method)
-        outcomes = [_decoded(source) for source in sources]
+        outcomes = [self._decoded(source) for source in sources]
         images = [outcome.radiograph for outcome in outcomes if outcome.radiograph is not None]
         readings = iter(self._read_all(images, target, method) if images else ())
         return [o if o.radiograph is None else Outcome(o.source, o.radiograph, next(readings)) for o in outcomes]
@@ -108,7 +122,7 @@ class Reader:
     def find(self, radiograph: Radiograph) -> LungFields:
         """The lung fields of one radiograph."""
         fields = self._run(FIELDS, {IMAGE: self.seen(radiograph)[None, None]})
-        return finder.fields([part[0] for part in fields], radiograph.rows, radiograph.cols)
+        return finder.fields([part[0] for part in fields], radiograph.rows, radiograph.cols, radiograph.orientation)
 
     def square(self, radiograph: Radiograph) -> Grey:
         """What the graph makes of a radiograph before it looks at it, float32 (channels, side, side)."""
@@ -164,7 +178,7 @@ class Reader:
         return [self._reading(image, [part[k] for part in found], target, method) for k, image in enumerate(images)]
 
     def _reading(self, image: Radiograph, found: Sequence[NDArray[np.float32]], target: str, method: str) -> Reading:
-        fields = finder.fields(found[: len(FIELDS)], image.rows, image.cols)
+        fields = finder.fields(found[: len(FIELDS)], image.rows, image.cols, image.orientation)
         logits, distance, maps = found[len(FIELDS) :]
         log_odds = float(logits[-1] - logits[0])
         score = Score(self.card.target, float(self.card.calibration(np.array([log_odds]))[0]), log_odds)
@@ -177,28 +191,22 @@ class Reader:
         speaks = decision == "positive" and explained == self.card.target
         marks = extract(shown, score.probability, fields) if speaks else ()
         domain = self._domain(float(distance), fields)
-        return Reading(score, decision, point, shown, marks, fields, self.model, self.card.grey_zone, domain)
+        cautions = review(image, self.policy)
+        return Reading(score, decision, point, shown, marks, fields, self.model, self.card.grey_zone, domain, cautions)
 
     def _placement(self, image: Radiograph, fields: LungFields) -> Placement:
         wanted = self.card.preprocessing
         box = fields.box if wanted.view == "lungs" else image.whole
-        return Placement(image.rows, image.cols, box, wanted.side_px)
+        return Placement.of(image, box, wanted.side_px)
 
     def _domain(self, distance: float, fields: LungFields) -> DomainCheck | None:
         limit = self.card.domain
         return DomainCheck(distance, limit.distance, fields.state != "not found") if limit else None
 
-
-def _decoded(source: Source) -> Outcome:
-    try:
-        image = source if isinstance(source, Radiograph) else radiographs.read(source)
-        _check_body_part(image)
-    except (PneumoscopeError, OSError) as error:
-        return Outcome(source, error=error)
-    return Outcome(source, image)
-
-
-def _check_body_part(radiograph: Radiograph) -> None:
-    part = radiograph.body_part.upper()
-    if part and not any(name in part for name in _CHEST):
-        raise NotAChestError(f"the DICOM Body Part Examined is {part}; give a radiograph of the chest")
+    def _decoded(self, source: Source) -> Outcome:
+        try:
+            image = source if isinstance(source, Radiograph) else radiographs.read(source)
+            review(image, self.policy)
+        except (PneumoscopeError, OSError) as error:
+            return Outcome(source, error=error)
+        return Outcome(source, image)

@@ -6,6 +6,7 @@ from typing import Literal
 from pneumoscope.classifier import GreyZone, OperatingPoint, Score
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
+from pneumoscope.radiograph import Caution
 from pneumoscope.readings.finding import Finding
 
 
@@ -49,7 +50,8 @@ class DomainCheck:
 class Reading:
     """Score, decision, heat map, findings and lung fields for one target in one radiograph.
 
-    `grey_zone` and `domain` are None where the model knows none. Findings are reported with a positive decision only: a finding
+    `grey_zone` and `domain` are None where the model knows none. `cautions` say why the reading should be
+    taken with care. Findings are reported with a positive decision only: a finding
     is an opacity that speaks for the target.
     """
 
@@ -62,8 +64,10 @@ class Reading:
     model: ModelIdentity
     grey_zone: GreyZone | None = None
     domain: DomainCheck | None = None
+    cautions: tuple[Caution, ...] = ()
 
     @property
     def abstains(self) -> bool:
-        """Whether the probability lies in the grey zone: the decision is still there, but nothing should rest on it."""
-        return self.grey_zone is not None and self.grey_zone.holds(self.score.probability)
+        """Whether nothing should rest on the decision: the probability is in the grey zone, or few grey levels."""
+        unsure = self.grey_zone is not None and self.grey_zone.holds(self.score.probability)
+        return unsure or Caution.FEW_GREY_LEVELS in self.cautions

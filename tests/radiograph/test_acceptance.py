@@ -161,7 +161,8 @@ def test_what_the_header_states_is_kept():
 
 
 @pytest.mark.parametrize(
-    "keyword", ["BodyPartExamined", "Modality", "ViewPosition", "PresentationIntentType", "PresentationLUTShape", "VOILUTFunction"]
+    "keyword",
+    ["BodyPartExamined", "Modality", "ViewPosition", "PresentationIntentType", "PresentationLUTShape", "VOILUTFunction"],
 )
 def test_a_name_in_place_of_a_term_is_quoted_nowhere(keyword):
     given = radiograph(**{keyword: "DOE^JANE"})

@@ -12,7 +12,6 @@ from pneumoscope.radiograph.orientation import UNKNOWN
 from pneumoscope.radiograph.placement import on_whole
 from tests.radiograph.builders import property_test
 
-
 ORIENTATIONS = [UNKNOWN, *(Orientation(*pair) for pair in ("LF", "RF", "LH", "RH", "FL", "FR", "HL", "HR"))]
 """Unknown, and all eight of a frontal radiograph: as displayed, mirrored, upside down, and so on."""
 

@@ -9,7 +9,9 @@ from PIL import Image
 
 from pneumoscope import radiograph
 from pneumoscope.cli.main import main
-from pneumoscope.cohort import build, split
+from pneumoscope.cohort import split
+from pneumoscope.cohort.build import build
+from pneumoscope.cohort.layouts import LayoutOptions, csv_table, kermany
 from pneumoscope.lung_fields import LungFinder
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -17,8 +19,8 @@ pytestmark = pytest.mark.shared
 
 
 def test_kermany_has_the_images_and_patients_that_its_readme_counts():
-    strict = build.from_kermany(DATA / "kermany224")
-    fine = build.from_kermany(DATA / "kermany224", rule="person-subtype")
+    strict = build(kermany.read(DATA / "kermany224")).cohort
+    fine = build(kermany.read(DATA / "kermany224", LayoutOptions(patient_rule="person-subtype"))).cohort
     assert len(strict.cases) == 4938
     assert len({c.patient_id for c in fine.cases}) == 3483
     # 979 person numbers occur with both germs in the whole set; here the sealed patients are missing.
@@ -28,14 +30,14 @@ def test_kermany_has_the_images_and_patients_that_its_readme_counts():
 
 
 def test_split_of_kermany_leaks_neither_patient_nor_image_under_either_rule():
-    cohort = split.by_ratio(build.from_kermany(DATA / "kermany224"))
+    cohort = split.by_ratio(build(kermany.read(DATA / "kermany224")).cohort)
     assert split.crossing(cohort.cases) == ({}, {})
     shares = [len(cohort.on(side)) / len(cohort.cases) for side in ("train", "tune", "test")]
     assert shares == pytest.approx([0.70, 0.15, 0.15], abs=0.01)
 
 
 def test_official_split_of_kermany_is_taken_as_it_is_and_says_what_it_leaks():
-    cohort = split.official(build.from_csv(DATA / "kermany224" / "manifest.csv"))
+    cohort = split.official(build(csv_table.read(DATA / "kermany224" / "manifest.csv")).cohort)
     assert {side: len(cohort.on(side)) for side in ("train", "tune", "test")} == {"train": 4423, "tune": 11, "test": 504}
     leaking = len(split.crossing(cohort.cases)[0])
     assert leaking > 0  # the official numbering gives bacterial and viral files of different children one number

@@ -252,7 +252,7 @@ def test_a_side_that_no_split_has_is_refused(localize, tmp_path):
 
 
 def test_a_side_without_cases_is_refused(localize, tmp_path):
-    assert "no case on the train side" in refused(localize("--side", "train"), tmp_path)
+    assert "no case in the train split" in refused(localize("--side", "train"), tmp_path)
 
 
 def test_a_choice_without_a_value_is_refused(localize, tmp_path):

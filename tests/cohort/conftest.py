@@ -9,6 +9,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 from pneumoscope.cohort import Case, Cohort
+from pneumoscope.cohort.build import build
+from pneumoscope.cohort.label_rules import LabelRules
+from pneumoscope.cohort.label_table import LabelWords
+from pneumoscope.cohort.layouts import LayoutOptions, folders
 
 property_test = settings(max_examples=50, deadline=None, derandomize=True)
 
@@ -41,6 +45,12 @@ def picture(path: Path, pixels, **options) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.rint(pixels).astype(np.uint8)).save(path, **options)
     return path
+
+
+def from_folders(root: Path, *, positive=(), negative=("*",), **options) -> Cohort:
+    """A cohort of folders of classes, where a class may be absent."""
+    rules = LabelRules(LabelWords(tuple(positive), tuple(negative)), allow_no_positive=True)
+    return build(folders.read(root, LayoutOptions(**options)), rules).cohort
 
 
 def tree(root: Path, *names: str) -> Path:

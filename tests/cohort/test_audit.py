@@ -8,10 +8,9 @@ from PIL import Image
 
 from pneumoscope import radiograph
 from pneumoscope.cohort.audit import audit
-from pneumoscope.cohort.build import from_folders
 from pneumoscope.cohort.sample import sample
 from pneumoscope.cohort.split import official
-from tests.cohort.conftest import case, cohort, field, picture
+from tests.cohort.conftest import case, cohort, field, from_folders, picture
 
 SOURCE = field(0)
 
@@ -62,7 +61,7 @@ def test_identical_pixels_are_found_under_two_patients_labels_and_sides(given):
     found = audit(given({"train/clear/p1-a.png": SOURCE, "test/opacity/p2-a.png": SOURCE, "train/clear/p3-a.png": field(1)}))
     (pair,) = found.identical
     assert {pair.first, pair.second} == {"train/clear/p1-a.png", "test/opacity/p2-a.png"}
-    assert (pair.correlation, pair.same_patient, pair.same_label, set(pair.sides)) == (1.0, False, False, {"train", "test"})
+    assert (pair.correlation, pair.same_patient, pair.same_label, set(pair.splits)) == (1.0, False, False, {"train", "test"})
     assert found.near == ()
 
 
@@ -91,10 +90,10 @@ def test_real_radiographs_of_two_children_and_two_of_one_child_are_no_duplicates
     assert (found.n_images, found.n_patients) == (16, 15)
 
 
-def test_patients_on_two_sides_are_named(given):
+def test_patients_in_two_splits_are_named(given):
     pictures = {"train/clear/p1-a.png": field(1), "test/clear/p1-b.png": field(2), "test/clear/p2-a.png": field(3)}
     found = audit(official(given(pictures)))
-    assert found.patients_on_two_sides == ("p1",)
+    assert found.patients_in_two_splits == ("p1",)
     assert found.leaks
 
 
@@ -109,7 +108,7 @@ def test_an_image_leaks_exactly_if_its_double_is_on_another_side(given, change, 
 
 def test_without_a_split_nothing_is_said_about_sides(given):
     found = audit(given({"clear/p1-a.png": field(1), "clear/p1-b.png": field(2)}))
-    assert found.patients_on_two_sides == ()
+    assert found.patients_in_two_splits == ()
     assert "not split" in found.notes[0]
 
 

@@ -1,15 +1,24 @@
-"""Cohorts from a Kermany tree, a folder per class, a CSV and DICOM files: the same table whatever the layout."""
+"""Cohorts from a Kermany tree, folders of classes, a CSV and DICOM files: the same table whatever the layout."""
 
 import csv
+import doctest
 import hashlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pneumoscope import radiograph
 from pneumoscope.cohort import CohortError, NameGrammarError
-from pneumoscope.cohort.build import Columns, from_csv, from_dicom, from_folders, from_kermany
-from tests.cohort.conftest import dicom, field, picture, tree
+from pneumoscope.cohort import build as module
+from pneumoscope.cohort.build import build
+from pneumoscope.cohort.label_rules import LabelRules
+from pneumoscope.cohort.label_table import LabelWords
+from pneumoscope.cohort.layouts import Columns, LayoutOptions, csv_table, dicom_tree, kermany
+from pneumoscope.cohort.patient_ids import keyed
+from pneumoscope.cohort.row_filter import RowFilter
+from pneumoscope.radiograph import NotARadiographError
+from tests.cohort.conftest import dicom, field, from_folders, picture, tree
 
 OFFICIAL_TREE = (
     "train/NORMAL/IM-0115-0001.jpeg",
@@ -17,6 +26,22 @@ OFFICIAL_TREE = (
     "val/NORMAL/NORMAL2-IM-1427-0001.jpeg",
     "test/PNEUMONIA/person1_virus_6.jpeg",
 )
+
+
+KEY = bytes(range(32))
+ONE_CLASS = LabelRules(allow_no_positive=True)
+
+
+def from_kermany(root, rules=ONE_CLASS, **options):
+    return build(kermany.read(root, LayoutOptions(**options)), rules).cohort
+
+
+def from_csv(path, rules=ONE_CLASS, **options):
+    return build(csv_table.read(path, LayoutOptions(**options)), rules).cohort
+
+
+def from_dicom(root, labels, rules=ONE_CLASS, key=KEY, **options):
+    return build(dicom_tree.read(root, LayoutOptions(labels=labels, **options)), rules, patient_ids=keyed(key)).cohort
 
 
 def table(path, *rows):
@@ -57,7 +82,10 @@ def test_merged_kermany_tree_has_no_official_split(tmp_path):
 def test_patient_rule_reaches_the_cases(tmp_path):
     root = tree(tmp_path, "PNEUMONIA/person1_virus_6.jpeg", "PNEUMONIA/person1_bacteria_1.jpeg")
     assert {c.patient_id for c in from_kermany(root).cases} == {"person1"}
-    assert {c.patient_id for c in from_kermany(root, rule="person-subtype").cases} == {"person1_bacteria", "person1_virus"}
+    assert {c.patient_id for c in from_kermany(root, patient_rule="person-subtype").cases} == {
+        "person1_bacteria",
+        "person1_virus",
+    }
 
 
 def test_names_of_no_known_form_are_an_error_that_counts_them_and_lists_examples(tmp_path):
@@ -164,6 +192,39 @@ def test_patient_per_file_tells_same_names_in_two_folders_apart(tmp_path):
     assert len({c.patient_id for c in from_folders(root, positive=["opacity"], patient_per_file=True).cases}) == 2
 
 
+def test_patient_is_the_folder_below_the_class(tmp_path):
+    root = tree(tmp_path, "clear/p1/a.png", "clear/p1/study 2/b.png", "opacity/p2/c.png")
+    cohort = from_folders(root, positive=["opacity"], patient_folder=True)
+    assert {c.path: (c.label, c.reference, c.patient_id) for c in cohort.cases} == {
+        "clear/p1/a.png": ("clear", 0, "p1"),
+        "clear/p1/study 2/b.png": ("clear", 0, "p1"),
+        "opacity/p2/c.png": ("opacity", 1, "p2"),
+    }
+
+
+def test_patient_folders_may_lie_below_a_split(tmp_path):
+    root = tree(tmp_path, "train/clear/p1/a.png", "val/opacity/p2/b.png", "test/clear/p3/deep/c.png")
+    cohort = from_folders(root, positive=["opacity"], patient_folder=True)
+    assert [(c.label, c.patient_id, c.official_split) for c in cohort.cases] == [
+        ("clear", "p3", "test"),
+        ("clear", "p1", "train"),
+        ("opacity", "p2", "tune"),
+    ]
+
+
+def test_file_that_lies_in_no_patient_folder_is_named(tmp_path):
+    root = tree(tmp_path, "clear/p1/a.png", "clear/b.png")
+    with pytest.raises(NameGrammarError, match=r"1 file names do not say .* 'clear/b\.png'"):
+        from_folders(root, patient_folder=True)
+
+
+def test_class_that_is_neither_positive_nor_negative_is_refused(tmp_path):
+    """A folder COVID beside NORMAL and PNEUMONIA used to be negative in silence."""
+    root = tree(tmp_path, "NORMAL/p1.png", "PNEUMONIA/p2.png", "COVID/p3.png", "COVID/p4.png")
+    with pytest.raises(CohortError, match=r"no meaning: 'COVID' \(2 rows\); positive here means 'PNEUMONIA'"):
+        from_folders(root, positive=["PNEUMONIA"], negative=[], patient_per_file=True)
+
+
 # A CSV
 
 
@@ -173,7 +234,8 @@ def test_csv_gives_all_columns(tmp_path):
         {"path": "a.png", "label": "pneumonia", "patient_id": "7", "subtype": "virus", "official_split": "VAL"},
         {"path": "b.png", "label": "clear", "patient_id": "8", "subtype": "", "official_split": ""},
     )
-    assert said(from_csv(table(tmp_path / "t.csv", *rows))) == {
+    cohort = from_csv(table(tmp_path / "t.csv", *rows), LabelRules(LabelWords(negative=("clear",))))
+    assert said(cohort) == {
         "a.png": ("pneumonia", 1, "7", "virus", "tune"),
         "b.png": ("clear", 0, "8", "", ""),
     }
@@ -183,7 +245,8 @@ def test_csv_columns_may_have_other_names_and_paths_another_root(tmp_path):
     tree(tmp_path / "images", "a.png")
     path = table(tmp_path / "t.csv", {"file": "a.png", "finding": "Opacity", "subject": "7"})
     columns = Columns(path="file", label="finding", patient="subject")
-    cohort = from_csv(path, root=tmp_path / "images", positive=["Opacity"], columns=columns)
+    rules = LabelRules(LabelWords(("Opacity",)))
+    cohort = from_csv(path, rules, root=tmp_path / "images", columns=columns)
     assert said(cohort) == {"a.png": ("Opacity", 1, "7", "", "")}
 
 
@@ -207,12 +270,18 @@ def test_native_size_comes_from_the_csv_where_it_has_columns_for_it(tmp_path):
     ("text", "complaint"),
     [
         ("path,label\na.png,NORMAL\n", r"no column patient_id; its columns are path, label"),
-        ("path,label,patient_id\na.png,NORMAL,1\nb.png,NORMAL,2\n", r"line 3 of t\.csv names 'b\.png'"),
-        ("path,label,patient_id\na.png,NORMAL,\n", r"line 2 of t\.csv has no patient_id; .*--patient-per-file"),
-        ("path,label,patient_id\na.png, ,1\n", r"'a\.png' has no label"),
-        ("path,patient_id,label\na.png,1\n", r"'a\.png' has no label"),
-        ("label,patient_id,path\nNORMAL,1\n", r"line 2 of t\.csv names"),
-        ("path,label,patient_id\n", "no case"),
+        (
+            "path,label,patient_id\na.png,NORMAL,1\nb.png,NORMAL,2\n",
+            r"1 images of the table are not below '.*' \(row 3\); give --root, or --skip-unmatched",
+        ),
+        ("path,label,patient_id\na.png,NORMAL,\n", r"row 2 of t\.csv has no patient_id; .*--patient-per-file"),
+        ("path,label,patient_id\na.png, ,1\n", r"no meaning: '\(blank\)' \(1 row\)"),
+        ("path,patient_id,label\na.png,1\n", r"no meaning: '\(blank\)' \(1 row\)"),
+        ("label,patient_id,path\nNORMAL,1\n", r"not below '.*' \(row 2\)"),
+        ("path,label,patient_id\n", "no case is left"),
+        ("path,label,patient_id,orig_width\na.png,NORMAL,1,²\n", "row 2 of t.csv has no whole number of pixels as orig_width"),
+        ("path,label,patient_id,orig_width\na.png,NORMAL,1,12.5\n", "row 2 of t.csv has no whole number of pixels as orig_width"),
+        ("path,label,patient_id,orig_width\na.png,NORMAL,1,-3\n", "row 2 of t.csv has no whole number of pixels as orig_width"),
     ],
 )
 def test_csv_that_leaves_something_open_is_refused_with_the_place(tmp_path, text, complaint):
@@ -269,26 +338,26 @@ def test_linked_folders_are_followed_once_and_links_in_a_circle_end(tmp_path):
     assert [c.path for c in cohort.cases] == ["linked/NORMAL/a.png", "linked/PNEUMONIA/b.png"]
 
 
-def test_dicom_patient_id_is_stored_as_a_hash_unless_the_labels_name_the_patient(tmp_path):
+def test_dicom_patient_is_that_of_the_labels_or_of_the_header_and_is_replaced(tmp_path):
     dicom(tmp_path / "d" / "1.dcm", field(1, 16, 16), "1.2.3", "MRN-1")
     dicom(tmp_path / "d" / "2.dcm", field(2, 16, 16), "1.2.4", "MRN-2")
     rows = [{"sop_instance_uid": uid, "label": "NORMAL", "patient_id": p} for uid, p in (("1.2.3", ""), ("1.2.4", "P9"))]
     first, second = from_dicom(tmp_path / "d", table(tmp_path / "l.csv", *rows)).cases
-    assert first.patient_id == hashlib.sha256(b"MRN-1").hexdigest()[:16]
-    assert second.patient_id == "P9"
+    assert first.patient_id == keyed(KEY)("MRN-1")
+    assert second.patient_id == keyed(KEY)("P9")
 
 
 def test_dicom_files_without_a_label_are_an_error_that_names_some(tmp_path):
     dicom(tmp_path / "d" / "1.dcm", field(1, 16, 16), "1.2.3", "MRN-1")
     labels = table(tmp_path / "l.csv", {"sop_instance_uid": "9.9", "label": "NORMAL"})
-    with pytest.raises(CohortError, match=r"1 DICOM files have no line in l\.csv .*'1\.dcm'"):
+    with pytest.raises(CohortError, match=r"1 DICOM files have no row by SOP Instance UID or path, such as '1\.dcm'"):
         from_dicom(tmp_path / "d", labels)
 
 
 def test_dicom_file_without_a_patient_is_an_error(tmp_path):
     dicom(tmp_path / "d" / "1.dcm", field(1, 16, 16), "1.2.3", "")
     labels = table(tmp_path / "l.csv", {"sop_instance_uid": "1.2.3", "label": "NORMAL"})
-    with pytest.raises(CohortError, match=r"'1\.dcm' has no Patient ID"):
+    with pytest.raises(CohortError, match=r"1 DICOM files have no Patient ID, such as '1\.dcm'"):
         from_dicom(tmp_path / "d", labels)
 
 
@@ -300,3 +369,186 @@ def test_damaged_dicom_file_is_listed_and_the_others_are_built(tmp_path):
     cohort = from_dicom(tmp_path / "d", labels)
     assert [c.path for c in cohort.cases] == ["1.dcm"]
     assert [line.partition(":")[0] for line in cohort.unreadable] == ["2.dcm"]
+
+
+def test_patients_of_dicom_headers_do_not_enter_a_table_as_they_are(tmp_path):
+    dicom(tmp_path / "d" / "1.dcm", field(1, 16, 16), "1.2.3", "MRN-1")
+    labels = table(tmp_path / "l.csv", {"sop_instance_uid": "1.2.3", "label": "NORMAL"})
+    with pytest.raises(CohortError, match=r"give --patient-key FILE .* or --patient-map FILE"):
+        build(dicom_tree.read(tmp_path / "d", LayoutOptions(labels=labels)), ONE_CLASS)
+
+
+def test_rows_of_one_dicom_instance_must_agree(tmp_path):
+    """The last of several rows used to win in silence."""
+    dicom(tmp_path / "d" / "1.dcm", field(1, 16, 16), "1.2.3", "MRN-1")
+    labels = table(tmp_path / "l.csv", *({"sop_instance_uid": "1.2.3", "label": word} for word in ("PNEUMONIA", "NORMAL")))
+    with pytest.raises(CohortError, match=r"1 image has rows that disagree \(rows 2 and 3\)"):
+        from_dicom(tmp_path / "d", labels)
+
+
+def test_second_file_of_an_instance_is_left_out(tmp_path):
+    for name in ("1.dcm", "copy.dcm"):
+        dicom(tmp_path / "d" / name, field(1, 16, 16), "1.2.3", "MRN-1")
+    labels = table(tmp_path / "l.csv", {"sop_instance_uid": "1.2.3", "label": "NORMAL"})
+    options = LayoutOptions(labels=labels)
+    built = build(dicom_tree.read(tmp_path / "d", options), ONE_CLASS, patient_ids=keyed(KEY))
+    assert [c.path for c in built.cohort.cases] == ["1.dcm"]
+    assert built.report.left_out == {"SOP Instance UID of another file": 1}
+
+
+def test_dicom_files_and_rows_without_each_other_can_be_left_out(tmp_path):
+    for k in "123":
+        dicom(tmp_path / "d" / f"{k}.dcm", field(int(k), 16, 16), f"1.2.{k}", "MRN-1")
+    rows = [{"sop_instance_uid": f"1.2.{k}", "label": "NORMAL", "site": "here" if k != "2" else "there"} for k in "129"]
+    options = LayoutOptions(labels=table(tmp_path / "l.csv", *rows), only=RowFilter.parse(["site=here"]))
+    built = build(dicom_tree.read(tmp_path / "d", options), ONE_CLASS, patient_ids=keyed(KEY), skip_unmatched=True)
+    assert [c.path for c in built.cohort.cases] == ["1.dcm"]
+    assert built.report.left_out == {"row not chosen by --only": 1, "file has no row": 1, "row has no file": 1}
+
+
+# One path is one case
+
+
+def test_path_that_is_listed_twice_is_one_case(tmp_path):
+    """RSNA's table has a row a box: each used to count as an image."""
+    tree(tmp_path, "a.png", "b.png")
+    names = ("a.png", "./a.png", "b.png", f"{tmp_path}/a.png")
+    rows = [{"path": name, "label": "PNEUMONIA" if "a.png" in name else "NORMAL", "patient_id": name[-5]} for name in names]
+    built = build(csv_table.read(table(tmp_path / "t.csv", *rows)))
+    assert [(c.path, c.reference) for c in built.cohort.cases] == [("a.png", 1), ("b.png", 0)]
+    assert built.report.n_joined == 2
+
+
+def test_path_that_is_listed_with_both_labels_is_refused_by_row(tmp_path):
+    tree(tmp_path, "a.png")
+    rows = [{"path": "a.png", "label": label, "patient_id": "7"} for label in ("PNEUMONIA", "NORMAL")]
+    path = table(tmp_path / "t.csv", *rows)
+    with pytest.raises(CohortError, match=r"rows that disagree \(rows 2 and 3\)"):
+        from_csv(path)
+    assert said(from_csv(path, LabelRules(consensus="any"))) == {"a.png": ("PNEUMONIA|NORMAL", 1, "7", "", "")}
+
+
+# What is reported
+
+
+def report_of(tmp_path, *rows, rules=LabelRules(), **options):
+    return build(csv_table.read(table(tmp_path / "t.csv", *rows), LayoutOptions(**options)), rules).report
+
+
+def row(path, label, patient, **more):
+    return {"path": path, "label": label, "patient_id": patient, **more}
+
+
+def test_report_counts_what_was_seen_and_why_the_rest_was_left_out(tmp_path):
+    tree(tmp_path, "a.png", "b.png", "c.png", "d.png")
+    (tmp_path / "e.png").write_bytes(b"")
+    rows = [
+        row("a.png", "PNEUMONIA|x", "1", official_split="train", site="A"),
+        row("a.png", "PNEUMONIA", "1", official_split="train", site="A"),
+        row("b.png", "NORMAL", "2", official_split="test", site="A"),
+        row("c.png", "x", "3", official_split="test", site="A"),
+        row("d.png", "NORMAL", "4", official_split="test", site="B"),
+        row("e.png", "NORMAL", "5", official_split="test", site="A"),
+        row("gone.png", "NORMAL", "6", official_split="test", site="A"),
+    ]
+    path = table(tmp_path / "t.csv", *rows)
+    options = LayoutOptions(only=RowFilter.parse(["site=A"]), columns=Columns(separator="|"))
+    report = build(csv_table.read(path, options), LabelRules(LabelWords(ignored=("x",))), skip_unmatched=True).report
+    assert (report.n_rows, report.n_images, report.n_patients, report.n_positive, report.n_joined) == (7, 2, 2, 1, 1)
+    assert report.left_out == {
+        "only ignored words": 1,
+        "file is missing": 1,
+        "row not chosen by --only": 1,
+        "file not read": 1,
+    }
+    text = "\n".join(report.lines())
+    for line in (
+        "CSV: 7 rows; 2 images of 2 patients, 1 positive",
+        "official split: train 1, tune 0, test 1",
+        "joined: 1 rows into another row of the same image",
+        "left out: 1 (file is missing)",
+    ):
+        assert line in text
+    assert [(w.word, w.n_rows, w.meaning) for w in report.words] == [
+        ("NORMAL", 3, "negative"),
+        ("x", 2, "ignored"),
+        ("PNEUMONIA", 2, "positive"),
+    ]
+
+
+def test_one_patient_for_everything_is_said(tmp_path):
+    tree(tmp_path, "a.png", "b.png")
+    report = report_of(tmp_path, row("a.png", "PNEUMONIA", "P"), row("b.png", "NORMAL", "P"))
+    assert report.warnings == ("every image is of one patient, so that no split can be drawn: is this the patient column?",)
+
+
+def test_missing_class_is_said(tmp_path):
+    tree(tmp_path, "a.png", "b.png")
+    report = report_of(tmp_path, row("a.png", "PNEUMONIA", "P"), row("b.png", "PNEUMONIA", "Q"))
+    assert report.warnings == ("there is no negative image: no ROC curve can be drawn",)
+
+
+def test_same_pixels_twice_are_said(tmp_path):
+    for name in ("a.png", "b.png", "c.png"):
+        picture(tmp_path / name, field(3, 20, 20), compress_level=ord(name[0]) % 9)
+    picture(tmp_path / "d.png", field(4, 20, 20))
+    rows = [row("a.png", "PNEUMONIA", "1"), row("b.png", "NORMAL", "2"), row("c.png", "NORMAL", "2"), row("d.png", "NORMAL", "3")]
+    assert report_of(tmp_path, *rows).warnings == (
+        "1 images occur more than once with identical pixels (3 files), 1 of them under two patients, 1 under two references",
+    )
+
+
+def test_patient_in_two_official_splits_is_said(tmp_path):
+    tree(tmp_path, "a.png", "b.png", "c.png")
+    rows = [
+        row("a.png", "PNEUMONIA", "1", official_split="train"),
+        row("b.png", "NORMAL", "1", official_split="test"),
+        row("c.png", "NORMAL", "2", official_split="test"),
+    ]
+    assert report_of(tmp_path, *rows).warnings == ("1 patients are in more than one official split",)
+
+
+def test_radiograph_that_a_check_refuses_is_listed_and_a_remark_is_kept(tmp_path):
+    tree(tmp_path, "a.png", "b.png", "c.png")
+
+    def check(image):
+        if image.pixels[0, 0] == refused:
+            raise NotARadiographError("a lateral view; say so")
+        return ("body part overridden",)
+
+    refused = radiograph.read(tmp_path / "b.png").pixels[0, 0]
+    rows = [row("a.png", "PNEUMONIA", "1"), row("b.png", "NORMAL", "2"), row("c.png", "NORMAL", "3")]
+    built = build(csv_table.read(table(tmp_path / "t.csv", *rows)), check=check)
+    assert built.cohort.unreadable == ("b.png: a lateral view; say so",)
+    assert {c.remarks for c in built.cohort.cases} == {"body part overridden"}
+    assert built.report.remarks == {"body part overridden": 2}
+
+
+@pytest.mark.parametrize("workers", [1, 5])
+def test_cases_keep_the_order_of_the_rows_with_any_number_of_threads(tmp_path, workers):
+    names = [f"{k}.png" for k in range(17)]
+    tree(tmp_path, *names)
+    rows = [row(name, "PNEUMONIA" if k % 2 else "NORMAL", str(k)) for k, name in enumerate(reversed(names))]
+    built = build(csv_table.read(table(tmp_path / "t.csv", *rows)), workers=workers)
+    assert [c.path for c in built.cohort.cases] == names[::-1]
+
+
+def test_every_file_is_opened_once(tmp_path, monkeypatch):
+    dicom(tmp_path / "d" / "1.dcm", field(1, 16, 16), "1.2.3", "MRN-1")
+    opened, read = [], radiograph.read
+    monkeypatch.setattr(module.radiograph, "read", lambda path: opened.append(path.name) or read(path))
+    from_dicom(tmp_path / "d", table(tmp_path / "l.csv", {"sop_instance_uid": "1.2.3", "label": "NORMAL"}))
+    assert opened == ["1.dcm"]
+
+
+def test_replaced_patients_of_a_csv_keep_together(tmp_path):
+    tree(tmp_path, "a.png", "b.png", "c.png")
+    rows = [row("a.png", "PNEUMONIA", "MRN-1"), row("b.png", "NORMAL", "MRN-1"), row("c.png", "NORMAL", "")]
+    labels = csv_table.read(table(tmp_path / "t.csv", *rows), LayoutOptions(patient_per_file=True))
+    first, second, third = build(labels, patient_ids=keyed(KEY)).cohort.cases
+    assert first.patient_id == second.patient_id == keyed(KEY)("MRN-1")
+    assert third.patient_id == "file:c.png"
+
+
+def test_examples_run():
+    assert doctest.testmod(module).failed == 0

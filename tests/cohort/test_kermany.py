@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pneumoscope.cohort import NameGrammarError
-from pneumoscope.cohort.kermany import Name, parse
+from pneumoscope.cohort.layouts.kermany import Name, parse
 from tests.cohort.conftest import property_test
 
 four_digits = st.integers(0, 9999).map("{:04}".format)

@@ -7,7 +7,9 @@ from collections import Counter
 import pytest
 
 from pneumoscope import radiograph
-from pneumoscope.cohort import kermany
+from pneumoscope.cohort import SPLITS, table
+from pneumoscope.cohort.build import build, pixel_sha256
+from pneumoscope.cohort.layouts import kermany
 from pneumoscope.cohort.sample import sample
 from pneumoscope.cohort.split import by_ratio
 
@@ -49,5 +51,22 @@ def test_every_file_has_the_size_and_the_patient_that_the_manifest_says(shipped)
         assert case.file_bytes == shipped.file(case).stat().st_size
 
 
-def test_sample_can_be_split(shipped):
-    assert {c.split for c in by_ratio(shipped).cases} == {"train", "tune", "test"}
+def test_every_case_has_the_hash_of_its_grey_levels_and_no_two_the_same(shipped):
+    """A cache that is keyed by the images of a cohort must tell these sixteen apart."""
+    assert [c.pixel_sha256 for c in shipped.cases] == [pixel_sha256(radiograph.read(shipped.file(c))) for c in shipped.cases]
+    assert len({c.image for c in shipped.cases}) == 16
+
+
+def test_sample_is_what_the_layout_builds_of_its_files(shipped):
+    def facts(case):
+        return (case.path, case.label, case.reference, case.patient_id, case.subtype, case.rows, case.cols, case.pixel_sha256)
+
+    built = build(kermany.read(shipped.root)).cohort
+    assert sorted(map(facts, built.cases)) == sorted(map(facts, shipped.cases))
+
+
+def test_sample_can_be_split_stored_and_read_again(shipped, tmp_path):
+    divided = by_ratio(shipped, ratios=(0.5, 0.25, 0.25))
+    assert {split: len(divided.on(split)) for split in SPLITS} == {"train": 8, "tune": 4, "test": 4}
+    table.write(divided, tmp_path / "sample.csv")
+    assert table.read(tmp_path / "sample.csv").cases == divided.cases

@@ -178,7 +178,7 @@ def test_fixed_patients_are_read_from_a_file(tmp_path):
 
 @pytest.mark.parametrize("text", ["patients.csv", "patients.csv:validation", ":test"])
 def test_a_text_that_is_no_file_with_a_side_is_refused(text):
-    with pytest.raises(CohortError, match="FILE:SIDE"):
+    with pytest.raises(CohortError, match="FILE:SPLIT"):
         read_fixed(text)
 
 
@@ -211,7 +211,7 @@ def test_official_split_leaves_a_file_that_is_listed_on_two_sides_on_both():
 
 
 def test_official_split_needs_a_side_for_every_case():
-    with pytest.raises(CohortError, match="1 of 2 cases have no official side"):
+    with pytest.raises(CohortError, match="1 of 2 cases have no official split"):
         official(cohort(case("1", "p", official_split="train"), case("2", "q")))
 
 
@@ -252,7 +252,7 @@ def test_hash_changes_whenever_a_case_changes_side(whole, data):
 def test_cases_of_a_side_are_given_only_where_there_are_some():
     split = by_ratio(cohort(*singles(4)), ratios=(0.5, 0, 0.5))
     assert len(split.on("train")) == len(split.on("test")) == 2
-    with pytest.raises(CohortError, match="no case on the tune side"):
+    with pytest.raises(CohortError, match="no case in the tune split"):
         split.on("tune")
     with pytest.raises(CohortError, match="'val' is none of them"):
         split.on("val")

@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from pneumoscope.cohort import CohortError
 from pneumoscope.cohort.split import by_ratio
-from pneumoscope.cohort.table import read, write
+from pneumoscope.cohort.table import not_the_cohort, read, write
 from tests.cohort.conftest import case, cohort
 
 SUFFIXES = (".parquet", ".csv")
@@ -139,7 +139,7 @@ def head_with(**values):
 )
 def test_a_csv_with_a_head_that_is_no_cohorts_is_refused(tmp_path, given, change):
     write(given, tmp_path / "c.csv")
-    head = tmp_path / "c.json"
+    head = tmp_path / "c.csv.json"
     head.write_text(change(head.read_text()))
     with pytest.raises(CohortError, match="no cohort table of format 1"):
         read(tmp_path / "c.csv")
@@ -152,6 +152,36 @@ def test_a_csv_alone_or_with_foreign_content_is_refused(tmp_path, given):
         path.write_bytes(content)
         with pytest.raises(CohortError, match="no cohort table"):
             read(path)
-    (tmp_path / "c.json").unlink()
-    with pytest.raises(CohortError, match=r"with its \.json"):
+    (tmp_path / "c.csv.json").unlink()
+    with pytest.raises(CohortError, match=r"with its \.csv\.json"):
         read(path)
+
+
+def test_report_beside_a_csv_cohort_does_not_destroy_it(tmp_path, given):
+    """`cohort audit cohort.csv -o cohort.json` wrote over what the CSV needs."""
+    write(given, tmp_path / "cohort.csv")
+    (tmp_path / "cohort.json").write_text("a report")
+    assert read(tmp_path / "cohort.csv") == given
+
+
+@pytest.mark.parametrize("name", ["cohort.csv", "cohort.csv.json", "cohort.json", "../{}/cohort.csv"])
+def test_report_over_the_cohort_itself_is_refused(tmp_path, given, name):
+    write(given, tmp_path / "cohort.csv")
+    with pytest.raises(CohortError, match="is part of the cohort itself"):
+        not_the_cohort(tmp_path / name.format(tmp_path.name), tmp_path / "cohort.csv")
+    not_the_cohort(tmp_path / "audit.json", tmp_path / "cohort.csv")
+
+
+def test_csv_cohort_of_version_0_1_is_read(tmp_path, given):
+    """Its second file had the name of the CSV with another suffix, and its columns other names."""
+    split = by_ratio(given, ratios=(0.5, 0.25, 0.25))
+    write(split, tmp_path / "c.csv")
+    (tmp_path / "c.csv.json").rename(tmp_path / "c.json")
+    text = (tmp_path / "c.csv").read_text(encoding="utf-8")
+    header, _, rest = text.partition("\n")
+    former = header.replace("official_split", "official_side").replace(",split,", ",side,").removesuffix(",remarks")
+    rows = list(csv.reader(rest.splitlines(keepends=True)))
+    with (tmp_path / "c.csv").open("w", newline="", encoding="utf-8") as stream:
+        stream.write(former + "\n")
+        csv.writer(stream, lineterminator="\n").writerows(row[:-1] for row in rows)
+    assert read(tmp_path / "c.csv") == split

@@ -12,10 +12,10 @@ from PIL import Image
 
 from pneumoscope.classifier import Calibration, Card, OperatingPoint, Preprocessing
 from pneumoscope.cohort import CohortError
-from pneumoscope.cohort.build import from_folders
 from pneumoscope.cohort.split import by_ratio
 from pneumoscope.evaluation import EvaluationError, predictions
 from pneumoscope.evaluation.evaluate import evaluate
+from tests.cohort.conftest import from_folders
 from tests.evaluation.conftest import predictions as some
 from tests.evaluation.models import Answering
 
@@ -119,5 +119,5 @@ def test_probability_is_the_calibrated_one_and_the_cards_record_travels_along(fl
 
 
 def test_a_side_without_cases_cannot_be_predicted(flat):
-    with pytest.raises(CohortError, match="no case on the tune side"):
+    with pytest.raises(CohortError, match="no case in the tune split"):
         predictions.predict(flat, "tune", Answering(CARD, lambda squares: squares.mean((1, 2, 3))))

@@ -11,10 +11,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from pneumoscope.cohort import Case, Cohort, CohortError
-from pneumoscope.cohort.build import from_folders
 from pneumoscope.cohort.shortcut_features import features
 from pneumoscope.evaluation import EvaluationError
 from pneumoscope.evaluation.shortcut_baseline import audit
+from tests.cohort.conftest import from_folders
 
 
 def built(root, change=lambda pixels, positive: pixels, n=80):

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from pneumoscope.cohort import build, split, table
+from pneumoscope.cohort.layouts import csv_table
 
 SIDE = 40
 
@@ -29,7 +30,7 @@ def cohort_file(tmp_path_factory):
         writer = csv.DictWriter(stream, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    cohort = split.by_ratio(build.from_csv(root / "table.csv"), ratios=(0.6, 0.2, 0.2))
+    cohort = split.by_ratio(build.build(csv_table.read(root / "table.csv")).cohort, ratios=(0.6, 0.2, 0.2))
     table.write(cohort, root / "cohort.parquet")
     return root / "cohort.parquet"
 

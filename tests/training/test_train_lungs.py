@@ -12,6 +12,7 @@ from scipy.spatial.distance import cdist
 
 from pneumoscope import radiograph
 from pneumoscope.cohort import build, split, table
+from pneumoscope.cohort.layouts import LayoutOptions, folders
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.training import TrainingError
 from pneumoscope.training import lungs as training
@@ -47,7 +48,7 @@ def drawn(tmp_path_factory):
         Image.fromarray(grey.astype(np.uint8)).save(root / name)
         (root / "masks").mkdir(exist_ok=True)
         mask.save(root / "masks" / f"{k}.png")
-    cohort = build.from_folders(root / "images", positive=["PNEUMONIA"], patient_per_file=True)
+    cohort = build.build(folders.read(root / "images", LayoutOptions(patient_per_file=True))).cohort
     table.write(split.by_ratio(cohort, ratios=(0.6, 0.2, 0.2)), root / "chests.parquet")
     return root / "chests.parquet", root / "masks"
 

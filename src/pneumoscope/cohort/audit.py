@@ -1,4 +1,4 @@
-"""Look for what would make a figure on this cohort untrue: leaks, duplicates, conflicts, unreadable files."""
+"""Look for what would make a figure on a cohort untrue: leaks, duplicates, contradictions, unreadable files."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -12,37 +12,75 @@ from tqdm import tqdm
 from pneumoscope import MissingExtraError, radiograph
 from pneumoscope.cohort.case import Case, Cohort
 from pneumoscope.cohort.split import crossing
+from pneumoscope.ordered_map import cores, ordered_map
 
 try:
     import imagehash
 except ImportError:  # the extra is named when an audit is asked for
     imagehash = None  # type: ignore[assignment]  # a module where it is installed
 
-_HASH_SIDE = 16
-_THUMBNAIL_SIDE = 64
+_HASH_PX = 16
+_THUMBNAIL_PX = 64
+_MOST_LABELS = 20
+
+_Fingerprint = tuple[NDArray[np.uint64], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two files that look alike; `correlation` of their 64 × 64 px thumbnails."""
+    """Two files that look alike.
+
+    Parameters
+    ----------
+    first, second
+        Their paths.
+    correlation
+        Pearson correlation of their 64 × 64 px thumbnails.
+    same_patient
+        Whether both are filed under one patient.
+    splits
+        The split of each, empty before the cohort is split.
+    same_label
+        Whether both have one reference.
+    """
 
     first: str
     second: str
     correlation: float
     same_patient: bool
-    sides: tuple[str, str]
+    splits: tuple[str, str]
     same_label: bool
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found; empty tuples are good news."""
+    """Results of an audit; an empty tuple is good news.
+
+    Parameters
+    ----------
+    n_images, n_patients
+        Numbers of the cohort.
+    by_label
+        Images and patients of each label, and images of each split.
+    by_size
+        Median native rows, columns, aspect ratio and file size of each label.
+    patients_in_two_splits
+        Patients that lie in more than one split.
+    identical, near
+        Pairs of files with the same grey levels, and pairs that look alike.
+    patients_with_both_labels
+        Patients with a positive and a negative image.
+    unreadable
+        Path and reason of each file that could not be read.
+    notes
+        What could not be looked for.
+    """
 
     n_images: int
     n_patients: int
     by_label: dict[str, dict[str, int]]
     by_size: dict[str, dict[str, float]]
-    patients_on_two_sides: tuple[str, ...]
+    patients_in_two_splits: tuple[str, ...]
     identical: tuple[Pair, ...]
     near: tuple[Pair, ...]
     patients_with_both_labels: tuple[str, ...]
@@ -51,16 +89,62 @@ class Audit:
 
     @property
     def leaks(self) -> bool:
-        """Whether a patient or an image (identical or near) is on two sides of the split."""
-        return bool(self.patients_on_two_sides) or any(len(set(p.sides)) > 1 for p in (*self.identical, *self.near))
+        """Whether a patient or an image (identical or near) is in two splits."""
+        return bool(self.patients_in_two_splits) or any(len(set(p.splits)) > 1 for p in (*self.identical, *self.near))
+
+    def lines(self) -> list[str]:
+        """Write the audit as text.
+
+        Returns
+        -------
+        list of str
+            Counts, without an identifier.
+        """
+        lines = [f"{self.n_images} images of {self.n_patients} patients"]
+        shown = sorted(self.by_label.items(), key=lambda item: -item[1]["images"])[:_MOST_LABELS]
+        lines += [f"  {label:<24}{', '.join(f'{k} {v}' for k, v in row.items())}" for label, row in sorted(shown)]
+        if len(self.by_label) > _MOST_LABELS:
+            lines.append(f"  and {len(self.by_label) - _MOST_LABELS} rarer labels")
+        sizes = [(label, row) for label, row in self.by_size.items() if len(self.by_size) <= _MOST_LABELS]
+        lines += [f"  {label:<24}median {', '.join(f'{k} {v:.4g}' for k, v in row.items())}" for label, row in sizes]
+        return [
+            *lines,
+            f"patients in two splits: {len(self.patients_in_two_splits)}",
+            _pairs("identical images", self.identical),
+            _pairs("near-duplicates", self.near),
+            f"patients with both labels: {len(self.patients_with_both_labels)}",
+            f"unreadable files: {len(self.unreadable)}",
+            *self.notes,
+        ]
 
 
 def audit(cohort: Cohort, *, max_bits: int = 20, min_correlation: float = 0.995, show_progress: bool = False) -> Audit:
-    """Audit a cohort.
+    """Audit a cohort; every file is opened once, several at a time.
 
-    Near-duplicates are pairs whose 256-bit perceptual hashes (DCT, `imagehash.phash`) differ in at most `max_bits` bits and
-    whose thumbnails correlate with at least `min_correlation`: all chest radiographs resemble one another, so neither
+    Near-duplicates are pairs whose 256-bit perceptual hashes (DCT, `imagehash.phash`) differ in at most `max_bits` bits **and**
+    whose thumbnails correlate with at least `min_correlation`: all chest radiographs resemble one another, so that neither
     alone would do.
+
+    Parameters
+    ----------
+    cohort
+        The cohort, split or not.
+    max_bits
+        Largest number of differing bits of near-duplicates.
+    min_correlation
+        Smallest correlation of near-duplicates.
+    show_progress
+        Whether a progress bar is shown.
+
+    Returns
+    -------
+    Audit
+        The results.
+
+    Raises
+    ------
+    MissingExtraError
+        If `imagehash` is not installed.
     """
     if imagehash is None:
         raise MissingExtraError("a cohort audit", "evaluate")
@@ -69,45 +153,65 @@ def audit(cohort: Cohort, *, max_bits: int = 20, min_correlation: float = 0.995,
     known = {frozenset((p.first, p.second)) for p in identical}
     near = [p for p in _near(cohort.cases, hashes, thumbnails, max_bits, min_correlation)
             if frozenset((p.first, p.second)) not in known]  # fmt: skip
-    labels: defaultdict[str, set[int]] = defaultdict(set)
+    references: defaultdict[str, set[int]] = defaultdict(set)
     for case in cohort.cases:
-        labels[case.patient_id].add(case.reference)
+        references[case.patient_id].add(case.reference)
     return Audit(
         n_images=len(cohort.cases),
-        n_patients=len(labels),
+        n_patients=len(references),
         by_label=_by_label(cohort.cases),
         by_size=_by_size(cohort.cases),
-        patients_on_two_sides=tuple(sorted(crossing(cohort.cases)[0])) if cohort.partition else (),
+        patients_in_two_splits=tuple(sorted(crossing(cohort.cases)[0])) if cohort.partition else (),
         identical=tuple(identical),
         near=tuple(near),
-        patients_with_both_labels=tuple(sorted(p for p, found in labels.items() if len(found) > 1)),
+        patients_with_both_labels=tuple(sorted(p for p, several in references.items() if len(several) > 1)),
         unreadable=cohort.unreadable,
-        notes=() if cohort.partition else ("the cohort is not split: nothing can be said about sides",),
+        notes=() if cohort.partition else ("the cohort is not split: nothing can be said about splits",),
     )
 
 
-def _fingerprints(cohort: Cohort, show_progress: bool) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
+def _pairs(name: str, pairs: Sequence[Pair]) -> str:
+    across, patients = sum(len(set(p.splits)) > 1 for p in pairs), sum(not p.same_patient for p in pairs)
+    labels = sum(not p.same_label for p in pairs)
+    return f"{name}: {len(pairs)} pairs, {patients} under two patient ids, {labels} under two labels, {across} in two splits"
+
+
+def _fingerprints(cohort: Cohort, show_progress: bool) -> _Fingerprint:
     """Perceptual hashes, shape (n, 4), and standardized thumbnails, shape (n, 64·64)."""
-    hashes = np.zeros((len(cohort.cases), _HASH_SIDE**2 // 64), np.uint64)
-    thumbnails = np.zeros((len(cohort.cases), _THUMBNAIL_SIDE**2), np.float32)
-    for k, case in enumerate(tqdm(cohort.cases, desc="fingerprints", unit="file", disable=None if show_progress else True)):
-        pixels = radiograph.read(cohort.file(case)).pixels
-        image = Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
-        bits = np.asarray(imagehash.phash(image, hash_size=_HASH_SIDE).hash, bool)
-        hashes[k] = np.packbits(bits.ravel()).view(np.uint64)
-        small = np.asarray(image.resize((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), Image.Resampling.BILINEAR), np.float32)
-        thumbnails[k] = ((small - small.mean()) / max(float(small.std()), 1e-6)).ravel()
+    hashes = np.zeros((len(cohort.cases), _HASH_PX**2 // 64), np.uint64)
+    thumbnails = np.zeros((len(cohort.cases), _THUMBNAIL_PX**2), np.float32)
+
+    def of(case: Case) -> _Fingerprint:
+        return _fingerprint(cohort, case)
+
+    done = tqdm(
+        ordered_map(of, cohort.cases, cores()),
+        desc="fingerprints",
+        unit="file",
+        total=len(cohort.cases),
+        disable=None if show_progress else True,
+    )
+    for k, (bits, thumbnail) in enumerate(done):
+        hashes[k], thumbnails[k] = bits, thumbnail
     return hashes, thumbnails
+
+
+def _fingerprint(cohort: Cohort, case: Case) -> _Fingerprint:
+    pixels = radiograph.read(cohort.file(case)).pixels
+    image = Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+    bits = np.asarray(imagehash.phash(image, hash_size=_HASH_PX).hash, bool)
+    small = np.asarray(image.resize((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.BILINEAR), np.float32)
+    return np.packbits(bits.ravel()).view(np.uint64), ((small - small.mean()) / max(float(small.std()), 1e-6)).ravel()
 
 
 def _pair(a: Case, b: Case, correlation: float) -> Pair:
     return Pair(
-        a.path,
-        b.path,
-        round(correlation, 4),
-        a.patient_id == b.patient_id,
-        (a.split, b.split),
-        a.reference == b.reference,
+        first=a.path,
+        second=b.path,
+        correlation=round(correlation, 4),
+        same_patient=a.patient_id == b.patient_id,
+        splits=(a.split, b.split),
+        same_label=a.reference == b.reference,
     )
 
 
@@ -136,26 +240,28 @@ def _near(
 
 
 def _by_label(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
-    """Images and patients of each label (and subtype), and images on each side."""
+    groups: defaultdict[tuple[str, str], list[Case]] = defaultdict(list)
+    for case in cases:
+        groups[case.label, case.subtype].append(case)
     table: dict[str, dict[str, int]] = {}
-    for key in sorted({(c.label, c.subtype) for c in cases}):
-        members = [c for c in cases if (c.label, c.subtype) == key]
-        sides = Counter(c.split or "not split" for c in members)
+    for key, members in sorted(groups.items()):
+        splits = Counter(c.split or "not split" for c in members)
         table[" ".join(filter(None, key))] = {
             "images": len(members),
             "patients": len({c.patient_id for c in members}),
-            **dict(sorted(sides.items())),
+            **dict(sorted(splits.items())),
         }
     return table
 
 
 def _by_size(cases: Sequence[Case]) -> dict[str, dict[str, float]]:
-    """Median native rows, columns, aspect ratio and file size of each label, over the images whose size is known."""
+    """Medians over the images whose size is known."""
+    groups: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        if case.rows and case.cols:
+            groups[case.label].append(case)
     table = {}
-    for label in sorted({c.label for c in cases}):
-        sized = [c for c in cases if c.label == label and c.rows and c.cols]
-        if sized:
-            columns = np.array([(c.rows, c.cols, c.cols / c.rows, c.file_bytes) for c in sized], float)
-            medians = np.median(columns, 0)
-            table[label] = dict(zip(("rows", "cols", "aspect", "file_bytes"), map(float, medians), strict=True))
+    for label, sized in sorted(groups.items()):
+        columns = np.array([(c.rows, c.cols, c.cols / c.rows, c.file_bytes) for c in sized], float)
+        table[label] = dict(zip(("rows", "cols", "aspect", "file_bytes"), map(float, np.median(columns, 0)), strict=True))
     return table

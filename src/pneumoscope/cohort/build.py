@@ -1,255 +1,304 @@
-"""Build a cohort from what lies on disk: a Kermany tree, a folder per class, a CSV, or DICOM files with a CSV."""
+"""Build a cohort from a label table: apply the rules, open every file once, and report what was seen."""
 
-import csv
 import hashlib
-import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal
 
 from tqdm import tqdm
 
 from pneumoscope import radiograph
-from pneumoscope.cohort import kermany
-from pneumoscope.cohort.case import SPLITS, Case, Cohort, SplitName
-from pneumoscope.cohort.errors import CohortError, NameGrammarError
-from pneumoscope.radiograph.files import below
+from pneumoscope.cohort.build_report import BuildReport, warnings_about
+from pneumoscope.cohort.case import Case, Cohort
+from pneumoscope.cohort.errors import CohortError
+from pneumoscope.cohort.label_rules import LabelRules, decide
+from pneumoscope.cohort.label_table import Labelled, LabelledImage, LabelTable
+from pneumoscope.cohort.patient_ids import PatientIds, as_given
+from pneumoscope.ordered_map import cores, ordered_map
+from pneumoscope.radiograph import Radiograph
 
-_OFFICIAL: Mapping[str, SplitName] = {"train": "train", "val": "tune", "valid": "tune", "tune": "tune", "test": "test"}
+Check = Callable[[Radiograph], tuple[str, ...]]
+"""Refuse a radiograph by a `RadiographError`, or return remarks that its row of the cohort keeps."""
+
 _EXAMPLES = 5
+_FILE_PATIENT = "file:"
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Which columns of a CSV hold what; a name left at its default may be absent unless it is path, label or patient."""
+class Built:
+    """A cohort and what was seen when it was built.
 
-    path: str = "path"
-    label: str = "label"
-    patient: str = "patient_id"
-    subtype: str = "subtype"
-    official: str = "official_split"
-    rows: str = "orig_height"  # of the original, where the files are resized copies; blank where unknown
-    cols: str = "orig_width"
-
-
-def from_kermany(
-    root: Path, *, rule: kermany.PatientRule = "person", patient_per_file: bool = False, show_progress: bool = False
-) -> Cohort:
-    """The Kermany tree: ``{train,val,test}/{NORMAL,PNEUMONIA}/…`` as published, or merged ``{NORMAL,PNEUMONIA}/…``."""
-    files = _image_files(root)
-    bad: list[str] = []
-    cases: list[Case] = []
-    for file in files:
-        parts = file.relative_to(root).parts
-        label = file.parent.name.upper()
-        if label not in ("NORMAL", "PNEUMONIA"):
-            raise CohortError(f"'{'/'.join(parts)}' lies in no NORMAL or PNEUMONIA folder; is this the Kermany tree?")
-        try:
-            name = kermany.parse(file.stem, rule)
-        except NameGrammarError:
-            bad.append(file.name)
-            name = kermany.Name(f"file:{'/'.join(parts)}", "")
-        official = _OFFICIAL.get(parts[-3].lower(), "") if len(parts) >= 3 else ""
-        cases.append(_case(root, file, label, ("PNEUMONIA",), name.patient_id, name.subtype, official))
-    if bad and not patient_per_file:
-        raise NameGrammarError(_bad_names(bad))
-    return _finish(root, cases, f"Kermany tree, patient rule {rule}", show_progress)
-
-
-def from_folders(
-    root: Path,
-    *,
-    positive: Sequence[str],
-    patient_pattern: str = "",
-    patient_per_file: bool = False,
-    show_progress: bool = False,
-) -> Cohort:
-    """A folder per class, with or without ``train``, ``val``, ``test`` above it.
-
-    `patient_pattern` is a regular expression with a group named ``patient``, matched at the start of each file name;
-    without one, `patient_per_file` must say that every file is a patient of its own.
+    Parameters
+    ----------
+    cohort
+        The cohort.
+    report
+        Counts, notes and warnings.
     """
-    matcher = _patient_matcher(patient_pattern, patient_per_file)
-    bad: list[str] = []
-    cases: list[Case] = []
-    for file in _image_files(root):
-        parts = file.relative_to(root).parts
-        patient = matcher(file.stem) or (f"file:{'/'.join(parts)}" if patient_per_file else "")
-        if not patient:
-            bad.append(file.name)
-        official = _OFFICIAL.get(parts[-3].lower(), "") if len(parts) >= 3 else ""
-        cases.append(_case(root, file, file.parent.name, positive, patient, "", official))
-    if bad:
-        raise NameGrammarError(_bad_names(bad))
-    return _finish(root, cases, "folder per class", show_progress)
+
+    cohort: Cohort
+    report: BuildReport
 
 
-def from_csv(
-    table: Path,
-    *,
-    root: Path | None = None,
-    positive: Sequence[str] = ("PNEUMONIA",),
-    columns: Columns = Columns(),
-    only: Mapping[str, Container[str]] = MappingProxyType({}),
-    patient_per_file: bool = False,
-    show_progress: bool = False,
-) -> Cohort:
-    """A CSV with path, label and patient columns; paths are relative to `root` (the CSV's own folder by default).
+@dataclass(frozen=True)
+class _File:
+    """What is kept of a file that was opened: no pixels."""
 
-    `only` names values that a column must have for a row to be taken.
+    path: str
+    rows: int = 0
+    cols: int = 0
+    file_bytes: int = 0
+    pixel_sha256: str = ""
+    patient_id: str = ""
+    sop_instance_uid: str = ""
+    remarks: tuple[str, ...] = ()
+    error: str = ""
+
+
+def accept(image: Radiograph) -> tuple[str, ...]:
+    """Accept every radiograph that can be read.
+
+    Parameters
+    ----------
+    image
+        The radiograph.
+
+    Returns
+    -------
+    tuple of str
+        No remarks.
     """
-    root = table.parent if root is None else root
-    required = [columns.path, columns.label, *only] + ([] if patient_per_file else [columns.patient])
-    cases, sizes_given = [], False
-    for number, row in enumerate(_rows(table, required), start=2):
-        if any(row[column] not in values for column, values in only.items()):
-            continue
-        sizes_given = columns.rows in row and columns.cols in row
-        file = root / (row[columns.path] or "")
-        if not file.is_file():
-            raise CohortError(f"line {number} of {table.name} names '{row[columns.path]}', which is not below {root}")
-        patient = row.get(columns.patient) or (f"file:{row[columns.path]}" if patient_per_file else "")
-        if not patient:
-            raise CohortError(f"line {number} of {table.name} has no {columns.patient}; fill it or say --patient-per-file")
-        official = _OFFICIAL.get((row.get(columns.official) or "").lower(), "")
-        case = _case(root, file, row[columns.label], positive, patient, row.get(columns.subtype) or "", official)
-        cases.append(replace(case, rows=_number(row, columns.rows), cols=_number(row, columns.cols)))
-    return _finish(root, cases, "CSV", show_progress, sizes_from_files=not sizes_given)
+    return ()
 
 
-def from_dicom(
-    root: Path,
-    labels: Path,
+def build(
+    table: LabelTable,
+    rules: LabelRules = LabelRules(),
     *,
-    positive: Sequence[str] = ("PNEUMONIA",),
-    columns: Columns = Columns(path="sop_instance_uid"),
+    patient_ids: PatientIds | None = None,
+    check: Check = accept,
+    skip_unmatched: bool = False,
+    workers: int | None = None,
     show_progress: bool = False,
-) -> Cohort:
-    """A tree of DICOM files with a label CSV keyed by SOP Instance UID or by path; the patient is DICOM's Patient ID.
+) -> Built:
+    """Build a cohort from a label table.
 
-    Patient IDs are stored as a hash, so that a cohort table may be handed on.
+    The labels are decided before any file is opened; then every file is opened once, several at a time, for its size, its native
+    shape and the hash of its grey levels. A file that cannot be read, or that `check` refuses, is listed in `Cohort.unreadable`.
+
+    Parameters
+    ----------
+    table
+        The rows of a source, as a layout reads them.
+    rules
+        Meaning of words, and what to do where rows disagree.
+    patient_ids
+        Replacement of patient identifiers; obligatory where they come from DICOM headers.
+    check
+        Refuses or remarks on a radiograph.
+    skip_unmatched
+        Whether rows without a file, and files without a row, are left out and counted instead of being an error.
+    workers
+        Number of threads; by default the number of processor cores.
+    show_progress
+        Whether a progress bar is shown.
+
+    Returns
+    -------
+    Built
+        The cohort and the report.
+
+    Raises
+    ------
+    CohortError
+        If a rule is missing (see `decide`), a file is missing, a DICOM file has no row or no patient, patients of DICOM headers
+        are not to be replaced, or nothing is left.
+
+    Examples
+    --------
+    >>> from pneumoscope.cohort.layouts import kermany
+    >>> from pneumoscope.cohort.sample import sample
+    >>> with sample() as shipped:
+    ...     built = build(kermany.read(shipped.root))
+    >>> print(built.report.summary)
+    16 images of 15 patients, 8 positive
+    >>> {case.reference for case in built.cohort.cases if case.label == "NORMAL"}
+    {0}
     """
-    key = columns.path
-    rows = {row[key]: row for row in _rows(labels, [key, columns.label])}
-    cases: list[Case] = []
-    unlabelled: list[str] = []
-    unreadable: list[str] = []
-    for file in _image_files(root):
-        relative = file.relative_to(root).as_posix()
-        try:
-            identity = radiograph.read(file).identity
-        except radiograph.RadiographError as error:
-            unreadable.append(f"{relative}: {error}")
-            continue
-        row = rows.get(identity.sop_instance_uid) or rows.get(relative)
-        if row is None:
-            unlabelled.append(relative)
-            continue
-        patient = row.get(columns.patient) or hashlib.sha256(identity.patient_id.encode()).hexdigest()[:16]
-        if not row.get(columns.patient) and not identity.patient_id:
-            raise CohortError(f"'{relative}' has no Patient ID and {labels.name} has no {columns.patient} for it; add it")
-        cases.append(_case(root, file, row[columns.label], positive, patient, row.get(columns.subtype) or "", ""))
-    if unlabelled:
+    labelled = decide(table, rules)
+    left_out = Counter(labelled.left_out)
+    images = _present(table, labelled.images, left_out, skip_unmatched=skip_unmatched)
+    if patient_ids is None and any(not image.patient_id for image in images.values()):
         raise CohortError(
-            f"{len(unlabelled)} DICOM files have no line in {labels.name} by {key} or path, such as {_some(unlabelled)}"
+            "the patients are read from DICOM headers, and their identifiers must not enter the table: give --patient-key FILE "
+            "(keyed hash) or --patient-map FILE (random identifiers)"
         )
-    return replace(_finish(root, cases, "DICOM tree", show_progress), unreadable=tuple(unreadable))
+    files = _opened(table, list(images), check, workers or cores(), show_progress)
+    if table.files:
+        files = _matched(table, images, files, left_out, skip_unmatched=skip_unmatched)
+    readable = [file for file in files if not file.error]
+    if not readable:
+        raise CohortError(_nothing(table.root, files, left_out))
+    _require_patients(readable, images)
+    cases = tuple(_case(images[file.path], file, patient_ids or as_given, table) for file in readable)
+    unreadable = tuple(f"{file.path}: {file.error}" for file in files if file.error)
+    cohort = Cohort(table.root, cases, source=table.source, unreadable=unreadable)
+    return Built(cohort, _report(table, labelled, cohort, left_out))
 
 
-def _patient_matcher(pattern: str, patient_per_file: bool) -> Callable[[str], str]:
-    if not pattern:
-        if not patient_per_file:
-            raise CohortError("whose radiograph is whose? give --patient-pattern '(?P<patient>…)' or --patient-per-file")
-        return lambda _: ""
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise CohortError(f"--patient-pattern '{pattern}' is no regular expression: {error}") from error
-    if "patient" not in compiled.groupindex:
-        raise CohortError(f"--patient-pattern '{pattern}' has no group named patient: write (?P<patient>…)")
-
-    def match(stem: str) -> str:
-        found = compiled.match(stem)
-        return found["patient"] or "" if found else ""
-
-    return match
-
-
-def _image_files(root: Path) -> list[Path]:
-    if not root.is_dir():
-        raise CohortError(f"'{root}' is no folder")
-    files = sorted(below(root), key=lambda p: p.relative_to(root).as_posix())
-    if not files:
-        raise CohortError(f"no DICOM, PNG or JPEG file lies below '{root}'")
-    return files
-
-
-def _rows(table: Path, required: Iterable[str]) -> Iterator[dict[str, str]]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            missing = [name for name in required if name not in (reader.fieldnames or ())]
-            if missing:
-                raise CohortError(
-                    f"{table.name} has no column {', '.join(missing)}; its columns are {', '.join(reader.fieldnames or ())}"
-                )
-            yield from reader
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CohortError(f"{table} could not be read as a CSV: {error}") from error
-
-
-def _number(row: Mapping[str, str], column: str) -> int:
-    text = row.get(column) or "0"
-    return int(text) if text.isdigit() else 0
-
-
-def _case(
-    root: Path, file: Path, label: str, positive: Sequence[str], patient: str, subtype: str, official: SplitName | str
-) -> Case:
-    side: SplitName | Literal[""] = next((known for known in SPLITS if known == official), "")
-    path = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
-    if not (label or "").strip():
-        raise CohortError(f"'{path}' has no label; fill it in the table")
-    reference = int(label.strip().lower() in {name.lower() for name in positive})
-    return Case(path, label, reference, patient, subtype, side)
-
-
-def _finish(root: Path, cases: list[Case], source: str, show_progress: bool, *, sizes_from_files: bool = True) -> Cohort:
-    """Open every file once: size, native shape, pixel hash; a file that cannot be read stays listed as such.
-
-    Without `sizes_from_files` the cases bring their native shape, or 0 where it is unknown: the files are resized copies.
-    """
-    if not cases:
-        raise CohortError(f"no case was found below '{root}'")
-    known: list[Case] = []
-    unreadable: list[str] = []
-    for case in tqdm(cases, desc="reading", unit="file", disable=None if show_progress else True):
-        try:
-            image = radiograph.read(root / case.path)
-        except radiograph.RadiographError as error:
-            unreadable.append(f"{case.path}: {error}")
-            continue
-        known.append(
-            replace(
-                case,
-                rows=image.rows if sizes_from_files else case.rows,
-                cols=image.cols if sizes_from_files else case.cols,
-                file_bytes=(root / case.path).stat().st_size,
-                pixel_sha256=hashlib.sha256(image.pixels.tobytes() + str(image.pixels.shape).encode()).hexdigest(),
-            )
+def _present(
+    table: LabelTable, images: Sequence[LabelledImage], left_out: Counter[str], *, skip_unmatched: bool
+) -> dict[str, LabelledImage]:
+    """The images by key; of a table that is keyed by path, those whose file exists."""
+    if table.files:
+        return {image.key: image for image in images}
+    missing = {image.key for image in images if not (table.root / image.key).is_file()}
+    if missing and not skip_unmatched:
+        numbers = [str(row.number) for row in table.rows if row.key in missing]
+        raise CohortError(
+            f"{len(missing)} images of the table are not below '{table.root}' (row {', '.join(numbers[:_EXAMPLES])}"
+            f"{', …' if len(numbers) > _EXAMPLES else ''}); give --root, or --skip-unmatched to leave them out"
         )
-    if not known:
-        raise CohortError(f"none of the {len(cases)} files below '{root}' could be read, first: {unreadable[0]}")
-    return Cohort(root, tuple(known), source=source, unreadable=tuple(unreadable))
+    left_out["file is missing"] += len(missing)
+    return {image.key: image for image in images if image.key not in missing}
 
 
-def _bad_names(names: Sequence[str]) -> str:
-    return (
-        f"{len(names)} file names do not say which patient they belong to, such as {_some(names)}; "
-        "rename them, or say --patient-per-file if every file is a patient of its own"
+def _opened(table: LabelTable, keys: list[str], check: Check, workers: int, show_progress: bool) -> list[_File]:
+    paths = list(table.files) or keys
+
+    def open_(path: str) -> _File:
+        return _open(table.root, path, check)
+
+    results: Iterator[_File] = ordered_map(open_, paths, workers)
+    return list(tqdm(results, desc="reading", unit="file", total=len(paths), disable=None if show_progress else True))
+
+
+def _open(root: Path, path: str, check: Check) -> _File:
+    try:
+        image = radiograph.read(root / path)
+        remarks = check(image)
+    except radiograph.RadiographError as error:
+        return _File(path, error=str(error))
+    except OSError as error:
+        return _File(path, error=f"{(error.strerror or 'the file cannot be opened').lower()}; check the path and its permissions")
+    return _File(
+        path=path,
+        rows=image.rows,
+        cols=image.cols,
+        file_bytes=(root / path).stat().st_size,
+        pixel_sha256=pixel_sha256(image),
+        patient_id=image.identity.patient_id,
+        sop_instance_uid=image.identity.sop_instance_uid,
+        remarks=remarks,
     )
+
+
+def pixel_sha256(image: Radiograph) -> str:
+    """Hash the grey levels of a radiograph.
+
+    Parameters
+    ----------
+    image
+        The radiograph.
+
+    Returns
+    -------
+    str
+        SHA-256 of the float32 grey levels in row order, followed by the shape as text: 64 hexadecimal digits.
+    """
+    return hashlib.sha256(image.pixels.tobytes() + str(image.pixels.shape).encode()).hexdigest()
+
+
+def _matched(
+    table: LabelTable,
+    images: dict[str, LabelledImage],
+    files: Iterable[_File],
+    left_out: Counter[str],
+    *,
+    skip_unmatched: bool,
+) -> list[_File]:
+    """The files that a row describes, by SOP Instance UID or by path; `images` gets the path of each as a key."""
+    known = {row.key for row in table.rows}
+    kept: list[_File] = []
+    unlabelled: list[str] = []
+    seen: set[str] = set()
+    for file in files:
+        key = file.sop_instance_uid if file.sop_instance_uid in known else file.path
+        if file.error:
+            kept.append(file)
+        elif key not in known:
+            unlabelled.append(file.path)
+        elif key in seen:
+            left_out["SOP Instance UID of another file"] += 1
+        elif key in images:
+            seen.add(key)
+            images[file.path] = images[key]
+            kept.append(file)
+    if unlabelled and not skip_unmatched:
+        raise CohortError(
+            f"{len(unlabelled)} DICOM files have no row by SOP Instance UID or path, such as {_some(unlabelled)}; "
+            "add their rows, or say --skip-unmatched to leave them out"
+        )
+    left_out["file has no row"] += len(unlabelled)
+    left_out["row has no file"] += sum(image.key not in seen for image in {id(i): i for i in images.values()}.values())
+    return kept
+
+
+def _require_patients(files: Sequence[_File], images: Mapping[str, LabelledImage]) -> None:
+    nobody = [file.path for file in files if not file.patient_id and not images[file.path].patient_id]
+    if nobody:
+        raise CohortError(
+            f"{len(nobody)} DICOM files have no Patient ID, such as {_some(nobody)}, and their rows name no patient; "
+            "add the patients to the table"
+        )
+
+
+def _case(image: LabelledImage, file: _File, patient_ids: PatientIds, table: LabelTable) -> Case:
+    patient = image.patient_id or file.patient_id
+    return Case(
+        path=file.path,
+        label=image.label,
+        reference=image.reference,
+        patient_id=patient if patient.startswith(_FILE_PATIENT) else patient_ids(patient),
+        subtype=image.subtype,
+        official_split=image.official_split,
+        rows=file.rows if table.sizes_from_files else image.rows,
+        cols=file.cols if table.sizes_from_files else image.cols,
+        file_bytes=file.file_bytes,
+        pixel_sha256=file.pixel_sha256,
+        remarks="; ".join(file.remarks),
+    )
+
+
+def _report(table: LabelTable, labelled: Labelled, cohort: Cohort, left_out: Counter[str]) -> BuildReport:
+    reasons = +left_out
+    if table.filtered_out:
+        reasons["row not chosen by --only"] = table.filtered_out
+    if cohort.unreadable:
+        reasons["file not read"] = len(cohort.unreadable)
+    return BuildReport(
+        source=table.source,
+        n_rows=len(table.rows) + table.filtered_out,
+        n_images=len(cohort.cases),
+        n_patients=len({case.patient_id for case in cohort.cases}),
+        n_positive=sum(case.reference for case in cohort.cases),
+        words=labelled.words,
+        official_splits=dict(Counter(case.official_split for case in cohort.cases if case.official_split)),
+        n_joined=labelled.n_joined,
+        n_disagreeing=labelled.n_disagreeing,
+        left_out=dict(reasons),
+        remarks=dict(Counter(case.remarks for case in cohort.cases if case.remarks)),
+        notes=table.notes,
+        warnings=warnings_about(cohort.cases),
+    )
+
+
+def _nothing(root: Path, files: Sequence[_File], left_out: Counter[str]) -> str:
+    if files:
+        return f"none of the {len(files)} files below '{root}' could be read, first: {files[0].path}: {files[0].error}"
+    reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
+    return f"no case is left below '{root}'" + (f" ({reasons})" if reasons else "") + "; choose other rows or rules"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,4 +1,9 @@
-"""What can be wrong with a cohort."""
+"""What can be wrong with a cohort.
+
+PneumoscopeError
+└── CohortError              a cohort could not be built, read or split
+    └── NameGrammarError     a file name does not say which patient it belongs to
+"""
 
 from pneumoscope import PneumoscopeError
 

@@ -11,7 +11,23 @@ from pneumoscope.cohort.case import Case, Cohort
 
 @contextmanager
 def sample() -> Iterator[Cohort]:
-    """The sample as a cohort, its files on disk for as long as the context lasts."""
+    """Give the shipped radiographs as a cohort, with their files on disk until the context ends.
+
+    The cohort is like a built one: its cases have sizes and pixel hashes, so that it can be split, trained on and evaluated.
+
+    Yields
+    ------
+    Cohort
+        Eight normal and eight pneumonia radiographs, not split.
+
+    Examples
+    --------
+    >>> from pneumoscope.cohort.split import by_ratio
+    >>> with sample() as shipped:
+    ...     divided = by_ratio(shipped)
+    >>> len(divided.on("train")), len(divided.on("tune")), len(divided.on("test"))
+    (12, 2, 2)
+    """
     with resources.as_file(resources.files("pneumoscope.cohort") / "sample_files") as root:
         yield _read(root)
 
@@ -29,6 +45,7 @@ def _read(root: Path) -> Cohort:
             rows=int(row["rows"]),
             cols=int(row["columns"]),
             file_bytes=(root / row["path"]).stat().st_size,
+            pixel_sha256=row["pixel_sha256"],
         )
         for row in rows
     )

@@ -1,4 +1,4 @@
-"""Features of an image that never see a lung; what a classifier gains from them is a shortcut, not medicine."""
+"""Features of an image that never see a lung: what a classifier gains from them is a shortcut, not medicine."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from pneumoscope import radiograph
 from pneumoscope.cohort.case import Case, Cohort
+from pneumoscope.ordered_map import cores, ordered_map
 from pneumoscope.radiograph import Radiograph
 
 _BINS = 32
@@ -18,22 +19,40 @@ Features = Mapping[str, NDArray[np.float64]]
 
 
 def features(cohort: Cohort, *, show_progress: bool = False) -> Features:
-    """Per group of features an array of shape (cases, features).
+    """Measure the features of every image; each file is opened once, several at a time.
 
-    ``file size``; ``native size`` (rows, columns, aspect ratio); ``border and corners`` (mean and deviation of a frame of 4 %
-    on each side and of four corner squares of 10 %); ``global histogram`` (32 bins, no position at all). NaN where the
-    native size is unknown.
+    Parameters
+    ----------
+    cohort
+        The cohort.
+    show_progress
+        Whether a progress bar is shown.
+
+    Returns
+    -------
+    mapping of str to array
+        Arrays of shape (cases, features): ``file size`` (log of bytes); ``native size`` (rows, columns, aspect ratio, NaN where
+        unknown); ``border and corners`` (mean and deviation of a frame of 4 % on each side and of four corner squares of
+        10 %); ``global histogram`` (share of pixels in 32 bins of grey, without any position).
     """
-    border, histogram = [], []
-    for case in tqdm(cohort.cases, desc="shortcuts", unit="file", disable=None if show_progress else True):
+
+    def measure(case: Case) -> tuple[list[float], NDArray[np.float64]]:
         image = radiograph.read(cohort.file(case))
-        border.append(_border(image))
-        histogram.append(np.histogram(image.pixels, _BINS, (0, 1))[0] / image.pixels.size)
+        return _border(image), np.histogram(image.pixels, _BINS, (0, 1))[0] / image.pixels.size
+
+    done = tqdm(
+        ordered_map(measure, cohort.cases, cores()),
+        desc="shortcuts",
+        unit="file",
+        total=len(cohort.cases),
+        disable=None if show_progress else True,
+    )
+    measured = list(done)
     return {
         "file size": np.array([[np.log(c.file_bytes)] for c in cohort.cases], float),
         "native size": np.array([_native_size(c) for c in cohort.cases], float),
-        "border and corners": np.array(border, float),
-        "global histogram": np.array(histogram, float),
+        "border and corners": np.array([border for border, _ in measured], float),
+        "global histogram": np.array([histogram for _, histogram in measured], float),
     }
 
 

@@ -26,7 +26,20 @@ _INTEGERS = ("reference", "rows", "cols", "file_bytes")
 
 
 def write(cohort: Cohort, path: Path) -> None:
-    """Write ``.parquet``, or ``.csv`` with a ``.json`` beside it for what a CSV cannot hold; atomically."""
+    """Write a cohort, each file whole or not at all.
+
+    Parameters
+    ----------
+    cohort
+        The cohort.
+    path
+        A name that ends in ``.parquet``, or in ``.csv``: then what a CSV cannot hold lies in a second file, ``….csv.json``.
+
+    Raises
+    ------
+    CohortError
+        If the name has another ending.
+    """
     if path.suffix == ".csv":
         _write_csv(cohort, path)
     elif path.suffix == ".parquet":
@@ -35,8 +48,59 @@ def write(cohort: Cohort, path: Path) -> None:
         raise CohortError(f"a cohort is written as .parquet or .csv, not as '{path.name}'")
 
 
+def head_path(path: Path) -> Path:
+    """The file that holds what a CSV cannot: root, target, source and split.
+
+    Parameters
+    ----------
+    path
+        The CSV.
+
+    Returns
+    -------
+    Path
+        ``cohort.csv.json`` for ``cohort.csv``.
+    """
+    return path.with_name(f"{path.name}.json")
+
+
+def not_the_cohort(out: Path, cohort: Path) -> None:
+    """Refuse to write a report over the cohort that it is about.
+
+    Parameters
+    ----------
+    out
+        Where the report goes.
+    cohort
+        The cohort table.
+
+    Raises
+    ------
+    CohortError
+        If `out` is the table, or one of the files that it may consist of.
+    """
+    if out.resolve() in {part.resolve() for part in (cohort, head_path(cohort), _former_head(cohort))}:
+        raise CohortError(f"'{out}' is part of the cohort itself; give another file")
+
+
 def read(path: Path) -> Cohort:
-    """Read a cohort; CohortError where the file is missing, foreign, or changed since its split was drawn."""
+    """Read a cohort.
+
+    Parameters
+    ----------
+    path
+        The ``.parquet`` or ``.csv`` file.
+
+    Returns
+    -------
+    Cohort
+        The cohort, its root relative to the folder of the table.
+
+    Raises
+    ------
+    CohortError
+        If the file is missing, is no cohort, or was changed since its split was drawn.
+    """
     if not path.is_file():
         raise CohortError(f"there is no cohort at '{path}': make one with  pneumoscope cohort build")
     try:
@@ -78,7 +142,7 @@ def _write_csv(cohort: Cohort, path: Path) -> None:
         writer = csv.DictWriter(stream, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(case) for case in cohort.cases)
-    with atomic_files.text(path.with_suffix(".json")) as stream:
+    with atomic_files.text(head_path(path)) as stream:
         stream.write(_head(cohort, path))
 
 
@@ -105,8 +169,15 @@ def _read_parquet(path: Path) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
 
 
 def _read_csv(path: Path) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
-    beside = path.with_suffix(".json")
-    if path.suffix != ".csv" or not beside.is_file():
-        raise CohortError(f"'{path}' is no cohort (.parquet, or .csv with its .json): make one with  pneumoscope cohort build")
+    head = next((file for file in (head_path(path), _former_head(path)) if file.is_file()), None)
+    if path.suffix != ".csv" or head is None:
+        raise CohortError(
+            f"'{path}' is no cohort (.parquet, or .csv with its .csv.json): make one with  pneumoscope cohort build"
+        )
     with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream)), json.loads(beside.read_text(encoding="utf-8"))
+        return list(csv.DictReader(stream)), json.loads(head.read_text(encoding="utf-8"))
+
+
+def _former_head(path: Path) -> Path:
+    """Where version 0.1 wrote what a CSV cannot hold; read, never written."""
+    return path.with_suffix(".json")

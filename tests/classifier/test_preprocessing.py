@@ -20,4 +20,4 @@ def test_the_placement_is_of_the_whole_radiograph():
 
     placement = prepare(radiograph, Preprocessing(32)).placement
 
-    assert (placement.rectangle, placement.side) == (radiograph.whole, 32)
+    assert (placement.rectangle, placement.size_px) == (radiograph.whole, 32)

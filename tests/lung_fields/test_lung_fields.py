@@ -154,7 +154,7 @@ def test_what_a_graph_gives_becomes_lung_fields_of_the_radiograph():
     assert (f.state, f.right_quality, f.left_quality) == ("partly found", pytest.approx(0.9), pytest.approx(0.1))
     assert np.array_equal(f.right_cells, drawn(RIGHT))
     assert not f.left_cells.any()
-    assert (f.placement.rows, f.placement.cols, f.placement.side) == (80, 160, SIDE)
+    assert (f.placement.rows, f.placement.cols, f.placement.size_px) == (80, 160, SIDE)
 
 
 # The shipped model.

@@ -44,7 +44,7 @@ def radiograph_of(pixels) -> Radiograph:
 
 def test_points_of_a_rectangle_counted_by_hand():
     # 50 rows on 50 pixels: scale 1; 100 columns on 50 pixels: scale ½.
-    placement = Placement(100, 200, Region(10, 20, 60, 120), side=50)
+    placement = Placement(100, 200, Region(10, 20, 60, 120), size_px=50)
 
     square = placement.points_to_square(np.array([[10, 20], [35, 70], [60, 120], [11, 22]]))
 
@@ -64,7 +64,7 @@ def test_a_point_comes_back_from_the_square(placement, points):
 @property_test
 @given(placements(), st.tuples(st.floats(0, 1), st.floats(0, 1)))
 def test_a_point_comes_back_from_the_radiograph(placement, fraction):
-    point = np.array([fraction]) * placement.side
+    point = np.array([fraction]) * placement.size_px
 
     back = placement.points_to_square(placement.points_to_radiograph(point))
 
@@ -74,7 +74,7 @@ def test_a_point_comes_back_from_the_radiograph(placement, fraction):
 @property_test
 @given(placements())
 def test_the_rectangle_is_the_whole_square(placement):
-    side = placement.side
+    side = placement.size_px
 
     np.testing.assert_allclose(edges(placement.region_to_square(placement.rectangle)), (0, 0, side, side), atol=1e-9)
     np.testing.assert_allclose(
@@ -105,7 +105,7 @@ def test_a_square_of_the_same_size_holds_the_same_pixels():
 
 def test_an_aligned_crop_of_the_same_size_holds_the_same_pixels():
     pixels = np.random.default_rng(1).random((20, 30), np.float32)
-    placement = Placement(20, 30, Region(3, 11, 13, 21), side=10)
+    placement = Placement(20, 30, Region(3, 11, 13, 21), size_px=10)
 
     np.testing.assert_array_equal(placement.pixels_to_square(radiograph_of(pixels)), pixels[3:13, 11:21])
 
@@ -131,7 +131,7 @@ def test_a_ramp_keeps_its_place_within_half_a_pixel(placement, axis):
 
     where = placement.points_to_radiograph(np.argwhere(np.ones(square.shape)) + 0.5)[:, axis].reshape(square.shape)
     extent = (placement.rectangle.height, placement.rectangle.width)[axis]
-    coarser_pixel = max(1, extent / placement.side)
+    coarser_pixel = max(1, extent / placement.size_px)
     assert np.abs(square * length - where).max() <= coarser_pixel / 2 + 1e-3
 
 
@@ -143,7 +143,7 @@ def test_no_pixel_leaves_the_range_of_the_radiograph(placement, seed):
     square = placement.pixels_to_square(radiograph_of(pixels))
 
     assert square.dtype == np.float32
-    assert square.shape == (placement.side, placement.side)
+    assert square.shape == (placement.size_px, placement.size_px)
     assert pixels.min() - 1e-6 <= square.min() <= square.max() <= pixels.max() + 1e-6
 
 
@@ -182,7 +182,7 @@ def test_a_map_on_the_whole_radiograph_is_what_pytorch_interpolates(cells, shape
 
 def test_a_map_on_a_part_is_what_pytorch_interpolates_there():
     values = np.random.default_rng(4).random((6, 5), np.float32)
-    placement = Placement(90, 80, Region(20, 30, 70, 65), side=224)
+    placement = Placement(90, 80, Region(20, 30, 70, 65), size_px=224)
     expected = np.zeros((90, 80), np.float32)
     expected[20:70, 30:65] = interpolated(values, 50, 35)
 
@@ -212,7 +212,7 @@ def test_the_peak_of_a_map_comes_back_in_its_cell(placement, height, width, data
     full = placement.map_to_radiograph(values)
 
     peak = np.array(np.unravel_index(full.argmax(), full.shape)) + 0.5
-    cell = placement.points_to_square(peak[None])[0] / placement.side * (height, width)
+    cell = placement.points_to_square(peak[None])[0] / placement.size_px * (height, width)
     assert tuple(np.floor(cell)) == (row, col)
 
 
@@ -225,14 +225,14 @@ def test_the_peak_of_an_inner_cell_comes_back_at_its_centre(placement, row, col)
     full = placement.map_to_radiograph(values)
 
     peak = np.array(np.unravel_index(full.argmax(), full.shape)) + 0.5
-    centre = placement.points_to_radiograph(np.array([[row + 0.5, col + 0.5]]) / 7 * placement.side)[0]
+    centre = placement.points_to_radiograph(np.array([[row + 0.5, col + 0.5]]) / 7 * placement.size_px)[0]
     assert np.abs(peak - centre).max() <= 0.5 + 1e-3
 
 
 def test_a_bright_spot_is_found_where_it_was_after_the_way_there_and_back():
     pixels = np.zeros((300, 400), np.float32)
     pixels[120:140, 250:270] = 1
-    placement = Placement(300, 400, Region(50, 100, 250, 350), side=64)
+    placement = Placement(300, 400, Region(50, 100, 250, 350), size_px=64)
 
     full = placement.map_to_radiograph(placement.pixels_to_square(radiograph_of(pixels)))
 

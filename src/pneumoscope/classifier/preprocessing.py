@@ -101,7 +101,7 @@ def prepare(radiograph: Radiograph, preprocessing: Preprocessing, finder: Finds 
 def find(radiograph: Radiograph, preprocessing: Preprocessing, finder: Finds) -> LungFields:
     """The lung fields as found in what is seen, lying on the radiograph itself."""
     found = finder.find(seen(radiograph, preprocessing))
-    return dataclasses.replace(found, placement=on_whole(radiograph, found.placement.side))
+    return dataclasses.replace(found, placement=on_whole(radiograph, found.placement.size_px))
 
 
 def place(radiograph: Radiograph, preprocessing: Preprocessing, fields: LungFields | None) -> ModelInput:
@@ -127,14 +127,14 @@ def _grey(radiograph: Radiograph, placement: Placement, preprocessing: Preproces
         min(rectangle.right, float(source_px)),
     )
     small = seen(radiograph, preprocessing)
-    return Placement(source_px, source_px, inside, placement.side).pixels_to_square(small)
+    return Placement(source_px, source_px, inside, placement.size_px).pixels_to_square(small)
 
 
 def _lungs(fields: LungFields, placement: Placement) -> Grey:
     """What counts as lung, resampled to the square: float32 (side, side) in [0, 1]."""
     box = fields.placement.region_to_square(placement.rectangle)
-    side = fields.placement.side
-    edges = np.clip((box.left, box.top, box.right, box.bottom), 0, side).tolist()
-    size = (placement.side, placement.side)
+    size_px = fields.placement.size_px
+    edges = np.clip((box.left, box.top, box.right, box.bottom), 0, size_px).tolist()
+    size = (placement.size_px, placement.size_px)
     resized = Image.fromarray(fields.looked_at).resize(size, Image.Resampling.BILINEAR, box=tuple(edges))
     return np.clip(np.asarray(resized, np.float32), 0, 1)

@@ -36,8 +36,8 @@ def _between(centres: NDArray[np.floating], start: float, extent: float, cells: 
 class Placement:
     """A rectangle of a radiograph, squashed to the model's square.
 
-    The map from radiograph to square is affine, and exactly invertible: ``(radiograph − (top, left)) × (side / height,
-    side / width)``, turned into the displayed order by the radiograph's orientation.
+    The map from radiograph to square is affine, and exactly invertible: ``(radiograph − (top, left)) × (size / height,
+    size / width)``, turned into the displayed order by the radiograph's orientation.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Placement:
         Stored grid of the radiograph, in pixels.
     rectangle : Region
         Part of the stored grid that the square covers.
-    side : int
+    size_px : int
         Edge of the square, in pixels.
     orientation : Orientation
         Orientation of the stored grid in the patient.
@@ -59,16 +59,16 @@ class Placement:
     rows: int
     cols: int
     rectangle: Region
-    side: int
+    size_px: int
     orientation: Orientation = UNKNOWN
 
     def __post_init__(self) -> None:
         box = self.rectangle
-        if self.side < 1 or box.top < 0 or box.left < 0 or box.bottom > self.rows or box.right > self.cols:
-            raise ValueError(f"{box} does not lie on a grid of {self.rows} × {self.cols} (side {self.side})")
+        if self.size_px < 1 or box.top < 0 or box.left < 0 or box.bottom > self.rows or box.right > self.cols:
+            raise ValueError(f"{box} does not lie on a grid of {self.rows} × {self.cols} (square of {self.size_px} px)")
 
     @classmethod
-    def of(cls, radiograph: Radiograph, rectangle: Region, side: int) -> Self:
+    def of(cls, radiograph: Radiograph, rectangle: Region, size_px: int) -> Self:
         """Place a square on a rectangle of a radiograph, in the radiograph's orientation.
 
         Parameters
@@ -77,7 +77,7 @@ class Placement:
             The radiograph.
         rectangle : Region
             Part of its stored grid.
-        side : int
+        size_px : int
             Edge of the square, in pixels.
 
         Returns
@@ -90,11 +90,11 @@ class Placement:
         ValueError
             If the rectangle does not lie on the radiograph.
         """
-        return cls(radiograph.rows, radiograph.cols, rectangle, side, radiograph.orientation)
+        return cls(radiograph.rows, radiograph.cols, rectangle, size_px, radiograph.orientation)
 
     @property
     def _scale(self) -> Points:
-        return np.array([self.side / self.rectangle.height, self.side / self.rectangle.width])
+        return np.array([self.size_px / self.rectangle.height, self.size_px / self.rectangle.width])
 
     @property
     def _origin(self) -> Points:
@@ -115,7 +115,7 @@ class Placement:
         """
         at = (np.asarray(points, np.float64) - self._origin) * self._scale
         turned = at[:, ::-1] if self.orientation.transposed else at
-        return np.where(self.orientation.flipped, self.side - turned, turned)
+        return np.where(self.orientation.flipped, self.size_px - turned, turned)
 
     def points_to_radiograph(self, points: Points) -> Points:
         """Map points from the square to the radiograph, the inverse of `points_to_square`.
@@ -131,7 +131,7 @@ class Placement:
             (row, col) on the stored grid, in pixels.
         """
         at = np.asarray(points, np.float64)
-        turned = np.where(self.orientation.flipped, self.side - at, at)
+        turned = np.where(self.orientation.flipped, self.size_px - at, at)
         return (turned[:, ::-1] if self.orientation.transposed else turned) / self._scale + self._origin
 
     def region_to_square(self, region: Region) -> Region:
@@ -174,7 +174,7 @@ class Placement:
 
         Returns
         -------
-        ndarray of float32, shape (side, side)
+        ndarray of float32, shape (size_px, size_px)
             In the range of the radiograph's pixels.
 
         Raises
@@ -190,7 +190,7 @@ class Placement:
         upright, box = self._upright, self._upright.rectangle
         pixels = np.ascontiguousarray(self.orientation.to_display(radiograph.pixels))
         resized = Image.fromarray(pixels).resize(
-            (upright.side, upright.side), Image.Resampling.BILINEAR, box=(box.left, box.top, box.right, box.bottom)
+            (upright.size_px, upright.size_px), Image.Resampling.BILINEAR, box=(box.left, box.top, box.right, box.bottom)
         )
         return np.asarray(resized, np.float32)
 
@@ -198,7 +198,7 @@ class Placement:
     def _upright(self) -> "Placement":
         """The same square on the displayed grid."""
         if self.orientation.is_displayed:
-            return Placement(self.rows, self.cols, self.rectangle, self.side)
+            return Placement(self.rows, self.cols, self.rectangle, self.size_px)
         rows, cols = (self.cols, self.rows) if self.orientation.transposed else (self.rows, self.cols)
         box = self.rectangle
         if self.orientation.transposed:
@@ -206,7 +206,7 @@ class Placement:
         down, across = self.orientation.flipped
         top, bottom = (rows - box.bottom, rows - box.top) if down else (box.top, box.bottom)
         left, right = (cols - box.right, cols - box.left) if across else (box.left, box.right)
-        return Placement(rows, cols, Region(top, left, bottom, right), self.side)
+        return Placement(rows, cols, Region(top, left, bottom, right), self.size_px)
 
     def on_grid(self, rows: int, cols: int) -> "Placement":
         """Place the same square on the same radiograph at another resolution.
@@ -223,7 +223,7 @@ class Placement:
         """
         box, down, across = self.rectangle, rows / self.rows, cols / self.cols
         bottom, right = min(box.bottom * down, rows), min(box.right * across, cols)
-        return Placement(rows, cols, Region(box.top * down, box.left * across, bottom, right), self.side, self.orientation)
+        return Placement(rows, cols, Region(box.top * down, box.left * across, bottom, right), self.size_px, self.orientation)
 
     def map_to_radiograph(self, values: Grey, step: int = 1) -> Grey:
         """Spread a map over the square over the radiograph.
@@ -280,19 +280,19 @@ def _spread(values: Grey, box: Region, at_rows: Points, at_cols: Points) -> Grey
     return full
 
 
-def on_whole(radiograph: Radiograph, side: int) -> Placement:
+def on_whole(radiograph: Radiograph, size_px: int) -> Placement:
     """Place the square on the whole radiograph, as in the published protocol.
 
     Parameters
     ----------
     radiograph : Radiograph
         The radiograph.
-    side : int
+    size_px : int
         Edge of the square, in pixels.
 
     Returns
     -------
     Placement
-        Of the whole radiograph, squashed to `side` × `side`.
+        Of the whole radiograph, squashed to `size_px` × `size_px`.
     """
-    return Placement.of(radiograph, radiograph.whole, side)
+    return Placement.of(radiograph, radiograph.whole, size_px)

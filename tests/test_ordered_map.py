@@ -73,3 +73,39 @@ def test_cores_are_those_that_the_process_is_bound_to():
         assert cores() == 1
     finally:
         os.sched_setaffinity(0, allowed)
+
+
+def machine(root, groups: str, **files: str):
+    """A root folder with these control groups of the process and these files, `/` written as `__`."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(groups)
+    for name, text in files.items():
+        file = root / "sys/fs/cgroup" / name.replace("__", "/").replace("_max", ".max").replace("cpu_cfs", "cpu.cfs")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "expected"),
+    [
+        ("0::/\n", {"cpu_max": "200000 100000\n"}, 2),
+        ("0::/\n", {"cpu_max": "150000 100000\n"}, 2),
+        ("0::/\n", {"cpu_max": "50000 100000\n"}, 1),
+        ("0::/\n", {"cpu_max": "max 100000\n"}, 8),
+        ("0::/a/b\n", {"a__b__cpu_max": "max 100000", "a__cpu_max": "300000 100000"}, 3),
+        ("0::/docker/1a2b\n", {"cpu_max": "400000 100000"}, 4),  # the group of the host, mounted at the top
+        (
+            "4:memory:/\n2:cpu,cpuacct:/d\n",
+            {"cpu,cpuacct__d__cpu_cfs_quota_us": "250000", "cpu,cpuacct__d__cpu_cfs_period_us": "100000"},
+            3,
+        ),
+        ("1:cpu:/\n0::/\n", {"cpu__cpu_cfs_quota_us": "100000\n", "cpu__cpu_cfs_period_us": "100000\n"}, 1),
+        ("1:cpu:/\n", {"cpu__cpu_cfs_quota_us": "-1", "cpu__cpu_cfs_period_us": "100000"}, 8),
+        ("1:cpuset:/\n", {}, 8),
+        ("", {}, 8),
+    ],
+)  # fmt: skip
+def test_cores_are_no_more_than_the_quota_of_the_container(groups, files, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert cores(machine(tmp_path, groups, **files)) == expected

@@ -81,7 +81,7 @@ def test_pairs_are_tested_on_the_cases_of_all_folds():
     assert (pair.first, pair.second) == ("a", "b")
     assert pair.roc_auc.value == pytest.approx(15 / 16 - 12 / 16)  # pairs in the right order, by hand
     assert pair.adjusted == pair.p
-    assert pairwise.pooled(members)[0].reference.tolist() == [*REFERENCE, *REFERENCE]
+    assert pairwise.tested_members(members)[0].reference.tolist() == [*REFERENCE, *REFERENCE]
 
 
 def pair_of(first, second, adjusted):
@@ -97,8 +97,8 @@ def test_bars_join_neighbours_of_whom_no_two_differ():
         pair_of("b", "c", 1),
     ]
     tested.append(pair_of("c", "d", float("nan")))
-    assert pairwise.not_told_apart("abcd", tested) == [("a", "b", "c"), ("b", "c", "d")]
-    assert pairwise.not_told_apart("ab", [pair_of("a", "b", 0.01)]) == []
+    assert pairwise.inseparable_runs("abcd", tested) == [("a", "b", "c"), ("b", "c", "d")]
+    assert pairwise.inseparable_runs("ab", [pair_of("a", "b", 0.01)]) == []
 
 
 @given(st.dictionaries(st.text("abcdefgh", min_size=1), st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1))
@@ -194,7 +194,7 @@ def test_what_is_undefined_says_why():
 
 
 def test_figures_of_several_members_are_drawn():
-    all_of = pairwise.pooled([made("a", GOOD, GOOD, REFERENCE), made("b", POOR, POOR, REFERENCE)])
+    all_of = pairwise.tested_members([made("a", GOOD, GOOD, REFERENCE), made("b", POOR, POOR, REFERENCE)])
     assert len(pictures.curves(all_of).axes) == 3
     assert len(pictures.confusions(all_of).axes) == 2
     bars = pictures.differences({"a": 0.9, "b": 0.8, "c": 0.7}, [("a", "b")], "ROC-AUC").axes[0].lines

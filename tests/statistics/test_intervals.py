@@ -84,9 +84,6 @@ def test_the_patient_bootstrap_covers_where_an_image_bootstrap_does_not():
     """Forty patients of eight images that agree almost wholly: the mean's 95 % interval should hold 0 in about 95 % of trials."""
     rng = np.random.default_rng(3)
 
-    def mean(_, values, weights):
-        return float(np.average(values, weights=weights))
-
     covered = {"patient": 0, "image": 0}
     trials = 150
     for _ in range(trials):
@@ -95,7 +92,7 @@ def test_the_patient_bootstrap_covers_where_an_image_bootstrap_does_not():
         for unit in covered:
             names = [f"{k // 8 if unit == 'patient' else k}" for k in range(320)]
             weights = intervals.patient_weights(names, 200, rng)
-            estimate = intervals.bootstrap(mean, values, values, names, weights)
+            estimate = intervals.bootstrap(metrics.mean, values, values, names, weights)
             covered[unit] += estimate.low <= 0 <= estimate.high
     assert stats.binomtest(covered["patient"], trials, 0.93).pvalue > 1e-3
     assert covered["image"] < 0.7 * trials

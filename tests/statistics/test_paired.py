@@ -109,12 +109,12 @@ def test_mcnemar_of_clusters_counts_every_exchange(cases):
 def test_a_difference_takes_each_patient_for_both_models_at_once():
     patients = [str(k // 2) for k in range(22)]
     weights = patient_weights(patients, 400, np.random.default_rng(0))
-    first, second = (paired.drawn(metrics.roc_auc, REFERENCE, values, weights) for values in (FIRST, SECOND))
+    first, second = (paired.draws_of(metrics.roc_auc, REFERENCE, values, weights) for values in (FIRST, SECOND))
     found = paired.difference(first, second, patients)
     assert found.value == pytest.approx(0.0916666667)
     assert found.low < 0 < found.high
     assert (found.n, found.unit) == (11, "patient")
-    brier = paired.drawn(metrics.brier, REFERENCE, FIRST, weights)
+    brier = paired.draws_of(metrics.brier, REFERENCE, FIRST, weights)
     shifted = paired.difference(brier, brier, patients)
     assert (shifted.value, shifted.reason) == (0, "the same in every bootstrap draw")
 

@@ -11,7 +11,7 @@ from pneumoscope.cohort.shortcut_features import features
 from pneumoscope.comparison import map_agreement, other_comparisons, tables
 from pneumoscope.comparison.map_agreement import Agreement
 from pneumoscope.comparison.other_comparisons import Against, Other
-from pneumoscope.comparison.pairwise import LEVEL, Pair, not_told_apart, pairs, pooled
+from pneumoscope.comparison.pairwise import LEVEL, Pair, inseparable_runs, pairs, tested_members
 from pneumoscope.comparison.summary import ON_TUNE, Summary, estimate, of_costs, summaries
 from pneumoscope.evaluation import shortcut_baseline
 from pneumoscope.evaluation.errors import EvaluationError
@@ -59,7 +59,7 @@ class Comparison:
     @property
     def runs(self) -> list[tuple[str, ...]]:
         """Members that cannot be told apart by their ROC-AUC."""
-        return not_told_apart(self.order, self.tested)
+        return inseparable_runs(self.order, self.tested)
 
     @property
     def trade_off(self) -> str:
@@ -86,7 +86,7 @@ class Comparison:
     @property
     def sizes(self) -> dict[str, int]:
         """Of the test side, all folds together."""
-        all_of = pooled(self.first)[0]
+        all_of = tested_members(self.first)[0]
         return {
             "images": len(all_of.reference),
             "patients": len(set(all_of.patients)),

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from pneumoscope.comparison.pairwise import Pooled
+from pneumoscope.comparison.pairwise import TestedMember
 from pneumoscope.comparison.tables import front
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
@@ -31,7 +31,7 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def curves(members: Sequence[Pooled]) -> Figure:
+def curves(members: Sequence[TestedMember]) -> Figure:
     """ROC, precision–recall and reliability of all members on one another."""
     figure = _figure(15, 5.2)
     roc, pr, reliability = figure.subplots(1, 3)
@@ -49,7 +49,7 @@ def curves(members: Sequence[Pooled]) -> Figure:
     return figure
 
 
-def _reliability(axes: Axes, member: Pooled, bins: int = 10) -> None:
+def _reliability(axes: Axes, member: TestedMember, bins: int = 10) -> None:
     which = np.minimum((member.probability * bins).astype(int), bins - 1)
     count = np.bincount(which, minlength=bins)
     kept = count > 0
@@ -77,7 +77,7 @@ def differences(values: Mapping[str, float], runs: Sequence[Sequence[str]], what
     return figure
 
 
-def confusions(members: Sequence[Pooled]) -> Figure:
+def confusions(members: Sequence[TestedMember]) -> Figure:
     """Decisions at each member's own operating point."""
     figure = _figure(2.8 * len(members), 3.5)
     for axes, member in zip(np.ravel(figure.subplots(1, len(members))), members, strict=True):

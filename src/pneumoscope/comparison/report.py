@@ -21,7 +21,7 @@ from pneumoscope.comparison import checklist, model_card, other_comparisons, pic
 from pneumoscope.comparison.checklist import BLANK, Item
 from pneumoscope.comparison.comparison import Comparison, as_json
 from pneumoscope.comparison.other_comparisons import FIGURES_NAME, Other, Told
-from pneumoscope.comparison.pairwise import pooled
+from pneumoscope.comparison.pairwise import tested_members
 from pneumoscope.comparison.published import DIFFERENCES, SOURCE
 from pneumoscope.comparison.summary import OF_MAPS, of_subgroups
 from pneumoscope.evaluation.tables import plain
@@ -88,7 +88,7 @@ def _page(
     items: Sequence[Item],
     together: Sequence[tuple[str, Told]],
 ) -> str:
-    networks, all_of = place.first_folders(found.plan), pooled(found.first)
+    networks, all_of = place.first_folders(found.plan), tested_members(found.first)
     everyone = {name: own["ROC-AUC"].value for name, own in found.summary.items()}
     return _template("report.html").render(
         disclaimer=DISCLAIMER,

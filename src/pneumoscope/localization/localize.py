@@ -232,7 +232,7 @@ def image_figures(cases: Sequence[LocalizationCase], draws: int) -> dict[str, Es
     probability = np.array([c.probability for c in cases])
     right = [float(c.positive == bool(c.reference)) for c in cases]
     return {
-        "ROC-AUC": boot.of_all(lambda w: roc_auc(reference, probability, w)),
+        "ROC-AUC": boot.of_all(lambda w: float(roc_auc(reference, probability, w))),
         "accuracy at the operating point": boot.mean(right, share=True),
     }
 

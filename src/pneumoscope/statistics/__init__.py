@@ -1,1 +1,1 @@
-"""Figures with their intervals, paired tests and free-response curves, on arrays alone."""
+"""Figures with their intervals, paired tests and free-response curves, on arrays alone. Imports no other folder."""

@@ -1,7 +1,14 @@
-"""The noun `Estimate`: what every metric returns."""
+"""The noun `Estimate`: a figure with its interval, which is what every measurement returns."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from pneumoscope.statistics import formatting
+
+EQUAL_DRAWS = "the same in every bootstrap draw"
+"""The reason for no interval where resampling patients never changes the figure."""
 
 EQUAL_DRAWS = "the same in every bootstrap draw"
 """The reason for no interval where resampling patients never changes the figure."""
@@ -11,11 +18,27 @@ EQUAL_DRAWS = "the same in every bootstrap draw"
 class Estimate:
     """A figure with its 95 % interval.
 
-    Attributes
+    Parameters
     ----------
-    value, low, high: NaN where undefined; `reason` then says why.
-    n: number of units; unit: what was resampled or counted (``patient``).
-    method: how the interval was made.
+    value
+        The figure; NaN if it is undefined.
+    low, high
+        Ends of the interval; NaN if there is none.
+    n
+        Number of units that the figure is of.
+    unit
+        What was counted and resampled, nearly always ``patient``.
+    method
+        How the interval was computed.
+    reason
+        Why the figure is undefined, or why it has no interval; else empty.
+
+    Examples
+    --------
+    >>> print(Estimate(0.98765, 0.97, 0.99, 120, "patient", "DeLong"))
+    0.9877 (0.9700–0.9900)
+    >>> print(undefined(1, "fewer than two cases of a class"))
+    undefined (fewer than two cases of a class)
     """
 
     value: float
@@ -27,13 +50,54 @@ class Estimate:
     reason: str = ""
 
     def __str__(self) -> str:
-        if math.isnan(self.value):
-            return f"undefined ({self.reason})"
-        if math.isnan(self.low):
-            return f"{self.value:.4f} (no interval: {self.reason})"
-        return f"{self.value:.4f} ({self.low:.4f}–{self.high:.4f})"
+        """The value and its interval with four decimals, or why there is none."""
+        return formatting.figure(self.value, self.low, self.high, reason=self.reason)
+
+    @property
+    def defined(self) -> bool:
+        """Whether the figure has a value."""
+        return not math.isnan(self.value)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether the figure has an interval."""
+        return not (math.isnan(self.low) or math.isnan(self.high))
 
 
 def undefined(n: int, reason: str) -> Estimate:
-    """An estimate that does not exist, with the reason."""
+    """Make the estimate of a figure that does not exist.
+
+    Parameters
+    ----------
+    n
+        Number of patients that it was asked of.
+    reason
+        Why it does not exist.
+
+    Returns
+    -------
+    Estimate
+        With NaN for the value and both ends.
+    """
     return Estimate(math.nan, math.nan, math.nan, n, "patient", "none", reason)
+
+
+def from_json(tree: Mapping[str, Any]) -> Estimate:
+    """Read an estimate that was written to JSON, where NaN is null.
+
+    Parameters
+    ----------
+    tree
+        The fields of an `Estimate` by name.
+
+    Returns
+    -------
+    Estimate
+        With NaN wherever the tree has null.
+
+    Examples
+    --------
+    >>> from_json({"value": 0.5, "low": None, "high": None, "n": 3, "unit": "patient", "method": "none"}).low
+    nan
+    """
+    return Estimate(**{key: math.nan if value is None else value for key, value in tree.items()})

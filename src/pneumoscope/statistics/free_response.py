@@ -97,7 +97,5 @@ def afroc_auc(lesions: Ratings, false: Ratings, weights: Array) -> float:
     hits, of_hit = _spread(lesions, weights)
     unaffected = [k for k, r in enumerate(lesions) if not len(r)]
     highest = np.array([false[k].max(initial=-np.inf) for k in unaffected], np.float64)
-    # Ranks instead of ratings, since −∞ is no number to scikit-learn.
-    ranks = np.unique(np.append(hits, highest), return_inverse=True)[1].astype(np.float64)
     reference = np.repeat([1.0, 0.0], [len(hits), len(highest)])
-    return roc_auc(reference, ranks, np.append(of_hit, weights[unaffected]))
+    return float(roc_auc(reference, np.append(hits, highest), np.append(of_hit, weights[unaffected])))

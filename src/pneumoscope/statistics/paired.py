@@ -1,4 +1,4 @@
-"""Two models on the same cases: their differences with intervals, and tests in which a patient's cases stay together."""
+"""Two models on the same cases: their differences with intervals, and tests that keep the cases of a patient together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,65 +8,159 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pneumoscope.statistics.estimate import Estimate, undefined
-from pneumoscope.statistics.intervals import LEVEL, Metric, delong_components, percentile
-from pneumoscope.statistics.metrics import Array
+from pneumoscope.statistics.intervals import LEVEL, delong_components, fold_parts, over_draws, percentile
+from pneumoscope.statistics.metrics import Array, Metric
+
+SAME_RANKING = "the two rank the cases alike"
+"""The reason for no interval where two models order the cases in the same way."""
 
 
 @dataclass(frozen=True)
-class Test:
-    """A difference, first minus second, with its two-sided p value: NaN where there is none, for the difference's reason."""
+class PairedTest:
+    """The result of a paired test.
+
+    Parameters
+    ----------
+    difference
+        First minus second, with its interval.
+    p
+        Two-sided p value; NaN where the difference says why there is none.
+    """
 
     difference: Estimate
     p: float
 
-    __test__ = False  # no test of pytest's
-
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
-    """A figure of one model, and what it is in each bootstrap draw of patients, (draws,)."""
+class Draws:
+    """A figure of one model and its bootstrap draws.
+
+    Parameters
+    ----------
+    value
+        The figure on the data as they are.
+    drawn
+        The figure in each draw of patients, shape (draws,).
+    """
 
     value: float
-    draws: Array
+    drawn: Array
 
 
-def drawn(metric: Metric, reference: Array, prediction: Array, weights: Array) -> Drawn:
-    """`prediction`, shape (n,), are probabilities or decisions, as `metric` wants them; `weights` those of `patient_weights`."""
-    value = metric(reference, prediction, np.ones(len(reference)))
-    return Drawn(value, np.array([metric(reference, prediction, w) for w in weights]))
+def draws_of(metric: Metric, reference: Array, prediction: Array, weights: Array) -> Draws:
+    """Compute a figure and its bootstrap draws, to be paired with those of another model.
 
+    Parameters
+    ----------
+    metric
+        The figure.
+    reference
+        Shape (n,), 0 or 1.
+    prediction
+        Shape (n,), probabilities or decisions, as the metric takes them.
+    weights
+        Shape (draws, n), as `intervals.patient_weights` gives them; the same for both models.
 
-def difference(first: Drawn, second: Drawn, patients: Sequence[str]) -> Estimate:
-    """Of a figure, first minus second, by a percentile bootstrap whose draws take a patient's cases for both models at once."""
-    apart, n = first.value - second.value, len(set(patients))
-    if np.isnan(apart):
-        return undefined(n, "not defined on these cases")
-    return percentile(apart, first.draws - second.draws, n)
-
-
-def delong(reference: Array, first: Array, second: Array, patients: Sequence[str]) -> Test:
-    """The test of two correlated ROC-AUC (DeLong et al. 1988) with the variance of Obuchowski 1997 for clusters of cases.
-
-    Where every patient gives one case it is DeLong's own. Where the probabilities are ranked alike there is no variance, and no
-    difference either: p is 1.
+    Returns
+    -------
+    Draws
+        The figure and its draws.
     """
-    names, of_patient = np.unique(np.asarray(patients), return_inverse=True)
-    if len(np.unique(reference)) < 2 or min(len(set(of_patient[reference == k])) for k in (0, 1)) < 2:
-        return Test(undefined(len(names), "fewer than two patients of a class"), np.nan)
-    positive, parts = reference == 1, [delong_components(reference, p) for p in (first, second)]
-    apart = parts[0][0] - parts[1][0]
-    of_positives = _summed(parts[0][1] - parts[1][1] - apart, of_patient[positive], len(names))
-    of_negatives = _summed(parts[0][2] - parts[1][2] - apart, of_patient[~positive], len(names))
-    variance = _variance(of_positives, of_negatives, of_patient, positive)
-    name = "DeLong" if len(names) == len(reference) else "DeLong, clustered by patient (Obuchowski)"
+    return Draws(float(metric(reference, prediction)), over_draws(metric, reference, prediction, weights))
+
+
+def difference(first: Draws, second: Draws, patients: Sequence[str]) -> Estimate:
+    """Estimate the difference of a figure, first minus second, by a bootstrap that draws each patient for both models at once.
+
+    Parameters
+    ----------
+    first, second
+        The figure of either model, on the same draws.
+    patients
+        The patient of each case.
+
+    Returns
+    -------
+    Estimate
+        With a percentile interval.
+    """
+    value, n = first.value - second.value, len(set(patients))
+    if np.isnan(value):
+        return undefined(n, "not defined on these cases")
+    return percentile(value, first.drawn - second.drawn, n)
+
+
+def delong(
+    reference: Array,
+    first: Array,
+    second: Array,
+    patients: Sequence[str],
+    *,
+    folds: NDArray[np.generic] | None = None,
+) -> PairedTest:
+    """Test the difference of two correlated ROC-AUC: DeLong's test with the variance for clusters of cases.
+
+    Where every patient has one case the test is DeLong's own. With folds the difference is the mean of the folds' differences,
+    and its variance comes from the variances within folds: scores of different folds belong to different models and are never
+    ranked together. Two models that rank all cases alike do not differ: p is 1.
+
+    Parameters
+    ----------
+    reference
+        Shape (n,), 0 or 1.
+    first, second
+        Scores of the two models, shape (n,).
+    patients
+        The patient of each case, length n.
+    folds
+        The fold of each case, shape (n,); None for one model tested on all cases.
+
+    Returns
+    -------
+    PairedTest
+        Undefined if a fold has fewer than two patients of a class.
+
+    Raises
+    ------
+    StatisticsError
+        If a patient has cases in two folds.
+
+    References
+    ----------
+    DeLong et al. 1988, Biometrics 44:837; Obuchowski 1997, Biometrics 53:567. For folds Airola et al. 2011, Computational
+    Statistics & Data Analysis 55:1828; LeDell et al. 2015, Electronic Journal of Statistics 9:1583.
+    """
+    names, n = np.asarray(patients), len(set(patients))
+    parts = fold_parts(patients, folds)
+    if any(_too_few(reference[part], names[part]) for part in parts):
+        where = "" if folds is None else " in a fold"
+        return PairedTest(undefined(n, f"fewer than two patients of a class{where}"), np.nan)
+    gaps, variances = zip(*(_gap(reference[p], first[p], second[p], names[p]) for p in parts), strict=True)
+    gap, variance = float(np.mean(gaps)), sum(variances) / len(parts) ** 2
+    method = "DeLong" if n == len(reference) else "DeLong, clustered by patient (Obuchowski)"
+    method += "" if folds is None else f", mean over {len(parts)} folds"
     if variance < 1e-16:
-        same = abs(apart) < 1e-12
-        reason = "the two rank the cases alike" if same else "no variance of the difference"
-        return Test(Estimate(apart, np.nan, np.nan, len(names), "patient", name, reason), 1.0 if same else np.nan)
+        same = max(map(abs, gaps)) < 1e-12
+        reason = SAME_RANKING if same else "no variance of the difference"
+        return PairedTest(Estimate(gap, np.nan, np.nan, n, "patient", method, reason), 1.0 if same else np.nan)
     error = float(np.sqrt(variance))
     half = float(stats.norm.ppf((1 + LEVEL) / 2)) * error
-    shown = Estimate(apart, apart - half, apart + half, len(names), "patient", name)
-    return Test(shown, float(2 * stats.norm.sf(abs(apart) / error)))
+    shown = Estimate(gap, gap - half, gap + half, n, "patient", method)
+    return PairedTest(shown, float(2 * stats.norm.sf(abs(gap) / error)))
+
+
+def _too_few(reference: Array, patients: NDArray[np.str_]) -> bool:
+    return min(len(np.unique(patients[reference == label])) for label in (0, 1)) < 2
+
+
+def _gap(reference: Array, first: Array, second: Array, patients: NDArray[np.str_]) -> tuple[float, float]:
+    """The difference of two ROC-AUC on the same cases, and its variance."""
+    names, of_patient = np.unique(patients, return_inverse=True)
+    positive, parts = reference == 1, [delong_components(reference, scores) for scores in (first, second)]
+    gap = parts[0][0] - parts[1][0]
+    of_positives = _summed(parts[0][1] - parts[1][1] - gap, of_patient[positive], len(names))
+    of_negatives = _summed(parts[0][2] - parts[1][2] - gap, of_patient[~positive], len(names))
+    return gap, _variance(of_positives, of_negatives, of_patient, positive)
 
 
 def _summed(values: NDArray[np.float64], groups: NDArray[np.intp], count: int) -> NDArray[np.float64]:
@@ -90,11 +184,35 @@ def _variance(
 
 
 def mcnemar(reference: Array, first: Array, second: Array, patients: Sequence[str]) -> float:
-    """Two-sided p value that two models decide rightly equally often: McNemar's exact test, for clusters.
+    """Test whether two models decide rightly equally often: McNemar's exact test, for clusters of cases.
 
-    `first` and `second` are decisions, 0 or 1, shape (n,). Under the hypothesis the two could be exchanged within each patient:
-    the p value is exact over all exchanges (a sign test on each patient's surplus of right decisions). Where every patient gives
-    one case it is McNemar's exact test. 1 where no patient has a surplus.
+    Under the hypothesis the decisions of the two models could be exchanged within each patient. The p value is exact over all
+    exchanges: a sign test of each patient's surplus of right decisions. Where every patient has one case it is McNemar's exact
+    test. Cases of several folds may be given together, since decisions, unlike scores, are never compared between cases.
+
+    Parameters
+    ----------
+    reference
+        Shape (n,), 0 or 1.
+    first, second
+        Decisions of the two models, shape (n,), 0 or 1.
+    patients
+        The patient of each case, length n.
+
+    Returns
+    -------
+    float
+        Two-sided p value; 1 where no patient has a surplus.
+
+    References
+    ----------
+    McNemar 1947, Psychometrika 12:153.
+
+    Examples
+    --------
+    >>> reference, first = np.ones(5), np.ones(5)
+    >>> mcnemar(reference, first, np.zeros(5), list("abcde"))
+    0.0625
     """
     _, of_patient = np.unique(np.asarray(patients), return_inverse=True)
     surplus = np.bincount(of_patient, (first == reference).astype(float) - (second == reference).astype(float))
@@ -109,11 +227,31 @@ def mcnemar(reference: Array, first: Array, second: Array, patients: Sequence[st
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p values adjusted for being so many (Holm 1979), in their order; those that are NaN stay so and do not count."""
+    """Adjust p values for their number.
+
+    Parameters
+    ----------
+    values
+        p values in [0, 1]; NaN stays NaN and does not count.
+
+    Returns
+    -------
+    list[float]
+        Adjusted p values in the same order.
+
+    References
+    ----------
+    Holm 1979, Scandinavian Journal of Statistics 6:65.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
     adjusted = [float("nan")] * len(values)
-    there = sorted((p, k) for k, p in enumerate(values) if not np.isnan(p))
+    known = sorted((p, k) for k, p in enumerate(values) if not np.isnan(p))
     highest = 0.0
-    for rank, (p, k) in enumerate(there):
-        highest = max(highest, min(1.0, (len(there) - rank) * p))
+    for rank, (p, k) in enumerate(known):
+        highest = max(highest, min(1.0, (len(known) - rank) * p))
         adjusted[k] = highest
     return adjusted

@@ -1,4 +1,4 @@
-"""Whether paired differences show that one thing is better than another."""
+"""Whether paired differences show that one thing is better than another, or not worse by more than a margin."""
 
 from pneumoscope.statistics.estimate import EQUAL_DRAWS, Estimate
 
@@ -38,3 +38,31 @@ def shown_above_zero(difference: Estimate) -> bool:
     if not difference.value > 0 or difference.n < MIN_PATIENTS:
         return False
     return difference.low > 0 or difference.reason == EQUAL_DRAWS
+
+
+def non_inferior(difference: Estimate, margin: float) -> bool:
+    """Decide whether a figure is shown to be lower than another by less than a margin.
+
+    Parameters
+    ----------
+    difference
+        The figure minus the other one, with its 95 % interval.
+    margin
+        The largest loss that does not matter, above 0.
+
+    Returns
+    -------
+    bool
+        Whether the whole interval lies above −margin; without an interval it is not shown.
+
+    References
+    ----------
+    Piaggio et al. 2012, JAMA 308:2594 (CONSORT for non-inferiority trials).
+
+    Examples
+    --------
+    >>> close, vague = (Estimate(-0.001, low, 0.002, 700, "patient", "DeLong") for low in (-0.004, -0.02))
+    >>> non_inferior(close, 0.005), non_inferior(vague, 0.005)
+    (True, False)
+    """
+    return difference.n >= MIN_PATIENTS and difference.low > -margin

@@ -11,6 +11,7 @@ from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 
 from pneumoscope.statistics import metrics
+from pneumoscope.statistics.errors import StatisticsError
 
 RNG = np.random.default_rng(0)
 REFERENCE = RNG.integers(0, 2, 300).astype(float)
@@ -123,3 +124,60 @@ def test_roc_auc_is_the_share_of_rightly_ordered_pairs(cases):
     pairs = [(a > b) + 0.5 * (a == b) for a in score[reference == 1] for b in score[reference == 0]]
     value = metrics.roc_auc(reference, score, np.ones(len(cases)))
     assert math.isnan(value) if not pairs else value == pytest.approx(np.mean(pairs))
+
+
+DRAWS = np.vstack([RNG.integers(0, 4, (5, 300)), np.ones((1, 300)), (REFERENCE == 1)[None]]).astype(float)
+"""Weights of seven draws, the last of positives alone."""
+
+
+@pytest.mark.parametrize("coarse", [False, True], ids=["distinct", "ties"])
+@pytest.mark.parametrize(
+    ("ours", "theirs", "tolerance"),
+    [(metrics.roc_auc, sk.roc_auc_score, 1e-15), (metrics.pr_auc, sk.average_precision_score, 1e-12)],
+)
+def test_areas_of_all_draws_at_once_are_scikit_learns_one_by_one(ours, theirs, tolerance, coarse):
+    score = np.round(PROBABILITY, 1) if coarse else PROBABILITY
+    found = ours(REFERENCE, score, DRAWS)
+    assert found.shape == (7,)
+    for value, weights in zip(found[:-1], DRAWS, strict=False):
+        assert value == pytest.approx(theirs(REFERENCE, score, sample_weight=weights), rel=tolerance, abs=tolerance)
+    assert math.isnan(found[-1])
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        metrics.roc_auc, metrics.pr_auc, metrics.brier, metrics.expected_calibration_error, metrics.calibration_slope,
+        metrics.calibration_intercept, metrics.mean,
+    ],
+)  # fmt: skip
+def test_all_draws_at_once_are_each_draw_alone(metric):
+    together = metric(REFERENCE, PROBABILITY, DRAWS)
+    assert together == pytest.approx([metric(REFERENCE, PROBABILITY, w) for w in DRAWS], rel=1e-9, nan_ok=True)
+    for decided in (metrics.mcc, metrics.f1, metrics.ppv, metrics.specificity):
+        alone = [decided(REFERENCE, POSITIVE, w) for w in DRAWS]
+        assert decided(REFERENCE, POSITIVE, DRAWS) == pytest.approx(alone, rel=1e-12, nan_ok=True)
+
+
+def test_without_weights_every_case_counts_once():
+    assert metrics.roc_auc(REFERENCE, PROBABILITY) == metrics.roc_auc(REFERENCE, PROBABILITY, ONES)
+
+
+def test_infinite_scores_are_ranked():
+    score = np.array([-np.inf, 0.5, -np.inf, np.inf])
+    assert metrics.roc_auc(np.array([0, 0, 1, 1.0]), score) == pytest.approx(2.5 / 4)
+
+
+def test_predictions_that_are_nan_and_lengths_that_differ_are_refused():
+    with pytest.raises(StatisticsError, match="1 of 3 predictions are NaN"):
+        metrics.roc_auc(np.array([0, 1, 1.0]), np.array([0.1, np.nan, 0.2]))
+    with pytest.raises(StatisticsError, match="are of 3, 2 and 3 cases"):
+        metrics.brier(np.array([0, 1, 1.0]), np.array([0.1, 0.2]), np.ones(3))
+
+
+def test_a_mean_over_folds_never_ranks_across_folds():
+    """Perfect in each fold, with a step between the folds that puts every negative of one above the positives of the other."""
+    reference, score, folds = np.array([0, 1, 0, 1.0]), np.array([0.1, 0.2, 0.8, 0.9]), np.array([1, 1, 2, 2])
+    assert metrics.roc_auc(reference, score) == 0.75
+    assert metrics.mean_over_folds(metrics.roc_auc, folds)(reference, score) == 1
+    assert math.isnan(metrics.mean_over_folds(metrics.roc_auc, np.array([1, 1, 1, 2]))(reference, score))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pneumoscope.statistics import metrics, paired
+from pneumoscope.statistics.errors import StatisticsError
 from pneumoscope.statistics.intervals import patient_weights
 
 REFERENCE = np.array([1.0] * 12 + [0.0] * 10)
@@ -127,3 +128,75 @@ def test_holm_is_that_of_p_adjust():
 
 def test_what_has_no_p_value_does_not_count_in_holms_adjustment():
     assert paired.holm([0.02, float("nan"), 0.04]) == pytest.approx([0.04, float("nan"), 0.04], nan_ok=True)
+
+
+# Folds of a cross-validation
+
+
+def folded(rng, offsets, patients_of_fold=20, skill=1.0):
+    """Reference, scores of one model, patients and folds; each patient has two cases; a fold's model adds its offset."""
+    folds = np.repeat(np.arange(len(offsets)), 2 * patients_of_fold)
+    patients = [str(k // 2) for k in range(len(folds))]
+    reference = np.tile(np.repeat([0.0, 1.0], patients_of_fold), len(offsets))
+    noise = np.repeat(rng.normal(0, 0.7, len(folds) // 2), 2) + rng.normal(0, 0.7, len(folds))
+    return reference, skill * reference + noise + np.asarray(offsets)[folds], patients, folds
+
+
+def test_models_that_rank_every_fold_alike_do_not_differ_however_their_scales_differ():
+    """The pooled test calls this a difference at p < 0.001: each fold's scores of the second model are moved as a whole."""
+    rng = np.random.default_rng(0)
+    reference, first, patients, folds = folded(rng, [0.0] * 5, patients_of_fold=60)
+    second = first + np.array([0.0, 1.5, -1.5, 3.0, -3.0])[folds]
+    pooled = paired.delong(reference, first, second, patients)
+    assert pooled.p < 0.001
+    found = paired.delong(reference, first, second, patients, folds=folds)
+    assert found.difference.value == pytest.approx(0, abs=1e-15)
+    assert found.p == 1
+
+
+def test_a_difference_over_folds_is_the_mean_of_the_folds():
+    rng = np.random.default_rng(1)
+    reference, first, patients, folds = folded(rng, [0.0, 2.0, -1.0])
+    second = rng.permutation(first)
+    of_folds = []
+    for fold in range(3):
+        part = folds == fold
+        own = [patient for patient, inside in zip(patients, part, strict=True) if inside]
+        of_folds.append(paired.delong(reference[part], first[part], second[part], own).difference)
+    found = paired.delong(reference, first, second, patients, folds=folds).difference
+    assert found.value == pytest.approx(np.mean([e.value for e in of_folds]))
+    halves = [(e.high - e.low) / 2 for e in of_folds]
+    assert (found.high - found.low) / 2 == pytest.approx(math.sqrt(sum(h * h for h in halves)) / 3)  # folds are independent
+    weights = patient_weights(patients, 2000, 0, folds=folds)
+    by_fold = metrics.mean_over_folds(metrics.roc_auc, folds)
+    drawn = [paired.draws_of(by_fold, reference, scores, weights) for scores in (first, second)]
+    bootstrapped = paired.difference(*drawn, patients)
+    assert (bootstrapped.value, bootstrapped.low) == pytest.approx((found.value, found.low), abs=0.03)
+
+
+def test_two_models_of_equal_skill_differ_once_in_twenty_whatever_the_folds_add():
+    """The known null: 400 cross-validations of five folds; the share of p < 0.05 is 0.05 but for chance."""
+    rng, trials, rejected = np.random.default_rng(2), 400, 0
+    for _ in range(trials):
+        reference, first, patients, folds = folded(rng, rng.normal(0, 2, 5), patients_of_fold=24)
+        second = folded(rng, rng.normal(0, 2, 5), patients_of_fold=24)[1]
+        rejected += paired.delong(reference, first, second, patients, folds=folds).p < 0.05
+    assert stats.binomtest(rejected, trials, 0.05).pvalue > 1e-3, rejected
+
+
+def test_a_patient_in_two_folds_is_refused():
+    folds = np.repeat([1, 2], 11)
+    with pytest.raises(StatisticsError, match="lie in another fold than others of their patient"):
+        paired.delong(REFERENCE, FIRST, SECOND, [str(k % 11) for k in range(22)], folds=folds)
+
+
+def test_a_fold_without_two_patients_of_a_class_has_no_test():
+    folds = np.repeat([1, 2], 11)
+    found = paired.delong(REFERENCE, FIRST, SECOND, SINGLE, folds=folds)
+    assert found.difference.reason == "fewer than two patients of a class in a fold"
+
+
+def test_patients_are_drawn_within_their_folds():
+    weights = patient_weights(["a", "a", "b", "c", "d", "e"], 40, 0, folds=np.array([1, 1, 1, 2, 2, 2]))
+    assert (weights[:, 1:3].sum(1) == 2).all()
+    assert (weights[:, 3:].sum(1) == 3).all()

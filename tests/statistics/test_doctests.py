@@ -1,0 +1,21 @@
+"""The examples in the docstrings run and give what they say."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+from pneumoscope import statistics
+
+MODULES = [f"pneumoscope.statistics.{module.name}" for module in pkgutil.iter_modules(statistics.__path__)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_a_module_run(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_there_are_examples():
+    attempted = {name: doctest.testmod(importlib.import_module(name)).attempted for name in MODULES}
+    assert sum(count > 0 for count in attempted.values()) >= len(MODULES) - 2, attempted

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pneumoscope.cohort import Case
 from pneumoscope.cohort.case import positives_by_rule
+from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.comparison import (
     checklist,
     comparison,
@@ -29,6 +30,7 @@ from pneumoscope.evaluation.shortcut_baseline import ALL
 from pneumoscope.experiment import compared_model, marked_cohort, plan
 from pneumoscope.experiment.cached_json import kept
 from pneumoscope.experiment.plan import ComparisonError, Plan
+from pneumoscope.reference.box_space import BoxSpace
 from pneumoscope.statistics.estimate import Estimate, undefined
 from pneumoscope.training.recipe import recipe
 from tests.comparison.builders import made
@@ -374,15 +376,15 @@ def test_marks_must_be_on_radiographs_that_nothing_was_trained_on(cohort, tmp_pa
 
     positive = [case for case in cohort.cases if case.reference]
     with pytest.raises(ComparisonError, match="is marked on the 12 test radiographs of c"):
-        marked_cohort.read(boxes(c for c in positive if c.split == "train"), cohort, "c", {}, [cohort])
+        marked_cohort.read(boxes(c for c in positive if c.split == "train"), cohort, "c", RowFilter(), [cohort], BoxSpace())
     swapped = {"test": "train", "train": "test", "tune": "tune"}
     other = replace(cohort, cases=tuple(replace(c, split=swapped[c.split]) for c in cohort.cases))
     with pytest.raises(ComparisonError, match="36 of the 36 radiographs to measure heat maps on are on a train or tune side"):
-        marked_cohort.read(boxes(positive), other, "c", {}, [cohort])
-    found = marked_cohort.read(boxes(positive), cohort, "c", {}, [cohort])
+        marked_cohort.read(boxes(positive), other, "c", RowFilter(), [cohort], BoxSpace())
+    found = marked_cohort.read(boxes(positive), cohort, "c", RowFilter(), [cohort], BoxSpace())
     assert set(found.regions) == {c.path for c in positive if c.split == "test"}
     assert found.told.startswith("6 of the 12 radiographs of the test side of c")
-    assert found.sha256 != marked_cohort.read(boxes(positive[1:]), other, "c", {}, []).sha256
+    assert found.sha256 != marked_cohort.read(boxes(positive[1:]), other, "c", RowFilter(), [], BoxSpace()).sha256
 
 
 def against(hit, differences):

@@ -3,14 +3,16 @@
 import contextlib
 import errno
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from pneumoscope import atomic_files
-from pneumoscope.classifier import CardError, CheckpointError
+from pneumoscope.classifier import CardError, CheckpointError, trained_on
 from pneumoscope.classifier.checkpoint import Classifier, load, save
+from pneumoscope.fingerprint import Fingerprint
 
 
 def test_weights_come_back_to_the_bit_and_the_card_names_them(classifier, tmp_path):
@@ -25,6 +27,30 @@ def test_weights_come_back_to_the_bit_and_the_card_names_them(classifier, tmp_pa
     assert expected.keys() == loaded.network.state_dict().keys()
     assert all(torch.equal(v, expected[k]) for k, v in loaded.network.state_dict().items())
     assert not any(module.training for module in loaded.network.modules())
+
+
+def test_the_fingerprints_of_the_training_cases_travel_with_the_checkpoint(classifier, tmp_path):
+    known = (Fingerprint("salt", ("0a", "1b"), ("2c",)), Fingerprint("other", (), ("3d",)))
+    card = save(replace(classifier, trained_on=known), tmp_path)
+    assert sorted(card.files) == ["trained_on.json", "weights.safetensors"]
+    assert load(tmp_path).trained_on == known
+    assert trained_on.read(tmp_path, card) == known
+
+
+def test_a_checkpoint_without_fingerprints_knows_none(classifier, tmp_path):
+    save(classifier, tmp_path)
+    assert load(tmp_path).trained_on == ()
+
+
+def test_fingerprints_that_are_not_those_of_the_card_are_refused(classifier, tmp_path):
+    card = save(replace(classifier, trained_on=(Fingerprint("salt", ("0a",), ("2c",)),)), tmp_path)
+    file = tmp_path / "trained_on.json"
+    file.write_text(file.read_text().replace("0a", "0b"))
+    with pytest.raises(CardError, match=r"trained_on\.json .* is not the one that the card names"):
+        trained_on.read(tmp_path, card)
+    file.unlink()
+    with pytest.raises(CardError, match=r"trained_on\.json .* is not the one that the card names"):
+        trained_on.read(tmp_path, card)
 
 
 def test_a_score_is_the_calibrated_difference_of_the_logits(classifier):

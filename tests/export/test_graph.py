@@ -16,6 +16,7 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.export import graph, parity, precision
 from pneumoscope.export.conversion import ExportError, converted
 from pneumoscope.export.graph import Tune, export
+from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.heatmap.gradcam import METHODS, explain
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
@@ -283,11 +284,14 @@ def test_another_precision_wants_the_tune_side(tmp_path, shown):
 @pytest.mark.slow
 def test_an_export_in_half_precision_tells_what_became_of_the_answers(exported, shown, tmp_path, monkeypatch):
     monkeypatch.setattr(graph, "whole_graph", lambda _: onnx.load(exported[1] / bundle.GRAPH_NAME))
-    card = export(exported[0], tmp_path / "bundle", shown, precision="fp16", tune=Tune(shown, np.array([0, 1])))
+    known = (Fingerprint("salt", ("0a",), ("2c",)),)
+    model = dataclasses.replace(exported[0], trained_on=known)
+    card = export(model, tmp_path / "bundle", shown, precision="fp16", tune=Tune(shown, np.array([0, 1])))
     assert (card.precision, card.results["precision"]["images"]) == ("fp16", 2)
     cost, file = card.results["cost"], tmp_path / "bundle" / bundle.GRAPH_NAME
     assert cost["bytes"]["fp16"] == file.stat().st_size < 0.6 * cost["bytes"]["fp32"]
     assert set(cost["ms"]) == {"fp32", "fp16"}
     assert all(0 < ms < 10_000 for ms in cost["ms"].values())
-    assert sorted(p.name for p in (tmp_path / "bundle").iterdir()) == ["card.json", "model.onnx"]
+    assert sorted(p.name for p in (tmp_path / "bundle").iterdir()) == ["card.json", "model.onnx", "trained_on.json"]
+    assert Reader.load(tmp_path / "bundle").trained_on == known
     assert list(tmp_path.iterdir()) == [tmp_path / "bundle"]

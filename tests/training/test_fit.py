@@ -16,6 +16,7 @@ from pneumoscope import atomic_files
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.checkpoint import load
 from pneumoscope.cohort import CohortError
+from pneumoscope.cohort.fingerprint import overlap
 from pneumoscope.training import TrainingError, curves, resume_state
 from pneumoscope.training.fit import fit
 from pneumoscope.training.recipe import recipe
@@ -47,6 +48,7 @@ def test_a_run_leaves_a_checkpoint_with_card_and_curves_and_nothing_else(whole):
         "curves.csv",
         "curves.png",
         "domain.safetensors",
+        "trained_on.json",
         "weights.safetensors",
     ]
     assert len((whole / "curves.csv").read_text().splitlines()) == 1 + RECIPE.epochs
@@ -62,6 +64,26 @@ def test_the_card_says_what_was_done(whole, cohort):
     assert card.calibration.method == "temperature"
     assert (card.calibration.split, card.calibration.split_sha256) == ("tune", cohort.partition.sha256)
     assert card.map_scale > 0
+
+
+def test_the_checkpoint_recognises_its_training_cases_and_no_others(whole, cohort):
+    """Every training case; no case of tune or test."""
+    (known,) = load(whole).trained_on
+    assert len(overlap(known, cohort.on("train")).cases) == len(cohort.on("train"))
+    for name in ("tune", "test"):
+        assert not overlap(known, cohort.on(name))
+
+
+def test_a_checkpoint_that_was_trained_on_what_is_tested_is_no_start(whole, cohort, cache, tmp_path):
+    """The same images under another split: the sides of train and test exchanged."""
+    exchanged = {"train": "test", "test": "train", "tune": "tune"}
+    cases = tuple(replace(c, split=exchanged[c.split]) for c in cohort.cases)
+    with pytest.raises(TrainingError, match=r"the checkpoint to start from was trained on \d+ radiographs .* tune and test"):
+        fit(
+            replace(cohort, cases=cases), BACKBONES["mobilenet_v2"], RECIPE, tmp_path / "run",
+            init=str(whole / "weights.safetensors"), cache=cache,
+        )  # fmt: skip
+    assert not (tmp_path / "run").exists()
 
 
 def test_training_learns_the_bright_spot(cohort, cache, tmp_path):
@@ -185,7 +207,7 @@ def test_a_side_with_one_class_is_refused(cohort, cache, tmp_path):
 
 def test_a_cohort_without_split_is_refused(cohort, cache, tmp_path):
     with pytest.raises(CohortError, match="pneumoscope cohort split"):
-        train(replace(cohort, split=None), tmp_path / "run", cache)
+        train(replace(cohort, partition=None), tmp_path / "run", cache)
 
 
 def test_early_stopping_counts_epochs_since_the_best():

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pneumoscope import atomic_files
 from pneumoscope.classifier import card as cards
+from pneumoscope.classifier import trained_on
 from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.card import Card
 from pneumoscope.classifier.domain import Domain
@@ -23,6 +24,7 @@ from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network, build
 from pneumoscope.classifier.preprocessing import ModelInput, prepare
 from pneumoscope.classifier.score import Score
+from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.lung_fields import model_copy as lungs
 from pneumoscope.radiograph import Radiograph
@@ -33,12 +35,27 @@ WEIGHTS_NAME, DOMAIN_NAME = "weights.safetensors", "domain.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """A trained network with its card, the lung-field model that it looks through and the domain that it knows, if any."""
+    """A trained network with what belongs to it.
+
+    Parameters
+    ----------
+    network
+        The network, in any mode.
+    card
+        Its card.
+    finder
+        The lung-field model that its preprocessing names; None if it names none.
+    domain
+        The domain of its training images; None if it is not known.
+    trained_on
+        Salted hashes of its training patients and images, and of those of the models that it learned from; empty if not known.
+    """
 
     network: Network | EvidenceNetwork
     card: Card
     finder: LungFinder | None = None
     domain: Domain | None = None
+    trained_on: tuple[Fingerprint, ...] = ()
 
     def prepare(self, radiograph: Radiograph) -> ModelInput:
         """The input for this classifier."""
@@ -74,6 +91,8 @@ def save(classifier: Classifier, folder: Path) -> Card:
     if classifier.domain:
         parts = {name: np.asarray(value, np.float32) for name, value in vars(classifier.domain).items()}
         content[DOMAIN_NAME] = safetensors.numpy.save(parts)
+    if classifier.trained_on:
+        content[trained_on.TRAINED_ON_NAME] = trained_on.as_bytes(classifier.trained_on)
     card = replace(classifier.card, files={name: hashlib.sha256(part).hexdigest() for name, part in content.items()})
     for name, part in content.items():
         with atomic_files.binary(folder / name) as stream:
@@ -104,7 +123,8 @@ def load(folder: Path) -> Classifier:
             f"the weights in '{folder}' do not fit a {card.backbone} with {card.head} head; copy the checkpoint again"
         ) from error
     finder = lungs.load(folder, card.preprocessing.lungs)
-    return Classifier(network.to(memory_format=torch.channels_last).eval(), card, finder, domain)
+    trained = network.to(memory_format=torch.channels_last).eval()
+    return Classifier(trained, card, finder, domain, trained_on.read(folder, card))
 
 
 def _domain(path: Path) -> Domain:

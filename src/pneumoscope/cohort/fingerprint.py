@@ -5,34 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pneumoscope.cohort.case import Case, split_sha256
+from pneumoscope.fingerprint import Fingerprint
 
 _HEX_DIGITS = 16  # 64 bits: among 10,000 hashes, one of 100,000 strangers matches with a probability of 5e-11
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """Salted hashes of the patients and of the images of a set of cases.
-
-    A checkpoint carries the fingerprint of its training cases, so that a later evaluation can refuse to test the model on
-    patients or images that it was trained on, whatever the split of that later cohort is called.
-
-    The salt travels with the hashes. It makes the hashes of two models incomparable and precomputed tables useless, but
-    whoever holds the fingerprint can still test a guessed identifier: this is a check against mistakes, not a means of
-    anonymization.
-
-    Parameters
-    ----------
-    salt
-        Hexadecimal text that is hashed before each identifier.
-    patients
-        Hash of each patient identifier, 16 hexadecimal digits, sorted, each once.
-    images
-        Hash of each `Case.image` (the decoded grey levels where they are known, else the path), in the same form.
-    """
-
-    salt: str
-    patients: tuple[str, ...]
-    images: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from pneumoscope.classifier import Card, Domain, Preprocessing
+from pneumoscope.classifier import Card, Domain, Preprocessing, trained_on
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.checkpoint import Classifier, file_sha256
 from pneumoscope.classifier.score import Calibration
@@ -25,6 +25,7 @@ from pneumoscope.export.explained_head import explained
 from pneumoscope.export.lung_crop import Look, Whole
 from pneumoscope.export.parity import prove
 from pneumoscope.export.precision import CALIBRATING, WIDE_SHARES, accepted, agreement, halved, quantized
+from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.lung_fields.finder import GRAPH_NAME as LUNGS_NAME
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import Radiograph
@@ -103,11 +104,11 @@ def export(
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         folder = Path(scratch) / "fp32"
         graph = whole_graph(classifier)
-        card = write(graph, dataclasses.replace(classifier.card, opset=OPSET), folder)
+        card = write(graph, dataclasses.replace(classifier.card, opset=OPSET), folder, classifier.trained_on)
         card = _noted(card, folder, export=prove(classifier, folder, proof))
         wide, folders = folder, {"fp32": folder}
         if tune is not None and precision != "fp32":
-            folder, card = _smaller(graph, card, precision, tune, wide)
+            folder, card = _smaller(graph, card, precision, tune, wide, classifier.trained_on)
             folders[precision] = folder
         readers = {name: Reader.load(path) for name, path in folders.items()}
         sizes = {name: (path / bundle.GRAPH_NAME).stat().st_size for name, path in folders.items()}
@@ -116,7 +117,14 @@ def export(
     return card
 
 
-def _smaller(graph: onnx.ModelProto, card: Card, precision: Literal["fp16", "int8"], tune: Tune, wide: Path) -> tuple[Path, Card]:
+def _smaller(
+    graph: onnx.ModelProto,
+    card: Card,
+    precision: Literal["fp16", "int8"],
+    tune: Tune,
+    wide: Path,
+    known: Sequence[Fingerprint],
+) -> tuple[Path, Card]:
     """The folder of the smaller bundle beside the wide one, with its card."""
     reader, folder = Reader.load(wide), wide.with_name(precision)
     step = max(1, len(tune.images) // CALIBRATING)
@@ -124,7 +132,7 @@ def _smaller(graph: onnx.ModelProto, card: Card, precision: Literal["fp16", "int
     shares = WIDE_SHARES if precision == "int8" else (1.0,)
     for share in shares:
         small = quantized(graph, seen, share) if precision == "int8" else halved(graph)
-        card = write(small, dataclasses.replace(card, precision=precision), folder)
+        card = write(small, dataclasses.replace(card, precision=precision), folder, known)
         found = agreement(reader, Reader.load(folder), tune.images, tune.reference)
         if found.sound:
             break
@@ -138,11 +146,14 @@ def _noted(card: Card, folder: Path, **results: Mapping[str, Any]) -> Card:
     return card
 
 
-def write(graph: onnx.ModelProto, card: Card, folder: Path) -> Card:
-    """Write a graph and its card to a folder; returns the card with the graph's hash."""
+def write(graph: onnx.ModelProto, card: Card, folder: Path, known: Sequence[Fingerprint] = ()) -> Card:
+    """Write a graph, its card and the fingerprints of the training cases to a folder; return the card with the files' hashes."""
     folder.mkdir(exist_ok=True)
     onnx.save(graph, folder / bundle.GRAPH_NAME)
-    card = dataclasses.replace(card, files={bundle.GRAPH_NAME: file_sha256(folder / bundle.GRAPH_NAME)})
+    if known:
+        (folder / trained_on.TRAINED_ON_NAME).write_bytes(trained_on.as_bytes(known))
+    names = [bundle.GRAPH_NAME, *([trained_on.TRAINED_ON_NAME] if known else [])]
+    card = dataclasses.replace(card, files={name: file_sha256(folder / name) for name in names})
     cards.write(card, folder)
     return card
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from pneumoscope import PneumoscopeError
 from pneumoscope import radiograph as radiographs
-from pneumoscope.classifier import Card, CardError, Score
+from pneumoscope.classifier import Card, CardError, Score, trained_on
 from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.preprocessing import ModelInput, place
+from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.heatmap import heatmap
 from pneumoscope.lung_fields import LungFields, finder
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
@@ -57,11 +58,13 @@ class Reader:
         sha256: str,
         threads: int,
         policy: AcceptancePolicy = DEFAULT_POLICY,
+        trained_on: tuple[Fingerprint, ...] = (),
     ) -> None:
         self._session = session
         self._threads = threads
         self.policy = policy
         self.card = card
+        self.trained_on = trained_on
         self.model = ModelIdentity(card.name, sha256)
 
     @classmethod
@@ -80,7 +83,7 @@ class Reader:
         default. `policy` says which radiographs are refused. Raises BundleError or CardError.
         """
         session, card, sha256 = open_bundle(Path(bundle), threads, providers)
-        return cls(session, card, sha256, threads, policy)
+        return cls(session, card, sha256, threads, policy, trained_on.read(Path(bundle), card))
 
     def read(self, radiograph: Radiograph, *, target: str = "", method: str = "") -> Reading:
         """Read one radiograph.

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from tqdm import tqdm
 
-from pneumoscope.classifier import Backbone, Card
+from pneumoscope.classifier import Backbone, Card, trained_on
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import Classifier, save
@@ -25,6 +25,8 @@ from pneumoscope.classifier.network import build
 from pneumoscope.classifier.score import CalibrationMethod
 from pneumoscope.classifier.weights import initialize
 from pneumoscope.cohort import Cohort
+from pneumoscope.cohort.fingerprint import fingerprint, overlap
+from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
@@ -84,6 +86,7 @@ def fit(
     same weights, to the bit, as one that was never interrupted (on one machine and thread count).
     """
     allocator.keep_freed()
+    known_cases = _trained_on(cohort, teacher, init)
     preprocessing = preprocessing_of(recipe, finder)
     recipe = taught_by(recipe, teacher, preprocessing)
     group.rows(recipe.batch + recipe.painted_negatives + recipe.painted_positives)
@@ -125,9 +128,30 @@ def fit(
         map_method=EVIDENCE if recipe.adds_up else GRAD_CAM,
     )
     domain, card = known(network, tuned(network, card, tune, calibrate), train, tune)
-    finished = save(Classifier(network, card, finder, domain), out)
+    finished = save(Classifier(network, card, finder, domain, known_cases), out)
     _clear_state(out)
     return group.told(lambda: finished)
+
+
+def _trained_on(cohort: Cohort, teacher: Reader | None, init: str) -> tuple[Fingerprint, ...]:
+    """The fingerprints of the training cases and of those of a teacher and of a checkpoint that the run starts from.
+
+    TrainingError if the latter were trained on cases that this cohort keeps for tune or test.
+    """
+    inherited = dict[str, tuple[Fingerprint, ...]]()
+    if teacher is not None:
+        inherited["the teacher"] = teacher.trained_on
+    start = Path(init).parent
+    if Path(init).is_file() and (start / CARD_NAME).exists():
+        inherited["the checkpoint to start from"] = trained_on.read(start, cards.read(start))
+    held_out = [case for case in cohort.cases if case.split in ("tune", "test")]
+    for name, fingerprints in inherited.items():
+        for one in fingerprints:
+            if seen := overlap(one, held_out):
+                raise TrainingError(
+                    f"{name} was trained on {seen} that the split keeps for tune and test; use another split or another model"
+                )
+    return (fingerprint(cohort.on("train")), *(one for fingerprints in inherited.values() for one in fingerprints))
 
 
 def _can_paint(recipe: Recipe, train: PreparedSplit) -> None:

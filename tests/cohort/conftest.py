@@ -60,8 +60,8 @@ def tree(root: Path, *names: str) -> Path:
     return root
 
 
-def dicom(path: Path, pixels, uid: str, patient: str) -> Path:
-    """The smallest eight-bit CR instance."""
+def dicom(path: Path, pixels, uid: str, patient: str, **attributes) -> Path:
+    """The smallest eight-bit CR instance, with attributes by their keywords."""
     values = np.rint(pixels).astype(np.uint8)
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
@@ -74,6 +74,8 @@ def dicom(path: Path, pixels, uid: str, patient: str) -> Path:
     dataset.BitsAllocated = dataset.BitsStored = 8
     dataset.HighBit, dataset.PixelRepresentation = 7, 0
     dataset.add_new("PixelData", "OB", values.tobytes())
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
     path.parent.mkdir(parents=True, exist_ok=True)
     dataset.save_as(path, enforce_file_format=True)
     return path

@@ -3,6 +3,7 @@
 import csv
 import doctest
 import hashlib
+import re
 
 import numpy as np
 import pytest
@@ -13,11 +14,11 @@ from pneumoscope.cohort import CohortError, NameGrammarError
 from pneumoscope.cohort import build as module
 from pneumoscope.cohort.build import build
 from pneumoscope.cohort.label_rules import LabelRules
-from pneumoscope.cohort.label_table import LabelWords
+from pneumoscope.cohort.label_table import LabelRow, LabelTable, LabelWords
 from pneumoscope.cohort.layouts import Columns, LayoutOptions, csv_table, dicom_tree, kermany
 from pneumoscope.cohort.patient_ids import keyed
 from pneumoscope.cohort.row_filter import RowFilter
-from pneumoscope.radiograph import NotARadiographError
+from pneumoscope.radiograph import AcceptancePolicy
 from tests.cohort.conftest import dicom, field, from_folders, picture, tree
 
 OFFICIAL_TREE = (
@@ -110,7 +111,12 @@ def test_a_folder_that_is_no_class_of_kermany_is_named(tmp_path):
 def test_what_a_mac_adds_to_an_archive_is_no_radiograph(tmp_path):
     root = tree(tmp_path, "NORMAL/IM-0115-0001.jpeg", "__MACOSX/NORMAL/IM-0116-0001.jpeg")
     (root / "NORMAL" / ".DS_Store").write_bytes(b"\0")
-    assert [c.path for c in from_kermany(root).cases] == ["NORMAL/IM-0115-0001.jpeg"]
+    (root / "notes.csv").write_text("a,b\n")
+    built = build(kermany.read(root), ONE_CLASS)
+    assert [c.path for c in built.cohort.cases] == ["NORMAL/IM-0115-0001.jpeg"]
+    (note,) = built.report.notes
+    assert note.startswith("other files below the folder were left out: ")
+    assert all(f"1 {kind}" in note for kind in ("hidden", "hidden folder", "CSV"))
 
 
 # What every layout does with a file
@@ -508,20 +514,43 @@ def test_patient_in_two_official_splits_is_said(tmp_path):
     assert report_of(tmp_path, *rows).warnings == ("1 patients are in more than one official split",)
 
 
-def test_radiograph_that_a_check_refuses_is_listed_and_a_remark_is_kept(tmp_path):
-    tree(tmp_path, "a.png", "b.png", "c.png")
+@pytest.mark.parametrize(
+    ("keyword", "value", "choice", "refused", "remark"),
+    [
+        ("Modality", "", "modality", "the DICOM Modality is missing", "modality not stated"),
+        ("Modality", "DR", "modality", "the DICOM Modality is .*, not one of CR, DX, RG", "modality not stated"),
+        ("BodyPartExamined", "UNKNOWN", "body_part", "Body Part Examined is .*, not the chest", "body part not the chest"),
+        ("BodyPartExamined", "HAND", "body_part", "Body Part Examined is HAND, not the chest", "body part not the chest"),
+        ("ViewPosition", "LL", "lateral", "the View Position is LL", "lateral or oblique view"),
+        ("PresentationIntentType", "FOR PROCESSING", "raw", "raw detector data", "raw detector data"),
+    ],
+)
+def test_what_a_reader_refuses_a_build_refuses_and_can_be_told_to_mark(tmp_path, keyword, value, choice, refused, remark):
+    dicom(tmp_path / "d" / "1.dcm", field(1, 16, 16), "1.2.1", "MRN-1")
+    dicom(tmp_path / "d" / "2.dcm", field(2, 16, 16), "1.2.2", "MRN-2", **{keyword: value})
+    rows = [{"sop_instance_uid": f"1.2.{k}", "label": word} for k, word in ((1, "NORMAL"), (2, "PNEUMONIA"))]
+    labels = dicom_tree.read(tmp_path / "d", LayoutOptions(labels=table(tmp_path / "l.csv", *rows)))
+    built = build(labels, patient_ids=keyed(KEY))
+    assert [c.path for c in built.cohort.cases] == ["1.dcm"]
+    (line,) = built.cohort.unreadable
+    assert re.match(f"2.dcm: .*{refused}.*; to read it, say --.* mark", line)
+    marked = build(labels, patient_ids=keyed(KEY), policy=AcceptancePolicy(**{choice: "mark"}))
+    assert [c.path for c in marked.cohort.cases] == ["1.dcm", "2.dcm"]
+    assert remark in marked.cohort.cases[1].remarks
+    assert remark not in marked.cohort.cases[0].remarks
+    assert any(remark in text for text in marked.report.remarks)
 
-    def check(image):
-        if image.pixels[0, 0] == refused:
-            raise NotARadiographError("a lateral view; say so")
-        return ("body part overridden",)
 
-    refused = radiograph.read(tmp_path / "b.png").pixels[0, 0]
-    rows = [row("a.png", "PNEUMONIA", "1"), row("b.png", "NORMAL", "2"), row("c.png", "NORMAL", "3")]
-    built = build(csv_table.read(table(tmp_path / "t.csv", *rows)), check=check)
-    assert built.cohort.unreadable == ("b.png: a lateral view; say so",)
-    assert {c.remarks for c in built.cohort.cases} == {"body part overridden"}
-    assert built.report.remarks == {"body part overridden": 2}
+@pytest.mark.parametrize("view", ["Lateral", "LL", "XTABLE LATERAL", "L"])
+def test_view_that_the_table_calls_lateral_is_left_out_or_marked(tmp_path, view):
+    tree(tmp_path, "a.png", "b.png")
+    rows = (LabelRow("a.png", ("P",), "1", view_position="PA"), LabelRow("b.png", ("N",), "2", view_position=view))
+    labels = LabelTable(tmp_path, rows, LabelWords(("P",), ("N",)), "a test")
+    built = build(labels)
+    assert [c.path for c in built.cohort.cases] == ["a.png"]
+    assert built.report.left_out == {"lateral view": 1}
+    marked = build(labels, policy=AcceptancePolicy(lateral="mark")).cohort
+    assert {c.path: c.remarks for c in marked.cases} == {"a.png": "", "b.png": "lateral or oblique view"}
 
 
 @pytest.mark.parametrize("workers", [1, 5])

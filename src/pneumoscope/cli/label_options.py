@@ -14,7 +14,6 @@ _OPTIONS = (
     click.option("--ignore", multiple=True, metavar="WORD", help="Label that decides nothing; alone, its image is left out."),
     click.option("--consensus", type=click.Choice(CONSENSUS_RULES), help="How an image is decided whose rows disagree."),
     click.option("--allow-no-positive", is_flag=True, help="Accept a source without a positive image."),
-    click.option("--keep-lateral", is_flag=True, help="Keep images that the table calls lateral."),
 )
 
 
@@ -28,6 +27,5 @@ def label_rules(said: dict[str, Any]) -> LabelRules:
     return LabelRules(
         words=LabelWords(said["positive"], said["negative"], said["ignore"]),
         consensus=said["consensus"],
-        keep_lateral=said["keep_lateral"],
         allow_no_positive=said["allow_no_positive"],
     )

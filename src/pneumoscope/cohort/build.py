@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,14 @@ from pneumoscope.cohort.label_rules import LabelRules, decide
 from pneumoscope.cohort.label_table import Labelled, LabelledImage, LabelTable
 from pneumoscope.cohort.patient_ids import PatientIds, as_given
 from pneumoscope.ordered_map import cores, ordered_map
-from pneumoscope.radiograph import Radiograph
-
-Check = Callable[[Radiograph], tuple[str, ...]]
-"""Refuse a radiograph by a `RadiographError`, or return remarks that its row of the cohort keeps."""
+from pneumoscope.radiograph import AcceptancePolicy, Caution, Radiograph, review
+from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
+from pneumoscope.radiograph.terms import LATERAL_VIEWS
 
 _EXAMPLES = 5
 _FILE_PATIENT = "file:"
+_LATERAL_WORDS = LATERAL_VIEWS | {"L", "XTABLE LATERAL", "SWIMMERS", "OBLIQUE"}
+"""View Positions, and the words of tables, for lateral and oblique views."""
 
 
 @dataclass(frozen=True)
@@ -52,24 +53,8 @@ class _File:
     pixel_sha256: str = ""
     patient_id: str = ""
     sop_instance_uid: str = ""
-    remarks: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
     error: str = ""
-
-
-def accept(image: Radiograph) -> tuple[str, ...]:
-    """Accept every radiograph that can be read.
-
-    Parameters
-    ----------
-    image
-        The radiograph.
-
-    Returns
-    -------
-    tuple of str
-        No remarks.
-    """
-    return ()
 
 
 def build(
@@ -77,7 +62,7 @@ def build(
     rules: LabelRules = LabelRules(),
     *,
     patient_ids: PatientIds | None = None,
-    check: Check = accept,
+    policy: AcceptancePolicy = DEFAULT_POLICY,
     skip_unmatched: bool = False,
     workers: int | None = None,
     show_progress: bool = False,
@@ -85,7 +70,8 @@ def build(
     """Build a cohort from a label table.
 
     The labels are decided before any file is opened; then every file is opened once, several at a time, for its size, its native
-    shape and the hash of its grey levels. A file that cannot be read, or that `check` refuses, is listed in `Cohort.unreadable`.
+    shape and the hash of its grey levels. A file that cannot be read, or that `policy` refuses, is listed in
+    `Cohort.unreadable`; what the policy accepts with a caution has it in `Case.remarks`.
 
     Parameters
     ----------
@@ -95,8 +81,9 @@ def build(
         Meaning of words, and what to do where rows disagree.
     patient_ids
         Replacement of patient identifiers; obligatory where they come from DICOM headers.
-    check
-        Refuses or remarks on a radiograph.
+    policy
+        Which radiographs are refused or accepted with a caution, as when a model reads them. A view that the table calls
+        lateral counts like one that the header calls so.
     skip_unmatched
         Whether rows without a file, and files without a row, are left out and counted instead of being an error.
     workers
@@ -128,13 +115,15 @@ def build(
     """
     labelled = decide(table, rules)
     left_out = Counter(labelled.left_out)
-    images = _present(table, labelled.images, left_out, skip_unmatched=skip_unmatched)
+    frontal = [image for image in labelled.images if policy.lateral == "mark" or not _is_lateral(image)]
+    left_out["lateral view"] += len(labelled.images) - len(frontal)
+    images = _present(table, frontal, left_out, skip_unmatched=skip_unmatched)
     if patient_ids is None and any(not image.patient_id for image in images.values()):
         raise CohortError(
             "the patients are read from DICOM headers, and their identifiers must not enter the table: give --patient-key FILE "
             "(keyed hash) or --patient-map FILE (random identifiers)"
         )
-    files = _opened(table, list(images), check, workers or cores(), show_progress)
+    files = _opened(table, list(images), policy, workers or cores(), show_progress)
     if table.files:
         files = _matched(table, images, files, left_out, skip_unmatched=skip_unmatched)
     readable = [file for file in files if not file.error]
@@ -164,20 +153,24 @@ def _present(
     return {image.key: image for image in images if image.key not in missing}
 
 
-def _opened(table: LabelTable, keys: list[str], check: Check, workers: int, show_progress: bool) -> list[_File]:
+def _is_lateral(image: LabelledImage) -> bool:
+    return image.view_position.upper() in _LATERAL_WORDS
+
+
+def _opened(table: LabelTable, keys: list[str], policy: AcceptancePolicy, workers: int, show_progress: bool) -> list[_File]:
     paths = list(table.files) or keys
 
     def open_(path: str) -> _File:
-        return _open(table.root, path, check)
+        return _open(table.root, path, policy)
 
     results: Iterator[_File] = ordered_map(open_, paths, workers)
     return list(tqdm(results, desc="reading", unit="file", total=len(paths), disable=None if show_progress else True))
 
 
-def _open(root: Path, path: str, check: Check) -> _File:
+def _open(root: Path, path: str, policy: AcceptancePolicy) -> _File:
     try:
         image = radiograph.read(root / path)
-        remarks = check(image)
+        cautions = review(image, policy)
     except radiograph.RadiographError as error:
         return _File(path, error=str(error))
     except OSError as error:
@@ -190,7 +183,7 @@ def _open(root: Path, path: str, check: Check) -> _File:
         pixel_sha256=pixel_sha256(image),
         patient_id=image.identity.patient_id,
         sop_instance_uid=image.identity.sop_instance_uid,
-        remarks=remarks,
+        cautions=cautions,
     )
 
 
@@ -267,8 +260,13 @@ def _case(image: LabelledImage, file: _File, patient_ids: PatientIds, table: Lab
         cols=file.cols if table.sizes_from_files else image.cols,
         file_bytes=file.file_bytes,
         pixel_sha256=file.pixel_sha256,
-        remarks="; ".join(file.remarks),
+        remarks="; ".join(_cautions(image, file)),
     )
+
+
+def _cautions(image: LabelledImage, file: _File) -> tuple[Caution, ...]:
+    by_table = (Caution.LATERAL,) if _is_lateral(image) and Caution.LATERAL not in file.cautions else ()
+    return (*by_table, *file.cautions)
 
 
 def _report(table: LabelTable, labelled: Labelled, cohort: Cohort, left_out: Counter[str]) -> BuildReport:

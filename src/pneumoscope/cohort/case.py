@@ -39,7 +39,8 @@ class Case:
     pixel_sha256
         Hash of the decoded grey levels; empty where the file could not be read.
     remarks
-        Why a radiograph was accepted that is refused by default; empty where nothing was overridden.
+        Cautions under which the radiograph was accepted (`radiograph.Caution`), such as an overridden Modality; empty where
+        there are none.
     """
 
     path: str

@@ -23,9 +23,6 @@ CONSENSUS_RULES: tuple[Consensus, ...] = ("majority", "any", "all", "leave-out")
 Meaning = Literal["positive", "negative", "ignored"]
 
 _EXAMPLES = 10
-_LATERAL_VIEWS = frozenset(
-    {"LATERAL", "LL", "RL", "L", "LLD", "RLD", "XTABLE LATERAL", "SWIMMERS", "LAO", "RAO", "LPO", "RPO", "OBLIQUE", "COSTAL"}
-)
 
 
 @dataclass(frozen=True)
@@ -40,15 +37,12 @@ class LabelRules:
     consensus
         How an image is decided whose rows disagree: by the ``majority`` of its rows, positive if ``any`` or if ``all`` of
         them are positive, or ``leave-out``. None makes a disagreement an error.
-    keep_lateral
-        Whether images that the table calls lateral are kept.
     allow_no_positive
         Whether a source without any positive image is accepted.
     """
 
     words: LabelWords = LabelWords()
     consensus: Consensus | None = None
-    keep_lateral: bool = False
     allow_no_positive: bool = False
 
 
@@ -84,7 +78,7 @@ def decide(table: LabelTable, rules: LabelRules = LabelRules()) -> Labelled:
     >>> [(image.label, image.reference) for image in decide(table).images]
     [('Pneumonia|Effusion', 1), ('No Finding', 0)]
     """
-    taken, left_out = _taken(table.rows, rules)
+    taken, left_out = _taken(table.rows)
     meaning = _Meaning(_combined(table.words, rules.words))
     words = _counted(taken, meaning, table, rules)
     images: list[LabelledImage] = []
@@ -110,18 +104,11 @@ def decide(table: LabelTable, rules: LabelRules = LabelRules()) -> Labelled:
     )
 
 
-def _taken(rows: Iterable[LabelRow], rules: LabelRules) -> tuple[list[LabelRow], Counter[str]]:
-    """The rows that the source and the view allow, and the number of images of the others by reason."""
-    taken: list[LabelRow] = []
-    reasons: dict[str, str] = {}
-    for row in rows:
-        lateral = not rules.keep_lateral and row.view_position.upper() in _LATERAL_VIEWS
-        reason = row.left_out or ("lateral view" if lateral else "")
-        if reason:
-            reasons[row.key] = reason
-        else:
-            taken.append(row)
-    return taken, Counter(reasons.values())
+def _taken(rows: Iterable[LabelRow]) -> tuple[list[LabelRow], Counter[str]]:
+    """The rows that the source allows, and the number of images of the others by reason."""
+    rows = list(rows)
+    reasons = {row.key: row.left_out for row in rows if row.left_out}
+    return [row for row in rows if not row.left_out], Counter(reasons.values())
 
 
 def _combined(layout: LabelWords, user: LabelWords) -> LabelWords:

@@ -52,7 +52,7 @@ class LabelRow:
     rows, cols
         Size of the original image in pixels where the table gives it, else 0.
     view_position
-        DICOM View Position or the table's own word for the projection, empty where unknown.
+        DICOM View Position or the table's own word for the projection, in any case; empty where unknown.
     left_out
         Reason for which the source itself excludes the image, empty for an image to be taken.
     """

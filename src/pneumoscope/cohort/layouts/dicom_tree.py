@@ -34,6 +34,7 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
     columns = options.columns
     key = columns.path or "sop_instance_uid"
     rows, _ = read_rows(options.labels, [key, columns.label, *options.only.accepted])
+    files, notes = image_files(source)
     return LabelTable(
         root=source,
         rows=tuple(
@@ -50,7 +51,8 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
         ),
         words=LabelWords(("PNEUMONIA",), ("NORMAL",)),
         source="DICOM tree",
-        files=tuple(image_files(source)),
+        notes=notes,
+        files=tuple(files),
     )
 
 

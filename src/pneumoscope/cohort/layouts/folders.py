@@ -42,7 +42,8 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
     find_patient = _patient_finder(options)
     unknown: list[str] = []
     rows: list[LabelRow] = []
-    for path in image_files(source):
+    files, notes = image_files(source)
+    for path in files:
         parts = path.split("/")
         split = official_split(parts[0]) if options.patient_folder else _split_above_class(parts)
         label = _class_folder(parts[1:] if split and options.patient_folder else parts, options.patient_folder)
@@ -52,7 +53,7 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
         rows.append(LabelRow(path, (label,) if label else (), patient, official_split=split))
     if unknown:
         raise NameGrammarError(unknown_patients(unknown))
-    return LabelTable(source, tuple(rows), LabelWords(("PNEUMONIA",), ("NORMAL",)), "folder per class")
+    return LabelTable(source, tuple(rows), LabelWords(("PNEUMONIA",), ("NORMAL",)), "folder per class", notes)
 
 
 def unknown_patients(names: Sequence[str]) -> str:

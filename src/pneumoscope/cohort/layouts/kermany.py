@@ -113,7 +113,8 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
         If names are of no known form and `patient_per_file` is not given.
     """
     unknown: list[str] = []
-    rows = [_row(path, options.patient_rule, unknown) for path in image_files(source)]
+    files, notes = image_files(source)
+    rows = [_row(path, options.patient_rule, unknown) for path in files]
     if unknown and not options.patient_per_file:
         raise NameGrammarError(unknown_patients(unknown))
     return LabelTable(
@@ -121,6 +122,7 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
         rows=tuple(rows),
         words=LabelWords(("PNEUMONIA",), ("NORMAL",)),
         source=f"Kermany tree, patient rule {options.patient_rule}",
+        notes=notes,
     )
 
 

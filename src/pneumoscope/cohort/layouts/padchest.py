@@ -57,8 +57,15 @@ def _row(row: TableRow, files: Files) -> LabelRow:
         patient_id=row.text(_PATIENT),
         number=row.number,
         view_position=row.text(_PROJECTION),
-        left_out=next((f"labelled '{word}' by the set" for word in _EXCLUDED if word in words), ""),
+        left_out=_left_out(words, row.text(_PROJECTION)),
     )
+
+
+def _left_out(words: tuple[str, ...], projection: str) -> str:
+    """Why the set itself excludes an image; views of the ribs (COSTAL) are no chest radiographs."""
+    if projection.upper() in ("EXCLUDE", "COSTAL"):
+        return f"projection {projection.upper()}"
+    return next((f"labelled '{word}' by the set" for word in _EXCLUDED if word in words), "")
 
 
 def _labels(row: TableRow) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Literal, TextIO
 from pneumoscope.cohort.case import SplitName
 from pneumoscope.cohort.errors import CohortError
 from pneumoscope.cohort.row_filter import RowFilter
-from pneumoscope.radiograph.files import below
+from pneumoscope.radiograph import list_folder
 
 _SPLIT_WORDS: Mapping[str, SplitName] = {
     "train": "train",
@@ -204,9 +204,8 @@ class Files:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.paths = image_files(root)
         self._by_name: dict[str, list[str]] = {}
-        for path in self.paths:
+        for path in image_files(root)[0]:
             name = path.rpartition("/")[2]
             for key in {name, name.rpartition(".")[0] or name}:
                 self._by_name.setdefault(key, []).append(path)
@@ -235,7 +234,7 @@ class Files:
         return paths[0] if paths else name
 
 
-def image_files(root: Path) -> list[str]:
+def image_files(root: Path) -> tuple[list[str], tuple[str, ...]]:
     """List the radiographs below a folder.
 
     Parameters
@@ -247,6 +246,8 @@ def image_files(root: Path) -> list[str]:
     -------
     list of str
         Their paths below the root with forward slashes, sorted.
+    tuple of str
+        A note on the other files that lie there, none if there are none.
 
     Raises
     ------
@@ -255,10 +256,11 @@ def image_files(root: Path) -> list[str]:
     """
     if not root.is_dir():
         raise CohortError(f"'{root}' is no folder")
-    files = sorted(path.relative_to(root).as_posix() for path in below(root))
+    listing = list_folder(root)
+    files = sorted(path.relative_to(root).as_posix() for path in listing.files)
     if not files:
         raise CohortError(f"no DICOM, PNG or JPEG file lies below '{root}'")
-    return files
+    return files, (f"other files below the folder were {listing}",) if str(listing) else ()
 
 
 def root_of(source: Path, root: Path | None) -> Path:

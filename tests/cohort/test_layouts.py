@@ -225,11 +225,11 @@ CHEXPERT_VALID = """
     Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Lung Opacity,Edema,Consolidation,Pneumonia,Atelectasis,Support Devices
     CheXpert-v1.0-small/valid/patient64541/study1/view1_frontal.jpg,Male,73,Frontal,AP,0.0,0.0,0.0,0.0,1.0,0.0,0.0
 """
-UNMENTIONED, POSITIVE, UNCERTAIN, NEGATIVE, VALID = (
-    f"{name}/view1_frontal.jpg"
-    for name in ("train/patient00001/study1", "train/patient00002/study1", "train/patient00002/study2", "train/patient00003/study1",
-                 "valid/patient64541/study1")
-)  # fmt: skip
+UNMENTIONED = "train/patient00001/study1/view1_frontal.jpg"
+POSITIVE = "train/patient00002/study1/view1_frontal.jpg"
+UNCERTAIN = "train/patient00002/study2/view1_frontal.jpg"
+NEGATIVE = "train/patient00003/study1/view1_frontal.jpg"
+VALID = "valid/patient64541/study1/view1_frontal.jpg"
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_scores_are_the_calibrated_probability_of_the_pixels_that_are_left(clear
         seen.append(score(np.stack([np.full((SIDE, SIDE), m, np.float32) for m in (0, 0.25, 1)])))
         return 0.0
 
-    monkeypatch.setattr(intervention.faithfulness, "deletion_auc", kept)
+    monkeypatch.setattr(intervention.perturbation, "deletion_auc", kept)
     intervene(clear, cohort, cohort.cases[:1], draws=5)
     for probability in seen:
         assert probability == pytest.approx([expit(-0.5), expit(0.5), expit(3.5)], abs=1e-6)

@@ -205,7 +205,7 @@ def test_what_cannot_be_trained_on_is_said(chests, tmp_path):
     with pytest.raises(TrainingError, match="no radiograph of 'chests' has a mask"):
         load([replace(chests, masks=tmp_path)])
     with pytest.raises(TrainingError, match="has no split yet"):
-        load([replace(chests, cohort=replace(chests.cohort, split=None))])
+        load([replace(chests, cohort=replace(chests.cohort, partition=None))])
     with pytest.raises(TrainingError, match="do not fill one batch of 100"):
         fit([chests], replace(RECIPE, batch=100), tmp_path / "run")
     with pytest.raises(TrainingError, match="keeps a tune side"):

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from tests.heatmap.builders import heatmap_of
 
 from pneumoscope.radiograph import Region
 from pneumoscope.readings import extract
+from tests.heatmap.builders import heatmap_of
 
 
 def drawn(rows: int = 10, cols: int = 10, **regions) -> np.ndarray:

@@ -5,12 +5,12 @@ import csv
 import jsonschema
 import numpy as np
 import pytest
-from tests.heatmap.builders import heatmap_of
-from tests.lung_fields.builders import lungs
 
 from pneumoscope.classifier import OperatingPoint, Score
 from pneumoscope.radiograph import Region
 from pneumoscope.readings import Finding, ModelIdentity, Reading, form
+from tests.heatmap.builders import heatmap_of
+from tests.lung_fields.builders import lungs
 
 MODEL = ModelIdentity("m", "ab" * 32)
 READING = Reading(

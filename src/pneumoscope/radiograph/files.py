@@ -101,10 +101,10 @@ def content_of(file: Path, most: int = MAX_FILE_BYTES) -> bytes:
         descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise _unopened(error) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnreadableFileError("the path is no regular file but a folder, pipe, device or socket; give an image file")
     with os.fdopen(descriptor, "rb") as stream:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise UnreadableFileError("the path is no regular file but a folder, pipe, device or socket; give an image file")
         content = stream.read(most + 1)
     if len(content) > most:
         raise TooLargeError(f"the file has more than {most:,} bytes, more than any radiograph; it was not read")

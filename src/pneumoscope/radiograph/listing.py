@@ -78,7 +78,8 @@ def list_folder(folder: Path, without: Collection[Path] = ()) -> Listing:
             left_out[kind] += 1
         else:
             files.append(file)
-    return Listing(tuple(files), dict(left_out.most_common()), len(unlisted))
+    by_count = sorted(left_out.items(), key=lambda kind_count: (-kind_count[1], kind_count[0]))
+    return Listing(tuple(files), dict(by_count), len(unlisted))
 
 
 def _walk(folder: Path, seen: set[Path], left_out: Counter[str], unlisted: list[OSError]) -> Iterator[Path]:

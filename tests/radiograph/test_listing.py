@@ -57,7 +57,8 @@ def test_what_is_left_out_is_counted_by_kind(tmp_path):
     put(
         tmp_path,
         a_png=png(PIXELS), b_csv=b"path,label\n", c_csv=b"a,b\n", notes_txt=b"text", report_pdf=b"%PDF-1.7",
-        scan_tif=picture("TIFF"), scan2=picture("TIFF"), x_gif=picture("GIF"), x_bmp=picture("BMP"), y_zip=b"PK\x03\x04", empty=b"", odd_4711=b"odd",
+        scan_tif=picture("TIFF"), scan2=picture("TIFF"), x_gif=picture("GIF"), x_bmp=picture("BMP"), y_zip=b"PK\x03\x04",
+        empty=b"", odd_4711=b"odd",
         _hidden_png=png(PIXELS), DICOMDIR=bytes(128) + b"DICM", _folder__a_png=png(PIXELS),
     )  # fmt: skip
     (tmp_path / "__MACOSX").mkdir()

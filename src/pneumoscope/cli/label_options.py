@@ -18,12 +18,35 @@ _OPTIONS = (
 
 
 def label_options(command: Command) -> Command:
-    """Add the options to a command, which takes them as keyword arguments."""
+    """Add the options to a command.
+
+    Parameters
+    ----------
+    command
+        A function that takes them as keyword arguments.
+
+    Returns
+    -------
+    Command
+        The function with the options.
+    """
     return with_options(command, _OPTIONS)
 
 
 def label_rules(said: dict[str, Any]) -> LabelRules:
-    """What the options say about words and rows."""
+    """Collect what the options say about words and rows.
+
+    Parameters
+    ----------
+    said
+        The keyword arguments of the command.
+
+    Returns
+    -------
+    LabelRules
+        The rules.
+
+    """
     return LabelRules(
         words=LabelWords(said["positive"], said["negative"], said["ignore"]),
         consensus=said["consensus"],

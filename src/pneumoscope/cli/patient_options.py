@@ -28,13 +28,40 @@ _OPTIONS = (
 
 
 def patient_options(command: Command) -> Command:
-    """Add the options to a command, which takes them as keyword arguments."""
+    """Add the options to a command.
+
+    Parameters
+    ----------
+    command
+        A function that takes them as keyword arguments.
+
+    Returns
+    -------
+    Command
+        The function with the options.
+    """
     return with_options(command, _OPTIONS)
 
 
 @contextmanager
 def patients(said: dict[str, Any]) -> Iterator[patient_ids.PatientIds | None]:
-    """The replacement of patient identifiers that the options ask for, None where they ask for none."""
+    """Prepare the replacement of patient identifiers that the options ask for, None where they ask for none.
+
+    Parameters
+    ----------
+    said
+        The keyword arguments of the command.
+
+    Yields
+    ------
+    PatientIds or None
+        The function that replaces an identifier.
+
+    Raises
+    ------
+    CohortError
+        If both a key and a map are given.
+    """
     key, private_map = said["patient_key"], said["patient_map"]
     if key and private_map:
         raise CohortError("--patient-key and --patient-map are two ways to replace identifiers; give one of them")

@@ -29,10 +29,33 @@ _OPTIONS = tuple(
 
 
 def policy_options(command: Command) -> Command:
-    """Add the options to a command, which takes them as keyword arguments."""
+    """Add the options to a command.
+
+    Parameters
+    ----------
+    command
+        A function that takes them as keyword arguments.
+
+    Returns
+    -------
+    Command
+        The function with the options.
+    """
     return with_options(command, _OPTIONS)
 
 
 def policy(said: dict[str, Any]) -> AcceptancePolicy:
-    """The policy that the options state."""
+    """Collect the policy that the options state.
+
+    Parameters
+    ----------
+    said
+        The keyword arguments of the command.
+
+    Returns
+    -------
+    AcceptancePolicy
+        The policy.
+
+    """
     return AcceptancePolicy(**{name: said[name] for name in _MEANING})

@@ -55,12 +55,35 @@ _OPTIONS = (
 
 
 def source_options(command: Command) -> Command:
-    """Add the options to a command, which takes them as keyword arguments."""
+    """Add the options to a command.
+
+    Parameters
+    ----------
+    command
+        A function that takes them as keyword arguments.
+
+    Returns
+    -------
+    Command
+        The function with the options.
+    """
     return with_options(command, _OPTIONS)
 
 
 def layout_options(said: dict[str, Any]) -> LayoutOptions:
-    """What the options say about tables and folders."""
+    """Collect what the options say about tables and folders.
+
+    Parameters
+    ----------
+    said
+        The keyword arguments of the command.
+
+    Returns
+    -------
+    LayoutOptions
+        The options of a layout.
+
+    """
     return LayoutOptions(
         root=said["root"],
         labels=said["labels"],

@@ -44,7 +44,7 @@ class Built:
 
 @dataclass(frozen=True)
 class _File:
-    """What is kept of a file that was opened: no pixels."""
+    """Facts of a file that was opened, without its pixels."""
 
     path: str
     rows: int = 0
@@ -213,13 +213,13 @@ def _matched(
 ) -> list[_File]:
     """The files that a row describes, by SOP Instance UID or by path; `images` gets the path of each as a key."""
     known = {row.key for row in table.rows}
-    kept: list[_File] = []
+    described: list[_File] = []
     unlabelled: list[str] = []
     seen: set[str] = set()
     for file in files:
         key = file.sop_instance_uid if file.sop_instance_uid in known else file.path
         if file.error:
-            kept.append(file)
+            described.append(file)
         elif key not in known:
             unlabelled.append(file.path)
         elif key in seen:
@@ -227,7 +227,7 @@ def _matched(
         elif key in images:
             seen.add(key)
             images[file.path] = images[key]
-            kept.append(file)
+            described.append(file)
     if unlabelled and not skip_unmatched:
         raise CohortError(
             f"{len(unlabelled)} DICOM files have no row by SOP Instance UID or path, such as {_some(unlabelled)}; "
@@ -235,7 +235,7 @@ def _matched(
         )
     left_out["file has no row"] += len(unlabelled)
     left_out["row has no file"] += sum(image.key not in seen for image in {id(i): i for i in images.values()}.values())
-    return kept
+    return described
 
 
 def _require_patients(files: Sequence[_File], images: Mapping[str, LabelledImage]) -> None:

@@ -394,11 +394,11 @@ def _assign(
 
     free = []
     for group in groups:
-        wanted = {fixed[patient] for patient in group.patients if patient in fixed}
-        if len(wanted) > 1:
-            raise CohortError(f"patients fixed to {' and '.join(sorted(wanted))} share a pixel-identical image")
-        if wanted:
-            put(group, wanted.pop())
+        given = {fixed[patient] for patient in group.patients if patient in fixed}
+        if len(given) > 1:
+            raise CohortError(f"patients fixed to {' and '.join(sorted(given))} share a pixel-identical image")
+        if given:
+            put(group, given.pop())
         else:
             free.append(group)
     for group in free:

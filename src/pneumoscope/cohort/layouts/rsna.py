@@ -22,7 +22,7 @@ _NOTE = (
 
 
 def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
-    """Read the boxes and, where it is there, the table of the three classes.
+    """Read the boxes and, if the folder has it, the table of the three classes.
 
     Lung Opacity is positive; Normal and No Lung Opacity / Not Normal are negative, as the challenge counts them.
 
@@ -91,14 +91,16 @@ def _classes(folder: Path) -> dict[str, str]:
 
 def _patients(folder: Path) -> dict[str, str]:
     """The NIH patient of each image, from the organizers' mapping: the part of ``img_id`` before the underscore."""
-    found = sorted(folder.glob(_MAPPING))
-    if not found:
+    mappings = sorted(folder.glob(_MAPPING))
+    if not mappings:
         return {}
     try:
-        entries = json.loads(found[0].read_text(encoding="utf-8"))
+        entries = json.loads(mappings[0].read_text(encoding="utf-8"))
         return {entry["subset_img_id"]: entry["img_id"].split("_")[0] for entry in entries}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CohortError(f"'{found[0].name}' is no mapping of images to NIH names; take it from the organizers again") from error
+        raise CohortError(
+            f"'{mappings[0].name}' is no mapping of images to NIH names; take it from the organizers again"
+        ) from error
 
 
 def _recognises(source: Path) -> bool:

@@ -59,11 +59,38 @@ class TableRow:
     cells: Mapping[str, str]
 
     def text(self, column: str) -> str:
-        """The cell of a column without surrounding space, empty where the row or the table has none."""
+        """Read a cell.
+
+        Parameters
+        ----------
+        column
+            Name of the column.
+
+        Returns
+        -------
+        str
+            Its text without surrounding space, empty where the row or the table has no such cell.
+        """
         return (self.cells.get(column) or "").strip()
 
     def pixels(self, column: str) -> int:
-        """The cell of a column as a number of pixels, 0 where it is blank; CohortError for anything but a whole number."""
+        """Read a cell as a number of pixels.
+
+        Parameters
+        ----------
+        column
+            Name of the column.
+
+        Returns
+        -------
+        int
+            The number, 0 or more; 0 where the cell is blank.
+
+        Raises
+        ------
+        CohortError
+            If the cell holds anything but a whole number.
+        """
         text = self.text(column)
         if not text:
             return 0
@@ -97,18 +124,27 @@ def read_rows(table: Path, required: Iterable[str], only: RowFilter = RowFilter(
     CohortError
         If the file is no CSV, or lacks a column.
     """
+    required = list(required)
     try:
         with _opened(table) as stream:
             reader = csv.DictReader(stream)
             names = reader.fieldnames or ()
             missing = [name for name in (*required, *only.accepted) if name not in names]
             if missing:
-                raise CohortError(f"{table.name} has no column {', '.join(missing)}; its columns are {', '.join(names)}")
+                raise CohortError(_missing_columns(table, missing, names, [*required, *only.accepted]))
             rows = [TableRow(table.name, number, cells) for number, cells in enumerate(reader, start=2)]
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise CohortError(f"{table} could not be read as a CSV: {error}") from error
     taken = [row for row in rows if only.keeps(row.cells)]
     return taken, len(rows) - len(taken)
+
+
+def _missing_columns(table: Path, missing: Sequence[str], names: Sequence[str], expected: Sequence[str]) -> str:
+    """Name the columns, unless the first row may be a patient's and no header."""
+    text = f"{table.name} has no column {', '.join(missing)}"
+    if set(names) & {*expected}:
+        return f"{text}; its columns are {', '.join(names)}"
+    return f"{text}, nor any other column that was expected; name its columns in a first row, or by the options --…-column"
 
 
 def _opened(table: Path) -> TextIO:
@@ -264,7 +300,20 @@ def image_files(root: Path) -> tuple[list[str], tuple[str, ...]]:
 
 
 def root_of(source: Path, root: Path | None) -> Path:
-    """The folder that the paths of a source start from: `root`, or the source itself, or the folder of a table."""
+    """Choose the folder that the paths of a source start from.
+
+    Parameters
+    ----------
+    source
+        The folder or the table.
+    root
+        The folder that the user names, None where the user names none.
+
+    Returns
+    -------
+    Path
+        `root`, else the source itself, else the folder of the table.
+    """
     return root or (source if source.is_dir() else source.parent)
 
 
@@ -323,7 +372,25 @@ def patient_of_file(patient: str, key: str, row: TableRow, *, patient_per_file: 
 
 
 def flagged(row: TableRow, columns: Sequence[str]) -> tuple[str, ...]:
-    """The columns of 0 and 1 in which a row has a 1, CohortError for any other value."""
+    """List the columns of 0 and 1 in which a row has a 1.
+
+    Parameters
+    ----------
+    row
+        The row.
+    columns
+        The columns.
+
+    Returns
+    -------
+    tuple of str
+        The columns with a 1.
+
+    Raises
+    ------
+    CohortError
+        If a cell is neither 0 nor 1.
+    """
     return tuple(_flags(row, columns))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from threadpoolctl import threadpool_limits
 
 from pneumoscope.cohort import Cohort
 from pneumoscope.cohort.case import both_classes
@@ -49,6 +50,8 @@ def _auc(
         return undefined(n, "the same for every image")
     model = HistGradientBoostingClassifier(min_samples_leaf=min(20, max(2, len(values) // 10)), random_state=seed)
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    predicted = cross_val_predict(model, values, reference, groups=patients, cv=folds, method="predict_proba")
+    # On tables of this size OpenMP's threads wait for one another longer than they compute: four to twenty times on two cores.
+    with threadpool_limits(1, "openmp"):
+        predicted = cross_val_predict(model, values, reference, groups=patients, cv=folds, method="predict_proba")
     weights = intervals.patient_weights(patients.tolist(), draws, np.random.default_rng(seed))
     return intervals.bootstrap(metrics.roc_auc, reference, np.asarray(predicted)[:, 1], patients.tolist(), weights)

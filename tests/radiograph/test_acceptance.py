@@ -43,6 +43,8 @@ CONCERNS = {
     "left lateral": ({"ViewPosition": "LL"}, Caution.LATERAL, "lateral", "View Position is LL, .*--lateral mark"),
     "right lateral": ({"ViewPosition": "RL"}, Caution.LATERAL, "lateral", "View Position is RL"),
     "lateral in words": ({"ViewPosition": "LATERAL"}, Caution.LATERAL, "lateral", "View Position is LATERAL"),
+    "lateral in other words": ({"ViewPosition": "LEFT LATERAL"}, Caution.LATERAL, "lateral", "View Position is LATERAL"),
+    "oblique in words": ({"ViewPosition": "OBLIQUE R"}, Caution.LATERAL, "lateral", "View Position is OBLIQUE"),
     "lateral by orientation": (
         {"ViewPosition": None, "PatientOrientation": ["A", "F"]},
         Caution.LATERAL,

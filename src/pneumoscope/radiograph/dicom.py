@@ -6,7 +6,8 @@ from typing import Literal
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.sr.codedict import Code, codes
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForProcessing,
@@ -14,16 +15,24 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
 )
 
-from pneumoscope.radiograph import header
 from pneumoscope.radiograph.errors import NotARadiographError, RadiographError, TooLargeError, UnreadableFileError
 from pneumoscope.radiograph.grey_scale import display
-from pneumoscope.radiograph.header import NOT_A_TERM
+from pneumoscope.radiograph.header import (
+    NOT_A_TERM,
+    identifier_of,
+    integer_of,
+    number_of,
+    numbers_of,
+    term_of,
+    texts_of,
+    value_of,
+)
 from pneumoscope.radiograph.limits import MAX_INFLATED_BYTES
 from pneumoscope.radiograph.orientation import UNKNOWN, Orientation
 from pneumoscope.radiograph.radiograph import Identity, Intent, Radiograph, Spacing
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.radiograph.stored_values import check_size, stored_values
-from pneumoscope.radiograph.terms import FRONTAL_VIEWS, PROJECTION_MODALITIES, is_chest
+from pneumoscope.radiograph.terms import FRONTAL_VIEWS, PROJECTION_MODALITIES, is_chest, named_view
 
 _UNSTATED = frozenset({"", NOT_A_TERM, "OT"})
 """Modalities that say nothing of the kind of image; whether it is taken is for the acceptance policy."""
@@ -104,13 +113,13 @@ def _decode(content: bytes) -> Radiograph:
     return Radiograph(
         displayed.pixels,
         spacing=_spacing(dataset),
-        modality=header.term(dataset, "Modality"),
+        modality=term_of(dataset, "Modality"),
         view_position=view,
         body_part=_body_part(dataset),
         identity=_identity(dataset),
         orientation=orientation or UNKNOWN,
         intent=_intent(dataset),
-        horizontal_flip=header.term(dataset, "FieldOfViewHorizontalFlip") == "YES",
+        horizontal_flip=term_of(dataset, "FieldOfViewHorizontalFlip") == "YES",
         file_format="DICOM",
         grey_source=displayed.source,
         contradictions=_contradictions(dataset, orientation, view),
@@ -152,16 +161,16 @@ def _parse(content: bytes) -> Dataset:
 
 
 def _check_kind(dataset: Dataset) -> None:
-    modality = header.term(dataset, "Modality")
+    modality = term_of(dataset, "Modality")
     if modality not in PROJECTION_MODALITIES | _UNSTATED:
         raise NotARadiographError(
             f"the DICOM Modality is {modality}, not one of {', '.join(sorted(PROJECTION_MODALITIES))}; "
             "give a projection radiograph"
         )
-    frames, samples = (header.integer(dataset, keyword, 1) for keyword in ("NumberOfFrames", "SamplesPerPixel"))
+    frames, samples = (integer_of(dataset, keyword, 1) for keyword in ("NumberOfFrames", "SamplesPerPixel"))
     if frames not in (0, 1):
         raise NotARadiographError(f"the DICOM object has {frames} frames; give a single-frame radiograph")
-    photometric = header.term(dataset, "PhotometricInterpretation")
+    photometric = term_of(dataset, "PhotometricInterpretation")
     if samples != 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise NotARadiographError(
             f"the DICOM image is {photometric or 'of no stated Photometric Interpretation'} with {samples} sample(s) "
@@ -171,28 +180,30 @@ def _check_kind(dataset: Dataset) -> None:
 
 def _identity(dataset: Dataset) -> Identity:
     return Identity(
-        patient_id=header.identifier(dataset, "PatientID"),
-        study_instance_uid=header.identifier(dataset, "StudyInstanceUID"),
-        series_instance_uid=header.identifier(dataset, "SeriesInstanceUID"),
-        sop_class_uid=header.identifier(dataset, "SOPClassUID"),
-        sop_instance_uid=header.identifier(dataset, "SOPInstanceUID"),
+        patient_id=identifier_of(dataset, "PatientID"),
+        study_instance_uid=identifier_of(dataset, "StudyInstanceUID"),
+        series_instance_uid=identifier_of(dataset, "SeriesInstanceUID"),
+        sop_class_uid=identifier_of(dataset, "SOPClassUID"),
+        sop_instance_uid=identifier_of(dataset, "SOPInstanceUID"),
     )
 
 
 def _body_part(dataset: Dataset) -> str:
     """The defined term; CHEST for every spelling of the chest."""
-    part = header.term(dataset, "BodyPartExamined")
-    return "CHEST" if part == NOT_A_TERM and is_chest(" ".join(header.texts(dataset, "BodyPartExamined"))) else part
+    part = term_of(dataset, "BodyPartExamined")
+    return "CHEST" if part == NOT_A_TERM and is_chest(" ".join(texts_of(dataset, "BodyPartExamined"))) else part
 
 
 def _view_position(dataset: Dataset) -> str:
     """View Position, or where it says nothing the View Code Sequence that DX images carry (CID 4010)."""
-    view = header.term(dataset, "ViewPosition")
+    view = term_of(dataset, "ViewPosition")
     if view and view != NOT_A_TERM:
         return view
-    for item in header.value(dataset, "ViewCodeSequence") or ():
-        given = (header.identifier(item, keyword) for keyword in ("CodeValue", "CodingSchemeDesignator"))
-        code = Code(*given, meaning="")
+    spelled = named_view(" ".join(texts_of(dataset, "ViewPosition")))
+    if spelled:
+        return spelled
+    for item in value_of(dataset, "ViewCodeSequence") or ():
+        code = Code(identifier_of(item, "CodeValue"), identifier_of(item, "CodingSchemeDesignator"), "")
         named = next((name for known, name in _VIEW_CODES if code == known), "")
         if named:
             return named
@@ -201,12 +212,12 @@ def _view_position(dataset: Dataset) -> str:
 
 def _orientation(dataset: Dataset) -> Orientation | None:
     """None where Patient Orientation is given but is no orientation."""
-    return Orientation.parse(tuple(text.upper() for text in header.texts(dataset, "PatientOrientation")))
+    return Orientation.parse(tuple(text.upper() for text in texts_of(dataset, "PatientOrientation")))
 
 
 def _intent(dataset: Dataset) -> Intent:
-    stated = header.term(dataset, "PresentationIntentType")
-    if stated == "FOR PROCESSING" or header.identifier(dataset, "SOPClassUID") == DigitalXRayImageStorageForProcessing:
+    stated = term_of(dataset, "PresentationIntentType")
+    if stated == "FOR PROCESSING" or identifier_of(dataset, "SOPClassUID") == DigitalXRayImageStorageForProcessing:
         return "FOR PROCESSING"
     return "FOR PRESENTATION" if stated == "FOR PRESENTATION" else ""
 
@@ -221,9 +232,9 @@ def _contradictions(dataset: Dataset, orientation: Orientation | None, view: str
             f"Patient Orientation is {orientation.row_direction}\\{orientation.column_direction}, "
             f"which is not that of a {'frontal' if view in FRONTAL_VIEWS else 'chest'} view"
         )
-    elif orientation.plane == "unknown" and header.term(dataset, "FieldOfViewHorizontalFlip") == "YES":
+    elif orientation.plane == "unknown" and term_of(dataset, "FieldOfViewHorizontalFlip") == "YES":
         sentences.append("Field of View Horizontal Flip is YES and Patient Orientation is not stated")
-    photometric, shape = (header.term(dataset, keyword) for keyword in ("PhotometricInterpretation", "PresentationLUTShape"))
+    photometric, shape = (term_of(dataset, keyword) for keyword in ("PhotometricInterpretation", "PresentationLUTShape"))
     if (photometric, shape) in (("MONOCHROME1", "IDENTITY"), ("MONOCHROME2", "INVERSE")):
         sentences.append(f"Photometric Interpretation is {photometric} and Presentation LUT Shape is {shape}")
     return tuple(sentences)
@@ -241,12 +252,12 @@ def _spacing(dataset: Dataset) -> Spacing | None:
         return Spacing(*pixel, plane)
     if imager is None:
         return None
-    factor = header.number(dataset, "EstimatedRadiographicMagnificationFactor")
+    factor = number_of(dataset, "EstimatedRadiographicMagnificationFactor")
     if factor is not None and factor >= 1:
         return Spacing(imager[0] / factor, imager[1] / factor, "patient")
     return Spacing(*imager, "detector")
 
 
 def _pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
-    given = header.numbers(dataset, keyword)
+    given = numbers_of(dataset, keyword)
     return (given[0], given[1]) if len(given) == 2 and min(given) > 0 else None

@@ -6,10 +6,12 @@ import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from pneumoscope.radiograph import dicom, pictures
+from pneumoscope.radiograph.dicom import decode as decode_dicom
+from pneumoscope.radiograph.dicom import looks_like as looks_like_dicom
 from pneumoscope.radiograph.errors import EmptyImageError, TooLargeError, UnreadableFileError
 from pneumoscope.radiograph.limits import MAX_FILE_BYTES
 from pneumoscope.radiograph.listing import list_folder
+from pneumoscope.radiograph.pictures import decode as decode_picture
 from pneumoscope.radiograph.radiograph import Radiograph
 
 _REASONS = {
@@ -59,7 +61,7 @@ def read(source: Path | str | bytes) -> Radiograph:
     content = source if isinstance(source, bytes) else content_of(Path(source))
     if not content:
         raise UnreadableFileError("the file is empty; an intact DICOM, PNG or JPEG file is needed")
-    radiograph = dicom.decode(content) if dicom.looks_like(content) else pictures.decode(content)
+    radiograph = decode_dicom(content) if looks_like_dicom(content) else decode_picture(content)
     if radiograph.pixels.min() == radiograph.pixels.max():
         raise EmptyImageError(
             f"every one of the {radiograph.rows} × {radiograph.cols} pixels has the same grey level; export the image again"

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from pneumoscope.radiograph import header
 from pneumoscope.radiograph.errors import EmptyImageError, UnreadableFileError
 from pneumoscope.radiograph.grey_range import Counts, Source, Values, range_or_bulk, stated_or_bulk
+from pneumoscope.radiograph.header import number_of, term_of, unreadable, value_of
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.radiograph.stored_values import Stored
 
@@ -89,10 +89,10 @@ def _padding(dataset: Dataset, levels: NDArray[np.int32]) -> NDArray[np.bool_]:
     A padding value beyond the range of the stored values, such as one written with the other signedness, is taken modulo 2ⁿ,
     n = Bits Stored.
     """
-    value = header.number(dataset, "PixelPaddingValue")
+    value = number_of(dataset, "PixelPaddingValue")
     if value is None:
         return np.zeros(levels.shape, bool)
-    limit = header.number(dataset, "PixelPaddingRangeLimit")
+    limit = number_of(dataset, "PixelPaddingRangeLimit")
     low, high = sorted(_as_stored(dataset, int(v)) for v in (value, value if limit is None else limit))
     return np.asarray((levels >= low) & (levels <= high))
 
@@ -100,7 +100,7 @@ def _padding(dataset: Dataset, levels: NDArray[np.int32]) -> NDArray[np.bool_]:
 def _as_stored(dataset: Dataset, value: int) -> int:
     bits, signed = int(dataset.BitsStored), int(dataset.PixelRepresentation)
     lowest = -(2 ** (bits - 1)) if signed else 0
-    return (value - lowest) % 2**bits + lowest
+    return int((value - lowest) % 2**bits + lowest)
 
 
 def _modality_values(dataset: Dataset, levels: NDArray[np.int32]) -> Values:
@@ -108,10 +108,10 @@ def _modality_values(dataset: Dataset, levels: NDArray[np.int32]) -> Values:
 
     As in DCMTK, rescaling needs both attributes and a slope other than 0.
     """
-    sequence = header.value(dataset, "ModalityLUTSequence")
+    sequence = value_of(dataset, "ModalityLUTSequence")
     if sequence:
         return _looked_up(sequence[0], levels.astype(np.float64), dataset)[0]
-    slope, intercept = (header.number(dataset, keyword) for keyword in ("RescaleSlope", "RescaleIntercept"))
+    slope, intercept = (number_of(dataset, keyword) for keyword in ("RescaleSlope", "RescaleIntercept"))
     if not slope or intercept is None:
         return levels.astype(np.float64)
     return np.asarray(levels * np.float64(slope) + intercept)
@@ -122,10 +122,10 @@ def _is_inverse(dataset: Dataset) -> bool:
 
     Where the two contradict each other the shape counts, as in DCMTK.
     """
-    shape = header.term(dataset, "PresentationLUTShape")
+    shape = term_of(dataset, "PresentationLUTShape")
     if shape in ("IDENTITY", "INVERSE"):
         return shape == "INVERSE"
-    return header.term(dataset, "PhotometricInterpretation") == "MONOCHROME1"
+    return term_of(dataset, "PhotometricInterpretation") == "MONOCHROME1"
 
 
 def _scaled(dataset: Dataset, values: Values, counts: Counts) -> tuple[Values, Source]:
@@ -136,12 +136,12 @@ def _scaled(dataset: Dataset, values: Values, counts: Counts) -> tuple[Values, S
 
 def _by_header(dataset: Dataset, values: Values) -> Values | None:
     """VOI LUT first, else the first window, else None (PS3.3 C.11.2.1: a LUT and a window are alternatives)."""
-    sequence = header.value(dataset, "VOILUTSequence")
+    sequence = value_of(dataset, "VOILUTSequence")
     if sequence:
         looked_up, top = _looked_up(sequence[0], values, dataset)
         return np.asarray(np.clip(looked_up / top, 0, 1))
-    centre, width = (header.number(dataset, keyword) for keyword in ("WindowCenter", "WindowWidth"))
-    function = header.term(dataset, "VOILUTFunction") or "LINEAR"
+    centre, width = (number_of(dataset, keyword) for keyword in ("WindowCenter", "WindowWidth"))
+    function = term_of(dataset, "VOILUTFunction") or "LINEAR"
     if centre is None or width is None or width <= 0 or (width < 1 and function == "LINEAR"):
         return None
     return window(values, centre, width, function)
@@ -153,11 +153,11 @@ def _looked_up(item: Dataset, values: Values, dataset: Dataset) -> tuple[Values,
     The descriptor is number of entries (0 = 2¹⁶), first value mapped, and bits of an entry. A table whose entries all fit fewer
     bits than the descriptor states has that many, as DCMTK's ``--ignore-vlut-depth`` determines them.
     """
-    descriptor, raw = header.value(item, "LUTDescriptor"), header.value(item, "LUTData")
+    descriptor, raw = value_of(item, "LUTDescriptor"), value_of(item, "LUTData")
     if descriptor is None or len(descriptor) != 3:
-        raise header.unreadable("LUTDescriptor", "not three numbers")
+        raise unreadable("LUTDescriptor", "not three numbers")
     if raw is None:
-        raise header.unreadable("LUTData", "missing or empty")
+        raise unreadable("LUTData", "missing or empty")
     entries, first, bits = (int(v) for v in descriptor)
     little = dataset.original_encoding[1] is not False
     words = f"{'<' if little else '>'}u2"

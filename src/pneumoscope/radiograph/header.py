@@ -59,7 +59,7 @@ def unreadable(keyword: str, problem: str) -> UnreadableFileError:
     return UnreadableFileError(f"the DICOM attribute {attribute(keyword)} is {problem}; export the image again from its source")
 
 
-def value(dataset: Dataset, keyword: str) -> Any:
+def value_of(dataset: Dataset, keyword: str) -> Any:
     """Read an attribute as pydicom does.
 
     Parameters
@@ -86,7 +86,7 @@ def value(dataset: Dataset, keyword: str) -> Any:
         raise unreadable(keyword, "not readable") from error
 
 
-def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+def texts_of(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     """Read the values of an attribute as text, without converting them.
 
     Parameters
@@ -110,7 +110,7 @@ def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     if isinstance(element, RawDataElement) and (element.VR is None or element.VR in _TEXT_VRS) and _is_text(keyword):
         parts = bytes(element.value or b"").decode("latin-1").split("\\")
     else:
-        content = value(dataset, keyword)
+        content = value_of(dataset, keyword)
         several = isinstance(content, Sequence) and not isinstance(content, str | bytes)
         parts = [str(part) for part in content] if several else [] if content is None else [str(content)]
     stripped = tuple(part.strip(" \0\t\r\n") for part in parts)
@@ -136,7 +136,7 @@ _TEXT_ATTRIBUTES = frozenset(
 )
 
 
-def term(dataset: Dataset, keyword: str) -> str:
+def term_of(dataset: Dataset, keyword: str) -> str:
     """Read an attribute whose values are defined terms.
 
     Parameters
@@ -156,14 +156,14 @@ def term(dataset: Dataset, keyword: str) -> str:
     UnreadableFileError
         If the value cannot be converted.
     """
-    given = texts(dataset, keyword)
+    given = texts_of(dataset, keyword)
     if not given:
         return ""
     upper = given[0].upper()
     return upper if upper in TERMS[keyword] else NOT_A_TERM
 
 
-def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+def numbers_of(dataset: Dataset, keyword: str) -> tuple[float, ...]:
     """Read the values of a Decimal String, an Integer String or a binary number.
 
     A decimal comma, which the Standard does not allow, ends the number, as in DCMTK: ``-1024,5`` is −1024.
@@ -185,7 +185,7 @@ def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
     UnreadableFileError
         If a value is no finite number.
     """
-    return tuple(_number(text, keyword) for text in texts(dataset, keyword))
+    return tuple(_number(text, keyword) for text in texts_of(dataset, keyword))
 
 
 def _number(text: str, keyword: str) -> float:
@@ -196,8 +196,8 @@ def _number(text: str, keyword: str) -> float:
     return float(start[0])
 
 
-def number(dataset: Dataset, keyword: str) -> float | None:
-    """Read the first value of a number, as `numbers` does.
+def number_of(dataset: Dataset, keyword: str) -> float | None:
+    """Read the first value of a number, as `numbers_of` does.
 
     Parameters
     ----------
@@ -216,11 +216,11 @@ def number(dataset: Dataset, keyword: str) -> float | None:
     UnreadableFileError
         If the value is no finite number.
     """
-    given = numbers(dataset, keyword)
+    given = numbers_of(dataset, keyword)
     return given[0] if given else None
 
 
-def integer(dataset: Dataset, keyword: str, default: int | None = None) -> int:
+def integer_of(dataset: Dataset, keyword: str, default: int | None = None) -> int:
     """Read one integer.
 
     Parameters
@@ -242,7 +242,7 @@ def integer(dataset: Dataset, keyword: str, default: int | None = None) -> int:
     UnreadableFileError
         If it is not one integer, or missing where it is required.
     """
-    given = numbers(dataset, keyword)
+    given = numbers_of(dataset, keyword)
     if not given:
         if default is None:
             raise unreadable(keyword, "missing or empty")
@@ -252,7 +252,7 @@ def integer(dataset: Dataset, keyword: str, default: int | None = None) -> int:
     return int(given[0])
 
 
-def identifier(dataset: Dataset, keyword: str) -> str:
+def identifier_of(dataset: Dataset, keyword: str) -> str:
     """Read an identifier, which is never quoted.
 
     Parameters
@@ -272,5 +272,5 @@ def identifier(dataset: Dataset, keyword: str) -> str:
     UnreadableFileError
         If the value cannot be converted.
     """
-    content = value(dataset, keyword)
+    content = value_of(dataset, keyword)
     return "" if content is None else str(content).strip()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumoscope.radiograph import dicom
+from pneumoscope.radiograph.dicom import looks_like as looks_like_dicom
 from pneumoscope.radiograph.pictures import JPEG_PREFIX, PNG_PREFIX
 
 SUFFIXES = frozenset({".dcm", ".dic", ".dicom", ".jfif", ".jpe", ".jpeg", ".jpg", ".png"})
@@ -118,7 +118,7 @@ def _kind(file: Path) -> str:
             head = stream.read(_HEAD_BYTES)
     except OSError:
         return "" if suffix in SUFFIXES else "unreadable"
-    if head.startswith((PNG_PREFIX, JPEG_PREFIX)) or dicom.looks_like(head):
+    if head.startswith((PNG_PREFIX, JPEG_PREFIX)) or looks_like_dicom(head):
         return ""
     if not head:
         return "empty"

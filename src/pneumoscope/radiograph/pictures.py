@@ -1,7 +1,7 @@
 """Decode PNG and JPEG pictures into a `Radiograph`."""
 
 import io
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def _decode(content: bytes) -> Radiograph:
                 f"the image declares {rows} × {cols} pixels, more than the {MAX_PIXELS:,} of any radiograph; it was not decoded"
             )
         image.load()
-        file_format = "PNG" if image.format == "PNG" else "JPEG"
+        file_format: Literal["PNG", "JPEG"] = "PNG" if image.format == "PNG" else "JPEG"
         ImageOps.exif_transpose(image, in_place=True)
         if image.mode.startswith("I"):
             pixels, source = _deep_grey(np.asarray(image))

@@ -261,7 +261,7 @@ def _spanned(corners: Points) -> Region:
     return Region(top, left, bottom, right)
 
 
-def _spread(values: Grey, box: Region, at_rows: Points, at_cols: Points) -> Grey:
+def _spread(values: Grey, box: Region, at_rows: NDArray[np.floating], at_cols: NDArray[np.floating]) -> Grey:
     """A map over `box` at the given rows and columns, in ascending order."""
     down, down_share, rows = _between(at_rows, box.top, box.height, values.shape[0])
     across, across_share, cols = _between(at_cols, box.left, box.width, values.shape[1])

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import JPEGBaseline8Bit, RLELossless
 
-from pneumoscope.radiograph import header
 from pneumoscope.radiograph.codecs import ONLY_GDCM, PLUGIN, decode_jpeg
 from pneumoscope.radiograph.errors import (
     EmptyImageError,
@@ -17,6 +16,7 @@ from pneumoscope.radiograph.errors import (
     TooLargeError,
     UnreadableFileError,
 )
+from pneumoscope.radiograph.header import integer_of, unreadable
 from pneumoscope.radiograph.limits import MAX_PIXELS
 
 Stored = NDArray[np.integer[Any]]
@@ -37,7 +37,7 @@ def check_size(dataset: Dataset) -> None:
     TooLargeError
         If it has more than `MAX_PIXELS` pixels.
     """
-    rows, cols = (header.integer(dataset, keyword, 0) for keyword in ("Rows", "Columns"))
+    rows, cols = (integer_of(dataset, keyword, 0) for keyword in ("Rows", "Columns"))
     if rows < 1 or cols < 1:
         raise EmptyImageError(f"the DICOM image has {rows} rows and {cols} columns; export it again")
     if rows * cols > MAX_PIXELS:
@@ -85,11 +85,11 @@ def stored_values(dataset: Dataset) -> Stored:
 
 def _bit_layout(dataset: Dataset) -> tuple[int, int]:
     """Bits Stored, and the number of bits below the pixel, once the Image Pixel attributes are complete and agree."""
-    bits = header.integer(dataset, "BitsStored")
-    allocated = header.integer(dataset, "BitsAllocated")
-    high = header.integer(dataset, "HighBit", bits - 1)
-    if header.integer(dataset, "PixelRepresentation") not in (0, 1):
-        raise header.unreadable("PixelRepresentation", "neither 0 nor 1")
+    bits = integer_of(dataset, "BitsStored")
+    allocated = integer_of(dataset, "BitsAllocated")
+    high = integer_of(dataset, "HighBit", bits - 1)
+    if integer_of(dataset, "PixelRepresentation") not in (0, 1):
+        raise unreadable("PixelRepresentation", "neither 0 nor 1")
     if not 8 <= bits <= 16:
         raise NotARadiographError(f"the DICOM image stores {bits} bits a pixel; 8 to 16 are read")
     if allocated not in (8, 16):
@@ -97,7 +97,7 @@ def _bit_layout(dataset: Dataset) -> tuple[int, int]:
     if dataset.file_meta.TransferSyntaxUID == JPEGBaseline8Bit:
         allocated, bits, high = 8, 8, 7
     if not bits - 1 <= high < allocated:
-        raise header.unreadable("HighBit", f"{high}, which does not fit {bits} bits stored of {allocated} bits allocated")
+        raise unreadable("HighBit", f"{high}, which does not fit {bits} bits stored of {allocated} bits allocated")
     dataset.SamplesPerPixel, dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 1, allocated, bits, high
     return bits, high - bits + 1
 
@@ -108,8 +108,9 @@ def _decoded(dataset: Dataset) -> Stored:
     if syntax in ONLY_GDCM:
         return decode_jpeg(dataset)
     # pydicom cuts by Bits Stored from bit 0 on; cells are taken whole here and cut by High Bit.
-    whole_cells = {} if syntax.is_encapsulated and syntax != RLELossless else {"correct_unused_bits": False}
-    cells, _ = get_decoder(syntax).as_array(dataset, decoding_plugin=PLUGIN.get(syntax, ""), **whole_cells)
+    keep = syntax.is_encapsulated and syntax != RLELossless
+    options: dict[str, Any] = {} if keep else {"correct_unused_bits": False}
+    cells, _ = get_decoder(syntax).as_array(dataset, decoding_plugin=PLUGIN.get(syntax, ""), **options)
     return np.asarray(cells)
 
 

@@ -27,7 +27,7 @@ _BODY_PARTS = _words(
 )
 _CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "RIB")
 
-LATERAL_VIEWS = frozenset({"LL", "RL", "LAT", "LATERAL", "LLAT", "RLAT", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO"})
+LATERAL_VIEWS = frozenset({"LL", "RL", "LAT", "LATERAL", "OBLIQUE", "LLAT", "RLAT", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO"})
 """Lateral and oblique views, with the abbreviations that devices write."""
 FRONTAL_VIEWS = frozenset({"PA", "AP", "RLD", "LLD"})
 """Frontal views; the lateral decubitus views RLD and LLD are projected from front to back as well."""
@@ -64,3 +64,20 @@ def is_chest(text: str) -> bool:
         Whether it names the chest, the thorax, the lungs or the ribs.
     """
     return any(name in text.upper() for name in _CHEST)
+
+
+def named_view(text: str) -> str:
+    """Recognise a lateral or oblique view in a text that is no defined term.
+
+    Parameters
+    ----------
+    text : str
+        Text of View Position.
+
+    Returns
+    -------
+    str
+        ``LATERAL`` or ``OBLIQUE``, in every spelling that contains ``LAT`` or ``OBL``; empty for other text.
+    """
+    upper = text.upper()
+    return "LATERAL" if "LAT" in upper else "OBLIQUE" if "OBL" in upper else ""

@@ -6,7 +6,7 @@ import pydicom
 from PIL import Image
 
 from pneumoscope.radiograph import UnreadableFileError, dicom
-from pneumoscope.radiograph.quiet import quiet
+from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.reference.rasterization import Grid
 
 
@@ -28,7 +28,7 @@ def grid_size(file: Path) -> Grid:
     UnreadableFileError
         If the header cannot be read.
     """
-    with quiet():
+    with silenced_decoders():
         try:
             with file.open("rb") as stream:
                 if dicom.looks_like(stream.read(132)):

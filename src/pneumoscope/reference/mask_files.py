@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pneumoscope.radiograph.limits import MAX_PIXELS
-from pneumoscope.radiograph.quiet import quiet
+from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.reference.annotation import Annotation, CaseNames, Mask, RunLengths
 from pneumoscope.reference.errors import RegionsError
 
@@ -77,7 +77,7 @@ def painted(file: Path, where: str) -> Mask:
     RegionsError
         If the file is damaged or larger than any radiograph.
     """
-    with quiet():
+    with silenced_decoders():
         try:
             with Image.open(file, formats=["PNG"]) as image:
                 if image.width * image.height > MAX_PIXELS:

@@ -12,7 +12,7 @@ from pydicom.pixels.utils import pixel_array
 
 from pneumoscope.radiograph import dicom
 from pneumoscope.radiograph.limits import MAX_PIXELS
-from pneumoscope.radiograph.quiet import quiet
+from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.reference.annotation import KINDS, Annotation, Mask, SegmentFrames
 from pneumoscope.reference.errors import RegionsError
 
@@ -70,7 +70,7 @@ class _Segmentation:
 
 def _segmentation(file: Path, where: str) -> _Segmentation | None:
     """Read the header of a DICOM file, None if it is no SEG; RegionsError where it is not binary or names no source image."""
-    with quiet():
+    with silenced_decoders():
         try:
             header = pydicom.dcmread(file, force=True, stop_before_pixels=True)
             if header.get("Modality") != "SEG":
@@ -92,7 +92,7 @@ def _instance(file: Path) -> str:
     with file.open("rb") as stream:
         if not dicom.looks_like(stream.read(132)):
             return ""
-    with quiet():
+    with silenced_decoders():
         try:
             header = pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=["SOPInstanceUID"])
             return str(header.get("SOPInstanceUID") or "").strip()
@@ -153,7 +153,7 @@ def segmented(frames: SegmentFrames, where: str) -> Mask:
     RegionsError
         If the pixels cannot be decoded.
     """
-    with quiet():
+    with silenced_decoders():
         try:
             dataset = pydicom.dcmread(frames.file, force=True)
             if int(dataset.Rows) * int(dataset.Columns) > MAX_PIXELS:

@@ -1,5 +1,9 @@
 """Files are there whole or not at all."""
 
+import os
+import stat
+from pathlib import Path
+
 import pytest
 
 from pneumoscope import atomic_files
@@ -20,3 +24,20 @@ def test_an_exception_leaves_the_earlier_file_and_no_other(tmp_path, error):
         raise error
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
     assert path.read_bytes() == b"earlier"
+
+
+def test_the_content_is_on_the_disk_before_the_rename_and_the_new_name_before_the_end(tmp_path, monkeypatch):
+    steps = []
+    monkeypatch.setattr(os, "fsync", lambda handle: steps.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file"))
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, target: steps.append("rename") or replace(self, target))
+    with atomic_files.text(tmp_path / "file") as stream:
+        stream.write("all of it")
+    assert steps == ["file", "rename", "folder"]
+
+
+def test_a_name_as_long_as_the_file_system_allows_is_written(tmp_path):
+    longest = tmp_path / ("x" * os.pathconf(tmp_path, "PC_NAME_MAX"))
+    with atomic_files.binary(longest) as stream:
+        stream.write(b"content")
+    assert longest.read_bytes() == b"content"

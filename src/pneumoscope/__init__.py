@@ -4,6 +4,12 @@ Research software, not a medical device. Import what you need by its folder: ``p
 ``pneumoscope.reader``, ``pneumoscope.evaluation`` …; nothing here imports PyTorch.
 """
 
+import os
+
+# ONNX Runtime sends usage data to its maker and writes a device id below the home folder. Only this variable stops it, and only
+# before onnxruntime is imported; every import of the package, in every process, comes through here first.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 __version__ = "0.1.0"
 
 DISCLAIMER = "Research software, not a medical device."

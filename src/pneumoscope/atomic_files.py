@@ -1,6 +1,7 @@
-"""Files that are there whole or not at all: written under a temporary name, then renamed."""
+"""Write a file whole or not at all: under a temporary name, flushed to the disk, then renamed."""
 
 import io
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,25 +11,78 @@ from typing import BinaryIO, TextIO
 
 @contextmanager
 def binary(path: Path) -> Iterator[BinaryIO]:
-    """A stream whose content becomes the file `path` when the context ends well.
+    """Open a stream whose content replaces the file `path` when the context ends without an exception.
 
-    After an exception (a full disk, an interruption) an earlier file is as it was and no temporary file is left. Missing
-    folders are made.
+    The content is on the disk before the file is renamed, and the new name is on the disk before the context ends, so that a kill
+    or a power cut leaves either the earlier file or the new one. After an exception the earlier file is unchanged and no
+    temporary file remains.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write. Missing folders are created.
+
+    Yields
+    ------
+    BinaryIO
+        A stream for the new content.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be created, the disk is full, or the name is too long for the file system.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.part")
+    # A name of its own length: the name of `path` may be as long as the file system allows.
+    part = path.with_name(f".{uuid.uuid4().hex[:12]}.part")
     try:
         with part.open("wb") as stream:
             yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
         part.replace(path)
+        sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
 
 @contextmanager
 def text(path: Path) -> Iterator[TextIO]:
-    """The same for UTF-8 text, with line ends as they are written."""
+    """Open a UTF-8 text stream that replaces the file `path` as `binary` does; line ends are written as given.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write. Missing folders are created.
+
+    Yields
+    ------
+    TextIO
+        A stream for the new text.
+
+    Raises
+    ------
+    OSError
+        As `binary`.
+    """
     with binary(path) as stream:
         wrapped = io.TextIOWrapper(stream, encoding="utf-8", newline="")
         yield wrapped
         wrapped.detach()
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the entries of a folder to the disk, where the system can (Windows cannot open a folder).
+
+    Parameters
+    ----------
+    folder : Path
+        The folder whose files were created, renamed or removed.
+    """
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

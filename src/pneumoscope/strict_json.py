@@ -1,0 +1,73 @@
+"""Decode JSON into a dataclass, refusing whatever the dataclass does not describe."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from pneumoscope import PneumoscopeError
+
+T = TypeVar("T")
+
+
+class StrictJsonError(PneumoscopeError):
+    """A text is not JSON, or its JSON does not describe the value that is needed."""
+
+
+def decode(text: str | bytes, kind: type[T], *, upgrade: Callable[[Any], Any] | None = None) -> T:
+    """Decode JSON text into a value of a type, checked at every level.
+
+    Parameters
+    ----------
+    text : str or bytes
+        One JSON document, UTF-8 where it is bytes.
+    kind : type
+        A dataclass, or another type that msgspec can build. Range checks in ``__post_init__`` (ValueError) are honoured.
+    upgrade : callable, optional
+        Applied to the parsed JSON before it is checked; brings documents of earlier formats to the current one.
+
+    Returns
+    -------
+    kind
+        The value. Integers are accepted for float fields; nothing else is converted.
+
+    Raises
+    ------
+    StrictJsonError
+        In one sentence with the path of the wrong value (``$.calibration.temperature``): the text is no valid JSON, a field is
+        missing, unknown, of another type, or out of its range.
+    """
+    try:
+        tree = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise StrictJsonError("no valid JSON") from error
+    try:
+        tree = upgrade(tree) if upgrade else tree
+        value = msgspec.convert(tree, kind)
+    except (msgspec.ValidationError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise StrictJsonError(_sentence(error)) from error
+    if unknown := _unknown_field(tree, value, "$"):
+        raise StrictJsonError(f"unknown field {unknown}")
+    return value
+
+
+def _sentence(error: Exception) -> str:
+    """The message of an error in one line; the key alone where a KeyError names a missing field."""
+    return f"missing field {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+
+
+def _unknown_field(tree: Any, value: Any, path: str) -> str:
+    """The path of the first JSON field that the value has no place for; empty if every field was used."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        known = {field.name for field in dataclasses.fields(value)}
+        parts = [(f"{path}.{key}", part, getattr(value, key)) for key, part in tree.items() if key in known]
+        missing = [f"{path}.{key}" for key in tree if key not in known]
+    elif isinstance(value, Mapping):
+        parts, missing = [(f"{path}.{key}", tree[key], part) for key, part in value.items()], []
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        parts = [(f"{path}[{k}]", inner, part) for k, (inner, part) in enumerate(zip(tree, value, strict=True))]
+        missing = []
+    else:
+        return ""
+    return next((found for found in (*missing, *(_unknown_field(t, v, p) for p, t, v in parts)) if found), "")

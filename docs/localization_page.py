@@ -13,7 +13,7 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 from pneumoscope.reader.reader import SHIPPED
-from pneumoscope.readings import Reading
+from pneumoscope.readings import ModelReading
 from pneumoscope.reports.overlay import blend
 
 HERE = Path(__file__).resolve().parent
@@ -211,7 +211,7 @@ def picture() -> None:
     sheet.save(PICTURE, quality=86)
 
 
-def _row(image: Radiograph, readings: list[Reading]) -> Image.Image:
+def _row(image: Radiograph, readings: list[ModelReading]) -> Image.Image:
     size = (round(_PANEL * image.cols / image.rows), _PANEL)
     small = Radiograph(np.asarray(Image.fromarray(image.pixels).resize(size, Image.Resampling.BILINEAR), np.float32))
     grey = np.repeat(np.rint(small.pixels * 255).astype(np.uint8)[..., None], 3, 2)

@@ -16,14 +16,6 @@ from tests.reader.builders import glass_bundle
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def _signals_as_they_were():
-    """The command takes SIGTERM for itself."""
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, handler)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _temporary_files_go_with_the_tests_own(tmp_path_factory):
     """Also those that programs leave which a test starts, or kills: pytest removes its folders."""

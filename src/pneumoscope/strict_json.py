@@ -42,10 +42,35 @@ def decode(text: str | bytes, kind: type[T], *, upgrade: Callable[[Any], Any] | 
         tree = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StrictJsonError("no valid JSON") from error
+    return convert(tree, kind, upgrade=upgrade)
+
+
+def convert(tree: Any, kind: type[T], *, upgrade: Callable[[Any], Any] | None = None) -> T:
+    """Convert parsed JSON into a value of a type, as `decode` does.
+
+    Parameters
+    ----------
+    tree : object
+        Parsed JSON: dictionaries, lists, strings, numbers, booleans, None.
+    kind : type
+        As in `decode`.
+    upgrade : callable, optional
+        As in `decode`.
+
+    Returns
+    -------
+    kind
+        The value.
+
+    Raises
+    ------
+    StrictJsonError
+        As `decode`.
+    """
     try:
         tree = upgrade(tree) if upgrade else tree
         value = msgspec.convert(tree, kind)
-    except (msgspec.ValidationError, ValueError, TypeError, KeyError, OverflowError) as error:
+    except (msgspec.ValidationError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise StrictJsonError(_sentence(error)) from error
     if unknown := _unknown_field(tree, value, "$"):
         raise StrictJsonError(f"unknown field {unknown}")

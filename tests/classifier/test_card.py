@@ -15,26 +15,29 @@ from tests.radiograph.builders import property_test
 TEXT = st.text(max_size=12)
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 ABOVE_0 = st.floats(0, exclude_min=True, allow_infinity=False)
+SHARE = st.floats(0, 1, exclude_min=True)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | NUMBER | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=6,
 )
 MAPPING = st.dictionaries(TEXT, JSON, max_size=4)
-KNOTS = st.lists(st.tuples(NUMBER, st.floats(0, 1)), min_size=1, max_size=4).map(tuple)
+KNOTS = st.lists(st.tuples(NUMBER, st.floats(0, 1)), min_size=1, max_size=4).map(
+    lambda knots: tuple(zip(*(sorted(part) for part in zip(*knots, strict=True)), strict=True))
+)
 CARDS = st.builds(
     Card,
     name=TEXT,
     backbone=TEXT,
     head=TEXT,
-    classes=st.tuples(TEXT, TEXT),
+    classes=st.lists(TEXT, min_size=2, max_size=2, unique=True).map(tuple),
     preprocessing=st.builds(Preprocessing, st.integers(1, 4096), st.just("lungs"), st.integers(0, 4096), TEXT.filter(bool)),
     init=TEXT,
     calibration=st.builds(Calibration, st.sampled_from(["none", "temperature", "isotonic"]), ABOVE_0, KNOTS, TEXT, TEXT),
     operating_points=st.lists(st.builds(OperatingPoint, st.floats(0, 1), TEXT, TEXT, TEXT), max_size=3).map(tuple),
     map_method=TEXT,
     map_scale=ABOVE_0,
-    finding_threshold=ABOVE_0,
+    finding_threshold=SHARE,
     recipe=MAPPING,
     cohort=TEXT,
     split_sha256=TEXT,
@@ -103,6 +106,26 @@ def test_junk_anywhere_is_refused_with_a_sentence_or_is_a_card(data, junk, card)
         {"results": "x"},
         {"files": ["weights.safetensors"]},
         {"files": {"weights.safetensors": 7}},
+        {"files": {}, "unheard_of": 1},
+        {"operating_points": [{"threshold": 5, "rule": "youden", "split": "tune", "split_sha256": ""}]},
+        {"operating_points": [{"threshold": -1, "rule": "youden", "split": "tune", "split_sha256": ""}]},
+        {"calibration": {"method": "isotonic", "knots": [[0, 2]]}},
+        {"calibration": {"method": "isotonic", "knots": [[0, 0.5], [1, 0.4]]}},
+        {"calibration": {"method": "isotonic", "knots": [[1, 0.4], [0, 0.5]]}},
+        {"calibration": {"method": "temperature", "temperature": -2}},
+        {"grey_zone": {"low": -0.1, "high": 0.5, "rule": "", "split": "tune", "split_sha256": ""}},
+        {"grey_zone": {"low": 0.1, "high": 1.5, "rule": "", "split": "tune", "split_sha256": ""}},
+        {"domain": {"distance": -1, "rule": "", "split": "tune", "split_sha256": ""}},
+        {"classes": ["pneumonia", "pneumonia"]},
+        {"classes": ["pneumonia"]},
+        {"finding_threshold": 5},
+        {"finding_threshold": 0},
+        {"map_scale": 0},
+        {"other_map_scales": {"layercam": -1}},
+        {"preprocessing": {"side_px": 0}},
+        {"preprocessing": {"side_px": 32, "source_px": -1}},
+        {"opset": -1},
+        {"precision": "fp64"},
     ],
     ids=str,
 )

@@ -1,9 +1,8 @@
 """``pneumoscope read`` killed or interrupted in the middle, in a process of its own.
 
-A named pipe stands in for the third file: the run comes to it, having written two lines, and waits.
+The run waits before it decodes the third file, having written two lines, until a file named ``go`` appears.
 """
 
-import os
 import shutil
 import signal
 import subprocess
@@ -12,12 +11,29 @@ import time
 
 import pytest
 
-from tests.cli.run import ENTRY, lines_of, run
+from tests.cli.run import lines_of, run
 from tests.radiograph.builders import png
 from tests.reader.builders import quadrant, spot
 
 NAMES = ("a.png", "b.png", "c.png", "d.png", "e.png")
 PATIENCE_S = 60
+WAITING = """
+import sys, time
+from pathlib import Path
+from pneumoscope import radiograph
+from pneumoscope.cli.main import entry
+
+third, go = Path(sys.argv.pop(1)), Path(sys.argv.pop(1))
+read_one = radiograph.read
+
+def read_when_told(source):
+    while source == third.read_bytes() and not go.exists():
+        time.sleep(0.02)
+    return read_one(source)
+
+radiograph.read = read_when_told
+entry()
+"""
 
 
 @pytest.fixture
@@ -33,11 +49,8 @@ def whole(tmp_path):
 @pytest.fixture
 def waiting(whole, glass, tmp_path):
     """A run that has two lines and waits for its third file, with its folders and that file."""
-    folder, out = shutil.copytree(whole, tmp_path / "in"), tmp_path / "out"
-    third = folder / NAMES[2]
-    third.unlink()
-    os.mkfifo(third)
-    command = [sys.executable, "-c", ENTRY, "read", folder, "-o", out, "--model", glass]
+    folder, out, go = shutil.copytree(whole, tmp_path / "in"), tmp_path / "out", tmp_path / "go"
+    command = [sys.executable, "-c", WAITING, folder / NAMES[2], go, "read", folder, "-o", out, "--model", glass]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     patient_until = time.monotonic() + PATIENCE_S
     try:
@@ -45,17 +58,10 @@ def waiting(whole, glass, tmp_path):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < patient_until
             time.sleep(0.02)
-        yield process, folder, out, third
+        yield process, folder, out, go
     finally:
         process.kill()
         process.communicate()
-
-
-def feed(pipe, content: bytes):
-    """Write to a named pipe that somebody reads; OSError where nobody does."""
-    writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-    os.write(writer, content)
-    os.close(writer)
 
 
 def test_lines_are_there_before_the_next_files_are_read(waiting):
@@ -63,17 +69,20 @@ def test_lines_are_there_before_the_next_files_are_read(waiting):
     assert [line["path"] for line in lines_of(out)] == list(NAMES[:2])
 
 
+def test_a_second_run_is_refused_while_the_first_lives_and_not_after_its_kill(waiting, glass):
+    process, folder, out, _ = waiting
+    assert "another run is writing to" in run("read", folder, "-o", out, "--model", glass).err
+    process.kill()
+    process.wait(PATIENCE_S)
+    assert run("read", folder, "-o", out, "--model", glass).code == 0
+
+
 def test_a_killed_run_goes_on_where_it_stopped_and_ends_in_the_same_lines(waiting, whole, glass, tmp_path):
-    process, folder, out, third = waiting
+    process, folder, out, _ = waiting
     process.kill()
     assert process.wait(PATIENCE_S) == -signal.SIGKILL
     with (out / "readings.jsonl").open("ab") as stream:
         stream.write(b'{"schema": 1, "path": "c.p')  # as if it had been killed within a line
-    third.unlink()
-    shutil.copy(whole / third.name, third)
-    for name in NAMES[:2]:
-        (folder / name).write_bytes(b"would now be an error if it were read again")
-
     again = run("read", folder, "-o", out, "--model", glass)
     uninterrupted = run("read", whole, "-o", tmp_path / "uninterrupted", "--model", glass)
 
@@ -85,10 +94,10 @@ def test_a_killed_run_goes_on_where_it_stopped_and_ends_in_the_same_lines(waitin
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_says_so_in_one_sentence_and_keeps_its_lines(waiting, whole, number):
-    process, _, out, third = waiting
+def test_an_interrupted_run_says_so_in_one_sentence_and_keeps_its_lines(waiting, number):
+    process, _, out, go = waiting
     process.send_signal(number)
-    feed(third, (whole / third.name).read_bytes())  # the file that is being read is read to its end
+    go.touch()  # the file that is being read is read to its end
     said, complained = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, said) == (130, "")
     assert complained.strip().startswith("interrupted; run the same command again")

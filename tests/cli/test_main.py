@@ -1,5 +1,7 @@
 """The command itself: help, mistakes, and what it says where an extra is missing."""
 
+import signal
+
 import pytest
 
 from pneumoscope.cli.main import VERBS
@@ -110,3 +112,9 @@ def test_reading_needs_no_extra(tmp_path, glass):
     ran = fresh(WITHOUT, absent, "read", tmp_path / "x.png", "-o", tmp_path / "out", "--model", glass)
     assert ran.code == 0, ran.err
     assert ran.out.startswith("1 radiographs read, 1 positive")
+
+
+def test_running_the_command_from_python_leaves_the_signals_alone():
+    before = signal.getsignal(signal.SIGTERM)
+    assert run("--version").code == 0
+    assert signal.getsignal(signal.SIGTERM) is before

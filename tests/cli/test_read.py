@@ -10,8 +10,10 @@ import pydicom
 import pytest
 from PIL import Image
 
+from pneumoscope import radiograph as radiographs
+from pneumoscope.archive import journal, manifest, outputs
 from pneumoscope.classifier import Preprocessing
-from pneumoscope.cli import read as verb
+from pneumoscope.reader import ModelOutputError, Reader
 from tests.cli.run import by_path, lines_of, run
 from tests.radiograph.builders import PATIENT, cr, jpeg, png, real, real_as_cr, show_stored, written
 from tests.reader.builders import SIDE, glass_bundle, graph, quadrant, spot
@@ -44,7 +46,8 @@ def filled(folder, files):
 
 def left(out):
     """Everything in a folder, by relative path."""
-    return {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    return names - {".lock", "run.json"}
 
 
 # What is written
@@ -251,12 +254,153 @@ def test_files_with_an_error_are_tried_again_and_lose_it(read, folder, tmp_path)
 # Going on, and what stops it
 
 
-def test_finished_files_are_not_read_again(read, folder, tmp_path):
+@pytest.fixture
+def decoded(monkeypatch):
+    """How many files were decoded so far."""
+    seen, read_one = [], radiographs.read
+    monkeypatch.setattr(radiographs, "read", lambda source: seen.append(1) or read_one(source))
+    return seen
+
+
+def test_finished_files_are_not_read_again(read, folder, tmp_path, decoded):
     assert read(folder).code == 0
-    before = (tmp_path / "out" / "readings.jsonl").read_bytes()
-    filled(folder, {"a.png": b"no picture any more"})
+    before, count = (tmp_path / "out" / "readings.jsonl").read_bytes(), len(decoded)
     assert read(folder).code == 0
     assert (tmp_path / "out" / "readings.jsonl").read_bytes() == before
+    assert (count, len(decoded)) == (2, 2)
+
+
+@pytest.mark.parametrize("options", [[], ["--maps"], ["--no-overlays"]])
+def test_a_replaced_file_is_read_again_with_all_that_belongs_to_it(read, folder, tmp_path, options):
+    assert read(folder, *options).code == 0
+    filled(folder, {"a.png": NEGATIVE})
+    ran = read(folder, *options)
+    assert ran.err == "1 of 2 files were read before; going on\n"
+    assert read(folder, *options, out=tmp_path / "fresh").code == 0
+    same(tmp_path / "out", tmp_path / "fresh")
+
+
+def test_another_folder_with_the_same_names_is_read_again(read, folder, tmp_path):
+    assert read(folder).code == 0
+    other = filled(tmp_path / "other", {"a.png": NEGATIVE, "sub/b.png": POSITIVE})
+    assert read(other).err == ""
+    assert {path: line["decision"] for path, line in by_path(tmp_path / "out").items()} == {
+        "a.png": "negative", "sub/b.png": "positive",
+    }  # fmt: skip
+
+
+def same(out, other):
+    """Two output folders hold the same files with the same bytes."""
+    assert left(out) == left(other)
+    for name in left(out):
+        assert (out / name).read_bytes() == (other / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["--overlay-scale", "fixed"], ["--overlay-scale", "image"]),
+        (["--target", "normal", "--maps"], ["--maps"]),
+        (["--maps"], []),
+        (["--overlay-scale", "image"], ["--no-overlays"]),
+    ],
+)
+def test_a_run_with_other_options_leaves_what_a_fresh_one_would(read, tmp_path, before, after):
+    dim = filled(tmp_path / "in", {"dim.png": png(quadrant() // 2), "a.png": POSITIVE})
+    assert read(dim, *before).code == 0
+    assert read(dim, *after).code == 0
+    assert read(dim, *after, out=tmp_path / "fresh").code == 0
+    same(tmp_path / "out", tmp_path / "fresh")
+
+
+def test_a_stale_overlay_does_not_survive_runs_without_overlays(read, folder, tmp_path):
+    """Once the source of a silent mistake: fixed, then none on another scale, then that scale."""
+    for options in (["--overlay-scale", "fixed"], ["--no-overlays"], ["--overlay-scale", "image"]):
+        assert read(folder, *options).code == 0
+    assert read(folder, "--overlay-scale", "image", out=tmp_path / "fresh").code == 0
+    same(tmp_path / "out", tmp_path / "fresh")
+
+
+def test_lines_come_in_the_order_of_the_files_however_often_some_were_read(read, folder, tmp_path):
+    filled(folder, {"a.png": POSITIVE[:60]})
+    assert read(folder).code == 1
+    filled(folder, {"a.png": POSITIVE, "0.png": NEGATIVE})
+    assert read(folder).code == 0
+    assert [line["path"] for line in lines_of(tmp_path / "out")] == ["0.png", "a.png", "sub/b.png"]
+    assert read(folder, out=tmp_path / "fresh").code == 0
+    same(tmp_path / "out", tmp_path / "fresh")
+
+
+def test_readings_of_files_that_are_not_given_again_are_kept(read, folder, tmp_path):
+    other = filled(tmp_path / "other", {"c.png": POSITIVE})
+    assert read(folder).code == 0
+    assert read(other).out.startswith("1 radiographs read")
+    assert [line["path"] for line in lines_of(tmp_path / "out")] == ["a.png", "sub/b.png", "c.png"]
+
+
+def test_a_second_run_in_the_same_folder_is_refused_while_the_first_one_writes(read, folder, tmp_path, glass):
+    items, run_ = manifest.find([str(folder)], tmp_path / "out"), journal.Run(Reader.load(glass).model, journal.Options())
+    with journal.open_journal(tmp_path / "out", run_, items):
+        ran = read(folder)
+    assert (ran.code, ran.out) == (2, "")
+    out = tmp_path / "out"
+    assert ran.err == (
+        f"pneumoscope: another run is writing to '{out}'; wait until it has ended, or choose another folder with -o\n"
+    )
+    assert read(folder).code == 0
+
+
+def test_a_card_that_decides_otherwise_is_not_mixed_with_earlier_readings(read, folder, tmp_path):
+    assert read(folder).code == 0
+    other = glass_bundle(tmp_path / "other", finding_threshold=0.1)
+    ran = read(folder, model=other)
+    assert ran.code == 2
+    assert "readings of another model" in ran.err
+
+
+def test_a_name_that_leaves_no_room_for_an_overlay_is_that_files_error(read, folder, tmp_path):
+    longest = "x" * (os.pathconf(tmp_path, "PC_NAME_MAX") - 4) + ".png"
+    filled(folder, {longest: POSITIVE})
+    ran = read(folder)
+    assert ran.code == 1
+    assert ran.out.startswith("2 radiographs read")
+    assert by_path(tmp_path / "out")[longest]["error"]["message"] == (
+        "nothing can be written under its name (file name too long); rename it"
+    )
+    assert read(folder, "--no-overlays").code == 0
+
+
+def test_an_unforeseen_error_with_one_file_is_its_line_and_quotes_nothing(read, folder, tmp_path, monkeypatch):
+    read_one = radiographs.read
+
+    def fail(source):
+        if source == POSITIVE:
+            raise ZeroDivisionError("Doe^Jane")
+        return read_one(source)
+
+    monkeypatch.setattr(radiographs, "read", fail)
+    ran = read(folder, "--batch", "2")
+    assert (ran.code, ran.out.partition(",")[0]) == (1, "1 radiographs read")
+    assert by_path(tmp_path / "out")["a.png"]["error"]["message"].startswith("it could not be read because of an unexpected Zero")
+    assert "Doe" not in ran.err
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_file_on_which_the_model_fails_is_its_line_and_the_others_are_read(read, folder, tmp_path, monkeypatch, batch):
+    filled(folder, {"white.png": png(np.tile([254, 255], (8, 4)))})
+    run_graph = Reader._run
+
+    def fail(self, names, inputs):
+        if inputs["image"].mean() > 0.9 or len(inputs["image"]) > 1:
+            raise ModelOutputError("the graph could not be run")
+        return run_graph(self, names, inputs)
+
+    monkeypatch.setattr(Reader, "_run", fail)
+    assert read(folder, "--batch", batch).code == 1
+    lines = by_path(tmp_path / "out")
+    assert {path: line["error"] and line["error"]["kind"] for path, line in lines.items()} == {
+        "a.png": None, "sub/b.png": None, "white.png": "ModelOutputError",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("tail", [b'{"schema": 1, "path": "c', b'{"schema": 1, "path": "\xc3', b"\0\0\0\0", b"{"])
@@ -293,7 +437,7 @@ def test_a_file_of_that_name_from_elsewhere_is_refused_and_left_alone(read, fold
     [(errno.ENOSPC, "the disk is full"), (errno.EDQUOT, "the disk is full"), (errno.EACCES, "permission denied")],
 )
 def test_a_full_disk_is_one_sentence_and_what_was_finished_is_kept(read, folder, tmp_path, monkeypatch, number, sentence):
-    save = verb.save_picture
+    save = outputs.save_picture
 
     def fail_on_the_second(picture, file):
         if file.name == "b.png.png":
@@ -301,7 +445,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_finished_is_kept(read, folder,
         save(picture, file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(verb, "save_picture", fail_on_the_second)
+        patch.setattr(outputs, "save_picture", fail_on_the_second)
         ran = read(folder)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(f"pneumoscope: {sentence} at '")

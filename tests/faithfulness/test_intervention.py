@@ -33,7 +33,8 @@ UNMOVED = ("gamma 0.8", "brighter by 0.1", "JPEG quality 50")
 def clear(tmp_path_factory):
     """Glass of 28 pixels a side, calibrated: probability = 1 / (1 + exp(−log-odds / 2))."""
     folder, calibration = tmp_path_factory.mktemp("glass28") / "bundle", Calibration("temperature", TEMPERATURE)
-    return Reader.load(glass_bundle(folder, graph(SIDE), preprocessing=Preprocessing(SIDE), calibration=calibration), threads=1)
+    content = graph(SIDE, temperature=TEMPERATURE)
+    return Reader.load(glass_bundle(folder, content, preprocessing=Preprocessing(SIDE), calibration=calibration), threads=1)
 
 
 def bands(*greys, height=32, cols=128):

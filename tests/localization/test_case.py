@@ -8,7 +8,7 @@ from pneumoscope.classifier import OperatingPoint, Score
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.localization.case import locate
 from pneumoscope.radiograph import Region
-from pneumoscope.readings import ModelIdentity, Reading
+from pneumoscope.readings import ModelIdentity, ModelReading
 from pneumoscope.reference.regions import ReferenceRegions
 from tests.heatmap.builders import heatmap_of
 from tests.localization.builders import filled
@@ -33,7 +33,7 @@ class Told:
 
 def reading(values=None, fields=None, probability=0.7, decision="positive", shape=(ROWS, COLS)):
     values = np.zeros(shape, np.float32) if values is None else values
-    return Reading(
+    return ModelReading(
         Score("pneumonia", probability, 0.0),
         decision,
         OperatingPoint(0.5, "youden", "tune", "0" * 64),

@@ -255,8 +255,8 @@ def test_a_card_comes_back_as_it_was_written(tmp_path):
     ("change", "says"),
     [({"format": 2}, "has format 2, this version reads 1"), ({"side_px": 0}, "is damaged"), ({"side_px": 160.0}, "is damaged"),
      ({"quality_threshold": 1.5}, "is damaged"), ({"quality_threshold": float("nan")}, "is damaged"),
-     ({"quality_threshold": "high"}, "no intact card"), ({"files": []}, "is damaged"), ({"surplus": 1}, "no intact card"),
-     ({"data": 3}, "no intact card")],
+     ({"quality_threshold": "high"}, "is damaged"), ({"files": []}, "is damaged"), ({"surplus": 1}, r"unknown field \$\.surplus"),
+     ({"data": 3}, "is damaged")],
 )  # fmt: skip
 def test_a_card_with_a_wrong_field_is_refused(model, change, says):
     value = json.loads((model / card.CARD_NAME).read_text())
@@ -270,14 +270,14 @@ def test_a_card_without_a_field_that_it_must_have_is_refused(model, field):
     value = json.loads((model / card.CARD_NAME).read_text())
     del value[field]
     (model / card.CARD_NAME).write_text(json.dumps(value))
-    with pytest.raises(LungFieldsError, match="no intact card"):
+    with pytest.raises(LungFieldsError, match="no intact card" if field == "format" else f"is damaged .*{field}"):
         card.read(model)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"3", b"null", b"\xff\xfe"])
 def test_a_file_that_is_no_card_is_refused(tmp_path, text):
     (tmp_path / card.CARD_NAME).write_bytes(text)
-    with pytest.raises(LungFieldsError, match="no intact card"):
+    with pytest.raises(LungFieldsError, match=r"no intact card|no valid JSON"):
         card.read(tmp_path)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from pneumoscope.classifier import Card, OperatingPoint, Preprocessing
+from pneumoscope.classifier import Calibration, Card, OperatingPoint, Preprocessing
 from pneumoscope.classifier import card as cards
 
 SIDE = 8
@@ -18,7 +18,14 @@ CELLS = 4
 """Of the lung fields, which glass never finds."""
 
 
-def graph(side: int = SIDE, image: str = "image", made_by: str = "2", maps: str = "grad-cam", lungs: float = 0) -> bytes:
+def graph(
+    side: int = SIDE,
+    image: str = "image",
+    made_by: str = "2",
+    maps: str = "grad-cam",
+    lungs: float = 0,
+    temperature: float = 1,
+) -> bytes:
     """The graph as an ONNX file; with `lungs` 1 both are found, everywhere."""
 
     def constant(name, values, kind=np.float32):
@@ -46,7 +53,8 @@ def graph(side: int = SIDE, image: str = "image", made_by: str = "2", maps: str 
         helper.make_node("Mul", ["flat", "slope"], ["steep"]),
         helper.make_node("Add", ["steep", "offset"], ["logits"]),
         helper.make_node("MatMul", ["logits", "difference"], ["log_odds"]),
-        helper.make_node("Sigmoid", ["log_odds"], ["probability"]),
+        helper.make_node("Div", ["log_odds", "temperature"], ["scaled"]),
+        helper.make_node("Sigmoid", ["scaled"], ["probability"]),
         helper.make_node("MatMul", ["flat", "of_bright"], ["distance"]),
     ]
     value = helper.make_tensor_value_info
@@ -66,7 +74,8 @@ def graph(side: int = SIDE, image: str = "image", made_by: str = "2", maps: str 
         [value(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
         [
             constant("one", 1), constant("slope", [0, 8]), constant("offset", [1, 0]), constant("difference", [-1, 1]),
-            constant("of_bright", [0, 1]), constant("none", [2 * lungs]), constant("no_quality", [[lungs, lungs]]),
+            constant("of_bright", [0, 1]), constant("temperature", temperature),
+            constant("none", [2 * lungs]), constant("no_quality", [[lungs, lungs]]),
             constant("no_lungs", np.full((1, 2, CELLS, CELLS), lungs)), constant("middle", [[0.1, 0.1, 0.9, 0.9]]),
             constant("no_lungs_rest", [2, CELLS, CELLS], np.int64), constant("no_quality_rest", [2], np.int64),
             constant("middle_rest", [4], np.int64), constant("square", np.zeros((1, 1, 1, 1))),
@@ -81,7 +90,8 @@ def graph(side: int = SIDE, image: str = "image", made_by: str = "2", maps: str 
 def glass_bundle(folder: Path, content: bytes | None = None, **card) -> Path:
     """Write the bundle; `content` replaces its graph, `card` fields of its card. The card's hash is the graph's."""
     folder.mkdir()
-    content = graph(maps=card.get("map_method", "grad-cam")) if content is None else content
+    if content is None:
+        content = graph(maps=card.get("map_method", "grad-cam"), temperature=card.get("calibration", Calibration()).temperature)
     (folder / "model.onnx").write_bytes(content)
     told = {
         "name": "glass",

@@ -1,14 +1,19 @@
 """A bundle that is damaged, foreign or incomplete is refused with one sentence; the shipped one is whole."""
 
-import hashlib
+import dataclasses
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import pneumoscope
-from pneumoscope.classifier import CardError, Preprocessing
+from pneumoscope.classifier import Calibration, Card, CardError, DomainLimit, GreyZone, OperatingPoint, Preprocessing
+from pneumoscope.classifier.identity import identity_sha256
+from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import DEFAULT_BUNDLE, BundleError, Reader
+from pneumoscope.reader.bundle import without_image
+from pneumoscope.reader.reader import SHIPPED
 from tests.cli.run import run
 from tests.radiograph.builders import png
 from tests.reader.builders import glass_bundle, graph, quadrant
@@ -64,10 +69,54 @@ def test_a_damaged_bundle_is_refused_with_one_sentence(damage, tmp_path, glass):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_undamaged_bundle_is_read_with_and_says_which_it_is(glass):
-    model = Reader.load(glass).model
-    assert model.name == "glass"
-    assert model.sha256 == hashlib.sha256((glass / "model.onnx").read_bytes()).hexdigest()
+def test_a_graph_with_another_calibration_than_its_card_is_refused(tmp_path):
+    bundle = glass_bundle(tmp_path / "b", graph(temperature=1), calibration=Calibration("temperature", 1.01))
+    with pytest.raises(BundleError, match="another calibration than its card"):
+        Reader.load(bundle)
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_the_probability_of_a_shipped_graph_is_the_calibration_of_its_card(name):
+    reader = Reader.load(SHIPPED[name], threads=1)
+    squares = np.random.default_rng(1).random((3, *reader.square(Radiograph(np.eye(40, dtype=np.float32))).shape), np.float32)
+    logits, probability = reader._session.run(["logits", "probability"], without_image(reader.card, squares))
+    expected = reader.card.calibration((logits[:, -1] - logits[:, 0]).astype(float))
+    np.testing.assert_allclose(probability, expected, atol=1e-6)
+
+
+DECISIVE = {
+    "calibration": Calibration("temperature", 3.0),
+    "operating_points": (OperatingPoint(0.6, "youden", "tune", "0" * 64),),
+    "grey_zone": GreyZone(0.1, 0.4, "", "tune", "0" * 64),
+    "domain": DomainLimit(1.0, "", "tune", "0" * 64),
+    "map_scale": 2.0,
+    "finding_threshold": 0.1,
+    "classes": ("pneumonia", "normal"),
+}
+
+
+@pytest.mark.parametrize("field", DECISIVE)
+def test_a_card_that_decides_otherwise_is_another_model(field, glass, tmp_path):
+    other = Reader.load(glass_bundle(tmp_path / "other", **{field: DECISIVE[field]}))
+    assert other.model.sha256 != Reader.load(glass).model.sha256
+
+
+def test_the_preprocessing_and_the_graph_belong_to_the_identity():
+    card = Card("m", "resnet18", "mlp", ("normal", "pneumonia"), Preprocessing(224), "")
+    whole, lungs = (dataclasses.replace(card, preprocessing=Preprocessing(224, view, 0, "a" * 64)) for view in ("whole", "lungs"))
+    hashes = {identity_sha256(one, graph) for one in (card, whole, lungs) for graph in ("0" * 64, "1" * 64)}
+    assert len(hashes) == 6
+
+
+@pytest.mark.parametrize("words", [{"name": "other"}, {"limits": "none"}, {"results": {"test": {"n": 3}}}, {"cohort": "other"}])
+def test_a_card_that_only_says_other_words_is_the_same_model(words, glass, tmp_path):
+    other = Reader.load(glass_bundle(tmp_path / "other", **words))
+    assert other.model.sha256 == Reader.load(glass).model.sha256
+
+
+def test_a_reader_shows_its_model(glass):
+    reader = Reader.load(glass)
+    assert repr(reader) == f"<Reader glass ({reader.model.sha256[:12]}) for pneumonia>"
 
 
 def test_the_shipped_card_tells_threshold_calibration_and_limits():

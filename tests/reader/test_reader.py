@@ -1,6 +1,7 @@
 """`Reader`: by hand on a model of glass, and what holds for any model on the shipped one."""
 
 import math
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,7 +12,7 @@ from pneumoscope.classifier import Calibration, CardError, OperatingPoint
 from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.cohort.sample import sample
 from pneumoscope.radiograph import Radiograph, Region
-from pneumoscope.reader import NotAChestError, Reader
+from pneumoscope.reader import ModelOutputError, NotAChestError, Reader, SourceError
 from tests.radiograph.builders import png, real
 from tests.reader.builders import glass_bundle, quadrant, spot
 
@@ -92,6 +93,63 @@ def test_log_odds_of_prepared_squares_are_those_of_a_reading(clear):
     images = [picture(quadrant()), picture(spot())]
     squares = np.stack([prepare(image, clear.card.preprocessing).pixels for image in images])
     assert clear.log_odds(squares).tolist() == [clear.read(image).score.log_odds for image in images]
+
+
+def test_a_file_and_its_bytes_are_read_like_the_radiograph_in_them(clear, tmp_path):
+    content = png(quadrant())
+    (tmp_path / "a.png").write_bytes(content)
+    scores = [clear.read(source).score for source in (picture(quadrant()), content, tmp_path / "a.png", str(tmp_path / "a.png"))]
+    assert scores == [scores[0]] * 4
+    assert clear(content).score == scores[0]
+
+
+@pytest.mark.parametrize("source", [np.zeros((8, 8), np.float32), None, 3])
+def test_anything_else_is_refused_with_the_way_to_make_a_radiograph(clear, source):
+    with pytest.raises(SourceError, match=r"not (ndarray|NoneType|int); .*pneumoscope\.Radiograph\(pixels\)"):
+        clear.read(source)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("output", ["logits", "distance", "grad-cam", "lung_quality"])
+def test_a_value_that_no_model_can_give_is_an_error_and_never_a_decision(clear, monkeypatch, output, value):
+    run = clear._run
+
+    def spoil(names, inputs):
+        return [
+            np.full_like(part, value) if name == output else part for name, part in zip(names, run(names, inputs), strict=True)
+        ]
+
+    monkeypatch.setattr(clear, "_run", spoil)
+    with pytest.raises(ModelOutputError, match="there is no answer"):
+        clear.read(picture(quadrant()))
+
+
+@pytest.mark.parametrize(
+    ("output", "value"), [("lung_quality", 1.5), ("lungs_found", 3), ("lungs_found", -1), ("distance", -0.1)]
+)
+def test_a_value_out_of_its_range_is_an_error(clear, monkeypatch, output, value):
+    run = clear._run
+    monkeypatch.setattr(
+        clear, "_run", lambda names, given: [np.full_like(part, value) if name == output else part
+                                             for name, part in zip(names, run(names, given), strict=True)],
+    )  # fmt: skip
+    with pytest.raises(ModelOutputError, match=f"{output} out of its range"):
+        clear.read(picture(quadrant()))
+
+
+def test_log_odds_that_are_not_finite_are_an_error(clear, monkeypatch):
+    monkeypatch.setattr(clear, "_session", types.SimpleNamespace(run=lambda names, given: [np.full((1, 2), np.nan, np.float32)]))
+    with pytest.raises(ModelOutputError, match="NaN"):
+        clear.log_odds(np.zeros((1, 1, 8, 8), np.float32))
+
+
+def test_a_graph_that_fails_is_an_error_of_the_package(clear):
+    with pytest.raises(ModelOutputError, match="ONNX Runtime could not run the model"):
+        clear.log_odds(np.zeros((1, 2, 8, 8), np.float32))
+
+
+def test_a_reading_shows_itself_in_one_short_line(clear):
+    assert repr(clear.read(picture(quadrant()))) == "<ModelReading pneumonia 0.731, positive, 1 findings, by glass>"
 
 
 @pytest.mark.parametrize("target", ["lung", "Pneumonia"])

@@ -1,82 +1,176 @@
-"""Lines of ``form.jsonl``: their form is the shipped schema's; CSV by hand."""
+"""Lines of ``readings.jsonl``: their form is the shipped schema's, they come back as they were, and older forms are read."""
 
-import csv
+import dataclasses
+import json
 
 import jsonschema
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pneumoscope.classifier import OperatingPoint, Score
+from pneumoscope.classifier import GreyZone, OperatingPoint, Score
 from pneumoscope.radiograph import Region
-from pneumoscope.readings import Finding, ModelIdentity, Reading, form
+from pneumoscope.readings import CaseKey, DomainCheck, Finding, Mark, ModelIdentity, ModelReading, Reading, form
+from pneumoscope.readings.line import (
+    DomainLine,
+    ErrorLine,
+    FindingLine,
+    Line,
+    LungFieldsLine,
+    MapLine,
+    OperatingPointLine,
+    Pixel,
+)
 from tests.heatmap.builders import heatmap_of
 from tests.lung_fields.builders import lungs
+from tests.radiograph.builders import property_test
 
 MODEL = ModelIdentity("m", "ab" * 32)
-READING = Reading(
+FINDINGS = (
+    Finding(Region(1, 2, 30, 40), 77, (5, 6), 0.700049, "right", "lower"),
+    Finding(Region(50, 60, 70.5, 80), 9, (51, 61), 0.00003),
+)
+READING = ModelReading(
     Score("pneumonia", 0.812345678, 1.4649999),
     "positive",
     OperatingPoint(0.5, "youden", "tune", ""),
     heatmap_of(np.zeros((100, 200)), scale=2.5),
-    (Finding(Region(1, 2, 30, 40), 77, (5, 6), 0.7, "right", "lower"), Finding(Region(50, 60, 70.5, 80), 9, (51, 61), 0.6)),
+    FINDINGS,
     lungs(100, 200),
     MODEL,
 )
-READ = form.as_json("a/b.png", READING)
-FAILED = form.as_error("c.dcm", "pneumonia", MODEL, "UnreadableFileError", 'cut, "short"')
+CASE = CaseKey("a/b.png", "cd" * 32)
+LINE = form.line_of(CASE, READING)
+FAILED = form.error_line(CaseKey("c.dcm"), "pneumonia", MODEL, "UnreadableFileError", 'cut, "short"')
+HUMAN = Reading("reader 1", CASE, "pneumonia", 3.0, "positive", (Mark(1.5, 2.5, 4.0), Mark(9.0, 9.0, 1.0, Region(1, 2, 3, 4))))
+
+TEXT, SHARE = st.text(max_size=8), st.floats(0, 1)
+NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+SHA256 = st.text("0123456789abcdef", min_size=64, max_size=64)
+REGIONS = st.tuples(*[st.integers(0, 4000) for _ in range(2)], *[st.integers(1, 4000) for _ in range(2)]).map(
+    lambda edges: Region(float(edges[0]), float(edges[1]), float(edges[0] + edges[2]), float(edges[1] + edges[3]))
+)
+FINDING_LINES = st.builds(
+    FindingLine,
+    box=REGIONS,
+    peak=st.builds(Pixel, st.integers(0, 5000), st.integers(0, 5000)),
+    area_px=st.integers(1, 10**7),
+    rating=SHARE,
+    laterality=st.sampled_from(["right", "left", None]),
+    zone=st.sampled_from(["upper", "mid", "lower", None]),
+)
+ANSWERED = st.builds(
+    Line,
+    schema=st.just(4),
+    path=TEXT,
+    file_sha256=SHA256,
+    target=TEXT,
+    probability=SHARE,
+    log_odds=NUMBER,
+    decision=st.sampled_from(["positive", "negative"]),
+    abstains=st.booleans(),
+    operating_point=st.builds(OperatingPointLine, SHARE, TEXT),
+    domain=st.none() | st.builds(DomainLine, st.booleans(), st.floats(0, 100), st.floats(0, 100), st.none() | TEXT),
+    cautions=st.lists(TEXT, max_size=2).map(tuple),
+    findings=st.lists(FINDING_LINES, max_size=3).map(tuple),
+    lung_fields=st.builds(LungFieldsLine, st.sampled_from(["found", "partly found", "not found"]), SHARE, SHARE, REGIONS),
+    map=st.builds(MapLine, TEXT, TEXT, st.floats(1e-9, 1e9), st.floats(1e-9, 1)),
+    rows=st.integers(1, 10_000),
+    cols=st.integers(1, 10_000),
+    model=st.builds(ModelIdentity, TEXT, SHA256),
+    error=st.none(),
+)
+ERRORS = st.builds(form.error_line, st.builds(CaseKey, TEXT, st.just("") | SHA256), TEXT, st.just(MODEL), TEXT, TEXT)
+MARKS = st.builds(Mark, NUMBER, NUMBER, NUMBER, st.none() | REGIONS)
+HUMANS = st.builds(
+    Reading,
+    reader=TEXT,
+    case=st.builds(CaseKey, TEXT, st.just("") | SHA256),
+    target=TEXT,
+    rating=NUMBER,
+    decision=st.sampled_from(["positive", "negative", None]),
+    marks=st.lists(MARKS, max_size=3).map(tuple),
+    condition=st.sampled_from(["unaided", "aided"]),
+    seconds=st.none() | st.floats(0, 1e6),
+)
+_VALIDATORS = {of: jsonschema.Draft202012Validator(form.schema(of)) for of in ("model", "human")}
 
 
-def valid(line) -> bool:
-    return jsonschema.Draft202012Validator(form.schema()).is_valid(line)
+def valid(tree, of="model") -> bool:
+    return _VALIDATORS[of].is_valid(tree)
 
 
-def test_the_schema_is_one():
-    jsonschema.Draft202012Validator.check_schema(form.schema())
+@pytest.mark.parametrize("of", ["model", "human"])
+def test_the_schemas_are_schemas(of):
+    jsonschema.Draft202012Validator.check_schema(form.schema(of))
 
 
-def test_a_reading_and_an_error_have_the_form_of_the_schema():
-    assert valid(READ)
-    assert valid(FAILED)
+# Written
 
 
-@pytest.mark.parametrize("key", sorted(READ))
-def test_a_line_without_any_one_key_has_not(key):
-    assert not valid({k: v for k, v in READ.items() if k != key})
+def test_a_reading_an_error_and_a_human_reading_have_the_form_of_their_schema():
+    assert valid(json.loads(form.to_json(LINE)))
+    assert valid(json.loads(form.to_json(FAILED)))
+    assert valid(json.loads(form.to_json(HUMAN)), "human")
+
+
+@pytest.mark.parametrize("key", [field.name for field in dataclasses.fields(Line)])
+def test_a_line_without_any_one_key_is_no_line(key):
+    tree = {k: v for k, v in json.loads(form.to_json(LINE)).items() if k != key}
+    assert not valid(tree)
+    with pytest.raises(form.FormError, match=rf"missing required field `{key}`|form None|^this is no reading"):
+        form.parse(json.dumps(tree))
 
 
 @pytest.mark.parametrize(
-    "change", [{"more": 1}, {"schema": 2}, {"probability": 1.5}, {"decision": "maybe"}, {"findings": [{}]}, {"map": {}}]
-)
-def test_a_line_with_anything_else_has_not(change):
-    assert not valid(READ | change)
+    "change",
+    [
+        {"more": 1},
+        {"schema": 5},
+        {"probability": 1.5},
+        {"decision": "maybe"},
+        {"findings": [{}]},
+        {"map": {}},
+        {"probability": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_line_with_anything_else_is_no_line(change):
+    tree = json.loads(form.to_json(LINE)) | change
+    assert not valid(tree) or change == {"probability": None}
+    with pytest.raises(form.FormError):
+        form.parse(json.dumps(tree))
 
 
-def test_a_reading_tells_everything_in_pixels_of_the_radiograph():
-    assert {
-        "schema": 3,
-        "abstains": False,
-        "domain": None,
+def test_a_line_says_everything_in_pixels_of_the_radiograph():
+    assert json.loads(form.to_json(LINE)) == {
+        "schema": 4,
         "path": "a/b.png",
+        "file_sha256": "cd" * 32,
         "target": "pneumonia",
         "probability": 0.812346,
         "log_odds": 1.465,
         "decision": "positive",
+        "abstains": False,
         "operating_point": {"threshold": 0.5, "rule": "youden"},
+        "domain": None,
+        "cautions": [],
         "findings": [
             {
                 "box": {"top": 1, "left": 2, "bottom": 30, "right": 40},
                 "peak": {"row": 5, "col": 6},
                 "area_px": 77,
                 "rating": 0.7,
-                "side": "right",
+                "laterality": "right",
                 "zone": "lower",
             },
             {
                 "box": {"top": 50, "left": 60, "bottom": 70.5, "right": 80},
                 "peak": {"row": 51, "col": 61},
                 "area_px": 9,
-                "rating": 0.6,
-                "side": None,
+                "rating": 0.0,
+                "laterality": None,
                 "zone": None,
             },
         ],
@@ -92,39 +186,119 @@ def test_a_reading_tells_everything_in_pixels_of_the_radiograph():
         "cols": 200,
         "model": {"name": "m", "sha256": "ab" * 32},
         "error": None,
-    } == READ
+    }
 
 
-def test_csv_has_one_row_a_line(tmp_path):
-    form.write_csv(tmp_path / "r.csv", [READ, FAILED])
-    with (tmp_path / "r.csv").open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.reader(stream))
-    assert rows == [
-        [
-            "path",
-            "target",
-            "probability",
-            "decision",
-            "threshold",
-            "abstains",
-            "outside_domain",
-            "findings",
-            "boxes",
-            "model",
-            "error",
-        ],
-        [
-            "a/b.png",
-            "pneumonia",
-            "0.812346",
-            "positive",
-            "0.5",
-            "False",
-            "",
-            "2",
-            "1 2 30 40 0.7 right lower; 50 60 70.5 80 0.6",
-            "m",
-            "",
-        ],
-        ["c.dcm", "pneumonia", "", "", "", "", "", "0", "", "m", 'cut, "short"'],
-    ]
+def test_what_a_model_abstains_from_and_what_lies_outside_is_said():
+    reading = dataclasses.replace(READING, grey_zone=GreyZone(0.5, 0.9, "", "tune", ""), domain=DomainCheck(2.00004, 1.5, False))
+    line = form.line_of(CASE, reading)
+    assert line.abstains is True
+    assert line.domain == DomainLine(False, 2.0, 1.5, "no lungs found; unlike the training images (distance 2.00, limit 1.50)")
+    assert line.outside_domain.startswith("no lungs found")
+    assert LINE.outside_domain == ""
+
+
+# Parsed
+
+
+@property_test
+@given(ANSWERED | ERRORS)
+def test_every_line_comes_back_and_has_the_form_of_the_schema(line):
+    text = form.to_json(line)
+    assert form.parse_line(text) == line
+    assert valid(json.loads(text))
+
+
+@property_test
+@given(HUMANS)
+def test_every_human_reading_comes_back_and_has_the_form_of_the_schema(reading):
+    text = form.to_json(reading)
+    assert form.parse(text) == reading
+    assert valid(json.loads(text), "human")
+
+
+def test_a_model_reading_and_its_line_give_the_same_reading_up_to_rounding():
+    of_line, of_model = form.parse_line(form.to_json(LINE)).reading, READING.as_reading(CASE)
+    assert of_model.rating == 0.812345678
+    assert [mark.rating for mark in of_model.marks] == [0.700049, 0.00003]  # no ties by rounding in the object
+    assert (of_model.marks[0].row, of_model.marks[0].col) == (5.5, 6.5)
+    rounded = tuple(dataclasses.replace(mark, rating=round(mark.rating, 4)) for mark in of_model.marks)
+    assert of_line == dataclasses.replace(of_model, rating=0.812346, marks=rounded)
+    assert form.parse_line(form.to_json(FAILED)).reading is None
+
+
+def earlier(version: int) -> dict:
+    """The line of `READING` as the forms 1, 2 and 3 had it, by their schemas."""
+    tree = json.loads(form.to_json(LINE))
+    findings = [{"side" if k == "laterality" else k: v for k, v in finding.items()} for finding in tree["findings"]]
+    tree |= {"schema": version, "findings": findings}
+    missing = ["file_sha256", "cautions"] + ["abstains", "domain"] * (version < 3) + ["lung_fields"] * (version < 2)
+    for key in missing:
+        del tree[key]
+    if version < 2:
+        for finding in findings:
+            del finding["side"], finding["zone"]
+        del tree["map"]["threshold"]
+    return tree
+
+
+def test_a_line_of_form_3_is_read():
+    assert form.parse_line(json.dumps(earlier(3))) == dataclasses.replace(LINE, file_sha256=None)
+
+
+def test_a_line_of_form_2_is_read():
+    assert form.parse_line(json.dumps(earlier(2))) == dataclasses.replace(LINE, file_sha256=None, abstains=None)
+
+
+def test_a_line_of_form_1_is_read():
+    line = form.parse_line(json.dumps(earlier(1)))
+    assert line.findings[0] == dataclasses.replace(LINE.findings[0], laterality=None, zone=None)
+    assert (line.map, line.lung_fields) == (MapLine("pneumonia", "grad-cam", 2.5, None), None)
+    assert (line.probability, line.path) == (0.812346, "a/b.png")
+
+
+@pytest.mark.parametrize("version", [0, 5, True, "4", None])
+def test_a_line_of_another_form_is_refused(version):
+    with pytest.raises(form.FormError, match=r"only of forms 1 to 4"):
+        form.parse(json.dumps({**earlier(3), "schema": version}))
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"schema": 4, "path": "\xc3', "[" * 100_000, "NaN"], ids=len)
+def test_a_line_that_was_cut_is_told_from_one_of_another_program(text):
+    with pytest.raises(form.TornLineError, match="no valid JSON"):
+        form.parse(text)
+
+
+@pytest.mark.parametrize("text", ["3", "null", "[1]", "{}"])
+def test_what_is_no_reading_is_refused(text):
+    with pytest.raises(form.FormError, match="a reading of form None"):
+        form.parse(text)
+
+
+def test_a_human_reading_is_no_line_of_a_model():
+    with pytest.raises(form.FormError, match="of a human reader"):
+        form.parse_line(form.to_json(HUMAN))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"rating": float("nan")}, "a rating must be finite"),
+        ({"rating": float("inf")}, "a rating must be finite"),
+        ({"seconds": -1.0}, "must be finite and not below 0"),
+        ({"seconds": float("inf")}, "must be finite and not below 0"),
+    ],
+    ids=str,
+)
+def test_a_reading_that_no_reader_can_give_is_refused(change, says):
+    with pytest.raises(ValueError, match=says):
+        dataclasses.replace(HUMAN, **change)
+
+
+def test_a_line_has_an_answer_or_an_error_and_not_both():
+    with pytest.raises(ValueError, match="either probability and decision, or an error"):
+        dataclasses.replace(LINE, error=ErrorLine("E", "m"))
+    with pytest.raises(ValueError, match="either probability and decision, or an error"):
+        dataclasses.replace(FAILED, error=None)
+    with pytest.raises(ValueError, match=r"in \[0, 1\], not at 1\.5"):
+        dataclasses.replace(LINE, probability=1.5)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from pneumoscope.classifier import OperatingPoint, Score
 from pneumoscope.radiograph import Radiograph, Region
-from pneumoscope.readings import Finding, ModelIdentity, Reading
+from pneumoscope.readings import Finding, ModelIdentity, ModelReading
 from pneumoscope.reports.overlay import blend, paint
 from tests.heatmap.builders import heatmap_of
 from tests.lung_fields.builders import lungs
@@ -23,11 +23,12 @@ def values(*rows) -> np.ndarray:
     return np.array(rows, np.float32)
 
 
-def reading(heat: np.ndarray, *boxes: Region) -> Reading:
+def reading(heat: np.ndarray, *boxes: Region) -> ModelReading:
     point = OperatingPoint(0.5, "youden", "tune", "")
     found = tuple(Finding(box, 1, (int(box.top), int(box.left)), 0.8) for box in boxes)
     heatmap = heatmap_of(heat)
-    return Reading(Score("pneumonia", 0.8, 1.4), "positive", point, heatmap, found, lungs(*heat.shape), ModelIdentity("m", ""))
+    score, model = Score("pneumonia", 0.8, 1.4), ModelIdentity("m", "")
+    return ModelReading(score, "positive", point, heatmap, found, lungs(*heat.shape), model)
 
 
 def panels(picture: Image.Image, rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:

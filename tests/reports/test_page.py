@@ -8,17 +8,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumoscope.radiograph import Region
 from pneumoscope.reader import Reader
+from pneumoscope.readings import ModelIdentity
+from pneumoscope.readings.line import FindingLine, Line, LungFieldsLine, MapLine, OperatingPointLine, Pixel
 from pneumoscope.reports.page import Entry, write_page
 from tests.reports.pages import Page, assert_self_contained
 
 EVIL = '<b onclick="x">&"\'</b>.png'
-LINE = {"path": "a.png", "probability": 0.25, "decision": "negative", "findings": [], "lung_fields": {"state": "found"}}
-FINDING = {"box": {"top": 10.0, "left": 20.0, "bottom": 30.0, "right": 40.0}, "rating": 0.75, "side": "left", "zone": "lower"}
+BOX = Region(10.0, 20.0, 30.0, 40.0)
+LINE = Line(
+    4, "a.png", "0" * 64, "pneumonia", 0.25, -1.1, "negative", False, OperatingPointLine(0.5, "youden"), None, (), (),
+    LungFieldsLine("found", 0.9, 0.3, BOX), MapLine("pneumonia", "grad-cam", 1.0, 0.5), 30, 40, ModelIdentity("m", ""), None,
+)  # fmt: skip
+FINDING = FindingLine(BOX, Pixel(15, 25), 400, 0.75, "left", "lower")
 
 
 def entry(reference: str = "", **line) -> Entry:
-    return Entry(LINE | line, reference, Image.fromarray(np.zeros((30, 40, 3), np.uint8)))
+    return Entry(dataclasses.replace(LINE, **line), reference, Image.fromarray(np.zeros((30, 40, 3), np.uint8)))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Which files a user means by files, folders and patterns."""
+"""List the files that files, folders and patterns stand for."""
 
 import glob
 import os
@@ -6,26 +6,48 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
+from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.radiograph.files import below
 
 OVERLAYS = "overlays"
-"""Folder of the pictures in OUT; they are PNG files, but no radiographs."""
+"""Folder of the overlays in the output folder; they are PNG files, but not radiographs."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """A file to read, and its name in every output: relative, with forward slashes."""
+    """A file to read.
+
+    Parameters
+    ----------
+    name : str
+        Its name in every output: relative, with forward slashes.
+    file : Path
+        Where it lies.
+    """
 
     name: str
     file: Path
 
 
 def find(inputs: Sequence[str], out: Path) -> list[Item]:
-    """List the files of FILE, FOLDER and GLOB arguments in order, each once; nothing that an earlier run left in `out`.
+    """List the files of FILE, FOLDER and GLOB arguments in order, each once.
 
-    Names are relative to the folder given; single files (also those of a pattern) to the folder that they have in common.
+    Parameters
+    ----------
+    inputs : sequence of str
+        Files, folders (searched with all folders below) and glob patterns.
+    out : Path
+        The output folder; nothing that an earlier run left in it is listed.
+
+    Returns
+    -------
+    list of Item
+        Names are relative to the folder given; those of single files, also of a pattern, to the folder that they have in common.
+
+    Raises
+    ------
+    ArchiveError
+        An input is no file, no folder and no pattern that matches one; nothing was found; or two files would have one name.
     """
     out = out.resolve()
     files: list[Path] = []
@@ -39,9 +61,11 @@ def find(inputs: Sequence[str], out: Path) -> list[Item]:
         else:
             matches = [Path(m) for m in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207 - the pattern may be absolute
             if not matches:
-                raise click.UsageError(f"'{text}' is no file, no folder, and no pattern that matches one")
+                raise ArchiveError(f"'{text}' is no file, no folder, and no pattern that matches one")
             files += [m for m in matches if m.is_file()]
     items += _named([f for f in files if out / OVERLAYS not in f.resolve().parents])
+    if not items:
+        raise ArchiveError(f"no radiograph lies below {', '.join(inputs)}")
     return list(_unique(items))
 
 
@@ -66,4 +90,4 @@ def _unique(items: Iterable[Item]) -> Iterator[Item]:
             seen[item.name] = file
             yield item
         elif seen[item.name] != file:
-            raise click.UsageError(f"two inputs would both be called '{item.name}'; read their folders one at a time")
+            raise ArchiveError(f"two inputs would both be called '{item.name}'; read their folders one at a time")

@@ -1,24 +1,20 @@
-"""The noun `Card`: what travels beside weights or a graph and says what they are; no PyTorch, no pickle."""
+"""Define the card of a model: the record beside its weights or graph that says what the model is; no PyTorch, no pickle."""
 
 import dataclasses
 import json
 import math
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pneumoscope import atomic_files
+from pneumoscope import atomic_files, strict_json
 from pneumoscope.classifier.domain import DomainLimit
 from pneumoscope.classifier.errors import CardError
 from pneumoscope.classifier.preprocessing import Preprocessing
 from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint
 
 FORMAT = 2
-_RENAMED = {"side": "split"}
-"""Fields that cards of earlier versions name otherwise."""
 CARD_NAME = "card.json"
 
 
@@ -26,28 +22,53 @@ CARD_NAME = "card.json"
 class Card:
     """The record of a model.
 
-    Attributes
+    Parameters
     ----------
-    name: short name, shown in every reading.
-    backbone, head: which architecture (see `pneumoscope.classifier.backbone`) with which head (``mlp`` or ``linear``).
-    classes: names in the order of the logits; the last is the target.
-    preprocessing: how a radiograph becomes the input.
-    calibration, operating_points: fitted on the tune side; the first point is the default.
-    grey_zone: the probabilities that the model abstains from, fixed on tune; None where none was.
-    domain: how far from the training images an image may lie, fixed on tune; None where none was.
-    map_method: ``grad-cam`` or ``evidence``: the one that is shown unless another is asked for.
-    map_scale: ``grad-cam``: the raw value that counts as full, the median of the map maxima over the tune side's positives;
-        ``evidence``: the temperature of the calibration.
-    other_map_scales: the other methods that the graph gives, each with the raw value that counts as full.
-    finding_threshold: value of the heat map from which a pixel belongs to a finding.
-    init: what the weights started from.
-    recipe: the whole training recipe.
-    cohort, split_sha256: the data, and who was on which side.
-    data_licences, intended_population, limits: for the reader of a result.
-    results: figures with intervals, as `pneumoscope evaluate` wrote them.
-    precision: of the weights and the arithmetic of a bundle: ``fp32``, ``fp16`` (weights alone) or ``int8``.
-    opset: version of the ONNX operators of a bundle; 0 for a checkpoint.
-    files: name of each file beside the card and its SHA-256.
+    name : str
+        Short name, shown in every reading.
+    backbone, head : str
+        The architecture (`pneumoscope.classifier.backbone`) and its head (``mlp``, ``linear`` or ``evidence``).
+    classes : tuple of str
+        Names in the order of the logits; the last is the target.
+    preprocessing : Preprocessing
+        How a radiograph becomes the input.
+    init : str
+        What the weights started from.
+    format : int
+        Version of the form of the card.
+    calibration : Calibration
+        From log-odds to probability, fitted on tune.
+    operating_points : tuple of OperatingPoint
+        Fixed on tune; the first is the default. Empty while the model is being trained.
+    grey_zone : GreyZone, optional
+        The probabilities for which the model abstains, fixed on tune; None for a model that never abstains.
+    domain : DomainLimit, optional
+        How far from the training images an image may lie, fixed on tune; None where that is unknown.
+    map_method : str
+        ``grad-cam`` or ``evidence``: the method of the heat map unless another is asked for.
+    map_scale : float
+        > 0. ``grad-cam``: the raw value of full scale, the median of the map maxima over the tune positives; ``evidence``: the
+        temperature of the calibration.
+    other_map_scales : mapping of str to float
+        The other methods that the graph gives, each with the raw value of full scale, > 0.
+    finding_threshold : float
+        Value of the heat map, in (0, 1], from which a pixel belongs to a finding.
+    recipe : mapping
+        The whole training recipe.
+    cohort, split_sha256 : str
+        The data, and the SHA-256 of its split.
+    data_licences : tuple of str
+        Licences of the training data.
+    intended_population, limits : str
+        For the reader of a result.
+    results : mapping
+        Figures with intervals, as ``pneumoscope evaluate`` wrote them.
+    precision : {"fp32", "fp16", "int8"}
+        Of the weights and the arithmetic of a bundle (``fp16``: weights alone).
+    opset : int
+        Version of the ONNX operators of a bundle; 0 for a checkpoint.
+    files : mapping of str to str
+        Name of each file beside the card and its SHA-256.
     """
 
     name: str
@@ -78,11 +99,12 @@ class Card:
 
     @property
     def target(self) -> str:
+        """The class that scores and decisions are about."""
         return self.classes[-1]
 
     @property
     def map_scales(self) -> Mapping[str, float]:
-        """Every method of heat maps that there is, the default first, with the scale of its raw values."""
+        """Every method of heat maps that the model has, the default first, with its raw value of full scale."""
         return {self.map_method: self.map_scale, **self.other_map_scales}
 
     @property
@@ -94,13 +116,37 @@ class Card:
 
 
 def write(card: Card, folder: Path) -> None:
-    """Write ``card.json`` atomically."""
+    """Write ``card.json`` atomically.
+
+    Parameters
+    ----------
+    card : Card
+        The card to write.
+    folder : Path
+        Folder of the checkpoint or bundle.
+    """
     with atomic_files.text(folder / CARD_NAME) as stream:
         stream.write(json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
 
 
 def read(folder: Path) -> Card:
-    """Read ``card.json`` of a checkpoint or bundle; CardError that says what is wrong."""
+    """Read ``card.json`` of a checkpoint or bundle.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the checkpoint or bundle.
+
+    Returns
+    -------
+    Card
+        The checked card.
+
+    Raises
+    ------
+    CardError
+        The card is missing, cannot be read, or is refused by `parse`.
+    """
     path = folder / CARD_NAME
     try:
         return parse(path.read_text(encoding="utf-8"))
@@ -111,33 +157,62 @@ def read(folder: Path) -> Card:
 
 
 def parse(text: str) -> Card:
-    """Parse a card from JSON; CardError where it is damaged, foreign or of another format."""
+    """Parse a card from JSON and check every value against its range.
+
+    Parameters
+    ----------
+    text : str
+        Content of a ``card.json``.
+
+    Returns
+    -------
+    Card
+        The checked card; fields that earlier versions named otherwise have their present names.
+
+    Raises
+    ------
+    CardError
+        The text is no JSON, is not a card, has another format, or a value is missing, unknown or out of its range.
+    """
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:  # also a number of too many digits, lists nested without end
-        raise CardError("the card is damaged (no valid JSON); copy the model again from its source") from error
-    if not isinstance(value, dict) or "format" not in value or "backbone" not in value:
-        raise CardError("the card is not one of Pneumoscope's; give the folder of a checkpoint or a bundle")
-    if value["format"] != FORMAT:
-        raise CardError(f"the card has format {value['format']}, this version reads {FORMAT}; update pneumoscope or the model")
-    try:
-        card = _build(Card, value)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        card = strict_json.decode(text, Card, upgrade=_upgraded)
+    except strict_json.StrictJsonError as error:
         raise CardError(f"the card is damaged ({error}); copy the model again from its source") from error
-    assert isinstance(card, Card)
-    fitted = card.calibration
-    if (
-        len(card.classes) != 2
-        or not all(scale > 0 for scale in card.map_scales.values())
-        or not card.finding_threshold > 0
-        or not card.preprocessing.side_px > 0
-        or not fitted.temperature > 0
-        or (fitted.method == "isotonic" and not fitted.knots)
-    ):
-        raise CardError(
-            "the card is damaged (classes, map scale, input size or calibration); copy the model again from its source"
-        )
+    if problem := _problem(card):
+        raise CardError(f"the card is damaged ({problem}); copy the model again from its source")
     return card
+
+
+def _problem(card: Card) -> str:
+    """The first value that lies outside its range, in words; empty for a sound card."""
+    if len(card.classes) != 2 or len(set(card.classes)) != 2:
+        return f"a model needs two different classes, not {', '.join(card.classes) or 'none'}"
+    if not all(0 < scale < math.inf for scale in card.map_scales.values()):
+        return "the scale of a heat map must be a finite number above 0"
+    if card.map_method in card.other_map_scales:
+        return f"the heat map method {card.map_method} has two scales"
+    if not 0 < card.finding_threshold <= 1:
+        return f"the finding threshold must lie above 0 and not above 1, not at {card.finding_threshold}"
+    return "" if card.opset >= 0 else f"the version of the ONNX operators must not be below 0, not {card.opset}"
+
+
+def _upgraded(tree: Any) -> Any:
+    """The JSON of a card with the present names of its fields; CardError for what is no card of a known format."""
+    if not isinstance(tree, dict) or "format" not in tree or "backbone" not in tree:
+        raise CardError("the card is not one of Pneumoscope's; give the folder of a checkpoint or a bundle")
+    if tree["format"] != FORMAT:
+        raise CardError(f"the card has format {tree['format']}, this version reads {FORMAT}; update pneumoscope or the model")
+    changes: dict[str, Any] = {name: _split_named(tree[name]) for name in ("grey_zone", "domain") if name in tree}
+    if isinstance(tree.get("operating_points"), list):
+        changes["operating_points"] = [_split_named(point) for point in tree["operating_points"]]
+    if isinstance(tree.get("calibration"), dict):
+        changes["calibration"] = _calibration(tree["calibration"])
+    return {**tree, **changes}
+
+
+def _split_named(fields: Any) -> Any:
+    """The fields of a value that was fixed on a part of the split; earlier versions called that part its side."""
+    return {"split" if name == "side" else name: part for name, part in fields.items()} if isinstance(fields, dict) else fields
 
 
 def _calibration(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,40 +225,3 @@ def _calibration(fields: Mapping[str, Any]) -> dict[str, Any]:
     if sentence and not between:
         raise ValueError(f"'{sentence}' does not say what the calibration was fitted on")
     return {**fields, "split": split, "split_sha256": sha256}
-
-
-def _build(kind: Any, value: Any) -> Any:
-    """A dataclass, tuple, mapping or scalar of type `kind` from JSON, checked all the way down."""
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = typing.get_type_hints(kind)
-        if not isinstance(value, dict):
-            raise TypeError(f"{value!r} is no {kind.__name__}")
-        fields = {_RENAMED.get(str(name), str(name)): part for name, part in value.items()}
-        if kind is Calibration:
-            fields = _calibration(fields)
-        return kind(**{name: _build(hints[name], part) for name, part in fields.items()})
-    origin, parts = typing.get_origin(kind), typing.get_args(kind)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise TypeError(f"{value!r} is no list")
-        kinds = parts[:1] * len(value) if parts[1:] == (Ellipsis,) else parts
-        return tuple(_build(inner, part) for inner, part in zip(kinds, value, strict=True))
-    if origin is Mapping:
-        if not isinstance(value, dict):
-            raise TypeError(f"{value!r} is no mapping")
-        return {key: _build(parts[1], part) for key, part in value.items()}
-    if kind is Any:
-        return value
-    if origin in (typing.Union, types.UnionType):
-        return None if value is None else _build(parts[0], value)
-    if origin is typing.Literal:
-        if value not in parts:
-            raise ValueError(f"{value!r} is none of {parts}")
-        return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if isinstance(kind, type) and (not isinstance(value, kind) or isinstance(value, bool)):
-        raise TypeError(f"{value!r} is no {kind.__name__}")
-    if kind is float and not math.isfinite(value):
-        raise ValueError(f"{value} is not finite")
-    return value

@@ -1,5 +1,6 @@
-"""`Domain`: how far the features of an image lie from those that a model was trained on; no PyTorch."""
+"""Measure how far the features of an image lie from those of the training images; no PyTorch."""
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -7,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 COMPONENTS = 32
-"""Principal components that are told apart; all that they leave is one more direction."""
+"""The most principal components; the residual counts as one more direction."""
 ACCEPTED = 0.99
-"""Share of the tune side that counts as inside."""
+"""Share of the tune images that count as inside."""
 _LEAST = 1e-6
 
 Features = NDArray[np.float32]
@@ -17,27 +18,50 @@ Features = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class DomainLimit:
-    """The distance up to which an image counts as one that the model may be asked about, and the side that it was fixed on."""
+    """The distance up to which an image counts as one that the model may be asked about.
+
+    Parameters
+    ----------
+    distance : float
+        The largest accepted distance, as `Domain.distance` gives it, finite and >= 0.
+    rule : str
+        How it was chosen.
+    split, split_sha256 : str
+        The part of the split that it was chosen on, and the SHA-256 of that split.
+
+    Raises
+    ------
+    ValueError
+        The distance is negative or not finite.
+    """
 
     distance: float
     rule: str
     split: str
     split_sha256: str
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.distance < math.inf:
+            raise ValueError(f"the limit of a domain must be a finite distance of at least 0, not {self.distance}")
+
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """The distance of features from those of the training side, without regard to the class.
+    """The distribution of the training images' features, without regard to the class.
 
-    A Mahalanobis distance (Lee et al. 2018, arXiv 1807.03888) over principal components, and what these leave (Wang et al. 2022,
-    arXiv 2203.10807), in equal parts.
+    Its distance is a Mahalanobis distance (Lee et al. 2018, arXiv 1807.03888) over principal components, and the residual that
+    these leave (Wang et al. 2022, arXiv 2203.10807), in equal parts.
 
-    Attributes
+    Parameters
     ----------
-    mean, scale: of each feature over the training side, float32 (features,).
-    axes: principal components of the scaled features, float32 (features, components), orthonormal.
-    spread: standard deviation along each, float32 (components,).
-    rest: mean squared length of what the components leave.
+    mean, scale : ndarray of float32, shape (features,)
+        Mean and standard deviation of each feature over the training images.
+    axes : ndarray of float32, shape (features, components)
+        Orthonormal principal components of the scaled features.
+    spread : ndarray of float32, shape (components,)
+        Standard deviation along each component.
+    rest : float
+        Mean squared length of the residual, > 0.
     """
 
     mean: Features
@@ -48,24 +72,59 @@ class Domain:
 
     @classmethod
     def fit(cls, features: Features) -> Self:
-        """Fit on the features of training images, float32 (n, features)."""
+        """Fit the distribution.
+
+        Parameters
+        ----------
+        features : ndarray of float32, shape (n, features)
+            Features of training images.
+
+        Returns
+        -------
+        Domain
+            With at most `COMPONENTS` components.
+        """
         mean, scale = features.mean(0), features.std(0) + np.float32(_LEAST)
         scaled = (features - mean) / scale
         _, lengths, axes = np.linalg.svd(scaled, full_matrices=False)
-        kept = min(COMPONENTS, len(axes))
-        along = scaled @ axes[:kept].T
-        left = float((scaled**2).sum(1).mean() - (along**2).sum(1).mean())
-        spread = np.maximum(lengths[:kept] / np.sqrt(len(features)), _LEAST)
-        return cls(mean, scale, np.ascontiguousarray(axes[:kept].T), spread.astype(np.float32), max(left, _LEAST))
+        count = min(COMPONENTS, len(axes))
+        along = scaled @ axes[:count].T
+        residual = float((scaled**2).sum(1).mean() - (along**2).sum(1).mean())
+        spread = np.maximum(lengths[:count] / np.sqrt(len(features)), _LEAST)
+        return cls(mean, scale, np.ascontiguousarray(axes[:count].T), spread.astype(np.float32), max(residual, _LEAST))
 
     def distance(self, features: Features) -> NDArray[np.float64]:
-        """Distances (n,) ≥ 0 of features (n, features); their root mean square over the training side is 1."""
+        """Compute the distance of features from the distribution.
+
+        Parameters
+        ----------
+        features : ndarray of float32, shape (n, features)
+            Features of any images.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Distances >= 0; their root mean square over the training images is 1.
+        """
         scaled = ((features - self.mean) / self.scale).astype(np.float64)
         along = scaled @ self.axes
-        left = (scaled**2).sum(1) - (along**2).sum(1)
-        return np.asarray(np.sqrt((((along / self.spread) ** 2).mean(1) + np.maximum(left, 0) / self.rest) / 2))
+        residual = (scaled**2).sum(1) - (along**2).sum(1)
+        return np.asarray(np.sqrt((((along / self.spread) ** 2).mean(1) + np.maximum(residual, 0) / self.rest) / 2))
 
-    def limit(self, features: Features, side: str, split_sha256: str) -> DomainLimit:
-        """The limit that 99 in 100 images of a side, whose features are given, keep to."""
+    def limit(self, features: Features, split: str, split_sha256: str) -> DomainLimit:
+        """Fix the limit below which 99 in 100 images of a part of the split lie.
+
+        Parameters
+        ----------
+        features : ndarray of float32, shape (n, features)
+            Features of the images of that part.
+        split, split_sha256 : str
+            The name of that part, and the SHA-256 of the split.
+
+        Returns
+        -------
+        DomainLimit
+            The limit with the rule that it was fixed by.
+        """
         distance = float(np.quantile(self.distance(features), ACCEPTED))
-        return DomainLimit(distance, f"{ACCEPTED:.0%} of the side lie nearer", side, split_sha256)
+        return DomainLimit(distance, f"{ACCEPTED:.0%} of the {split} images lie nearer", split, split_sha256)

@@ -49,6 +49,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if self.view == "lungs" and not self.lungs:
             raise ValueError("the lungs view needs a lung-field model")
+        if self.side_px < 1 or self.source_px < 0:
+            raise ValueError(f"the input needs a size of at least 1 pixel, not {self.side_px} (source {self.source_px})")
 
     @property
     def seen_px(self) -> int:

@@ -78,7 +78,6 @@ def pneumoscope() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 2 for a user's mistake, 1 where some files failed, 130 when interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         result = pneumoscope.main(arguments, prog_name="pneumoscope", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -116,4 +115,6 @@ def _system(error: OSError) -> str:
 
 
 def entry() -> None:
+    """Run the command as a program: a termination signal interrupts it as Ctrl-C does, so that it says how to go on."""
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(main())

@@ -14,12 +14,30 @@ from pneumoscope.reader.bundle import GRAPH_NAME
 try:
     from pneumoscope.classifier.checkpoint import load as load_checkpoint
     from pneumoscope.export.graph import export
-except ModuleNotFoundError:  # the extra `train`; named when a checkpoint is asked for
+except ModuleNotFoundError as missing:  # a package of the extra `train`, named when a checkpoint is asked for
+    if (missing.name or "").partition(".")[0] == "pneumoscope":
+        raise
     load_checkpoint = export = None  # type: ignore[assignment]  # functions where PyTorch is installed
 
 
 def load(folder: Path) -> Model:
-    """The reader of a bundle, or the classifier of a checkpoint."""
+    """Load the reader of a bundle, or the classifier of a checkpoint.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the bundle or checkpoint.
+
+    Returns
+    -------
+    Model
+        What scores prepared squares.
+
+    Raises
+    ------
+    MissingExtraError
+        A checkpoint needs PyTorch, which is not installed.
+    """
     if (folder / GRAPH_NAME).exists():
         return Reader.load(folder)
     if load_checkpoint is None:
@@ -29,7 +47,23 @@ def load(folder: Path) -> Model:
 
 @contextmanager
 def reader(folder: Path) -> Iterator[Reader]:
-    """The reader of a bundle, or of the bundle that a checkpoint gives, which is gone afterwards."""
+    """Load the reader of a bundle, or of a temporary bundle that is exported from a checkpoint.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the bundle or checkpoint.
+
+    Yields
+    ------
+    Reader
+        The reader.
+
+    Raises
+    ------
+    MissingExtraError
+        A checkpoint needs PyTorch, which is not installed.
+    """
     if (folder / GRAPH_NAME).exists():
         yield Reader.load(folder)
         return

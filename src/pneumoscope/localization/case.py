@@ -13,7 +13,7 @@ from pneumoscope.cohort import Case, Cohort
 from pneumoscope.localization.figures import block_mean, reduction_factor
 from pneumoscope.lung_fields import LungFields
 from pneumoscope.radiograph import Radiograph, Region
-from pneumoscope.readings import Reading
+from pneumoscope.readings import ModelReading
 from pneumoscope.reference.regions import ReferenceRegions
 
 Map = NDArray[np.float32]
@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 class Reads(Protocol):
     """What reads a radiograph: a `Reader`."""
 
-    def read(self, radiograph: Radiograph) -> Reading: ...
+    def read(self, radiograph: Radiograph) -> ModelReading: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def locate(
 
 
 def _located(
-    case: Case, image: Radiograph, reading: Reading, region: ReferenceRegions | None, lungs: Mask | None
+    case: Case, image: Radiograph, reading: ModelReading, region: ReferenceRegions | None, lungs: Mask | None
 ) -> LocalizationCase:
     factor = reduction_factor(image.pixels.shape)
     fields = reading.lung_fields

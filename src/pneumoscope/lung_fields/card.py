@@ -1,4 +1,4 @@
-"""The noun `LungCard`: what travels beside a lung-field graph and says what it is."""
+"""Define the card of a lung-field model: the record beside its graph that says what the model is."""
 
 import dataclasses
 import json
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pneumoscope import atomic_files
+from pneumoscope import atomic_files, strict_json
 from pneumoscope.lung_fields.errors import LungFieldsError
 
 FORMAT = 1
@@ -18,15 +18,33 @@ CARD_NAME = "card.json"
 class LungCard:
     """The record of a lung-field model.
 
-    Attributes
+    Parameters
     ----------
-    side_px: side of the square that the graph takes.
-    quality_threshold: a lung whose quality is below it counts as not found; fixed on tune images.
-    recipe: the whole training recipe.
-    data: what it was trained on, one line a set.
-    data_licences, limits: for the reader of a result.
-    results: Dice and boundary distance on held-back images, by set.
-    files: name of each file beside the card and its SHA-256.
+    name : str
+        Short name.
+    side_px : int
+        Edge of the square that the network looks at, >= 1.
+    quality_threshold : float
+        A lung whose quality is below it counts as not found; in [0, 1], fixed on tune images.
+    format : int
+        Version of the form of the card.
+    recipe : mapping
+        The whole training recipe.
+    data : tuple of str
+        What the model was trained on, one line a set.
+    data_licences : tuple of str
+        Licences of the training data.
+    limits : str
+        For the reader of a result.
+    results : mapping
+        Dice coefficient and boundary distance on held-back images, by set.
+    files : mapping of str to str
+        Name of each file beside the card and its SHA-256.
+
+    Raises
+    ------
+    ValueError
+        A size or threshold lies outside its range.
     """
 
     name: str
@@ -40,27 +58,59 @@ class LungCard:
     results: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.side_px < 1:
+            raise ValueError(f"side_px must be at least 1, not {self.side_px}")
+        if not 0 <= self.quality_threshold <= 1:
+            raise ValueError(f"quality_threshold must lie in [0, 1], not at {self.quality_threshold}")
+
 
 def write(card: LungCard, folder: Path) -> None:
-    """Write ``card.json`` atomically."""
+    """Write ``card.json`` atomically.
+
+    Parameters
+    ----------
+    card : LungCard
+        The card to write.
+    folder : Path
+        Folder of the model.
+    """
     with atomic_files.text(folder / CARD_NAME) as stream:
         stream.write(json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False) + "\n")
 
 
 def read(folder: Path) -> LungCard:
-    """Read ``card.json`` of a lung-field model; LungFieldsError that says what is wrong."""
+    """Read and check ``card.json`` of a lung-field model.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the model.
+
+    Returns
+    -------
+    LungCard
+        The checked card.
+
+    Raises
+    ------
+    LungFieldsError
+        The card is missing, damaged or of another format.
+    """
     path = folder / CARD_NAME
+
+    def checked(tree: Any) -> Any:
+        if not isinstance(tree, dict) or "format" not in tree:
+            raise LungFieldsError(f"'{path}' is no intact card of a lung-field model; copy the model again")
+        if tree["format"] != FORMAT:
+            raise LungFieldsError(f"'{path}' has format {tree['format']}, this version reads {FORMAT}; train it again")
+        if missing := [name for name in ("data", "data_licences") if name not in tree]:  # may be empty, but not left out
+            raise ValueError(f"missing field {missing[0]}")
+        return tree
+
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if value["format"] != FORMAT:
-            raise LungFieldsError(f"'{path}' has format {value['format']}, this version reads {FORMAT}; train it again")
-        lists = {name: tuple(value[name]) for name in ("data", "data_licences")}
-        card = LungCard(**{**value, **lists})
-        sound = isinstance(card.side_px, int) and card.side_px > 0 and 0 <= card.quality_threshold <= 1
+        return strict_json.decode(path.read_bytes(), LungCard, upgrade=checked)
     except OSError as error:
         raise LungFieldsError(f"there is no lung-field model in '{folder}': make one with  pneumoscope train-lungs") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise LungFieldsError(f"'{path}' is no intact card of a lung-field model; copy the model again") from error
-    if not sound or not isinstance(card.files, dict):
-        raise LungFieldsError(f"'{path}' is damaged (size, threshold or files); copy the model again")
-    return card
+    except strict_json.StrictJsonError as error:
+        raise LungFieldsError(f"'{path}' is damaged ({error}); copy the model again") from error

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pneumoscope.radiograph import Placement, Region
 
 Mask = NDArray[np.bool_]
-Side = Literal["right", "left"]
+Laterality = Literal["right", "left"]
 Zone = Literal["upper", "mid", "lower"]
 State = Literal["found", "partly found", "not found"]
 
@@ -103,19 +103,19 @@ class LungFields:
         """
         return self.cells.astype(np.float32) if self.state == "found" else np.ones_like(self.cells, np.float32)
 
-    def where(self, row: float, col: float) -> tuple[Side, Zone] | None:
-        """Side and zone of a point of the radiograph: of the lung that it lies in, or of the nearest one.
+    def where(self, row: float, col: float) -> tuple[Laterality, Zone] | None:
+        """Laterality and zone of a point of the radiograph: of the lung that it lies in, or of the nearest one.
 
         Zones are thirds of the lung's own height. None unless both lungs were found.
         """
         if self.state != "found":
             return None
         at = self.placement.points_to_square(np.array([[row, col]]))[0]
-        side: Side = "right" if _distance(self.right_cells, at) <= _distance(self.left_cells, at) else "left"
-        lung = Region.around(self.right_cells if side == "right" else self.left_cells)
+        laterality: Laterality = "right" if _distance(self.right_cells, at) <= _distance(self.left_cells, at) else "left"
+        lung = Region.around(self.right_cells if laterality == "right" else self.left_cells)
         third = int(np.clip((at[0] - lung.top) / lung.height * 3, 0, 2))
         zones: tuple[Zone, Zone, Zone] = ("upper", "mid", "lower")
-        return side, zones[third]
+        return laterality, zones[third]
 
     def _on_radiograph(self, cells: Mask) -> Mask:
         return np.asarray(self.placement.map_to_radiograph(cells.astype(np.float32)) >= 0.5)

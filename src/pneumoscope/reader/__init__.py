@@ -1,7 +1,7 @@
-"""Load a model bundle and `read(radiograph) -> Reading`, with ONNX Runtime and without PyTorch."""
+"""Load a model bundle and read radiographs with ONNX Runtime, without PyTorch."""
 
 from pneumoscope.radiograph import NotAChestError
-from pneumoscope.reader.errors import BundleError
+from pneumoscope.reader.errors import BundleError, ModelOutputError, SourceError
 from pneumoscope.reader.reader import DEFAULT_BUNDLE, Outcome, Reader
 
-__all__ = ["DEFAULT_BUNDLE", "BundleError", "NotAChestError", "Outcome", "Reader"]
+__all__ = ["DEFAULT_BUNDLE", "BundleError", "ModelOutputError", "NotAChestError", "Outcome", "Reader", "SourceError"]

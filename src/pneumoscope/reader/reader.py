@@ -1,4 +1,4 @@
-"""The noun `Reader`: an ONNX graph with its card; reads radiographs with ONNX Runtime and never with PyTorch."""
+"""Define the reader: an ONNX graph with its card that reads radiographs with ONNX Runtime, never with PyTorch."""
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +14,7 @@ from pneumoscope import PneumoscopeError
 from pneumoscope import radiograph as radiographs
 from pneumoscope.classifier import Card, CardError, Score, trained_on
 from pneumoscope.classifier.backbone import backbone
+from pneumoscope.classifier.identity import identity_sha256
 from pneumoscope.classifier.preprocessing import ModelInput, place
 from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.heatmap import heatmap
@@ -24,8 +25,9 @@ from pneumoscope.radiograph import AcceptancePolicy, Placement, Radiograph, revi
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
-from pneumoscope.reader.bundle import DISTANCE, GIVEN, IMAGE, LOGITS, LOOKED_AT, SQUARE, open_bundle
-from pneumoscope.readings import DomainCheck, ModelIdentity, Reading, extract
+from pneumoscope.reader.bundle import DISTANCE, IMAGE, LOGITS, LOOKED_AT, open_bundle, without_image
+from pneumoscope.reader.errors import ModelOutputError, SourceError
+from pneumoscope.readings import DomainCheck, ModelIdentity, ModelReading, extract
 
 _BUNDLES = Path(__file__).parent / "bundles"
 SHIPPED = {"default": _BUNDLES / "default", "whole": _BUNDLES / "whole"}
@@ -33,6 +35,7 @@ SHIPPED = {"default": _BUNDLES / "default", "whole": _BUNDLES / "whole"}
 DEFAULT_BUNDLE = SHIPPED["default"]
 PREDICTED = "predicted"
 """Stands for the class that the decision is for."""
+_ROUNDING = 1e-4
 
 Source = Path | str | bytes | Radiograph
 """What can be read: a file, its content, or a radiograph."""
@@ -40,16 +43,53 @@ Source = Path | str | bytes | Radiograph
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of one of many: its reading, or the error that says why there is none."""
+    """The reading of one of many sources, or the error that says why there is none.
+
+    Parameters
+    ----------
+    source : Path, str, bytes or Radiograph
+        What was to be read.
+    radiograph : Radiograph, optional
+        None where it could not be decoded.
+    reading : ModelReading, optional
+        None where it could not be read.
+    error : PneumoscopeError or OSError, optional
+        None where it was read.
+    """
 
     source: Source
     radiograph: Radiograph | None = None
-    reading: Reading | None = None
+    reading: ModelReading | None = None
     error: PneumoscopeError | OSError | None = None
 
 
 class Reader:
-    """Reads radiographs with one model. A reader may be used from several threads."""
+    """A model that reads radiographs. It may be used from several threads, and called like `read`.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+        Session of a checked graph (`pneumoscope.reader.bundle.open_bundle`).
+    card : Card
+        Card of the graph.
+    sha256 : str
+        SHA-256 of the graph.
+    threads : int
+        Threads within one inference, 0 for as many as pay.
+    policy : AcceptancePolicy
+        Which radiographs are refused, and which are read with a caution.
+    trained_on : tuple of Fingerprint
+        Salted hashes of the patients and images that the model was trained on.
+
+    Examples
+    --------
+    >>> from pneumoscope.cohort.sample import sample
+    >>> reader = Reader.load()
+    >>> with sample() as cohort:
+    ...     reading = reader.read(cohort.file(cohort.cases[0]))
+    >>> reading.decision
+    'negative'
+    """
 
     def __init__(
         self,
@@ -63,9 +103,12 @@ class Reader:
         self._session = session
         self._threads = threads
         self.policy = policy
-        self.card = card
         self.trained_on = trained_on
-        self.model = ModelIdentity(card.name, sha256)
+        self.card = card
+        self.model = ModelIdentity(card.name, identity_sha256(card, sha256))
+
+    def __repr__(self) -> str:
+        return f"<Reader {self.card.name} ({self.model.sha256[:12]}) for {self.card.target}>"
 
     @classmethod
     def load(
@@ -76,113 +119,348 @@ class Reader:
         providers: Sequence[str] = (),
         policy: AcceptancePolicy = DEFAULT_POLICY,
     ) -> Self:
-        """Load a bundle (the shipped model by default) after checking it against its card.
+        """Load a bundle after checking it against its card.
 
-        `threads` is the number of threads within one inference, 0 for as many as pay: 1 is best for `read_many`, which runs as
-        many inferences at once as there are cores. `providers` are ONNX Runtime's execution providers by name, the processor by
-        default. `policy` says which radiographs are refused. Raises BundleError or CardError.
+        Parameters
+        ----------
+        bundle : Path or str
+            Folder of the bundle; the shipped model by default.
+        threads : int
+            Threads within one inference, 0 for as many as pay. 1 is best for `read_many`, which runs as many inferences at once
+            as there are cores.
+        providers : sequence of str
+            ONNX Runtime's execution providers by name; the processor by default.
+        policy : AcceptancePolicy
+            Which radiographs are refused, and which are read with a caution.
+
+        Returns
+        -------
+        Reader
+            The reader.
+
+        Raises
+        ------
+        BundleError
+            The graph is missing, damaged, not the card's, or calibrates otherwise than the card.
+        CardError
+            The card is missing or damaged.
         """
         session, card, sha256 = open_bundle(Path(bundle), threads, providers)
         return cls(session, card, sha256, threads, policy, trained_on.read(Path(bundle), card))
 
-    def read(self, radiograph: Radiograph, *, target: str = "", method: str = "") -> Reading:
+    def __call__(self, source: Source) -> ModelReading:
+        """Read one radiograph; the same as `read` without options.
+
+        Parameters
+        ----------
+        source : Radiograph, Path, str or bytes
+            As in `read`.
+
+        Returns
+        -------
+        ModelReading
+            The answer.
+        """
+        return self.read(source)
+
+    def read(self, source: Source, *, target: str = "", method: str = "") -> ModelReading:
         """Read one radiograph.
 
-        `target` is the class whose evidence the heat map shows, ``predicted`` for the one that is decided for, the card's own
-        by default; `method` one of the card's ways to make it. Score and decision are always the card's target's. Raises
-        NotAcceptedError where the policy refuses the radiograph.
+        Parameters
+        ----------
+        source : Radiograph, Path, str or bytes
+            A decoded radiograph, a file (DICOM, PNG, JPEG), or a file's content.
+        target : str
+            The class whose evidence the heat map shows, ``predicted`` for the one that is decided for; the card's target by
+            default. Score and decision are always the card's target's.
+        method : str
+            How the heat map is made, of the methods that the card names; the card's own by default.
+
+        Returns
+        -------
+        ModelReading
+            The answer.
+
+        Raises
+        ------
+        RadiographError
+            The file cannot be read as a radiograph.
+        NotAcceptedError
+            The policy refuses the radiograph: a lateral view, another part of the body, raw detector data.
+        ModelOutputError
+            The model failed, or gave a value that no model can give.
+        CardError
+            The model does not have this target or method.
+        SourceError
+            The source is none of these types.
         """
-        self._can(target, method)
-        review(radiograph, self.policy)
-        return self._read_all([radiograph], target, method)[0]
+        self.check(target, method)
+        (answer,) = self._read_all([self._accepted(source)], target, method)
+        if isinstance(answer, PneumoscopeError):
+            raise answer
+        return answer
 
     def read_many(
         self, sources: Iterable[Source], *, batch: int = 1, target: str = "", method: str = "", workers: int = 0
     ) -> Iterator[Outcome]:
-        """Read any number of files, their contents, or radiographs, in their order and in memory that does not grow with them.
+        """Read any number of radiographs in memory that does not grow with them.
 
-        So many `workers` decode and read at once, `self.workers` by default. `batch` radiographs go through the graph
-        together: more than one pays on a GPU alone.
+        Parameters
+        ----------
+        sources : iterable of Radiograph, Path, str or bytes
+            As in `read`.
+        batch : int
+            Radiographs that go through the graph together, >= 1; more than one pays on a GPU alone.
+        target, method : str
+            As in `read`.
+        workers : int
+            Threads that decode and read, 0 for `self.workers`.
+
+        Yields
+        ------
+        Outcome
+            One a source, in their order.
+
+        Raises
+        ------
+        CardError
+            The model does not have this target or method.
         """
         together = functools.partial(self.read_together, target=target, method=method)
         for outcomes in ordered_map(together, chunks(sources, batch), workers or self.workers):
             yield from outcomes
 
     def read_together(self, sources: Sequence[Source], *, target: str = "", method: str = "") -> list[Outcome]:
-        """Read a few that go through the graph together; of one that cannot be read the outcome has the error."""
-        self._can(target, method)
+        """Read a few radiographs that go through the graph together.
+
+        Parameters
+        ----------
+        sources : sequence of Radiograph, Path, str or bytes
+            As in `read`.
+        target, method : str
+            As in `read`.
+
+        Returns
+        -------
+        list of Outcome
+            One a source, in their order; of one that cannot be read the outcome has the error.
+
+        Raises
+        ------
+        CardError
+            The model does not have this target or method.
+        """
+        self.check(target, method)
         outcomes = [self._decoded(source) for source in sources]
         images = [outcome.radiograph for outcome in outcomes if outcome.radiograph is not None]
-        readings = iter(self._read_all(images, target, method) if images else ())
-        return [o if o.radiograph is None else Outcome(o.source, o.radiograph, next(readings)) for o in outcomes]
+        answers = iter(self._read_all(images, target, method) if images else ())
+        return [o if o.radiograph is None else _answered(o, next(answers)) for o in outcomes]
 
     @property
     def workers(self) -> int:
-        """How many threads should read at once: as many as there are cores where one inference takes one thread, else two,
-        so that one radiograph is decoded while another is read."""
+        """How many threads should read at once.
+
+        As many as there are cores where one inference takes one thread, else two, so that one radiograph is decoded while another
+        is read.
+        """
         return cores() if self._threads == 1 else 2
 
     def find(self, radiograph: Radiograph) -> LungFields:
-        """The lung fields of one radiograph."""
+        """Find the lung fields of one radiograph.
+
+        Parameters
+        ----------
+        radiograph : Radiograph
+            The radiograph.
+
+        Returns
+        -------
+        LungFields
+            As a reading has them.
+        """
         fields = self._run(FIELDS, {IMAGE: self.seen(radiograph)[None, None]})
         return finder.fields([part[0] for part in fields], radiograph.rows, radiograph.cols, radiograph.orientation)
 
     def square(self, radiograph: Radiograph) -> Grey:
-        """What the graph makes of a radiograph before it looks at it, float32 (channels, side, side)."""
+        """Compute the square that the graph's classifier gets for a radiograph.
+
+        Parameters
+        ----------
+        radiograph : Radiograph
+            The radiograph.
+
+        Returns
+        -------
+        ndarray of float32, shape (channels, size, size)
+            In [0, 1], resampled by the graph itself.
+        """
         (square,) = self._run((LOOKED_AT,), {IMAGE: self.seen(radiograph)[None, None]})
         return np.asarray(square[0])
 
     def prepare(self, radiograph: Radiograph) -> ModelInput:
-        """What the graph looks at, for those who change it before it is looked at."""
+        """Prepare the model's input outside of the graph, so that its pixels can be changed before they are scored.
+
+        Parameters
+        ----------
+        radiograph : Radiograph
+            The radiograph.
+
+        Returns
+        -------
+        ModelInput
+            Pixels with the way back to the radiograph.
+        """
         return place(radiograph, self.card.preprocessing, self.find(radiograph))
 
     def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1]."""
-        (logits,) = self._run((LOGITS,), self._given(squares))
+        """Score prepared squares.
+
+        Parameters
+        ----------
+        squares : ndarray of float32, shape (n, channels, size, size)
+            Prepared squares in [0, 1].
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Log-odds of the target before calibration, finite.
+
+        Raises
+        ------
+        ModelOutputError
+            The model failed, or a value is not finite.
+        """
+        (logits,) = self._run((LOGITS,), without_image(self.card, squares))
+        _check_finite(LOGITS, logits)
         return np.asarray(logits[:, -1] - logits[:, 0], np.float64)
 
     def explain(self, squares: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Log-odds (n,) and raw heat maps (n, h, w) of the target, of prepared squares as `log_odds` takes them."""
-        logits, maps = self._run((LOGITS, self.card.map_method), self._given(squares))
+        """Score and explain prepared squares.
+
+        Parameters
+        ----------
+        squares : ndarray of float32, shape (n, channels, size, size)
+            Prepared squares in [0, 1].
+
+        Returns
+        -------
+        log_odds : ndarray of float64, shape (n,)
+            Log-odds of the target before calibration.
+        maps : ndarray of float32, shape (n, h, w)
+            Raw heat maps of the target by the card's own method.
+
+        Raises
+        ------
+        ModelOutputError
+            The model failed, or a value is not finite.
+        """
+        logits, maps = self._run((LOGITS, self.card.map_method), without_image(self.card, squares))
+        _check_finite(LOGITS, logits)
+        _check_finite("heat map", maps)
         return np.asarray(logits[:, -1] - logits[:, 0], np.float64), maps[:, -1]
 
     def raw_maps(self, squares: NDArray[np.float32], method: str) -> NDArray[np.float32]:
-        """Raw heat maps of all classes by a method of the card, (n, classes, h, w), of prepared squares."""
-        return self._run((method,), self._given(squares))[0]
+        """Compute the raw heat maps of all classes.
+
+        Parameters
+        ----------
+        squares : ndarray of float32, shape (n, channels, size, size)
+            Prepared squares in [0, 1].
+        method : str
+            A method of the card.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, classes, h, w)
+            Before scaling.
+        """
+        return self._run((method,), without_image(self.card, squares))[0]
 
     def _run(self, names: Sequence[str], inputs: dict[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:
-        found: list[NDArray[np.float32]] = self._session.run([*names], inputs)
-        return found
-
-    def _given(self, squares: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
-        side = self.card.preprocessing.seen_px
-        return {IMAGE: np.zeros((1, 1, side, side), np.float32), SQUARE: squares, GIVEN: np.array(True)}
+        try:
+            outputs: list[NDArray[np.float32]] = self._session.run([*names], inputs)
+        except Exception as error:  # ONNX Runtime has a class of its own for each kind of failure
+            raise ModelOutputError(
+                f"ONNX Runtime could not run the model on this radiograph ({type(error).__name__}); read it on the processor, "
+                "or with fewer files at once"
+            ) from error
+        return outputs
 
     def seen(self, radiograph: Radiograph) -> Grey:
-        """The whole radiograph as it is handed to the graph, float32 (side, side) in [0, 1]."""
+        """Resample the whole radiograph to the graph's input.
+
+        Parameters
+        ----------
+        radiograph : Radiograph
+            The radiograph.
+
+        Returns
+        -------
+        ndarray of float32, shape (size, size)
+            In [0, 1].
+        """
         return on_whole(radiograph, self.card.preprocessing.seen_px).pixels_to_square(radiograph)
 
     def explained(self, target: str, decision: str) -> str:
-        """The class whose evidence a reading of this decision shows, when `target` was asked for."""
+        """Name the class whose evidence a reading shows.
+
+        Parameters
+        ----------
+        target : str
+            The class that was asked for, ``predicted``, or empty for the card's target.
+        decision : str
+            ``positive`` or ``negative``.
+
+        Returns
+        -------
+        str
+            A class of the card.
+        """
         decided = self.card.target if decision == "positive" else self.card.classes[0]
         return decided if target == PREDICTED else target or self.card.target
 
-    def _can(self, target: str, method: str) -> None:
+    def check(self, target: str, method: str) -> None:
+        """Check that the model has a class and a method before anything is read.
+
+        Parameters
+        ----------
+        target : str
+            A class of the card, ``predicted``, or empty.
+        method : str
+            A method of the card, or empty.
+
+        Raises
+        ------
+        CardError
+            The model does not have them; the message lists those that it has.
+        """
         if target and target not in (*self.card.classes, PREDICTED):
             raise CardError(f"the model has the classes {', '.join(self.card.classes)}, not '{target}'; {PREDICTED} is either")
         if method and method not in self.card.map_scales:
             raise CardError(f"the model gives heat maps by {', '.join(self.card.map_scales)}, not '{method}'")
 
-    def _read_all(self, images: Sequence[Radiograph], target: str, method: str) -> list[Reading]:
-        """Readings of radiographs that go through the graph together."""
+    def _read_all(self, images: Sequence[Radiograph], target: str, method: str) -> list[ModelReading | PneumoscopeError]:
+        """Readings of radiographs that go through the graph together, or the error of each; one by one where that fails."""
         method = method or self.card.map_method
         seen = np.stack([self.seen(image) for image in images])[:, None]
-        found = self._run((*FIELDS, LOGITS, DISTANCE, method), {IMAGE: seen})
-        return [self._reading(image, [part[k] for part in found], target, method) for k, image in enumerate(images)]
+        try:
+            outputs = self._run((*FIELDS, LOGITS, DISTANCE, method), {IMAGE: seen})
+        except ModelOutputError as error:
+            if len(images) == 1:
+                return [error]
+            return [answer for image in images for answer in self._read_all([image], target, method)]
+        answers: list[ModelReading | PneumoscopeError] = []
+        for k, image in enumerate(images):
+            try:
+                answers.append(self._reading(image, [part[k] for part in outputs], target, method))
+            except ModelOutputError as error:
+                answers.append(error)
+        return answers
 
-    def _reading(self, image: Radiograph, found: Sequence[NDArray[np.float32]], target: str, method: str) -> Reading:
-        fields = finder.fields(found[: len(FIELDS)], image.rows, image.cols, image.orientation)
-        logits, distance, maps = found[len(FIELDS) :]
+    def _reading(self, image: Radiograph, outputs: Sequence[NDArray[np.float32]], target: str, method: str) -> ModelReading:
+        _check_outputs(outputs)
+        fields = finder.fields(outputs[: len(FIELDS)], image.rows, image.cols, image.orientation)
+        logits, distance, maps = outputs[len(FIELDS) :]
         log_odds = float(logits[-1] - logits[0])
         score = Score(self.card.target, float(self.card.calibration(np.array([log_odds]))[0]), log_odds)
         point = self.card.operating_point
@@ -192,10 +470,10 @@ class Reader:
         layer = "evidence" if method == heatmap.EVIDENCE else backbone(self.card.backbone).explained_layer
         shown = heatmap.on_radiograph(raw, self._placement(image, fields), self.card, explained, layer, method)
         speaks = decision == "positive" and explained == self.card.target
-        marks = extract(shown, score.probability, fields) if speaks else ()
+        findings = extract(shown, score.probability, fields) if speaks else ()
         domain = self._domain(float(distance), fields)
         cautions = review(image, self.policy)
-        return Reading(score, decision, point, shown, marks, fields, self.model, self.card.grey_zone, domain, cautions)
+        return ModelReading(score, decision, point, shown, findings, fields, self.model, self.card.grey_zone, domain, cautions)
 
     def _placement(self, image: Radiograph, fields: LungFields) -> Placement:
         wanted = self.card.preprocessing
@@ -206,10 +484,45 @@ class Reader:
         limit = self.card.domain
         return DomainCheck(distance, limit.distance, fields.state != "not found") if limit else None
 
+    def _accepted(self, source: Source) -> Radiograph:
+        """The radiograph of a source; the errors of `read`."""
+        if not isinstance(source, Radiograph | Path | str | bytes):
+            raise SourceError(
+                f"a radiograph, a path or a file's bytes can be read, not {type(source).__name__}; make grey levels in [0, 1] a "
+                "radiograph by  pneumoscope.Radiograph(pixels)  with float32 (rows, cols)"
+            )
+        image = source if isinstance(source, Radiograph) else radiographs.read(source)
+        review(image, self.policy)
+        return image
+
     def _decoded(self, source: Source) -> Outcome:
         try:
-            image = source if isinstance(source, Radiograph) else radiographs.read(source)
-            review(image, self.policy)
+            return Outcome(source, self._accepted(source))
         except (PneumoscopeError, OSError) as error:
             return Outcome(source, error=error)
-        return Outcome(source, image)
+
+
+def _check_outputs(outputs: Sequence[NDArray[np.float32]]) -> None:
+    """ModelOutputError for a value that no model can give: NaN, infinite, or a quality, count or distance out of its range."""
+    names = (*FIELDS, "logits", "distance", "heat map")
+    for name, values in zip(names, outputs, strict=True):
+        _check_finite(name, values)
+    ranges = ((1, 0.0, 1.0 + _ROUNDING), (2, 0.0, 2.0), (len(FIELDS) + 1, 0.0, np.inf))
+    for index, low, high in ranges:
+        if (outputs[index] < low).any() or (outputs[index] > high).any():
+            raise ModelOutputError(f"the model gave a {names[index]} out of its range for this radiograph: there is no answer")
+
+
+def _check_finite(name: str, values: NDArray[np.float32]) -> None:
+    if not np.isfinite(values).all():
+        value = "NaN" if np.isnan(values).any() else "an infinite value"
+        raise ModelOutputError(
+            f"the model gave {value} for this radiograph ({name}): there is no answer; read it on the processor, or export the "
+            "model in fp32"
+        )
+
+
+def _answered(outcome: Outcome, answer: ModelReading | PneumoscopeError) -> Outcome:
+    if isinstance(answer, PneumoscopeError):
+        return Outcome(outcome.source, outcome.radiograph, error=answer)
+    return Outcome(outcome.source, outcome.radiograph, answer)

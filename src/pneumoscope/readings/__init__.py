@@ -1,6 +1,19 @@
-"""A heat map becomes `Finding`s; score, map and findings become one `Reading`."""
+"""Answers of readers: marks and findings, the `Reading` of a human or a model, and their versioned JSON form."""
 
+from pneumoscope.readings.case_key import CaseKey
 from pneumoscope.readings.finding import Finding, extract
-from pneumoscope.readings.model_reading import DomainCheck, ModelIdentity, Reading
+from pneumoscope.readings.mark import Mark
+from pneumoscope.readings.model_reading import DomainCheck, ModelIdentity, ModelReading, ReadsRadiographs
+from pneumoscope.readings.reading import Reading
 
-__all__ = ["DomainCheck", "Finding", "ModelIdentity", "Reading", "extract"]
+__all__ = [
+    "CaseKey",
+    "DomainCheck",
+    "Finding",
+    "Mark",
+    "ModelIdentity",
+    "ModelReading",
+    "Reading",
+    "ReadsRadiographs",
+    "extract",
+]

@@ -1,14 +1,15 @@
-"""The noun `Finding` and how a heat map gives some."""
+"""Define the finding, a marked opacity, and extract findings from a heat map."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from mahotas import labeled
-from numpy.typing import NDArray
 
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
+from pneumoscope.lung_fields.lung_fields import Laterality, Zone
 from pneumoscope.radiograph import Region
+from pneumoscope.readings.connected_regions import connected_regions
+from pneumoscope.readings.mark import Mark
 
 _FINEST = 256
 MIN_AREA_SHARE = 0.002
@@ -17,37 +18,68 @@ MIN_AREA_SHARE = 0.002
 
 @dataclass(frozen=True)
 class Finding:
-    """A marked opacity.
+    """An opacity that a model marked.
 
-    Attributes
+    Parameters
     ----------
-    box: smallest rectangle around it, in pixels of the radiograph.
-    area_px: pixels that belong to it.
-    peak: (row, col) of its highest value.
-    rating: the reader's confidence in it, in [0, 1]: probability of the target times the region's highest value
-        (cut at full scale).
-    side, zone: of the lung at the peak (`LungFields.where`), empty where the lungs were not found.
+    box : Region
+        The smallest rectangle around it, in pixels of the radiograph.
+    area_px : int
+        Pixels that belong to it, >= 1.
+    peak : tuple of int
+        (row, col) of the pixel with the highest value of the heat map.
+    rating : float
+        Confidence in it, in [0, 1]: probability of the target times the highest value of the heat map, cut at full scale.
+    laterality : {"right", "left"}, optional
+        The patient's side, of the lung at the peak (`LungFields.where`); None where the lungs were not found.
+    zone : {"upper", "mid", "lower"}, optional
+        Third of that lung's height; None where the lungs were not found.
+
+    Examples
+    --------
+    >>> Finding(Region(10, 20, 40, 60), area_px=900, peak=(25, 30), rating=0.8).mark
+    Mark(row=25.5, col=30.5, rating=0.8, region=Region(top=10, left=20, bottom=40, right=60))
     """
 
     box: Region
     area_px: int
     peak: tuple[int, int]
     rating: float
-    side: str = ""
-    zone: str = ""
+    laterality: Laterality | None = None
+    zone: Zone | None = None
+
+    @property
+    def mark(self) -> Mark:
+        """The finding as a reader's mark: at the centre of its peak pixel, with its box."""
+        row, col = self.peak
+        return Mark(row + 0.5, col + 0.5, self.rating, self.box)
 
 
 def extract(heatmap: Heatmap, probability: float, lung_fields: LungFields | None = None) -> tuple[Finding, ...]:
-    """Connected regions (8 neighbours) at or above the heat map's threshold, highest rating first.
+    """Extract the connected regions (8 neighbours) at or above the heat map's threshold.
 
-    On large radiographs every second, third, … pixel of each side is looked at, so that at least 256 of the longer side are:
-    edges, area and peak are then that coarse. A heat map has no detail that fine.
+    Large radiographs are sampled at every second, third, … pixel of each axis, so that the longer one has at least 256 samples:
+    edges, area and peak are then that coarse. A heat map has no finer detail.
+
+    Parameters
+    ----------
+    heatmap : Heatmap
+        The evidence for the target.
+    probability : float
+        Calibrated probability of the target, in [0, 1].
+    lung_fields : LungFields, optional
+        For laterality and zone.
+
+    Returns
+    -------
+    tuple of Finding
+        Highest rating first; regions below `MIN_AREA_SHARE` of the radiograph are left out.
     """
     shape = heatmap.placement.rows, heatmap.placement.cols
     step = max(1, max(shape) // _FINEST)
     values = heatmap.placement.map_to_radiograph(heatmap.cells, step)
-    labels, regions = _regions(values >= heatmap.threshold)
-    found = []
+    labels, regions = connected_regions(values >= heatmap.threshold)
+    findings = []
     for index, (rows, cols) in enumerate(regions, start=1):
         inside = labels[rows, cols] == index
         area = int(inside.sum()) * step**2
@@ -55,19 +87,17 @@ def extract(heatmap: Heatmap, probability: float, lung_fields: LungFields | None
             continue
         part = np.where(inside, values[rows, cols], -1)
         row, col = (int(v) for v in np.unravel_index(part.argmax(), part.shape))
-        at = ((rows.start + row) * step + step // 2, (cols.start + col) * step + step // 2)
-        peak = min(at[0], shape[0] - 1), min(at[1], shape[1] - 1)
-        side, zone = (lung_fields and lung_fields.where(peak[0] + 0.5, peak[1] + 0.5)) or ("", "")
-        rating = round(probability * min(float(part.max()), 1.0), 4)
-        found.append(Finding(_box(rows, cols, step, shape), area, peak, rating, side, zone))
-    return tuple(sorted(found, key=lambda f: -f.rating))
+        peak = _pixel(rows.start + row, step, shape[0]), _pixel(cols.start + col, step, shape[1])
+        where = lung_fields.where(peak[0] + 0.5, peak[1] + 0.5) if lung_fields else None
+        laterality, zone = where or (None, None)
+        rating = probability * min(float(part.max()), 1.0)
+        findings.append(Finding(_box(rows, cols, step, shape), area, peak, rating, laterality, zone))
+    return tuple(sorted(findings, key=lambda finding: -finding.rating))
 
 
-def _regions(inside: NDArray[np.bool_]) -> tuple[NDArray[np.integer], list[tuple[slice, slice]]]:
-    """Labels from 1 of the connected regions (8 neighbours) of a mask, and the slices that hold each."""
-    labels, _ = labeled.label(inside, np.ones((3, 3), bool))
-    boxes = labeled.bbox(labels)[1:]  # of what is no region first
-    return labels, [(slice(top, bottom), slice(left, right)) for top, bottom, left, right in boxes.tolist()]
+def _pixel(sample: int, step: int, size: int) -> int:
+    """The pixel that a sample was taken at."""
+    return min(sample * step + step // 2, size - 1)
 
 
 def _box(rows: slice, cols: slice, step: int, shape: tuple[int, ...]) -> Region:

@@ -1,136 +1,259 @@
-"""Readings as JSON lines and CSV, in a versioned form (``form.schema.json``)."""
+"""Write and parse readings as JSON, in a versioned form; lines of earlier versions are parsed too."""
 
-import csv
 import json
-from collections.abc import Iterable, Mapping
 from importlib import resources
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pneumoscope import atomic_files
+import msgspec
+
+from pneumoscope import PneumoscopeError, strict_json
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
-from pneumoscope.radiograph import Region
-from pneumoscope.readings import DomainCheck, Finding, ModelIdentity, Reading
+from pneumoscope.readings.case_key import CaseKey
+from pneumoscope.readings.finding import Finding
+from pneumoscope.readings.line import (
+    DomainLine,
+    ErrorLine,
+    FindingLine,
+    Line,
+    LungFieldsLine,
+    MapLine,
+    OperatingPointLine,
+    Pixel,
+)
+from pneumoscope.readings.model_reading import DomainCheck, ModelIdentity, ModelReading
+from pneumoscope.readings.reading import Reading
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION: Literal[4] = 4
+_READ_VERSIONS = (1, 2, 3, 4)
+_RATING_DECIMALS = 4
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of one line."""
-    text = (resources.files("pneumoscope.readings") / "form.schema.json").read_text(encoding="utf-8")
+class FormError(PneumoscopeError):
+    """A line is no reading, or has a form that this version does not read."""
+
+
+class TornLineError(FormError):
+    """A line is no valid JSON: it was cut while it was written."""
+
+
+def schema(of: Literal["model", "human"] = "model") -> dict[str, Any]:
+    """Load the JSON Schema (2020-12) of one line.
+
+    Parameters
+    ----------
+    of : {"model", "human"}
+        Whether the line is a model's (``readings.jsonl``) or a human reader's.
+
+    Returns
+    -------
+    dict
+        The schema.
+    """
+    name = "form.schema.json" if of == "model" else "human_form.schema.json"
+    text = (resources.files("pneumoscope.readings") / name).read_text(encoding="utf-8")
     value: dict[str, Any] = json.loads(text)
     return value
 
 
-def as_json(path: str, reading: Reading) -> dict[str, Any]:
-    """One line of ``readings.jsonl`` for a radiograph that was read."""
-    return {
-        "schema": SCHEMA_VERSION,
-        "path": path,
-        "target": reading.score.target,
-        "probability": round(reading.score.probability, 6),
-        "log_odds": round(reading.score.log_odds, 6),
-        "decision": reading.decision,
-        "abstains": reading.abstains,
-        "operating_point": {"threshold": reading.operating_point.threshold, "rule": reading.operating_point.rule},
-        "domain": reading.domain and _domain(reading.domain),
-        "findings": [_finding(f) for f in reading.findings],
-        "lung_fields": _lung_fields(reading.lung_fields),
-        "map": _map(reading.heatmap),
-        "rows": reading.heatmap.placement.rows,
-        "cols": reading.heatmap.placement.cols,
-        "model": {"name": reading.model.name, "sha256": reading.model.sha256},
-        "error": None,
-    }
+def line_of(case: CaseKey, reading: ModelReading) -> Line:
+    """Keep what one line holds of a model's reading.
+
+    Parameters
+    ----------
+    case : CaseKey
+        The image that was read.
+    reading : ModelReading
+        The answer.
+
+    Returns
+    -------
+    Line
+        The answer without arrays; probability and log-odds have six decimals, all other measures four.
+    """
+    score, point, placement = reading.score, reading.operating_point, reading.heatmap.placement
+    return Line(
+        schema=SCHEMA_VERSION,
+        path=case.path,
+        file_sha256=case.file_sha256 or None,
+        target=score.target,
+        probability=round(score.probability, 6),
+        log_odds=round(score.log_odds, 6),
+        decision=reading.decision,
+        abstains=reading.abstains,
+        operating_point=OperatingPointLine(point.threshold, point.rule),
+        domain=reading.domain and _domain(reading.domain),
+        cautions=tuple(caution.value for caution in reading.cautions),
+        findings=tuple(_finding(finding) for finding in reading.findings),
+        lung_fields=_lung_fields(reading.lung_fields),
+        map=_map(reading.heatmap),
+        rows=placement.rows,
+        cols=placement.cols,
+        model=reading.model,
+        error=None,
+    )
 
 
-def _domain(domain: DomainCheck) -> dict[str, Any]:
-    return {
-        "inside": domain.inside,
-        "distance": round(domain.distance, 4),
-        "limit": round(domain.limit, 4),
-        "reason": domain.reason or None,
-    }
+def error_line(case: CaseKey, target: str, model: ModelIdentity, kind: str, message: str) -> Line:
+    """Make the line of a file that could not be read.
+
+    Parameters
+    ----------
+    case : CaseKey
+        The file.
+    target : str
+        What was asked for.
+    model : ModelIdentity
+        The model that should have answered.
+    kind : str
+        Class of the error.
+    message : str
+        One sentence without an identifier.
+
+    Returns
+    -------
+    Line
+        The line; every answer is None.
+    """
+    return Line(
+        schema=SCHEMA_VERSION,
+        path=case.path,
+        file_sha256=case.file_sha256 or None,
+        target=target,
+        probability=None,
+        log_odds=None,
+        decision=None,
+        abstains=None,
+        operating_point=None,
+        domain=None,
+        cautions=(),
+        findings=(),
+        lung_fields=None,
+        map=None,
+        rows=None,
+        cols=None,
+        model=model,
+        error=ErrorLine(kind, message),
+    )
 
 
-def _map(heatmap: Heatmap) -> dict[str, Any]:
-    return {
-        "target": heatmap.target,
-        "method": heatmap.method,
-        "scale": heatmap.scale,
-        "threshold": heatmap.threshold,
-    }
+def to_json(line: Line | Reading) -> str:
+    """Write a line, or the reading of a human reader, as JSON.
+
+    Parameters
+    ----------
+    line : Line or Reading
+        The line of a model, or a human reader's answer.
+
+    Returns
+    -------
+    str
+        One JSON object without a line end.
+
+    Examples
+    --------
+    >>> to_json(Reading("reader 1", CaseKey("a.png"), "pneumonia", 0.5))[:36]
+    '{"schema": 4, "reader": "reader 1", '
+    """
+    tree = msgspec.to_builtins(line)
+    return json.dumps(tree if isinstance(line, Line) else {"schema": SCHEMA_VERSION, **tree}, ensure_ascii=False)
 
 
-def _lung_fields(fields: LungFields) -> dict[str, Any]:
-    return {
-        "state": fields.state,
-        "quality": round(fields.quality, 4),
-        "area_share": round(fields.area_share, 4),
-        "box": _box(fields.box),
-    }
+def parse(text: str | bytes) -> Line | Reading:
+    """Parse one line of any version of the form.
+
+    Parameters
+    ----------
+    text : str or bytes
+        One JSON object.
+
+    Returns
+    -------
+    Line or Reading
+        The line of a model (lines of forms 1 to 3 in the present form), or the answer of a human reader.
+
+    Raises
+    ------
+    TornLineError
+        The text is no JSON.
+    FormError
+        The JSON is no reading, or has a form of a later version.
+
+    Examples
+    --------
+    >>> parse('{"schema": 4, "reader": "R1", "case": {"path": "a.png"}, "target": "pneumonia", "rating": 3}').rating
+    3.0
+    """
+    try:
+        tree = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise TornLineError("this is no reading of Pneumoscope's (no valid JSON)") from error
+    try:
+        version = tree.get("schema") if isinstance(tree, dict) else None
+        if version not in _READ_VERSIONS or isinstance(version, bool):
+            raise FormError(
+                f"a reading of form {version} cannot be read, only of forms 1 to {SCHEMA_VERSION}; update pneumoscope"
+            )
+        if "reader" in tree:
+            return strict_json.convert({name: part for name, part in tree.items() if name != "schema"}, Reading)
+        return strict_json.convert(_upgraded(tree), Line)
+    except strict_json.StrictJsonError as error:
+        raise FormError(f"this is no reading of Pneumoscope's ({error})") from error
 
 
-def _box(box: Region) -> dict[str, float]:
-    return {"top": box.top, "left": box.left, "bottom": box.bottom, "right": box.right}
+def parse_line(text: str | bytes) -> Line:
+    """Parse one line of a model.
+
+    Parameters
+    ----------
+    text : str or bytes
+        One JSON object.
+
+    Returns
+    -------
+    Line
+        The line in the present form.
+
+    Raises
+    ------
+    FormError
+        As `parse`, or the reading is a human reader's.
+    """
+    line = parse(text)
+    if isinstance(line, Reading):
+        raise FormError("this is the reading of a human reader, not of a model")
+    return line
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "box": _box(finding.box),
-        "peak": {"row": finding.peak[0], "col": finding.peak[1]},
-        "area_px": finding.area_px,
-        "rating": finding.rating,
-        "side": finding.side or None,
-        "zone": finding.zone or None,
-    }
+def _upgraded(tree: dict[str, Any]) -> dict[str, Any]:
+    """A line of an earlier form in the present one: what was not asked then is None."""
+    if tree["schema"] == SCHEMA_VERSION:
+        return tree
+    absent = {"file_sha256": None, "abstains": None, "domain": None, "lung_fields": None, "cautions": []}
+    findings = [_renamed(finding) for finding in tree.get("findings", [])]
+    shown = tree.get("map")
+    changes = {"schema": SCHEMA_VERSION, "findings": findings, "map": shown and {"threshold": None, **shown}}
+    return absent | tree | changes
 
 
-def as_error(path: str, target: str, model: ModelIdentity, kind: str, message: str) -> dict[str, Any]:
-    """One line for a file that could not be read."""
-    return {
-        "schema": SCHEMA_VERSION,
-        "path": path,
-        "target": target,
-        "probability": None,
-        "log_odds": None,
-        "decision": None,
-        "abstains": None,
-        "operating_point": None,
-        "domain": None,
-        "findings": [],
-        "lung_fields": None,
-        "map": None,
-        "rows": None,
-        "cols": None,
-        "model": {"name": model.name, "sha256": model.sha256},
-        "error": {"kind": kind, "message": message},
-    }
+def _renamed(finding: dict[str, Any]) -> dict[str, Any]:
+    """A finding of an earlier form: `laterality` was called `side`, and was not there in form 1."""
+    rest = {name: part for name, part in finding.items() if name != "side"}
+    return {"laterality": finding.get("side"), "zone": None, **rest}
 
 
-CSV_COLUMNS = (
-    "path", "target", "probability", "decision", "threshold", "abstains", "outside_domain", "findings", "boxes", "model", "error",
-)  # fmt: skip
+def _domain(domain: DomainCheck) -> DomainLine:
+    return DomainLine(domain.inside, round(domain.distance, 4), round(domain.limit, 4), domain.reason or None)
 
 
-def write_csv(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    """One row a file; boxes as ``top left bottom right rating side zone``, separated by semicolons."""
-    with atomic_files.text(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(CSV_COLUMNS)
-        for line in lines:
-            point, error, domain = line["operating_point"] or {}, line["error"] or {}, line["domain"] or {}
-            boxes = "; ".join(_told(f) for f in line["findings"])
-            writer.writerow(
-                [
-                    line["path"], line["target"], line["probability"], line["decision"], point.get("threshold"),
-                    line["abstains"], domain.get("reason"), len(line["findings"]), boxes, line["model"]["name"],
-                    error.get("message"),
-                ]
-            )  # fmt: skip
+def _map(heatmap: Heatmap) -> MapLine:
+    return MapLine(heatmap.target, heatmap.method, heatmap.scale, heatmap.threshold)
 
 
-def _told(finding: Mapping[str, Any]) -> str:
-    numbers = " ".join(f"{v:g}" for v in (*finding["box"].values(), finding["rating"]))
-    return " ".join(part for part in (numbers, finding["side"], finding["zone"]) if part)
+def _lung_fields(fields: LungFields) -> LungFieldsLine:
+    return LungFieldsLine(fields.state, round(fields.quality, 4), round(fields.area_share, 4), fields.box)
+
+
+def _finding(finding: Finding) -> FindingLine:
+    rating = round(finding.rating, _RATING_DECIMALS)
+    return FindingLine(finding.box, Pixel(*finding.peak), finding.area_px, rating, finding.laterality, finding.zone)

@@ -1,18 +1,30 @@
-"""The noun `Reading`: one reader's answer for one radiograph."""
+"""Define the reading of a model: score, decision, heat map, findings and lung fields for one radiograph."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from pneumoscope.classifier import GreyZone, OperatingPoint, Score
+from pneumoscope.classifier.score import Decision
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
-from pneumoscope.radiograph import Caution
+from pneumoscope.radiograph import Caution, Radiograph
+from pneumoscope.readings.case_key import CaseKey
 from pneumoscope.readings.finding import Finding
+from pneumoscope.readings.reading import Reading
 
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which model answered: its name and the SHA-256 of its graph or weights."""
+    """The model that answered.
+
+    Parameters
+    ----------
+    name : str
+        Short name of its card.
+    sha256 : str
+        Hash of its graph or weights and of every field of its card that decides an answer
+        (`pneumoscope.classifier.identity.identity_sha256`).
+    """
 
     name: str
     sha256: str
@@ -20,15 +32,18 @@ class ModelIdentity:
 
 @dataclass(frozen=True)
 class DomainCheck:
-    """Whether an image is one that the model may be asked about.
-
-    Attributes
-    ----------
-    distance: of the image's features from those of the training images (`pneumoscope.classifier.Domain`), ≥ 0.
-    limit: 99 in 100 tune images lie nearer.
-    lungs: whether at least one lung was found.
+    """Whether an image resembles those that the model was trained on.
 
     Does not show: that the answer is right. An image may lie inside and be read wrongly.
+
+    Parameters
+    ----------
+    distance : float
+        Distance of the image's features from those of the training images (`pneumoscope.classifier.Domain`), >= 0.
+    limit : float
+        99 in 100 tune images lie nearer.
+    lungs : bool
+        Whether at least one lung was found.
     """
 
     distance: float
@@ -37,26 +52,46 @@ class DomainCheck:
 
     @property
     def inside(self) -> bool:
+        """Whether a lung was found and the distance does not exceed the limit."""
         return self.lungs and self.distance <= self.limit
 
     @property
     def reason(self) -> str:
-        """Why the image lies outside; empty where it does not."""
+        """Why the image lies outside; empty if it lies inside."""
         far = f"unlike the training images (distance {self.distance:.2f}, limit {self.limit:.2f})"
-        return "; ".join(text for text, told in (("no lungs found", not self.lungs), (far, self.distance > self.limit)) if told)
+        return "; ".join(text for text, holds in (("no lungs found", not self.lungs), (far, self.distance > self.limit)) if holds)
 
 
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """Score, decision, heat map, findings and lung fields for one target in one radiograph.
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelReading:
+    """The answer of a model for one target in one radiograph.
 
-    `grey_zone` and `domain` are None where the model knows none. `cautions` say why the reading should be
-    taken with care. Findings are reported with a positive decision only: a finding
-    is an opacity that speaks for the target.
+    Parameters
+    ----------
+    score : Score
+        Calibrated probability of the target.
+    decision : {"positive", "negative"}
+        By the operating point.
+    operating_point : OperatingPoint
+        The threshold, fixed on tune.
+    heatmap : Heatmap
+        Where the evidence lies, on the radiograph's grid.
+    findings : tuple of Finding
+        Marked opacities, highest rating first; only with a positive decision.
+    lung_fields : LungFields
+        The lungs that were found.
+    model : ModelIdentity
+        The model that answered.
+    grey_zone : GreyZone, optional
+        The probabilities for which the model abstains; None for a model that never abstains.
+    domain : DomainCheck, optional
+        Whether the image resembles the training images; None where the model cannot tell.
+    cautions : tuple of Caution
+        Why the reading should be taken with care (`pneumoscope.radiograph.review`); usually empty.
     """
 
     score: Score
-    decision: Literal["positive", "negative"]
+    decision: Decision
     operating_point: OperatingPoint
     heatmap: Heatmap
     findings: tuple[Finding, ...]
@@ -66,8 +101,41 @@ class Reading:
     domain: DomainCheck | None = None
     cautions: tuple[Caution, ...] = ()
 
+    def __repr__(self) -> str:
+        unsure = ", abstains" if self.abstains else ""
+        outside = ", outside the domain" if self.domain and not self.domain.inside else ""
+        return (
+            f"<ModelReading {self.score.target} {self.score.probability:.3f}, {self.decision}{unsure}{outside}, "
+            f"{len(self.findings)} findings, by {self.model.name}>"
+        )
+
     @property
     def abstains(self) -> bool:
-        """Whether nothing should rest on the decision: the probability is in the grey zone, or few grey levels."""
+        """Whether the decision, although given, must not be relied on.
+
+        The probability lies in the grey zone, or the radiograph uses few grey levels.
+        """
         unsure = self.grey_zone is not None and self.grey_zone.holds(self.score.probability)
         return unsure or Caution.FEW_GREY_LEVELS in self.cautions
+
+    def as_reading(self, case: CaseKey, seconds: float | None = None) -> Reading:
+        """Give the answer in the form that human readers' answers have.
+
+        Parameters
+        ----------
+        case : CaseKey
+            The image that was read.
+        seconds : float, optional
+            Reading time, >= 0.
+
+        Returns
+        -------
+        Reading
+            The probability as rating, and one mark a finding, at its peak.
+        """
+        marks = tuple(finding.mark for finding in self.findings)
+        return Reading(self.model.name, case, self.score.target, self.score.probability, self.decision, marks, "unaided", seconds)
+
+
+ReadsRadiographs = Callable[[Radiograph], ModelReading]
+"""Anything that reads: a `pneumoscope.reader.Reader`, or a function in its place."""

@@ -1,14 +1,13 @@
 """Paint a reading: the radiograph beside itself under its heat map, with contour, boxes, colour bar and caption."""
 
-import mahotas
 import numpy as np
-from cmap import Colormap
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.radiograph import Radiograph
-from pneumoscope.readings import Reading
+from pneumoscope.readings import ModelReading
+from pneumoscope.reports.colours import INFERNO
 
 _OPACITY = 0.55
 _PANEL_PX = 720
@@ -16,9 +15,7 @@ _MARGIN_PX = 12
 _BAR_PX = 18
 _TEXT_PX = 17
 _BOX_COLOUR = (90, 220, 255)
-# Perceptually uniform, and still ordered in grey and for the colour-blind.
-_COLOURS = np.rint(np.asarray(Colormap("bids:inferno")(np.linspace(0, 1, 256)))[:, :3] * 255).astype(np.uint8)
-_PALETTE = _COLOURS.tobytes()
+_PALETTE = INFERNO.tobytes()
 _ALPHA = [round(_OPACITY * level) for level in range(256)]
 
 RGB = NDArray[np.uint8]
@@ -39,7 +36,7 @@ def blend(radiograph: Radiograph, values: NDArray[np.float32], full_scale: float
     return np.asarray(Image.composite(colour.convert("RGB"), grey, strength.point(_ALPHA)))
 
 
-def paint(radiograph: Radiograph, reading: Reading, full_scale: float = 1.0) -> Image.Image:
+def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0) -> Image.Image:
     """The original and the overlay side by side, with colour bar and caption, as RGB."""
     shrink = min(1.0, _PANEL_PX / max(radiograph.rows, radiograph.cols))
     rows, cols = max(1, round(radiograph.rows * shrink)), max(1, round(radiograph.cols * shrink))
@@ -68,9 +65,19 @@ def _bytes(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _contoured(image: RGB, values: NDArray[np.float32], threshold: float) -> RGB:
     """A white line around what is at or above the threshold of a finding."""
     inside = values >= threshold
-    edge = inside & ~mahotas.erode(mahotas.erode(inside))
+    edge = inside & ~_eroded(_eroded(inside))
     out = image.copy()
     out[edge] = 255
+    return out
+
+
+def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask (rows, cols) without the pixels that have a neighbour outside of it, of four; the border counts as inside."""
+    out = mask.copy()
+    out[1:] &= mask[:-1]
+    out[:-1] &= mask[1:]
+    out[:, 1:] &= mask[:, :-1]
+    out[:, :-1] &= mask[:, 1:]
     return out
 
 
@@ -78,19 +85,19 @@ def _font(size: int = _TEXT_PX) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont
     return ImageFont.load_default(size)
 
 
-def _boxes(image: Image.Image, reading: Reading, shrink: float) -> None:
+def _boxes(image: Image.Image, reading: ModelReading, shrink: float) -> None:
     draw = ImageDraw.Draw(image)
     for number, finding in enumerate(reading.findings, start=1):
         box = finding.box
         corners = tuple(v * shrink for v in (box.left, box.top, box.right - 1, box.bottom - 1))
         draw.rectangle(corners, outline=_BOX_COLOUR, width=2)
-        label = f"{number}: {finding.rating:.2f} {finding.side} {finding.zone}".rstrip()
+        label = f"{number}: {finding.rating:.2f} {finding.laterality or ''} {finding.zone or ''}".rstrip()
         draw.text((corners[0] + 5, corners[1] + 3), label, fill=_BOX_COLOUR, font=_font(),
                   stroke_width=2, stroke_fill=(0, 0, 0))  # fmt: skip
 
 
 def _colour_bar(canvas: Image.Image, left: int, rows: int, full_scale: float, threshold: float) -> None:
-    ramp = _COLOURS[np.linspace(255, 0, rows).astype(int)]
+    ramp = INFERNO[np.linspace(255, 0, rows).astype(int)]
     canvas.paste(Image.fromarray(np.repeat(ramp[:, None], _BAR_PX, 1)), (left, _MARGIN_PX))
     draw = ImageDraw.Draw(canvas)
     for share in (0.0, min(threshold / full_scale, 1.0), 1.0):
@@ -100,19 +107,19 @@ def _colour_bar(canvas: Image.Image, left: int, rows: int, full_scale: float, th
         draw.text((left + _BAR_PX + 8, label), f"{share * full_scale:.2g}", fill=(255, 255, 255), font=_font())
 
 
-def _caption(canvas: Image.Image, top: int, reading: Reading) -> None:
+def _caption(canvas: Image.Image, top: int, reading: ModelReading) -> None:
     draw = ImageDraw.Draw(canvas)
     score, point = reading.score, reading.operating_point
-    found = f"{len(reading.findings)} finding" + ("" if len(reading.findings) == 1 else "s")
+    remarks = f"{len(reading.findings)} finding" + ("" if len(reading.findings) == 1 else "s")
     if reading.lung_fields.state != "found":
-        found += f"; lungs {reading.lung_fields.state}"
+        remarks += f"; lungs {reading.lung_fields.state}"
     if reading.abstains:
-        found += "; UNSURE"
+        remarks += "; UNSURE"
     if reading.domain and not reading.domain.inside:
-        found += "; OUTSIDE THE MODEL'S DOMAIN"
+        remarks += "; OUTSIDE THE MODEL'S DOMAIN"
     draw.text(
         (_MARGIN_PX, top - 6),
-        f"{score.target} {score.probability:.3f}, {reading.decision} (threshold {point.threshold:.3f}), {found}",
+        f"{score.target} {score.probability:.3f}, {reading.decision} (threshold {point.threshold:.3f}), {remarks}",
         fill=(255, 255, 255),
         font=_font(),
     )

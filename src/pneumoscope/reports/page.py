@@ -2,23 +2,23 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from PIL import Image
 
 from pneumoscope import DISCLAIMER, __version__, atomic_files
 from pneumoscope.classifier import Card
+from pneumoscope.readings.line import Line
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
     """One radiograph on the page: its line of ``readings.jsonl``, its reference if there is one, its overlay."""
 
-    line: Mapping[str, Any]
+    line: Line
     reference: str
     overlay: Image.Image
 

@@ -1,0 +1,136 @@
+"""Write what belongs to a line of ``readings.jsonl``: its overlay and its heat map."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from pneumoscope import atomic_files
+from pneumoscope.archive.manifest import OVERLAYS
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.readings import ModelReading
+from pneumoscope.reports.overlay import paint
+
+MAPS = "maps"
+"""Folder of the heat maps in the output folder."""
+OverlayScale = Literal["none", "fixed", "image"]
+"""Whether overlays are painted: not at all, on the model's one scale, or each up to its own maximum."""
+
+
+def overlay_file(out: Path, name: str) -> Path:
+    """Name the overlay of a file.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    name : str
+        Name of the file in the manifest.
+
+    Returns
+    -------
+    Path
+        Where its overlay belongs.
+    """
+    return out / OVERLAYS / f"{name}.png"
+
+
+def map_file(out: Path, name: str) -> Path:
+    """Name the heat map of a file.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    name : str
+        Name of the file in the manifest.
+
+    Returns
+    -------
+    Path
+        Where its heat map belongs.
+    """
+    return out / MAPS / f"{name}.npy"
+
+
+def write(image: Radiograph, reading: ModelReading, out: Path, name: str, overlays: OverlayScale, maps: bool) -> None:
+    """Write the overlay and the heat map of a reading, each atomically; remove those of an earlier reading that are not wanted.
+
+    Parameters
+    ----------
+    image : Radiograph
+        The radiograph that was read.
+    reading : ModelReading
+        Its reading.
+    out : Path
+        The output folder.
+    name : str
+        Name of the file in the manifest.
+    overlays : {"none", "fixed", "image"}
+        Whether and on which scale an overlay is painted.
+    maps : bool
+        Whether the heat map is written: float32 (rows, cols) on the radiograph's grid.
+    """
+    if maps:
+        with atomic_files.binary(map_file(out, name)) as stream:
+            np.lib.format.write_array(stream, reading.heatmap.values)
+    if overlays != "none":
+        top = float(reading.heatmap.values.max()) if overlays == "image" else 1.0
+        save_picture(paint(image, reading, top or 1.0), overlay_file(out, name))
+    remove(out, name, overlay=overlays == "none", heat_map=not maps)
+
+
+def remove(out: Path, name: str, *, overlay: bool = True, heat_map: bool = True) -> None:
+    """Remove what an earlier reading of a file left, so that nothing lies there that does not belong to its line.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    name : str
+        Name of the file in the manifest.
+    overlay, heat_map : bool
+        What to remove.
+    """
+    for unwanted, file in ((overlay, overlay_file(out, name)), (heat_map, map_file(out, name))):
+        if unwanted and os.path.lexists(file):  # False also for a name that the file system cannot hold
+            file.unlink(missing_ok=True)
+
+
+def are_complete(out: Path, name: str, overlays: OverlayScale, maps: bool) -> bool:
+    """Tell whether everything that belongs to a line lies in the output folder.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    name : str
+        Name of the file in the manifest.
+    overlays : {"none", "fixed", "image"}
+        Whether an overlay belongs to it.
+    maps : bool
+        Whether a heat map belongs to it.
+
+    Returns
+    -------
+    bool
+        Whether each file that belongs to it exists.
+    """
+    has_overlay = overlays == "none" or os.path.lexists(overlay_file(out, name))
+    return has_overlay and (not maps or os.path.lexists(map_file(out, name)))
+
+
+def save_picture(picture: Image.Image, file: Path) -> None:
+    """Write a PNG atomically.
+
+    Parameters
+    ----------
+    picture : Image
+        The picture.
+    file : Path
+        Where to write it.
+    """
+    with atomic_files.binary(file) as stream:
+        picture.save(stream, "PNG", compress_level=1)

@@ -1,0 +1,194 @@
+"""Read any number of files into an output folder, in flat memory, resumably."""
+
+import errno
+import hashlib
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pneumoscope import PneumoscopeError
+from pneumoscope.archive import journal, outputs
+from pneumoscope.archive.journal import Options, Run
+from pneumoscope.archive.manifest import Item
+from pneumoscope.ordered_map import chunks, ordered_map
+from pneumoscope.reader import Outcome, Reader
+from pneumoscope.readings import CaseKey, form
+from pneumoscope.readings.line import Line
+
+_OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ)
+"""Errors of the system that concern the name of one file, not the output folder."""
+_MOST_LISTED = 20
+"""Files outside of the domain in a summary; the lines hold all."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of the files of a manifest.
+
+    Parameters
+    ----------
+    read, positive, unsure, outside : int
+        Files that were read; of these, positive ones, ones for which the model abstains, ones outside of its domain.
+    failed : tuple of str
+        Name and error of each file that was not read.
+    outside_listed : tuple of str
+        Name and reason of the first 20 files outside of the domain.
+    """
+
+    read: int
+    positive: int
+    unsure: int
+    outside: int
+    failed: tuple[str, ...]
+    outside_listed: tuple[str, ...]
+
+
+def read_files(
+    reader: Reader,
+    items: Sequence[Item],
+    out: Path,
+    options: Options | None = None,
+    *,
+    batch: int = 1,
+    show_progress: bool = False,
+    on_resume: Callable[[int], None] = lambda done: None,
+) -> Summary:
+    """Read the files of a manifest into an output folder.
+
+    ``OUT/readings.jsonl`` gets one line a file, in the order of the manifest. A file that cannot be read gets a line with its
+    error and the rest go on. After an interruption or a kill the same call goes on where it stopped; files that were replaced
+    since, or that had an error, are read again.
+
+    Parameters
+    ----------
+    reader : Reader
+        The model.
+    items : sequence of Item
+        The manifest (`pneumoscope.archive.manifest.find`).
+    out : Path
+        The output folder.
+    options : Options, optional
+        What is asked of every file.
+    batch : int
+        Radiographs that go through the graph together, >= 1.
+    show_progress : bool
+        Show a progress bar on a terminal.
+    on_resume : callable, optional
+        Called with the number of files that were read before, if there are any.
+
+    Returns
+    -------
+    Summary
+        Counts, and what was not read.
+
+    Raises
+    ------
+    FolderInUseError
+        Another process is writing to the folder.
+    ArchiveError
+        The folder holds readings of another model.
+    CardError
+        The model does not have this target or method.
+    OSError
+        The folder cannot be written: the disk is full, or permission is denied.
+    """
+    options = options or Options()
+    reader.check(options.target, options.method)
+    card = reader.card
+    run = Run(reader.model, replace(options, target=options.target or card.target, method=options.method or card.map_method))
+    with journal.open_journal(out, run, items) as opened:
+        todo = [item for item in items if item.name not in opened.done]
+        if len(todo) < len(items):
+            on_resume(len(items) - len(todo))
+        # Each is painted by the thread that read it, so that a line waits for no file but those before it.
+        answers = ordered_map(lambda some: _lines(reader, some, out, run.options), chunks(todo, batch), reader.workers)
+        progress = None if show_progress else True  # tqdm shows nothing for True, and for None unless on a terminal
+        for line in tqdm(itertools.chain.from_iterable(answers), total=len(todo), unit="file", disable=progress):
+            opened.append(line)
+        opened.settle([item.name for item in items])
+    return summary(out, items)
+
+
+def summary(out: Path, items: Sequence[Item]) -> Summary:
+    """Count what the lines of an output folder say about the files of a manifest.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    items : sequence of Item
+        The manifest.
+
+    Returns
+    -------
+    Summary
+        Counts, and what was not read.
+    """
+    names = {item.name for item in items}
+    read = positive = unsure = 0
+    failed, outside = [], []
+    for line in journal.lines_of(out):
+        if line.path not in names:
+            continue
+        if line.error:
+            failed.append(f"{line.path}: {line.error.message}")
+            continue
+        read += 1
+        positive += line.decision == "positive"
+        unsure += bool(line.abstains)
+        if line.outside_domain:
+            outside.append(f"{line.path}: {line.outside_domain}")
+    return Summary(read, positive, unsure, len(outside), tuple(failed), tuple(outside[:_MOST_LISTED]))
+
+
+def _lines(reader: Reader, items: Sequence[Item], out: Path, options: Options) -> list[Line]:
+    """Read a few files together, write what belongs to their lines, and give the lines."""
+    contents = [_content(item.file) for item in items]
+    outcomes = _outcomes(reader, contents, options)
+    return [_line(reader, *one, out, options) for one in zip(items, contents, outcomes, strict=True)]
+
+
+def _content(file: Path) -> bytes | OSError:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        return error
+
+
+def _outcomes(reader: Reader, contents: Sequence[bytes | OSError], options: Options) -> list[Outcome]:
+    """One outcome a file, whatever goes wrong with it."""
+    sources = [content for content in contents if isinstance(content, bytes)]
+    try:
+        answers = iter(reader.read_together(sources, target=options.target, method=options.method))
+    except Exception as error:
+        if len(contents) > 1:
+            return [outcome for content in contents for outcome in _outcomes(reader, [content], options)]
+        answers = iter([Outcome(sources[0], error=UnexpectedError(type(error).__name__))])
+    return [next(answers) if isinstance(content, bytes) else Outcome(b"", error=content) for content in contents]
+
+
+class UnexpectedError(PneumoscopeError):
+    """A file met an error that no one foresaw; the message leaves out its text, which may quote the file's header."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"it could not be read because of an unexpected {kind}; please report this with the kind of the file")
+
+
+def _line(reader: Reader, item: Item, content: bytes | OSError, outcome: Outcome, out: Path, options: Options) -> Line:
+    sha256 = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else ""
+    case, error = CaseKey(item.name, sha256), outcome.error
+    if outcome.radiograph is not None and outcome.reading is not None:
+        try:
+            outputs.write(outcome.radiograph, outcome.reading, out, item.name, options.overlays, options.maps)
+        except OSError as failure:
+            if failure.errno not in _OF_ONE_NAME:
+                raise
+            message = f"nothing can be written under its name ({(failure.strerror or '').lower()}); rename it"
+            return form.error_line(case, reader.card.target, reader.model, type(failure).__name__, message)
+        return form.line_of(case, outcome.reading)
+    outputs.remove(out, item.name)
+    message = str(error) if isinstance(error, PneumoscopeError) else (error and error.strerror) or "could not be opened"
+    return form.error_line(case, reader.card.target, reader.model, type(error).__name__, message)

@@ -1,0 +1,74 @@
+"""Label the connected regions of a mask, run by run (Rosenfeld & Pfaltz 1966, doi 10.1145/321356.321357)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[slice, slice]
+
+
+def connected_regions(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], list[Box]]:
+    """Label the connected regions (8 neighbours) of a mask.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (rows, cols)
+        True inside of regions.
+
+    Returns
+    -------
+    labels : ndarray of int, shape (rows, cols)
+        0 outside; 1, 2, … inside of each region, in the order of their first pixels.
+    boxes : list of (slice, slice)
+        Rows and columns of the smallest rectangle around each region.
+
+    Examples
+    --------
+    >>> labels, boxes = connected_regions(np.array([[True, False, False], [False, True, False], [False, False, False]]))
+    >>> labels.tolist(), len(boxes)
+    ([[1, 0, 0], [0, 1, 0], [0, 0, 0]], 1)
+    """
+    steps = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))))
+    rows, starts = np.nonzero(steps == 1)
+    stops = np.nonzero(steps == -1)[1]
+    label = _numbered(_roots(rows.tolist(), starts.tolist(), stops.tolist()))
+    labels = np.zeros((mask.shape[0], mask.shape[1] + 1), np.intp)
+    labels[rows, starts] += label
+    labels[rows, stops] -= label
+    boxes = []
+    for number in range(1, int(label.max(initial=0)) + 1):
+        own = label == number
+        boxes.append(
+            (slice(int(rows[own].min()), int(rows[own].max()) + 1), slice(int(starts[own].min()), int(stops[own].max())))
+        )
+    return labels.cumsum(1)[:, :-1], boxes
+
+
+def _roots(rows: list[int], starts: list[int], stops: list[int]) -> list[int]:
+    """For each run of true pixels, the first run of its region: runs of neighbouring rows that touch are joined."""
+    root = list(range(len(rows)))
+    above = 0
+    for run in range(len(rows)):
+        while rows[above] < rows[run] - 1 or (rows[above] == rows[run] - 1 and stops[above] < starts[run]):
+            above += 1
+        neighbour = above
+        while rows[neighbour] == rows[run] - 1 and starts[neighbour] <= stops[run]:
+            _join(root, neighbour, run)
+            neighbour += 1
+    return [_first(root, run) for run in range(len(root))]
+
+
+def _first(root: list[int], run: int) -> int:
+    while root[run] != run:
+        root[run] = root[root[run]]
+        run = root[run]
+    return run
+
+
+def _join(root: list[int], one: int, other: int) -> None:
+    low, high = sorted((_first(root, one), _first(root, other)))
+    root[high] = low
+
+
+def _numbered(roots: list[int]) -> NDArray[np.intp]:
+    """Labels from 1 in the order of the first runs."""
+    return np.unique(np.array(roots, np.intp), return_inverse=True)[1].astype(np.intp) + 1

@@ -1,0 +1,45 @@
+"""Write lines of readings as a CSV table."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from pneumoscope import atomic_files
+from pneumoscope.readings.line import FindingLine, Line
+
+COLUMNS = (
+    "path", "target", "probability", "decision", "threshold", "abstains", "outside_domain", "cautions", "findings", "boxes",
+    "model", "error",
+)  # fmt: skip
+
+
+def write_csv(path: Path, lines: Iterable[Line]) -> None:
+    """Write one row a line, atomically.
+
+    Parameters
+    ----------
+    path : Path
+        The table to write.
+    lines : iterable of Line
+        Lines of ``readings.jsonl``. Findings become ``top left bottom right rating laterality zone``, separated by semicolons.
+    """
+    with atomic_files.text(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(_row(line) for line in lines)
+
+
+def _row(line: Line) -> list[object]:
+    threshold = line.operating_point and line.operating_point.threshold
+    boxes = "; ".join(_as_text(finding) for finding in line.findings)
+    error = line.error and line.error.message
+    return [
+        line.path, line.target, line.probability, line.decision, threshold, line.abstains, line.outside_domain,
+        "; ".join(line.cautions), len(line.findings), boxes, line.model.name, error,
+    ]  # fmt: skip
+
+
+def _as_text(finding: FindingLine) -> str:
+    box = finding.box
+    numbers = " ".join(f"{v:g}" for v in (box.top, box.left, box.bottom, box.right, finding.rating))
+    return " ".join(part for part in (numbers, finding.laterality, finding.zone) if part)

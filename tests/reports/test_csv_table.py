@@ -1,0 +1,32 @@
+"""The CSV table of readings, by hand."""
+
+import csv
+import dataclasses
+
+from pneumoscope.reports.csv_table import write_csv
+from tests.readings.test_form import FAILED, LINE
+
+
+def test_csv_has_one_row_a_line(tmp_path):
+    write_csv(tmp_path / "r.csv", [dataclasses.replace(LINE, cautions=("lateral view", "x")), FAILED])
+    with (tmp_path / "r.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    header = "path target probability decision threshold abstains outside_domain cautions findings boxes model error"
+    assert rows[0] == header.split()
+    assert rows[1:] == [
+        [
+            "a/b.png",
+            "pneumonia",
+            "0.812346",
+            "positive",
+            "0.5",
+            "False",
+            "",
+            "lateral view; x",
+            "2",
+            "1 2 30 40 0.7 right lower; 50 60 70.5 80 0",
+            "m",
+            "",
+        ],
+        ["c.dcm", "pneumonia", "", "", "", "", "", "", "0", "", "m", 'cut, "short"'],
+    ]

@@ -339,7 +339,7 @@ def test_readings_of_files_that_are_not_given_again_are_kept(read, folder, tmp_p
 
 
 def test_a_second_run_in_the_same_folder_is_refused_while_the_first_one_writes(read, folder, tmp_path, glass):
-    items, run_ = manifest.find([str(folder)], tmp_path / "out"), journal.Run(Reader.load(glass).model, journal.Options())
+    items, run_ = manifest.find([str(folder)], tmp_path / "out").items, journal.Run(Reader.load(glass).model, journal.Options())
     with journal.open_journal(tmp_path / "out", run_, items):
         ran = read(folder)
     assert (ran.code, ran.out) == (2, "")

@@ -24,7 +24,7 @@ def asymmetric(reader):
         for case in cohort.cases:
             image = radiograph.read(cohort.file(case))
             reading = reader.read(image)
-            if len(reading.findings) and len({f.side for f in reading.findings} - {""}) == 1:
+            if len(reading.findings) and len({f.laterality for f in reading.findings} - {None}) == 1:
                 return np.rint(image.pixels * 255).astype(int), reading
     raise AssertionError("no shipped radiograph has findings in one lung only")
 
@@ -47,7 +47,7 @@ def test_a_stored_mirror_image_gives_the_same_reading_on_the_same_side_of_the_pa
     reading = reader.read(radiograph.read(stored(asymmetric[0], directions)))
 
     assert reading.score.probability == pytest.approx(displayed.score.probability, abs=1e-6)
-    assert [(f.side, f.zone) for f in reading.findings] == [(f.side, f.zone) for f in displayed.findings]
+    assert [(f.laterality, f.zone) for f in reading.findings] == [(f.laterality, f.zone) for f in displayed.findings]
     assert (Caution.TURNED in reading.cautions) == (directions != "LF")
     np.testing.assert_allclose(orientation.to_display(reading.heatmap.values), displayed.heatmap.values, atol=1e-5)
     np.testing.assert_array_equal(orientation.to_display(reading.lung_fields.right), displayed.lung_fields.right)
@@ -66,4 +66,4 @@ def test_a_mirror_image_that_does_not_say_so_exchanges_right_and_left_and_is_mar
 
     assert Caution.ORIENTATION in reading.cautions
     assert reading.findings
-    assert {f.side for f in reading.findings} - {""} != {f.side for f in displayed.findings} - {""}
+    assert {f.laterality for f in reading.findings} - {None} != {f.laterality for f in displayed.findings} - {""}

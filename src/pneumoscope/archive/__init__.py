@@ -2,7 +2,7 @@
 
 from pneumoscope.archive.errors import ArchiveError, FolderInUseError
 from pneumoscope.archive.journal import LINES_NAME, Options
-from pneumoscope.archive.manifest import Item, find
+from pneumoscope.archive.manifest import Item, Manifest, find
 from pneumoscope.archive.read_files import Summary, read_files
 
-__all__ = ["LINES_NAME", "ArchiveError", "FolderInUseError", "Item", "Options", "Summary", "find", "read_files"]
+__all__ = ["LINES_NAME", "ArchiveError", "FolderInUseError", "Item", "Manifest", "Options", "Summary", "find", "read_files"]

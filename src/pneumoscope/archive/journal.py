@@ -14,12 +14,14 @@ from typing import BinaryIO, Literal
 
 import filelock
 
-from pneumoscope import atomic_files, strict_json
+from pneumoscope import PneumoscopeError, atomic_files, strict_json
 from pneumoscope.archive import outputs
 from pneumoscope.archive.errors import ArchiveError, FolderInUseError
 from pneumoscope.archive.manifest import Item
 from pneumoscope.archive.outputs import OverlayScale
 from pneumoscope.ordered_map import cores, ordered_map
+from pneumoscope.radiograph.acceptance import DEFAULT_POLICY, AcceptancePolicy
+from pneumoscope.radiograph.files import content_of
 from pneumoscope.readings import ModelIdentity, form
 from pneumoscope.readings.line import Line
 
@@ -61,12 +63,15 @@ class Run:
         The model that reads.
     options : Options
         Target and method are named, not left empty.
+    policy : AcceptancePolicy
+        Which radiographs are refused.
     form : int
         Version of the form of a line.
     """
 
     model: ModelIdentity
     options: Options
+    policy: AcceptancePolicy = DEFAULT_POLICY
     form: Literal[4] = form.SCHEMA_VERSION
 
 
@@ -226,7 +231,7 @@ def _holds(line: Line, out: Path, run: Run, files: Mapping[str, Path]) -> bool:
     file = files.get(line.path)
     try:
         return file is None or file_sha256(file) == line.file_sha256
-    except OSError:
+    except (PneumoscopeError, OSError):
         return False
 
 
@@ -245,11 +250,12 @@ def file_sha256(file: Path) -> str:
 
     Raises
     ------
+    UnreadableFileError, TooLargeError
+        It is no regular file, or larger than any radiograph.
     OSError
         The file cannot be read.
     """
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return hashlib.sha256(content_of(file)).hexdigest()
 
 
 def _encoded(line: Line) -> bytes:

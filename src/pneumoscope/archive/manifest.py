@@ -2,15 +2,18 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pneumoscope.archive.errors import ArchiveError
-from pneumoscope.radiograph.files import below
+from pneumoscope.radiograph.listing import Listing, list_folder
 
 OVERLAYS = "overlays"
 """Folder of the overlays in the output folder; they are PNG files, but not radiographs."""
+MAPS = "maps"
+"""Folder of the heat maps in the output folder."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,30 @@ class Item:
     file: Path
 
 
-def find(inputs: Sequence[str], out: Path) -> list[Item]:
+@dataclass(frozen=True)
+class Manifest:
+    """The files to read, and what lies beside them.
+
+    Parameters
+    ----------
+    items : tuple of Item
+        The files, in order.
+    left_out : mapping of str to int
+        Number of other files in the folders that were searched, by kind.
+    unlisted : int
+        Number of folders whose content could not be listed.
+    """
+
+    items: tuple[Item, ...]
+    left_out: Mapping[str, int]
+    unlisted: int
+
+    def __str__(self) -> str:
+        """What was left out, in one line; empty where nothing was."""
+        return str(Listing((), self.left_out, self.unlisted))
+
+
+def find(inputs: Sequence[str], out: Path) -> Manifest:
     """List the files of FILE, FOLDER and GLOB arguments in order, each once.
 
     Parameters
@@ -41,7 +67,7 @@ def find(inputs: Sequence[str], out: Path) -> list[Item]:
 
     Returns
     -------
-    list of Item
+    Manifest
         Names are relative to the folder given; those of single files, also of a pattern, to the folder that they have in common.
 
     Raises
@@ -49,13 +75,18 @@ def find(inputs: Sequence[str], out: Path) -> list[Item]:
     ArchiveError
         An input is no file, no folder and no pattern that matches one; nothing was found; or two files would have one name.
     """
-    out = out.resolve()
+    out = _real(out)
     files: list[Path] = []
     items: list[Item] = []
+    left_out: Counter[str] = Counter()
+    unlisted = 0
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            items += [Item(_name(f.relative_to(path)), f) for f in below(path, {out, out / OVERLAYS})]
+            listing = list_folder(path, {out, out / OVERLAYS, out / MAPS})
+            items += [Item(_name(f.relative_to(path)), f) for f in listing.files]
+            left_out.update(listing.left_out)
+            unlisted += listing.unlisted
         elif path.exists():
             files.append(path)
         else:
@@ -63,10 +94,16 @@ def find(inputs: Sequence[str], out: Path) -> list[Item]:
             if not matches:
                 raise ArchiveError(f"'{text}' is no file, no folder, and no pattern that matches one")
             files += [m for m in matches if m.is_file()]
-    items += _named([f for f in files if out / OVERLAYS not in f.resolve().parents])
+    items += _named([f for f in files if out / OVERLAYS not in _real(f).parents])
     if not items:
-        raise ArchiveError(f"no radiograph lies below {', '.join(inputs)}")
-    return list(_unique(items))
+        counts = str(Listing((), dict(left_out.most_common()), unlisted))
+        raise ArchiveError(f"no radiograph lies below {', '.join(inputs)}" + (f" ({counts})" if counts else ""))
+    return Manifest(tuple(_unique(items)), dict(left_out.most_common()), unlisted)
+
+
+def _real(path: Path) -> Path:
+    """The path without links; unlike `Path.resolve`, of a link to itself too."""
+    return Path(os.path.realpath(path))
 
 
 def _named(files: Sequence[Path]) -> list[Item]:
@@ -85,7 +122,7 @@ def _name(path: Path) -> str:
 def _unique(items: Iterable[Item]) -> Iterator[Item]:
     seen: dict[str, Path] = {}
     for item in items:
-        file = item.file.resolve()
+        file = _real(item.file)
         if item.name not in seen:
             seen[item.name] = file
             yield item

@@ -8,13 +8,11 @@ import numpy as np
 from PIL import Image
 
 from pneumoscope import atomic_files
-from pneumoscope.archive.manifest import OVERLAYS
+from pneumoscope.archive.manifest import MAPS, OVERLAYS
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.readings import ModelReading
 from pneumoscope.reports.overlay import paint
 
-MAPS = "maps"
-"""Folder of the heat maps in the output folder."""
 OverlayScale = Literal["none", "fixed", "image"]
 """Whether overlays are painted: not at all, on the model's one scale, or each up to its own maximum."""
 

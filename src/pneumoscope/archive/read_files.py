@@ -14,14 +14,16 @@ from pneumoscope.archive import journal, outputs
 from pneumoscope.archive.journal import Options, Run
 from pneumoscope.archive.manifest import Item
 from pneumoscope.ordered_map import chunks, ordered_map
+from pneumoscope.radiograph.files import content_of
 from pneumoscope.reader import Outcome, Reader
 from pneumoscope.readings import CaseKey, form
 from pneumoscope.readings.line import Line
 
+Content = bytes | PneumoscopeError | OSError
 _OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ)
 """Errors of the system that concern the name of one file, not the output folder."""
 _MOST_LISTED = 20
-"""Files outside of the domain in a summary; the lines hold all."""
+"""Files of one kind that a summary lists; the lines hold all."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +32,23 @@ class Summary:
 
     Parameters
     ----------
-    read, positive, unsure, outside : int
-        Files that were read; of these, positive ones, ones for which the model abstains, ones outside of its domain.
+    read, positive, unsure, outside, cautioned : int
+        Files that were read; of these, positive ones, ones for which the model abstains, ones outside of its domain, and ones
+        with a caution.
     failed : tuple of str
         Name and error of each file that was not read.
-    outside_listed : tuple of str
-        Name and reason of the first 20 files outside of the domain.
+    outside_listed, cautioned_listed : tuple of str
+        Name and reason of the first 20 files outside of the domain, and of the first 20 with a caution.
     """
 
     read: int
     positive: int
     unsure: int
     outside: int
+    cautioned: int
     failed: tuple[str, ...]
     outside_listed: tuple[str, ...]
+    cautioned_listed: tuple[str, ...]
 
 
 def read_files(
@@ -98,7 +103,8 @@ def read_files(
     options = options or Options()
     reader.check(options.target, options.method)
     card = reader.card
-    run = Run(reader.model, replace(options, target=options.target or card.target, method=options.method or card.map_method))
+    named = replace(options, target=options.target or card.target, method=options.method or card.map_method)
+    run = Run(reader.model, named, reader.policy)
     with journal.open_journal(out, run, items) as opened:
         todo = [item for item in items if item.name not in opened.done]
         if len(todo) < len(items):
@@ -129,7 +135,7 @@ def summary(out: Path, items: Sequence[Item]) -> Summary:
     """
     names = {item.name for item in items}
     read = positive = unsure = 0
-    failed, outside = [], []
+    failed, outside, cautioned = [], [], []
     for line in journal.lines_of(out):
         if line.path not in names:
             continue
@@ -141,7 +147,10 @@ def summary(out: Path, items: Sequence[Item]) -> Summary:
         unsure += bool(line.abstains)
         if line.outside_domain:
             outside.append(f"{line.path}: {line.outside_domain}")
-    return Summary(read, positive, unsure, len(outside), tuple(failed), tuple(outside[:_MOST_LISTED]))
+        if line.cautions:
+            cautioned.append(f"{line.path}: {', '.join(line.cautions)}")
+    listed = tuple(outside[:_MOST_LISTED]), tuple(cautioned[:_MOST_LISTED])
+    return Summary(read, positive, unsure, len(outside), len(cautioned), tuple(failed), *listed)
 
 
 def _lines(reader: Reader, items: Sequence[Item], out: Path, options: Options) -> list[Line]:
@@ -151,14 +160,14 @@ def _lines(reader: Reader, items: Sequence[Item], out: Path, options: Options) -
     return [_line(reader, *one, out, options) for one in zip(items, contents, outcomes, strict=True)]
 
 
-def _content(file: Path) -> bytes | OSError:
+def _content(file: Path) -> Content:
     try:
-        return file.read_bytes()
-    except OSError as error:
+        return content_of(file)
+    except (PneumoscopeError, OSError) as error:
         return error
 
 
-def _outcomes(reader: Reader, contents: Sequence[bytes | OSError], options: Options) -> list[Outcome]:
+def _outcomes(reader: Reader, contents: Sequence[Content], options: Options) -> list[Outcome]:
     """One outcome a file, whatever goes wrong with it."""
     sources = [content for content in contents if isinstance(content, bytes)]
     try:
@@ -177,7 +186,9 @@ class UnexpectedError(PneumoscopeError):
         super().__init__(f"it could not be read because of an unexpected {kind}; please report this with the kind of the file")
 
 
-def _line(reader: Reader, item: Item, content: bytes | OSError, outcome: Outcome, out: Path, options: Options) -> Line:
+def _line(
+    reader: Reader, item: Item, content: Content, outcome: Outcome, out: Path, options: Options
+) -> Line:
     sha256 = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else ""
     case, error = CaseKey(item.name, sha256), outcome.error
     if outcome.radiograph is not None and outcome.reading is not None:

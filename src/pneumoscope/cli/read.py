@@ -8,8 +8,10 @@ import click
 from pneumoscope import DISCLAIMER
 from pneumoscope.archive import LINES_NAME, Options, Summary, manifest, read_files
 from pneumoscope.archive.journal import lines_of
+from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
+from pneumoscope.radiograph.acceptance import Choice
 from pneumoscope.reader import Reader
 from pneumoscope.reports.csv_table import write_csv
 
@@ -44,6 +46,7 @@ from pneumoscope.reports.csv_table import write_csv
     show_default=True,
     help="Paint all heat maps on the model's one scale, or each up to its own maximum.",
 )
+@acceptance_options
 @click.option(
     "--format",
     "format_",
@@ -64,6 +67,7 @@ def command(
     batch: int,
     overlay_scale: Literal["fixed", "image"],
     format_: str,
+    **policy_said: Choice,
 ) -> int:
     """Read radiographs (DICOM CR/DX, PNG, JPEG).
 
@@ -71,9 +75,10 @@ def command(
     exit code is 1. Run the same command again to go on where it stopped: files with an error, and files whose content has
     changed since, are read again.
     """
-    items = manifest.find(inputs_, out)
+    found = manifest.find(inputs_, out)
+    items = found.items
     # Several are read at once, each by one thread; a single one by all.
-    reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider)
+    reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider, policy=policy_of(policy_said))
     options = Options(target, method, overlay_scale if overlays else "none", maps)
     summary = read_files(
         reader,
@@ -86,20 +91,24 @@ def command(
     )
     if format_ == "csv":
         write_csv(out / "readings.csv", lines_of(out))
-    _report(summary, out)
+    _report(summary, out, str(found))
     return SOME_FILES_FAILED if summary.failed else 0
 
 
-def _report(summary: Summary, out: Path) -> None:
+def _report(summary: Summary, out: Path, left_out: str) -> None:
     counts = (
         f"{summary.read} radiographs read, {summary.positive} positive, {summary.unsure} unsure, "
-        f"{summary.outside} outside the model's domain"
+        f"{summary.outside} outside the model's domain, {summary.cautioned} with a caution"
     )
     click.echo(f"{counts}: {out / LINES_NAME}. {DISCLAIMER}")
-    hidden = summary.outside - len(summary.outside_listed)
-    for text in summary.outside_listed:
-        click.echo(f"  outside the model's domain: {text}", err=True)
-    if hidden:
-        click.echo(f"  and {hidden} more outside the domain", err=True)
-    for text in summary.failed:
-        click.echo(f"  not read: {text}", err=True)
+    for what, listed, count in (
+        ("outside the model's domain", summary.outside_listed, summary.outside),
+        ("with a caution", summary.cautioned_listed, summary.cautioned),
+        ("not read", summary.failed, len(summary.failed)),
+    ):
+        for text in listed:
+            click.echo(f"  {what}: {text}", err=True)
+        if count > len(listed):
+            click.echo(f"  and {count - len(listed)} more {what}", err=True)
+    if left_out:
+        click.echo(f"  {left_out}", err=True)

@@ -117,6 +117,8 @@ def _caption(canvas: Image.Image, top: int, reading: ModelReading) -> None:
         remarks += "; UNSURE"
     if reading.domain and not reading.domain.inside:
         remarks += "; OUTSIDE THE MODEL'S DOMAIN"
+    if reading.cautions:
+        remarks += f"; CAUTION: {', '.join(reading.cautions)}"
     draw.text(
         (_MARGIN_PX, top - 6),
         f"{score.target} {score.probability:.3f}, {reading.decision} (threshold {point.threshold:.3f}), {remarks}",

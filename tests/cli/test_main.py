@@ -82,7 +82,7 @@ def test_an_incomplete_command_is_a_mistake(arguments):
 def test_a_number_out_of_range_is_a_mistake_and_is_named(arguments):
     ran = run(*arguments)
     assert (ran.code, ran.out) == (2, "")
-    assert f"{arguments[-2]} " in ran.err
+    assert f"{arguments[-2]}" in ran.err
 
 
 @pytest.mark.parametrize(

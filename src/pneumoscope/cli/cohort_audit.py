@@ -18,12 +18,14 @@ _FILE = click.Path(path_type=Path)
 @click.command("audit")
 @click.argument("cohort_", metavar="COHORT", type=_FILE)
 @click.option("-o", "--out", type=_FILE, required=True, help="JSON file for every result.")
-@click.option("--draws", default=500, show_default=True, type=click.IntRange(1), help="Bootstrap draws of the intervals.")
+@click.option("--draws", default=500, show_default=True, help="Bootstrap draws of the intervals.")
 def command(cohort_: Path, out: Path, draws: int) -> int:
     """Look for leaks, duplicates, contradictions and shortcuts.
 
     Exit code 1 if a patient or an image lies in two splits.
     """
+    if draws < 1:
+        raise click.UsageError("--draws must be at least 1")
     table.not_the_cohort(out, cohort_)
     cohort = table.read(cohort_)
     result = audit(cohort, show_progress=True)

@@ -23,8 +23,7 @@ from pneumoscope.classifier.checkpoint import load
 from pneumoscope.cohort import Cohort, table
 from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.cohort.sample import sample
-from pneumoscope.evaluation import predictions
-from pneumoscope.evaluation.evaluate import evaluate
+from pneumoscope.evaluation import evaluate, predict
 from pneumoscope.export.graph import export
 from pneumoscope.localization import localize
 from pneumoscope.localization.case import LocalizationCase, locate
@@ -85,7 +84,7 @@ def measured(asked: argparse.Namespace, chosen: Recipe, out: Path) -> dict[str, 
         with sample() as shipped:
             export(classifier, out / "bundle", [radiograph.read(shipped.file(case)) for case in shipped.cases])
     reader = Reader.load(out / "bundle")
-    auc = evaluate(predictions.predict(cohort, "tune", reader), on_itself="leave-out", draws=1).figures["ROC-AUC"].value
+    auc = evaluate(predict(cohort, "tune", reader), on_itself="leave-out", draws=1).figures["ROC-AUC"].value
     lungs = located(reader, table.read(asked.masks_cohort), masks=asked.masks)
     boxes = located(reader, table.read(asked.boxes_cohort), source=asked.boxes, only=RowFilter.parse(["source=RSNA"]))
     opacity = located(reader, table.read(asked.opacity_cohort), source=asked.opacity)

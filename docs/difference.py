@@ -8,10 +8,10 @@ import json
 import sys
 from pathlib import Path
 
-from pneumoscope.evaluation import predictions
+from pneumoscope.evaluation import prediction_files
 from pneumoscope.statistics import paired
 
-first, second = (predictions.read(Path(folder) / "predictions.csv") for folder in sys.argv[1:])
+first, second = (prediction_files.read(Path(folder) / "predictions.csv") for folder in sys.argv[1:])
 if [row.path for row in first.rows] != [row.path for row in second.rows]:
     sys.exit("the two are not of the same cases in the same order")
 test = paired.delong(first.reference, first.probability, second.probability, first.patients)

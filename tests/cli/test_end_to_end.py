@@ -11,8 +11,7 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.checkpoint import load
 from pneumoscope.cohort import split, table
 from pneumoscope.cohort.sample import sample
-from pneumoscope.evaluation.evaluate import evaluate
-from pneumoscope.evaluation.predictions import predict
+from pneumoscope.evaluation import evaluate, predict
 from pneumoscope.training import recipe as training
 from pneumoscope.training.fit import fit
 from tests.cli.run import by_path, run

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pneumoscope.evaluation.predictions import Prediction, Predictions
+from pneumoscope.evaluation.predictions import FittedOn, Prediction, Predictions
 from pneumoscope.experiment import compared_model
 
 SPLIT = "5" * 64
@@ -24,7 +24,7 @@ def side(name, probability, reference, side="test", subtypes=(), fold=0):
         )
         for k, (p, r, subtype) in enumerate(zip(probability, reference, given, strict=True))
     )
-    return Predictions(rows, side, SPLIT, name, (), f"tune side of split {SPLIT}")
+    return Predictions(rows, side, SPLIT, name, (), FittedOn("tune", SPLIT))
 
 
 def made(name, tune, test, reference, seed=0, fold=0, subtypes=(), **told):

@@ -12,7 +12,7 @@ import pytest
 
 from pneumoscope.cli import compare
 from pneumoscope.cohort import table
-from pneumoscope.evaluation import predictions
+from pneumoscope.evaluation import prediction_files
 from pneumoscope.experiment import budget, unit_training
 from pneumoscope.experiment.plan import ComparisonError, Plan, Unit
 from pneumoscope.experiment.run_settings import RunSettings
@@ -49,7 +49,7 @@ def compared(cohort_file, tmp_path_factory):
     assert (first.code, epochs) == (130, [0, 1, 0, 1]), first.err
     assert (folder / "out/units/mobilenet_v2-seed42/checkpoint/card.json").exists()
     assert not (folder / "out/units/efficientnet_lite0-seed42/checkpoint/card.json").exists()
-    between = predictions.write
+    between = prediction_files.write
 
     def cut(rows, path):
         between(rows, path)
@@ -58,7 +58,7 @@ def compared(cohort_file, tmp_path_factory):
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predictions, "write", cut)
+        patch.setattr(prediction_files, "write", cut)
         second = run(*command)
     assert second.code == 130
     assert (folder / "out/units/mobilenet_v2-seed42/unit.json").exists()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pneumoscope.classifier import OperatingPoint
-from pneumoscope.evaluation.predictions import Prediction, Predictions
+from pneumoscope.evaluation.predictions import FittedOn, Prediction, Predictions
 
 
 def predictions(n: int = 80, seed: int = 0, split: str = "test", single: bool = False) -> Predictions:
@@ -23,7 +23,7 @@ def predictions(n: int = 80, seed: int = 0, split: str = "test", single: bool = 
         for k, (r, v) in enumerate(zip(reference, z, strict=True))
     )  # fmt: skip
     point = OperatingPoint(0.5, "youden", "tune", "abc")
-    return Predictions(rows, split, "abc", "model", (point,), "tune side of split abc")
+    return Predictions(rows, split, "abc", "model", (point,), FittedOn("tune", "abc"))
 
 
 @pytest.fixture

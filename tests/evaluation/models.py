@@ -7,6 +7,7 @@ import numpy as np
 
 from pneumoscope.classifier import Card, ModelInput
 from pneumoscope.classifier.preprocessing import prepare
+from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.radiograph import Radiograph
 
 
@@ -14,6 +15,7 @@ from pneumoscope.radiograph import Radiograph
 class Answering:
     card: Card
     log_odds: Callable[[np.ndarray], np.ndarray]
+    trained_on: tuple[Fingerprint, ...] = ()
 
     def prepare(self, radiograph: Radiograph) -> ModelInput:
         return prepare(radiograph, self.card.preprocessing)

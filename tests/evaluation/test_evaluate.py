@@ -12,8 +12,8 @@ from sklearn.metrics import recall_score, roc_auc_score
 from pneumoscope.classifier import Calibration, Card, Preprocessing
 from pneumoscope.cohort.sample import sample
 from pneumoscope.cohort.split import by_ratio
-from pneumoscope.evaluation import EvaluationError, TestedOnItselfError, plots, predictions, tables
-from pneumoscope.evaluation.evaluate import evaluate
+from pneumoscope.evaluation import EvaluationError, TestedOnItselfError, evaluate, plots, predict, prediction_files, tables
+from pneumoscope.evaluation.predictions import FittedOn
 from tests.evaluation.conftest import predictions as some
 from tests.evaluation.models import Answering
 
@@ -47,7 +47,7 @@ def test_delong_is_used_where_patients_are_single_and_only_there(clustered, sing
 
 
 def test_the_bootstrap_is_repeatable(clustered):
-    assert evaluate(clustered, draws=50, seed=3) == evaluate(clustered, draws=50, seed=3)
+    assert evaluate(clustered, draws=50, rng=3) == evaluate(clustered, draws=50, rng=3)
 
 
 def test_a_threshold_fixed_on_the_side_under_test_is_refused():
@@ -56,7 +56,7 @@ def test_a_threshold_fixed_on_the_side_under_test_is_refused():
 
 
 def test_a_calibration_fitted_on_the_side_under_test_is_refused(clustered):
-    moved = dataclasses.replace(clustered, calibrated_on="test side of split abc")
+    moved = dataclasses.replace(clustered, calibrated_on=FittedOn("test", "abc"))
     with pytest.raises(TestedOnItselfError):
         evaluate(moved)
 
@@ -97,15 +97,15 @@ def test_one_class_and_nothing_are_refused(clustered):
 
 
 def test_stored_predictions_give_every_figure_again(clustered, tmp_path):
-    predictions.write(clustered, tmp_path / "p.csv")
-    assert evaluate(predictions.read(tmp_path / "p.csv"), draws=50) == evaluate(clustered, draws=50)
+    prediction_files.write(clustered, tmp_path / "p.csv")
+    assert evaluate(prediction_files.read(tmp_path / "p.csv"), draws=50) == evaluate(clustered, draws=50)
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n"])
 def test_foreign_predictions_are_refused(tmp_path, text):
     (tmp_path / "p.csv").write_text(text)
-    with pytest.raises(EvaluationError, match=r"no predictions\.csv"):
-        predictions.read(tmp_path / "p.csv")
+    with pytest.raises(EvaluationError, match=r"is not a predictions\.csv"):
+        prediction_files.read(tmp_path / "p.csv")
 
 
 def test_json_holds_no_nan(clustered):
@@ -142,7 +142,7 @@ def test_predicting_a_side_keeps_the_order_and_applies_the_calibration():
             init="scratch",
             calibration=Calibration("temperature", 2.0),
         )
-        found = predictions.predict(cohort, "train", Answering(card, lambda squares: squares.mean((1, 2, 3), dtype=np.float64)))
+        found = predict(cohort, "train", Answering(card, lambda squares: squares.mean((1, 2, 3), dtype=np.float64)))
         assert [r.path for r in found.rows] == [c.path for c in cohort.on("train")]
         z = np.array([r.log_odds for r in found.rows])
         assert found.probability == pytest.approx(1 / (1 + np.exp(-z / 2)))

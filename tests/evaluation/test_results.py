@@ -10,8 +10,8 @@ from PIL import Image
 from sklearn.metrics import recall_score
 
 from pneumoscope.classifier import OperatingPoint
-from pneumoscope.evaluation import Estimate, EvaluationError, TestedOnItselfError, plots, tables
-from pneumoscope.evaluation.evaluate import evaluate
+from pneumoscope.evaluation import Estimate, EvaluationError, TestedOnItselfError, evaluate, plots, tables
+from pneumoscope.evaluation.predictions import FittedOn
 from pneumoscope.statistics.estimate import undefined
 from tests.evaluation.conftest import predictions as some
 
@@ -131,7 +131,7 @@ def test_a_threshold_fitted_on_test_is_refused_even_if_another_was_fitted_on_tun
 
 def test_a_refused_calibration_is_named_by_the_side_under_test(clustered):
     with pytest.raises(TestedOnItselfError, match="calibration of 'model' was fitted on the test side"):
-        evaluate(dataclasses.replace(clustered, calibrated_on="test side of split abc"))
+        evaluate(dataclasses.replace(clustered, calibrated_on=FittedOn("test", "abc")))
 
 
 def test_any_column_makes_subgroups(clustered):

@@ -18,4 +18,5 @@ def test_the_examples_of_a_module_run(name):
 
 def test_there_are_examples():
     attempted = {name: doctest.testmod(importlib.import_module(name)).attempted for name in MODULES}
-    assert sum(count > 0 for count in attempted.values()) >= len(MODULES) - 2, attempted
+    without = {name.rpartition(".")[2] for name, count in attempted.items() if not count}
+    assert without == {"errors", "figure"}

@@ -64,5 +64,5 @@ def test_a_table_comes_back_from_csv_and_keeps_its_columns_in_latex(rows):
 
 
 def test_a_bar_in_a_cell_does_not_end_it():
-    assert Table.of(["", "x"], [["a|b", "1"]]).markdown() == "|  | x |\n|---|--:|\n| a\\|b | 1 |\n"
+    assert Table.of(["", "x"], [["a|b", "1"]]).markdown() == "| | x |\n|---|--:|\n| a\\|b | 1 |\n"
     assert not Table.of(["", "x"], [])

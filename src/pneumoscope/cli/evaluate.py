@@ -1,4 +1,4 @@
-"""``pneumoscope evaluate``: a checkpoint or bundle on one side of a split, or stored predictions again."""
+"""``pneumoscope evaluate``: figures of a checkpoint or bundle on one part of a split, or of stored predictions."""
 
 import dataclasses
 import json
@@ -11,15 +11,21 @@ from pneumoscope.classifier import card as cards
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cli.models import load as load_model
 from pneumoscope.cohort import SPLITS, table
-from pneumoscope.evaluation import plots, predictions, tables
-from pneumoscope.evaluation.evaluate import evaluate
-from pneumoscope.evaluation.predictions import Predictions
+from pneumoscope.evaluation import Predictions, evaluate, plots, predict, prediction_files, tables
 
 
 @click.command("evaluate")
 @click.argument("model", required=False, type=ModelFolder())
 @click.option("--cohort", "cohort_", type=click.Path(path_type=Path), help="Split cohort to evaluate on.")
-@click.option("--side", "--split", "side", type=click.Choice(SPLITS), default="test", show_default=True)
+@click.option(
+    "--split",
+    "--side",
+    "split",
+    type=click.Choice(SPLITS),
+    default="test",
+    show_default=True,
+    help="Part of the split to test on.",
+)
 @click.option(
     "--predictions",
     "stored",
@@ -33,37 +39,49 @@ from pneumoscope.evaluation.predictions import Predictions
     show_default=True,
     help="Operating point of the model: youden, sensitivity>=0.95, specificity>=0.95.",
 )
-@click.option("--subgroup", default="subtype", show_default=True, help="Column of the subgroup table.")
+@click.option("--subgroup", default="subtype", show_default=True, help="Column whose values make subgroups.")
 @click.option("--draws", default=2000, show_default=True, help="Bootstrap draws of patients.")
-@click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option(
+    "--allow-training-patients", is_flag=True, help="Test on patients that MODEL was trained on too, and mark every result."
+)
 @click.option("--record", is_flag=True, help="Write the figures into MODEL's card as well.")
 def command(
     model: Path | None,
     cohort_: Path | None,
-    side: str,
+    split: str,
     stored: Path | None,
     out: Path,
     rule: str,
     subgroup: str,
     draws: int,
     seed: int,
+    allow_training_patients: bool,
     record: bool,
 ) -> None:
     """Measure a checkpoint or bundle MODEL: every figure with its 95 % interval, the patient as the unit.
 
-    The threshold and the calibration are those fixed on the tune side. On the side that they were fixed on, only the figures
-    that need neither are given.
+    The threshold and the calibration are those that were fitted on the tune side. On the side that they were fitted on, only
+    the figures that need neither are given. A model is not tested on patients or images that it was trained on.
     """
     if (stored is None) == (model is None or cohort_ is None):
         raise click.UsageError("give MODEL and --cohort, or --predictions")
     if record and model is None:
         raise click.UsageError("--record needs MODEL")
     if draws < 1 or seed < 0:
-        raise click.UsageError("--draws must be at least 1 and --seed not below 0")
-    rows = predictions.read(stored) if stored else _predict(model, cohort_, side)
-    result = evaluate(rows, rule=rule, subgroup=subgroup, on_itself="leave-out", draws=draws, seed=seed)
-    predictions.write(rows, out / "predictions.csv")
+        raise click.UsageError("--draws must be at least 1 and --seed at least 0")
+    rows = prediction_files.read(stored) if stored else _predict(model, cohort_, split, allow_training_patients)
+    result = evaluate(
+        rows,
+        rule=rule,
+        subgroup=subgroup,
+        on_itself="leave-out",
+        allow_training_patients=allow_training_patients,
+        draws=draws,
+        rng=seed,
+    )
     text = tables.as_markdown(result)
+    prediction_files.write(rows, out / "predictions.csv")
     for name, content in (
         ("metrics.json", json.dumps(tables.as_json(result), indent=2)),
         ("metrics.md", f"{text}\n{DISCLAIMER}"),
@@ -73,21 +91,18 @@ def command(
     plots.plot(out / "plots.png", rows, result)
     if record and model is not None:
         card = cards.read(model)
-        cards.write(dataclasses.replace(card, results={**card.results, side: tables.as_json(result)}), model)
+        cards.write(dataclasses.replace(card, results={**card.results, split: tables.as_json(result)}), model)
     click.echo(text)
     click.echo(f"predictions, tables and plots: {out}. {DISCLAIMER}")
 
 
-def _predict(model: Path | None, cohort_: Path | None, side: str) -> Predictions:
+def _predict(model: Path | None, cohort_: Path | None, split: str, allow_training_patients: bool) -> Predictions:
     assert model is not None
     assert cohort_ is not None
-    loaded = load_model(model)
-    card = loaded.card
-    cohort = table.read(cohort_)
-    if cohort.partition and cohort.partition.sha256 != card.split_sha256:
-        click.echo(
-            f"note: '{card.name}' was trained under split {card.split_sha256[:12]}, this is split "
-            f"{cohort.partition.sha256[:12]}: make sure that no patient of this side was trained on",
-            err=True,
-        )
-    return predictions.predict(cohort, side, loaded, show_progress=True)
+    return predict(
+        table.read(cohort_),
+        split,
+        load_model(model),
+        allow_training_patients=allow_training_patients,
+        show_progress=True,
+    )

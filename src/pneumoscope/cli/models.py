@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pneumoscope import MissingExtraError, radiograph
 from pneumoscope.cohort.sample import sample
-from pneumoscope.evaluation.predictions import Model
+from pneumoscope.evaluation import Model
 from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME
 

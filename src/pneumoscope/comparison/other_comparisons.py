@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pneumoscope.comparison.summary import OF_MAPS, Summary
-from pneumoscope.evaluation import predictions
+from pneumoscope.evaluation import Predictions, prediction_files
 from pneumoscope.evaluation.errors import EvaluationError
-from pneumoscope.evaluation.predictions import Predictions
 from pneumoscope.experiment.compared_model import ComparedModel
 from pneumoscope.experiment.plan import ComparisonError, Unit
 from pneumoscope.statistics import paired
@@ -56,7 +55,7 @@ def read(folder: Path) -> Other:
         rows([("", told)])
         folds, seed = told["conditions"]["folds"], told["seeds"][0]
         units = {} if folds else {name: folder / "units" / Unit(name, seed).name / "test.csv" for name in told["costs"]}
-        said = {name: predictions.read(table) for name, table in units.items() if table.exists()}
+        said = {name: prediction_files.read(table) for name, table in units.items() if table.exists()}
     except (OSError, ValueError, KeyError, TypeError, EvaluationError) as error:
         raise ComparisonError(f"'{folder}' has no figures of a finished comparison ({FIGURES_NAME}); finish it first") from error
     return Other(told, said)

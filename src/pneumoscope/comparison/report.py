@@ -24,11 +24,11 @@ from pneumoscope.comparison.other_comparisons import FIGURES_NAME, Other, Told
 from pneumoscope.comparison.pairwise import tested_members
 from pneumoscope.comparison.published import DIFFERENCES, SOURCE
 from pneumoscope.comparison.summary import OF_MAPS, of_subgroups
-from pneumoscope.evaluation.tables import plain
 from pneumoscope.experiment.plan import Plan
 from pneumoscope.experiment.run_settings import BUNDLE, CHECKPOINT, NOT_STATED, RunSettings
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
+from pneumoscope.statistics.estimate import plain
 
 REPORT_NAME, CASES_NAME, CARDS = "report.html", "cases.html", "cards"
 OF_PAIRS = ("pairs.csv", "pairs.tex", "agreement.tex")

@@ -1,4 +1,4 @@
-"""Fit calibration and operating points; the tune side is where that is done."""
+"""Fit calibrations, operating points and grey zones, all on the tune side."""
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -13,8 +13,34 @@ from pneumoscope.statistics.metrics import Array
 
 
 def fit(method: CalibrationMethod, reference: Array, log_odds: Array, split: str, split_sha256: str) -> Calibration:
-    """Fit a calibration of log-odds, shape (n,), to outcomes; EvaluationError unless both classes are there."""
-    _both(reference)
+    """Fit a calibration of log-odds to outcomes.
+
+    Parameters
+    ----------
+    method
+        ``temperature``, ``isotonic`` or ``none``.
+    reference
+        Shape (n,), 0 or 1.
+    log_odds
+        Log-odds of the target, shape (n,), finite.
+    split, split_sha256
+        The part of the split that the cases are of, and SHA-256 of the split.
+
+    Returns
+    -------
+    Calibration
+        With the part of the split that it was fitted on.
+
+    Raises
+    ------
+    EvaluationError
+        If only one class is present or a log-odds is not finite.
+
+    References
+    ----------
+    Guo et al. 2017, arXiv 1706.04599 (temperature); Zadrozny & Elkan 2002, doi 10.1145/775047.775151 (isotonic).
+    """
+    _check(reference, log_odds)
     if method == "temperature":
         return Calibration("temperature", temperature=_temperature(reference, log_odds), split=split, split_sha256=split_sha256)
     if method == "isotonic":
@@ -25,7 +51,7 @@ def fit(method: CalibrationMethod, reference: Array, log_odds: Array, split: str
 
 
 def _temperature(reference: Array, log_odds: Array) -> float:
-    """The temperature of least negative log-likelihood (Guo et al. 2017, arXiv 1706.04599), between 1/20 and 20."""
+    """The temperature of the lowest negative log-likelihood, between 1/20 and 20."""
     sign = 2 * reference - 1
 
     def loss(log_t: float) -> float:
@@ -34,26 +60,51 @@ def _temperature(reference: Array, log_odds: Array) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-np.log(20), np.log(20)), method="bounded").x))
 
 
-def choose(rule: str, reference: Array, probability: Array, side: str, split_sha256: str) -> OperatingPoint:
-    """Fix a threshold by a rule: ``youden``, ``sensitivity>=0.95`` or ``specificity>=0.95``.
+def choose(rule: str, reference: Array, probability: Array, split: str, split_sha256: str) -> OperatingPoint:
+    """Choose an operating point by a rule.
 
-    ``youden`` maximizes sensitivity + specificity − 1 (Youden 1950). A target takes the threshold that meets it at the least
-    cost of the other; EvaluationError where negatives of probability 1 make it unreachable. The threshold lies halfway
-    between the two neighbouring probabilities, so that it does not depend on the last digit of one case.
+    The threshold lies halfway between two neighbouring probabilities, so that it does not depend on the last digit of one case.
+
+    Parameters
+    ----------
+    rule
+        ``youden`` maximizes sensitivity + specificity − 1. ``sensitivity>=0.95`` (any target above 0) meets the target with the
+        highest specificity, ``specificity>=0.95`` with the highest sensitivity.
+    reference
+        Shape (n,), 0 or 1.
+    probability
+        Calibrated probability of the target, shape (n,), in [0, 1].
+    split, split_sha256
+        The part of the split that the cases are of, and SHA-256 of the split.
+
+    Returns
+    -------
+    OperatingPoint
+        Its threshold, with the rule and the part of the split.
+
+    Raises
+    ------
+    EvaluationError
+        If only one class is present, a probability is not finite, the rule is unknown, or negatives of probability 1 make the
+        specificity unreachable.
+
+    References
+    ----------
+    Youden 1950, Cancer 3:32.
     """
-    _both(reference)
-    false_alarm, hit, thresholds = roc_curve(reference, probability, drop_intermediate=False)
-    if probability.max() >= 1:  # the first threshold of the curve turns every case down; none up to 1 does so here
-        false_alarm, hit, thresholds = false_alarm[1:], hit[1:], thresholds[1:]
+    _check(reference, probability)
+    false_alarms, sensitivity, thresholds = roc_curve(reference, probability, drop_intermediate=False)
+    if probability.max() >= 1:  # the first threshold of the curve calls every case negative; none up to 1 does so here
+        false_alarms, sensitivity, thresholds = false_alarms[1:], sensitivity[1:], thresholds[1:]
     if rule == "youden":
-        best = int(np.argmax(hit - false_alarm))
+        best = int(np.argmax(sensitivity - false_alarms))
     else:
-        what, target = _target(rule)
-        if what == "sensitivity":
-            best = int(np.argmax(hit >= target))
+        figure, target = _target(rule)
+        if figure == "sensitivity":
+            best = int(np.argmax(sensitivity >= target))
         else:
             n = np.count_nonzero(reference == 0)
-            specificity = np.rint((1 - false_alarm) * n) / n  # 1 − 7/100 is less than 0.93 in floating point, 93/100 is not
+            specificity = np.rint((1 - false_alarms) * n) / n  # 1 − 7/100 is less than 0.93 in floating point, 93/100 is not
             if not (specificity >= target).any():
                 raise EvaluationError(f"no threshold gives {rule}: too many negatives have probability 1; choose another rule")
             best = int(len(thresholds) - 1 - np.argmax((specificity >= target)[::-1]))
@@ -61,30 +112,53 @@ def choose(rule: str, reference: Array, probability: Array, side: str, split_sha
     lower = float(below.max()) if below.size else 0.0
     upper = float(min(thresholds[best], 1.0))
     between = max((upper + lower) / 2, float(np.nextafter(lower, upper)))  # above `lower` also where nothing lies between
-    return OperatingPoint(between, rule, side, split_sha256)
+    return OperatingPoint(between, rule, split, split_sha256)
 
 
-def grey_zone(reference: Array, probability: Array, side: str, split_sha256: str) -> GreyZone:
-    """From where 99 in 100 positives lie at or above, up to where 99 in 100 negatives lie below; empty where these cross."""
-    low = choose("sensitivity>=0.99", reference, probability, side, split_sha256).threshold
+def grey_zone(reference: Array, probability: Array, split: str, split_sha256: str) -> GreyZone:
+    """Choose the probabilities that a model abstains from.
+
+    The zone starts at the threshold that 99 in 100 positives reach and ends at the threshold that 99 in 100 negatives stay
+    below; it is empty if the end does not exceed the start.
+
+    Parameters
+    ----------
+    reference, probability, split, split_sha256
+        As in `choose`.
+
+    Returns
+    -------
+    GreyZone
+        The zone, with the part of the split.
+
+    Raises
+    ------
+    EvaluationError
+        If only one class is present or a probability is not finite.
+    """
+    low = choose("sensitivity>=0.99", reference, probability, split, split_sha256).threshold
     try:
-        high = choose("specificity>=0.99", reference, probability, side, split_sha256).threshold
+        high = choose("specificity>=0.99", reference, probability, split, split_sha256).threshold
     except EvaluationError:  # too many negatives at 1: nothing is ruled in
         high = float(np.nextafter(1.0, 2.0))
-    return GreyZone(low, high, "sensitivity>=0.99, specificity>=0.99", side, split_sha256)
+    return GreyZone(low, high, "sensitivity>=0.99, specificity>=0.99", split, split_sha256)
 
 
 def _target(rule: str) -> tuple[str, float]:
-    what, _, text = rule.partition(">=")
+    figure, _, text = rule.partition(">=")
     try:
         target = float(text)
     except ValueError:
         target = -1.0
-    if what not in ("sensitivity", "specificity") or not 0 < target <= 1:
-        raise EvaluationError(f"'{rule}' is no rule for an operating point; say youden, sensitivity>=0.95 or specificity>=0.95")
-    return what, target
+    if figure not in ("sensitivity", "specificity") or not 0 < target <= 1:
+        raise EvaluationError(
+            f"'{rule}' is not a rule for an operating point; use youden, sensitivity>=0.95 or specificity>=0.95"
+        )
+    return figure, target
 
 
-def _both(reference: Array) -> None:
+def _check(reference: Array, scores: Array) -> None:
+    if wrong := int((~np.isfinite(scores)).sum()):
+        raise EvaluationError(f"{wrong} of {len(scores)} scores are not finite numbers; train or export the model again")
     if len(np.unique(reference)) < 2:
         raise EvaluationError("one class only: neither calibration nor a threshold can be fitted; use a split with both")

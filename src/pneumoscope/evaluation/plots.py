@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: ROC, precision–recall, reliability, confusion matrix."""
+"""The picture of an evaluation: ROC, precision–recall, reliability and confusion matrix."""
 
 from pathlib import Path
 
@@ -9,12 +9,23 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from pneumoscope import atomic_files
-from pneumoscope.evaluation.evaluate import Evaluation
+from pneumoscope.evaluation.evaluation import Evaluation
 from pneumoscope.evaluation.predictions import Predictions
+from pneumoscope.statistics.figure import Figure as Name
 
 
 def plot(path: Path, predictions: Predictions, evaluation: Evaluation) -> None:
-    """Four panels in one PNG."""
+    """Draw ROC, precision–recall, reliability and confusion as four panels of one PNG.
+
+    Parameters
+    ----------
+    path
+        The file to write, whole or not at all.
+    predictions
+        What was evaluated.
+    evaluation
+        Its figures.
+    """
     figure = Figure(figsize=(12, 11), layout="constrained")
     FigureCanvasAgg(figure)
     (roc, pr), (reliability, matrix) = figure.subplots(2, 2)
@@ -24,15 +35,20 @@ def plot(path: Path, predictions: Predictions, evaluation: Evaluation) -> None:
     _confusion(matrix, evaluation)
     figure.suptitle(
         f"{evaluation.model}, {evaluation.split} side: {evaluation.n_images} images of {evaluation.n_patients} patients, "
-        f"{evaluation.n_positive} positive\nResearch software, not a medical device"
+        f"{evaluation.n_positive} positive\n{_notice(evaluation)}"
     )
     with atomic_files.binary(path) as stream:
         figure.savefig(stream, dpi=100)
 
 
+def _notice(evaluation: Evaluation) -> str:
+    notice = "Research software, not a medical device"
+    return f"TESTED ON TRAINING PATIENTS. {notice}" if evaluation.training_overlap else notice
+
+
 def _roc(axes: Axes, predictions: Predictions, evaluation: Evaluation) -> None:
-    false_alarm, hit, _ = roc_curve(predictions.reference, predictions.probability)
-    axes.plot(false_alarm, hit, label=f"ROC-AUC {evaluation.figures['ROC-AUC']}")
+    false_alarms, sensitivity, _ = roc_curve(predictions.reference, predictions.probability)
+    axes.plot(false_alarms, sensitivity, label=f"ROC-AUC {evaluation.figures[Name.ROC_AUC]}")
     axes.plot([0, 1], [0, 1], ":", color="grey")
     if evaluation.confusion:
         tn, fp, fn, tp = evaluation.confusion
@@ -43,7 +59,7 @@ def _roc(axes: Axes, predictions: Predictions, evaluation: Evaluation) -> None:
 
 def _precision_recall(axes: Axes, predictions: Predictions, evaluation: Evaluation) -> None:
     precision, recall, _ = precision_recall_curve(predictions.reference, predictions.probability)
-    axes.step(recall, precision, where="post", label=f"PR-AUC {evaluation.figures['PR-AUC']}")
+    axes.step(recall, precision, where="post", label=f"PR-AUC {evaluation.figures[Name.PR_AUC]}")
     axes.axhline(predictions.reference.mean(), ls=":", color="grey", label="prevalence")
     axes.set(xlabel="recall (sensitivity)", ylabel="precision (PPV)", title="Precision–recall", ylim=(-0.01, 1.01))
     axes.legend(loc="lower left")
@@ -67,7 +83,7 @@ def _confusion(axes: Axes, evaluation: Evaluation) -> None:
     axes.set_xticklabels(("negative", "positive"))
     axes.set_yticklabels(("negative", "positive"))
     if evaluation.confusion is None:
-        axes.text(0.5, 0.5, "the threshold was fixed on this side", transform=axes.transAxes, ha="center")
+        axes.text(0.5, 0.5, "the threshold or the calibration was fitted on this side", transform=axes.transAxes, ha="center")
         return
     table = np.array(evaluation.confusion, float).reshape(2, 2)
     share = table / table.sum(1, keepdims=True)

@@ -1,4 +1,4 @@
-"""How well trivial classifiers do that never see a lung: the baseline beside every figure on a data set."""
+"""Shortcut baselines: how well classifiers do that never see a lung."""
 
 from collections.abc import Mapping
 
@@ -14,44 +14,71 @@ from pneumoscope.cohort.shortcut_features import Features
 from pneumoscope.evaluation.errors import EvaluationError
 from pneumoscope.statistics import intervals, metrics
 from pneumoscope.statistics.estimate import Estimate, undefined
+from pneumoscope.statistics.metrics import Array
 
 FOLDS = 5
 ALL = "all of these"
+"""The name of the classifier that sees every group of features that is known of all cases."""
 
 
 def audit(cohort: Cohort, features: Features, *, draws: int = 500, seed: int = 0) -> Mapping[str, Estimate]:
-    """ROC-AUC of each group of features, and of all together, by patient-grouped cross-validation with five folds.
+    """Estimate the ROC-AUC of classifiers that see one group of features each, and of one that sees them all.
 
-    Each classifier is a gradient-boosted forest (scikit-learn's HistGradientBoosting at its defaults, but with smaller
-    leaves below 200 cases, where the default could hardly split) that predicts each case from folds without that case's
-    patient. The interval resamples patients and takes the classifiers as they are, so it is somewhat short: near 0.5 it
-    covers about nine times in ten. A group that is unknown (NaN) for some cases is measured on the others and takes no part
-    in ``all of these``.
+    Each is a gradient-boosted forest (scikit-learn's HistGradientBoosting at its defaults, with smaller leaves below 200 cases),
+    in five-fold cross-validation by patient: every case is predicted by a forest that saw no case of its patient. A forest runs
+    on one thread: on busy processors more threads wait for each other.
+
+    Parameters
+    ----------
+    cohort
+        Cases of both classes.
+    features
+        By name a group of features, shape (n_cases, n_features); a group that is NaN for some cases is measured on the others
+        and left out of `ALL`.
+    draws
+        Bootstrap draws of patients.
+    seed
+        Of the forests, the folds and the bootstrap.
+
+    Returns
+    -------
+    Mapping[str, Estimate]
+        ROC-AUC by group. The bootstrap takes the forests as they are, so that the intervals are somewhat short: near 0.5 they
+        cover about nine times in ten.
+
+    Raises
+    ------
+    CohortError
+        If only one class is present.
+    EvaluationError
+        If a class has fewer than five patients.
     """
     both_classes(cohort.cases, "the cohort")
-    reference = np.array([c.reference for c in cohort.cases], float)
-    patients = [c.patient_id for c in cohort.cases]
-    if min(len({p for p, r in zip(patients, reference, strict=True) if r == value}) for value in (0, 1)) < FOLDS:
-        raise EvaluationError(f"a shortcut audit needs at least {FOLDS} patients of each class")
+    reference = np.array([case.reference for case in cohort.cases], float)
+    patients = np.array([case.patient_id for case in cohort.cases])
+    if _fewest_patients(reference, patients) < FOLDS:
+        raise EvaluationError(f"a shortcut audit needs at least {FOLDS} patients of each class; give a larger cohort")
     complete = [values for values in features.values() if not np.isnan(values).any()]
     groups = {**features, ALL: np.concatenate(complete, 1)}
-    return {name: _auc(values, reference, np.array(patients), draws, seed) for name, values in groups.items()}
+    return {name: _auc(values, reference, patients, draws, seed) for name, values in groups.items()}
 
 
-def _auc(
-    values: NDArray[np.float64], reference: NDArray[np.float64], patients: NDArray[np.str_], draws: int, seed: int
-) -> Estimate:
+def _fewest_patients(reference: Array, patients: NDArray[np.str_]) -> int:
+    """Number of patients of the class that has fewer."""
+    return min(len(np.unique(patients[reference == label])) for label in (0, 1))
+
+
+def _auc(values: NDArray[np.float64], reference: Array, patients: NDArray[np.str_], draws: int, seed: int) -> Estimate:
     known = ~np.isnan(values).any(1)
     values, reference, patients = values[known], reference[known], patients[known]
     n = len(np.unique(patients))
-    if any(len(np.unique(patients[reference == value])) < FOLDS for value in (0, 1)):
+    if _fewest_patients(reference, patients) < FOLDS:
         return undefined(n, f"known for fewer than {FOLDS} patients of a class")
     if (values == values[0]).all():
         return undefined(n, "the same for every image")
-    model = HistGradientBoostingClassifier(min_samples_leaf=min(20, max(2, len(values) // 10)), random_state=seed)
+    forest = HistGradientBoostingClassifier(min_samples_leaf=min(20, max(2, len(values) // 10)), random_state=seed)
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    # On tables of this size OpenMP's threads wait for one another longer than they compute: four to twenty times on two cores.
-    with threadpool_limits(1, "openmp"):
-        predicted = cross_val_predict(model, values, reference, groups=patients, cv=folds, method="predict_proba")
-    weights = intervals.patient_weights(patients.tolist(), draws, np.random.default_rng(seed))
+    with threadpool_limits(1):
+        predicted = cross_val_predict(forest, values, reference, groups=patients, cv=folds, method="predict_proba")
+    weights = intervals.patient_weights(patients.tolist(), draws, seed)
     return intervals.bootstrap(metrics.roc_auc, reference, np.asarray(predicted)[:, 1], patients.tolist(), weights)

@@ -1,57 +1,80 @@
-"""An evaluation as JSON and as a Markdown table."""
+"""An evaluation as JSON and as Markdown."""
 
-import math
 from dataclasses import asdict
 from typing import Any
 
-from pneumoscope.evaluation.evaluate import Evaluation
+from pneumoscope.evaluation.evaluation import Evaluation
+from pneumoscope.statistics import formatting
 from pneumoscope.statistics.estimate import Estimate
+from pneumoscope.statistics.estimate import plain as plain
+from pneumoscope.statistics.table import Table
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """A tree of plain values; NaN becomes null, with the reason beside it."""
-    tree = asdict(evaluation)
-    cleaned = plain(tree)
-    assert isinstance(cleaned, dict)
-    return cleaned
+    """Turn an evaluation into a tree for JSON.
 
+    Parameters
+    ----------
+    evaluation
+        What `evaluate` returned.
 
-def plain(value: Any) -> Any:
-    """A tree fit for JSON: tuples become lists, NaN becomes null."""
-    if isinstance(value, dict):
-        return {key: plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    Returns
+    -------
+    dict[str, Any]
+        Its fields by name; NaN is None, and the estimate's reason says why.
+    """
+    return {str(key): plain(value) for key, value in asdict(evaluation).items()}
 
 
 def as_markdown(evaluation: Evaluation) -> str:
-    """A table of every figure with its interval, what it was measured on, and the subgroups."""
-    point = evaluation.operating_point
-    lines = [
+    """Write an evaluation as Markdown: what was measured on what, every figure with its interval, the subgroups.
+
+    Parameters
+    ----------
+    evaluation
+        What `evaluate` returned.
+
+    Returns
+    -------
+    str
+        Paragraphs and a table, ending in a line break.
+    """
+    paragraphs = [
         f"**{evaluation.model}**, {evaluation.split} side of split `{evaluation.split_sha256[:12]}`: "
         f"{evaluation.n_images} images of {evaluation.n_patients} patients, {evaluation.n_positive} images positive. "
-        + (
-            f"Threshold {point.threshold:.4f} ({point.rule}) fixed on the {point.split} side."
-            if point
-            else "The threshold was fixed on this side: figures that need one are left out."
-        ),
-        "",
-        "| figure | value | 95 % interval | interval by |",
-        "|---|--:|:-:|---|",
-        *(_row(name, estimate) for name, estimate in evaluation.figures.items()),
+        + _threshold(evaluation),
+        _training(evaluation),
+        Table.of(("figure", "value", "95 % interval", "interval by"), map(_row, *zip(*evaluation.figures.items(), strict=True)))
+        .markdown()
+        .rstrip("\n"),
     ]
     if evaluation.confusion:
         tn, fp, fn, tp = evaluation.confusion
-        lines += ["", f"Confusion: TN {tn}, FP {fp}, FN {fn}, TP {tp}."]
+        paragraphs.append(f"Confusion: TN {tn}, FP {fp}, FN {fn}, TP {tp}.")
     for name, figures in evaluation.subgroups.items():
-        lines += ["", f"Subgroup {name}: " + "; ".join(f"{key} {estimate}" for key, estimate in figures.items()) + "."]
-    return "\n".join(lines) + "\n"
+        paragraphs.append(f"Subgroup {name}: " + "; ".join(f"{key} {estimate}" for key, estimate in figures.items()) + ".")
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
 
-def _row(name: str, e: Estimate) -> str:
-    if math.isnan(e.value):
-        return f"| {name} | NaN | | {e.reason} |"
-    if math.isnan(e.low):
-        return f"| {name} | {e.value:.4f} | | {e.reason} |"
-    return f"| {name} | {e.value:.4f} | {e.low:.4f}–{e.high:.4f} | {e.method} |"
+def _threshold(evaluation: Evaluation) -> str:
+    point = evaluation.operating_point
+    if point is None:
+        return "The threshold or the calibration was fitted on this side: figures that need either are left out."
+    return f"Threshold {point.threshold:.4f} ({point.rule}) fixed on the {point.split} side."
+
+
+def _training(evaluation: Evaluation) -> str:
+    """What is known about the training patients; nothing where the model was trained under the split that it is tested under."""
+    overlap = evaluation.training_overlap
+    if overlap:
+        return f"**Tested on training patients.** {overlap}"
+    other = evaluation.model_split_sha256 != evaluation.split_sha256
+    if not evaluation.model_split_sha256 or not other:
+        return ""
+    return f"The model was trained under another split, `{evaluation.model_split_sha256[:12]}`. {overlap}"
+
+
+def _row(name: str, estimate: Estimate) -> list[str]:
+    value = formatting.number(estimate.value) if estimate.defined else "NaN"
+    ends = formatting.interval(estimate.low, estimate.high)
+    return [name, value, ends, estimate.method if ends else estimate.reason]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumoscope import atomic_files
-from pneumoscope.evaluation.tables import plain
+from pneumoscope.statistics.estimate import plain
 
 
 def kept(file: Path, asked: Mapping[str, Any], make: Callable[[], Any]) -> Any:

@@ -9,9 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pneumoscope.classifier.score import Calibration, OperatingPoint
-from pneumoscope.evaluation import calibration, predictions
-from pneumoscope.evaluation.evaluate import Evaluation, evaluate
-from pneumoscope.evaluation.predictions import Predictions
+from pneumoscope.evaluation import Evaluation, Predictions, calibration, evaluate, prediction_files
 from pneumoscope.experiment.plan import Unit
 from pneumoscope.experiment.run_settings import LOCALIZATION, REGIONS, UNIT_NAME
 from pneumoscope.statistics.metrics import Array
@@ -61,7 +59,7 @@ class ComparedModel:
 
 def read(unit: Unit, folder: Path, draws: int, marked: bool = False) -> ComparedModel:
     """A unit that is finished; `marked` if it was measured against regions as well."""
-    tune, test = (predictions.read(folder / f"{side}.csv") for side in ("tune", "test"))
+    tune, test = (prediction_files.read(folder / f"{side}.csv") for side in ("tune", "test"))
     told = json.loads((folder / UNIT_NAME).read_text(encoding="utf-8"))
     found = json.loads((folder / LOCALIZATION).read_text(encoding="utf-8"))["found"]
     regions = json.loads((folder / REGIONS).read_text(encoding="utf-8"))["found"] if marked else {}

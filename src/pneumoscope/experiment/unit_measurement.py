@@ -18,7 +18,7 @@ from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.checkpoint import WEIGHTS_NAME, Classifier, load
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.cohort.case import positives_by_rule
-from pneumoscope.evaluation import predictions
+from pneumoscope.evaluation import EvaluationError, predict, prediction_files
 from pneumoscope.experiment.cached_json import kept
 from pneumoscope.experiment.marked_cohort import MarkedCohort
 from pneumoscope.experiment.plan import Plan, Unit
@@ -41,8 +41,8 @@ def measure(unit: Unit, plan: Plan, cohort: Cohort, place: RunSettings) -> None:
     reader = _exported(folder, place)
     for side in MEASURED:
         table = folder / f"{side}.csv"
-        if not (table.with_suffix(".json").exists() and _names(table, cohort.on(side))):  # the former is written after the table
-            predictions.write(predictions.predict(cohort, side, reader, show_progress=place.show_progress), table)
+        if not _names(table, cohort.on(side)):
+            prediction_files.write(predict(cohort, side, reader, show_progress=place.show_progress), table)
     asked = {"model": reader.model.sha256, "draws": place.draws}
     kept(folder / LOCALIZATION, {**asked, "intervene": place.intervene}, partial(_localized, reader, cohort, place))
     if place.marked:
@@ -80,8 +80,13 @@ def _exported(folder: Path, place: RunSettings) -> Reader:
 
 def _names(table: Path, cases: Sequence[Case]) -> bool:
     """Whether predictions name the cases, and in the order, as the cohort does now: a split is the same from another root."""
-    there = [(row.path, row.patient_id, row.label, row.subtype, row.reference) for row in predictions.read(table).rows]
-    return there == [(case.path, case.patient_id, case.label, case.subtype, case.reference) for case in cases]
+    try:
+        rows = prediction_files.read(table).rows
+    except EvaluationError:  # not there, or cut off between its two files
+        return False
+    return [(row.path, row.patient_id, row.label, row.subtype, row.reference) for row in rows] == [
+        (case.path, case.patient_id, case.label, case.subtype, case.reference) for case in cases
+    ]
 
 
 def _localized(reader: Reader, cohort: Cohort, place: RunSettings) -> dict[str, Any]:

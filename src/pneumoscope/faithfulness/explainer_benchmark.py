@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from pneumoscope import radiograph
 from pneumoscope.cohort import Cohort
-from pneumoscope.evaluation.predictions import Model
+from pneumoscope.evaluation import Model
 from pneumoscope.localization import figures as figures
 from pneumoscope.localization.case import LocalizationCase
 from pneumoscope.localization.figures import block_mean, reduction_factor

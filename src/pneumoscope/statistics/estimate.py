@@ -101,3 +101,28 @@ def from_json(tree: Mapping[str, Any]) -> Estimate:
     nan
     """
     return Estimate(**{key: math.nan if value is None else value for key, value in tree.items()})
+
+
+def plain(value: Any) -> Any:
+    """Turn a tree of mappings, sequences and numbers into values that JSON can hold.
+
+    Parameters
+    ----------
+    value
+        Mappings, lists, tuples, texts, numbers, booleans or None, nested at will.
+
+    Returns
+    -------
+    Any
+        The same with lists for tuples and None for NaN.
+
+    Examples
+    --------
+    >>> plain({"low": math.nan, "shape": (2, 3)})
+    {'low': None, 'shape': [2, 3]}
+    """
+    if isinstance(value, Mapping):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

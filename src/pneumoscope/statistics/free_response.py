@@ -1,8 +1,8 @@
 """Figures of the free-response paradigm: any number of marks per image, each with a rating.
 
-Figures take, per case, the ratings of its regions and of its false marks as `pneumoscope.reference.lesion_matching.match` gives
-them, and `weights` (n_cases,): how
-often each case is taken, as in a bootstrap of patients. NaN means undefined.
+Every figure takes, for each case, the ratings of its lesions (−∞ for a lesion that is not marked) and the ratings of its false
+marks, as `pneumoscope.reference.lesion_matching.match` gives them, and weights (n_cases,): how often each case is counted. NaN
+means undefined.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,21 @@ from pneumoscope.statistics.metrics import Array, roc_auc
 
 Ratings = Sequence[Array]
 RATES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0)
-"""False marks per image of the FROC score (Setio et al. 2017, LUNA16)."""
+"""False marks per image at which the FROC score is averaged."""
 
 
 @dataclass(frozen=True, eq=False)
 class Froc:
-    """The points of an FROC curve, each (n_points,), from the strictest threshold (+∞, no mark) on.
+    """The points of an FROC curve, from the strictest threshold (+∞, no mark) to the lowest.
 
-    Attributes
+    Parameters
     ----------
-    threshold: marks rated at least this count.
-    false_per_image: false marks per image over all images (NLF), ≥ 0.
-    sensitivity: share of the regions that are hit (LLF), in [0, 1]; NaN without a region.
+    threshold
+        Marks rated at least this are counted; shape (n_points,).
+    false_per_image
+        False marks per image over all images (non-lesion localization fraction), at least 0; shape (n_points,).
+    sensitivity
+        Share of the lesions that are hit (lesion localization fraction), in [0, 1]; NaN without a lesion; shape (n_points,).
     """
 
     threshold: Array
@@ -34,7 +37,7 @@ class Froc:
 
 
 def _spread(ratings: Ratings, weights: Array) -> tuple[Array, Array]:
-    """All ratings in a row, and the weight of the case of each."""
+    """All ratings in one array, and the weight of the case of each."""
     return np.concatenate([np.empty(0), *ratings]), np.repeat(weights, [len(r) for r in ratings])
 
 
@@ -46,10 +49,34 @@ def _at_least(ratings: Array, weights: Array, thresholds: Array) -> Array:
 
 
 def froc(lesions: Ratings, false: Ratings, weights: Array) -> Froc:
-    """Share of regions hit against false marks per image over ALL images, with and without regions (Bunch et al. 1978).
+    """Compute the FROC curve: share of lesions hit over false marks per image, over all images with and without lesions.
 
-    One point per distinct rating of a case with weight. Does not show: how images without regions fare on their own
+    One point per distinct rating of a case with weight. Does not show: false marks on images without lesions on their own
     (see `afroc_auc`).
+
+    Parameters
+    ----------
+    lesions
+        Ratings of the lesions of each case, −∞ for one that is not marked.
+    false
+        Ratings of the false marks of each case.
+    weights
+        Shape (n_cases,), at least 0.
+
+    Returns
+    -------
+    Froc
+        The points of the curve.
+
+    References
+    ----------
+    Bunch et al. 1978, Journal of Applied Photographic Engineering 4:166.
+
+    Examples
+    --------
+    >>> curve = froc([np.array([0.9]), np.array([])], [np.array([]), np.array([0.4])], np.ones(2))
+    >>> curve.sensitivity.tolist(), curve.false_per_image.tolist()
+    ([0.0, 1.0, 1.0], [0.0, 0.0, 0.5])
     """
     (hits, of_hit), (misses, of_miss) = _spread(lesions, weights), _spread(false, weights)
     rated = np.concatenate([hits[of_hit > 0], misses[of_miss > 0]])
@@ -68,31 +95,82 @@ def _within(curve: Froc, marks_per_image: float) -> float:
 
 
 def sensitivity_at(lesions: Ratings, false: Ratings, weights: Array, marks_per_image: float) -> float:
-    """Share of regions hit with at most `marks_per_image` false marks per image over all images, in [0, 1].
+    """Share of lesions hit with at most so many false marks per image, over all images.
 
-    The largest that an actual threshold reaches, without interpolation between thresholds; where the reader never makes so many
-    false marks, that of all its marks. NaN without a region. Does not show: which threshold that is.
+    The largest share that an actual threshold reaches, without interpolation; where the reader never makes so many false marks,
+    the share of all its marks. Does not show: which threshold that is.
+
+    Parameters
+    ----------
+    lesions, false, weights
+        As in `froc`.
+    marks_per_image
+        The largest number of false marks per image.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN without a lesion.
+
+    Examples
+    --------
+    >>> lesions, false = [np.array([0.9, 0.2]), np.array([])], [np.array([]), np.array([0.4])]
+    >>> sensitivity_at(lesions, false, np.ones(2), marks_per_image=0.25)
+    0.5
     """
     return _within(froc(lesions, false, weights), marks_per_image)
 
 
 def froc_score(lesions: Ratings, false: Ratings, weights: Array) -> float:
-    """Mean of `sensitivity_at` 1/8, 1/4, 1/2, 1, 2, 4 and 8 false marks per image, in [0, 1] (CPM of Setio et al. 2017).
+    """Mean of `sensitivity_at` 1/8, 1/4, 1/2, 1, 2, 4 and 8 false marks per image.
 
-    Setio interpolates between thresholds, here none is. NaN without a region. Does not show: the rates that matter for a
-    reader of few marks: from its last false mark on, all rates count the same.
+    Setio et al. interpolate between thresholds, this function does not. Does not show: the rates that matter for a reader of few
+    marks, since all rates above its last false mark count the same.
+
+    Parameters
+    ----------
+    lesions, false, weights
+        As in `froc`.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN without a lesion.
+
+    References
+    ----------
+    Setio et al. 2017, Medical Image Analysis 42:1 (competition performance metric of LUNA16).
     """
     curve = froc(lesions, false, weights)
     return float(np.mean([_within(curve, rate) for rate in RATES]))
 
 
 def afroc_auc(lesions: Ratings, false: Ratings, weights: Array) -> float:
-    """Area under the AFROC curve, in [0, 1] (Chakraborty & Winter 1990): regions hit against images falsely marked.
+    """Area under the AFROC curve: lesions hit against images without lesions that are falsely marked.
 
-    The latter are the images WITHOUT regions, each by its highest false mark; trapezoids, with a straight line from the last
-    point to (1, 1). It is the chance that a region is rated above an unaffected image's highest mark, ties (also of what is
-    not marked at all, −∞) count one half. NaN without a region or without an unaffected image. Does not show: false marks on
-    images with regions, nor all but the highest on the others.
+    It is the probability that a lesion is rated above the highest mark of an image without lesions; ties count one half, also
+    those of what is not marked at all (−∞). Does not show: false marks on images with lesions, nor all but the highest mark on
+    the others.
+
+    Parameters
+    ----------
+    lesions, false, weights
+        As in `froc`.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN without a lesion or without an image that has none.
+
+    References
+    ----------
+    Chakraborty & Winter 1990, Radiology 174:873.
+
+    Examples
+    --------
+    >>> lesions, false = [np.array([0.9, -np.inf]), np.array([])], [np.array([]), np.array([0.4])]
+    >>> afroc_auc(lesions, false, np.ones(2))
+    0.5
     """
     hits, of_hit = _spread(lesions, weights)
     unaffected = [k for k, r in enumerate(lesions) if not len(r)]

@@ -14,6 +14,8 @@ LEVEL = 0.95
 """Coverage of every interval."""
 DRAWS = 2000
 """Bootstrap draws unless told otherwise."""
+NOT_DEFINED = "not defined on these cases"
+"""The reason for no value where the cases do not allow the figure."""
 _AT_A_TIME = 1 << 21  # weights that are worked on together: bounds the memory of the temporary arrays
 
 RandomSource = np.random.Generator | int
@@ -163,7 +165,7 @@ def bootstrap(
     n = len(np.unique(counted))
     value = float(metric(reference, prediction))
     if np.isnan(value):
-        return undefined(n, "not defined on these cases")
+        return undefined(n, NOT_DEFINED)
     if share_of is not None and value in (0.0, 1.0):
         low, high = clopper_pearson(round(value * n), n)
         return Estimate(value, low, high, n, "patient", "Clopper–Pearson on patients (share at the boundary)")

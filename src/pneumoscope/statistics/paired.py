@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pneumoscope.statistics.estimate import Estimate, undefined
-from pneumoscope.statistics.intervals import LEVEL, delong_components, fold_parts, over_draws, percentile
+from pneumoscope.statistics.intervals import LEVEL, NOT_DEFINED, delong_components, fold_parts, over_draws, percentile
 from pneumoscope.statistics.metrics import Array, Metric
 
 SAME_RANKING = "the two rank the cases alike"
@@ -86,7 +86,7 @@ def difference(first: Draws, second: Draws, patients: Sequence[str]) -> Estimate
     """
     value, n = first.value - second.value, len(set(patients))
     if np.isnan(value):
-        return undefined(n, "not defined on these cases")
+        return undefined(n, NOT_DEFINED)
     return percentile(value, first.drawn - second.drawn, n)
 
 

@@ -45,7 +45,7 @@ class Table:
     Examples
     --------
     >>> print(Table.of(["", "ROC-AUC"], [["A & B", "0.9877"]]).markdown())
-    |  | ROC-AUC |
+    | | ROC-AUC |
     |---|--:|
     | A & B | 0.9877 |
     <BLANKLINE>
@@ -85,7 +85,7 @@ class Table:
             Lines that end in a line break.
         """
         rule = "|---|" + "--:|" * (len(self.head) - 1)
-        head, *rows = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in (self.head, *self.rows)]
+        head, *rows = [_markdown(row) for row in (self.head, *self.rows)]
         return "\n".join([head, rule, *rows]) + "\n"
 
     def latex(self) -> str:
@@ -112,3 +112,8 @@ class Table:
         stream = io.StringIO()
         csv.writer(stream, lineterminator="\n").writerows((self.head, *self.rows))
         return stream.getvalue()
+
+
+def _markdown(row: Sequence[str]) -> str:
+    cells = [cell.replace("|", r"\|") for cell in row]
+    return "".join(["|", *(f" {cell} |" if cell else " |" for cell in cells)])

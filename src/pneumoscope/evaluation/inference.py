@@ -1,0 +1,142 @@
+"""Run a model on a part of a split."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from pneumoscope import radiograph
+from pneumoscope.classifier import Card
+from pneumoscope.classifier.preprocessing import ModelInput
+from pneumoscope.cohort import Case, Cohort, CohortError
+from pneumoscope.evaluation.errors import EvaluationError
+from pneumoscope.evaluation.predictions import FittedOn, Prediction, Predictions
+from pneumoscope.evaluation.training_overlap import require_unseen, training_overlap
+from pneumoscope.fingerprint import Fingerprint
+from pneumoscope.ordered_map import chunks, cores, ordered_map
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.radiograph.radiograph import Grey
+
+_BATCH = 16
+
+
+class Model(Protocol):
+    """A classifier or a reader: what `predict` needs of either."""
+
+    @property
+    def card(self) -> Card:
+        """The record of the model."""
+        ...
+
+    @property
+    def trained_on(self) -> tuple[Fingerprint, ...]:
+        """Fingerprints of the training cases; empty if the model does not say."""
+        ...
+
+    def prepare(self, radiograph: Radiograph) -> ModelInput:
+        """Turn a radiograph into the input of the network.
+
+        Parameters
+        ----------
+        radiograph
+            Any radiograph.
+
+        Returns
+        -------
+        ModelInput
+            Float32 pixels (channels, side, side) with their placement on the radiograph.
+        """
+        ...
+
+    def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Compute the log-odds of the target.
+
+        Parameters
+        ----------
+        squares
+            Prepared inputs, shape (n, channels, side, side).
+
+        Returns
+        -------
+        NDArray[np.float64]
+            Shape (n,).
+        """
+        ...
+
+
+def predict(
+    cohort: Cohort, split: str, model: Model, *, allow_training_patients: bool = False, show_progress: bool = False
+) -> Predictions:
+    """Predict every case of a part of a split.
+
+    Parameters
+    ----------
+    cohort
+        A split cohort.
+    split
+        ``train``, ``tune`` or ``test``.
+    model
+        A classifier or a reader.
+    allow_training_patients
+        Whether cases that the model was trained on are predicted too; they are counted in the result.
+    show_progress
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Predictions
+        In the order of the cohort.
+
+    Raises
+    ------
+    CohortError
+        If the cohort has no split, or no case in this part.
+    TrainingPatientsError
+        If the model was trained on a patient or an image of this part and that is not allowed.
+    EvaluationError
+        If the model answers with a number that is not finite.
+    """
+    if cohort.partition is None:
+        raise CohortError("the cohort has no split; run `pneumoscope cohort split` first")
+    cases, card = cohort.on(split), model.card
+    overlap = training_overlap(model.trained_on, cases)
+    require_unseen(overlap, card.name, allow=allow_training_patients)
+    bar = tqdm(
+        _batches(cohort, cases, model),
+        total=-(-len(cases) // _BATCH),
+        desc=f"predicting {split}",
+        unit=f"×{_BATCH} images",
+        disable=None if show_progress else True,
+    )
+    log_odds = np.concatenate([model.log_odds(np.stack(squares)) for squares in bar])
+    if wrong := int((~np.isfinite(log_odds)).sum()):
+        raise EvaluationError(
+            f"'{card.name}' gives no finite number for {wrong} of {len(cases)} radiographs; export or train it again"
+        )
+    fitted = card.calibration
+    return Predictions(
+        rows=_rows(cases, log_odds, fitted(log_odds)),
+        split=split,
+        split_sha256=cohort.partition.sha256,
+        model=card.name,
+        operating_points=card.operating_points,
+        calibrated_on=FittedOn(fitted.split, fitted.split_sha256) if fitted.split else None,
+        model_split_sha256=card.split_sha256,
+        training_overlap=overlap,
+    )
+
+
+def _rows(cases: Sequence[Case], log_odds: NDArray[np.float64], probability: NDArray[np.float64]) -> tuple[Prediction, ...]:
+    return tuple(
+        Prediction(case.path, case.patient_id, case.label, case.subtype, case.reference, float(z), float(p))
+        for case, z, p in zip(cases, log_odds, probability, strict=True)
+    )
+
+
+def _batches(cohort: Cohort, cases: Sequence[Case], model: Model) -> Iterator[list[Grey]]:
+    def square(case: Case) -> Grey:
+        return model.prepare(radiograph.read(cohort.file(case))).pixels
+
+    return chunks(ordered_map(square, cases, cores()), _BATCH)

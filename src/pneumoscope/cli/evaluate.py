@@ -99,10 +99,11 @@ def command(
 def _predict(model: Path | None, cohort_: Path | None, split: str, allow_training_patients: bool) -> Predictions:
     assert model is not None
     assert cohort_ is not None
+    loaded = load_model(model)
     return predict(
         table.read(cohort_),
         split,
-        load_model(model),
+        loaded,
         allow_training_patients=allow_training_patients,
         show_progress=True,
     )

@@ -34,6 +34,10 @@ coverage: $(VENV)/.check ## the default lane, and the share of the source lines 
 
 check: lint coverage slow hosts ## all of it, as CI does
 
+mutation: $(VENV)/.check ## change statistics and readings in a thousand small ways, and count the changes that their tests notice
+	$(BIN)/mutmut run --max-children $(JOBS)
+	$(BIN)/python tests/mutation_score.py
+
 docs: $(VENV)/.test ## generate what docs/ and README take from the program
 	$(BIN)/python docs/generate.py
 

@@ -72,3 +72,14 @@ def test_a_nested_silence_does_not_end_the_outer_one():
         with silenced_decoders():
             pass
         warnings.warn("not heard", stacklevel=1)
+
+
+def test_a_filter_that_was_set_later_is_not_heard_either():
+    with silenced_decoders():
+        pass
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with silenced_decoders():
+            warnings.warn("not heard", stacklevel=1)
+        warnings.warn("heard", stacklevel=1)
+    assert [str(w.message) for w in caught] == ["heard"]

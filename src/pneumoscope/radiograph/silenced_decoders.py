@@ -36,7 +36,7 @@ def silenced_decoders() -> Iterator[None]:
     """
     token = _decoding.set(True)
     try:
-        if not any(category is _DecoderWarning for _, _, category, _, _ in warnings.filters):
+        if not warnings.filters or warnings.filters[0][2] is not _DecoderWarning:  # the first filter that fits decides
             warnings.simplefilter("ignore", _DecoderWarning)
         yield
     finally:

@@ -186,9 +186,7 @@ class UnexpectedError(PneumoscopeError):
         super().__init__(f"it could not be read because of an unexpected {kind}; please report this with the kind of the file")
 
 
-def _line(
-    reader: Reader, item: Item, content: Content, outcome: Outcome, out: Path, options: Options
-) -> Line:
+def _line(reader: Reader, item: Item, content: Content, outcome: Outcome, out: Path, options: Options) -> Line:
     sha256 = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else ""
     case, error = CaseKey(item.name, sha256), outcome.error
     if outcome.radiograph is not None and outcome.reading is not None:

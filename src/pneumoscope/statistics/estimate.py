@@ -10,9 +10,6 @@ from pneumoscope.statistics import formatting
 EQUAL_DRAWS = "the same in every bootstrap draw"
 """The reason for no interval where resampling patients never changes the figure."""
 
-EQUAL_DRAWS = "the same in every bootstrap draw"
-"""The reason for no interval where resampling patients never changes the figure."""
-
 
 @dataclass(frozen=True)
 class Estimate:

@@ -32,7 +32,7 @@ class Caution(StrEnum):
     MODALITY = "modality not stated"
     BODY_PART = "body part not the chest"
     GREY_SCALE = "grey scale taken from the data"
-    FEW_GREY_LEVELS = "few grey levels"
+    FEW_GREY_LEVELS = f"uses fewer than {FEWEST_GREY_LEVELS} of {GREY_LEVELS} grey levels"
 
 
 @dataclass(frozen=True)
@@ -129,22 +129,6 @@ def abstains(radiograph: Radiograph) -> bool:
         True where fewer than `FEWEST_GREY_LEVELS` of 256 grey levels are used.
     """
     return radiograph.grey_levels_used < FEWEST_GREY_LEVELS
-
-
-def grey_levels_sentence(radiograph: Radiograph) -> str:
-    """Say how many grey levels a radiograph uses.
-
-    Parameters
-    ----------
-    radiograph : Radiograph
-        The radiograph.
-
-    Returns
-    -------
-    str
-        Such as ``uses 12 of 256 grey levels``.
-    """
-    return f"uses {radiograph.grey_levels_used} of {GREY_LEVELS} grey levels"
 
 
 def _quotable(keyword: str, text: str) -> str:

@@ -3,14 +3,12 @@
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pneumoscope.radiograph.dicom import decode as decode_dicom
 from pneumoscope.radiograph.dicom import looks_like as looks_like_dicom
 from pneumoscope.radiograph.errors import EmptyImageError, TooLargeError, UnreadableFileError
 from pneumoscope.radiograph.limits import MAX_FILE_BYTES
-from pneumoscope.radiograph.listing import list_folder
 from pneumoscope.radiograph.pictures import decode as decode_picture
 from pneumoscope.radiograph.radiograph import Radiograph
 
@@ -67,11 +65,6 @@ def read(source: Path | str | bytes) -> Radiograph:
             f"every one of the {radiograph.rows} × {radiograph.cols} pixels has the same grey level; export the image again"
         )
     return radiograph
-
-
-def below(folder: Path, without: Collection[Path] = ()) -> Iterator[Path]:
-    """List the radiographs below a folder, as `list_folder` does, without the counts of other files."""
-    yield from list_folder(folder, without).files
 
 
 def content_of(file: Path, most: int = MAX_FILE_BYTES) -> bytes:

@@ -88,7 +88,7 @@ class GraphAlone:
     def __init__(self, files: Sequence[Path]) -> None:
         self.session, card, _ = open_bundle(DEFAULT_BUNDLE, 1, ())
         self.outputs = [*FIELDS, LOGITS, PROBABILITY, DISTANCE, card.map_method]
-        side = card.preprocessing.source_px or card.preprocessing.side_px
+        side = card.preprocessing.source_px or card.preprocessing.size_px
         images = [radiograph.read(file) for file in files]
         self.squares = [on_whole(image, side).pixels_to_square(image)[None, None] for image in images]
 

@@ -65,7 +65,7 @@ def results() -> str:
     point = test["operating_point"]
     tn, fp, fn, tp = test["confusion"]
     lines = [
-        f"`{card.name}`, {card.preprocessing.view} view, {card.preprocessing.side_px} px; "
+        f"`{card.name}`, {card.preprocessing.crop} crop, {card.preprocessing.size_px} px; "
         f"test side of split `{card.split_sha256[:12]}`: "
         f"{test['n_images']:,} images of {test['n_patients']:,} patients, {test['n_positive']} images with pneumonia. "
         f"Threshold {point['threshold']:.3f} ({point['rule']}) and temperature fixed on the tune side.",

@@ -90,7 +90,7 @@ def test_junk_anywhere_is_refused_with_a_sentence_or_is_a_card(data, junk, card)
     "change",
     [
         {"preprocessing": []},
-        {"preprocessing": {"side_px": True}},
+        {"preprocessing": {"size_px": True}},
         {"calibration": "none"},
         {"calibration": {"method": "temperature", "temperature": 0}},
         {"calibration": {"method": "isotonic", "knots": []}},
@@ -99,7 +99,7 @@ def test_junk_anywhere_is_refused_with_a_sentence_or_is_a_card(data, junk, card)
         {"calibration": {"method": "guess"}},
         {"calibration": {"method": "none", "fitted_on": "somewhere"}},
         {"operating_points": [5]},
-        {"operating_points": [{"threshold": float("nan"), "rule": "youden", "side": "tune", "split_sha256": ""}]},
+        {"operating_points": [{"threshold": float("nan"), "rule": "youden", "split": "tune", "split_sha256": ""}]},
         {"map_scale": float("inf")},
         {"map_scale": 10**400},
         {"recipe": 5},
@@ -122,8 +122,8 @@ def test_junk_anywhere_is_refused_with_a_sentence_or_is_a_card(data, junk, card)
         {"finding_threshold": 0},
         {"map_scale": 0},
         {"other_map_scales": {"layercam": -1}},
-        {"preprocessing": {"side_px": 0}},
-        {"preprocessing": {"side_px": 32, "source_px": -1}},
+        {"preprocessing": {"size_px": 0}},
+        {"preprocessing": {"size_px": 32, "source_px": -1}},
         {"opset": -1},
         {"precision": "fp64"},
     ],
@@ -136,7 +136,7 @@ def test_a_field_that_no_model_can_have_is_refused(card, change):
 
 def test_a_card_of_an_earlier_version_says_in_a_sentence_what_its_calibration_was_fitted_on(card):
     old = {"method": "temperature", "temperature": 2.0, "knots": [], "fitted_on": "tune side of split 12ab"}
-    fitted = cards.parse(json.dumps({**dataclasses.asdict(card), "calibration": old})).calibration
+    fitted = cards.parse(json.dumps({**dataclasses.asdict(card), "format": 2, "calibration": old})).calibration
     assert (fitted.temperature, fitted.split, fitted.split_sha256) == (2.0, "tune", "12ab")
 
 
@@ -159,3 +159,30 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 
     with pytest.raises(CardError, match="could not be read"):
         cards.read(tmp_path / "model.onnx")
+
+
+def test_a_card_of_format_2_is_read_with_its_names(card):
+    old = json.loads(json.dumps(dataclasses.asdict(card))) | {"format": 2}
+    for fields in (*old["operating_points"], old["grey_zone"], old["domain"]):
+        fields["side"] = fields.pop("split")
+    fitted = old["calibration"]
+    fitted["fitted_on"] = f"{fitted.pop('split')} side of split {fitted.pop('split_sha256')}"
+    looks = old["preprocessing"]
+    looks["side_px"], looks["view"] = looks.pop("size_px"), looks.pop("crop")
+
+    assert cards.parse(json.dumps(old)) == card
+
+
+@pytest.mark.parametrize("number", [1, 4, True, "3", None])
+def test_a_card_of_another_format_is_refused(card, number):
+    content = {**dataclasses.asdict(card), "format": number}
+    with pytest.raises(CardError, match=rf"has format {number}, this version reads 2 and 3"):
+        cards.parse(json.dumps(content))
+
+
+@pytest.mark.parametrize("name", ["side", "view", "fitted_on"])
+def test_a_card_of_this_format_has_no_old_names(card, name):
+    content = json.loads(json.dumps(dataclasses.asdict(card)))
+    content["preprocessing"][name] = content["calibration"][name] = "x"
+    with pytest.raises(CardError, match=r"unknown field"):
+        cards.parse(json.dumps(content))

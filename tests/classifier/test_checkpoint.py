@@ -25,7 +25,7 @@ CARD = Card(
     backbone="mobilenet_v2",
     head="linear",
     classes=("normal", "pneumonia"),
-    preprocessing=Preprocessing(side_px=32),
+    preprocessing=Preprocessing(size_px=32),
     init="scratch",
     calibration=Calibration("isotonic", knots=((-1.0, 0.2), (2.0, 0.9)), split="tune", split_sha256="abc"),
     operating_points=(OperatingPoint(0.5, "youden", "tune", "abc"),),

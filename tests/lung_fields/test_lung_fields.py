@@ -253,7 +253,8 @@ def test_a_card_comes_back_as_it_was_written(tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [({"format": 2}, "has format 2, this version reads 1"), ({"side_px": 0}, "is damaged"), ({"side_px": 160.0}, "is damaged"),
+    [({"format": 3}, "has format 3, this version reads 1 and 2"), ({"size_px": 0}, "is damaged"),
+     ({"size_px": 160.0}, "is damaged"),
      ({"quality_threshold": 1.5}, "is damaged"), ({"quality_threshold": float("nan")}, "is damaged"),
      ({"quality_threshold": "high"}, "is damaged"), ({"files": []}, "is damaged"), ({"surplus": 1}, r"unknown field \$\.surplus"),
      ({"data": 3}, "is damaged")],
@@ -265,7 +266,7 @@ def test_a_card_with_a_wrong_field_is_refused(model, change, says):
         LungFinder.load(model)
 
 
-@pytest.mark.parametrize("field", ["name", "side_px", "quality_threshold", "format", "data", "data_licences"])
+@pytest.mark.parametrize("field", ["name", "size_px", "quality_threshold", "format", "data", "data_licences"])
 def test_a_card_without_a_field_that_it_must_have_is_refused(model, field):
     value = json.loads((model / card.CARD_NAME).read_text())
     del value[field]

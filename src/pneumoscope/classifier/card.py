@@ -14,7 +14,10 @@ from pneumoscope.classifier.errors import CardError
 from pneumoscope.classifier.preprocessing import Preprocessing
 from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint
 
-FORMAT = 2
+FORMAT = 3
+_READ_FORMATS = (2, FORMAT)
+_PREPROCESSING_NAMES = {"side_px": "size_px", "view": "crop"}
+"""Names of format 2 and what they became."""
 CARD_NAME = "card.json"
 
 
@@ -200,19 +203,27 @@ def _upgraded(tree: Any) -> Any:
     """The JSON of a card with the present names of its fields; CardError for what is no card of a known format."""
     if not isinstance(tree, dict) or "format" not in tree or "backbone" not in tree:
         raise CardError("the card is not one of Pneumoscope's; give the folder of a checkpoint or a bundle")
-    if tree["format"] != FORMAT:
-        raise CardError(f"the card has format {tree['format']}, this version reads {FORMAT}; update pneumoscope or the model")
-    changes: dict[str, Any] = {name: _split_named(tree[name]) for name in ("grey_zone", "domain") if name in tree}
+    if tree["format"] not in _READ_FORMATS or isinstance(tree["format"], bool):
+        raise CardError(
+            f"the card has format {tree['format']}, this version reads {' and '.join(map(str, _READ_FORMATS))}; update "
+            "pneumoscope or the model"
+        )
+    if tree["format"] == FORMAT:
+        return tree
+    split = {"side": "split"}
+    changes: dict[str, Any] = {name: _renamed(tree[name], split) for name in ("grey_zone", "domain") if name in tree}
+    if "preprocessing" in tree:
+        changes["preprocessing"] = _renamed(tree["preprocessing"], _PREPROCESSING_NAMES)
     if isinstance(tree.get("operating_points"), list):
-        changes["operating_points"] = [_split_named(point) for point in tree["operating_points"]]
+        changes["operating_points"] = [_renamed(point, split) for point in tree["operating_points"]]
     if isinstance(tree.get("calibration"), dict):
         changes["calibration"] = _calibration(tree["calibration"])
-    return {**tree, **changes}
+    return {**tree, **changes, "format": FORMAT}
 
 
-def _split_named(fields: Any) -> Any:
-    """The fields of a value that was fixed on a part of the split; earlier versions called that part its side."""
-    return {"split" if name == "side" else name: part for name, part in fields.items()} if isinstance(fields, dict) else fields
+def _renamed(fields: Any, names: Mapping[str, str]) -> Any:
+    """The fields of a value with the names of the present format."""
+    return {names.get(name, name): part for name, part in fields.items()} if isinstance(fields, dict) else fields
 
 
 def _calibration(fields: Mapping[str, Any]) -> dict[str, Any]:

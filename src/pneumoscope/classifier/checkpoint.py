@@ -114,7 +114,7 @@ def load(folder: Path) -> Classifier:
         if not (folder / name).is_file() or named != file_sha256(folder / name):
             what = "the weights" if name == WEIGHTS_NAME else f"the file {name}"
             raise CheckpointError(f"{what} in '{folder}' are not those that the card names; copy the checkpoint again")
-    network = build(backbone(card.backbone), card.head, len(card.classes), card.preprocessing.side_px)
+    network = build(backbone(card.backbone), card.head, len(card.classes), card.preprocessing.size_px)
     try:
         network.load_state_dict(safetensors.torch.load_file(path))
         domain = _domain(folder / DOMAIN_NAME) if DOMAIN_NAME in card.files else None

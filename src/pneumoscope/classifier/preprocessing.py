@@ -1,4 +1,4 @@
-"""`Preprocessing`: how a radiograph becomes a model's input; the same for training, evaluation and reading."""
+"""Turn a radiograph into a model's input, the same for training, evaluation and reading."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -13,65 +13,80 @@ from pneumoscope.radiograph import Placement, Radiograph, Region
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
 
-View = Literal["whole", "lungs"]
+Crop = Literal["whole", "lungs"]
 
 
 class Finds(Protocol):
     """What finds lung fields, as a `LungFinder` does, and which model it is."""
 
     @property
-    def sha256(self) -> str: ...
-    def find(self, radiograph: Radiograph) -> LungFields: ...
+    def sha256(self) -> str:
+        """SHA-256 of the lung-field graph."""
+
+    def find(self, radiograph: Radiograph) -> LungFields:
+        """Find the lung fields of one radiograph."""
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The square that a model looks at.
+    """How a radiograph becomes the square that a model looks at.
 
-    Attributes
+    The network itself repeats grey to three channels and normalizes them, so that no client can get that wrong.
+
+    Parameters
     ----------
-    side_px: side of the square.
-    view: ``whole``: the whole radiograph squashed to the square, as published; ``lungs``: the box around its lung fields,
+    size_px : int
+        Edge of the square, >= 1.
+    crop : {"whole", "lungs"}
+        ``whole``: the whole radiograph, squashed to the square, as published; ``lungs``: the box around its lung fields,
         squashed to the square, nothing blanked.
-    source_px: side of the square that the whole radiograph is brought to first, 0 for none: a model that was trained on small
-        copies sees every radiograph at their resolution.
-    lungs: SHA-256 of the lung-field model (`LungFinder.sha256`) that the input depends on; empty where it depends on none.
-        Where there is one, the input has a second channel, what counts as lung.
+    source_px : int
+        Edge of the square that the whole radiograph is resampled to first, 0 for none: a model that was trained on small copies
+        sees every radiograph at their resolution.
+    lungs : str
+        SHA-256 of the lung-field model (`LungFinder.sha256`) that the input depends on; empty where it depends on none. Where
+        there is one, the input has a second channel, what counts as lung.
 
-    The network itself repeats grey to three channels and normalizes them, so no client can get that wrong.
+    Raises
+    ------
+    ValueError
+        A size lies outside its range, or the crop needs a lung-field model and none is named.
     """
 
-    side_px: int = 224
-    view: View = "whole"
+    size_px: int = 224
+    crop: Crop = "whole"
     source_px: int = 0
     lungs: str = ""
 
     def __post_init__(self) -> None:
-        if self.view == "lungs" and not self.lungs:
-            raise ValueError("the lungs view needs a lung-field model")
-        if self.side_px < 1 or self.source_px < 0:
-            raise ValueError(f"the input needs a size of at least 1 pixel, not {self.side_px} (source {self.source_px})")
+        if self.crop == "lungs" and not self.lungs:
+            raise ValueError("the crop to the lungs needs a lung-field model")
+        if self.size_px < 1 or self.source_px < 0:
+            raise ValueError(f"the input needs a size of at least 1 pixel, not {self.size_px} (source {self.source_px})")
 
     @property
     def seen_px(self) -> int:
-        """Side of the square that a reader squashes the whole radiograph to."""
-        return self.source_px or self.side_px
+        """Edge of the square that a reader resamples the whole radiograph to."""
+        return self.source_px or self.size_px
 
     @property
     def channels(self) -> int:
-        """Of the input: grey, and what counts as lung."""
+        """Channels of the input: grey, and what counts as lung where a lung-field model is named."""
         return 2 if self.lungs else 1
 
 
 @dataclass(frozen=True, eq=False)
 class ModelInput:
-    """Pixels for a model with the way back.
+    """The pixels for a model, with the way back to the radiograph.
 
-    Attributes
+    Parameters
     ----------
-    pixels: float32 (channels, side, side) in [0, 1]: grey, then what counts as lung where the model wants it.
-    placement: where the square lies on the radiograph.
-    lung_fields: of the radiograph, where a finder was at hand.
+    pixels : ndarray of float32, shape (channels, size, size)
+        In [0, 1]: grey, then what counts as lung where the model needs it.
+    placement : Placement
+        Where the square lies on the radiograph.
+    lung_fields : LungFields, optional
+        Of the radiograph; None where no lung-field model was given.
     """
 
     pixels: Grey
@@ -80,7 +95,20 @@ class ModelInput:
 
 
 def seen(radiograph: Radiograph, preprocessing: Preprocessing) -> Radiograph:
-    """The radiograph as everything that follows sees it: whole, squashed to `source_px` in the displayed order, or as it is."""
+    """Resample the whole radiograph to `source_px`, if the preprocessing says so.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+        The radiograph.
+    preprocessing : Preprocessing
+        Of the model.
+
+    Returns
+    -------
+    Radiograph
+        The square in the displayed order, or the radiograph itself without a `source_px`.
+    """
     if not preprocessing.source_px:
         return radiograph
     return Radiograph(on_whole(radiograph, preprocessing.source_px).pixels_to_square(radiograph))
@@ -89,7 +117,24 @@ def seen(radiograph: Radiograph, preprocessing: Preprocessing) -> Radiograph:
 def prepare(radiograph: Radiograph, preprocessing: Preprocessing, finder: Finds | None = None) -> ModelInput:
     """Resample a radiograph to the model's square.
 
-    ClassifierError where the preprocessing wants another lung-field model than `finder`.
+    Parameters
+    ----------
+    radiograph : Radiograph
+        The radiograph.
+    preprocessing : Preprocessing
+        Of the model.
+    finder : LungFinder, optional
+        The lung-field model that the preprocessing names.
+
+    Returns
+    -------
+    ModelInput
+        Pixels with the way back.
+
+    Raises
+    ------
+    ClassifierError
+        The preprocessing names another lung-field model than `finder`.
     """
     fields = find(radiograph, preprocessing, finder) if finder else None
     if preprocessing.lungs and (finder is None or fields is None or finder.sha256 != preprocessing.lungs):
@@ -101,15 +146,45 @@ def prepare(radiograph: Radiograph, preprocessing: Preprocessing, finder: Finds 
 
 
 def find(radiograph: Radiograph, preprocessing: Preprocessing, finder: Finds) -> LungFields:
-    """The lung fields as found in what is seen, lying on the radiograph itself."""
+    """Find the lung fields in the resampled radiograph, and place them on the radiograph itself.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+        The radiograph.
+    preprocessing : Preprocessing
+        Of the model.
+    finder : LungFinder
+        The lung-field model.
+
+    Returns
+    -------
+    LungFields
+        On the grid of the radiograph.
+    """
     found = finder.find(seen(radiograph, preprocessing))
     return dataclasses.replace(found, placement=on_whole(radiograph, found.placement.size_px))
 
 
 def place(radiograph: Radiograph, preprocessing: Preprocessing, fields: LungFields | None) -> ModelInput:
-    """`prepare` with lung fields that are known: those of the same radiograph before something was done to its pixels."""
-    box = fields.box if fields and preprocessing.view == "lungs" else radiograph.whole
-    placement = Placement.of(radiograph, box, preprocessing.side_px)
+    """Resample a radiograph whose lung fields are known, such as one whose pixels were changed after they were found.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+        The radiograph.
+    preprocessing : Preprocessing
+        Of the model.
+    fields : LungFields, optional
+        Of the radiograph; needed if the preprocessing names a lung-field model.
+
+    Returns
+    -------
+    ModelInput
+        Pixels with the way back.
+    """
+    box = fields.box if fields and preprocessing.crop == "lungs" else radiograph.whole
+    placement = Placement.of(radiograph, box, preprocessing.size_px)
     channels = [_grey(radiograph, placement, preprocessing)]
     if preprocessing.lungs:
         assert fields is not None
@@ -133,7 +208,7 @@ def _grey(radiograph: Radiograph, placement: Placement, preprocessing: Preproces
 
 
 def _lungs(fields: LungFields, placement: Placement) -> Grey:
-    """What counts as lung, resampled to the square: float32 (side, side) in [0, 1]."""
+    """What counts as lung, resampled to the square: float32 (size, size) in [0, 1]."""
     box = fields.placement.region_to_square(placement.rectangle)
     size_px = fields.placement.size_px
     edges = np.clip((box.left, box.top, box.right, box.bottom), 0, size_px).tolist()

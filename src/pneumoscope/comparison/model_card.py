@@ -34,7 +34,7 @@ def page(
         "",
         "## What it is",
         "",
-        f"- Backbone {card.backbone}, head {card.head}; looks at the {looks.view} view, {looks.side_px} × {looks.side_px} px.",
+        f"- Backbone {card.backbone}, head {card.head}; looks at the {looks.crop} crop, {looks.size_px} × {looks.size_px} px.",
         f"- Classes {', '.join(card.classes)}; heat map by {card.map_method}, of the class {card.target}.",
         f"- Started from: {card.init}.",
         "",

@@ -135,7 +135,7 @@ def _size(classifier: Classifier) -> dict[str, Any]:
     wanted = classifier.card.preprocessing
     # The fused attention is not counted, and without gradients there is no other.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        classifier.network(torch.rand(1, wanted.channels, wanted.side_px, wanted.side_px))
+        classifier.network(torch.rand(1, wanted.channels, wanted.size_px, wanted.size_px))
     parameters = sum(p.numel() for p in classifier.network.parameters())
     return {"parameters": parameters, "multiply_adds": counter.get_total_flops() // 2}
 

@@ -162,14 +162,14 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
     """Lung fields, the square, and everything about it, as one graph; ExportError where PyTorch cannot make it."""
     card = classifier.card
     wanted = card.preprocessing
-    if wanted.view == "lungs" and not wanted.source_px:
+    if wanted.crop == "lungs" and not wanted.source_px:
         raise ExportError(f"'{card.name}' looks at lungs without a source_px, so no client could batch it; train it again")
     assert classifier.finder is not None
     lungs = _finding(classifier.finder.folder)
     cells = lungs.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
-    square = torch.rand(EXAMPLE_BATCH, wanted.channels, wanted.side_px, wanted.side_px)
+    square = torch.rand(EXAMPLE_BATCH, wanted.channels, wanted.size_px, wanted.size_px)
     try:
-        network, methods = explained(classifier.network, len(card.classes), wanted.side_px)
+        network, methods = explained(classifier.network, len(card.classes), wanted.size_px)
         scored = _Scored(network, card.calibration, classifier.domain).eval()
         seeing = converted(Whole(wanted.seen_px), [any_image()], [bundle.IMAGE], [_SEEN])
         looking = _looking(wanted, cells)
@@ -195,7 +195,7 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
 def _looking(wanted: Preprocessing, cells: int) -> onnx.ModelProto:
     seen = torch.rand(EXAMPLE_BATCH, 1, wanted.seen_px, wanted.seen_px)
     if not wanted.lungs:
-        return converted(Whole(wanted.side_px), [seen], [_SEEN], [_MADE])
+        return converted(Whole(wanted.size_px), [seen], [_SEEN], [_MADE])
     found = [torch.rand(EXAMPLE_BATCH, *shape) for shape in ((2, cells, cells), (), (4,))]
     return converted(Look(wanted), [seen, *found], [_SEEN, FIELDS[0], *FIELDS[2:]], [_MADE])
 

@@ -28,8 +28,8 @@ class Look(nn.Module):
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
-        self.side = preprocessing.side_px
-        self.cut = float(preprocessing.view == "lungs")
+        self.side = preprocessing.size_px
+        self.cut = float(preprocessing.crop == "lungs")
 
     def forward(self, image: Tensor, lungs: Tensor, found: Tensor, box: Tensor) -> Tensor:
         box = box * self.cut + torch.tensor([0.0, 0.0, 1.0, 1.0]) * (1 - self.cut)

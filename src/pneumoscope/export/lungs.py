@@ -30,7 +30,7 @@ def export(network: LungNetwork, card: LungCard, proof: NDArray[np.float32], out
     `proof` holds images, float32 (n, 1, rows, cols) in [0, 1]: on them the graph must agree with eager PyTorch, else
     ExportError, and nothing is left behind.
     """
-    module = LungFieldModule(network, card.side_px, card.quality_threshold).eval().requires_grad_(False)
+    module = LungFieldModule(network, card.size_px, card.quality_threshold).eval().requires_grad_(False)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         folder = Path(scratch)

@@ -10,7 +10,8 @@ from typing import Any
 from pneumoscope import atomic_files, strict_json
 from pneumoscope.lung_fields.errors import LungFieldsError
 
-FORMAT = 1
+FORMAT = 2
+_READ_FORMATS = (1, FORMAT)
 CARD_NAME = "card.json"
 
 
@@ -22,7 +23,7 @@ class LungCard:
     ----------
     name : str
         Short name.
-    side_px : int
+    size_px : int
         Edge of the square that the network looks at, >= 1.
     quality_threshold : float
         A lung whose quality is below it counts as not found; in [0, 1], fixed on tune images.
@@ -48,7 +49,7 @@ class LungCard:
     """
 
     name: str
-    side_px: int
+    size_px: int
     quality_threshold: float
     format: int = FORMAT
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -59,8 +60,8 @@ class LungCard:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.side_px < 1:
-            raise ValueError(f"side_px must be at least 1, not {self.side_px}")
+        if self.size_px < 1:
+            raise ValueError(f"size_px must be at least 1, not {self.size_px}")
         if not 0 <= self.quality_threshold <= 1:
             raise ValueError(f"quality_threshold must lie in [0, 1], not at {self.quality_threshold}")
 
@@ -102,11 +103,14 @@ def read(folder: Path) -> LungCard:
     def checked(tree: Any) -> Any:
         if not isinstance(tree, dict) or "format" not in tree:
             raise LungFieldsError(f"'{path}' is no intact card of a lung-field model; copy the model again")
-        if tree["format"] != FORMAT:
-            raise LungFieldsError(f"'{path}' has format {tree['format']}, this version reads {FORMAT}; train it again")
+        if tree["format"] not in _READ_FORMATS or isinstance(tree["format"], bool):
+            known = " and ".join(map(str, _READ_FORMATS))
+            raise LungFieldsError(f"'{path}' has format {tree['format']}, this version reads {known}; train it again")
         if missing := [name for name in ("data", "data_licences") if name not in tree]:  # may be empty, but not left out
             raise ValueError(f"missing field {missing[0]}")
-        return tree
+        if tree["format"] == FORMAT:
+            return tree
+        return {"size_px" if name == "side_px" else name: part for name, part in tree.items()} | {"format": FORMAT}
 
     try:
         return strict_json.decode(path.read_bytes(), LungCard, upgrade=checked)

@@ -125,7 +125,7 @@ def _check(session: onnxruntime.InferenceSession, card: Card, folder: Path) -> N
         raise BundleError(f"the graph in '{folder}' gives other maps than its card says; export it again")
     wanted = card.preprocessing
     looked_at = next(o.shape for o in session.get_outputs() if o.name == LOOKED_AT)
-    if looked_at[1:] != [wanted.channels, wanted.side_px, wanted.side_px]:
+    if looked_at[1:] != [wanted.channels, wanted.size_px, wanted.size_px]:
         raise BundleError(f"the graph in '{folder}' looks at squares of another size than its card says; export it again")
 
 
@@ -135,7 +135,7 @@ def _check_calibration(session: onnxruntime.InferenceSession, card: Card, folder
     Browsers and phones show the graph's probability, this package the card's: the two must be one.
     """
     wanted = card.preprocessing
-    shape = wanted.channels, wanted.side_px, wanted.side_px
+    shape = wanted.channels, wanted.size_px, wanted.size_px
     generator = np.random.default_rng(0)
     squares = np.stack([np.full(shape, level, np.float32) for level in (0, 0.5, 1)] + [generator.random(shape, np.float32)])
     try:

@@ -477,8 +477,8 @@ class Reader:
 
     def _placement(self, image: Radiograph, fields: LungFields) -> Placement:
         wanted = self.card.preprocessing
-        box = fields.box if wanted.view == "lungs" else image.whole
-        return Placement.of(image, box, wanted.side_px)
+        box = fields.box if wanted.crop == "lungs" else image.whole
+        return Placement.of(image, box, wanted.size_px)
 
     def _domain(self, distance: float, fields: LungFields) -> DomainCheck | None:
         limit = self.card.domain

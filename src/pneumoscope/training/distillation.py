@@ -57,7 +57,7 @@ def taught_by(recipe: Recipe, teacher: Reader | None, preprocessing: Preprocessi
     shows = recipe.adds_up and _same_square(teacher, preprocessing)
     if recipe.teacher_weight and not shows:
         raise TrainingError(
-            f"the recipe '{recipe.name}' needs a teacher that adds up to its map over the same square ({preprocessing.view}); "
+            f"the recipe '{recipe.name}' needs a teacher that adds up to its map over the same square ({preprocessing.crop}); "
             "give its bundle"
         )
     if recipe.teacher_weight or recipe.distillation_weight:
@@ -67,7 +67,7 @@ def taught_by(recipe: Recipe, teacher: Reader | None, preprocessing: Preprocessi
 
 def _same_square(teacher: Reader, preprocessing: Preprocessing) -> bool:
     """Whether the teacher's heat map is evidence, and covers what the learner looks at, whatever the sides in pixels."""
-    own = dataclasses.replace(teacher.card.preprocessing, side_px=preprocessing.side_px)
+    own = dataclasses.replace(teacher.card.preprocessing, size_px=preprocessing.size_px)
     return teacher.card.map_method == EVIDENCE and own == preprocessing
 
 

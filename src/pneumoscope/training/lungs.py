@@ -150,7 +150,7 @@ def fit(
         on_epoch(row)
     card = LungCard(
         name="lung-fields",
-        side_px=SIDE_PX,
+        size_px=SIDE_PX,
         quality_threshold=_threshold(network, squares, sets),
         recipe=dataclasses.asdict(recipe),
         data=tuple(_told(squares, s) for s in sets),

@@ -81,7 +81,7 @@ def squares(
         return np.rint(pixels * 255).astype(np.uint8).tobytes()
 
     def write(stream: BinaryIO) -> None:
-        shape = (len(cases), preprocessing.channels, preprocessing.side_px, preprocessing.side_px)
+        shape = (len(cases), preprocessing.channels, preprocessing.size_px, preprocessing.size_px)
         np.lib.format.write_array_header_2_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
         prepared = ordered_map(square, cases, cores())
         hidden = None if show_progress else True

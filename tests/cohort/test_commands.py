@@ -143,3 +143,48 @@ def test_audit_of_a_csv_cohort_beside_it(tmp_path, capfd):
     assert main(["cohort", "audit", out, "-o", str(report), "--draws=5"]) == 0
     assert json.loads(report.read_text())["n_images"] == 24
     assert len(table.read(tmp_path / "cohort.csv").cases) == 24
+
+
+PLANTED = "Doe^Jane"
+
+
+@pytest.mark.parametrize(
+    "keyword", ["", "BodyPartExamined", "Modality", "ViewPosition", "PhotometricInterpretation", "ImageComments"]
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
+def test_no_header_text_leaves_in_any_output(tmp_path, capfd, keyword):
+    """An identifier in a field where it does not belong, in files that are accepted and in files that are refused."""
+    named = {"PatientName": PLANTED, "AccessionNumber": PLANTED, "PatientBirthDate": "19030405"}
+    for k in range(12):
+        odd = {keyword: PLANTED} if keyword and k == 3 else {}
+        dicom(tmp_path / "d" / f"{k}.dcm", field(k, 32, 32), f"1.2.{k}", f"MRN-4711-{k}", **named, **odd)
+    labels = rows(
+        tmp_path / "l.csv", *({"sop_instance_uid": f"1.2.{k}", "label": ["NORMAL", "PNEUMONIA"][k % 2]} for k in range(12))
+    )
+    out, report = tmp_path / "out" / "c.csv", tmp_path / "out" / "audit.json"
+    options = ["--layout=dicom", f"--labels={labels}", f"--patient-key={tmp_path / 'key'}"]
+    assert main(["cohort", "build", str(tmp_path / "d"), *options, "-o", str(out)]) in (0, 1)
+    assert main(["cohort", "split", str(out), "--ratios=50/25/25"]) == 0
+    assert main(["cohort", "audit", str(out), "-o", str(report), "--draws=2"]) in (0, 1)
+    said = capfd.readouterr()
+    written = "".join(path.read_text() for path in (tmp_path / "out").iterdir())
+    for secret in ("Doe", "Jane", "MRN-4711", "19030405"):
+        assert secret.lower() not in (said.out + said.err + written).lower()
+
+
+def test_table_without_a_header_does_not_print_its_first_patient(tmp_path, capfd):
+    (tmp_path / "t.csv").write_text("a.png,Doe^Jane,MRN-4711\n")
+    assert main(["cohort", "build", str(tmp_path / "t.csv"), "-o", str(tmp_path / "c.csv")]) == 2
+    said = capfd.readouterr().err
+    assert "t.csv has no column path, label, patient_id, nor any other column that was expected" in said
+    assert "Doe" not in said
+
+
+@pytest.mark.parametrize("column", ["patient", "name"])
+def test_wrong_label_column_does_not_print_names(tmp_path, capfd, column):
+    several = [{"path": f"{k}.png", "patient_id": f"MRN-{k}", column: f"Doe^Jane {k}"} for k in range(40)]
+    path = rows(tmp_path / "t.csv", *several)
+    assert main(["cohort", "build", str(path), f"--label-column={column}", "-o", str(tmp_path / "c.csv")]) == 2
+    said = capfd.readouterr().err
+    assert "40 different words in 40 rows have no meaning: is this the label column?" in said
+    assert "Doe" not in said

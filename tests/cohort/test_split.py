@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pneumoscope.cohort import SPLITS, CohortError
 from pneumoscope.cohort.case import split_sha256
-from pneumoscope.cohort.split import agreed, by_ratio, crossing, folds, official, read_fixed
+from pneumoscope.cohort.split import agreed, by_ratio, crossing, folds, official, parse_ratios, read_fixed, warnings_about
 from tests.cohort.conftest import case, cohort, property_test, sides
 
 ratios = st.sampled_from([(0.70, 0.15, 0.15), (0.8, 0.1, 0.1), (0.34, 0.33, 0.33), (0.5, 0.0, 0.5), (0.0, 0.0, 1.0)])
@@ -188,6 +188,49 @@ def test_a_file_of_fixed_patients_that_is_missing_or_has_no_patients_is_refused(
     (tmp_path / "p.csv").write_text("name\nx\n")
     with pytest.raises(CohortError, match="no column patient_id"):
         read_fixed(f"{tmp_path / 'p.csv'}:test")
+
+
+def test_labels_of_few_patients_are_drawn_together():
+    """A set with several labels an image has thousands of combinations; each used to go to train alone."""
+    rare = [case(f"r{k}", f"r{k}", f"Effusion|{k}") for k in range(300)]
+    rare += [replace(case(f"q{k}", f"q{k}", f"Pneumonia|{k}"), reference=1) for k in range(100)]
+    divided = by_ratio(cohort(*rare))
+    counts = {name: Counter(c.reference for c in divided.on(name)) for name in SPLITS}
+    assert {name: (count[0], count[1]) for name, count in counts.items()} == {
+        "train": (210, 70),
+        "tune": (45, 15),
+        "test": (45, 15),
+    }
+    parts = folds(cohort(*rare), 5)
+    assert [Counter(c.reference for c in part.on("test")) for part in parts] == [Counter({0: 60, 1: 20})] * 5
+
+
+def test_warnings_name_empty_splits_and_splits_of_one_class():
+    whole = cohort(*singles(30), *singles(30, "PNEUMONIA"))
+    assert warnings_about(by_ratio(whole)) == ()
+    assert warnings_about(by_ratio(whole, ratios=(0.5, 0, 0.5))) == ()
+    few = by_ratio(cohort(*singles(2), *singles(2, "PNEUMONIA")))
+    assert warnings_about(few) == ("the tune split is empty", "the test split is empty")
+    fixed = {"NORMAL0": "tune", "PNEUMONIA0": "test"}
+    assert warnings_about(by_ratio(cohort(*singles(2), *singles(2, "PNEUMONIA")), fixed=fixed)) == (
+        "the tune split has negative images only",
+        "the test split has positive images only",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "ratios"), [("70/15/15", (0.7, 0.15, 0.15)), ("0/50/50", (0, 0.5, 0.5)), ("100/0/0", (1, 0, 0))]
+)
+def test_ratios_are_read_as_percentages(text, ratios):
+    assert parse_ratios(text) == pytest.approx(ratios)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"), [("70/30", "three percentages"), ("a/b/c", "three percentages"), ("70/15/10", "100 percent")]
+)
+def test_other_ratios_are_refused(text, complaint):
+    with pytest.raises(CohortError, match=complaint):
+        parse_ratios(text)
 
 
 # The source's own split

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
 from pneumoscope.cli.label_options import label_options, label_rules
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.patient_options import patient_options, patients
-from pneumoscope.cli.policy_options import policy, policy_options
 from pneumoscope.cli.source_options import layout_options, source_options
 from pneumoscope.cohort import table
 from pneumoscope.cohort.build import Built, build
@@ -22,7 +22,7 @@ from pneumoscope.cohort.layouts import LAYOUTS, recognise
 @label_options
 @source_options
 @patient_options
-@policy_options
+@acceptance_options
 @click.option("--skip-unmatched", is_flag=True, help="Leave out rows without a file and DICOM files without a row.")
 def command(source: Path, out: Path, layout: str | None, skip_unmatched: bool, **said: Any) -> int:
     """Build a cohort table from SOURCE, a folder or a table, opening every file once."""
@@ -33,7 +33,7 @@ def command(source: Path, out: Path, layout: str | None, skip_unmatched: bool, *
             labels,
             label_rules(said),
             patient_ids=replaced,
-            policy=policy(said),
+            policy=policy_of(said),
             skip_unmatched=skip_unmatched,
             show_progress=True,
         )

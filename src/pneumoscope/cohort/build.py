@@ -18,12 +18,12 @@ from pneumoscope.cohort.patient_ids import PatientIds, as_given
 from pneumoscope.ordered_map import cores, ordered_map
 from pneumoscope.radiograph import AcceptancePolicy, Caution, Radiograph, review
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
-from pneumoscope.radiograph.terms import LATERAL_VIEWS
+from pneumoscope.radiograph.terms import LATERAL_VIEWS, named_view
 
 _EXAMPLES = 5
 _FILE_PATIENT = "file:"
-_LATERAL_WORDS = LATERAL_VIEWS | {"L", "XTABLE LATERAL", "SWIMMERS", "OBLIQUE"}
-"""View Positions, and the words of tables, for lateral and oblique views."""
+_LATERAL_WORDS = LATERAL_VIEWS | {"L", "SWIMMERS"}
+"""View Positions, and what PadChest and MIMIC-CXR write, for lateral and oblique views."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _present(
 
 
 def _is_lateral(image: LabelledImage) -> bool:
-    return image.view_position.upper() in _LATERAL_WORDS
+    return image.view_position.upper() in _LATERAL_WORDS or bool(named_view(image.view_position))
 
 
 def _opened(table: LabelTable, keys: list[str], policy: AcceptancePolicy, workers: int, show_progress: bool) -> list[_File]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from pneumoscope.cohort.case import SPLITS
@@ -83,7 +84,8 @@ def decide(table: LabelTable, rules: LabelRules = LabelRules()) -> Labelled:
     words = _counted(taken, meaning, table, rules)
     images: list[LabelledImage] = []
     disagreeing: list[list[LabelRow]] = []
-    for group in _by_image(taken).values():
+    groups = _by_image(taken)
+    for group in groups.values():
         votes = [meaning.reference(row) for row in group]
         decided = {vote for vote in votes if vote is not None}
         if len(decided) > 1:
@@ -98,7 +100,7 @@ def decide(table: LabelTable, rules: LabelRules = LabelRules()) -> Labelled:
     return Labelled(
         images=tuple(images),
         words=words,
-        n_joined=len(taken) - len(_by_image(taken)),
+        n_joined=len(taken) - len(groups),
         n_disagreeing=len(disagreeing),
         left_out=dict(left_out),
     )
@@ -149,6 +151,7 @@ class _Meaning:
         return None if "ignored" in meanings else 0
 
 
+@lru_cache(maxsize=4096)
 def _key(word: str) -> str:
     return " ".join(word.split()).casefold()
 

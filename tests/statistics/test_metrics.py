@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit
 from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 
@@ -115,6 +116,46 @@ def test_what_is_undefined_is_nan():
 def test_separated_classes_have_no_calibration_slope():
     reference = np.array([0, 0, 1, 1.0])
     assert math.isnan(metrics.calibration_slope(reference, np.array([0.1, 0.2, 0.8, 0.9]), np.ones(4)))
+
+
+def steep(seed, n=24):
+    """Outcomes and probabilities of which some lie at 1e-7: there a whole step of Newton's method often overshoots."""
+    rng = np.random.default_rng(seed)
+    z = np.where(rng.random(n) < 0.5, rng.normal(0, 0.3, n), rng.normal(0, 16, n)).clip(-16, 16)
+    reference = (rng.random(n) < 1 / (1 + np.exp(-5 * z))).astype(float)
+    return reference, 1 / (1 + np.exp(-z)), 10.0 ** rng.uniform(-2, 1, (3, n))
+
+
+def test_a_calibration_line_satisfies_the_equations_of_the_greatest_likelihood():
+    """At the maximum the weighted residuals sum to 0, alone and times the log-odds: Cox 1958."""
+    fitted = 0
+    for seed in range(40):
+        reference, probability, weights = steep(seed)
+        slopes, intercepts = metrics.calibration_line(reference, probability, weights)
+        x = np.log(np.clip(probability, 1e-7, 1 - 1e-7) / np.clip(1 - probability, 1e-7, 1 - 1e-7))
+        for slope, intercept, w in zip(slopes, intercepts, weights, strict=True):
+            if math.isnan(slope):
+                continue
+            residual = w * (reference - expit(slope * x + intercept))
+            assert [residual.sum(), residual @ x] == pytest.approx([0, 0], abs=1e-6)
+            assert metrics.calibration_slope(reference, probability, w) == pytest.approx(slope, rel=1e-6)
+            assert metrics.calibration_intercept(reference, probability, w) == pytest.approx(intercept, rel=1e-6, abs=1e-6)
+            fitted += 1
+    assert fitted > 80
+
+
+def test_probabilities_of_zero_and_one_are_taken_for_one_in_ten_million():
+    reference, probability = np.array([0, 1, 0, 1, 1, 0.0]), np.array([0, 0, 0.4, 0.7, 1, 1.0])
+    clipped = np.clip(probability, 1e-7, 1 - 1e-7)
+    assert metrics.calibration_line(reference, probability) == metrics.calibration_line(reference, clipped)
+    assert math.isfinite(metrics.calibration_slope(reference, probability))
+
+
+def test_a_class_with_little_weight_has_a_line_and_one_without_has_none():
+    reference, probability = np.array([0, 0, 1, 1.0]), np.array([0.2, 0.7, 0.4, 0.9])
+    little = np.array([[1, 1, 0.25, 0.25], [0.25, 0.25, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1.0]])
+    slopes, intercepts = metrics.calibration_line(reference, probability, little)
+    assert np.isfinite(slopes).tolist() == np.isfinite(intercepts).tolist() == [True, True, False, False]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=4, max_size=40))

@@ -102,10 +102,10 @@ def measured(asked: argparse.Namespace, chosen: Recipe, out: Path) -> dict[str, 
 
 
 def located(
-    reader: Reader, cohort: Cohort, *, source: Path | None = None, only: dict[str, str] | None = None, masks: Path | None = None
+    reader: Reader, cohort: Cohort, *, source: Path | None = None, only: RowFilter | None = None, masks: Path | None = None
 ) -> list[LocalizationCase]:
     cases = cohort.on("tune")
-    marked = regions.read(source, cohort, cases, only=only or {}) if source else {}
+    marked = regions.read(source, cohort, cases, only=only) if source else {}
     lungs = {}
     for case in cases:
         if masks is None:

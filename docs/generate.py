@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import architecture_picture
 import click
 import localization_page
 import performance_page
@@ -49,6 +50,7 @@ def texts() -> dict[Path, str]:
         before, rest = readme.split(begin)
         readme = f"{before}{begin}\n{text}{end}{rest.split(end)[1]}"
     return {
+        ROOT / "docs" / "architecture.svg": architecture_picture.picture(),
         ROOT / "docs" / "commands.md": _commands(),
         ROOT / "docs" / "readings.md": _readings(),
         ROOT / "docs" / "localization.md": localization_page.page(),

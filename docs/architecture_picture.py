@@ -1,0 +1,61 @@
+"""The picture of the architecture: the layers of the import contract in pyproject.toml, as SVG."""
+
+import tomllib
+from html import escape
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_WIDTH, _ROW, _GAP, _LEFT = 860, 46, 10, 130
+WINGS = {
+    "face": ("cli",),
+    "compare": ("comparison", "experiment", "training", "export"),
+    "measure": ("faithfulness", "localization", "reference", "evaluation", "cohort", "statistics"),
+    "use": ("archive", "reports"),
+    "read": ("reader", "readings", "heatmap", "classifier", "lung_fields", "radiograph"),
+}
+_COLOURS = {"face": "#6b7280", "compare": "#b45309", "measure": "#047857", "use": "#7c3aed", "read": "#1d4ed8", "ground": "#94a3b8"}
+
+
+def layers() -> list[list[str]]:
+    """Return the folders of each layer, the highest first."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    stated = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    return [[name.strip() for name in layer.split("|")] for layer in stated]
+
+
+def wing_of(folder: str) -> str:
+    """Return the wing that a folder belongs to; what is in none is at the ground."""
+    return next((wing for wing, folders in WINGS.items() if folder in folders), "ground")
+
+
+def picture() -> str:
+    """Draw each layer as a row of boxes; imports point only down."""
+    rows = layers()
+    height = len(rows) * (_ROW + _GAP) + 70
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" font-family="sans-serif" font-size="14">',
+        "<title>The folders of the package by layer; a folder imports only from layers below it</title>",
+        f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
+    ]
+    for number, folders in enumerate(rows):
+        top = 10 + number * (_ROW + _GAP)
+        width = (_WIDTH - _LEFT - 10 - _GAP * (len(folders) - 1)) / len(folders)
+        for place, folder in enumerate(folders):
+            left, colour = _LEFT + place * (width + _GAP), _COLOURS[wing_of(folder)]
+            parts.append(
+                f'<rect x="{left:.0f}" y="{top}" width="{width:.0f}" height="{_ROW}" rx="6" fill="{colour}"/>'
+                f'<text x="{left + width / 2:.0f}" y="{top + _ROW / 2 + 5:.0f}" fill="#ffffff" text-anchor="middle">{escape(folder)}</text>'
+            )
+    bottom = 10 + len(rows) * (_ROW + _GAP)
+    parts.append(
+        f'<line x1="60" y1="20" x2="60" y2="{bottom - 20}" stroke="#374151" stroke-width="2"/>'
+        f'<path d="M54 {bottom - 26} L60 {bottom - 12} L66 {bottom - 26} Z" fill="#374151"/>'
+        f'<text x="44" y="{bottom / 2:.0f}" fill="#374151" text-anchor="middle" transform="rotate(-90 44 {bottom / 2:.0f})">imports point down</text>'
+    )
+    for place, (wing, colour) in enumerate(_COLOURS.items()):
+        left = _LEFT + place * 118
+        parts.append(
+            f'<rect x="{left}" y="{bottom + 14}" width="14" height="14" fill="{colour}"/>'
+            f'<text x="{left + 20}" y="{bottom + 26}" fill="#374151">{wing}</text>'
+        )
+    return "\n".join([*parts, "</svg>"]) + "\n"

@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
 
-.PHONY: demo test slow hosts shared lint coverage check mutation docs clean
+.PHONY: demo test slow hosts shared lint coverage check mutation docs site clean
 
 demo: $(VENV)/.light ## read the sixteen shipped radiographs; no PyTorch
 	$(BIN)/pneumoscope demo
@@ -32,7 +32,7 @@ lint: $(VENV)/.check ## style, types and layers
 coverage: $(VENV)/.check ## the default lane, and the share of the source lines and branches that it runs
 	$(PYTEST) --cov --cov-report=term:skip-covered
 
-check: lint coverage slow hosts ## all of it, as CI does
+check: lint coverage slow hosts site ## all of it, as CI does
 
 mutation: $(VENV)/.check ## change statistics and readings in a thousand small ways, and count the changes that their tests notice
 	$(BIN)/mutmut run --max-children $(JOBS)
@@ -41,8 +41,11 @@ mutation: $(VENV)/.check ## change statistics and readings in a thousand small w
 docs: $(VENV)/.test ## generate what docs/ and README take from the program
 	$(BIN)/python docs/generate.py
 
+site: $(VENV)/.check ## the documentation as a web site in site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) pneumoscope-demo
+	rm -rf $(VENV) pneumoscope-demo site
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)

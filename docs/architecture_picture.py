@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _WIDTH, _ROW, _GAP, _LEFT = 860, 46, 10, 130
+_INK = "#374151"
 WINGS = {
     "face": ("cli",),
     "compare": ("comparison", "experiment", "training", "export"),
@@ -13,7 +14,14 @@ WINGS = {
     "use": ("archive", "reports"),
     "read": ("reader", "readings", "heatmap", "classifier", "lung_fields", "radiograph"),
 }
-_COLOURS = {"face": "#6b7280", "compare": "#b45309", "measure": "#047857", "use": "#7c3aed", "read": "#1d4ed8", "ground": "#94a3b8"}
+_COLOURS = {
+    "face": "#6b7280",
+    "compare": "#b45309",
+    "measure": "#047857",
+    "use": "#7c3aed",
+    "read": "#1d4ed8",
+    "ground": "#94a3b8",
+}
 
 
 def layers() -> list[list[str]]:
@@ -31,31 +39,50 @@ def wing_of(folder: str) -> str:
 def picture() -> str:
     """Draw each layer as a row of boxes; imports point only down."""
     rows = layers()
-    height = len(rows) * (_ROW + _GAP) + 70
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" font-family="sans-serif" font-size="14">',
-        "<title>The folders of the package by layer; a folder imports only from layers below it</title>",
-        f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-    ]
-    for number, folders in enumerate(rows):
-        top = 10 + number * (_ROW + _GAP)
-        width = (_WIDTH - _LEFT - 10 - _GAP * (len(folders) - 1)) / len(folders)
-        for place, folder in enumerate(folders):
-            left, colour = _LEFT + place * (width + _GAP), _COLOURS[wing_of(folder)]
-            parts.append(
-                f'<rect x="{left:.0f}" y="{top}" width="{width:.0f}" height="{_ROW}" rx="6" fill="{colour}"/>'
-                f'<text x="{left + width / 2:.0f}" y="{top + _ROW / 2 + 5:.0f}" fill="#ffffff" text-anchor="middle">{escape(folder)}</text>'
-            )
     bottom = 10 + len(rows) * (_ROW + _GAP)
-    parts.append(
-        f'<line x1="60" y1="20" x2="60" y2="{bottom - 20}" stroke="#374151" stroke-width="2"/>'
-        f'<path d="M54 {bottom - 26} L60 {bottom - 12} L66 {bottom - 26} Z" fill="#374151"/>'
-        f'<text x="44" y="{bottom / 2:.0f}" fill="#374151" text-anchor="middle" transform="rotate(-90 44 {bottom / 2:.0f})">imports point down</text>'
+    height = bottom + 60
+    boxes = [part for number, folders in enumerate(rows) for part in _row(folders, 10 + number * (_ROW + _GAP))]
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" ',
+            '  font-family="sans-serif" font-size="14">',
+            "<title>The folders of the package by layer; a folder imports only from layers below it</title>",
+            f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
+            *boxes,
+            *_arrow(bottom),
+            *_legend(bottom),
+            "</svg>\n",
+        ]
     )
+
+
+def _text(x: float, y: float, text: str, colour: str, more: str = "") -> str:
+    return f'<text x="{x:.0f}" y="{y:.0f}" fill="{colour}" {more}>{escape(text)}</text>'
+
+
+def _row(folders: list[str], top: int) -> list[str]:
+    width = (_WIDTH - _LEFT - 10 - _GAP * (len(folders) - 1)) / len(folders)
+    parts = []
+    for place, folder in enumerate(folders):
+        left, colour = _LEFT + place * (width + _GAP), _COLOURS[wing_of(folder)]
+        parts.append(f'<rect x="{left:.0f}" y="{top}" width="{width:.0f}" height="{_ROW}" rx="6" fill="{colour}"/>')
+        parts.append(_text(left + width / 2, top + _ROW / 2 + 5, folder, "#ffffff", 'text-anchor="middle"'))
+    return parts
+
+
+def _arrow(bottom: int) -> list[str]:
+    turned = f'text-anchor="middle" transform="rotate(-90 44 {bottom / 2:.0f})"'
+    return [
+        f'<line x1="60" y1="20" x2="60" y2="{bottom - 20}" stroke="{_INK}" stroke-width="2"/>',
+        f'<path d="M54 {bottom - 26} L60 {bottom - 12} L66 {bottom - 26} Z" fill="{_INK}"/>',
+        _text(44, bottom / 2, "imports point down", _INK, turned),
+    ]
+
+
+def _legend(bottom: int) -> list[str]:
+    parts = []
     for place, (wing, colour) in enumerate(_COLOURS.items()):
         left = _LEFT + place * 118
-        parts.append(
-            f'<rect x="{left}" y="{bottom + 14}" width="14" height="14" fill="{colour}"/>'
-            f'<text x="{left + 20}" y="{bottom + 26}" fill="#374151">{wing}</text>'
-        )
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        parts.append(f'<rect x="{left}" y="{bottom + 14}" width="14" height="14" fill="{colour}"/>')
+        parts.append(_text(left + 20, bottom + 26, wing, _INK))
+    return parts

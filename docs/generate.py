@@ -37,18 +37,13 @@ _SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "
 
 
 def texts() -> dict[Path, str]:
-    """Every generated text by its file; README with its generated block replaced."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    """Every generated text by its file; hand-written pages with their generated blocks replaced."""
     blocks = {
-        "results": results(),
-        "maps": localization_page.summary() + "\n",
-        "comparison": results_page.headline(),
-        "speed": performance_page.speed(),
+        "README.md": {"maps": localization_page.headline() + "\n"},
+        "docs/model.md": {"results": results()},
+        "docs/comparison.md": {"comparison": results_page.headline()},
+        "docs/index.md": {"speed": performance_page.speed()},
     }
-    for name, text in blocks.items():
-        begin, end = BLOCKS[name]
-        before, rest = readme.split(begin)
-        readme = f"{before}{begin}\n{text}{end}{rest.split(end)[1]}"
     return {
         ROOT / "docs" / "architecture.svg": architecture_picture.picture(),
         ROOT / "docs" / "commands.md": _commands(),
@@ -56,8 +51,17 @@ def texts() -> dict[Path, str]:
         ROOT / "docs" / "localization.md": localization_page.page(),
         ROOT / "docs" / "performance.md": performance_page.page(),
         ROOT / "docs" / "results.md": results_page.page(),
-        ROOT / "README.md": readme,
+        **{ROOT / name: _with_blocks(ROOT / name, made) for name, made in blocks.items()},
     }
+
+
+def _with_blocks(file: Path, blocks: dict[str, str]) -> str:
+    text = file.read_text(encoding="utf-8")
+    for name, made in blocks.items():
+        begin, end = BLOCKS[name]
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{made}{end}{rest.split(end)[1]}"
+    return text
 
 
 def results() -> str:

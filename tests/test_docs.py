@@ -4,20 +4,24 @@ import dataclasses
 import importlib.util
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from pneumoscope import radiograph
 from pneumoscope.classifier import BACKBONES
-from pneumoscope.cli.main import VERBS
+from pneumoscope.cli.main import VERBS, pneumoscope
 from pneumoscope.cli.training_options import chosen
 from pneumoscope.cohort.sample import sample
-from pneumoscope.reader import Reader
+from pneumoscope.reader import DEFAULT_BUNDLE, Reader
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "how-to").glob("*.md"))
 
 
 def _generate():
@@ -30,7 +34,18 @@ def _generate():
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "docs/commands.md", "docs/readings.md", "docs/localization.md", "docs/performance.md", "docs/results.md"],
+    [
+        "README.md",
+        "docs/architecture.svg",
+        "docs/commands.md",
+        "docs/comparison.md",
+        "docs/index.md",
+        "docs/localization.md",
+        "docs/model.md",
+        "docs/performance.md",
+        "docs/readings.md",
+        "docs/results.md",
+    ],
 )
 def test_generated_text_has_not_drifted_from_the_program(name):
     text = _generate().texts()[ROOT / name]
@@ -52,7 +67,7 @@ def test_readme_python_runs_on_a_shipped_radiograph():
 
 
 def test_links_of_the_documentation_lead_somewhere():
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
@@ -60,6 +75,61 @@ def test_links_of_the_documentation_lead_somewhere():
 def test_every_page_says_that_it_is_no_medical_device():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         assert "not a medical device" in page.read_text(encoding="utf-8"), page.name
+
+
+def commands_in(page):
+    """Command lines of a page's shell examples, as (verb, words)."""
+    text = page.read_text(encoding="utf-8")
+    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+        for line in re.sub(r"\\\n\s*", " ", block).splitlines():
+            words = shlex.split(line, comments=True)
+            if "pneumoscope" in words:
+                yield words[words.index("pneumoscope") + 1 :]
+
+
+def _name(value):
+    return value if isinstance(value, str) else " ".join(value[:3])
+
+
+def shown_commands():
+    lines = [(page.name, words) for page in PAGES for words in commands_in(page)]
+    cells = json.loads((ROOT / "docs" / "tutorial.ipynb").read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return lines + [("tutorial.ipynb", shlex.split(text)[1:]) for text in sources if text.startswith("!pneumoscope")]
+
+
+@pytest.mark.parametrize(
+    ("page", "words"), shown_commands(), ids=lambda value: value if isinstance(value, str) else " ".join(value[:3])
+)
+def test_every_command_that_is_shown_exists_with_its_options(page, words):
+    context = click.Context(pneumoscope, info_name="pneumoscope")
+    command = pneumoscope.get_command(context, words[0])
+    rest = words[1:]
+    if isinstance(command, click.Group):
+        command, rest = command.get_command(context, rest[0]), rest[1:]
+    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    options = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
+    assert options <= known | {"-h", "--help"}
+
+
+def test_the_contract_of_a_bundle_gives_the_readers_answer():
+    """The page's code, without Pneumoscope, on shipped radiographs of both classes."""
+    page = (ROOT / "docs" / "bundle.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    space = {}
+    exec(code, space)
+    reader = Reader.load()
+    with sample() as cohort:
+        for case in (cohort.cases[0], cohort.cases[-1]):
+            answer, reading = space["read"](DEFAULT_BUNDLE, cohort.file(case)), reader.read(radiograph.read(cohort.file(case)))
+            assert answer["probability"] == pytest.approx(reading.score.probability, abs=1e-5)
+            assert (answer["decision"], answer["abstains"], answer["inside"]) == (
+                reading.decision, reading.abstains, reading.domain.inside,
+            )  # fmt: skip
+
+
+def test_the_readme_fits_two_screens():
+    assert len(README.splitlines()) <= 90
 
 
 # The comparisons that were run
@@ -120,9 +190,10 @@ def test_no_page_with_radiographs_of_a_cohort_is_published():
     assert kinds == {".html", ".json", ".csv", ".tex", ".md", ".toml"}
 
 
-def test_the_readmes_figures_are_those_of_the_comparison():
+def test_the_published_figures_are_those_of_the_comparison():
     """Read from the table again: the highest ROC-AUC of each view, with its interval."""
-    block = README.split("<!-- comparison: made by docs/generate.py -->")[1].split("<!-- end of comparison -->")[0]
+    page = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    block = page.split("<!-- comparison: made by docs/generate.py -->")[1].split("<!-- end of comparison -->")[0]
     for name in ("whole", "lungs"):
         found = told(RESULTS / name)
         best = max(found["costs"], key=lambda who: found["members"][who]["ROC-AUC"]["value"])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pneumoscope.radiograph import Caution, TooLargeError, UnreadableFileError, files, read, review
-from pneumoscope.radiograph.grey_range import bulk, range_or_bulk, spread, stated_or_bulk
+from pneumoscope.radiograph.grey_range import bulk, range_or_bulk, spread, stated_or_bulk, without_extremes
 from tests.radiograph.builders import cr, lut, png, property_test, real_as_cr, written
 from tests.radiograph.real_files import scene, with_text, without
 
@@ -154,6 +154,21 @@ def test_the_bulk_is_that_of_the_repeated_values(pairs):
     expected = np.quantile(repeated, (0.005, 0.995), method="inverted_cdf")
 
     assert bulk(values.astype(float), counts) == tuple(expected)
+
+
+def test_extremes_are_beyond_a_quarter_of_the_bulk():
+    # Pixels from 0 to 999 and one more: the bulk is 5 to 995 or 4 to 994, its fences lie 247.5 beyond.
+    values, counts = np.append(np.arange(1000.0), [1242, 1243, -243, -244]), np.append(np.ones(1000, int), [0, 0, 0, 0])
+
+    assert bulk(values, counts) == (4, 994)
+    for extreme, expected in (
+        ([1, 0, 0, 0], (0, 1242)),
+        ([0, 1, 0, 0], (0, 999)),
+        ([0, 0, 1, 0], (-243, 999)),
+        ([0, 0, 0, 1], (0, 999)),
+    ):
+        counts[1000:] = extreme
+        assert without_extremes(values, counts) == expected
 
 
 @property_test

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pneumoscope import radiograph
-from pneumoscope.cohort import CohortError, NameGrammarError
+from pneumoscope.cohort import CohortError, NameGrammarError, opened_file
 from pneumoscope.cohort import build as module
 from pneumoscope.cohort.build import build
 from pneumoscope.cohort.label_rules import LabelRules
@@ -332,7 +332,11 @@ def test_dicom_files_are_found_by_their_prefix_and_the_directory_of_a_medium_is_
         written = dicom(tmp_path / "d" / f"{k}.dcm", field(k, 16, 16), f"1.2.{k}", "MRN-1")
         written.rename(tmp_path / "d" / name)
     labels = table(tmp_path / "d" / "labels", *({"sop_instance_uid": f"1.2.{k}", "label": "NORMAL"} for k in range(4)))
-    assert {c.path for c in from_dicom(tmp_path / "d", labels).cases} == {"IM000001", "1.2.840.5"}
+    built = build(
+        dicom_tree.read(tmp_path / "d", LayoutOptions(labels=labels)), ONE_CLASS, patient_ids=keyed(KEY), skip_unmatched=True
+    )
+    assert {c.path for c in built.cohort.cases} == {"IM000001", "1.2.840.5"}
+    assert built.report.left_out == {"row has no readable file": 2}
 
 
 def test_linked_folders_are_followed_once_and_links_in_a_circle_end(tmp_path):
@@ -363,8 +367,10 @@ def test_dicom_files_without_a_label_are_an_error_that_names_some(tmp_path):
 def test_dicom_file_without_a_patient_is_an_error(tmp_path):
     dicom(tmp_path / "d" / "1.dcm", field(1, 16, 16), "1.2.3", "")
     labels = table(tmp_path / "l.csv", {"sop_instance_uid": "1.2.3", "label": "NORMAL"})
-    with pytest.raises(CohortError, match=r"1 DICOM files have no Patient ID, such as '1\.dcm'"):
+    with pytest.raises(CohortError, match=r"1 DICOM files have no Patient ID, such as '1\.dcm'.*--patient-per-file"):
         from_dicom(tmp_path / "d", labels)
+    (case,) = from_dicom(tmp_path / "d", labels, patient_per_file=True).cases
+    assert case.patient_id == "file:1.dcm"
 
 
 def test_damaged_dicom_file_is_listed_and_the_others_are_built(tmp_path):
@@ -409,7 +415,20 @@ def test_dicom_files_and_rows_without_each_other_can_be_left_out(tmp_path):
     options = LayoutOptions(labels=table(tmp_path / "l.csv", *rows), only=RowFilter.parse(["site=here"]))
     built = build(dicom_tree.read(tmp_path / "d", options), ONE_CLASS, patient_ids=keyed(KEY), skip_unmatched=True)
     assert [c.path for c in built.cohort.cases] == ["1.dcm"]
-    assert built.report.left_out == {"row not chosen by --only": 1, "file has no row": 1, "row has no file": 1}
+    assert built.report.left_out == {"row not chosen by --only": 1, "file has no row": 1, "row has no readable file": 1}
+
+
+def test_row_without_a_file_is_refused_unless_an_unreadable_file_may_be_its_own(tmp_path):
+    for k in "123":
+        dicom(tmp_path / "d" / f"{k}.dcm", field(int(k), 16, 16), f"1.2.{k}", "MRN-1")
+    rows = [{"sop_instance_uid": f"1.2.{k}", "label": "NORMAL"} for k in "1234"]
+    labels = table(tmp_path / "l.csv", *rows)
+    with pytest.raises(CohortError, match=r"1 images of the table have no file below '.*' \(row 5\); .*--skip-unmatched"):
+        from_dicom(tmp_path / "d", labels)
+    (tmp_path / "d" / "4.dcm").write_bytes((tmp_path / "d" / "3.dcm").read_bytes()[:400])
+    cohort = from_dicom(tmp_path / "d", labels)
+    assert [c.path for c in cohort.cases] == ["1.dcm", "2.dcm", "3.dcm"]
+    assert len(cohort.unreadable) == 1
 
 
 # One path is one case
@@ -565,7 +584,7 @@ def test_cases_keep_the_order_of_the_rows_with_any_number_of_threads(tmp_path, w
 def test_every_file_is_opened_once(tmp_path, monkeypatch):
     dicom(tmp_path / "d" / "1.dcm", field(1, 16, 16), "1.2.3", "MRN-1")
     opened, read = [], radiograph.read
-    monkeypatch.setattr(module.radiograph, "read", lambda path: opened.append(path.name) or read(path))
+    monkeypatch.setattr(opened_file.radiograph, "read", lambda path: opened.append(path.name) or read(path))
     from_dicom(tmp_path / "d", table(tmp_path / "l.csv", {"sop_instance_uid": "1.2.3", "label": "NORMAL"}))
     assert opened == ["1.dcm"]
 

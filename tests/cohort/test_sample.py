@@ -8,8 +8,9 @@ import pytest
 
 from pneumoscope import radiograph
 from pneumoscope.cohort import SPLITS, table
-from pneumoscope.cohort.build import build, pixel_sha256
+from pneumoscope.cohort.build import build
 from pneumoscope.cohort.layouts import kermany
+from pneumoscope.cohort.opened_file import pixel_sha256
 from pneumoscope.cohort.sample import sample
 from pneumoscope.cohort.split import by_ratio
 

@@ -1,26 +1,23 @@
 """Build a cohort from a label table: apply the rules, open every file once, and report what was seen."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
-from pneumoscope import radiograph
 from pneumoscope.cohort.build_report import BuildReport, warnings_about
 from pneumoscope.cohort.case import Case, Cohort
 from pneumoscope.cohort.errors import CohortError
+from pneumoscope.cohort.file_matching import Match, matched, present, some
 from pneumoscope.cohort.label_rules import LabelRules, decide
 from pneumoscope.cohort.label_table import Labelled, LabelledImage, LabelTable
+from pneumoscope.cohort.opened_file import OpenedFile, open_files
 from pneumoscope.cohort.patient_ids import PatientIds, as_given
-from pneumoscope.ordered_map import cores, ordered_map
-from pneumoscope.radiograph import AcceptancePolicy, Caution, Radiograph, review
+from pneumoscope.ordered_map import cores
+from pneumoscope.radiograph import AcceptancePolicy, Caution
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.radiograph.terms import LATERAL_VIEWS, named_view
 
-_EXAMPLES = 5
 _FILE_PATIENT = "file:"
 _LATERAL_WORDS = LATERAL_VIEWS | {"L", "SWIMMERS"}
 """View Positions, and what PadChest and MIMIC-CXR write, for lateral and oblique views."""
@@ -40,21 +37,6 @@ class Built:
 
     cohort: Cohort
     report: BuildReport
-
-
-@dataclass(frozen=True)
-class _File:
-    """Facts of a file that was opened, without its pixels."""
-
-    path: str
-    rows: int = 0
-    cols: int = 0
-    file_bytes: int = 0
-    pixel_sha256: str = ""
-    patient_id: str = ""
-    sop_instance_uid: str = ""
-    cautions: tuple[Caution, ...] = ()
-    error: str = ""
 
 
 def build(
@@ -115,140 +97,46 @@ def build(
     """
     labelled = decide(table, rules)
     left_out = Counter(labelled.left_out)
-    frontal = [image for image in labelled.images if policy.lateral == "mark" or not _is_lateral(image)]
-    left_out["lateral view"] += len(labelled.images) - len(frontal)
-    images = _present(table, frontal, left_out, skip_unmatched=skip_unmatched)
-    if patient_ids is None and any(not image.patient_id for image in images.values()):
+    images = [image for image in labelled.images if policy.lateral == "mark" or not _is_lateral(image)]
+    left_out["lateral view"] += len(labelled.images) - len(images)
+    if not table.files:
+        images = present(table, images, left_out, skip_unmatched=skip_unmatched)
+    if patient_ids is None and any(not image.patient_id for image in images):
         raise CohortError(
             "the patients are read from DICOM headers, and their identifiers must not enter the table: give --patient-key FILE "
             "(keyed hash) or --patient-map FILE (random identifiers)"
         )
-    files = _opened(table, list(images), policy, workers or cores(), show_progress)
+    paths = table.files or tuple(image.key for image in images)
+    files = open_files(table.root, paths, policy, workers=workers or cores(), show_progress=show_progress)
     if table.files:
-        files = _matched(table, images, files, left_out, skip_unmatched=skip_unmatched)
-    readable = [file for file in files if not file.error]
-    if not readable:
-        raise CohortError(_nothing(table.root, files, left_out))
-    _require_patients(readable, images)
-    cases = tuple(_case(images[file.path], file, patient_ids or as_given, table) for file in readable)
-    unreadable = tuple(f"{file.path}: {file.error}" for file in files if file.error)
-    cohort = Cohort(table.root, cases, source=table.source, unreadable=unreadable)
+        matches = matched(table, images, files, left_out, skip_unmatched=skip_unmatched)
+    else:
+        matches = [Match(image, file) for image, file in zip(images, files, strict=True)]
+    cohort = _cohort(table, matches, patient_ids or as_given, left_out)
     return Built(cohort, _report(table, labelled, cohort, left_out))
-
-
-def _present(
-    table: LabelTable, images: Sequence[LabelledImage], left_out: Counter[str], *, skip_unmatched: bool
-) -> dict[str, LabelledImage]:
-    """The images by key; of a table that is keyed by path, those whose file exists."""
-    if table.files:
-        return {image.key: image for image in images}
-    missing = {image.key for image in images if not (table.root / image.key).is_file()}
-    if missing and not skip_unmatched:
-        numbers = [str(row.number) for row in table.rows if row.key in missing]
-        raise CohortError(
-            f"{len(missing)} images of the table are not below '{table.root}' (row {', '.join(numbers[:_EXAMPLES])}"
-            f"{', …' if len(numbers) > _EXAMPLES else ''}); give --root, or --skip-unmatched to leave them out"
-        )
-    left_out["file is missing"] += len(missing)
-    return {image.key: image for image in images if image.key not in missing}
 
 
 def _is_lateral(image: LabelledImage) -> bool:
     return image.view_position.upper() in _LATERAL_WORDS or bool(named_view(image.view_position))
 
 
-def _opened(table: LabelTable, keys: list[str], policy: AcceptancePolicy, workers: int, show_progress: bool) -> list[_File]:
-    paths = list(table.files) or keys
-
-    def open_(path: str) -> _File:
-        return _open(table.root, path, policy)
-
-    results: Iterator[_File] = ordered_map(open_, paths, workers)
-    return list(tqdm(results, desc="reading", unit="file", total=len(paths), disable=None if show_progress else True))
-
-
-def _open(root: Path, path: str, policy: AcceptancePolicy) -> _File:
-    try:
-        image = radiograph.read(root / path)
-        cautions = review(image, policy)
-    except radiograph.RadiographError as error:
-        return _File(path, error=str(error))
-    except OSError as error:
-        return _File(path, error=f"{(error.strerror or 'the file cannot be opened').lower()}; check the path and its permissions")
-    return _File(
-        path=path,
-        rows=image.rows,
-        cols=image.cols,
-        file_bytes=(root / path).stat().st_size,
-        pixel_sha256=pixel_sha256(image),
-        patient_id=image.identity.patient_id,
-        sop_instance_uid=image.identity.sop_instance_uid,
-        cautions=cautions,
-    )
-
-
-def pixel_sha256(image: Radiograph) -> str:
-    """Hash the grey levels of a radiograph.
-
-    Parameters
-    ----------
-    image
-        The radiograph.
-
-    Returns
-    -------
-    str
-        SHA-256 of the float32 grey levels in row order, followed by the shape as text: 64 hexadecimal digits.
-    """
-    return hashlib.sha256(image.pixels.tobytes() + str(image.pixels.shape).encode()).hexdigest()
-
-
-def _matched(
-    table: LabelTable,
-    images: dict[str, LabelledImage],
-    files: Iterable[_File],
-    left_out: Counter[str],
-    *,
-    skip_unmatched: bool,
-) -> list[_File]:
-    """The files that a row describes, by SOP Instance UID or by path; `images` gets the path of each as a key."""
-    known = {row.key for row in table.rows}
-    described: list[_File] = []
-    unlabelled: list[str] = []
-    seen: set[str] = set()
-    for file in files:
-        key = file.sop_instance_uid if file.sop_instance_uid in known else file.path
-        if file.error:
-            described.append(file)
-        elif key not in known:
-            unlabelled.append(file.path)
-        elif key in seen:
-            left_out["SOP Instance UID of another file"] += 1
-        elif key in images:
-            seen.add(key)
-            images[file.path] = images[key]
-            described.append(file)
-    if unlabelled and not skip_unmatched:
+def _cohort(table: LabelTable, matches: Sequence[Match], patient_ids: PatientIds, left_out: Counter[str]) -> Cohort:
+    readable = [(match.image, match.file) for match in matches if match.image and not match.file.error]
+    unreadable = tuple(f"{match.file.path}: {match.file.error}" for match in matches if match.file.error)
+    if not readable:
+        raise CohortError(_nothing(table.root, unreadable, left_out))
+    nobody = [file.path for image, file in readable if not (image.patient_id or file.patient_id)]
+    if nobody and not table.patient_per_file:
         raise CohortError(
-            f"{len(unlabelled)} DICOM files have no row by SOP Instance UID or path, such as {_some(unlabelled)}; "
-            "add their rows, or say --skip-unmatched to leave them out"
+            f"{len(nobody)} DICOM files have no Patient ID, such as {some(nobody)}, and their rows name no patient; "
+            "add the patients to the table, or say --patient-per-file"
         )
-    left_out["file has no row"] += len(unlabelled)
-    left_out["row has no file"] += sum(image.key not in seen for image in {id(i): i for i in images.values()}.values())
-    return described
+    cases = tuple(_case(image, file, patient_ids, table) for image, file in readable)
+    return Cohort(table.root, cases, source=table.source, unreadable=unreadable)
 
 
-def _require_patients(files: Sequence[_File], images: Mapping[str, LabelledImage]) -> None:
-    nobody = [file.path for file in files if not file.patient_id and not images[file.path].patient_id]
-    if nobody:
-        raise CohortError(
-            f"{len(nobody)} DICOM files have no Patient ID, such as {_some(nobody)}, and their rows name no patient; "
-            "add the patients to the table"
-        )
-
-
-def _case(image: LabelledImage, file: _File, patient_ids: PatientIds, table: LabelTable) -> Case:
-    patient = image.patient_id or file.patient_id
+def _case(image: LabelledImage, file: OpenedFile, patient_ids: PatientIds, table: LabelTable) -> Case:
+    patient = image.patient_id or file.patient_id or f"{_FILE_PATIENT}{file.path}"
     return Case(
         path=file.path,
         label=image.label,
@@ -264,7 +152,7 @@ def _case(image: LabelledImage, file: _File, patient_ids: PatientIds, table: Lab
     )
 
 
-def _cautions(image: LabelledImage, file: _File) -> tuple[Caution, ...]:
+def _cautions(image: LabelledImage, file: OpenedFile) -> tuple[Caution, ...]:
     by_table = (Caution.LATERAL,) if _is_lateral(image) and Caution.LATERAL not in file.cautions else ()
     return (*by_table, *file.cautions)
 
@@ -292,12 +180,8 @@ def _report(table: LabelTable, labelled: Labelled, cohort: Cohort, left_out: Cou
     )
 
 
-def _nothing(root: Path, files: Sequence[_File], left_out: Counter[str]) -> str:
-    if files:
-        return f"none of the {len(files)} files below '{root}' could be read, first: {files[0].path}: {files[0].error}"
+def _nothing(root: Path, unreadable: Sequence[str], left_out: Counter[str]) -> str:
+    if unreadable:
+        return f"none of the {len(unreadable)} files below '{root}' could be read, first: {unreadable[0]}"
     reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
     return f"no case is left below '{root}'" + (f" ({reasons})" if reasons else "") + "; choose other rows or rules"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names[:_EXAMPLES])

@@ -93,6 +93,8 @@ class LabelTable:
         For a table that is keyed by SOP Instance UID: every file to look up in it. Empty for a table keyed by path.
     sizes_from_files
         Whether the native size is that of the files; False where they are resized copies and the rows give the size.
+    patient_per_file
+        Whether a file without a patient in its row and in its DICOM header is a patient of its own.
     """
 
     root: Path
@@ -104,6 +106,7 @@ class LabelTable:
     filtered_out: int = 0
     files: tuple[str, ...] = ()
     sizes_from_files: bool = True
+    patient_per_file: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
     source
         The folder of DICOM files.
     options
-        `labels`, `columns` and `only` are used. A row without a patient takes Patient ID from the header.
+        `labels`, `columns`, `only` and `patient_per_file` are used. A row without a patient takes Patient ID from the header.
 
     Returns
     -------
@@ -53,6 +53,7 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
         source="DICOM tree",
         notes=notes,
         files=tuple(files),
+        patient_per_file=options.patient_per_file,
     )
 
 

@@ -23,7 +23,7 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
     source
         The folder of the challenge.
     options
-        `root` and `only` (on the table of images) are used.
+        `root`, `only` (on the table of images) and `patient_per_file` are used.
 
     Returns
     -------
@@ -46,6 +46,7 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
         source="SIIM-FISABIO-RSNA COVID-19 Detection",
         notes=_notes(images),
         filtered_out=filtered_out,
+        patient_per_file=options.patient_per_file,
     )
 
 

@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
-from pneumoscope.radiograph import Caution, TooLargeError, UnreadableFileError, files, read, review
+from pneumoscope.radiograph import Caution, NotARadiographError, TooLargeError, UnreadableFileError, files, read, review
 from pneumoscope.radiograph.grey_range import bulk, range_or_bulk, spread, stated_or_bulk, without_extremes
+from pneumoscope.radiograph.header import number_of
 from tests.radiograph.builders import cr, lut, png, property_test, real_as_cr, written
 from tests.radiograph.real_files import scene, with_text, without
 
@@ -53,6 +57,52 @@ def test_a_padding_range_of_the_other_signedness_is_padding():
 def test_a_high_bit_that_does_not_fit_is_named(high):
     with pytest.raises(UnreadableFileError, match=rf"High Bit \(0028,0102\) is {high}, which does not fit 12 bits"):
         read(written(cr(scene(), HighBit=high)))
+
+
+@pytest.mark.parametrize(("bits", "high"), [(12, 11), (16, 15), (12, 31)])
+def test_cells_of_32_bits_are_read(bits, high):
+    stored = scene(4000)
+    dataset = cr(stored, bits=bits, HighBit=high, BitsAllocated=32)
+    dataset.PixelData = (stored << (high - bits + 1)).astype("<u4").tobytes()
+
+    np.testing.assert_allclose(shown(written(dataset)), stored / 4000, atol=1e-6)
+
+
+@pytest.mark.parametrize("allocated", [1, 12, 64])
+def test_cells_of_other_sizes_are_refused_by_name(allocated):
+    with pytest.raises(NotARadiographError, match=f"allocates {allocated} bits a pixel"):
+        read(written(cr(scene(), BitsAllocated=allocated)))
+
+
+# Numbers of a header
+
+
+def data_set(text: str) -> Dataset:
+    """A data set as a file has it, with one decimal string of any text."""
+    tag = Tag("RescaleSlope")
+    return Dataset({tag: RawDataElement(tag, "DS", len(text), text.encode("latin-1"), 0, False, True)})
+
+
+@property_test
+@given(st.floats(-1e6, 1e6, allow_nan=False), st.sampled_from(["{}", " {} ", "{}\0", "+{}", "{},5", "{}\\7"]))
+def test_a_number_is_read_whatever_stands_around_it(number, around):
+    text = around.format(abs(int(number)) if around.startswith("+") or "," in around else number)
+
+    assert number_of(data_set(text), "RescaleSlope") == float(text.strip(" \0").split("\\")[0].split(",")[0])
+
+
+@property_test
+@given(st.text(st.characters(max_codepoint=255, exclude_characters="\\,"), max_size=16))
+def test_any_other_text_is_no_number(text):
+    try:
+        expected = float(text.strip(" \0\t\r\n")) if text.strip(" \0\t\r\n") else None
+    except ValueError:
+        expected = np.nan
+    if expected is None or np.isfinite(expected):
+        assert text.count("_") or number_of(data_set(text), "RescaleSlope") == expected
+    else:
+        with pytest.raises(UnreadableFileError, match="Rescale Slope"):
+            number_of(data_set(text), "RescaleSlope")
 
 
 # Grey range

@@ -92,8 +92,8 @@ def _bit_layout(dataset: Dataset) -> tuple[int, int]:
         raise unreadable("PixelRepresentation", "neither 0 nor 1")
     if not 8 <= bits <= 16:
         raise NotARadiographError(f"the DICOM image stores {bits} bits a pixel; 8 to 16 are read")
-    if allocated not in (8, 16):
-        raise NotARadiographError(f"the DICOM image allocates {allocated} bits a pixel; 8 or 16 are read")
+    if allocated not in (8, 16, 32):
+        raise NotARadiographError(f"the DICOM image allocates {allocated} bits a pixel; 8, 16 or 32 are read")
     if dataset.file_meta.TransferSyntaxUID == JPEGBaseline8Bit:
         allocated, bits, high = 8, 8, 7
     if not bits - 1 <= high < allocated:

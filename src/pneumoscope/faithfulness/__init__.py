@@ -1,1 +1,1 @@
-"""Tests of whether a score follows its heat map."""
+"""Tests of whether the score follows the heat map."""

@@ -1,73 +1,136 @@
-"""Several ways to explain one model, on the same cases."""
+"""Several explanation methods of one model, measured on the same cases."""
 
-import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from pneumoscope import radiograph
-from pneumoscope.cohort import Cohort
 from pneumoscope.evaluation import Model
-from pneumoscope.localization import figures as figures
-from pneumoscope.localization.case import LocalizationCase
+from pneumoscope.localization import figures
+from pneumoscope.localization.case import ReadCase
 from pneumoscope.localization.figures import block_mean, reduction_factor
 from pneumoscope.statistics.estimate import Estimate
 from pneumoscope.statistics.patient_bootstrap import Bootstrap
 
 Attribute = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
-"""Name of a method and a prepared square (channels, side, side) to a map (side, side)."""
+"""Name of a method and a prepared square (channels, size_px, size_px) to a map (size_px, size_px)."""
+TITLES = {
+    "hit": "hit", "pixel_ap": "pixel AP", "lung_energy": "energy in the lungs", "lung_peak": "peak in the lungs",
+}  # fmt: skip
+_SHARES = ("hit", "lung_peak")
 
 
 @dataclass(frozen=True)
-class Method:
-    """A method's figures on the cases, and its time for one of them in seconds (median)."""
+class ExplainerRow:
+    """The figures of one method on one case; see `pneumoscope.localization.figures`.
 
-    hit: Estimate
-    pixel_ap: Estimate
-    lung_energy: Estimate
-    lung_peak: Estimate
+    Parameters
+    ----------
+    hit, pixel_ap
+        Against the reference regions.
+    lung_energy, lung_peak
+        Against the lungs; NaN where they are not known.
+    seconds
+        Time that the method took.
+    """
+
+    hit: float
+    pixel_ap: float
+    lung_energy: float
+    lung_peak: float
     seconds: float
 
 
-def compare(
-    attribute: Attribute,
-    names: Sequence[str],
-    model: Model,
-    cohort: Cohort,
-    cases: Sequence[LocalizationCase],
-    *,
-    draws: int = 2000,
-    show_progress: bool = False,
-) -> dict[str, Method]:
-    """Measure each method on cases with regions; a method's negative values count as none, as they are no evidence for."""
-    boot = Bootstrap.of_patients([c.patient_id for c in cases], draws)
-    by_path = {c.path: c for c in cohort.cases}
-    found = {}
-    for name in names:
-        mapped, seconds = [], []
-        for case in tqdm(cases, desc=name, unit="image", disable=None if show_progress else True):
-            image = radiograph.read(cohort.file(by_path[case.path]))
-            square = model.prepare(image)
-            start = time.perf_counter()
-            values = attribute(name, square.pixels)
-            seconds.append(time.perf_counter() - start)
-            whole = square.placement.map_to_radiograph(np.maximum(values, 0))
-            mapped.append(dataclasses.replace(case, values=block_mean(whole, reduction_factor(whole.shape))))
-        found[name] = _measured(mapped, boot, float(np.median(seconds)))
-    return found
+def explained(read: ReadCase, name: str, attribute: Attribute, model: Model) -> ExplainerRow:
+    """Explain one case by one method and measure the map. Negative values count as none, as they are no evidence for the target.
 
+    Parameters
+    ----------
+    read
+        A case with reference regions.
+    name
+        Name of the method.
+    attribute
+        Makes the map.
+    model
+        Prepares the square.
 
-def _measured(cases: Sequence[LocalizationCase], boot: Bootstrap, seconds: float) -> Method:
-    masks = [c.mask if c.mask is not None else np.zeros(c.values.shape, bool) for c in cases]
-    pairs = list(zip(cases, masks, strict=True))
-    return Method(
-        boot.mean([figures.hit(c.values, m) for c, m in pairs], share=True),
-        boot.mean([figures.pixel_average_precision(c.values, m) for c, m in pairs]),
-        boot.mean([figures.energy_inside(c.values, c.lungs) for c in cases]),
-        boot.mean([figures.hit(c.values, c.lungs) for c in cases], share=True),
-        seconds,
+    Returns
+    -------
+    ExplainerRow
+        The figures of the case.
+    """
+    case = read.reduced
+    assert case.mask is not None
+    square = model.prepare(read.radiograph)
+    start = time.perf_counter()
+    raw = attribute(name, square.pixels)
+    seconds = time.perf_counter() - start
+    whole = square.placement.map_to_radiograph(np.maximum(raw, 0))
+    values = block_mean(whole, reduction_factor(whole.shape))
+    return ExplainerRow(
+        hit=figures.hit(values, case.mask),
+        pixel_ap=figures.pixel_average_precision(values, case.mask),
+        lung_energy=figures.energy_inside(values, case.lungs),
+        lung_peak=figures.hit(values, case.lungs),
+        seconds=seconds,
     )
+
+
+class ExplainerBenchmark:
+    """Measure several explanation methods on some cases, one case after the other.
+
+    Parameters
+    ----------
+    attribute
+        Makes the map of a method.
+    names
+        Names of the methods.
+    model
+        Prepares the squares.
+    """
+
+    def __init__(self, attribute: Attribute, names: Sequence[str], model: Model) -> None:
+        self._attribute, self._model = attribute, model
+        self._rows: dict[str, list[ExplainerRow]] = {name: [] for name in names}
+        self._patients: list[str] = []
+
+    def add(self, read: ReadCase) -> None:
+        """Measure one case by every method.
+
+        Parameters
+        ----------
+        read
+            A case with reference regions.
+        """
+        self._patients.append(read.case.patient_id)
+        for name, rows in self._rows.items():
+            rows.append(explained(read, name, self._attribute, self._model))
+
+    def tables(self, draws: int) -> Mapping[str, Mapping[str, Estimate]]:
+        """Summarize the cases as tables.
+
+        Parameters
+        ----------
+        draws
+            Number of bootstrap draws of patients, ≥ 1.
+
+        Returns
+        -------
+        mapping of str to mapping of str to Estimate
+            One table a figure: its mean by method, which is named with its median time a case.
+        """
+        if not self._patients:
+            return {}
+        boot = Bootstrap.of_patients(self._patients, draws)
+        return {
+            f"{title} by explanation method": {
+                f"{name} ({np.median([row.seconds for row in rows]):.2g} s)": boot.mean(
+                    [getattr(row, figure) for row in rows], share=figure in _SHARES
+                )
+                for name, rows in self._rows.items()
+            }
+            for figure, title in TITLES.items()
+        }

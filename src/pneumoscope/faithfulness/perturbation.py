@@ -22,7 +22,8 @@ from pneumoscope.radiograph.radiograph import Grey
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Score = Callable[[Grey], Array]
+ScoreFunction = Callable[[Grey], Array]
+"""Grey levels float32 (n, size_px, size_px) to the model's probability of the target, float64 (n,) in [0, 1]."""
 Baseline = Literal["blur", "mean"]
 Order = Literal["morf", "lerf"]
 Value = TypeVar("Value", bound=np.generic)
@@ -33,7 +34,7 @@ CELLS = 14
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 
 
-def deletion_auc(pixels: Grey, values: Grey, score: Score, steps: int = 20, baseline: Baseline = "blur") -> float:
+def deletion_auc(pixels: Grey, values: Grey, score: ScoreFunction, steps: int = 20, baseline: Baseline = "blur") -> float:
     """Area under the score over the fraction of pixels that are replaced by the baseline, most important first; in [0, 1].
 
     Petsiuk et al. 2018 (RISE, arXiv 1806.07421, §4.2), who replace by a constant: `replacement` says by what here. `steps` + 1
@@ -44,7 +45,7 @@ def deletion_auc(pixels: Grey, values: Grey, score: Score, steps: int = 20, base
     return _area(pixels, replacement(pixels, baseline), values, score, steps)
 
 
-def insertion_auc(pixels: Grey, values: Grey, score: Score, steps: int = 20, baseline: Baseline = "blur") -> float:
+def insertion_auc(pixels: Grey, values: Grey, score: ScoreFunction, steps: int = 20, baseline: Baseline = "blur") -> float:
     """Area under the score over the fraction of pixels that are put into the baseline, most important first; in [0, 1].
 
     Petsiuk et al. 2018 (RISE, arXiv 1806.07421, §4.2), who begin with a blurred image too. `steps` + 1 images, trapezoid.
@@ -58,7 +59,7 @@ def insertion_auc(pixels: Grey, values: Grey, score: Score, steps: int = 20, bas
 def road(
     pixels: Grey,
     values: Grey,
-    score: Score,
+    score: ScoreFunction,
     shares: Sequence[float] = SHARES,
     order: Order = "morf",
     cells: int | None = None,
@@ -92,7 +93,7 @@ def road(
 def faithfulness_correlation(
     pixels: Grey,
     values: Grey,
-    score: Score,
+    score: ScoreFunction,
     subsets: int = 50,
     cells: int = CELLS,
     share: float = 0.25,
@@ -174,7 +175,7 @@ def impute(pixels: Grey, removed: Mask, noise: float = 0.01) -> Grey:
     return np.where(_spread(removed, side), np.clip(filled, 0, 1), pixels).astype(np.float32)
 
 
-def _area(start: Grey, end: Grey, values: Grey, score: Score, steps: int) -> float:
+def _area(start: Grey, end: Grey, values: Grey, score: ScoreFunction, steps: int) -> float:
     if not np.isfinite(values).all():
         return float("nan")
     counts = np.linspace(0, values.size, steps + 1).round().astype(int)

@@ -1,158 +1,426 @@
-"""Can a heat map be believed? Every localization figure of a set of cases, with its interval and beside chance."""
+"""Measure heat maps against reference regions, uninformed baselines and anatomy, in one pass over the files."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pneumoscope.evaluation.errors import EvaluationError
-from pneumoscope.localization import burned_in, uninformed_maps
-from pneumoscope.localization import figures as figures
-from pneumoscope.localization.case import LocalizationCase, Map
-from pneumoscope.localization.map_marks import marks
-from pneumoscope.reference.lesion_matching import match
+from pneumoscope.cohort import Case, Cohort
+from pneumoscope.localization import figures, uninformed_maps
+from pneumoscope.localization.case import WORKERS, LocalizationCase, LungMaskOf, ReadCase, Reads, read_cases
+from pneumoscope.localization.case_rows import (
+    THRESHOLDS,
+    AnatomyRow,
+    Compared,
+    MarkRow,
+    RegionRow,
+    anatomy_row,
+    compared_by_rule,
+    iou_row,
+    mark_row,
+    region_row,
+)
+from pneumoscope.localization.errors import LocalizationError
+from pneumoscope.localization.uninformed_maps import MarkedRegion, OtherRegions
+from pneumoscope.reference.regions import ReferenceRegions
 from pneumoscope.statistics import free_response, intervals
-from pneumoscope.statistics.estimate import Estimate
-from pneumoscope.statistics.metrics import roc_auc
+from pneumoscope.statistics.estimate import Estimate, undefined
+from pneumoscope.statistics.metrics import Array, roc_auc
 from pneumoscope.statistics.patient_bootstrap import Bootstrap
-from pneumoscope.statistics.superiority import shown_above_zero
+from pneumoscope.statistics.superiority import MIN_PATIENTS, shown_above_zero
 
-THRESHOLDS = np.linspace(0.05, 0.95, 19)
-"""Of the heat map's full scale, where a threshold is looked for."""
-COMPARED = ("hit", "pixel AP", "energy inside")
-"""The figures that are put beside those of maps that look at nothing."""
+COMPARED: Mapping[str, Callable[[Compared], float]] = {
+    "hit": lambda c: c.hit,
+    "pixel AP": lambda c: c.pixel_ap,
+    "energy inside": lambda c: c.energy_inside,
+}
+"""The figures that are compared with those of uninformed baselines."""
+DECISIVE = ("hit", "pixel AP")
+"""The compared figures that the verdict rests on: energy alone rewards a map for being narrow."""
+_CASES_AT_ONCE = 64
+_DRAWS_AT_ONCE = 250
 
 
 @dataclass(frozen=True)
 class UninformedBaseline:
-    """A map that looks at nothing: its figure, and the model's minus its on the same cases."""
+    """The figure of an uninformed baseline, compared with the model's on the same cases.
+
+    Parameters
+    ----------
+    value
+        The mean figure of the baseline's maps.
+    difference
+        The mean paired difference, model minus baseline.
+    """
 
     value: Estimate
     difference: Estimate
 
 
 @dataclass(frozen=True)
-class Localization:
-    """What `localize` found.
+class Provenance:
+    """What was measured, and with which threshold.
 
-    Attributes
+    Parameters
     ----------
-    threshold, threshold_from: of the heat map, for the figures that need one, and where it was fixed.
-    against_regions, free_response, anatomy, image: figures by name.
-    chance: by figure, by map that looks at nothing.
-    verdict: one sentence.
+    model
+        Name of the model, as its card has it.
+    source
+        Name of the cohort.
+    split
+        ``train``, ``tune``, ``test`` or ``all``.
+    split_sha256
+        Hash of the cohort's split; empty where it has none.
+    threshold
+        Threshold of the heat map, in units of its full scale.
+    threshold_from
+        Where the threshold was fixed, as a text for people.
     """
 
     model: str
     source: str
     split: str
     split_sha256: str
+    threshold: float
+    threshold_from: str
+
+
+@dataclass(frozen=True)
+class Localization:
+    """The figures of the heat maps of a set of cases.
+
+    Parameters
+    ----------
+    model, source, split, split_sha256, threshold, threshold_from
+        As in `Provenance`.
+    n_images, n_patients, n_with_regions
+        Number of images, of their patients, and of images with reference regions.
+    against_regions, free_response, anatomy, image
+        Estimates by name of the figure; empty where there are no reference regions.
+    uninformed
+        By compared figure, then by uninformed baseline.
+    verdict
+        What the comparison with the baselines shows, in one sentence.
+    further
+        Estimates by name, by title of the table: the measures that were asked for in addition.
+    """
+
+    model: str
+    source: str
+    split: str
+    split_sha256: str
+    threshold: float
+    threshold_from: str
     n_images: int
     n_patients: int
     n_with_regions: int
-    threshold: float
-    threshold_from: str
     against_regions: Mapping[str, Estimate]
-    chance: Mapping[str, Mapping[str, UninformedBaseline]]
+    uninformed: Mapping[str, Mapping[str, UninformedBaseline]]
     free_response: Mapping[str, Estimate]
     anatomy: Mapping[str, Estimate]
     image: Mapping[str, Estimate]
     verdict: str
-    more: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    further: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+
+
+class Measure(Protocol):
+    """A measure that takes one case after the other, keeps a row of numbers of each, and summarizes them at the end."""
+
+    def add(self, read: ReadCase) -> None:
+        """Measure one case."""
+        ...
+
+    def tables(self, draws: int) -> Mapping[str, Mapping[str, Estimate]]:
+        """Summarize the cases: estimates by name, by title of the table."""
+        ...
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A measure with the cases that it is for.
+
+    Parameters
+    ----------
+    measure
+        The measure.
+    paths
+        Paths of the cases that it takes; None for every case.
+    """
+
+    measure: Measure
+    paths: frozenset[str] | None = None
+
+    def add(self, read: ReadCase) -> None:
+        """Measure one case, if the measure is for it.
+
+        Parameters
+        ----------
+        read
+            The case as it was read.
+        """
+        if self.paths is None or read.case.path in self.paths:
+            self.measure.add(read)
 
 
 def localize(
-    cases: Sequence[LocalizationCase],
+    reader: Reads,
+    cohort: Cohort,
+    cases: Sequence[Case],
+    provenance: Provenance,
     *,
-    model: str,
-    source: str,
-    split: str,
-    split_sha256: str,
-    threshold: float,
-    threshold_from: str,
+    regions: Mapping[str, ReferenceRegions] | None = None,
+    lung_mask_of: LungMaskOf | None = None,
+    further: Sequence[Selected] = (),
     draws: int = intervals.DRAWS,
-    more: Mapping[str, Mapping[str, Estimate]] = MappingProxyType({}),
+    workers: int = WORKERS,
+    show_progress: bool = False,
 ) -> Localization:
-    """Measure heat maps; EvaluationError where no case has a region and no lung can be looked at."""
-    marked = [c for c in cases if c.mask is not None]
-    positive = [c for c in cases if c.reference or c.mask is not None]
-    if not positive:
-        raise EvaluationError("no case has the target or a region: there is nothing to localize; give other cases")
-    regions = against_regions(marked, threshold, draws) if marked else {}
-    beside = against_chance(marked, draws) if marked else {}
-    return Localization(
-        model=model,
-        source=source,
-        split=split,
-        split_sha256=split_sha256,
-        n_images=len(cases),
-        n_patients=len({c.patient_id for c in cases}),
-        n_with_regions=len(marked),
-        threshold=threshold,
-        threshold_from=threshold_from,
-        against_regions=regions,
-        chance=beside,
-        free_response=marks_figures(cases, draws) if marked else {},
-        anatomy=against_anatomy(positive, draws),
-        image=image_figures(cases, draws),
-        verdict=verdict(beside),
-        more=dict(more),
-    )
+    """Measure the heat maps of cases; every file is decoded and read once, and no map is kept.
+
+    Parameters
+    ----------
+    reader
+        The model.
+    cohort
+        The cohort that the cases belong to.
+    cases
+        The cases to measure.
+    provenance
+        What is measured, and the threshold of the map.
+    regions
+        Reference regions by path of the case.
+    lung_mask_of
+        Returns the reference lung mask of a case; without it the lungs that the reader finds are used.
+    further
+        Measures to feed from the same pass.
+    draws
+        Number of bootstrap draws of patients, ≥ 1.
+    workers
+        Number of threads that decode and read, ≥ 1.
+    show_progress
+        Show a progress bar on a terminal.
+
+    Returns
+    -------
+    Localization
+        Every figure with its 95 % interval; the patient is the unit.
+
+    Raises
+    ------
+    LocalizationError
+        If no case has the target or a reference region.
+    """
+    localizer = Localizer(provenance.threshold)
+    for read in read_cases(reader, cohort, cases, regions, lung_mask_of, workers=workers, show_progress=show_progress):
+        localizer.add(read.reduced)
+        for one in further:
+            one.add(read)
+    tables = {title: rows for one in further for title, rows in one.measure.tables(draws).items()}
+    return localizer.result(provenance, draws, tables)
 
 
-def best_threshold(cases: Sequence[LocalizationCase]) -> float:
-    """The threshold of the highest mean IoU over cases with regions; EvaluationError where none has one."""
-    marked = [c for c in cases if c.mask is not None]
+def best_threshold(cases: Iterable[LocalizationCase]) -> float:
+    """Find the threshold of the heat map with the highest mean IoU.
+
+    Parameters
+    ----------
+    cases
+        Cases of the tune split; only those with reference regions count. They are taken one after the other.
+
+    Returns
+    -------
+    float
+        One of 0.05, 0.10, …, 0.95 of the map's full scale; the lowest of several equally good ones.
+
+    Raises
+    ------
+    LocalizationError
+        If no case has a reference region.
+    """
+    rows = [iou_row(case) for case in cases if case.mask is not None]
+    if not rows:
+        raise LocalizationError("no case of the tune split has a reference region, so no threshold can be fixed on it")
+    return float(THRESHOLDS[int(np.argmax(np.nanmean(rows, axis=0)))])
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """What is kept of one case."""
+
+    patient_id: str
+    reference: int
+    probability: float
+    positive: bool
+    region: RegionRow | None
+    anatomy: AnatomyRow | None
+    marks: MarkRow | None
+
+
+class Localizer:
+    """Collect the figures of one case after the other, and summarize them.
+
+    Some kilobytes are kept of each case, whatever the size of its radiograph.
+
+    Parameters
+    ----------
+    threshold
+        Threshold of the heat map, in units of its full scale.
+    seed
+        Seed of the noise of the uninformed baselines.
+    """
+
+    def __init__(self, threshold: float, seed: int = 0) -> None:
+        self._threshold = threshold
+        self._rng = np.random.default_rng(seed)
+        self._rows: list[_Row] = []
+        self._baselines: list[dict[str, Compared]] = []
+        self._others = OtherRegions()
+
+    def add(self, case: LocalizationCase) -> None:
+        """Measure one case.
+
+        Parameters
+        ----------
+        case
+            The case on its reduced grid.
+        """
+        region = None
+        if case.mask is not None:
+            region = region_row(case, self._threshold)
+            self._baselines.append(compared_by_rule(uninformed_maps.maps_of_one_case(case, self._rng), case.mask))
+            self._others.add(MarkedRegion.of(case))
+        # A case with the target but without a box says nothing about where marks belong.
+        known = bool(case.boxes) or not case.abnormal
+        self._rows.append(
+            _Row(
+                patient_id=case.patient_id,
+                reference=case.reference,
+                probability=case.probability,
+                positive=case.positive,
+                region=region,
+                anatomy=anatomy_row(case) if case.abnormal else None,
+                marks=mark_row(case) if known else None,
+            )
+        )
+
+    def result(
+        self, provenance: Provenance, draws: int, further: Mapping[str, Mapping[str, Estimate]] | None = None
+    ) -> Localization:
+        """Summarize the cases that were added.
+
+        Parameters
+        ----------
+        provenance
+            What was measured.
+        draws
+            Number of bootstrap draws of patients, ≥ 1.
+        further
+            Tables of other measures of the same cases.
+
+        Returns
+        -------
+        Localization
+            Every figure with its 95 % interval.
+
+        Raises
+        ------
+        LocalizationError
+            If no case has the target or a reference region.
+        """
+        if not any(row.anatomy for row in self._rows):
+            raise LocalizationError("no case has the target or a reference region, so there is nothing to localize; give other cases")
+        uninformed = self._uninformed(draws)
+        return Localization(
+            **vars(provenance),
+            n_images=len(self._rows),
+            n_patients=len({row.patient_id for row in self._rows}),
+            n_with_regions=len(self._others.regions),
+            against_regions=_against_regions(self._rows, draws),
+            uninformed=uninformed,
+            free_response=_free_response(self._rows, draws),
+            anatomy=_anatomy(self._rows, draws),
+            image=_image(self._rows, draws),
+            verdict=verdict(uninformed),
+            further=further or {},
+        )
+
+    def _uninformed(self, draws: int) -> dict[str, dict[str, UninformedBaseline]]:
+        marked = [row for row in self._rows if row.region]
+        if not marked:
+            return {}
+        boot = Bootstrap.of_patients([row.patient_id for row in marked], draws)
+        rows = [early | self._of_others(k) for k, early in enumerate(self._baselines)]
+        return {
+            name: {
+                rule: _baseline(boot, name, [figure(row.region.compared) for row in marked if row.region],
+                                [figure(of_rule[rule]) for of_rule in rows])
+                for rule in uninformed_maps.RULES
+            }
+            for name, figure in COMPARED.items()
+        }  # fmt: skip
+
+    def _of_others(self, index: int) -> dict[str, Compared]:
+        """The figures of the mean region of other patients, which are known only once every case was seen."""
+        return compared_by_rule(self._others.maps(index), self._others.regions[index].mask.array())
+
+
+def _baseline(boot: Bootstrap, name: str, own: Sequence[float], other: Sequence[float]) -> UninformedBaseline:
+    difference = (np.array(own) - np.array(other)).tolist()
+    return UninformedBaseline(boot.mean(other, share=name == "hit"), boot.mean(difference))
+
+
+def _against_regions(rows: Sequence[_Row], draws: int) -> dict[str, Estimate]:
+    marked = [(row, row.region) for row in rows if row.region]
     if not marked:
-        raise EvaluationError("no case of the tune side has a region, so no threshold can be fixed there; give its regions")
-    mean = [np.nanmean([figures.iou(c.values, _mask(c), t) for c in marked]) for t in THRESHOLDS]
-    return float(THRESHOLDS[int(np.argmax(mean))])
-
-
-def _mask(case: LocalizationCase) -> NDArray[np.bool_]:
-    assert case.mask is not None
-    return case.mask
-
-
-def against_regions(marked: Sequence[LocalizationCase], threshold: float, draws: int) -> dict[str, Estimate]:
-    """Figures of cases that have reference regions."""
-    boot = Bootstrap.of_patients([c.patient_id for c in marked], draws)
-    hits = [figures.hit(c.values, _mask(c)) for c in marked]
-    area = np.array([_mask(c).mean() for c in marked])
-    iou = np.array([figures.iou(c.values, _mask(c), threshold) for c in marked])
-    decided = np.array([c.positive for c in marked])
-    found = {
-        "hit": boot.mean(hits, share=True),
-        "hit, smaller half": boot.mean(np.where(area <= np.median(area), hits, np.nan).tolist(), share=True),
-        "hit, larger half": boot.mean(np.where(area > np.median(area), hits, np.nan).tolist(), share=True),
-        "pixel AP": boot.mean([figures.pixel_average_precision(c.values, _mask(c)) for c in marked]),
-        "PxAP (pooled)": _pooled(marked, boot),
-        "energy inside": boot.mean([figures.energy_inside(c.values, _mask(c)) for c in marked]),
-        "energy over area": boot.mean([figures.energy_over_area(c.values, _mask(c)) for c in marked]),
-        "mIoU, misses as 0": boot.mean(np.where(decided | np.isnan(iou), iou, 0).tolist()),
-        "mIoU, true positives": boot.mean(np.where(decided, iou, np.nan).tolist()),
-        "IoBB": boot.mean([figures.iobb(c.values, _mask(c), threshold) for c in marked]),
+        return {}
+    boot = Bootstrap.of_patients([row.patient_id for row, _ in marked], draws)
+    hits = np.array([region.compared.hit for _, region in marked])
+    area = np.array([region.area for _, region in marked])
+    iou = np.array([region.iou for _, region in marked])
+    positive = np.array([row.positive for row, _ in marked])
+    small = area <= np.median(area)
+    estimates = {
+        "hit": boot.mean(hits.tolist(), share=True),
+        "hit, smaller half": boot.mean(np.where(small, hits, np.nan).tolist(), share=True),
+        "hit, larger half": boot.mean(np.where(small, np.nan, hits).tolist(), share=True),
+        "pixel AP": boot.mean([region.compared.pixel_ap for _, region in marked]),
+        "PxAP (pooled)": _pooled([region for _, region in marked], boot),
+        "energy inside": boot.mean([region.compared.energy_inside for _, region in marked]),
+        "energy over area": boot.mean([region.energy_over_area for _, region in marked]),
+        "mIoU, misses as 0": boot.mean(np.where(positive | np.isnan(iou), iou, 0).tolist()),
+        "mIoU, true positives": boot.mean(np.where(positive, iou, np.nan).tolist()),
+        "IoBB": boot.mean([region.iobb for _, region in marked]),
     }
-    boxed = [c for c in marked if c.boxes]
-    if boxed:
-        found |= _box_figures(boxed, Bootstrap.of_patients([c.patient_id for c in boxed], draws))
-    return found
+    return estimates | _box_figures([(row.patient_id, region) for row, region in marked], draws)
 
 
-def _pooled(marked: Sequence[LocalizationCase], boot: Bootstrap) -> Estimate:
-    edges = figures.pixel_edges(max(float(c.values.max()) for c in marked))
-    foreground, background = map(
-        np.stack, zip(*(figures.pixel_histogram(c.values, _mask(c), edges) for c in marked), strict=True)
-    )
-    return boot.of_all(lambda w: figures.pxap_from_histograms(foreground, background, w))
+def _pooled(regions: Sequence[RegionRow], boot: Bootstrap) -> Estimate:
+    """PxAP over the pooled histogram of each draw, which is summed over some cases and some draws at a time."""
+
+    def of(weights: Array) -> Array:
+        pooled = np.zeros((len(weights), *regions[0].histogram.shape))
+        for start in range(0, len(regions), _CASES_AT_ONCE):
+            counts = np.stack([r.histogram.array() for r in regions[start : start + _CASES_AT_ONCE]]).astype(np.float64)
+            pooled += np.tensordot(weights[:, start : start + _CASES_AT_ONCE], counts, 1)
+        return np.array([figures.pxap(foreground, background) for foreground, background in pooled])
+
+    n = len(np.unique(np.asarray(boot.patients)))
+    (value,) = of(np.ones((1, len(regions)))).tolist()
+    if np.isnan(value):
+        return undefined(n, "no case has a reference pixel on the reduced grid")
+    blocks = range(0, len(boot.weights), _DRAWS_AT_ONCE)
+    drawn = np.concatenate([of(boot.weights[start : start + _DRAWS_AT_ONCE].astype(np.float64)) for start in blocks])
+    return intervals.percentile(value, drawn, n)
 
 
-def _box_figures(boxed: Sequence[LocalizationCase], boot: Bootstrap) -> dict[str, Estimate]:
-    largest = np.stack([figures.box_iou_curve(c.values, c.boxes, THRESHOLDS, "largest") for c in boxed])
-    every = np.stack([figures.box_iou_curve(c.values, c.boxes, THRESHOLDS, "all") for c in boxed])
+def _box_figures(marked: Sequence[tuple[str, RegionRow]], draws: int) -> dict[str, Estimate]:
+    boxed = [(patient, row.largest, row.every) for patient, row in marked if row.largest is not None and row.every is not None]
+    if not boxed:
+        return {}
+    boot = Bootstrap.of_patients([patient for patient, _, _ in boxed], draws)
+    largest, every = (np.stack([row[k] for row in boxed]) for k in (1, 2))
     return {
         "best-box IoU": boot.mean(every.max(1).tolist()),
         "MaxBoxAcc v1": boot.of_all(lambda w: figures.max_box_acc_v1(largest, w)),
@@ -160,93 +428,79 @@ def _box_figures(boxed: Sequence[LocalizationCase], boot: Bootstrap) -> dict[str
     }
 
 
-def against_chance(marked: Sequence[LocalizationCase], draws: int) -> dict[str, dict[str, UninformedBaseline]]:
-    """The compared figures beside those of maps that look at nothing, paired by case."""
-    boot = Bootstrap.of_patients([c.patient_id for c in marked], draws)
-    own = {name: _column(name, [c.values for c in marked], marked) for name in COMPARED}
-    found: dict[str, dict[str, UninformedBaseline]] = {name: {} for name in COMPARED}
-    for rule, maps in uninformed_maps.baselines(marked).items():
-        for name in COMPARED:
-            other = _column(name, maps, marked)
-            found[name][rule] = UninformedBaseline(
-                boot.mean(other, share=name == "hit"), boot.mean((np.array(own[name]) - other).tolist())
-            )
-    return found
-
-
-def _column(name: str, maps: Sequence[Map], cases: Sequence[LocalizationCase]) -> list[float]:
-    metric = {"hit": figures.hit, "pixel AP": figures.pixel_average_precision, "energy inside": figures.energy_inside}[name]
-    return [metric(values, _mask(case)) for values, case in zip(maps, cases, strict=True)]
-
-
-def marks_figures(cases: Sequence[LocalizationCase], draws: int) -> dict[str, Estimate]:
-    """Free-response figures over all cases whose regions are known: with boxes, or without the target and unmarked.
-
-    A case with the target but without a box says nothing about where marks belong, and is left out.
-    """
-    cases = [c for c in cases if c.boxes or not (c.reference or c.mask is not None)]
-    if not any(c.boxes for c in cases):
+def _free_response(rows: Sequence[_Row], draws: int) -> dict[str, Estimate]:
+    """Free-response figures over all cases whose regions are known: with boxes, or without the target and unmarked."""
+    known = [(row.patient_id, row.marks) for row in rows if row.marks]
+    lesions, false = [marks.lesions for _, marks in known], [marks.false for _, marks in known]
+    if not any(len(ratings) for ratings in lesions):
         return {}
-    boot = Bootstrap.of_patients([c.patient_id for c in cases], draws)
-    pairs = [match(marks(c.values, c.probability), c.boxes) for c in cases]
-    lesions, false = [p[0] for p in pairs], [p[1] for p in pairs]
-    found = {
-        f"sensitivity at {_rate(rate)} false marks an image": boot.of_all(
+    boot = Bootstrap.of_patients([patient for patient, _ in known], draws)
+    estimates = {
+        f"sensitivity at {_rate(rate)} false marks per image": boot.of_all(
             partial(free_response.sensitivity_at, lesions, false, marks_per_image=rate)
         )
         for rate in free_response.RATES
     }
-    found["FROC score"] = boot.of_all(lambda w: free_response.froc_score(lesions, false, w))
-    found["AFROC AUC"] = boot.of_all(lambda w: free_response.afroc_auc(lesions, false, w))
-    return found
+    estimates["FROC score"] = boot.of_all(lambda w: free_response.froc_score(lesions, false, w))
+    estimates["AFROC AUC"] = boot.of_all(lambda w: free_response.afroc_auc(lesions, false, w))
+    return estimates
 
 
 def _rate(rate: float) -> str:
     return f"{rate:g}" if rate >= 1 else f"1/{round(1 / rate)}"
 
 
-def against_anatomy(positive: Sequence[LocalizationCase], draws: int) -> dict[str, Estimate]:
-    """Where the map of cases with the target lies, before any mask."""
-    boot = Bootstrap.of_patients([c.patient_id for c in positive], draws)
-    known = [c.lungs.any() for c in positive]
-
-    def of_lungs(measure: Callable[[LocalizationCase], float]) -> list[float]:
-        return [measure(c) if k else np.nan for c, k in zip(positive, known, strict=True)]
-
+def _anatomy(rows: Sequence[_Row], draws: int) -> dict[str, Estimate]:
+    """Where the maps of cases with the target, or with a reference region, lie."""
+    abnormal = [(row.patient_id, row.anatomy) for row in rows if row.anatomy]
+    boot = Bootstrap.of_patients([patient for patient, _ in abnormal], draws)
+    of = [anatomy for _, anatomy in abnormal]
     return {
-        "peak in the lungs": boot.mean(of_lungs(lambda c: figures.hit(c.values, c.lungs)), share=True),
-        "energy in the lungs": boot.mean(of_lungs(lambda c: figures.energy_inside(c.values, c.lungs))),
-        "share of the image that is lung": boot.mean(of_lungs(lambda c: float(c.lungs.mean()))),
-        "right side (one-sided cases)": boot.mean(
-            [np.nan if c.mask is None else figures.laterality(c.values, c.right, c.left, c.mask) for c in positive], share=True
-        ),
-        "energy in the border": boot.mean([figures.energy_in_border(c.values) for c in positive]),
-        "energy on burned-in text": boot.mean([burned_in.energy(c.values, c.pixels, c.lungs) for c in positive]),
+        "peak in the lungs": boot.mean([a.peak_in_lungs for a in of], share=True),
+        "energy in the lungs": boot.mean([a.energy_in_lungs for a in of]),
+        "share of the image that is lung": boot.mean([a.lung_share for a in of]),
+        "correct laterality (one-sided cases)": boot.mean([a.laterality for a in of], share=True),
+        "energy in the border": boot.mean([a.border_energy for a in of]),
+        "energy on burned-in text": boot.mean([a.text_energy for a in of]),
     }
 
 
-def image_figures(cases: Sequence[LocalizationCase], draws: int) -> dict[str, Estimate]:
-    """ROC-AUC of the reading's probability for the reference, and agreement at its operating point."""
-    boot = Bootstrap.of_patients([c.patient_id for c in cases], draws)
-    reference = np.array([c.reference for c in cases], float)
-    probability = np.array([c.probability for c in cases])
-    right = [float(c.positive == bool(c.reference)) for c in cases]
+def _image(rows: Sequence[_Row], draws: int) -> dict[str, Estimate]:
+    """ROC-AUC of the probability for the reference standard, and accuracy at the operating point."""
+    boot = Bootstrap.of_patients([row.patient_id for row in rows], draws)
+    reference = np.array([row.reference for row in rows], float)
+    probability = np.array([row.probability for row in rows])
+    correct = [float(row.positive == bool(row.reference)) for row in rows]
     return {
-        "ROC-AUC": boot.of_all(lambda w: float(roc_auc(reference, probability, w))),
-        "accuracy at the operating point": boot.mean(right, share=True),
+        "ROC-AUC": boot.estimate(roc_auc, reference, probability),
+        "accuracy at the operating point": boot.mean(correct, share=True),
     }
 
 
-def verdict(beside: Mapping[str, Mapping[str, UninformedBaseline]]) -> str:
-    """What the comparison with maps that look at nothing says, in one sentence."""
-    if not beside:
+def verdict(uninformed: Mapping[str, Mapping[str, UninformedBaseline]]) -> str:
+    """Say in one sentence what the comparison with uninformed baselines shows.
+
+    Parameters
+    ----------
+    uninformed
+        By compared figure, then by baseline; empty without reference regions.
+
+    Returns
+    -------
+    str
+        That the map is better than every baseline in hit and in pixel AP, or by which of them this is not shown. A difference
+        counts only if `pneumoscope.statistics.superiority.shown_above_zero` accepts it.
+    """
+    if not uninformed:
         return "No reference regions: nothing is said about whether the map shows the opacity."
-    unbeaten = [
-        f"{figure} of '{rule}'"
-        for figure in ("hit", "pixel AP")
-        for rule, found in beside[figure].items()
-        if not shown_above_zero(found.difference)
-    ]
-    if not unbeaten:
-        return "The map beats every map that looks at nothing, in hit and in pixel AP."
-    return f"The map shows nothing beyond a map that looks at nothing by: {', '.join(unbeaten)}."
+    baselines = [(figure, rule, baseline) for figure in DECISIVE for rule, baseline in uninformed[figure].items()]
+    n = max(baseline.difference.n for _, _, baseline in baselines)
+    if n < MIN_PATIENTS:
+        return (
+            f"No verdict: {n} {'patient' if n == 1 else 'patients'} with reference regions cannot show a difference "
+            f"at the 5 % level; at least {MIN_PATIENTS} are needed."
+        )
+    not_better = [f"{figure} of '{rule}'" for figure, rule, baseline in baselines if not shown_above_zero(baseline.difference)]
+    if not not_better:
+        return "The map is better than every uninformed baseline, in hit and in pixel AP."
+    return f"The map is not shown to be better than an uninformed baseline by: {', '.join(not_better)}."

@@ -1,4 +1,4 @@
-"""The local maxima of a heat map as marks."""
+"""Marks from the local maxima of a heat map."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,10 @@ REACH = 0.06
 
 
 def _peaks(values: Map) -> NDArray[np.intp]:
-    """(row, col) of the local maxima among 8 neighbours, (n, 2), in reading order; a plateau's pixel nearest its centroid."""
+    """Local maxima among 8 neighbours, (row, col) in reading order, (n, 2); of a plateau the pixel nearest its centroid."""
     top = values == ndimage.maximum_filter(values, 3, mode="nearest")
     labels, count = ndimage.label(top, np.ones((3, 3)))
-    # A plateau is no maximum if it goes on, through a pixel that is not a candidate itself, to something higher.
+    # A plateau is no maximum if one of its pixels touches a pixel of equal height that itself has a higher neighbour.
     goes_on = top & (ndimage.maximum_filter(np.where(top, -np.inf, values), 3, mode="nearest") == values)
     ends = np.setdiff1d(np.arange(1, count + 1), labels[goes_on])
     if not ends.size:
@@ -28,12 +28,31 @@ def _peaks(values: Map) -> NDArray[np.intp]:
     return pixels[np.sort(order[np.unique(of[order], return_index=True)[1]])]
 
 
-def marks(values: Map, probability: float, *, most: int = 8, smallest: float = 0.05) -> tuple[Mark, ...]:
-    """The map's local maxima as marks, highest first, at most `most`; `values` float32 (rows, cols) ≥ 0, in units of its scale.
+def marks(values: Map, probability: float, *, max_marks: int = 8, min_height: float = 0.05) -> tuple[Mark, ...]:
+    """Turn the local maxima of a heat map into marks, highest first.
 
-    The map is reduced to at most 320 px first; a maximum suppresses lower ones within 6 % of the longer side (greedy, of equal
-    ones the first in reading order stays); only maxima ≥ `smallest` count; the rating is probability × value, not cut at full
-    scale. A flat map points nowhere and gives none. Does not show: how large the opacity under a mark is.
+    The map is reduced to at most 320 × 320 blocks first. A maximum suppresses lower ones within 6 % of the longer side (greedy;
+    of equal ones the first in reading order stays).
+
+    Parameters
+    ----------
+    values
+        Heat map, float32 (rows, cols) ≥ 0, in units of its full scale.
+    probability
+        The model's probability of the target, in [0, 1].
+    max_marks
+        Largest number of marks, ≥ 1.
+    min_height
+        Smallest height of a maximum that becomes a mark, in units of the map's full scale.
+
+    Returns
+    -------
+    tuple of Mark
+        Places in pixels of `values`; the rating is probability × height, not cut at full scale. A flat map gives none.
+
+    Notes
+    -----
+    Does not show: how large the opacity under a mark is.
     """
     factor = reduction_factor(values.shape)
     small = block_mean(values, factor)
@@ -41,13 +60,13 @@ def marks(values: Map, probability: float, *, most: int = 8, smallest: float = 0
         return ()
     peaks = _peaks(small)
     heights = small[tuple(peaks.T)]
-    kept: list[int] = []
+    taken: list[int] = []
     for index in np.argsort(-heights, kind="stable"):
-        if heights[index] < smallest or len(kept) == most:
+        if heights[index] < min_height or len(taken) == max_marks:
             break
-        if (np.hypot(*(peaks[kept] - peaks[index]).T) > REACH * max(small.shape)).all():
-            kept.append(int(index))
+        if (np.hypot(*(peaks[taken] - peaks[index]).T) > REACH * max(small.shape)).all():
+            taken.append(int(index))
     # The last block may be cut short by the edge, its centre is then not half a block from its start.
     ends = np.minimum((peaks + 1) * factor, values.shape)
     centres = (peaks * factor + ends) / 2
-    return tuple(Mark(float(centres[k, 0]), float(centres[k, 1]), probability * float(heights[k])) for k in kept)
+    return tuple(Mark(float(centres[k, 0]), float(centres[k, 1]), probability * float(heights[k])) for k in taken)

@@ -11,15 +11,37 @@ from pneumoscope.statistics.estimate import Estimate
 
 
 def as_json(result: Localization) -> dict[str, Any]:
-    """A tree of plain values; NaN becomes null, with the reason beside it."""
-    cleaned = plain(asdict(result))
-    assert isinstance(cleaned, dict)
-    return cleaned
+    """Convert a localization to a tree of plain values.
+
+    Parameters
+    ----------
+    result
+        What was measured.
+
+    Returns
+    -------
+    dict
+        The attributes of `Localization` by name; NaN becomes null, and the ``reason`` next to it says why.
+    """
+    tree = plain(asdict(result))
+    assert isinstance(tree, dict)
+    return tree
 
 
 def as_markdown(result: Localization) -> str:
-    """Every figure with its interval and n, and what it stands beside."""
-    where = f"{result.source}, {result.split} side of split `{result.split_sha256[:12]}`"
+    """Write every figure with its interval and number of patients as Markdown tables.
+
+    Parameters
+    ----------
+    result
+        What was measured.
+
+    Returns
+    -------
+    str
+        A paragraph on what was measured, the verdict, and the tables.
+    """
+    where = f"{result.source}, {result.split} split `{result.split_sha256[:12]}`"
     if result.split == "all":
         where = f"{result.source}, all cases"
     lines = [
@@ -31,16 +53,16 @@ def as_markdown(result: Localization) -> str:
         "",
     ]
     for title, figures in (
-        ("against the regions", result.against_regions),
+        ("against the reference regions", result.against_regions),
         ("free response, all images", result.free_response),
         ("against anatomy, cases with the target", result.anatomy),
         ("whole images", result.image),
-        *result.more.items(),
+        *result.further.items(),
     ):
         if figures:
             lines += [f"| {title} | value | 95 % interval | n patients |", "|---|--:|:-:|--:|", *map(_row, figures.items()), ""]
-    for name, rules in result.chance.items():
-        lines += _beside(name, rules)
+    for name, baselines in result.uninformed.items():
+        lines += _compared(name, baselines)
     return "\n".join(lines)
 
 
@@ -55,11 +77,13 @@ def _interval(e: Estimate) -> str:
     return f"{e.low:.3f}–{e.high:.3f}" if not math.isnan(e.low) else e.reason
 
 
-def _beside(name: str, rules: Mapping[str, UninformedBaseline]) -> list[str]:
-    lines = [f"| {name} of a map that looks at nothing | value | the model's is higher by | 95 % interval |", "|---|--:|--:|:-:|"]
-    for rule, found in rules.items():
-        if math.isnan(found.value.value):
-            lines.append(f"| {rule} | NaN | {found.value.reason} | |")
+def _compared(name: str, baselines: Mapping[str, UninformedBaseline]) -> list[str]:
+    lines = [f"| {name} of uninformed baselines | value | model − baseline | 95 % interval |", "|---|--:|--:|:-:|"]
+    for rule, baseline in baselines.items():
+        if math.isnan(baseline.value.value):
+            lines.append(f"| {rule} | NaN | {baseline.value.reason} | |")
             continue
-        lines.append(f"| {rule} | {found.value.value:.3f} | {found.difference.value:+.3f} | {_interval(found.difference)} |")
+        lines.append(
+            f"| {rule} | {baseline.value.value:.3f} | {baseline.difference.value:+.3f} | {_interval(baseline.difference)} |"
+        )
     return [*lines, ""]

@@ -9,13 +9,10 @@ kept, so the command can be stopped and run again. OUT gets a JSON for each.
 """
 
 import argparse
-import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from PIL import Image
 
 from pneumoscope import atomic_files, radiograph
 from pneumoscope.classifier.backbone import backbone
@@ -25,11 +22,11 @@ from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.cohort.sample import sample
 from pneumoscope.evaluation import evaluate, predict
 from pneumoscope.export.graph import export
-from pneumoscope.localization import localize
-from pneumoscope.localization.case import LocalizationCase, locate
+from pneumoscope.localization.localize import Localization, Provenance, localize
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
 from pneumoscope.reference import regions
+from pneumoscope.reference.lung_masks import lung_masks
 from pneumoscope.training.fit import fit
 from pneumoscope.training.recipe import Recipe, recipe
 
@@ -85,39 +82,32 @@ def measured(asked: argparse.Namespace, chosen: Recipe, out: Path) -> dict[str, 
             export(classifier, out / "bundle", [radiograph.read(shipped.file(case)) for case in shipped.cases])
     reader = Reader.load(out / "bundle")
     auc = evaluate(predict(cohort, "tune", reader), on_itself="leave-out", draws=1).figures["ROC-AUC"].value
-    lungs = located(reader, table.read(asked.masks_cohort), masks=asked.masks)
-    boxes = located(reader, table.read(asked.boxes_cohort), source=asked.boxes, only=RowFilter.parse(["source=RSNA"]))
-    opacity = located(reader, table.read(asked.opacity_cohort), source=asked.opacity)
-    anatomy = localize.against_anatomy([c for c in lungs if c.reference], 1)
-    found = {
+    lungs = localized(reader, table.read(asked.masks_cohort), masks=asked.masks)
+    boxes = localized(reader, table.read(asked.boxes_cohort), source=asked.boxes, only=("source=RSNA",))
+    opacity = localized(reader, table.read(asked.opacity_cohort), source=asked.opacity)
+    figures = {
         "Kermany ROC-AUC": auc,
-        "energy in the lungs": anatomy["energy in the lungs"].value,
-        "peak in the lungs": anatomy["peak in the lungs"].value,
-        "RSNA ROC-AUC": localize.image_figures(boxes, 1)["ROC-AUC"].value,
+        "energy in the lungs": lungs.anatomy["energy in the lungs"].value,
+        "peak in the lungs": lungs.anatomy["peak in the lungs"].value,
+        "RSNA ROC-AUC": boxes.image["ROC-AUC"].value,
     }
-    for name, cases in (("RSNA", boxes), ("COVID", opacity)):
-        figures = localize.against_regions([c for c in cases if c.mask is not None], 0.5, 1)
-        found |= {f"{name} hit": figures["hit"].value, f"{name} pixel AP": figures["pixel AP"].value}
-    return found
+    for name, found in (("RSNA", boxes), ("COVID", opacity)):
+        figures |= {f"{name} {figure}": found.against_regions[figure].value for figure in ("hit", "pixel AP")}
+    return figures
 
 
-def located(
-    reader: Reader, cohort: Cohort, *, source: Path | None = None, only: RowFilter | None = None, masks: Path | None = None
-) -> list[LocalizationCase]:
+def localized(
+    reader: Reader, cohort: Cohort, *, source: Path | None = None, only: Sequence[str] = (), masks: Path | None = None
+) -> Localization:
+    """Measure the tune split; with lung masks, those of its cases that have one."""
     cases = cohort.on("tune")
-    marked = regions.read(source, cohort, cases, only=only) if source else {}
-    lungs = {}
-    for case in cases:
-        if masks is None:
-            break
-        file = masks / Path(case.path).with_suffix(".png")
-        if file.is_file():
-            image = radiograph.read(cohort.file(case))
-            lungs[case.path] = (
-                np.asarray(Image.open(file).convert("L").resize((image.cols, image.rows), Image.Resampling.NEAREST)) > 0
-            )
-    kept = [c for c in cases if not masks or c.path in lungs]
-    return locate(reader, dataclasses.replace(cohort, cases=tuple(kept)), kept, marked, lungs)
+    drawn = regions.read(source, cohort, cases, only=RowFilter.parse(only)) if source else None
+    lungs = lung_masks(masks, [case.path for case in cases]) if masks else None
+    measured_cases = [case for case in cases if lungs is None or case.path in lungs.files]
+    provenance = Provenance(reader.card.name, cohort.source, "tune", "", 0.5, "fixed")
+    return localize(
+        reader, cohort, measured_cases, provenance, regions=drawn, lung_mask_of=lungs.on_grid if lungs else None, draws=1
+    )
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def test_boxes_are_measured_and_written_as_table_and_json(localize, tmp_path):
     # Log-odds of the positives are 1, of the normal below 0: every decision is right.
     assert found["image"]["ROC-AUC"]["value"] == 1
     assert found["image"]["accuracy at the operating point"]["value"] == 1
-    assert set(found["chance"]) == {"hit", "pixel AP", "energy inside"}
+    assert set(found["uninformed"]) == {"hit", "pixel AP", "energy inside"}
 
     written = (tmp_path / "out" / "localization.md").read_text(encoding="utf-8")
     assert "| hit | 0.667 |" in written
@@ -152,7 +152,7 @@ def test_the_threshold_is_fixed_on_the_tune_side(localize, tmp_path):
     best = max((round(0.05 * k, 2) for k in range(1, 20)), key=overlap)
     assert found["threshold"] == pytest.approx(best)
     assert best > 0.5
-    assert found["threshold_from"] == "highest mean IoU on the tune side"
+    assert found["threshold_from"] == "highest mean IoU on the tune split"
 
 
 def test_on_the_tune_side_the_threshold_is_the_cards(localize, tmp_path):
@@ -199,14 +199,14 @@ def test_without_regions_the_map_is_held_against_anatomy_alone(localize, tmp_pat
     ran = localize()
     assert ran.code == 0, ran.err
     found = result(tmp_path)
-    assert (found["against_regions"], found["chance"], found["free_response"], found["n_with_regions"]) == ({}, {}, {}, 0)
+    assert (found["against_regions"], found["uninformed"], found["free_response"], found["n_with_regions"]) == ({}, {}, {}, 0)
     assert (found["threshold"], found["threshold_from"]) == (0.5, "the model's card")
     assert found["verdict"].startswith("No reference regions")
     frame = np.ones((ROWS, COLS), bool)
     frame[8:72, 16:144] = False
     border = [(glass_map(q) * frame).sum() / glass_map(q).sum() for q in ("ul", "ur", "ll")]
     assert found["anatomy"]["energy in the border"]["value"] == pytest.approx(np.mean(border), abs=1e-3)
-    assert found["anatomy"]["right side (one-sided cases)"]["value"] is None
+    assert found["anatomy"]["correct laterality (one-sided cases)"]["value"] is None
     assert "NaN" in ran.out
 
 

@@ -91,7 +91,7 @@ def test_the_report_says_what_is_beside_the_figures(compared):
     for text in (
         "Does the score follow the heat map?",
         "Against what radiologists marked",
-        "looks at nothing: mean region of others",
+        "uninformed baseline: mean region of others",
         "6 of the 12 radiographs of the test side",
         "What is to be had without a lung",
         "Subgroups",

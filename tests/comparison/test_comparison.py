@@ -394,7 +394,7 @@ def against(hit, differences):
     rules = {rule: {"value": row(0.3), "difference": row(d)} for rule, d in differences.items()}
     return {
         "against_regions": {"hit": row(hit), "pixel AP": row(0.5), "energy inside": row(0.4)},
-        "chance": dict.fromkeys(("hit", "pixel AP", "energy inside"), rules),
+        "uninformed": dict.fromkeys(("hit", "pixel AP", "energy inside"), rules),
     }
 
 
@@ -408,5 +408,5 @@ def test_maps_that_look_at_nothing_stand_under_the_networks():
     assert head[1:4] == ["hit", "pixel AP", "energy inside"]
     assert (a[0], a[1], a[4]) == ("a", "0.8000 (0.8000–0.8000)", "1 of 2")
     assert (b[0], b[4]) == ("b", "0 of 2")
-    assert [row[0] for row in nothing] == ["looks at nothing: random", "looks at nothing: mean of others"]
+    assert [row[0] for row in nothing] == ["uninformed baseline: random", "uninformed baseline: mean of others"]
     assert tables.of_regions(summaries([made("a", GOOD, GOOD, REFERENCE)], 50), [made("a", GOOD, GOOD, REFERENCE)]) == []

@@ -2,15 +2,20 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from pneumoscope import radiograph
 from pneumoscope.classifier import Card, Preprocessing
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.faithfulness import explainer_benchmark
-from pneumoscope.faithfulness.explainer_benchmark import compare
+from pneumoscope.faithfulness.explainer_benchmark import TITLES, ExplainerBenchmark
+from pneumoscope.faithfulness.pairing import of_other_patients
 from pneumoscope.faithfulness.randomization_test import FLOOR, against_random, similarity
 from tests.evaluation.models import Answering
 from tests.localization.builders import case, filled
@@ -45,8 +50,29 @@ def answers(name, square):
 
 
 def compared(told, *names, attribute=answers):
-    cohort, cases = told
-    return compare(attribute, names, Answering(CARD, lambda s: np.zeros(len(s))), cohort, cases, draws=20)
+    benchmark = ExplainerBenchmark(attribute, names, Answering(CARD, lambda s: np.zeros(len(s))))
+    for read in reads(*told):
+        benchmark.add(read)
+    return summarized(benchmark, names)
+
+
+def reads(cohort, cases):
+    """The cases as they come from one pass: with the decoded radiograph and, made by hand, the case on its reduced grid."""
+    by_path = {c.path: c for c in cohort.cases}
+    for one in cases:
+        member = by_path[one.path]
+        yield SimpleNamespace(case=member, radiograph=radiograph.read(cohort.file(member)), reduced=one)
+
+
+def summarized(benchmark, names):
+    """By method, its estimates by attribute and its median time."""
+    tables = benchmark.tables(draws=20)
+    found = {}
+    for k, name in enumerate(names):
+        rows = {figure: list(tables[f"{title} by explanation method"].items())[k] for figure, title in TITLES.items()}
+        seconds = float(rows["hit"][0].removeprefix(f"{name} (").removesuffix(" s)"))
+        found[name] = SimpleNamespace(seconds=seconds, **{figure: estimate for figure, (_, estimate) in rows.items()})
+    return found
 
 
 def test_a_method_that_knows_the_region_hits_always_and_its_inverse_never(told):
@@ -83,9 +109,11 @@ def test_each_method_is_asked_once_a_case_with_the_models_own_square(told):
         asked.append((name, square))
         return square[0]
 
-    compare(attribute, ["image", "again"], Answering(CARD, len), cohort, cases[::-1], draws=5)
-    assert [name for name, _ in asked] == ["image", "image", "again", "again"]
-    for (_, square), path in zip(asked, ["p1.png", "p0.png"] * 2, strict=True):
+    benchmark = ExplainerBenchmark(attribute, ["image", "again"], Answering(CARD, len))
+    for read in reads(cohort, cases[::-1]):
+        benchmark.add(read)
+    assert [name for name, _ in asked] == ["image", "again"] * 2
+    for (_, square), path in zip(asked, ["p1.png", "p1.png", "p0.png", "p0.png"], strict=True):
         pixels = np.asarray(Image.open(cohort.root / path), np.float32) / 255
         assert square.shape == (1, SIDE, SIDE)
         assert square[0] == pytest.approx(pixels, abs=1e-6)
@@ -105,12 +133,12 @@ def test_a_map_on_the_square_returns_to_the_radiographs_blocks(tmp_path):
     assert found.lung_energy.value == pytest.approx(1, abs=0.04)  # linear interpolation spreads it by half a cell
 
 
-def test_a_case_without_a_region_or_without_lungs_is_left_out_of_their_figures(told):
+def test_a_case_without_lungs_is_left_out_of_their_figures(told):
     cohort, cases = told
-    bare = replace(cases[1], mask=None, right=~MASK & MASK)
+    bare = replace(cases[1], right=~MASK & MASK)
     found = compared((cohort, [cases[0], bare]), "mask")["mask"]
-    for figure in (found.hit, found.pixel_ap, found.lung_energy, found.lung_peak):
-        assert (figure.value, figure.n) == (pytest.approx(1), 1)
+    for figure, n in ((found.hit, 2), (found.pixel_ap, 2), (found.lung_energy, 1), (found.lung_peak, 1)):
+        assert (figure.value, figure.n) == (pytest.approx(1), n)
 
 
 def test_the_time_is_the_median_over_the_cases_of_the_method_alone(told, monkeypatch):
@@ -175,12 +203,12 @@ def test_small_maps_have_a_smaller_window(side):
     assert similarity(a, a) == pytest.approx((1, 1), abs=1e-6)
 
 
-def test_rows_come_with_the_floor_of_maps_of_different_images_first():
+def test_rows_come_with_the_floor_of_maps_of_different_patients_first():
     trained = maps()
     others = (("one", trained.copy()), ("turned", -trained))
     found = against_random(trained, others, ["a", "b", "c", "d"], draws=20)
     assert list(found) == [f"{name}: {what}" for name in (FLOOR, "one", "turned") for what in ("SSIM", "rank correlation")]
-    assert FLOOR == "maps of different images"
+    assert FLOOR == "maps of different patients"
     assert found["one: SSIM"].value == pytest.approx(1, abs=1e-6)
     assert found["one: rank correlation"].value == pytest.approx(1)
     assert found["turned: rank correlation"].value == pytest.approx(-1)
@@ -192,6 +220,34 @@ def test_the_floor_pairs_each_image_with_another_one():
     found = against_random(np.stack([a, -a]), (), ["a", "b"], draws=20)
     assert found[f"{FLOOR}: rank correlation"].value == pytest.approx(-1)
     assert found[f"{FLOOR}: rank correlation"].n == 2
+
+
+def test_images_of_one_patient_are_never_a_pair_of_the_floor():
+    """Images of a, a, b in a circle: the nearest before the first is b, before the second, past the first, b again."""
+    assert of_other_patients(["a", "a", "b"]) == [2, 2, 1]
+    assert of_other_patients(["a", "b", "b", "a"]) == [2, 0, 0, 2]
+    (one,) = maps(1)
+    found = against_random(np.stack([one, one, -one]), (), ["a", "a", "b"], draws=20)[f"{FLOOR}: rank correlation"]
+    assert (found.value, found.n) == (pytest.approx(-1), 2)
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=9))
+def test_partners_are_of_other_patients(patients):
+    partners = of_other_patients(patients)
+    if len(set(patients)) == 1:
+        assert partners is None
+    else:
+        assert all(patients[k] != patient for k, patient in zip(partners, patients, strict=True))
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_one_patient_alone_has_no_floor_and_says_why(n):
+    trained = maps(n)
+    found = against_random(trained, [("same", trained)], ["p"] * n, draws=20)
+    for what in ("SSIM", "rank correlation"):
+        assert math.isnan(found[f"{FLOOR}: {what}"].value)
+        assert found[f"{FLOOR}: {what}"].reason == "one patient alone gives no pair of different patients"
+        assert found[f"same: {what}"].value == pytest.approx(1)
 
 
 def test_flat_maps_are_left_out_and_counted_and_patients_are_the_units():

@@ -12,8 +12,9 @@ from pneumoscope import radiograph
 from pneumoscope.classifier import Calibration, Preprocessing
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.faithfulness import intervention, perturbation
-from pneumoscope.faithfulness.intervention import intervene, named
-from pneumoscope.faithfulness.stability import CHANGES, stability
+from pneumoscope.faithfulness.intervention import Intervention
+from pneumoscope.faithfulness.stability import CHANGES, Stability
+from pneumoscope.localization.case import read_cases
 from pneumoscope.reader import Reader
 from tests.reader.builders import glass_bundle, graph
 
@@ -62,19 +63,39 @@ def cohort(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(clear, cohort):
-    return intervene(clear, cohort, cohort.cases, draws=10)
+    return intervened(clear, cohort)
+
+
+def intervention_of(reader, cohort, cases=None, seed=0):
+    measure = Intervention(reader, cohort.cases, seed)
+    for read in read_cases(reader, cohort, cases or cohort.cases, workers=1):
+        measure.add(read)
+    return measure
+
+
+def intervened(reader, cohort, **more):
+    return intervention_of(reader, cohort, **more).baselines(draws=10)
+
+
+def stability(reader, cohort, cases, draws):
+    measure = Stability(reader, cases)
+    for read in read_cases(reader, cohort, cases, workers=1):
+        measure.add(read)
+    (table,) = measure.tables(draws).values()
+    return table
 
 
 # Intervention
 
 
-def test_the_figures_have_their_names_and_a_difference_each(found):
+def test_the_figures_have_their_names_and_a_difference_each(clear, cohort, found):
     assert tuple(found) == NAMES
-    rows = named(found)
+    ((title, rows),) = intervention_of(clear, cohort).tables(draws=10).items()
+    assert title == intervention.TITLE
     assert list(rows) == [n for name in NAMES for n in (name, f"{name}, minus a shuffled map's")]
     for name in NAMES:
-        assert rows[name] is found[name].value
-        assert rows[f"{name}, minus a shuffled map's"] is found[name].difference
+        assert rows[name] == found[name].value
+        assert rows[f"{name}, minus a shuffled map's"] == found[name].difference
     assert {e.n for e in rows.values()} == {2}  # patients
 
 
@@ -85,7 +106,7 @@ def test_a_map_that_is_the_score_itself_beats_its_shuffled_copy_by_every_figure(
 
 
 def test_each_figure_is_that_of_the_map_minus_that_of_a_shuffled_one(clear, cohort, found):
-    """Independently of `intervene`: the prepared square, glass's map by pooling 2 × 2 pixels, glass's probability by hand."""
+    """Independently of the code: the prepared square, glass's map by pooling 2 × 2 pixels, glass's probability by hand."""
     rng = np.random.default_rng(0)
 
     def probability(grey):
@@ -112,7 +133,7 @@ def test_scores_are_the_calibrated_probability_of_the_pixels_that_are_left(clear
         return 0.0
 
     monkeypatch.setattr(intervention.perturbation, "deletion_auc", kept)
-    intervene(clear, cohort, cohort.cases[:1], draws=5)
+    intervened(clear, cohort, cases=cohort.cases[:1])
     for probability in seen:
         assert probability == pytest.approx([expit(-0.5), expit(0.5), expit(3.5)], abs=1e-6)
     assert len(seen) == 2  # of the map and of the shuffled one
@@ -131,7 +152,7 @@ def test_the_lungs_stay_when_grey_is_replaced(clear, monkeypatch):
 
     square = np.stack([np.zeros((4, 4)), np.eye(4)]).astype(np.float32)
     grey = np.random.default_rng(0).random((3, 4, 4), np.float32)
-    intervention._score(Watching(), square)(grey)
+    intervention.probability_of(Watching(), square)(grey)
     (squares,) = asked
     assert (squares.shape, squares.dtype) == ((3, 2, 4, 4), np.float32)
     np.testing.assert_array_equal(squares[:, 0], grey)
@@ -140,9 +161,9 @@ def test_the_lungs_stay_when_grey_is_replaced(clear, monkeypatch):
 
 
 def test_the_seed_draws_the_shuffled_maps(clear, cohort, found):
-    again = intervene(clear, cohort, cohort.cases, draws=10)
-    other = intervene(clear, cohort, cohort.cases, draws=10, seed=1)
-    assert again["deletion AUC"].difference.value == found["deletion AUC"].difference.value
+    again = intervened(clear, cohort, cases=cohort.cases[::-1])
+    other = intervened(clear, cohort, seed=1)
+    assert again["deletion AUC"].difference.value == pytest.approx(found["deletion AUC"].difference.value, rel=1e-12)
     assert other["deletion AUC"].difference.value != found["deletion AUC"].difference.value
     assert other["deletion AUC"].value.value == found["deletion AUC"].value.value
 
@@ -161,7 +182,7 @@ def steady(clear, tmp_path_factory):
 
 
 def test_each_change_has_its_figure_and_a_floor(steady):
-    assert list(steady) == ["shifted by 3 %", "turned by 5°", *UNMOVED, "another radiograph's map"]
+    assert list(steady) == ["shifted by 3 %", "rotated by 5°", *UNMOVED, "map of another patient"]
 
 
 @pytest.mark.parametrize("name", UNMOVED)
@@ -171,26 +192,33 @@ def test_a_map_whose_order_stays_is_perfectly_stable(steady, name):
     assert steady[name].n == 3
 
 
-@pytest.mark.parametrize("name", ["shifted by 3 %", "turned by 5°"])
+@pytest.mark.parametrize("name", ["shifted by 3 %", "rotated by 5°"])
 def test_a_map_that_moves_with_the_radiograph_is_brought_back(clear, tmp_path, name):
     cohort = saved(tmp_path, spots(4), spots(5))
     found = stability(clear, cohort, cohort.cases, draws=20)
     assert 0.9 < found[name].value < 1
-    assert found["another radiograph's map"].value < 0.5
+    assert found["map of another patient"].value < 0.5
 
 
-def test_the_floor_is_the_map_of_the_case_before_and_undefined_for_the_first(steady):
-    """The second is the first upside down and the third the second: both have a rank correlation of −1."""
-    floor = steady["another radiograph's map"]
+def test_the_floor_is_the_map_of_the_case_before_in_a_circle(steady):
+    """The second is the first upside down and the third the second, which correlate by −1; the first and the third are alike."""
+    floor = steady["map of another patient"]
+    assert floor.value == pytest.approx((1 - 1 - 1) / 3, abs=1e-3)
+    assert floor.n == 3
+
+
+def test_two_radiographs_of_one_patient_are_never_a_pair_of_the_floor(clear, tmp_path):
+    """Two like radiographs of a, and the same upside down of b: every pair of different patients is upside down."""
+    cohort = saved(tmp_path, bands(*RISING), bands(*RISING), bands(*RISING[::-1]), patients=["a", "a", "b"])
+    floor = stability(clear, cohort, cohort.cases, draws=5)["map of another patient"]
     assert floor.value == pytest.approx(-1, abs=1e-3)
-    assert (floor.n, "undefined in 1 cases" in floor.method) == (2, True)
 
 
-def test_of_one_case_alone_the_floor_is_undefined(clear, tmp_path):
-    cohort = saved(tmp_path, bands(*RISING))
-    found = stability(clear, cohort, cohort.cases, draws=5)["another radiograph's map"]
+def test_of_one_patient_alone_the_floor_is_undefined(clear, tmp_path):
+    cohort = saved(tmp_path, bands(*RISING), bands(*RISING[::-1]), patients=["a", "a"])
+    found = stability(clear, cohort, cohort.cases, draws=5)["map of another patient"]
     assert math.isnan(found.value)
-    assert found.reason == "undefined in all 1 cases"
+    assert found.reason == "one patient alone gives no pair of different patients"
 
 
 def test_agreement_is_spearmans_on_means_of_a_coarse_grid(clear, tmp_path):
@@ -198,7 +226,7 @@ def test_agreement_is_spearmans_on_means_of_a_coarse_grid(clear, tmp_path):
     cohort = saved(tmp_path, *(np.kron(spots(k)[::14, ::14], np.ones((16, 16))).astype(np.uint8) for k in (6, 7)))
     maps = [clear.read(radiograph.read(cohort.file(c))).heatmap.values for c in cohort.cases]
     small = [m.reshape(64, 2, 64, 2).mean((1, 3)).ravel() for m in maps]
-    found = stability(clear, cohort, cohort.cases, draws=5)["another radiograph's map"]
+    found = stability(clear, cohort, cohort.cases, draws=5)["map of another patient"]
     assert found.value == pytest.approx(stats.spearmanr(*small).statistic, abs=1e-4)
 
 
@@ -222,7 +250,7 @@ def test_a_shift_is_down_and_to_the_left_by_three_of_a_hundred_and_comes_back():
 
 def test_a_turn_is_by_five_degrees_about_the_middle_and_comes_back():
     """A spot 40 to the right of the middle moves by 40 sin 5° = 3.5 rows and 40 (1 − cos 5°) = 0.15 columns."""
-    change, back = CHANGES["turned by 5°"]
+    change, back = CHANGES["rotated by 5°"]
     rows, cols = np.indices((101, 101))
     pixels = np.exp(-((rows - 50) ** 2 + (cols - 90) ** 2) / 18).astype(np.float32)
 
@@ -249,4 +277,4 @@ def test_changes_of_grey_are_those_that_they_are_called():
 
 @pytest.mark.parametrize(("side", "cells"), [(192, 12), (224, 14), (28, 14), (96, 12), (97, 1)])
 def test_the_grid_has_the_most_cells_that_the_side_divides_into(side, cells):
-    assert intervention.cells(side) == cells
+    assert intervention.grid_cells(side) == cells

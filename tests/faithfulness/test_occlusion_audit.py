@@ -9,15 +9,16 @@ from PIL import Image
 from pneumoscope import radiograph
 from pneumoscope.cohort import Case, Cohort, CohortError, Partition
 from pneumoscope.faithfulness.occlusion_audit import (
-    VIEWS,
+    OCCLUSIONS,
+    OcclusionAudit,
     Scene,
-    audit,
-    border_only,
-    nothing,
+    lung_outline,
     other_background,
-    silhouette,
+    outer_frame,
+    uniform_grey,
     without_lungs,
 )
+from pneumoscope.localization.case import read_cases
 from pneumoscope.reader import Reader
 from tests.localization.builders import filled
 from tests.lung_fields.builders import lungs
@@ -36,25 +37,24 @@ def scene(image=None, lungs=LUNGS, other=None, other_box=LUNGS, box=LUNGS):
         filled(SHAPE, lungs) if lungs else np.zeros(SHAPE, bool),
         box,
         np.asarray(other, np.float32),
-        filled(other.shape, other_box),
         other_box,
     )
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", OCCLUSIONS)
 def test_each_view_is_grey_of_the_radiographs_size_and_leaves_the_scene_as_it_was(name):
     given = scene()
-    before = given.image.copy(), given.other.copy(), given.lungs.copy()
-    seen = VIEWS[name](given)
+    before = given.image.copy(), given.donor.copy(), given.lungs.copy()
+    seen = OCCLUSIONS[name](given)
     assert (seen.shape, seen.dtype) == (SHAPE, np.float32)
     assert 0 <= seen.min() <= seen.max() <= 1
-    for now, then in zip((given.image, given.other, given.lungs), before, strict=True):
+    for now, then in zip((given.image, given.donor, given.lungs), before, strict=True):
         np.testing.assert_array_equal(now, then)
 
 
 def test_of_the_size_alone_nothing_but_the_size_is_left():
-    assert (nothing(scene()) == nothing(scene())[0, 0]).all()
-    np.testing.assert_array_equal(nothing(scene()), nothing(scene(image=np.zeros(SHAPE))))
+    assert (uniform_grey(scene()) == uniform_grey(scene())[0, 0]).all()
+    np.testing.assert_array_equal(uniform_grey(scene()), uniform_grey(scene(image=np.zeros(SHAPE))))
 
 
 def test_the_lungs_take_the_mean_of_the_ring_around_them_and_nothing_else_changes():
@@ -81,11 +81,11 @@ def test_where_everything_is_lung_it_takes_the_images_own_mean():
 
 
 def test_the_silhouette_is_two_values_whatever_the_radiograph_shows():
-    seen = silhouette(scene())
+    seen = lung_outline(scene())
     assert len(np.unique(seen)) == 2
     assert (seen[40:60, 20:40] == seen.min()).all()
     assert (seen == seen.min()).sum() == 20 * 20
-    np.testing.assert_array_equal(seen, silhouette(scene(image=np.zeros(SHAPE))))
+    np.testing.assert_array_equal(seen, lung_outline(scene(image=np.zeros(SHAPE))))
 
 
 def test_of_the_border_a_tenth_of_each_side_is_left_and_its_mean_fills_the_rest():
@@ -96,7 +96,7 @@ def test_of_the_border_a_tenth_of_each_side_is_left_and_its_mean_fills_the_rest(
     image = np.zeros(SHAPE)
     image[10:90, 6:54] = 0.6
     image[:, :6] = 1
-    seen = border_only(scene(image=image))
+    seen = outer_frame(scene(image=image))
     assert (seen[:, :6] == 1).all()
     assert seen[10:90, 6:54] == pytest.approx(np.full((80, 48), 600 / 2160), abs=1e-6)
     assert (seen[:10, 6:] == 0).all()
@@ -109,9 +109,9 @@ def test_inside_the_lungs_the_case_remains_and_far_outside_it_is_the_other_case(
     seen = other_background(given)
     np.testing.assert_array_equal(seen[given.lungs], given.image[given.lungs])
     far = ~filled(SHAPE, (28, 8, 72, 52))  # six deviations of two pixels away
-    np.testing.assert_allclose(seen[far], given.other[far], atol=1e-5)
+    np.testing.assert_allclose(seen[far], given.donor[far], atol=1e-5)
     at_edge = seen[39, 30]  # feathered: between both
-    assert given.image[39, 30] < at_edge < given.other[39, 30]
+    assert given.image[39, 30] < at_edge < given.donor[39, 30]
 
 
 def test_the_others_lung_box_is_brought_to_this_ones():
@@ -140,6 +140,15 @@ def test_boxes_of_another_proportion_are_stretched_and_sizes_may_differ():
 
 
 # With a reader
+
+
+def audit(reader, cohort, cases, draws):
+    measure = OcclusionAudit(reader, cohort, cases)
+    for read in read_cases(reader, cohort, cases, workers=1):
+        measure.add(read)
+    (table,) = measure.tables(draws).values()
+    return table
+
 
 ROWS, COLS = 80, 100
 
@@ -178,10 +187,10 @@ def found(clear, cohort):
 
 def test_every_view_has_its_figure_beside_that_of_the_radiographs_themselves(found):
     assert list(found) == [
-        "as it is",
+        "unchanged",
         "size only",
         "lungs removed",
-        "silhouette of the lungs only",
+        "lung outline only",
         "lungs on the other class's background",
         "outer tenth only",
     ]
@@ -199,7 +208,7 @@ def test_a_model_that_goes_by_the_frame_is_as_good_without_the_rest_and_is_led_a
 
     No lung was found in noise, so that nothing of the case remains there but the box.
     """
-    assert found["as it is"].value == 1
+    assert found["unchanged"].value == 1
     assert found["outer tenth only"].value == 1
     assert found["lungs on the other class's background"].value == 0
 
@@ -217,7 +226,7 @@ def test_scores_are_those_of_the_reader_on_the_radiograph_as_it_is(clear, cohort
         for other in cohort.on("test"):
             if one.reference and not other.reference:
                 from_pairs.append((scores[one.path] > scores[other.path]) + (scores[one.path] == scores[other.path]) / 2)
-    assert audit(clear, cohort, cohort.on("test"), draws=5)["as it is"].value == pytest.approx(np.mean(from_pairs))
+    assert audit(clear, cohort, cohort.on("test"), draws=5)["unchanged"].value == pytest.approx(np.mean(from_pairs))
 
 
 def test_of_lungs_alone_nothing_is_left_where_they_are_removed_and_all_of_it_on_another_background(glass, tmp_path):
@@ -235,10 +244,10 @@ def test_of_lungs_alone_nothing_is_left_where_they_are_removed_and_all_of_it_on_
     cases = tuple(Case(f"{k}.png", "x", k % 2, f"p{k}", split="test") for k in range(6))
     found = audit(reader, Cohort(tmp_path, cases), cases, draws=5)
     assert {name: e.value for name, e in found.items()} == {
-        "as it is": 1,
+        "unchanged": 1,
         "size only": 0.5,
         "lungs removed": 0.5,
-        "silhouette of the lungs only": 0.5,
+        "lung outline only": 0.5,
         "lungs on the other class's background": 1,
         "outer tenth only": 0.5,
     }
@@ -251,4 +260,4 @@ def test_the_same_seed_gives_the_same_partners_and_intervals(clear, cohort, foun
 
 def test_a_side_of_one_class_is_refused(clear, cohort):
     with pytest.raises(CohortError, match="both classes are needed"):
-        audit(clear, cohort, cohort.on("tune"))
+        OcclusionAudit(clear, cohort, cohort.on("tune"))

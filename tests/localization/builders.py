@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from pneumoscope.localization import uninformed_maps
 from pneumoscope.localization.case import LocalizationCase
+from pneumoscope.localization.packed import Packed
 from pneumoscope.radiograph import Region
 
 
@@ -47,3 +49,13 @@ def case(
         left=nothing if left is None else left,
         lung_box=lung_box or Region(0, 0, *map(float, values.shape)),
     )
+
+
+def baselines(cases, seed=0):
+    """Every uninformed baseline of each case, by rule; the empty mask of a case without one adds nothing to the means."""
+    rng, others = np.random.default_rng(seed), uninformed_maps.OtherRegions()
+    for one in cases:
+        mask = np.zeros(one.values.shape, bool) if one.mask is None else one.mask
+        others.add(uninformed_maps.MarkedRegion(one.patient_id, Packed.of(mask), one.lung_box))
+    by_case = [uninformed_maps.maps_of_one_case(one, rng) | others.maps(k) for k, one in enumerate(cases)]
+    return {rule: [maps[rule] for maps in by_case] for rule in uninformed_maps.RULES}

@@ -6,7 +6,7 @@ from PIL import Image
 
 from pneumoscope.classifier import OperatingPoint, Score
 from pneumoscope.cohort import Case, Cohort
-from pneumoscope.localization.case import locate
+from pneumoscope.localization.case import read_cases
 from pneumoscope.radiograph import Region
 from pneumoscope.readings import ModelIdentity, ModelReading
 from pneumoscope.reference.regions import ReferenceRegions
@@ -57,8 +57,8 @@ def cohort(tmp_path):
 
 
 def located(cohort, told, regions=None, lung_masks=None):
-    (one,) = locate(Told(told), cohort, cohort.cases[:1], regions or {}, lung_masks or {})
-    return one
+    (one,) = read_cases(Told(told), cohort, cohort.cases[:1], regions, lambda path, grid: (lung_masks or {}).get(path))
+    return one.reduced
 
 
 def marked(mask, *boxes):
@@ -76,7 +76,7 @@ def is_rectangle(mask, box):
 
 def test_cases_keep_their_order_and_are_read_once_each(cohort):
     reader = Told(reading(probability=0.7), reading(probability=0.2, decision="negative", shape=(80, 160)))
-    first, second = locate(reader, cohort, cohort.cases, {}, {})
+    first, second = (read.reduced for read in read_cases(reader, cohort, cohort.cases, workers=1))
     assert [r.pixels.shape for r in reader.shown] == [(ROWS, COLS), (80, 160)]
     assert (first.path, first.patient_id, first.reference, first.probability, first.positive) == ("a.png", "p1", 1, 0.7, True)
     assert (second.path, second.patient_id, second.reference) == ("b.png", "p2", 0)
@@ -106,7 +106,8 @@ def test_a_small_radiograph_stays_on_its_own_grid(cohort):
     values = np.random.default_rng(0).random((80, 160)).astype(np.float32)
     mask = filled((80, 160), (3, 5, 4, 6))
     region = {"b.png": ReferenceRegions(mask, (Region(3, 5, 4, 6),), ("",))}
-    (one,) = locate(Told(reading(values, shape=(80, 160))), cohort, cohort.cases[1:], region, {})
+    (read,) = read_cases(Told(reading(values, shape=(80, 160))), cohort, cohort.cases[1:], region)
+    one = read.reduced
     assert np.array_equal(one.values, values)
     assert np.array_equal(one.mask, mask)
     assert one.boxes == (Region(3, 5, 4, 6),)

@@ -8,33 +8,33 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pneumoscope.evaluation import EvaluationError
-from pneumoscope.localization import burned_in, uninformed_maps
-from pneumoscope.localization.localize import THRESHOLDS, UninformedBaseline, best_threshold, localize, verdict
+from pneumoscope.localization import LocalizationError, burned_in, uninformed_maps
+from pneumoscope.localization.case_rows import THRESHOLDS
+from pneumoscope.localization.localize import (
+    Localizer,
+    Provenance,
+    UninformedBaseline,
+    best_threshold,
+    verdict,
+)
 from pneumoscope.localization.tables import as_json, as_markdown
 from pneumoscope.radiograph import Region
 from pneumoscope.statistics.estimate import Estimate, undefined
-from tests.localization.builders import case, filled
+from tests.localization.builders import baselines, case, filled
 
 SQUARE = (64, 64)
 RIGHT, LEFT = filled(SQUARE, (16, 8, 48, 28)), filled(SQUARE, (20, 40, 46, 56))
 ZERO = np.zeros(SQUARE, np.float32)
-RULES = tuple(uninformed_maps.baselines([]))
+RULES = uninformed_maps.RULES
 FIGURES = ("hit", "pixel AP", "energy inside")
-ONE_SIDED = "right side (one-sided cases)"
+ONE_SIDED = "correct laterality (one-sided cases)"
 
 
 def measured(cases, threshold=0.5, draws=10):
-    return localize(
-        cases,
-        model="hand",
-        source="made",
-        split="test",
-        split_sha256="0123456789abcdef",
-        threshold=threshold,
-        threshold_from="the test",
-        draws=draws,
-    )
+    localizer = Localizer(threshold)
+    for one in cases:
+        localizer.add(one)
+    return localizer.result(Provenance("hand", "made", "test", "0123456789abcdef", threshold, "the test"), draws)
 
 
 def spread():
@@ -60,26 +60,26 @@ def test_a_perfect_map_hits_always_and_beats_every_map_that_looks_at_nothing():
     for name in ("hit", "pixel AP", "PxAP (pooled)", "energy inside", "mIoU, misses as 0", "mIoU, true positives", "IoBB",
                  "best-box IoU", "MaxBoxAcc v1", "MaxBoxAcc v2"):  # fmt: skip
         assert found.against_regions[name].value == pytest.approx(1.0), name
-    assert set(found.chance) == set(FIGURES)
-    for figure, rules in found.chance.items():
+    assert set(found.uninformed) == set(FIGURES)
+    for figure, rules in found.uninformed.items():
         assert set(rules) == set(RULES)
         for rule, beside in rules.items():
             assert beside.difference.low > 0, (figure, rule)
             assert beside.value.value < 1, (figure, rule)
             assert beside.difference.value == pytest.approx(1 - beside.value.value)
-    assert found.verdict == "The map beats every map that looks at nothing, in hit and in pixel AP."
+    assert found.verdict == "The map is better than every uninformed baseline, in hit and in pixel AP."
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_map_that_looks_at_nothing_shows_nothing_beyond_itself(rule):
     cases = spread()
-    same = [replace(c, values=values) for c, values in zip(cases, uninformed_maps.baselines(cases)[rule], strict=True)]
+    same = [replace(c, values=values) for c, values in zip(cases, baselines(cases)[rule], strict=True)]
     found = measured(same)
     for figure in FIGURES:
-        beside = found.chance[figure][rule]
+        beside = found.uninformed[figure][rule]
         assert beside.difference.value == 0, figure
         assert beside.value.value == found.against_regions[figure].value, figure
-    assert found.verdict.startswith("The map shows nothing beyond a map that looks at nothing by: ")
+    assert found.verdict.startswith("The map is not shown to be better than an uninformed baseline by: ")
     assert f"hit of '{rule}'" in found.verdict
     assert f"pixel AP of '{rule}'" in found.verdict
 
@@ -98,7 +98,9 @@ def test_the_energy_of_a_map_alone_does_not_decide_the_verdict():
     better = UninformedBaseline(Estimate(0.1, 0, 0.2, 9, "patient", "x"), Estimate(0.5, 0.1, 0.9, 9, "patient", "x"))
     level = UninformedBaseline(Estimate(0.1, 0, 0.2, 9, "patient", "x"), Estimate(0.5, 0.0, 0.9, 9, "patient", "x"))
     none = UninformedBaseline(undefined(0, "because"), undefined(0, "because"))
-    assert verdict({"hit": {"r": better}, "pixel AP": {"r": better}, "energy inside": {"r": level}}).startswith("The map beats")
+    assert verdict({"hit": {"r": better}, "pixel AP": {"r": better}, "energy inside": {"r": level}}).startswith(
+        "The map is better than every"
+    )
     assert verdict({"hit": {"r": better}, "pixel AP": {"r": level, "s": better}}).endswith("by: pixel AP of 'r'.")
     assert verdict({"hit": {"r": none}, "pixel AP": {"r": better}}).endswith("by: hit of 'r'.")
 
@@ -108,17 +110,20 @@ def test_a_map_that_is_right_wherever_chance_is_wrong_beats_it():
     masks = [filled(SQUARE, (2 + k % 20, 60, 4 + k % 20, 62)) for k in range(40)]
     cases = [case(m, m, patient=f"p{k}", right=RIGHT, left=LEFT) for k, m in enumerate(masks)]
     found = measured(cases)
-    assert found.chance["hit"]["centred Gaussian"].difference.value == 1
+    assert found.uninformed["hit"]["centred Gaussian"].difference.value == 1
     assert "hit of 'centred Gaussian'" not in found.verdict
 
 
-@pytest.mark.parametrize("patients", [["p"] * 3, ["a", "b", "c"], [f"p{k}" for k in range(5)]], ids=["one", "three", "five"])
-def test_a_handful_of_patients_beats_nothing_however_perfect_the_map(patients):
+@pytest.mark.parametrize(
+    ("patients", "said"),
+    [(["p"] * 3, "1 patient with"), (["a", "b", "c"], "3 patients with"), ([f"p{k}" for k in range(5)], "5 patients with")],
+)
+def test_a_handful_of_patients_shows_nothing_however_perfect_the_map(patients, said):
     """Five of five against none of five: the exact two-sided sign test gives p = 2 / 32 = 0.0625."""
     masks = [filled(SQUARE, (2 + k % 20, 60, 4 + k % 20, 62)) for k in range(len(patients))]
     found = measured([case(m, m, patient=p, right=RIGHT, left=LEFT) for m, p in zip(masks, patients, strict=True)])
-    assert found.chance["hit"]["centred Gaussian"].difference.value == 1
-    assert "hit of 'centred Gaussian'" in found.verdict
+    assert found.uninformed["hit"]["centred Gaussian"].difference.value == 1
+    assert found.verdict.startswith(f"No verdict: {said} reference regions cannot show a difference")
 
 
 # Figures by hand
@@ -200,7 +205,7 @@ def test_the_threshold_agrees_with_a_count_pixel_by_pixel():
 
 
 def test_without_a_region_no_threshold_can_be_fixed():
-    with pytest.raises(EvaluationError, match="no case of the tune side has a region"):
+    with pytest.raises(LocalizationError, match="no case of the tune split has a reference region"):
         best_threshold([case(ZERO), case(ZERO, reference=0)])
 
 
@@ -225,7 +230,7 @@ def test_false_marks_are_counted_on_normal_images_too():
     """Three normals marked above the region: it is reached at 3/4 false marks an image, so at 1, 2, 4, 8 but not below."""
     found = measured(marks(0.8, 0.9)).free_response
     for rate, expected in (("1/8", 0), ("1/4", 0), ("1/2", 0), ("1", 1), ("2", 1), ("4", 1), ("8", 1)):
-        assert found[f"sensitivity at {rate} false marks an image"].value == expected, rate
+        assert found[f"sensitivity at {rate} false marks per image"].value == expected, rate
     assert found["FROC score"].value == pytest.approx(4 / 7)
     assert found["AFROC AUC"].value == 0
     assert measured(marks(0.8, 0.7)).free_response["FROC score"].value == 1
@@ -239,7 +244,7 @@ def test_the_more_normals_the_lower_the_rate_of_one_false_mark():
         quiet = [case(ZERO, reference=0, patient=f"q{k}") for k in range(silent)]
         found = measured([*marks(0.8, 0.9, n_normal=1), *quiet]).free_response
         reached = [name for name, e in found.items() if name.startswith("sensitivity") and e.value == 1]
-        assert reached[0] == f"sensitivity at 1/{round(1 / rate)} false marks an image"
+        assert reached[0] == f"sensitivity at 1/{round(1 / rate)} false marks per image"
 
 
 def test_whole_images_by_hand():
@@ -306,16 +311,16 @@ def test_figures_leave_undefined_cases_out_and_count_them():
 
 def test_without_regions_only_anatomy_and_whole_images_are_measured():
     found = measured([case(RIGHT, patient="a", right=RIGHT, left=LEFT), case(ZERO, reference=0, patient="n", positive=False)])
-    assert (found.against_regions, found.chance, found.free_response) == ({}, {}, {})
+    assert (found.against_regions, found.uninformed, found.free_response) == ({}, {}, {})
     assert found.n_with_regions == 0
     assert found.anatomy["peak in the lungs"].value == 1
     assert found.image["accuracy at the operating point"].value == 1
     assert found.verdict == "No reference regions: nothing is said about whether the map shows the opacity."
-    assert "against the regions" not in as_markdown(found)
+    assert "against the reference regions" not in as_markdown(found)
 
 
 def test_normals_alone_have_nothing_to_localize():
-    with pytest.raises(EvaluationError, match="nothing to localize"):
+    with pytest.raises(LocalizationError, match="nothing to localize"):
         measured([case(ZERO, reference=0)])
 
 

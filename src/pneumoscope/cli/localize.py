@@ -77,7 +77,8 @@ def command(
     cohort = table.read(cohort_)
     cases = cases_of(cohort, split)
     space = BoxSpace.parse(box_space) if box_space else None
-    reference = _reference(regions, cohort, (*cases, *tune_cases(cohort, split)), RowFilter.parse(only), consensus, space, lesions)
+    drawn_on = (*cases, *tune_cases(cohort, split))
+    reference = _reference(regions, cohort, drawn_on, RowFilter.parse(only), consensus, space, lesions)
     masks = lung_masks(lung_folder, [case.path for case in cohort.cases]) if lung_folder else None
     with models.reader(model) as reader:
         result = assess(
@@ -126,4 +127,5 @@ def _explanation_checks(model: Path) -> ModuleType:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("pneumoscope"):
             raise
-        raise MissingExtraError(f"other explanation methods and randomization ({error.name} is not installed)", "explain") from error
+        missing = f"other explanation methods and randomization ({error.name} is not installed)"
+        raise MissingExtraError(missing, "explain") from error

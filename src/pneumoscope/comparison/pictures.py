@@ -128,7 +128,7 @@ def pareto(
         for name, (x, y) in points[cost].items():
             axes.plot(x, y, "o", color="C3" if name in best else "grey")
         if blind is not None:
-            axes.axhline(blind, linestyle=":", color="grey", label="best map that looks at nothing")
+            axes.axhline(blind, linestyle=":", color="grey", label="best uninformed baseline")
         axes.margins(x=0.25, y=0.1)  # room for names beside the points
         axes.set(xlabel=cost, ylabel=what, xscale="log" if _wide([x for x, _ in points[cost].values()]) else "linear")
         axes.legend(fontsize=8)

@@ -92,7 +92,7 @@ def _together(found: Comparison) -> Rows:
 def _blind(found: Comparison) -> dict[str, Mapping[str, Estimate | Summary]]:
     """By rule, the figures that maps have which look at nothing."""
     alike = found.summary[found.best_network].get(LUNG_SHARE)
-    everywhere = {"looks at nothing: the same everywhere": {OF_MAPS[0]: alike}} if alike else {}
+    everywhere = {"uninformed baseline: the same everywhere": {OF_MAPS[0]: alike}} if alike else {}
     return {**everywhere, **tables.of_nothing(found.first)}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pneumoscope.experiment.compared_model import ComparedModel
 from pneumoscope.experiment.cost import Cost
+from pneumoscope.faithfulness import intervention
 from pneumoscope.statistics import metrics
 from pneumoscope.statistics.estimate import Estimate, undefined
 from pneumoscope.statistics.intervals import bootstrap, patient_weights
@@ -91,7 +92,7 @@ def _figures(member: ComparedModel, draws: int) -> dict[str, Estimate]:
     for group, own in member.evaluation.subgroups.items():
         found |= {f"{figure}{WITHIN}{group}": value for figure, value in own.items()}
     anatomy, regions = member.localization.get("anatomy", {}), member.regions.get("against_regions", {})
-    changed = member.localization.get("more", {}).get("by intervention", {})
+    changed = member.localization.get("further", {}).get(intervention.TITLE, {})
     found |= {name: estimate(anatomy[name]) for name in (*OF_MAPS, LUNG_SHARE) if name in anatomy}
     found |= {name: estimate(changed[name]) for name in OF_CHANGES if name in changed}
     return found | {f"{name}{AGAINST}": estimate(regions[name]) for name in OF_REGIONS if name in regions}

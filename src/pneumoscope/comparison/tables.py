@@ -102,26 +102,28 @@ def of_regions(summary: Mapping[str, Mapping[str, Summary]], members: Sequence[C
         return []
     figures = [f"{what}{AGAINST}" for what in OF_REGIONS]
     lines = [
-        [name, *(str(summary[name][figure]) for figure in figures), _beaten(marked[name]["chance"])]
+        [name, *(str(summary[name][figure]) for figure in figures), _beaten(marked[name]["uninformed"])]
         for name in summary
         if name in marked
     ]
     lines += [[rule, *(_interval(own[figure]) for figure in figures), ""] for rule, own in of_nothing(members).items()]
-    return [["", *OF_REGIONS, "maps that look at nothing beaten in hit and pixel AP"], *lines]
+    return [["", *OF_REGIONS, "uninformed baselines beaten in hit and pixel AP"], *lines]
 
 
 def of_nothing(members: Sequence[ComparedModel]) -> dict[str, dict[str, Estimate]]:
     """By rule, figures against regions of maps that look at nothing; nothing where nothing is marked."""
-    chance: Mapping[str, Any] = next((m.regions["chance"] for m in members if m.regions), {OF_REGIONS[0]: {}})
+    uninformed: Mapping[str, Any] = next((m.regions["uninformed"] for m in members if m.regions), {OF_REGIONS[0]: {}})
     return {
-        f"looks at nothing: {rule}": {f"{what}{AGAINST}": estimate(chance[what][rule]["value"]) for what in OF_REGIONS}
-        for rule in chance[OF_REGIONS[0]]
+        f"uninformed baseline: {rule}": {f"{what}{AGAINST}": estimate(uninformed[what][rule]["value"]) for what in OF_REGIONS}
+        for rule in uninformed[OF_REGIONS[0]]
     }
 
 
-def _beaten(chance: Mapping[str, Any]) -> str:
-    rules = list(chance["hit"])
-    beaten = [r for r in rules if all(shown_above_zero(estimate(chance[what][r]["difference"])) for what in ("hit", "pixel AP"))]
+def _beaten(uninformed: Mapping[str, Any]) -> str:
+    rules = list(uninformed["hit"])
+    beaten = [
+        r for r in rules if all(shown_above_zero(estimate(uninformed[what][r]["difference"])) for what in ("hit", "pixel AP"))
+    ]
     return f"{len(beaten)} of {len(rules)}"
 
 

@@ -24,15 +24,18 @@ from pneumoscope.experiment.marked_cohort import MarkedCohort
 from pneumoscope.experiment.plan import Plan, Unit
 from pneumoscope.experiment.run_settings import BUNDLE, CHECKPOINT, LOCALIZATION, MEASURED, REGIONS, STAMP, UNIT_NAME, RunSettings
 from pneumoscope.export.graph import export
-from pneumoscope.faithfulness import intervention
+from pneumoscope.faithfulness.assessment import FROM_CARD
+from pneumoscope.faithfulness.intervention import Intervention
 from pneumoscope.localization import tables
-from pneumoscope.localization.case import LocalizationCase, locate
-from pneumoscope.localization.localize import localize
+from pneumoscope.localization.localize import Provenance, Selected, localize
 from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME
-from pneumoscope.statistics.estimate import Estimate
+from pneumoscope.reference.regions import ReferenceRegions
 from pneumoscope.training import curves
 from pneumoscope.training.curves import CURVES_NAME
+
+_FORM = 2
+"""Of the localization that is kept: 2 names its keys otherwise than 1."""
 
 
 def measure(unit: Unit, plan: Plan, cohort: Cohort, place: RunSettings) -> None:
@@ -43,7 +46,7 @@ def measure(unit: Unit, plan: Plan, cohort: Cohort, place: RunSettings) -> None:
         table = folder / f"{side}.csv"
         if not _names(table, cohort.on(side)):
             prediction_files.write(predict(cohort, side, reader, show_progress=place.show_progress), table)
-    asked = {"model": reader.model.sha256, "draws": place.draws}
+    asked = {"form": _FORM, "model": reader.model.sha256, "draws": place.draws}
     kept(folder / LOCALIZATION, {**asked, "intervene": place.intervene}, partial(_localized, reader, cohort, place))
     if place.marked:
         kept(folder / REGIONS, {**asked, "regions": place.marked.sha256}, partial(_against_regions, reader, place.marked, place))
@@ -90,44 +93,47 @@ def _names(table: Path, cases: Sequence[Case]) -> bool:
 
 
 def _localized(reader: Reader, cohort: Cohort, place: RunSettings) -> dict[str, Any]:
-    """Where the maps of the test side's cases with the target lie, and whether the score follows them."""
+    """Where the maps of the test split's cases with the target lie, and whether the score follows them."""
     cases = [case for case in cohort.on("test") if case.reference]
-    located = locate(reader, cohort, cases, {}, {}, show_progress=place.show_progress)
-    more = {}
-    if place.intervene:
-        chosen = positives_by_rule(cases, place.intervene)
-        found = intervention.intervene(reader, cohort, chosen, draws=place.draws, show_progress=place.show_progress)
-        more["by intervention"] = intervention.named(found)
-    return _as_json(located, reader, cohort, place, more)
+    chosen = positives_by_rule(cases, place.intervene)
+    further = [Selected(Intervention(reader, chosen), frozenset(case.path for case in chosen))] if chosen else []
+    return _measured(reader, cohort, cases, {}, further, place)
 
 
 def _against_regions(reader: Reader, marked: MarkedCohort, place: RunSettings) -> dict[str, Any]:
-    """The maps of the test side against what radiologists marked there, and against maps that look at nothing."""
-    cases = marked.cohort.on("test")
-    located = locate(reader, marked.cohort, cases, marked.regions, {}, show_progress=place.show_progress)
-    return _as_json(located, reader, marked.cohort, place, {})
+    """The maps of the test split against reference regions and uninformed baselines."""
+    return _measured(reader, marked.cohort, marked.cohort.on("test"), marked.regions, (), place)
 
 
-def _as_json(
-    located: Sequence[LocalizationCase],
+def _measured(
     reader: Reader,
     cohort: Cohort,
+    cases: Sequence[Case],
+    regions: Mapping[str, ReferenceRegions],
+    further: Sequence[Selected],
     place: RunSettings,
-    more: Mapping[str, Mapping[str, Estimate]],
 ) -> dict[str, Any]:
     assert cohort.partition is not None
-    found = localize(
-        located,
+    provenance = Provenance(
         model=reader.card.name,
         source=cohort.source,
         split="test",
         split_sha256=cohort.partition.sha256,
         threshold=reader.card.finding_threshold,
-        threshold_from="the model's card",
-        draws=place.draws,
-        more=more,
+        threshold_from=FROM_CARD,
     )
-    return tables.as_json(found)
+    result = localize(
+        reader,
+        cohort,
+        cases,
+        provenance,
+        regions=regions,
+        further=further,
+        draws=place.draws,
+        workers=reader.workers,
+        show_progress=place.show_progress,
+    )
+    return tables.as_json(result)
 
 
 def _size(classifier: Classifier) -> dict[str, Any]:

@@ -22,6 +22,7 @@ MAX_GRID = 14
 """Largest number of cells along a side of the grid on which maps are shuffled, ROAD imputes and subsets are drawn: single pixels
 would take minutes."""
 FIGURES = ("deletion AUC", "insertion AUC", "ROAD most relevant first", "ROAD least relevant first", "faithfulness correlation")
+TITLE = "faithfulness by perturbation"
 Row = NDArray[np.float64]
 
 
@@ -143,7 +144,7 @@ class Intervention:
         for name, baseline in self.baselines(draws).items() if self._rows else ():
             rows[name] = baseline.value
             rows[f"{name}, minus a shuffled map's"] = baseline.difference
-        return {"faithfulness by perturbation": rows}
+        return {TITLE: rows}
 
 
 def probability_of(reader: Reader, square: NDArray[np.float32]) -> ScoreFunction:

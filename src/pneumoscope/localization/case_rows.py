@@ -114,9 +114,7 @@ def compared(values: Map, mask: Mask) -> Compared:
     Compared
         NaN in all three for an empty reference.
     """
-    return Compared(
-        figures.hit(values, mask), figures.pixel_average_precision(values, mask), figures.energy_inside(values, mask)
-    )
+    return Compared(figures.hit(values, mask), figures.pixel_average_precision(values, mask), figures.energy_inside(values, mask))
 
 
 def compared_by_rule(maps: Mapping[str, Map], mask: Mask) -> dict[str, Compared]:

@@ -330,7 +330,9 @@ class Localizer:
             If no case has the target or a reference region.
         """
         if not any(row.anatomy for row in self._rows):
-            raise LocalizationError("no case has the target or a reference region, so there is nothing to localize; give other cases")
+            raise LocalizationError(
+                "no case has the target or a reference region, so there is nothing to localize; give other cases"
+            )
         uninformed = self._uninformed(draws)
         return Localization(
             **vars(provenance),

@@ -75,8 +75,8 @@ class LungMasks:
 def lung_masks(folder: Path, paths: Iterable[str]) -> LungMasks:
     """Find the lung masks of cases in a folder.
 
-    A mask belongs to the case of the same relative path, apart from the suffix, or of the same file name or stem, by the same rule
-    as masks of reference regions (`pneumoscope.reference.annotation.CaseNames`).
+    A mask belongs to the case of the same relative path, apart from the suffix, or of the same stem, by the rule for masks of
+    reference regions (`pneumoscope.reference.annotation.CaseNames`).
 
     Parameters
     ----------

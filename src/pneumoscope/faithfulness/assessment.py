@@ -47,7 +47,7 @@ def assess(
     source: str = "",
     regions: Mapping[str, ReferenceRegions] | None = None,
     lung_mask_of: LungMaskOf | None = None,
-    extent: Extent = Extent(),  # frozen
+    extent: Extent = Extent(),
     further: Sequence[Selected] = (),
     draws: int = intervals.DRAWS,
     show_progress: bool = False,

@@ -91,7 +91,7 @@ class Intervention:
 
     def __init__(self, reader: Reader, cases: Sequence[Case], seed: int = 0) -> None:
         self._reader = reader
-        cells = grid_cells(reader.card.preprocessing.side_px)
+        cells = grid_cells(reader.card.preprocessing.size_px)
         self._rngs = dict(zip((case.path for case in cases), _generators(seed, cells), strict=False))
         self._patients: list[str] = []
         self._rows: list[tuple[Row, Row]] = []

@@ -82,7 +82,7 @@ def line_of(case: CaseKey, reading: ModelReading) -> Line:
         decision=reading.decision,
         abstains=reading.abstains,
         operating_point=OperatingPointLine(point.threshold, point.rule),
-        domain=reading.domain and _domain(reading.domain),
+        domain=_domain(reading.domain) if reading.domain else None,
         cautions=tuple(caution.value for caution in reading.cautions),
         findings=tuple(_finding(finding) for finding in reading.findings),
         lung_fields=_lung_fields(reading.lung_fields),
@@ -229,7 +229,7 @@ def _upgraded(tree: dict[str, Any]) -> dict[str, Any]:
     """A line of an earlier form in the present one: what was not asked then is None."""
     if tree["schema"] == SCHEMA_VERSION:
         return tree
-    absent = {"file_sha256": None, "abstains": None, "domain": None, "lung_fields": None, "cautions": []}
+    absent: dict[str, Any] = {"file_sha256": None, "abstains": None, "domain": None, "lung_fields": None, "cautions": []}
     findings = [_renamed(finding) for finding in tree.get("findings", [])]
     shown = tree.get("map")
     changes = {"schema": SCHEMA_VERSION, "findings": findings, "map": shown and {"threshold": None, **shown}}

@@ -97,6 +97,19 @@ def test_expected_calibration_error_by_hand():
     assert metrics.expected_calibration_error(reference, probability, np.ones(4)) == pytest.approx(0.2)
 
 
+def test_there_are_ten_bins_and_the_last_one_holds_one():
+    """0.05 and 0.15 lie in bins of their own, 0.95 and 1 in one: (0.05 + 0.85 + |1 − 1.95|) / 4; in one bin |2 − 2.15| / 4."""
+    reference, probability = np.array([0, 1, 0, 1.0]), np.array([0.05, 0.15, 0.95, 1.0])
+    assert metrics.expected_calibration_error(reference, probability) == pytest.approx((0.05 + 0.85 + 0.95) / 4)
+    assert metrics.expected_calibration_error(reference, probability, bins=1) == pytest.approx(0.15 / 4)
+
+
+def test_average_precision_needs_weight_in_both_classes_however_little():
+    reference, score = np.array([0, 0, 1, 1.0]), np.array([0.2, 0.7, 0.4, 0.9])
+    weights = np.array([[0.25, 0.25, 1, 1], [1, 1, 0.25, 0.25], [0, 0, 1, 1], [1, 1, 0, 0], [0, 0, 0, 1.0]])
+    assert np.isfinite(metrics.pr_auc(reference, score, weights)).tolist() == [True, True, False, False, False]
+
+
 def test_weights_count_a_case_as_often_as_repeating_it():
     repeated = np.repeat(np.arange(300), WEIGHTS.astype(int))
     for metric in (metrics.roc_auc, metrics.pr_auc, metrics.brier, metrics.expected_calibration_error, metrics.calibration_slope):

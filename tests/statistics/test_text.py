@@ -26,6 +26,23 @@ def test_an_estimate_is_written_with_its_interval_or_the_reason(estimate, text):
     assert str(estimate) == text
 
 
+def test_what_is_missing_is_not_written():
+    nan = math.nan
+    assert formatting.figure(nan, nan, nan) == "undefined"
+    assert formatting.figure(0.5, nan, nan) == "0.5000"
+    assert formatting.interval(nan, 1) == formatting.interval(0, nan) == ""
+    assert (formatting.number(nan), formatting.p_value(nan)) == ("–", "–")
+    assert bool(Table.of(["a"], [])) is False
+    assert bool(Table.of(["a"], [["b"]])) is True
+
+
+def test_the_number_of_decimals_is_that_of_every_number():
+    assert formatting.figure(0.5, 0.25, 0.75, decimals=1) == "0.5 (0.2–0.8)"
+    assert formatting.interval(0.0, 0.5, decimals=2) == "0.00–0.50"
+    assert formatting.p_value(0.001) == "0.001"
+    assert formatting.p_value(0.00099) == "< 0.001"
+
+
 def test_a_difference_has_its_sign_at_every_number():
     assert formatting.figure(0.0917, -0.0957, 0.279, signed=True) == "+0.0917 (−0.0957 to +0.2790)"
 

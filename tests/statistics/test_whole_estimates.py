@@ -148,6 +148,12 @@ def test_a_seed_is_as_good_as_its_generator():
     assert by_seed.shape == (4, 10)
 
 
+def test_draws_of_a_bootstrap_follow_its_seed():
+    seeded = [Bootstrap.of_patients(TEN, 4, seed).weights.tolist() for seed in (0, 7)]
+    assert Bootstrap.of_patients(TEN, 4).weights.tolist() == seeded[0] == patient_weights(TEN, 4, 0).tolist()
+    assert seeded[1] == patient_weights(TEN, 4, 7).tolist() != seeded[0]
+
+
 def test_draws_are_worked_on_in_blocks_without_a_change(monkeypatch):
     weights = patient_weights(TEN, 23, 0)
     values = np.arange(10.0)

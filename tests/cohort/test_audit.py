@@ -7,8 +7,11 @@ import pytest
 from PIL import Image
 
 from pneumoscope import radiograph
+from pneumoscope.cohort import image_summary
 from pneumoscope.cohort.audit import audit
+from pneumoscope.cohort.image_summary import summarize
 from pneumoscope.cohort.sample import sample
+from pneumoscope.cohort.shortcut_features import features
 from pneumoscope.cohort.split import official
 from tests.cohort.conftest import case, cohort, field, from_folders, picture
 
@@ -152,3 +155,13 @@ def test_sizes_are_medians_over_the_cases_whose_size_is_known(tmp_path):
         case("e", "p5", "PNEUMONIA"),
     )
     assert audit(cohort(*cases, root=tmp_path)).by_size == {"NORMAL": {"rows": 20, "cols": 20, "aspect": 1, "file_bytes": 5}}
+
+
+def test_audit_and_shortcut_features_open_every_file_once(given, monkeypatch):
+    cohort_ = given({"clear/p1-a.png": field(1), "opacity/p2-a.png": field(2)})
+    opened, read = [], radiograph.read
+    monkeypatch.setattr(image_summary.radiograph, "read", lambda path: opened.append(path.name) or read(path))
+    summaries = summarize(cohort_)
+    assert audit(cohort_, summaries).n_images == 2
+    assert features(cohort_, summaries)["global histogram"].shape == (2, 32)
+    assert sorted(opened) == ["p1-a.png", "p2-a.png"]

@@ -10,6 +10,7 @@ from pneumoscope import atomic_files
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cohort import shortcut_features, table
 from pneumoscope.cohort.audit import audit
+from pneumoscope.cohort.image_summary import summarize
 from pneumoscope.evaluation import shortcut_baseline, tables
 
 _FILE = click.Path(path_type=Path)
@@ -28,8 +29,9 @@ def command(cohort_: Path, out: Path, draws: int) -> int:
         raise click.UsageError("--draws must be at least 1")
     table.not_the_cohort(out, cohort_)
     cohort = table.read(cohort_)
-    result = audit(cohort, show_progress=True)
-    baseline = shortcut_baseline.audit(cohort, shortcut_features.features(cohort, show_progress=True), draws=draws)
+    summaries = summarize(cohort, show_progress=True)
+    result = audit(cohort, summaries)
+    baseline = shortcut_baseline.audit(cohort, shortcut_features.features(cohort, summaries), draws=draws)
     record = tables.plain({**asdict(result), "shortcuts": {name: asdict(estimate) for name, estimate in baseline.items()}})
     with atomic_files.text(out) as stream:
         stream.write(json.dumps(record, indent=2) + "\n")

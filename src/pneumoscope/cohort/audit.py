@@ -6,24 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from tqdm import tqdm
 
-from pneumoscope import MissingExtraError, radiograph
 from pneumoscope.cohort.case import Case, Cohort
+from pneumoscope.cohort.image_summary import ImageSummary, summarize
 from pneumoscope.cohort.split import crossing
-from pneumoscope.ordered_map import cores, ordered_map
 
-try:
-    import imagehash
-except ImportError:  # the extra is named when an audit is asked for
-    imagehash = None  # type: ignore[assignment]  # a module where it is installed
-
-_HASH_PX = 16
-_THUMBNAIL_PX = 64
 _MOST_LABELS = 20
-
-_Fingerprint = tuple[NDArray[np.uint64], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -118,8 +106,15 @@ class Audit:
         ]
 
 
-def audit(cohort: Cohort, *, max_bits: int = 20, min_correlation: float = 0.995, show_progress: bool = False) -> Audit:
-    """Audit a cohort; every file is opened once, several at a time.
+def audit(
+    cohort: Cohort,
+    summaries: Sequence[ImageSummary] | None = None,
+    *,
+    max_bits: int = 20,
+    min_correlation: float = 0.995,
+    show_progress: bool = False,
+) -> Audit:
+    """Audit a cohort.
 
     Near-duplicates are pairs whose 256-bit perceptual hashes (DCT, `imagehash.phash`) differ in at most `max_bits` bits **and**
     whose thumbnails correlate with at least `min_correlation`: all chest radiographs resemble one another, so that neither
@@ -129,26 +124,24 @@ def audit(cohort: Cohort, *, max_bits: int = 20, min_correlation: float = 0.995,
     ----------
     cohort
         The cohort, split or not.
+    summaries
+        Summaries of its images; None to open the files.
     max_bits
         Largest number of differing bits of near-duplicates.
     min_correlation
         Smallest correlation of near-duplicates.
     show_progress
-        Whether a progress bar is shown.
+        Whether a progress bar is shown while files are opened.
 
     Returns
     -------
     Audit
         The results.
-
-    Raises
-    ------
-    MissingExtraError
-        If `imagehash` is not installed.
     """
-    if imagehash is None:
-        raise MissingExtraError("a cohort audit", "evaluate")
-    hashes, thumbnails = _fingerprints(cohort, show_progress)
+    if summaries is None:
+        summaries = summarize(cohort, show_progress=show_progress)
+    hashes = np.array([summary.perceptual_hash for summary in summaries])
+    thumbnails = np.array([summary.thumbnail for summary in summaries])
     identical = _identical(cohort.cases)
     known = {frozenset((p.first, p.second)) for p in identical}
     near = [p for p in _near(cohort.cases, hashes, thumbnails, max_bits, min_correlation)
@@ -174,34 +167,6 @@ def _pairs(name: str, pairs: Sequence[Pair]) -> str:
     across, patients = sum(len(set(p.splits)) > 1 for p in pairs), sum(not p.same_patient for p in pairs)
     labels = sum(not p.same_label for p in pairs)
     return f"{name}: {len(pairs)} pairs, {patients} under two patient ids, {labels} under two labels, {across} in two splits"
-
-
-def _fingerprints(cohort: Cohort, show_progress: bool) -> _Fingerprint:
-    """Perceptual hashes, shape (n, 4), and standardized thumbnails, shape (n, 64·64)."""
-    hashes = np.zeros((len(cohort.cases), _HASH_PX**2 // 64), np.uint64)
-    thumbnails = np.zeros((len(cohort.cases), _THUMBNAIL_PX**2), np.float32)
-
-    def of(case: Case) -> _Fingerprint:
-        return _fingerprint(cohort, case)
-
-    done = tqdm(
-        ordered_map(of, cohort.cases, cores()),
-        desc="fingerprints",
-        unit="file",
-        total=len(cohort.cases),
-        disable=None if show_progress else True,
-    )
-    for k, (bits, thumbnail) in enumerate(done):
-        hashes[k], thumbnails[k] = bits, thumbnail
-    return hashes, thumbnails
-
-
-def _fingerprint(cohort: Cohort, case: Case) -> _Fingerprint:
-    pixels = radiograph.read(cohort.file(case)).pixels
-    image = Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
-    bits = np.asarray(imagehash.phash(image, hash_size=_HASH_PX).hash, bool)
-    small = np.asarray(image.resize((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.BILINEAR), np.float32)
-    return np.packbits(bits.ravel()).view(np.uint64), ((small - small.mean()) / max(float(small.std()), 1e-6)).ravel()
 
 
 def _pair(a: Case, b: Case, correlation: float) -> Pair:

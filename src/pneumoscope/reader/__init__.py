@@ -2,6 +2,8 @@
 
 from pneumoscope.radiograph import NotAChestError
 from pneumoscope.reader.errors import BundleError, ModelOutputError, SourceError
-from pneumoscope.reader.reader import DEFAULT_BUNDLE, Outcome, Reader
+from pneumoscope.reader.outcome import Outcome
+from pneumoscope.reader.read_radiograph import read
+from pneumoscope.reader.reader import DEFAULT_BUNDLE, Reader
 
-__all__ = ["DEFAULT_BUNDLE", "BundleError", "ModelOutputError", "NotAChestError", "Outcome", "Reader", "SourceError"]
+__all__ = ["DEFAULT_BUNDLE", "BundleError", "ModelOutputError", "NotAChestError", "Outcome", "Reader", "SourceError", "read"]

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +26,8 @@ from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader.bundle import DISTANCE, IMAGE, LOGITS, LOOKED_AT, open_bundle, without_image
 from pneumoscope.reader.errors import ModelOutputError, SourceError
+from pneumoscope.reader.outcome import Outcome, Source
+from pneumoscope.reader.output_checks import check_finite, check_outputs
 from pneumoscope.readings import DomainCheck, ModelIdentity, ModelReading, extract
 
 _BUNDLES = Path(__file__).parent / "bundles"
@@ -35,32 +36,6 @@ SHIPPED = {"default": _BUNDLES / "default", "whole": _BUNDLES / "whole"}
 DEFAULT_BUNDLE = SHIPPED["default"]
 PREDICTED = "predicted"
 """Stands for the class that the decision is for."""
-_ROUNDING = 1e-4
-
-Source = Path | str | bytes | Radiograph
-"""What can be read: a file, its content, or a radiograph."""
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """The reading of one of many sources, or the error that says why there is none.
-
-    Parameters
-    ----------
-    source : Path, str, bytes or Radiograph
-        What was to be read.
-    radiograph : Radiograph, optional
-        None where it could not be decoded.
-    reading : ModelReading, optional
-        None where it could not be read.
-    error : PneumoscopeError or OSError, optional
-        None where it was read.
-    """
-
-    source: Source
-    radiograph: Radiograph | None = None
-    reading: ModelReading | None = None
-    error: PneumoscopeError | OSError | None = None
 
 
 class Reader:
@@ -254,7 +229,7 @@ class Reader:
         outcomes = [self._decoded(source) for source in sources]
         images = [outcome.radiograph for outcome in outcomes if outcome.radiograph is not None]
         answers = iter(self._read_all(images, target, method) if images else ())
-        return [o if o.radiograph is None else _answered(o, next(answers)) for o in outcomes]
+        return [o if o.radiograph is None else o.answered(next(answers)) for o in outcomes]
 
     @property
     def workers(self) -> int:
@@ -331,7 +306,7 @@ class Reader:
             The model failed, or a value is not finite.
         """
         (logits,) = self._run((LOGITS,), without_image(self.card, squares))
-        _check_finite(LOGITS, logits)
+        check_finite(LOGITS, logits)
         return np.asarray(logits[:, -1] - logits[:, 0], np.float64)
 
     def explain(self, squares: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
@@ -355,8 +330,8 @@ class Reader:
             The model failed, or a value is not finite.
         """
         logits, maps = self._run((LOGITS, self.card.map_method), without_image(self.card, squares))
-        _check_finite(LOGITS, logits)
-        _check_finite("heat map", maps)
+        check_finite(LOGITS, logits)
+        check_finite("heat map", maps)
         return np.asarray(logits[:, -1] - logits[:, 0], np.float64), maps[:, -1]
 
     def raw_maps(self, squares: NDArray[np.float32], method: str) -> NDArray[np.float32]:
@@ -458,7 +433,7 @@ class Reader:
         return answers
 
     def _reading(self, image: Radiograph, outputs: Sequence[NDArray[np.float32]], target: str, method: str) -> ModelReading:
-        _check_outputs(outputs)
+        check_outputs(outputs)
         fields = finder.fields(outputs[: len(FIELDS)], image.rows, image.cols, image.orientation)
         logits, distance, maps = outputs[len(FIELDS) :]
         log_odds = float(logits[-1] - logits[0])
@@ -500,29 +475,3 @@ class Reader:
             return Outcome(source, self._accepted(source))
         except (PneumoscopeError, OSError) as error:
             return Outcome(source, error=error)
-
-
-def _check_outputs(outputs: Sequence[NDArray[np.float32]]) -> None:
-    """ModelOutputError for a value that no model can give: NaN, infinite, or a quality, count or distance out of its range."""
-    names = (*FIELDS, "logits", "distance", "heat map")
-    for name, values in zip(names, outputs, strict=True):
-        _check_finite(name, values)
-    ranges = ((1, 0.0, 1.0 + _ROUNDING), (2, 0.0, 2.0), (len(FIELDS) + 1, 0.0, np.inf))
-    for index, low, high in ranges:
-        if (outputs[index] < low).any() or (outputs[index] > high).any():
-            raise ModelOutputError(f"the model gave a {names[index]} out of its range for this radiograph: there is no answer")
-
-
-def _check_finite(name: str, values: NDArray[np.float32]) -> None:
-    if not np.isfinite(values).all():
-        value = "NaN" if np.isnan(values).any() else "an infinite value"
-        raise ModelOutputError(
-            f"the model gave {value} for this radiograph ({name}): there is no answer; read it on the processor, or export the "
-            "model in fp32"
-        )
-
-
-def _answered(outcome: Outcome, answer: ModelReading | PneumoscopeError) -> Outcome:
-    if isinstance(answer, PneumoscopeError):
-        return Outcome(outcome.source, outcome.radiograph, error=answer)
-    return Outcome(outcome.source, outcome.radiograph, answer)

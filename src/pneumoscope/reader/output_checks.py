@@ -1,0 +1,56 @@
+"""Refuse outputs that no model can give, so that none of them becomes a decision."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
+from pneumoscope.reader.errors import ModelOutputError
+
+_ROUNDING = 1e-4
+
+
+def check_outputs(outputs: Sequence[NDArray[np.float32]]) -> None:
+    """Check the outputs of the graph for one radiograph.
+
+    Parameters
+    ----------
+    outputs : sequence of ndarray
+        Those of `pneumoscope.lung_fields.finder.OUTPUT_NAMES`, logits, distance and heat maps, in this order.
+
+    Raises
+    ------
+    ModelOutputError
+        A value is NaN or infinite, or a quality, count of lungs or distance lies out of its range.
+    """
+    names = (*FIELDS, "logits", "distance", "heat map")
+    for name, values in zip(names, outputs, strict=True):
+        check_finite(name, values)
+    ranges = ((1, 0.0, 1.0 + _ROUNDING), (2, 0.0, 2.0), (len(FIELDS) + 1, 0.0, np.inf))
+    for index, low, high in ranges:
+        if (outputs[index] < low).any() or (outputs[index] > high).any():
+            raise ModelOutputError(f"the model gave a {names[index]} out of its range for this radiograph: there is no answer")
+
+
+def check_finite(name: str, values: NDArray[np.float32]) -> None:
+    """Check that no value is NaN or infinite.
+
+    Parameters
+    ----------
+    name : str
+        Name of the output, for the message.
+    values : ndarray of float32
+        Its values.
+
+    Raises
+    ------
+    ModelOutputError
+        A value is not finite.
+    """
+    if not np.isfinite(values).all():
+        value = "NaN" if np.isnan(values).any() else "an infinite value"
+        raise ModelOutputError(
+            f"the model gave {value} for this radiograph ({name}): there is no answer; read it on the processor, or export the "
+            "model in fp32"
+        )

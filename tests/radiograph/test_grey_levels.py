@@ -220,7 +220,10 @@ def test_a_window_narrower_than_one_is_valid_but_for_linear(function):
     )
 
 
-@pytest.mark.parametrize("window", [{"WindowWidth": "0"}, {"WindowWidth": "-5"}, {"WindowWidth": "0.5"}, {}])
+@pytest.mark.parametrize(
+    "window",
+    [{"WindowWidth": "0"}, {"WindowWidth": "-5"}, {"WindowWidth": "0.5"}, {"WindowWidth": "0.5", "VOILUTFunction": "ODD"}, {}],
+)
 def test_a_window_without_valid_width_is_not_used(window):
     assert_shown([[100, 200], [150, 300]], [[0, 0.5], [0.25, 1]], WindowCenter="10", **window)
 

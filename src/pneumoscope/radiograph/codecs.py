@@ -4,6 +4,7 @@ GDCM is an optional extra and is asked last: on a damaged frame it can end the w
 JPEG frames only, and only after their marker segments were checked.
 """
 
+import importlib
 from types import ModuleType
 from typing import Any
 
@@ -28,15 +29,14 @@ ONLY_GDCM = frozenset({uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLossless
 
 
 def _gdcm() -> ModuleType:
+    """GDCM, which is loaded at the first frame that needs it: it is large, and an optional extra."""
     try:
-        import gdcm  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: PLC0415 - an optional extra
+        return importlib.import_module("gdcm")
     except ModuleNotFoundError as error:
         raise UnreadableFileError(
             "the DICOM image is compressed by a JPEG process (Extended or Lossless) that GDCM decodes; "
             "install it with  pip install 'pneumoscope[gdcm]'"
         ) from error
-    module: ModuleType = gdcm
-    return module
 
 
 def decode_jpeg(dataset: Dataset) -> NDArray[np.integer[Any]]:

@@ -151,7 +151,7 @@ def _parse(content: bytes) -> Dataset:
             dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
     except RadiographError:
         raise
-    except Exception as error:  # pydicom raises whatever it likes, zlib.error among it
+    except Exception as error:  # pydicom raises errors of many classes, also zlib.error
         raise UnreadableFileError(
             "the DICOM elements could not be parsed: the file is truncated or damaged; send it again from its source"
         ) from error

@@ -1,4 +1,4 @@
-"""Read a radiograph from a path or from bytes, whatever its format."""
+"""Read a radiograph of any supported format from a path or from bytes."""
 
 import errno
 import os

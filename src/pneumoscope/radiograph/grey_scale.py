@@ -142,7 +142,7 @@ def _by_header(dataset: Dataset, values: Values) -> Values | None:
         return np.asarray(np.clip(looked_up / top, 0, 1))
     centre, width = (number_of(dataset, keyword) for keyword in ("WindowCenter", "WindowWidth"))
     function = term_of(dataset, "VOILUTFunction") or "LINEAR"
-    if centre is None or width is None or width <= 0 or (width < 1 and function == "LINEAR"):
+    if centre is None or width is None or width <= 0 or (width < 1 and function not in ("LINEAR_EXACT", "SIGMOID")):
         return None
     return window(values, centre, width, function)
 

@@ -82,7 +82,7 @@ def value_of(dataset: Dataset, keyword: str) -> Any:
     try:
         content = dataset.get(keyword)
         return None if content is None or content == "" else content
-    except Exception as error:  # pydicom converts values late and raises whatever the conversion raises
+    except Exception as error:  # pydicom converts values late, with errors of many classes
         raise unreadable(keyword, "not readable") from error
 
 

@@ -11,7 +11,7 @@ from pneumoscope.radiograph.dicom import looks_like as looks_like_dicom
 from pneumoscope.radiograph.pictures import JPEG_PREFIX, PNG_PREFIX
 
 SUFFIXES = frozenset({".dcm", ".dic", ".dicom", ".jfif", ".jpe", ".jpeg", ".jpg", ".png"})
-"""Suffixes by which a file counts as a radiograph whatever it holds, so that a damaged one is reported."""
+"""Suffixes by which a file of any content counts as a radiograph, so that a damaged one is reported."""
 _KINDS = (
     (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"GIF8", "GIF"), (b"BM", "BMP"), (b"%PDF", "PDF"), (b"PK\x03\x04", "zip archive"),
     (b"\x1f\x8b", "gzip archive"), (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"RIFF", "RIFF"), (b"<?xml", "XML"), (b"<html", "HTML"),

@@ -51,7 +51,7 @@ def stored_values(dataset: Dataset) -> Stored:
 
     A cell has Bits Allocated bits, of which the Bits Stored ones below and including High Bit are the pixel (PS3.5 8.1.1);
     the others, such as old overlays, are cut off. Missing or empty, Samples per Pixel is 1 and High Bit is Bits Stored − 1, as
-    in DCMTK. JPEG Baseline frames have 8 bits whatever the header allocates.
+    in DCMTK. JPEG Baseline frames have 8 bits, also where the header allocates 16.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def stored_values(dataset: Dataset) -> Stored:
         cells = _decoded(dataset)
     except RadiographError:
         raise
-    except Exception as error:  # the decoders raise whatever they like, RuntimeError and struct.error among it
+    except Exception as error:  # decoders raise errors of many classes, also RuntimeError
         raise _undecoded(dataset) from error
     rows, cols = int(dataset.Rows), int(dataset.Columns)
     if cells.shape != (rows, cols):

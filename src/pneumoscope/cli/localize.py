@@ -54,19 +54,22 @@ from pneumoscope.reference.regions import Consensus, ReferenceSet
               help="Add cascading randomization of the weights on this many cases; needs a checkpoint.")
 @click.option("--beside", multiple=True, metavar="NAME=CHECKPOINT",
               help="With --sanity: compare with the maps of another checkpoint, such as one of shuffled labels; may be repeated.")
+@click.option("--allow-training-patients", is_flag=True,
+              help="Measure on patients that MODEL was trained on too, and mark the result.")
 @click.option("--draws", type=click.IntRange(1), default=2000, show_default=True, help="Bootstrap draws of patients.")
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
 def command(
     model: Path, cohort_: Path, split: str, regions: Path | None, only: tuple[str, ...], box_space: str | None,
     lesions: LesionRule, consensus: Consensus, lung_folder: Path | None, shortcuts: bool, intervene: int, stability: int,
-    methods: int, sanity: int, beside: tuple[str, ...], draws: int, out: Path,
+    methods: int, sanity: int, beside: tuple[str, ...], allow_training_patients: bool, draws: int,
+    out: Path,
 ) -> None:
     # fmt: on
     """Measure the heat maps of MODEL (a bundle or a checkpoint) on one split of a cohort.
 
     Compares them with reference regions, with uninformed baseline maps and with the lungs; every figure has an interval. The
     threshold of the map is fixed on the tune split if that has reference regions and another split is measured, else it is the
-    model's own.
+    model's own. A model is not measured on patients or images that it was trained on.
     """
     if only and not regions:
         raise click.UsageError("--only chooses rows of --regions; give a CSV of boxes")
@@ -90,6 +93,7 @@ def command(
             lung_mask_of=masks.on_grid if masks else None,
             extent=Extent(shortcuts, intervene, stability),
             further=checks.checks(model, cases, reference or {}, methods, sanity, others, show_progress=True) if checks else (),
+            allow_training_patients=allow_training_patients,
             draws=draws,
             show_progress=True,
         )

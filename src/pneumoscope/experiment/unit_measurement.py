@@ -19,6 +19,7 @@ from pneumoscope.classifier.checkpoint import WEIGHTS_NAME, Classifier, load
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.cohort.case import positives_by_rule
 from pneumoscope.evaluation import EvaluationError, predict, prediction_files
+from pneumoscope.evaluation.training_overlap import training_overlap
 from pneumoscope.experiment.cached_json import kept
 from pneumoscope.experiment.marked_cohort import MarkedCohort
 from pneumoscope.experiment.plan import Plan, Unit
@@ -121,6 +122,7 @@ def _measured(
         split_sha256=cohort.partition.sha256,
         threshold=reader.card.finding_threshold,
         threshold_from=FROM_CARD,
+        training_overlap=training_overlap(reader.trained_on, cases),
     )
     result = localize(
         reader,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.cohort.case import positives_by_rule
+from pneumoscope.evaluation.training_overlap import require_unseen, training_overlap
 from pneumoscope.faithfulness.intervention import Intervention
 from pneumoscope.faithfulness.occlusion_audit import OcclusionAudit
 from pneumoscope.faithfulness.stability import Stability
@@ -49,6 +50,7 @@ def assess(
     lung_mask_of: LungMaskOf | None = None,
     extent: Extent = Extent(),
     further: Sequence[Selected] = (),
+    allow_training_patients: bool = False,
     draws: int = intervals.DRAWS,
     show_progress: bool = False,
 ) -> Localization:
@@ -75,6 +77,8 @@ def assess(
         Further measures, by name.
     further
         Further measures, as objects.
+    allow_training_patients
+        Measure on patients that the model was trained on too; the result states how many.
     draws
         Number of bootstrap draws of patients, ≥ 1.
     show_progress
@@ -91,6 +95,8 @@ def assess(
         If no case has the target or a reference region.
     CohortError
         If the cohort is not split, the split is empty, or occlusion is asked for on one class.
+    TrainingPatientsError
+        If the model was trained on a patient or an image of the split and that is not allowed.
 
     Examples
     --------
@@ -102,6 +108,8 @@ def assess(
         print(result.verdict)
     """
     cases = cases_of(cohort, split)
+    overlap = training_overlap(reader.trained_on, cases)
+    require_unseen(overlap, reader.card.name, allow=allow_training_patients)
     measures: list[tuple[Measure, Sequence[Case]]] = []
     if extent.occlusion:
         measures.append((OcclusionAudit(reader, cohort, cases), cases))
@@ -121,6 +129,7 @@ def assess(
             split_sha256=cohort.partition.sha256 if cohort.partition else "",
             threshold=threshold,
             threshold_from=threshold_from,
+            training_overlap=overlap,
         ),
         regions=regions,
         lung_mask_of=lung_mask_of,

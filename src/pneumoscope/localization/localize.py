@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from pneumoscope.cohort import Case, Cohort
+from pneumoscope.evaluation.training_overlap import TrainingOverlap
 from pneumoscope.localization import figures, uninformed_maps
 from pneumoscope.localization.case import WORKERS, LocalizationCase, LungMaskOf, ReadCase, Reads, read_cases
 from pneumoscope.localization.case_rows import (
@@ -77,6 +78,8 @@ class Provenance:
         Threshold of the heat map, in units of its full scale.
     threshold_from
         Where the threshold was fixed, as a text for people.
+    training_overlap
+        How many of the cases the model was trained on.
     """
 
     model: str
@@ -85,6 +88,7 @@ class Provenance:
     split_sha256: str
     threshold: float
     threshold_from: str
+    training_overlap: TrainingOverlap = TrainingOverlap()
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Localization:
 
     Parameters
     ----------
-    model, source, split, split_sha256, threshold, threshold_from
+    model, source, split, split_sha256, threshold, threshold_from, training_overlap
         As in `Provenance`.
     n_images, n_patients, n_with_regions
         Number of images, of their patients, and of images with reference regions.
@@ -113,6 +117,7 @@ class Localization:
     split_sha256: str
     threshold: float
     threshold_from: str
+    training_overlap: TrainingOverlap
     n_images: int
     n_patients: int
     n_with_regions: int

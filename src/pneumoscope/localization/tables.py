@@ -1,13 +1,15 @@
 """A localization as JSON and as Markdown tables."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pneumoscope.evaluation.tables import plain
 from pneumoscope.localization.localize import Localization, UninformedBaseline
-from pneumoscope.statistics.estimate import Estimate
+from pneumoscope.statistics import formatting
+from pneumoscope.statistics.estimate import Estimate, plain
+from pneumoscope.statistics.table import Table
+
+_DECIMALS = 3
 
 
 def as_json(result: Localization) -> dict[str, Any]:
@@ -23,9 +25,7 @@ def as_json(result: Localization) -> dict[str, Any]:
     dict
         The attributes of `Localization` by name; NaN becomes null, and the ``reason`` next to it says why.
     """
-    tree = plain(asdict(result))
-    assert isinstance(tree, dict)
-    return tree
+    return {str(key): plain(value) for key, value in asdict(result).items()}
 
 
 def as_markdown(result: Localization) -> str:
@@ -44,46 +44,42 @@ def as_markdown(result: Localization) -> str:
     where = f"{result.source}, {result.split} split `{result.split_sha256[:12]}`"
     if result.split == "all":
         where = f"{result.source}, all cases"
-    lines = [
+    overlap = f"{'**Measured on training patients.** ' if result.training_overlap else ''}{result.training_overlap}"
+    tables = {
+        "against the reference regions": result.against_regions,
+        "free response, all images": result.free_response,
+        "against anatomy, cases with the target": result.anatomy,
+        "whole images": result.image,
+        **result.further,
+    }
+    paragraphs = [
         f"**{result.model}** on {where}: {result.n_images} images of {result.n_patients} patients, "
         f"{result.n_with_regions} with reference regions. Threshold of the map "
         f"{result.threshold:.3g} ({result.threshold_from}). Intervals resample patients.",
-        "",
+        overlap,
         result.verdict,
-        "",
+        *(_estimates(title, estimates) for title, estimates in tables.items() if estimates),
+        *(_baselines(name, baselines) for name, baselines in result.uninformed.items()),
     ]
-    for title, figures in (
-        ("against the reference regions", result.against_regions),
-        ("free response, all images", result.free_response),
-        ("against anatomy, cases with the target", result.anatomy),
-        ("whole images", result.image),
-        *result.further.items(),
-    ):
-        if figures:
-            lines += [f"| {title} | value | 95 % interval | n patients |", "|---|--:|:-:|--:|", *map(_row, figures.items()), ""]
-    for name, baselines in result.uninformed.items():
-        lines += _compared(name, baselines)
-    return "\n".join(lines)
+    return "\n\n".join(paragraph.rstrip("\n") for paragraph in paragraphs) + "\n"
 
 
-def _row(item: tuple[str, Estimate]) -> str:
-    name, e = item
-    if math.isnan(e.value):
-        return f"| {name} | NaN | {e.reason} | {e.n} |"
-    return f"| {name} | {e.value:.3f} | {_interval(e)} | {e.n} |"
+def _estimates(title: str, estimates: Mapping[str, Estimate]) -> str:
+    rows = [[name, _value(e), _interval(e), str(e.n)] for name, e in estimates.items()]
+    return Table.of((title, "value", "95 % interval", "n patients"), rows).markdown()
 
 
-def _interval(e: Estimate) -> str:
-    return f"{e.low:.3f}–{e.high:.3f}" if not math.isnan(e.low) else e.reason
+def _baselines(name: str, baselines: Mapping[str, UninformedBaseline]) -> str:
+    rows = [
+        [rule, _value(one.value), _value(one.difference, signed=True), _interval(one.difference, signed=True)]
+        for rule, one in baselines.items()
+    ]
+    return Table.of((f"{name} of uninformed baselines", "value", "model − baseline", "95 % interval"), rows).markdown()
 
 
-def _compared(name: str, baselines: Mapping[str, UninformedBaseline]) -> list[str]:
-    lines = [f"| {name} of uninformed baselines | value | model − baseline | 95 % interval |", "|---|--:|--:|:-:|"]
-    for rule, baseline in baselines.items():
-        if math.isnan(baseline.value.value):
-            lines.append(f"| {rule} | NaN | {baseline.value.reason} | |")
-            continue
-        lines.append(
-            f"| {rule} | {baseline.value.value:.3f} | {baseline.difference.value:+.3f} | {_interval(baseline.difference)} |"
-        )
-    return [*lines, ""]
+def _value(e: Estimate, *, signed: bool = False) -> str:
+    return formatting.number(e.value, decimals=_DECIMALS, signed=signed) if e.defined else "NaN"
+
+
+def _interval(e: Estimate, *, signed: bool = False) -> str:
+    return formatting.interval(e.low, e.high, decimals=_DECIMALS, signed=signed) or e.reason

@@ -21,6 +21,7 @@ from pneumoscope.cohort import Cohort, table
 from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.cohort.sample import sample
 from pneumoscope.evaluation import evaluate, predict
+from pneumoscope.evaluation.training_overlap import training_overlap
 from pneumoscope.export.graph import export
 from pneumoscope.localization.localize import Localization, Provenance, localize
 from pneumoscope.lung_fields import LungFinder
@@ -104,7 +105,9 @@ def localized(
     drawn = regions.read(source, cohort, cases, only=RowFilter.parse(only)) if source else None
     lungs = lung_masks(masks, [case.path for case in cases]) if masks else None
     measured_cases = [case for case in cases if lungs is None or case.path in lungs.files]
-    provenance = Provenance(reader.card.name, cohort.source, "tune", "", 0.5, "fixed")
+    provenance = Provenance(
+        reader.card.name, cohort.source, "tune", "", 0.5, "fixed", training_overlap(reader.trained_on, measured_cases)
+    )
     return localize(
         reader, cohort, measured_cases, provenance, regions=drawn, lung_mask_of=lungs.on_grid if lungs else None, draws=1
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from pneumoscope.evaluation.training_overlap import TrainingOverlap
 from pneumoscope.localization import LocalizationError, burned_in, uninformed_maps
 from pneumoscope.localization.case_rows import THRESHOLDS
 from pneumoscope.localization.localize import (
@@ -34,7 +35,9 @@ def measured(cases, threshold=0.5, draws=10):
     localizer = Localizer(threshold)
     for one in cases:
         localizer.add(one)
-    return localizer.result(Provenance("hand", "made", "test", "0123456789abcdef", threshold, "the test"), draws)
+    return localizer.result(
+        Provenance("hand", "made", "test", "0123456789abcdef", threshold, "the test", TrainingOverlap()), draws
+    )
 
 
 def spread():

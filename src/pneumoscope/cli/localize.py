@@ -1,7 +1,6 @@
 """``pneumoscope localize``: can the heat map be trusted?"""
 
 import importlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +8,7 @@ from typing import get_args
 
 import click
 
-from pneumoscope import DISCLAIMER, MissingExtraError, atomic_files
+from pneumoscope import DISCLAIMER, MissingExtraError
 from pneumoscope.cli import models
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import SPLITS, Case, Cohort, table
@@ -27,16 +26,14 @@ from pneumoscope.reference.regions import Consensus, ReferenceSet
 # fmt: off
 @click.command("localize")
 @click.argument("model", type=ModelFolder())
-@click.option("--cohort", "cohort_", type=click.Path(path_type=Path), required=True,
-              help="Cohort, with a split unless --split is all.")
+@click.option("--cohort", "cohort_", type=click.Path(path_type=Path), required=True, help="Cohort, split unless --split is all.")
 @click.option("--split", "--side", "split", type=click.Choice((*SPLITS, ALL)), default="test", show_default=True,
               help="The split to measure; all takes every case of the cohort.")
 @click.option("--regions", type=click.Path(exists=True, path_type=Path),
               help="Reference regions: a CSV of boxes, COCO or CheXlocalize JSON, a folder of mask PNGs, or DICOM SEG.")
 @click.option("--only", multiple=True, metavar="COLUMN=VALUE",
               help="Take the rows of a table, or the annotations of JSON (category, reader), with this value; may be repeated.")
-@click.option("--box-space", metavar="file|WxH",
-              help="Pixel grid of the boxes of a table that does not state the size of each image.")
+@click.option("--box-space", metavar="file|WxH", help="Pixel grid of boxes, for a table that does not state image sizes.")
 @click.option("--lesions", type=click.Choice(get_args(LesionRule)), default="merged", show_default=True,
               help="Overlapping boxes of several readers are one lesion, or each reader's box is one.")
 @click.option("--consensus", type=click.Choice(get_args(Consensus)), default="union", show_default=True,
@@ -61,8 +58,7 @@ from pneumoscope.reference.regions import Consensus, ReferenceSet
 def command(
     model: Path, cohort_: Path, split: str, regions: Path | None, only: tuple[str, ...], box_space: str | None,
     lesions: LesionRule, consensus: Consensus, lung_folder: Path | None, shortcuts: bool, intervene: int, stability: int,
-    methods: int, sanity: int, beside: tuple[str, ...], allow_training_patients: bool, draws: int,
-    out: Path,
+    methods: int, sanity: int, beside: tuple[str, ...], allow_training_patients: bool, draws: int, out: Path,
 ) -> None:
     # fmt: on
     """Measure the heat maps of MODEL (a bundle or a checkpoint) on one split of a cohort.
@@ -84,25 +80,13 @@ def command(
     reference = _reference(regions, cohort, drawn_on, RowFilter.parse(only), consensus, space, lesions)
     masks = lung_masks(lung_folder, [case.path for case in cohort.cases]) if lung_folder else None
     with models.reader(model) as reader:
+        further = checks.checks(model, cases, reference or {}, methods, sanity, others, show_progress=True) if checks else ()
         result = assess(
-            reader,
-            cohort,
-            split,
-            source=cohort_.stem,
-            regions=reference,
-            lung_mask_of=masks.on_grid if masks else None,
-            extent=Extent(shortcuts, intervene, stability),
-            further=checks.checks(model, cases, reference or {}, methods, sanity, others, show_progress=True) if checks else (),
-            allow_training_patients=allow_training_patients,
-            draws=draws,
-            show_progress=True,
-        )
-    text = tables.as_markdown(result)
-    with atomic_files.text(out / "localization.json") as stream:
-        stream.write(json.dumps(tables.as_json(result), indent=2) + "\n")
-    with atomic_files.text(out / "localization.md") as stream:
-        stream.write(f"{text}\n{DISCLAIMER}\n")
-    click.echo(f"{text}\ntables: {out}. {DISCLAIMER}")
+            reader, cohort, split, source=cohort_.stem, regions=reference, lung_mask_of=masks.on_grid if masks else None,
+            extent=Extent(shortcuts, intervene, stability), further=further, allow_training_patients=allow_training_patients,
+            draws=draws, show_progress=True,
+        )  # fmt: skip
+    click.echo(f"{tables.write(result, out)}\ntables: {out}. {DISCLAIMER}")
 
 
 def _reference(

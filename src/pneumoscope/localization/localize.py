@@ -88,7 +88,7 @@ class Provenance:
     split_sha256: str
     threshold: float
     threshold_from: str
-    training_overlap: TrainingOverlap = TrainingOverlap()
+    training_overlap: TrainingOverlap
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
 """A localization as JSON and as Markdown tables."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from pneumoscope import DISCLAIMER, atomic_files
 from pneumoscope.localization.localize import Localization, UninformedBaseline
 from pneumoscope.statistics import formatting
 from pneumoscope.statistics.estimate import Estimate, plain
 from pneumoscope.statistics.table import Table
 
+JSON_NAME, MARKDOWN_NAME = "localization.json", "localization.md"
 _DECIMALS = 3
 
 
@@ -62,6 +66,36 @@ def as_markdown(result: Localization) -> str:
         *(_baselines(name, baselines) for name, baselines in result.uninformed.items()),
     ]
     return "\n\n".join(paragraph.rstrip("\n") for paragraph in paragraphs) + "\n"
+
+
+def write(result: Localization, folder: Path) -> str:
+    """Write a localization into a folder, as ``localization.json`` and ``localization.md``.
+
+    Parameters
+    ----------
+    result
+        What was measured.
+    folder
+        The folder, made if it does not exist.
+
+    Returns
+    -------
+    str
+        The Markdown, as `as_markdown` makes it.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+    """
+    text = as_markdown(result)
+    for name, content in (
+        (JSON_NAME, json.dumps(as_json(result), indent=2, allow_nan=False)),
+        (MARKDOWN_NAME, f"{text}\n{DISCLAIMER}"),
+    ):
+        with atomic_files.text(folder / name) as stream:
+            stream.write(content + "\n")
+    return text
 
 
 def _estimates(title: str, estimates: Mapping[str, Estimate]) -> str:

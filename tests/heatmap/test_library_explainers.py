@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.evidence_network import pool
 from pneumoscope.classifier.network import build
+from pneumoscope.classifier.score import TARGET
 from pneumoscope.heatmap import library_explainers
-from pneumoscope.heatmap.explain import TARGET, explain
+from pneumoscope.heatmap.explain import explain
 from pneumoscope.heatmap.library_explainers import GENERAL, OWN, attribute
 
 SIDE = 64

@@ -6,7 +6,8 @@ import torch
 
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.network import build
-from pneumoscope.heatmap.explain import TARGET, explain
+from pneumoscope.classifier.score import TARGET
+from pneumoscope.heatmap.explain import explain
 from pneumoscope.heatmap.randomization import STAGES, cascade, maps_of
 
 HEADS = ("linear", "evidence")

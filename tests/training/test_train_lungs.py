@@ -14,9 +14,15 @@ from pneumoscope import radiograph
 from pneumoscope.cohort import build, split, table
 from pneumoscope.cohort.layouts import LayoutOptions, folders
 from pneumoscope.lung_fields import LungFinder
+from pneumoscope.lung_fields.graph_module import LungFieldModule
+from pneumoscope.lung_fields.network import LungNetwork
 from pneumoscope.training import TrainingError
-from pneumoscope.training import lungs as training
-from pneumoscope.training.lungs import LungRecipe, LungSet, augmented, boundary_distance, dice, fit, load, loss, two_lungs
+from pneumoscope.training.lung_fields import agreement
+from pneumoscope.training.lung_fields.agreement import boundary_distance, dice, quality_threshold
+from pneumoscope.training.lung_fields.augmentation import augmented
+from pneumoscope.training.lung_fields.fit import fit, loss
+from pneumoscope.training.lung_fields.recipe import LungRecipe
+from pneumoscope.training.lung_fields.squares import LungSet, load, two_lungs
 from tests.cli.run import run
 
 SIDE_PX = 160  # as `LungNetwork` says: (batch, 1, 160, 160)
@@ -193,7 +199,7 @@ def test_a_case_without_a_mask_of_two_lungs_is_left_out(chests, drawn, tmp_path)
     whole = load([chests])
     assert len(whole.images) == 24
     assert whole.trained.sum() == len(chests.cohort.on("train"))
-    assert set(whole.where("chests", "tune")) == {k for k, side in enumerate(whole.sides) if side == "tune"}
+    assert set(whole.where("chests", "tune")) == {k for k, side in enumerate(whole.splits) if side == "tune"}
     for mask in drawn[1].iterdir():
         (tmp_path / mask.name).write_bytes(mask.read_bytes())
     (tmp_path / "0.png").unlink()
@@ -212,17 +218,48 @@ def test_what_cannot_be_trained_on_is_said(chests, tmp_path):
         fit([replace(chests, split="tune")], RECIPE, tmp_path / "other")
 
 
+def test_the_quality_threshold_is_that_of_the_graphs_own_quality(chests, monkeypatch):
+    """The network's answers are the masks with specks: the graph drops the specks, and so must the quality."""
+
+    class Answering(LungNetwork):
+        def forward(self, image):
+            grey = (image[:, 0] * 255).round()
+            dark = grey < grey.flatten(1).mean(1)[:, None, None] * 0.75
+            columns = torch.arange(SIDE_PX) < SIDE_PX // 2
+            lungs = torch.stack([dark & columns, dark & ~columns], 1).float()
+            lungs[:, 0, :12, :12] = 1  # a speck
+            return lungs * 8 - 4
+
+    monkeypatch.setattr(agreement, "WELL_FOUND", 0.3)
+    squares, network = load([chests]), Answering()
+    tune = torch.from_numpy(squares.images[squares.tune([chests])].astype(np.float32))[:, None]
+    module, qualities = LungFieldModule(network, SIDE_PX, 0.0), []
+    for images in (tune, tune * 0.15, tune * 0.1 + 127):
+        lungs, quality, *_ = module(images.byte().float() / 255)
+        well = dice(lungs.numpy() > 0, squares.masks[squares.tune([chests])]) >= 0.3
+        qualities.append(quality.numpy()[well])
+    assert np.concatenate(qualities).size
+    assert quality_threshold(network, squares, [chests]) == pytest.approx(np.quantile(np.concatenate(qualities), 0.01))
+
+
+def test_two_radiographs_of_one_name_do_not_share_a_mask(chests):
+    """`a/0.png` and `b/0.png` beside one `0.png` among the masks: whose mask it is cannot be known."""
+    first = next(case for case in chests.cohort.cases if case.path.endswith("/0.png"))
+    twice = replace(chests.cohort, cases=(*chests.cohort.cases, replace(first, path=f"elsewhere/{first.path}")))
+    with pytest.raises(TrainingError, match=r"0\.png' could be the mask of 2 radiographs of 'chests'"):
+        load([replace(chests, cohort=twice)])
+
+
 @pytest.fixture
 def any_threshold(monkeypatch):
     """So few steps give no lung of Dice 0.8, which the threshold is taken from."""
-    monkeypatch.setattr(training, "_threshold", lambda *_: 0.5)
+    monkeypatch.setattr(agreement, "quality_threshold", lambda *_: 0.5)
 
 
 def interrupted(row):
     raise KeyboardInterrupt
 
 
-@pytest.mark.filterwarnings("ignore:Mean of empty slice")  # no outline is found after so few steps
 def test_a_run_that_was_interrupted_goes_on_to_the_same_weights(chests, tmp_path, any_threshold):
     whole = fit([chests], RECIPE, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -239,7 +276,7 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_weights(chests, tmp_path
     ours, theirs = whole.network.state_dict(), resumed.network.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     torch.manual_seed(RECIPE.seed)
-    start = training.LungNetwork().state_dict()
+    start = LungNetwork().state_dict()
     assert not torch.equal(ours["out.weight"], start["out.weight"])
 
 

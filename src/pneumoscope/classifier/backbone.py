@@ -125,6 +125,26 @@ def backbone(name: str) -> Backbone:
     raise ClassifierError(f"there is no backbone '{name}'; did you mean {', '.join(near)}?")
 
 
+def is_head(name: str, backbone: Backbone) -> bool:
+    """Tell whether a layer of the library's model belongs to the new classification head.
+
+    Parameters
+    ----------
+    name
+        Name of a parameter or buffer in the library's model, for example ``classifier.3.weight``.
+    backbone
+        The architecture. MobileNet-V3 keeps the pretrained hidden layer ``classifier.0`` of its classifier.
+
+    Returns
+    -------
+    bool
+        True for layers with random weights; False for layers that the ImageNet weights fill.
+    """
+    if backbone.name.startswith("mobilenet_v3"):
+        return name.startswith("classifier.") and not name.startswith("classifier.0.")
+    return name.startswith(("fc.", "classifier.", "heads."))
+
+
 def check_side(backbone: Backbone, side_px: int) -> None:
     """ClassifierError where a backbone cannot look at squares of this side."""
     if backbone.patch_px and side_px % backbone.patch_px:

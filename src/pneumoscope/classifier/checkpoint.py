@@ -23,7 +23,7 @@ from pneumoscope.classifier.errors import CheckpointError
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network, build
 from pneumoscope.classifier.preprocessing import ModelInput, prepare
-from pneumoscope.classifier.score import Score
+from pneumoscope.classifier.score import OTHER, TARGET, Score
 from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.lung_fields import model_copy as lungs
@@ -65,7 +65,7 @@ class Classifier:
         """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1]."""
         with evaluating(self.network), torch.inference_mode():
             logits = self.network(torch.from_numpy(np.ascontiguousarray(squares)))
-        return np.asarray((logits[:, -1] - logits[:, 0]).double().numpy())
+        return np.asarray((logits[:, TARGET] - logits[:, OTHER]).double().numpy())
 
     def score(self, square: Grey) -> Score:
         """The score of one prepared square, shape (channels, side, side)."""

@@ -15,6 +15,8 @@ _JUST_ABOVE_1 = math.nextafter(1.0, 2.0)
 _ROUNDINGS = 16
 """Roundings of single precision that may lie between the log-odds and what the graph's calibration works on."""
 _PROBABILITY_TOLERANCE = 1e-5
+OTHER, TARGET = 0, 1
+"""Indices of the two classes in logits and maps; the target is the last of a card's classes."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import torchvision
 from torch import Tensor
 from torchvision.models.vision_transformer import interpolate_embeddings
 
-from pneumoscope.classifier.backbone import Backbone
+from pneumoscope.classifier.backbone import Backbone, is_head
 from pneumoscope.classifier.errors import WeightsError
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
@@ -90,9 +90,7 @@ def _from_file(path: Path) -> State:
         KeyError,
     ) as error:
         raise WeightsError(f"'{path.name}' is no intact weights file; download it again") from error
-    except Exception as error:
-        if type(error).__name__ != "UnpicklingError":
-            raise
+    except pickle.UnpicklingError as error:
         raise WeightsError(f"'{path.name}' holds more than tensors and was not opened; give plain weights") from error
     if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
         raise WeightsError(f"'{path.name}' is no plain table of tensors; save the model's state_dict()")
@@ -122,7 +120,7 @@ def _load_trunk(network: Network | EvidenceNetwork, backbone: Backbone, state: S
     own = network.model.state_dict()
     if backbone.patch_px and _POSITIONS in state and own[_POSITIONS].shape[2:] == state[_POSITIONS].shape[2:]:
         state = _resampled(state, backbone, own[_POSITIONS].shape[1])
-    trunk = {k for k in own if not _is_head(k, backbone) and _COUNTERS not in k}
+    trunk = {k for k in own if not is_head(k, backbone) and _COUNTERS not in k}
     missing = sorted(trunk - state.keys())
     wrong = sorted(k for k in trunk & state.keys() if own[k].shape != state[k].shape)
     if missing or wrong:
@@ -135,9 +133,3 @@ def _resampled(state: State, backbone: Backbone, tokens: int) -> State:
     """With the position embedding of as many tokens, by torchvision's bicubic interpolation (Dosovitskiy et al. 2021, 3.2)."""
     side = round((tokens - 1) ** 0.5) * backbone.patch_px
     return dict(interpolate_embeddings(side, backbone.patch_px, OrderedDict(state)))
-
-
-def _is_head(key: str, backbone: Backbone) -> bool:
-    if backbone.name.startswith("mobilenet_v3"):
-        return key.startswith("classifier.") and not key.startswith("classifier.0.")
-    return key.startswith(("fc.", "classifier.", "heads."))

@@ -9,7 +9,9 @@ from pneumoscope.cohort import table
 from pneumoscope.cohort.case import SPLITS
 from pneumoscope.export.lungs import export
 from pneumoscope.lung_fields.card import CARD_NAME
-from pneumoscope.training.lungs import LungEpoch, LungRecipe, LungSet, fit
+from pneumoscope.training.lung_fields.fit import LungEpoch, fit
+from pneumoscope.training.lung_fields.recipe import LungRecipe
+from pneumoscope.training.lung_fields.squares import LungSet
 
 
 @click.command("train-lungs")

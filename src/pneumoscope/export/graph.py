@@ -13,18 +13,17 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
 
-from pneumoscope.classifier import Card, Domain, Preprocessing, trained_on
+from pneumoscope.classifier import Card, Preprocessing, trained_on
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.checkpoint import Classifier, file_sha256
-from pneumoscope.classifier.score import Calibration
 from pneumoscope.export.conversion import EXAMPLE_BATCH, OPSET, ExportError, any_image, converted, joined
 from pneumoscope.export.cost import cost
 from pneumoscope.export.explained_head import explained
 from pneumoscope.export.lung_crop import Look, Whole
 from pneumoscope.export.parity import prove
 from pneumoscope.export.precision import CALIBRATING, WIDE_SHARES, accepted, agreement, halved, quantized
+from pneumoscope.export.scored_network import ScoredNetwork
 from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.lung_fields.finder import GRAPH_NAME as LUNGS_NAME
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
@@ -32,47 +31,6 @@ from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader, bundle
 
 _SEEN, _MADE = "seen", "made"  # the whole image as everything that follows sees it, and the graph's own square
-
-
-class _Scored(nn.Module):
-    """Squares to logits, probability, distance and heat maps."""
-
-    mean: Tensor
-    scale: Tensor
-    axes: Tensor
-    spread: Tensor
-    rest: Tensor
-
-    def __init__(self, network: nn.Module, calibration: Calibration, domain: Domain | None) -> None:
-        super().__init__()
-        self.network = network
-        self.calibration = calibration
-        self.domain = domain
-        for name, value in vars(domain).items() if domain else ():
-            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32), persistent=False)
-
-    def forward(self, square: Tensor) -> tuple[Tensor, ...]:
-        logits, features, *maps = self.network(square)
-        return logits, self.probability(logits[:, -1] - logits[:, 0]), self.distance(features), *maps
-
-    def probability(self, log_odds: Tensor) -> Tensor:
-        """As `Calibration.__call__`."""
-        fitted = self.calibration
-        if fitted.method != "isotonic":
-            return torch.sigmoid(log_odds / fitted.temperature)
-        at, value = (torch.tensor(v, dtype=torch.float32) for v in zip(*fitted.knots, strict=True))
-        width = (at[1:] - at[:-1]).clamp(min=1e-12)
-        share = ((log_odds[:, None] - at[:-1]) / width).clamp(0, 1)
-        return value[0] + (share * (value[1:] - value[:-1])).sum(1)
-
-    def distance(self, features: Tensor) -> Tensor:
-        """As `Domain.distance`; 0 where no domain is known."""
-        if self.domain is None:
-            return features[:, 0] * 0
-        scaled = (features - self.mean) / self.scale
-        along = scaled @ self.axes
-        left = (scaled**2).sum(1) - (along**2).sum(1)
-        return ((((along / self.spread) ** 2).mean(1) + left.clamp(min=0) / self.rest) / 2).sqrt()
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +128,7 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
     square = torch.rand(EXAMPLE_BATCH, wanted.channels, wanted.size_px, wanted.size_px)
     try:
         network, methods = explained(classifier.network, len(card.classes), wanted.size_px)
-        scored = _Scored(network, card.calibration, classifier.domain).eval()
+        scored = ScoredNetwork(network, card.calibration, classifier.domain).eval()
         seeing = converted(Whole(wanted.seen_px), [any_image()], [bundle.IMAGE], [_SEEN])
         looking = _looking(wanted, cells)
         names = [bundle.LOGITS, bundle.PROBABILITY, bundle.DISTANCE, *methods]

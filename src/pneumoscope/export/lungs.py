@@ -45,7 +45,7 @@ def export(network: LungNetwork, card: LungCard, proof: NDArray[np.float32], out
 
 
 def _prove(module: LungFieldModule, folder: Path, proof: NDArray[np.float32]) -> None:
-    found = LungFinder.load(folder)._session.run(OUTPUT_NAMES, {INPUT_NAME: proof})
+    found = LungFinder.load(folder).outputs(proof)
     with torch.no_grad():
         expected = [part.numpy() for part in module(torch.from_numpy(proof))]
     cells = float((found[0] != expected[0]).mean())

@@ -6,10 +6,8 @@ from torch import Tensor
 from pneumoscope.classifier.checkpoint import evaluating
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
+from pneumoscope.classifier.score import TARGET
 from pneumoscope.heatmap import gradcam
-
-TARGET = 1
-"""Index of the target among the classes."""
 
 
 def explain(network: Network | EvidenceNetwork, squares: Tensor, class_index: int) -> tuple[Tensor, Tensor]:

@@ -28,8 +28,9 @@ from torch.nn import functional as F
 from pneumoscope.classifier.checkpoint import evaluating
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
+from pneumoscope.classifier.score import TARGET
 from pneumoscope.heatmap import attention
-from pneumoscope.heatmap.explain import TARGET, explain
+from pneumoscope.heatmap.explain import explain
 
 Square = NDArray[np.float32]
 

@@ -10,7 +10,8 @@ from torch import nn
 
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
-from pneumoscope.heatmap.explain import TARGET, explain
+from pneumoscope.classifier.score import TARGET
+from pneumoscope.heatmap.explain import explain
 
 Maps = NDArray[np.float32]
 STAGES = 8
@@ -26,11 +27,12 @@ def cascade(network: Network | EvidenceNetwork, seed: int = 0) -> Iterator[tuple
     layers = [m for m in copied.modules() if _drawing(m) and list(m.parameters(recurse=False))]
     layers = _last_first(copied, layers)
     for stage in range(1, STAGES + 1):
-        torch.manual_seed(seed + stage)
-        for layer in layers[len(layers) * (stage - 1) // STAGES : len(layers) * stage // STAGES]:
-            draw = _drawing(layer)
-            assert draw is not None, "layers are chosen for having it"
-            draw()
+        with torch.random.fork_rng(devices=[]):  # the layers draw from the global generator, which others use too
+            torch.manual_seed(seed + stage)
+            for layer in layers[len(layers) * (stage - 1) // STAGES : len(layers) * stage // STAGES]:
+                draw = _drawing(layer)
+                assert draw is not None, "layers are chosen for having it"
+                draw()
         yield stage / STAGES, copied
 
 

@@ -64,6 +64,22 @@ class LungFinder:
         """Hash of the graph, which cards of classifiers name."""
         return self.card.files[GRAPH_NAME]
 
+    def outputs(self, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run the graph on images.
+
+        Parameters
+        ----------
+        images
+            float32, shape (n, 1, rows, cols), grey levels in [0, 1] as displayed.
+
+        Returns
+        -------
+        list of ndarray
+            The outputs in the order of `OUTPUT_NAMES`, each of n rows.
+        """
+        values: list[NDArray[np.float32]] = self._session.run(OUTPUT_NAMES, {INPUT_NAME: images})
+        return values
+
     def find(self, radiograph: Radiograph) -> LungFields:
         """Find the lung fields of one radiograph, turned into the displayed order."""
         outputs = self._session.run(OUTPUT_NAMES, {INPUT_NAME: np.ascontiguousarray(radiograph.displayed)[None, None]})

@@ -5,6 +5,8 @@ policy is built on OpenCV itself. Strengths that the paper leaves open are those
 the median filter's side is 3 or 5 px.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +16,17 @@ from numpy.typing import NDArray
 
 Square = NDArray[np.uint8]
 
-# The model keeps the processor's cores; an augmentation takes half a millisecond.
-cv2.setNumThreads(1)
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let OpenCV use one thread within the context: the network needs the other cores, and an augmentation takes half a
+    millisecond."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epo
         target = torch.from_numpy(reference[drawn[step]].astype(np.int64))
         return Batch(torch.from_numpy(np.stack(squares)).float().div_(255), target, drawn[step])
 
-    with ThreadPoolExecutor(1) as ahead:
+    with augmentation.one_thread(), ThreadPoolExecutor(1) as ahead:
         waiting = ahead.submit(make, 0)
         for step in range(len(drawn)):
             ready = waiting.result()

@@ -18,11 +18,12 @@ from tqdm import tqdm
 
 from pneumoscope.classifier import Backbone, Card, trained_on
 from pneumoscope.classifier import card as cards
+from pneumoscope.classifier.backbone import is_head
 from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import Classifier, save
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import build
-from pneumoscope.classifier.score import CalibrationMethod
+from pneumoscope.classifier.score import OTHER, TARGET, CalibrationMethod
 from pneumoscope.classifier.weights import initialize
 from pneumoscope.cohort import Cohort
 from pneumoscope.cohort.fingerprint import fingerprint, overlap
@@ -52,6 +53,7 @@ LIMITS = (
 class _Run:
     """What stays the same over the epochs of a run."""
 
+    backbone: Backbone
     recipe: Recipe
     train: PreparedSplit
     tune: PreparedSplit
@@ -108,7 +110,7 @@ def fit(
     assert cohort.partition is not None
     depends = (preprocessing.lungs, teacher.model.sha256 if teacher else "")
     fingerprint = _fingerprint(recipe, backbone, started_from, cohort.partition.sha256, *depends)
-    run = _Run(recipe, train, tune, out, fingerprint, group, show_progress, on_epoch)
+    run = _Run(backbone, recipe, train, tune, out, fingerprint, group, show_progress, on_epoch)
     network.load_state_dict(_epochs(network, run, resume))
     if not group.leads:
         return group.told(lambda: cards.read(out))
@@ -182,7 +184,7 @@ def _fingerprint(recipe: Recipe, backbone: Backbone, init: str, split: str, lung
 def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
     """Run the epochs that are left and return the best epoch's weights."""
     last, best = run.out / "state" / "last.safetensors", run.out / "state" / "best.safetensors"
-    optimizer = _optimizer(network, run.recipe)
+    optimizer = _optimizer(network, run.recipe, run.backbone)
     progress: Progress[Epoch] = Progress((), run.fingerprint)
     finished = (run.out / CARD_NAME).exists()
     if resume and last.exists():
@@ -220,21 +222,22 @@ def _stopped(recipe: Recipe, progress: Progress[Epoch]) -> bool:
     return bool(progress.history) and 0 < recipe.patience <= progress.epochs_since_best
 
 
-def _optimizer(network: AnyNetwork, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(network: AnyNetwork, recipe: Recipe, backbone: Backbone) -> torch.optim.Optimizer:
     """Of two groups, the library's model and the new layers beside it, each with how its rate relates to the recipe's."""
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
     if recipe.head_rate == 1:
         return kind([{"params": list(network.parameters()), "times": 1.0}], lr=recipe.rate, weight_decay=recipe.weight_decay)
-    new = [p for name, p in network.named_parameters() if not name.startswith("model.") or _is_new(name)]
+    new = [p for name, p in network.named_parameters() if _is_new(name, backbone)]
     known = {id(p) for p in new}
     old = [p for p in network.parameters() if id(p) not in known]
     groups = [{"params": old, "times": 1.0}, {"params": new, "times": recipe.head_rate}]
     return kind(groups, lr=recipe.rate, weight_decay=recipe.weight_decay)
 
 
-def _is_new(name: str) -> bool:
-    """Whether a layer of the library's model is the new classification head."""
-    return name.startswith(("model.fc.", "model.classifier.", "model.heads."))
+def _is_new(name: str, backbone: Backbone) -> bool:
+    """Whether a parameter starts from random weights: a layer next to the library's model, or its new head."""
+    inside = name.removeprefix("model.")
+    return inside == name or is_head(inside, backbone)
 
 
 def _epoch(
@@ -268,7 +271,7 @@ def _epoch(
             epoch=epoch + 1,
             loss=total / steps,
             tune_loss=float(criterion(torch.from_numpy(logits), torch.from_numpy(reference))) if finite else math.nan,
-            tune_auc=float(roc_auc_score(reference, logits[:, 1] - logits[:, 0])) if finite else math.nan,
+            tune_auc=float(roc_auc_score(reference, logits[:, TARGET] - logits[:, OTHER])) if finite else math.nan,
             rate=rate,
             images_per_s=steps * recipe.batch / seconds,
             seconds=seconds,
@@ -277,7 +280,10 @@ def _epoch(
 
     row = group.told(measured)
     if math.isnan(row.tune_auc):
-        raise TrainingError(f"the loss became infinite in epoch {epoch + 1}; lower the rate ({recipe.rate:g}) and start again")
+        raise TrainingError(
+            f"the loss or the logits on tune are no longer finite numbers in epoch {epoch + 1}; lower the rate "
+            f"({recipe.rate:g}) and start again"
+        )
     return row
 
 

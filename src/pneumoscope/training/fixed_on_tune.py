@@ -4,40 +4,32 @@ import dataclasses
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pneumoscope.classifier import Card, Domain
-from pneumoscope.classifier.checkpoint import evaluating
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
-from pneumoscope.classifier.score import CalibrationMethod
+from pneumoscope.classifier.score import OTHER, TARGET, CalibrationMethod
 from pneumoscope.evaluation import calibration
 from pneumoscope.heatmap import gradcam
-from pneumoscope.heatmap.explain import TARGET
 from pneumoscope.heatmap.gradcam import METHODS
+from pneumoscope.training.errors import TrainingError
+from pneumoscope.training.prediction import BATCH, as_tensor, outputs, predict
 from pneumoscope.training.prepared import Squares
 from pneumoscope.training.prepared_split import PreparedSplit
 
 AnyNetwork = Network | EvidenceNetwork
-_EVALUATION_BATCH = 64
-
-
-def predict(network: AnyNetwork, images: Squares) -> NDArray[np.float32]:
-    """Logits float32 (n, classes) of prepared squares uint8 (n, channels, side, side)."""
-    with evaluating(network), torch.inference_mode():
-        parts = [network(_tensor(images, k)).numpy() for k in range(0, len(images), _EVALUATION_BATCH)]
-    return np.concatenate(parts)
-
-
-def _tensor(images: Squares, start: int) -> Tensor:
-    return torch.from_numpy(images[start : start + _EVALUATION_BATCH].astype(np.float32) / np.float32(255))
 
 
 def tuned(network: AnyNetwork, card: Card, tune: PreparedSplit, method: CalibrationMethod) -> Card:
     """Calibration, operating points and the scale of the heat maps, all from the tune side."""
     logits = predict(network, tune.squares).astype(np.float64)
-    log_odds, reference = logits[:, 1] - logits[:, 0], tune.reference.astype(np.float64)
+    if not np.isfinite(logits).all():
+        raise TrainingError(
+            f"the trained network gives logits that are not finite numbers for {int((~np.isfinite(logits)).any(1).sum())} of "
+            f"{len(logits)} tune images, so no threshold can be fixed; lower the rate and train again"
+        )
+    log_odds, reference = logits[:, TARGET] - logits[:, OTHER], tune.reference.astype(np.float64)
     fitted = calibration.fit(method, reference, log_odds, "tune", card.split_sha256)
     probability = fitted(log_odds)
     points = tuple(
@@ -55,8 +47,8 @@ def tuned(network: AnyNetwork, card: Card, tune: PreparedSplit, method: Calibrat
 def map_scales(network: Network, positives: Squares) -> dict[str, float]:
     """By method, the median of the maxima of the target's heat maps over positives; 1 where all maps are flat."""
     peaks: dict[str, list[Tensor]] = {name: [] for name in METHODS}
-    for k in range(0, len(positives), _EVALUATION_BATCH):
-        _, activations, gradient = gradcam.gradients(network, _tensor(positives, k), TARGET)
+    for k in range(0, len(positives), BATCH):
+        _, activations, gradient = gradcam.gradients(network, as_tensor(positives[k : k + BATCH]), TARGET)
         for name, combine in METHODS.items():
             peaks[name].append(combine(activations, gradient).amax((1, 2)))
     return {name: float(np.median(torch.cat(found).numpy())) or 1.0 for name, found in peaks.items()}
@@ -64,13 +56,9 @@ def map_scales(network: Network, positives: Squares) -> dict[str, float]:
 
 def known(network: AnyNetwork, card: Card, train: PreparedSplit, tune: PreparedSplit) -> tuple[Domain, Card]:
     """The domain of the training images, and the card with the limit that the tune side sets."""
-    domain = Domain.fit(embed(network, train.squares))
-    limit = domain.limit(embed(network, tune.squares), "tune", card.split_sha256)
+    features = outputs(network, network.embed, train.squares)
+    if not np.isfinite(features).all():
+        raise TrainingError("the trained network gives features that are not finite numbers; lower the rate and train again")
+    domain = Domain.fit(features)
+    limit = domain.limit(outputs(network, network.embed, tune.squares), "tune", card.split_sha256)
     return domain, dataclasses.replace(card, domain=limit)
-
-
-def embed(network: AnyNetwork, images: Squares) -> NDArray[np.float32]:
-    """Features float32 (n, features) of squares uint8 (n, channels, side, side)."""
-    with evaluating(network), torch.inference_mode():
-        parts = [network.embed(_tensor(images, k)).numpy() for k in range(0, len(images), _EVALUATION_BATCH)]
-    return np.concatenate(parts)

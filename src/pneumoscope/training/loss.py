@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from pneumoscope.classifier.score import OTHER, TARGET
 from pneumoscope.training.recipe import Recipe
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -51,7 +52,7 @@ def beside_teacher(criterion: Loss, taught: Tensor, recipe: Recipe) -> Loss:
     soft = torch.sigmoid(taught / temperature)
 
     def both(logits: Tensor, target: Tensor) -> Tensor:
-        own = (logits[:, 1] - logits[:, 0]) / temperature
+        own = (logits[:, TARGET] - logits[:, OTHER]) / temperature
         distilled = F.binary_cross_entropy_with_logits(own, soft)
         return criterion(logits, target) + recipe.distillation_weight * temperature**2 * distilled
 

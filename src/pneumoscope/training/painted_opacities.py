@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from pneumoscope.training.view_augmentation import chance, noise, smooth, uniform
+from pneumoscope.training.random_images import chance, uniform
+from pneumoscope.training.view_augmentation import noise, smooth
 
 OPACITIES = 3
 VISIBLE, CHANGED = 0.12, 0.02

@@ -1,5 +1,6 @@
 """The state of an interrupted run in one safetensors file, so that it is there whole or not at all."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,11 @@ from torch import Tensor, nn
 
 from pneumoscope import atomic_files
 from pneumoscope.training.errors import TrainingError
+
+
+def run_sha256(*parts: object) -> str:
+    """Hash everything that decides what a run gives, as JSON; a state belongs to one run."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class Row(Protocol):

@@ -3,6 +3,9 @@
 import math
 from typing import Protocol
 
+import torch
+from torch import Tensor
+
 
 class Schedule(Protocol):
     """What a recipe says about its learning rate: `schedule` is ``constant`` or ``cosine``."""
@@ -25,3 +28,22 @@ def rate_at(recipe: Schedule, step: int, steps: int) -> float:
     if recipe.schedule == "constant":
         return recipe.rate
     return recipe.rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
+
+
+def take_step(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Take one step of an optimizer down the gradient of a loss.
+
+    Parameters
+    ----------
+    loss
+        A scalar with a gradient.
+    optimizer
+        The optimizer; a parameter group may have a factor ``times`` for its rate.
+    rate
+        Learning rate of the step.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("times", 1.0)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+    optimizer.step()

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pneumoscope.training.random_images import affine, chance, symmetric, uniform
+
 
 def moved(squares: Tensor) -> Tensor:
     """Turn (±15°), stretch (size and aspect ±20 %), shift (±6 %) and mirror squares with what lies beside grey.
@@ -11,22 +13,17 @@ def moved(squares: Tensor) -> Tensor:
     Float32 (batch, channels, side, side) in [0, 1], grey first; beyond the edge grey repeats itself, the others are 0.
     """
     n = len(squares)
-    grid = F.affine_grid(_affine(n), [n, 1, *squares.shape[2:]], align_corners=False)
+    grid = F.affine_grid(_maps(n), [n, 1, *squares.shape[2:]], align_corners=False)
     grey = F.grid_sample(squares[:, :1], grid, padding_mode="border", align_corners=False)
     return torch.cat([grey, F.grid_sample(squares[:, 1:], grid, align_corners=False)], 1).clamp(0, 1)
 
 
-def _affine(n: int) -> Tensor:
+def _maps(n: int) -> Tensor:
     """Random maps from output to input, (n, 2, 3)."""
-    turn, scale = (torch.rand(n) * 2 - 1) * 0.26, 1 + (torch.rand(n) * 2 - 1) * 0.2
-    down = scale * (1 + (torch.rand(n) * 2 - 1) * 0.2)
+    turn, scale = symmetric(n, 0.26), 1 + symmetric(n, 0.2)
+    down = scale * (1 + symmetric(n, 0.2))
     across = torch.where(torch.rand(n) < 0.5, -scale, scale)
-    shift = (torch.rand(n, 2) * 2 - 1) * 0.12
-    rows = [
-        torch.stack([across * turn.cos(), -down * turn.sin(), shift[:, 0]], 1),
-        torch.stack([across * turn.sin(), down * turn.cos(), shift[:, 1]], 1),
-    ]
-    return torch.stack(rows, 1)
+    return affine(turn, across, down, (torch.rand(n, 2) * 2 - 1) * 0.12)
 
 
 def toned(grey: Tensor) -> Tensor:
@@ -58,16 +55,6 @@ def veils(n: int, side: int) -> Tensor:
     across = (rows - 0.5) * angle.cos() - (cols - 0.5) * angle.sin()
     edge = along - uniform(n, -0.4, 0.4) - uniform(n, -1, 1) * across**2
     return torch.sigmoid(edge * torch.exp(uniform(n, 2.0, 4.5)))
-
-
-def uniform(n: int, low: float, high: float) -> Tensor:
-    """One random value an image, (n, 1, 1, 1)."""
-    return torch.rand(n, 1, 1, 1) * (high - low) + low
-
-
-def chance(n: int, p: float) -> Tensor:
-    """1 with probability p, else 0, for each image, (n, 1, 1, 1)."""
-    return (torch.rand(n, 1, 1, 1) < p).float()
 
 
 def noise(n: int, cells: int, side: int) -> Tensor:

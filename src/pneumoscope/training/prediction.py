@@ -1,0 +1,44 @@
+"""The outputs of a network for prepared squares, batch by batch."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pneumoscope.classifier.checkpoint import evaluating
+
+BATCH = 64
+"""Images of a batch outside training."""
+
+
+def as_tensor(squares: NDArray[np.uint8]) -> Tensor:
+    """Convert grey levels 0 to 255, any shape, to float32 in [0, 1]."""
+    return torch.from_numpy(squares.astype(np.float32) / np.float32(255))
+
+
+def outputs(network: nn.Module, of: Callable[[Tensor], Tensor], squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Compute a function of a network for all squares, in evaluation mode and without gradients.
+
+    Parameters
+    ----------
+    network
+        The network; its modes are the same afterwards.
+    of
+        Squares, float32 (batch, channels, size_px, size_px) in [0, 1], to a tensor of as many rows.
+    squares
+        uint8, shape (n, channels, size_px, size_px).
+
+    Returns
+    -------
+    ndarray of float32
+        The rows of all batches, in the order of the squares.
+    """
+    with evaluating(network), torch.inference_mode():
+        return np.concatenate([of(as_tensor(squares[k : k + BATCH])).numpy() for k in range(0, len(squares), BATCH)])
+
+
+def predict(network: nn.Module, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Compute the logits of squares, uint8 (n, channels, size_px, size_px), as float32 of n rows."""
+    return outputs(network, network, squares)

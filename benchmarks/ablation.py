@@ -56,7 +56,7 @@ def main() -> None:
         path = asked.out / f"{name.replace(' ', '-')}.json"
         if path.exists():
             continue
-        chosen = recipe("evidence", side_px=asked.side_px, epochs=asked.epochs, **change)
+        chosen = recipe("evidence", size_px=asked.side_px, epochs=asked.epochs, **change)
         row = {"left out": name.split(" ", 1)[1], "figures": measured(asked, chosen, asked.out / "runs" / path.stem)}
         with atomic_files.text(path) as stream:
             stream.write(json.dumps(row, indent=2) + "\n")

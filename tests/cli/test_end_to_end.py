@@ -98,7 +98,7 @@ def test_the_shipped_sample_itself_trains_and_evaluates(tmp_path):
     """Without building a table from copies of its files: each split has the squares of its own images."""
     with sample() as shipped:
         cohort = split.by_ratio(shipped, ratios=(0.5, 0.25, 0.25))
-        recipe = training.recipe("default", side_px=32, batch=4, epochs=1)
+        recipe = training.recipe("default", size_px=32, batch=4, epochs=1)
         fit(cohort, BACKBONES["mobilenet_v2"], recipe, tmp_path / "run", init="scratch", cache=tmp_path / "cache")
         rows = predict(cohort, "test", load(tmp_path / "run"))
         assert [row.path for row in rows.rows] == [case.path for case in cohort.on("test")]

@@ -329,7 +329,7 @@ def test_two_processes_compare_as_one_does(cohort_file, tmp_path):
 def test_a_recipe_may_come_from_a_file(cohort_file, tmp_path):
     (tmp_path / "quick.toml").write_text('base = "published"\nepochs = 1\nside_px = 20\n', encoding="utf-8")
     ran = run("compare", cohort_file, "-o", tmp_path / "out", "--init", "scratch", "--recipe", tmp_path / "quick.toml")
-    assert (ran.code, "side_px is 20; it must be at least 32" in ran.err) == (2, True)
+    assert (ran.code, "size_px is 20; it must be at least 32" in ran.err) == (2, True)
     (tmp_path / "quick.toml").write_text('epochs = "one"\n', encoding="utf-8")
     ran = run("compare", cohort_file, "-o", tmp_path / "out", "--init", "scratch", "--recipe", tmp_path / "quick.toml")
     assert "the recipe's epochs is 'one'" in ran.err
@@ -351,7 +351,7 @@ def test_a_budget_gives_every_unit_the_same_number_of_epochs(monkeypatch):
 
 
 def test_a_step_takes_time():
-    assert budget.seconds_a_step("mobilenet_v2", recipe("default", side_px=32, batch=2)) > 0
+    assert budget.seconds_a_step("mobilenet_v2", recipe("default", size_px=32, batch=2)) > 0
 
 
 def test_a_unit_made_under_other_conditions_is_not_taken_for_finished(compared):

@@ -24,9 +24,9 @@ from pneumoscope.training.evidence_losses import teacher_loss
 from pneumoscope.training.fit import fit
 from pneumoscope.training.loss import of_recipe
 from pneumoscope.training.prepared_split import prepare_split, preprocessing_of
-from pneumoscope.training.recipe import Recipe, recipe
+from pneumoscope.training.recipe import Distillation, Recipe, recipe
 
-SMALL = {"side_px": 64, "batch": 4, "epochs": 1, "painted_negatives": 2, "painted_positives": 1}
+SMALL = {"size_px": 64, "batch": 4, "epochs": 1, "painted_negatives": 2, "painted_positives": 1}
 BACKBONE = BACKBONES["mobilenet_v2"]
 
 
@@ -111,12 +111,12 @@ def test_a_step_adds_the_teachers_loss_times_its_weight():
     torch.manual_seed(0)
     network = build(BACKBONE, "evidence").eval()
     squares, target = torch.rand(4, 3, 64, 64), torch.arange(4) % 2
-    plain = Recipe("plain", head="evidence", view="lungs", augmentation="none", loss="cross-entropy", batch=4)
+    plain = Recipe("plain", head="evidence", crop="lungs", augmentation="none", loss="cross-entropy", batch=4)
     criterion = of_recipe(plain, np.array([0, 1]))
     empty = squares[:0], target[:0]
     values = [
         evidence_losses.step_loss(
-            network, network.cells, squares, target, *empty, criterion, dataclasses.replace(plain, teacher_weight=w)
+            network, network.cells, squares, target, *empty, criterion, dataclasses.replace(plain, distillation=Distillation(w))
         ).item()
         for w in (0.0, 0.5, 2.0)
     ]
@@ -228,7 +228,7 @@ def test_what_is_taught_stands_beside_the_squares(cohort, cache, finder, teacher
 def test_distillation_by_hand():
     """At T = 2 a teacher's log-odds of 2·log 3 are ¾ and the learner's of 0 are ½: CE = log 2, times w T² = 0.5 · 4; at the
     teacher's own log-odds CE is the entropy of ¾."""
-    r = Recipe("r", distillation_weight=0.5, distillation_temperature=2.0)
+    r = Distillation(distillation_weight=0.5, distillation_temperature=2.0)
     taught = torch.tensor([2 * math.log(3)])
     both = loss.beside_teacher(lambda logits, target: torch.tensor(10.0), taught, r)
     assert both(torch.tensor([[1.0, 1.0]]), torch.tensor([1])).item() == pytest.approx(10 + 2 * math.log(2), rel=1e-6)
@@ -268,14 +268,14 @@ def test_lessons_of_other_cases_or_of_another_calibration_are_read_anew(cohort, 
 def test_a_recipe_that_gives_a_teacher_no_weight_gets_the_usual_ones(glass, teacher, finder):
     """A whole-image learner takes the probabilities of any reader; a learner of the same square takes its evidence as well."""
     whole, seen = Reader.load(glass, threads=1), preprocessing_of
-    plain, lungs = recipe("default", side_px=64), recipe("evidence", **SMALL)
+    plain, lungs = recipe("default", size_px=64), recipe("evidence", **SMALL)
     assert taught_by(plain, None, seen(plain, None)) == plain
     taught = taught_by(plain, whole, seen(plain, None))
-    assert (taught.distillation_weight, taught.teacher_weight) == (1.0, 0.0)
+    assert taught.distillation == Distillation(teacher_weight=0.0, distillation_weight=1.0)
     assert taught_by(taught, whole, seen(plain, None)) == taught
-    assert taught_by(lungs, whole, seen(lungs, finder)).teacher_weight == 0
-    both = taught_by(dataclasses.replace(lungs, side_px=96), teacher, seen(lungs, finder))
-    assert (both.distillation_weight, both.teacher_weight) == (1.0, 0.5)
+    assert taught_by(lungs, whole, seen(lungs, finder)).distillation.teacher_weight == 0
+    both = taught_by(dataclasses.replace(lungs, size_px=96), teacher, seen(lungs, finder))
+    assert both.distillation == Distillation(teacher_weight=0.5, distillation_weight=1.0)
 
 
 @pytest.mark.slow
@@ -286,11 +286,11 @@ def test_a_learner_comes_nearer_to_what_its_teacher_says(cohort, cache, tmp_path
     monkeypatch.setattr(fitting, "lessons", lambda *_, **__: told)
     chosen = Recipe(
         "r",
-        side_px=32,
+        size_px=32,
         batch=8,
         epochs=6,
         labels="shuffled",
-        distillation_weight=20,
+        distillation=Distillation(distillation_weight=20.0),
         rate=2e-3,
         head="linear",
         augmentation="none",
@@ -349,7 +349,7 @@ def test_shuffled_labels_are_those_of_the_train_side_alone(cohort, cache, tmp_pa
     monkeypatch.setattr(batches, "batches", watched)
     monkeypatch.setattr(fitting, "roc_auc_score", lambda reference, z: tuned.append(reference) or auc(reference, z))
     for labels in ("reference", "shuffled"):
-        chosen = recipe("default", side_px=32, batch=4, epochs=1, labels=labels)
+        chosen = recipe("default", size_px=32, batch=4, epochs=1, labels=labels)
         card = fit(cohort, BACKBONE, chosen, tmp_path / labels, init="scratch", cache=cache)
         assert card.recipe["labels"] == labels
     train_reference, tune_reference = ([c.reference for c in cohort.on(side)] for side in ("train", "tune"))

@@ -14,12 +14,12 @@ from pneumoscope.training import batches, painted_opacities, view_augmentation
 from pneumoscope.training.evidence_losses import energy_outside, painting_loss, step_loss
 from pneumoscope.training.loss import of_recipe
 from pneumoscope.training.painted_opacities import paint
-from pneumoscope.training.recipe import Recipe
+from pneumoscope.training.recipe import EvidenceTraining, Recipe
 
 SIDE = 64
 RECIPE = Recipe(
-    "r", head="evidence", view="lungs", augmentation="views", batch=4, side_px=SIDE, energy_weight=0.3, painting_weight=0.5,
-    painted_negatives=2, painted_positives=1,
+    "r", head="evidence", crop="lungs", augmentation="views", batch=4, size_px=SIDE,
+    evidence=EvidenceTraining(energy_weight=0.3, painting_weight=0.5, painted_negatives=2, painted_positives=1),
 )  # fmt: skip
 REFERENCE = np.repeat([0, 1], [30, 70])
 
@@ -127,7 +127,7 @@ def test_the_loss_of_a_step_adds_its_three_parts_by_their_weights():
 
     def value(energy, painted):
         recipe = Recipe(
-            "r", head="evidence", augmentation="views", energy_weight=energy, painting_weight=painted, painted_negatives=2
+            "r", head="evidence", augmentation="views", evidence=EvidenceTraining(energy, painted, painted_negatives=2)
         )
         return loss_of(net, recipe).item()
 
@@ -146,7 +146,7 @@ def test_the_same_torch_seed_gives_the_same_loss_and_another_seed_another():
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_step_may_paint_on_nothing():
-    recipe = Recipe("r", head="evidence", augmentation="views", energy_weight=0.3)
+    recipe = Recipe("r", head="evidence", augmentation="views", evidence=EvidenceTraining(energy_weight=0.3))
     assert loss_of(network(), recipe, canvas=0).isfinite()
 
 
@@ -273,7 +273,7 @@ def numbers(canvas):
 
 
 def test_a_canvas_has_the_wanted_number_of_each_class_and_no_image_twice():
-    recipe = Recipe("r", head="evidence", augmentation="views", painted_negatives=20, painted_positives=9)
+    recipe = Recipe("r", head="evidence", augmentation="views", evidence=EvidenceTraining(0, 0, 20, 9))
     for step in range(5):
         squares, target = canvas = batches.canvas(recipe, IMAGES, REFERENCE, 0, step)
         assert squares.shape == (29, 2, 32, 32)
@@ -286,7 +286,7 @@ def test_a_canvas_has_the_wanted_number_of_each_class_and_no_image_twice():
 
 def test_a_canvas_follows_from_seed_epoch_and_step():
     def drawn(seed=1, epoch=2, step=3):
-        recipe = Recipe("r", head="evidence", augmentation="views", painted_negatives=8, painted_positives=4, seed=seed)
+        recipe = Recipe("r", head="evidence", augmentation="views", evidence=EvidenceTraining(0, 0, 8, 4), seed=seed)
         return numbers(batches.canvas(recipe, IMAGES, REFERENCE, epoch, step))
 
     assert drawn() == drawn()

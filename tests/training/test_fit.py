@@ -21,7 +21,7 @@ from pneumoscope.training import TrainingError, curves, resume_state
 from pneumoscope.training.fit import fit
 from pneumoscope.training.recipe import recipe
 
-RECIPE = recipe("default", side_px=32, batch=8, epochs=4, head="mlp", rate=1e-3)
+RECIPE = recipe("default", size_px=32, batch=8, epochs=4, head="mlp", rate=1e-3)
 
 
 def train(cohort, out, cache, **options):

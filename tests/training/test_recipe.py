@@ -1,9 +1,12 @@
 """Recipes: names, bounds, the published protocol."""
 
+import json
+
 import pytest
 
+from pneumoscope.cli.training_options import chosen
 from pneumoscope.training.errors import TrainingError
-from pneumoscope.training.recipe import Recipe, recipe
+from pneumoscope.training.recipe import OPTIONS, RECIPES, Distillation, EvidenceTraining, Recipe, from_options, recipe
 from pneumoscope.training.schedule import rate_at
 
 
@@ -12,7 +15,7 @@ def test_published_recipe_is_the_published_protocol():
     r = recipe("published")
     assert (r.epochs, r.batch, r.optimizer, r.rate, r.weight_decay) == (10, 32, "adam", 1e-4, 1e-4)
     assert (r.schedule, r.warmup_epochs, r.loss, r.gamma, r.alpha) == ("constant", 0, "focal", 2, "inverse-frequency")
-    assert (r.sampling, r.patience, r.head, r.side_px, r.augmentation) == ("balanced", 3, "mlp", 224, "published")
+    assert (r.sampling, r.patience, r.head, r.size_px, r.augmentation) == ("balanced", 3, "mlp", 224, "published")
 
 
 def test_unknown_names_list_the_near_ones():
@@ -23,7 +26,7 @@ def test_unknown_names_list_the_near_ones():
 
 
 @pytest.mark.parametrize(
-    "change", [{"loss": "hinge"}, {"epochs": 0}, {"batch": 1}, {"rate": 0.0}, {"gamma": -1.0}, {"side_px": 8}]
+    "change", [{"loss": "hinge"}, {"epochs": 0}, {"batch": 1}, {"rate": 0.0}, {"gamma": -1.0}, {"size_px": 8}]
 )
 def test_values_out_of_bounds_are_refused(change):
     with pytest.raises(TrainingError, match=next(iter(change))):
@@ -41,3 +44,48 @@ def test_rate_warms_up_then_follows_half_a_cosine_to_zero():
 def test_constant_rate_stays():
     r = Recipe("r", rate=0.1, warmup_epochs=0, schedule="constant")
     assert {rate_at(r, k, 5) for k in range(50)} == {0.1}
+
+
+FLAT = {"energy_weight": 0.3, "painting_weight": 0.5, "painted_negatives": 8, "painted_positives": 4}
+
+
+def test_the_parts_of_a_recipe_are_there_only_where_something_uses_them():
+    plain, evidence, taught = (recipe(name) for name in ("default", "evidence", "evidence-taught"))
+    assert (plain.evidence, plain.distillation) == (None, None)
+    assert (evidence.evidence, evidence.distillation) == (EvidenceTraining(**FLAT), None)
+    assert taught.distillation == Distillation(teacher_weight=0.5)
+
+
+def test_flat_settings_reach_their_part():
+    changed = recipe("evidence", energy_weight=0.1, distillation_weight=2.0, batch=16)
+    assert changed.evidence == EvidenceTraining(0.1, 0.5, 8, 4)
+    assert changed.distillation == Distillation(distillation_weight=2.0)
+    assert recipe("evidence", energy_weight=0.0, painting_weight=0.0, painted_negatives=0, painted_positives=0).evidence is None
+
+
+def test_settings_of_a_part_that_the_head_does_not_have_are_refused():
+    with pytest.raises(TrainingError, match="are for the evidence heads, not for linear"):
+        recipe("default", energy_weight=0.1)
+    with pytest.raises(TrainingError, match="are for the evidence heads, not for linear"):
+        recipe("default", teacher_weight=0.1)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_comes_back_from_what_a_card_records(name):
+    options = json.loads(json.dumps(recipe(name).options))
+    assert set(options) == {"name", *OPTIONS}
+    assert from_options(options) == recipe(name)
+
+
+def test_a_recipe_in_a_card_of_an_earlier_version_is_read():
+    options = {**recipe("evidence").options}
+    earlier = {**options, "view": options.pop("crop"), "side_px": options.pop("size_px")}
+    del earlier["crop"], earlier["size_px"]
+    assert from_options(earlier) == recipe("evidence")
+
+
+def test_earlier_names_of_settings_are_still_read_as_options_and_in_files(tmp_path):
+    assert recipe("default", view="whole", side_px=96).size_px == 96
+    (tmp_path / "mine.toml").write_text('base = "evidence"\nview = "whole"\nside_px = 64\nenergy_weight = 1\n')
+    read = chosen(str(tmp_path / "mine.toml"), {"batch": 4, "seed": None})
+    assert (read.name, read.crop, read.size_px, read.evidence.energy_weight, read.batch) == ("mine", "whole", 64, 1.0, 4)

@@ -26,7 +26,7 @@ from pneumoscope.training.prepared import squares
 from pneumoscope.training.recipe import recipe
 
 # In `repr` for the process that is killed too: 36 images, hence four steps an epoch.
-CHANGES = {"side_px": 32, "batch": 8, "epochs": 3, "rate": 2e-3, "patience": 0, "head": "mlp"}
+CHANGES = {"size_px": 32, "batch": 8, "epochs": 3, "rate": 2e-3, "patience": 0, "head": "mlp"}
 RECIPE = recipe("default", **CHANGES)
 
 

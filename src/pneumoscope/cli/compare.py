@@ -271,7 +271,7 @@ def _recipe(
     found = chosen(name or _RECIPES[str(changes.get("view") or "whole")], changes)
     for backbone in backbones:
         check_side(look_up(backbone), found.side_px)
-    finder = LungFinder.load(lungs) if found.view == "lungs" or found.adds_up else None
+    finder = LungFinder.load(lungs) if found.crop == "lungs" or found.adds_up else None
     return taught_by(found, teacher, preprocessing_of(found, finder)), finder
 
 

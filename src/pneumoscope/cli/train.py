@@ -82,7 +82,7 @@ def command(
             init=init,
             cache=cache,
             teacher=Reader.load(teacher) if teacher else None,
-            finder=LungFinder.load(lungs) if recipe.view == "lungs" or recipe.adds_up else None,
+            finder=LungFinder.load(lungs) if recipe.crop == "lungs" or recipe.adds_up else None,
             resume=group.told(lambda: resume or (group.launched and has_state(out))),
             group=group,
             calibrate=calibration,

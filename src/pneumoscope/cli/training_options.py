@@ -1,4 +1,4 @@
-"""Options of the commands that train, and a recipe from its name, a file and those options."""
+"""Options of the commands that train, and the recipe that they ask for."""
 
 import dataclasses
 import tomllib
@@ -12,9 +12,9 @@ from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.lung_fields.finder import SHIPPED
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.prepared import default_cache
-from pneumoscope.training.recipe import RECIPES, Recipe, recipe
+from pneumoscope.training.recipe import ALIASES, OPTIONS, RECIPES, Recipe, changed, recipe
 
-HELP = f"One of {', '.join(RECIPES)}, or a .toml file with fields of a recipe (base = one of these)."
+HELP = f"One of {', '.join(RECIPES)}, or a .toml file with settings of a recipe (base = one of these)."
 cache_option = click.option(
     "--cache",
     type=click.Path(file_okay=False, path_type=Path),
@@ -33,30 +33,87 @@ licence_option = click.option(
     "--data-licence", "licences", multiple=True, help="Source and licence of the data, for the card; may be repeated."
 )
 population_option = click.option(
-    "--population", default="not stated", show_default=True, help="Whom the data show, for the card."
+    "--population", default="not stated", show_default=True, help="The people that the data show, for the card."
 )
 teacher_option = click.option(
     "--teacher",
     type=ModelFolder(),
-    help="Bundle to learn from: its probabilities and, for heads that add up to their own map, its evidence.",
+    help="Bundle to learn from: its probabilities and, for evidence heads, its heat map.",
 )
 
 
 def recipe_options(function: Callable[..., None]) -> Callable[..., None]:
-    """One option for each field of a recipe, so that the two cannot drift apart."""
-    hints = typing.get_type_hints(Recipe)
-    for field in reversed(dataclasses.fields(Recipe)):
-        if field.name == "name":
-            continue
-        choices = typing.get_args(hints[field.name])
-        kind = click.Choice(choices) if choices else hints[field.name]
-        name = f"--{field.name.replace('_', '-')}"
-        function = click.option(name, field.name, type=kind, show_default="the recipe's", help="Of the recipe.")(function)
+    """Add one option for each setting of a recipe to a command.
+
+    Parameters
+    ----------
+    function
+        The command's function; it gets the settings by their flat names, None where the option was not given.
+
+    Returns
+    -------
+    Callable
+        The function with the options.
+    """
+    earlier = {now: before for before, now in ALIASES.items()}
+    for setting, kind in reversed(OPTIONS.items()):
+        names = [f"--{name.replace('_', '-')}" for name in (setting, earlier.get(setting)) if name]
+        choices = typing.get_args(kind)
+        shown = click.Choice(choices) if choices else kind
+        function = click.option(*names, setting, type=shown, show_default="the recipe's", help=_HELP[setting])(function)
     return function
 
 
+_HELP = {
+    "head": "Classification head; the evidence heads pool the score from their own map.",
+    "crop": "What the network looks at: the whole radiograph, or the box around the lungs.",
+    "loss": "Loss of the labels.",
+    "gamma": "Focusing exponent of the focal loss.",
+    "alpha": "Class weights of the focal loss.",
+    "sampling": "Every image once an epoch, or classes equally likely.",
+    "optimizer": "Optimizer.",
+    "rate": "Peak learning rate.",
+    "head_rate": "Factor on the rate of layers that start from random weights.",
+    "weight_decay": "Weight decay.",
+    "schedule": "Course of the learning rate after the warm-up.",
+    "warmup_epochs": "Length of the warm-up in epochs.",
+    "epochs": "Largest number of epochs.",
+    "patience": "Stop after this many epochs without a better ROC-AUC on tune; 0: never.",
+    "batch": "Images of a step.",
+    "augmentation": "Augmentation policy.",
+    "labels": "Labels of the train side; shuffled for a control that can learn nothing.",
+    "size_px": "Edge of the input square in pixels.",
+    "seed": "Seed of weights, order, dropout and augmentation.",
+    "energy_weight": "Weight of the loss on evidence outside the lungs (evidence heads).",
+    "painting_weight": "Weight of the loss on painted opacities (evidence heads).",
+    "painted_negatives": "Images without the target that each step paints on.",
+    "painted_positives": "Images with the target that each step paints on.",
+    "teacher_weight": "Weight of the loss on a teacher's heat map (evidence heads).",
+    "distillation_weight": "Weight of the loss on a teacher's probabilities.",
+    "distillation_temperature": "Divisor of the log-odds of teacher and learner.",
+}
+
+
 def chosen(name: str, changes: Mapping[str, object]) -> Recipe:
-    """The named recipe, or that of a file, with the options that were given."""
+    """Read the recipe that a command was asked for.
+
+    Parameters
+    ----------
+    name
+        One of `RECIPES`, or a ``.toml`` file with settings by their flat names and ``base``, one of `RECIPES`.
+    changes
+        The options of the command; None where an option was not given.
+
+    Returns
+    -------
+    Recipe
+        The recipe with the settings of the file, then those of the options.
+
+    Raises
+    ------
+    TrainingError
+        If the file cannot be read, or a setting is unknown or not allowed.
+    """
     given = {key: value for key, value in changes.items() if value is not None}
     if not name.endswith(".toml"):
         return recipe(name, **given)
@@ -64,12 +121,18 @@ def chosen(name: str, changes: Mapping[str, object]) -> Recipe:
         fields = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TrainingError(f"the recipe '{name}' could not be read: {error}") from error
-    base = str(fields.pop("base", "default"))
-    hints = typing.get_type_hints(Recipe)
-    for key, value in fields.items():
-        if hints.get(key) is int and type(value) is not int:
-            raise TrainingError(f"the recipe's {key} is {value!r} in '{name}'; it must be a whole number")
-        if hints.get(key) is float and type(value) not in (int, float):
-            raise TrainingError(f"the recipe's {key} is {value!r} in '{name}'; it must be a number")
-        fields[key] = float(value) if hints.get(key) is float else value
-    return dataclasses.replace(recipe(base, **{**fields, **given}), name=Path(name).stem)
+    base = recipe(str(fields.pop("base", "default")))
+    settings = {ALIASES.get(key, key): _number(ALIASES.get(key, key), value, name) for key, value in fields.items()}
+    return dataclasses.replace(changed(base, {**settings, **given}), name=Path(name).stem)
+
+
+def _number(setting: str, value: object, file: str) -> object:
+    """A setting of a file as its type has it: a whole number may stand for any other number, and not the other way round."""
+    kind = OPTIONS.get(setting)
+    if kind is int and type(value) is not int:
+        raise TrainingError(f"the recipe's {setting} is {value!r} in '{file}'; it must be a whole number")
+    if kind is not float:
+        return value
+    if type(value) not in (int, float):
+        raise TrainingError(f"the recipe's {setting} is {value!r} in '{file}'; it must be a number")
+    return float(value)  # type: ignore[arg-type]  # a number

@@ -56,7 +56,7 @@ def filled(
         14: f"The cohort's label; the target is {cohort.target}.",
         19: _partition(plan, cohort),
         20: f"Patient; patients on two sides{' of the first fold' if plan.folds else ''}: {len(crossing(cohort.cases)[0])}.",
-        22: f"{', '.join(plan.backbones)} with the head '{plan.recipe.head}'; input {plan.recipe.side_px} px, two classes.",
+        22: f"{', '.join(plan.backbones)} with the head '{plan.recipe.head}'; input {plan.recipe.size_px} px, two classes.",
         23: ", ".join([f"pneumoscope {__version__}", *(f"{name} {version}" for name, version in versions.items())]),
         24: "; ".join(f"{name}: {start}" for name, start in plan.starts.items()),
         25: _training(plan),
@@ -102,9 +102,9 @@ def _sides(cohort: Cohort) -> str:
 
 
 def _preprocessing(plan: Plan) -> str:
-    side = f"{plan.recipe.side_px} × {plan.recipe.side_px} px, grey in three equal channels"
-    if plan.recipe.view == "lungs" or plan.recipe.adds_up:
-        where = "the box around both lungs" if plan.recipe.view == "lungs" else "all of it"
+    side = f"{plan.recipe.size_px} × {plan.recipe.size_px} px, grey in three equal channels"
+    if plan.recipe.crop == "lungs" or plan.recipe.adds_up:
+        where = "the box around both lungs" if plan.recipe.crop == "lungs" else "all of it"
         return (
             f"The radiograph squashed to {SOURCE_PX} px, lungs found in it (model {plan.lungs[:12]}), {where} squashed to {side}."
         )
@@ -121,8 +121,9 @@ def _partition(plan: Plan, cohort: Cohort) -> str:
 def _training(plan: Plan) -> str:
     r = plan.recipe
     parts = [f"{r.loss} loss" + (f" (γ {r.gamma:g}, α {r.alpha})" if r.loss == "focal" else "")]
-    weights = {"evidence outside of the lungs": r.energy_weight, "painted opacities": r.painting_weight}
-    weights |= {"a teacher's map": r.teacher_weight, "a teacher's probabilities": r.distillation_weight}
+    own = r.options
+    weights = {"evidence outside the lungs": own["energy_weight"], "painted opacities": own["painting_weight"]}
+    weights |= {"a teacher's map": own["teacher_weight"], "a teacher's probabilities": own["distillation_weight"]}
     parts += [f"{what} (weight {weight:g})" for what, weight in weights.items() if weight]
     parts += [f"learns from {plan.teacher}"] if plan.teacher else []
     parts += [f"{r.optimizer}, rate {r.rate:g} ({r.schedule}), batch {r.batch}, {r.epochs} epochs at most"]

@@ -97,7 +97,8 @@ def rows(comparisons: Sequence[tuple[str, Told]]) -> list[list[str]]:
 
 def _conditions(told: Told, name: str) -> list[str]:
     recipe, test = told["conditions"]["recipe"], told["test"]
-    view = f"{recipe['view']}, {recipe['head']}, {recipe['side_px']} px, {recipe['epochs']} epochs"
+    crop, size_px = recipe.get("crop", recipe.get("view")), recipe.get("size_px", recipe.get("side_px"))  # earlier names
+    view = f"{crop}, {recipe['head']}, {size_px} px, {recipe['epochs']} epochs"
     teacher = told["conditions"]["teacher"] or "–"
     return [view, told["starts"][name], teacher, told["conditions"]["split"][:12], f"{test['images']} ({test['patients']})"]
 

@@ -198,8 +198,8 @@ def _truths(found: Comparison) -> dict[str, str]:
 def _protocol(plan: Plan) -> str:
     recipe, starts = plan.recipe, sorted({"ImageNet" if "imagenet" in start else start for start in plan.starts.values()})
     return (
-        f"Theirs have 224 px, ten epochs, ImageNet weights and a head of three layers; ours {recipe.side_px} px, {recipe.epochs} "
-        f"epochs at most, start {', '.join(starts)}, head '{recipe.head}', view '{recipe.view}'."
+        f"Theirs have 224 px, ten epochs, ImageNet weights and a head of three layers; ours {recipe.size_px} px, {recipe.epochs} "
+        f"epochs at most, start {', '.join(starts)}, head '{recipe.head}', crop '{recipe.crop}'."
     )
 
 

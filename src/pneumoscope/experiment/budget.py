@@ -41,10 +41,10 @@ def epochs(plan: Plan, images: int, group: Group = ALONE) -> int:
 
 def seconds_a_step(name: str, recipe: Recipe, group: Group = ALONE) -> float:
     """Of a forward and a backward pass of one batch, painted images included, and the optimizer's step; the least of a few."""
-    network = build(BACKBONES[name], recipe.head, len(CLASSES), recipe.side_px).to(memory_format=torch.channels_last).train()
+    network = build(BACKBONES[name], recipe.head, len(CLASSES), recipe.size_px).to(memory_format=torch.channels_last).train()
     optimizer, spread = torch.optim.AdamW(network.parameters(), lr=1e-6), Spread(network, group)
-    count = recipe.batch + recipe.painted_negatives + recipe.painted_positives
-    images, target = torch.rand(count, 1, recipe.side_px, recipe.side_px), torch.arange(count) % len(CLASSES)
+    count = recipe.step_images
+    images, target = torch.rand(count, 1, recipe.size_px, recipe.size_px), torch.arange(count) % len(CLASSES)
     taken = []
     for _ in range(_STEPS):
         start = time.perf_counter()

@@ -79,7 +79,7 @@ class Plan:
 
     def conditions(self) -> dict[str, Any]:
         """What must not change while units are added: all but backbones and seeds."""
-        recipe = {k: v for k, v in dataclasses.asdict(self.recipe).items() if k != "seed"}
+        recipe = {k: v for k, v in self.recipe.options.items() if k != "seed"}
         told = {"recipe": recipe, "split": self.split_sha256, "lungs": self.lungs, "folds": self.folds, "budget": self.minutes}
         told["teacher"] = self.teacher
         if self.minutes:

@@ -1,6 +1,5 @@
 """A unit of a comparison: trained, and kept."""
 
-import dataclasses
 import json
 from collections.abc import Callable, Mapping
 
@@ -33,7 +32,7 @@ def finished(unit: Unit, plan: Plan, place: RunSettings) -> bool:
 def check(plan: Plan, cohorts: Mapping[int, Cohort], place: RunSettings) -> None:
     """Raise now what would keep a unit from its first step: weights that cannot be had, a batch too large or not shared."""
     recipe = plan.recipe
-    place.group.rows(recipe.batch + recipe.painted_negatives + recipe.painted_positives)
+    place.group.rows(recipe.step_images)
     for cohort in cohorts.values():
         images = len(cohort.on("train"))
         if batches.steps(recipe, images) < 1:
@@ -41,7 +40,7 @@ def check(plan: Plan, cohorts: Mapping[int, Cohort], place: RunSettings) -> None
     begun = {unit.backbone for unit in plan.units if (place.folder(unit) / CHECKPOINT).exists()}
     for name in plan.backbones:
         if name not in begun and plan.inits[name] != "scratch":
-            initialize(build(BACKBONES[name], recipe.head, len(CLASSES), recipe.side_px), BACKBONES[name], plan.inits[name])
+            initialize(build(BACKBONES[name], recipe.head, len(CLASSES), recipe.size_px), BACKBONES[name], plan.inits[name])
 
 
 def train(unit: Unit, plan: Plan, cohort: Cohort, place: RunSettings, on_epoch: OnEpoch) -> None:
@@ -50,7 +49,7 @@ def train(unit: Unit, plan: Plan, cohort: Cohort, place: RunSettings, on_epoch: 
     card = place.group.told(lambda: cards.read(checkpoint) if (checkpoint / CARD_NAME).exists() else None)
     if card is not None:
         assert cohort.partition is not None
-        if card.recipe != dataclasses.asdict(plan.recipe_of(unit)) or card.split_sha256 != cohort.partition.sha256:
+        if card.recipe != plan.recipe_of(unit).options or card.split_sha256 != cohort.partition.sha256:
             raise ComparisonError(f"'{checkpoint}' was trained under other conditions; choose another folder with -o")
         return
     fit(

@@ -72,7 +72,7 @@ def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epo
 def canvas(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoch: int, step: int) -> tuple[Tensor, Tensor]:
     """What a step paints opacities on: squares as in `batches`, drawn without replacement from each class; may be empty."""
     rng = np.random.default_rng((recipe.seed, epoch, step, recipe.batch))
-    wanted = ((0, recipe.painted_negatives), (1, recipe.painted_positives))
+    wanted = enumerate(recipe.painted)
     chosen = np.concatenate([rng.choice(np.flatnonzero(reference == k), n, replace=False) for k, n in wanted])
     return torch.from_numpy(images[chosen].astype(np.float32) / np.float32(255)), torch.from_numpy(reference[chosen])
 

@@ -20,7 +20,7 @@ from pneumoscope.heatmap.heatmap import EVIDENCE, scaled
 from pneumoscope.reader import Reader
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.prepared import Squares, images_stated
-from pneumoscope.training.recipe import Recipe
+from pneumoscope.training.recipe import Distillation, Recipe
 
 DISTILLATION_WEIGHT = 1.0
 TEACHER_WEIGHT = 0.5
@@ -51,18 +51,19 @@ def taught_by(recipe: Recipe, teacher: Reader | None, preprocessing: Preprocessi
     TrainingError where the recipe learns from a teacher and there is none, or from heat maps that do not lie on its square.
     """
     if teacher is None:
-        if recipe.teacher_weight or recipe.distillation_weight:
+        if recipe.distillation:
             raise TrainingError(f"the recipe '{recipe.name}' learns from a teacher; give its bundle")
         return recipe
     shows = recipe.adds_up and _same_square(teacher, preprocessing)
-    if recipe.teacher_weight and not shows:
+    if recipe.distillation and recipe.distillation.teacher_weight and not shows:
         raise TrainingError(
             f"the recipe '{recipe.name}' needs a teacher that adds up to its map over the same square ({preprocessing.crop}); "
             "give its bundle"
         )
-    if recipe.teacher_weight or recipe.distillation_weight:
+    if recipe.distillation:
         return recipe
-    return dataclasses.replace(recipe, distillation_weight=DISTILLATION_WEIGHT, teacher_weight=TEACHER_WEIGHT if shows else 0.0)
+    usual = Distillation(TEACHER_WEIGHT if shows else 0.0, DISTILLATION_WEIGHT)
+    return dataclasses.replace(recipe, distillation=usual)
 
 
 def _same_square(teacher: Reader, preprocessing: Preprocessing) -> bool:

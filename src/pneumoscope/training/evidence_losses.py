@@ -47,15 +47,16 @@ def step_loss(
     share = network.lung_share(together[:, :2], cells)
     log_odds = pool(cells[:n], share[:n])
     value = criterion(torch.stack([torch.zeros_like(log_odds), log_odds], 1), target)
-    if recipe.energy_weight:
+    if recipe.evidence and recipe.evidence.energy_weight:
         lung = over_cells(lungs[:n], cells)
-        value = value + recipe.energy_weight * energy_outside(cells[:n], lung, target)
-    if recipe.teacher_weight:
-        value = value + recipe.teacher_weight * teacher_loss(cells[:n], over_cells(together[:n, 2:], cells), target)
-    if len(canvas):
+        value = value + recipe.evidence.energy_weight * energy_outside(cells[:n], lung, target)
+    if recipe.distillation and recipe.distillation.teacher_weight:
+        taught = over_cells(together[:n, 2:], cells)
+        value = value + recipe.distillation.teacher_weight * teacher_loss(cells[:n], taught, target)
+    if recipe.evidence and len(canvas):
         lung = over_cells(lungs[n:], cells)
         share_painted = over_cells(opacity, cells)
-        value = value + recipe.painting_weight * painting_loss(cells[n:], share_painted, lung, canvas_target)
+        value = value + recipe.evidence.painting_weight * painting_loss(cells[n:], share_painted, lung, canvas_target)
     return value
 
 

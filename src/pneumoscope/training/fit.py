@@ -1,8 +1,6 @@
 """The training loop: from a split cohort to a checkpoint with its card."""
 
 import dataclasses
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from tqdm import tqdm
 
-from pneumoscope.classifier import Backbone, Card, trained_on
+from pneumoscope.classifier import Backbone, Card, Preprocessing, trained_on
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.backbone import is_head
 from pneumoscope.classifier.card import CARD_NAME
@@ -35,12 +33,13 @@ from pneumoscope.training import allocator, curves, evidence_losses, loss, resum
 from pneumoscope.training import batches as epochs
 from pneumoscope.training.distillation import Lessons, lessons, taught_by
 from pneumoscope.training.errors import TrainingError
-from pneumoscope.training.fixed_on_tune import AnyNetwork, known, predict, tuned
+from pneumoscope.training.fixed_on_tune import AnyNetwork, known, tuned
+from pneumoscope.training.prediction import predict
 from pneumoscope.training.prepared_split import PreparedSplit, prepare_split, preprocessing_of
 from pneumoscope.training.process_group import ALONE, Group, Spread
 from pneumoscope.training.recipe import Recipe
 from pneumoscope.training.resume_state import Epoch, Progress
-from pneumoscope.training.schedule import rate_at
+from pneumoscope.training.schedule import rate_at, take_step
 
 CLASSES = ("normal", "pneumonia")
 LIMITS = (
@@ -58,7 +57,8 @@ class _Run:
     train: PreparedSplit
     tune: PreparedSplit
     out: Path
-    fingerprint: str
+    sha256: str
+    """Hash of recipe, backbone, start, split, lung-field model and teacher."""
     group: Group
     show_progress: bool
     on_epoch: Callable[[Epoch], None]
@@ -82,57 +82,124 @@ def fit(
     licences: tuple[str, ...] = (),
     population: str = "not stated",
 ) -> Card:
-    """Train, or go on from the last finished epoch; returns the card of the checkpoint left in `out`.
+    """Train a classifier, or go on from the last finished epoch, and write its checkpoint.
 
-    Weights, order, dropout and augmentation follow from the recipe's seed and the epoch alone, so a resumed run ends in the
-    same weights, to the bit, as one that was never interrupted (on one machine and thread count).
+    Weights, order, dropout and augmentation follow from the recipe's seed and the number of the epoch alone, so that a resumed
+    run ends in the same weights, to the bit, as one that was never interrupted (on one machine, with one number of threads).
+    PyTorch's global random generator is the same afterwards.
+
+    Parameters
+    ----------
+    cohort
+        A split cohort with both classes in train and tune.
+    backbone
+        The architecture.
+    recipe
+        The settings of the training.
+    out
+        Folder for the checkpoint, and for the state of an unfinished run.
+    init
+        What the weights start from: ``imagenet``, ``scratch``, or a ``.safetensors`` or ``.pth`` file.
+    cache
+        Folder for prepared squares and a teacher's lessons.
+    finder
+        Lung-field model, for recipes that look at lungs.
+    teacher
+        Bundle to learn from.
+    resume
+        Whether to go on from a state in `out`.
+    group
+        The processes that train together.
+    calibrate
+        How probabilities are calibrated on tune.
+    show_progress
+        Whether to show progress bars on a terminal.
+    on_epoch
+        Called after each epoch that was trained, in the leading process.
+    licences, population
+        Sources and licences of the data, and the people whom they show, for the card.
+
+    Returns
+    -------
+    Card
+        The card of the checkpoint in `out`.
+
+    Raises
+    ------
+    TrainingError
+        If the recipe does not fit the data, `out` holds a run that does not belong to these settings, a value is not finite, or
+        a teacher or a start was trained on cases that the split keeps for tune or test.
+    CohortError
+        If the cohort is not split, or train or tune has one class only.
     """
     allocator.keep_freed()
     known_cases = _trained_on(cohort, teacher, init)
     preprocessing = preprocessing_of(recipe, finder)
     recipe = taught_by(recipe, teacher, preprocessing)
-    group.rows(recipe.batch + recipe.painted_negatives + recipe.painted_positives)
+    group.rows(recipe.step_images)
     with group.one_a_host():
-        train = prepare_split(cohort, "train", preprocessing, cache, finder=finder, show_progress=show_progress)
-        tune = prepare_split(cohort, "tune", preprocessing, cache, finder=finder, show_progress=show_progress)
-        if teacher is not None:
-            found = lessons(teacher, cohort, cohort.on("train"), cache, show_progress=show_progress)
-            train = _taught(train, recipe, teacher.card, found)
+        train, tune = _prepared(cohort, recipe, preprocessing, cache, finder, teacher, show_progress)
+    assert cohort.partition is not None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = build(backbone, recipe.head, len(CLASSES), recipe.size_px)
+        started_from = initialize(network, backbone, init)
+        network = network.to(memory_format=torch.channels_last)
+        depends = (preprocessing.lungs, teacher.model.sha256 if teacher else "")
+        sha256 = resume_state.run_sha256(recipe.options, backbone.name, started_from, cohort.partition.sha256, *depends)
+        run = _Run(backbone, recipe, train, tune, out, sha256, group, show_progress, on_epoch)
+        network.load_state_dict(_epochs(network, run, resume))
+    if not group.leads:
+        return group.told(lambda: cards.read(out))
+    card = _card(cohort, backbone, recipe, preprocessing, started_from, teacher)
+    card = dataclasses.replace(card, data_licences=licences, intended_population=population)
+    domain, card = known(network, tuned(network, card, tune, calibrate), train, tune)
+    finished = save(Classifier(network, card, finder, domain, known_cases), out)
+    _clear_state(out)
+    return group.told(lambda: finished)
+
+
+def _prepared(
+    cohort: Cohort,
+    recipe: Recipe,
+    preprocessing: Preprocessing,
+    cache: Path,
+    finder: LungFinder | None,
+    teacher: Reader | None,
+    show_progress: bool,
+) -> tuple[PreparedSplit, PreparedSplit]:
+    """The train and the tune side as the network sees them; TrainingError if the train side does not fill a step."""
+    train = prepare_split(cohort, "train", preprocessing, cache, finder=finder, show_progress=show_progress)
+    tune = prepare_split(cohort, "tune", preprocessing, cache, finder=finder, show_progress=show_progress)
+    if teacher is not None:
+        taught = lessons(teacher, cohort, cohort.on("train"), cache, show_progress=show_progress)
+        train = _taught(train, recipe, teacher.card, taught)
     if recipe.labels == "shuffled":
         train = dataclasses.replace(train, reference=np.random.default_rng(recipe.seed).permutation(train.reference))
     if epochs.steps(recipe, len(train.reference)) < 1:
         raise TrainingError(f"{len(train.reference)} training images do not fill one batch of {recipe.batch}; use --batch")
     _can_paint(recipe, train)
-    torch.manual_seed(recipe.seed)
-    network = build(backbone, recipe.head, len(CLASSES), recipe.side_px)
-    started_from = initialize(network, backbone, init)
-    network = network.to(memory_format=torch.channels_last)
+    return train, tune
+
+
+def _card(
+    cohort: Cohort, backbone: Backbone, recipe: Recipe, preprocessing: Preprocessing, started_from: str, teacher: Reader | None
+) -> Card:
+    """The card without what is fixed on tune."""
     assert cohort.partition is not None
-    depends = (preprocessing.lungs, teacher.model.sha256 if teacher else "")
-    fingerprint = _fingerprint(recipe, backbone, started_from, cohort.partition.sha256, *depends)
-    run = _Run(backbone, recipe, train, tune, out, fingerprint, group, show_progress, on_epoch)
-    network.load_state_dict(_epochs(network, run, resume))
-    if not group.leads:
-        return group.told(lambda: cards.read(out))
-    card = Card(
+    return Card(
         name=f"{backbone.name}-{recipe.name}",
         backbone=backbone.name,
         head=recipe.head,
         classes=CLASSES,
         preprocessing=preprocessing,
         init=started_from + (f"; teacher {teacher.card.name} ({teacher.model.sha256[:12]})" if teacher else ""),
-        recipe=dataclasses.asdict(recipe),
+        recipe=recipe.options,
         cohort=f"{cohort.source}; {len(cohort.cases)} images; split {cohort.partition.rule}",
         split_sha256=cohort.partition.sha256,
-        data_licences=licences,
-        intended_population=population,
         limits=LIMITS,
         map_method=EVIDENCE if recipe.adds_up else GRAD_CAM,
     )
-    domain, card = known(network, tuned(network, card, tune, calibrate), train, tune)
-    finished = save(Classifier(network, card, finder, domain, known_cases), out)
-    _clear_state(out)
-    return group.told(lambda: finished)
 
 
 def _trained_on(cohort: Cohort, teacher: Reader | None, init: str) -> tuple[Fingerprint, ...]:
@@ -157,7 +224,7 @@ def _trained_on(cohort: Cohort, teacher: Reader | None, init: str) -> tuple[Fing
 
 
 def _can_paint(recipe: Recipe, train: PreparedSplit) -> None:
-    for value, wanted in ((0, recipe.painted_negatives), (1, recipe.painted_positives)):
+    for value, wanted in enumerate(recipe.painted):
         there = int((train.reference == value).sum())
         if there < wanted:
             what = "with" if value else "without"
@@ -168,43 +235,38 @@ def _can_paint(recipe: Recipe, train: PreparedSplit) -> None:
 
 def _taught(side: PreparedSplit, recipe: Recipe, teacher: Card, found: Lessons) -> PreparedSplit:
     """The side with what is learned from a teacher: log-odds, and heat maps as a third channel."""
-    if recipe.distillation_weight:
+    if recipe.distillation and recipe.distillation.distillation_weight:
         side = dataclasses.replace(side, taught=found.log_odds)
-    if recipe.teacher_weight:
-        maps = found.on_squares(teacher, recipe.side_px)
+    if recipe.distillation and recipe.distillation.teacher_weight:
+        maps = found.on_squares(teacher, recipe.size_px)
         side = dataclasses.replace(side, squares=np.concatenate([side.squares, maps], 1))
     return side
-
-
-def _fingerprint(recipe: Recipe, backbone: Backbone, init: str, split: str, lungs: str, teacher: str) -> str:
-    text = json.dumps([dataclasses.asdict(recipe), backbone.name, init, split, lungs, teacher], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
     """Run the epochs that are left and return the best epoch's weights."""
     last, best = run.out / "state" / "last.safetensors", run.out / "state" / "best.safetensors"
     optimizer = _optimizer(network, run.recipe, run.backbone)
-    progress: Progress[Epoch] = Progress((), run.fingerprint)
+    progress: Progress[Epoch] = Progress((), run.sha256)
     finished = (run.out / CARD_NAME).exists()
     if resume and last.exists():
-        progress = resume_state.load(last, network, optimizer, run.fingerprint, Epoch)
+        progress = resume_state.load(last, network, optimizer, run.sha256, Epoch)
     elif resume and finished:
         raise TrainingError(f"the run in '{run.out}' is finished; nothing is left to resume")
     elif last.exists() or finished:
         raise TrainingError(f"'{run.out}' already holds a run; add --resume to go on, or choose another folder")
-    run.group.agree((run.fingerprint, len(progress.history)), "run to go on with")
+    run.group.agree((run.sha256, len(progress.history)), "run to go on with")
     last.parent.mkdir(parents=True, exist_ok=True)
     criterion, spread = loss.of_recipe(run.recipe, run.train.reference), Spread(network, run.group)
     while len(progress.history) < run.recipe.epochs and not _stopped(run.recipe, progress):
         row = _epoch(network, spread, optimizer, criterion, run, len(progress.history))
-        progress = Progress((*progress.history, row), run.fingerprint)
+        progress = Progress((*progress.history, row), run.sha256)
         if run.group.leads:
             _keep(progress, network, optimizer, run)
     if run.group.leads:
         curves.write_table(run.out / curves.CURVES_NAME, progress.history)  # once more: a run may have been killed before it
         curves.plot(run.out / "curves.png", progress.history)
-        resume_state.load(best, network, optimizer, run.fingerprint, Epoch)
+        resume_state.load(best, network, optimizer, run.sha256, Epoch)
     return network.state_dict()
 
 
@@ -248,17 +310,17 @@ def _epoch(
     torch.manual_seed(int(np.random.SeedSequence((recipe.seed, epoch)).generate_state(1)[0]))  # dropout
     network.train()
     steps, start, total, rate = epochs.steps(recipe, len(train.reference)), time.perf_counter(), 0.0, 0.0
-    # Views and painted opacities are drawn for the whole batch at once.
+    # Augmented views and painted opacities are drawn for the whole batch at once.
     rows = epochs.ALL if recipe.adds_up else group.rows(recipe.batch)
     with _bar(recipe, epoch, steps, run.show_progress) as advance:
         for step, batch in enumerate(epochs.batches(recipe, train.squares, train.reference, epoch, rows)):
             rate = rate_at(recipe, epoch * steps + step, steps)
             canvas = epochs.canvas(recipe, train.squares, train.reference, epoch, step)
             own = criterion
-            if train.taught is not None:
-                own = loss.beside_teacher(criterion, torch.from_numpy(train.taught[batch.drawn]), recipe)
+            if train.taught is not None and recipe.distillation:
+                own = loss.beside_teacher(criterion, torch.from_numpy(train.taught[batch.drawn]), recipe.distillation)
             value = _loss(network, spread, own, recipe, batch, canvas)
-            _step(value, optimizer, rate)
+            take_step(value, optimizer, rate)
             total += float(value.detach())
             advance(total / (step + 1), rate)
     seconds = time.perf_counter() - start
@@ -298,14 +360,6 @@ def _loss(
     if isinstance(network, EvidenceNetwork):
         return evidence_losses.step_loss(network, spread, batch.squares, batch.target, *canvas, criterion, recipe)
     return criterion(spread.of_rows(batch.squares), batch.target)
-
-
-def _step(value: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["times"]
-    optimizer.zero_grad(set_to_none=True)
-    value.backward()
-    optimizer.step()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pneumoscope.classifier.score import OTHER, TARGET
-from pneumoscope.training.recipe import Recipe
+from pneumoscope.training.recipe import Distillation, Recipe
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -42,18 +42,18 @@ def of_recipe(recipe: Recipe, reference: NDArray[np.integer]) -> Loss:
     return torch.nn.CrossEntropyLoss(weight=weights if recipe.loss == "weighted-cross-entropy" else None)
 
 
-def beside_teacher(criterion: Loss, taught: Tensor, recipe: Recipe) -> Loss:
+def beside_teacher(criterion: Loss, taught: Tensor, distillation: Distillation) -> Loss:
     """The criterion and, weighted, the cross-entropy against a teacher's probabilities, both softened by a temperature.
 
     ``w · T² · CE(σ(taught / T), σ(log-odds / T))`` (Hinton et al. 2015, arXiv 1503.02531, section 2); `taught` are log-odds
     (batch,).
     """
-    temperature = recipe.distillation_temperature
+    temperature = distillation.distillation_temperature
     soft = torch.sigmoid(taught / temperature)
 
     def both(logits: Tensor, target: Tensor) -> Tensor:
         own = (logits[:, TARGET] - logits[:, OTHER]) / temperature
         distilled = F.binary_cross_entropy_with_logits(own, soft)
-        return criterion(logits, target) + recipe.distillation_weight * temperature**2 * distilled
+        return criterion(logits, target) + distillation.distillation_weight * temperature**2 * distilled
 
     return both

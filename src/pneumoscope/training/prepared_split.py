@@ -31,11 +31,11 @@ class PreparedSplit:
 
 def preprocessing_of(recipe: Recipe, finder: LungFinder | None) -> Preprocessing:
     """What a classifier trained by this recipe looks at; TrainingError where that needs lungs and nothing finds them."""
-    if recipe.view == "whole" and not recipe.adds_up:
-        return Preprocessing(recipe.side_px)
+    if recipe.crop == "whole" and not recipe.adds_up:
+        return Preprocessing(recipe.size_px)
     if finder is None:
         raise TrainingError(f"the recipe '{recipe.name}' looks at lungs; give a lung-field model")
-    return Preprocessing(recipe.side_px, recipe.view, source_px=SOURCE_PX, lungs=finder.sha256)
+    return Preprocessing(recipe.size_px, recipe.crop, source_px=SOURCE_PX, lungs=finder.sha256)
 
 
 def prepare_split(

@@ -2,48 +2,143 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 from pneumoscope.classifier.evidence_network import EVIDENCE_HEADS
 from pneumoscope.training.errors import TrainingError
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A training recipe, written whole into the card of what it trains.
+class EvidenceTraining:
+    """The part of a recipe that trains where the evidence of an evidence head lies.
 
-    Attributes
+    Parameters
     ----------
-    head: ``mlp`` (Shahi & Bagale 2025), ``linear``, or one that adds up its own map (`pneumoscope.classifier.evidence_network`):
-        ``evidence``, ``evidence-everywhere`` (not pooled over the lungs alone), ``evidence-coarse`` (no pyramid).
-    view: ``whole`` radiograph or the box around the ``lungs``.
-    loss: ``focal`` (Lin et al. 2017), ``cross-entropy`` or ``weighted-cross-entropy`` (inverse class frequency).
-    gamma: focusing exponent of the focal loss; 0 gives cross-entropy.
-    alpha: class weights of the focal loss: ``none``, or ``inverse-frequency``, adding up to 2.
-    sampling: ``shuffled`` (every image once an epoch) or ``balanced`` (drawn with replacement, classes equally likely).
-    optimizer: ``adam`` (weight decay in the gradient) or ``adamw`` (decoupled).
-    head_rate: times the rate, for the layers that did not start from given weights.
-    rate: peak learning rate; schedule ``constant`` or ``cosine`` to zero over `epochs`, after a linear warm-up.
-    epochs, patience: at most so many; stop after so many without a better tune ROC-AUC (0: never stop early).
-    augmentation: ``published`` policy, ``views`` (`pneumoscope.training.view_augmentation`; of the evidence heads), or ``none``.
-    energy_weight: of the loss on evidence outside of the lungs (evidence heads).
-    painting_weight: of the loss on painted opacities (evidence heads); each step paints on `painted_negatives` images without
-        the target and `painted_positives` with it.
-    teacher_weight: of the loss on the heat map of a teacher (evidence heads).
-    distillation_weight, distillation_temperature: of the loss on a teacher's probabilities beside the labels', and what the
-        log-odds of both are divided by before (Hinton et al. 2015, arXiv 1503.02531).
-    labels: ``reference``, or ``shuffled`` on the train side: what a map shows of a model that learned nothing (Adebayo 2018).
-    side_px: side of the input square in pixels.
-    seed: of weights, order, dropout and augmentation.
+    energy_weight
+        Weight of the loss on evidence outside the lungs, ≥ 0.
+    painting_weight
+        Weight of the loss on painted opacities, ≥ 0.
+    painted_negatives, painted_positives
+        Number of images without and with the target that each step paints opacities onto, ≥ 0.
+
+    Raises
+    ------
+    TrainingError
+        If a value is outside its range, or painting has a weight and no images.
+    """
+
+    energy_weight: float = 0.0
+    painting_weight: float = 0.0
+    painted_negatives: int = 0
+    painted_positives: int = 0
+
+    def __post_init__(self) -> None:
+        _at_least(self, {"painted_negatives": 0, "painted_positives": 0})
+        _finite(self, ("energy_weight", "painting_weight"))
+        if self.painting_weight and not self.painted_negatives + self.painted_positives:
+            raise TrainingError("the recipe has a painting_weight but paints on no image; give painted_negatives")
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """The part of a recipe that learns from a teacher.
+
+    Parameters
+    ----------
+    teacher_weight
+        Weight of the loss on the teacher's heat map, ≥ 0; for evidence heads.
+    distillation_weight
+        Weight of the loss on the teacher's probabilities, in addition to the loss on the labels, ≥ 0.
+    distillation_temperature
+        Number > 0 that the log-odds of teacher and learner are divided by first (Hinton et al. 2015, arXiv 1503.02531).
+
+    Raises
+    ------
+    TrainingError
+        If a value is outside its range.
+    """
+
+    teacher_weight: float = 0.0
+    distillation_weight: float = 0.0
+    distillation_temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        _above_0(self, ("distillation_temperature",))
+        _finite(self, ("teacher_weight", "distillation_weight", "distillation_temperature"))
+
+    def __bool__(self) -> bool:
+        """Whether the teacher has any weight."""
+        return bool(self.teacher_weight or self.distillation_weight)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training recipe.
+
+    Parameters
+    ----------
+    name
+        Short name, part of the model's name.
+    head
+        ``mlp`` (Shahi & Bagale 2025, arXiv 2511.00456), ``linear``, or a head whose score is pooled from its own map
+        (`pneumoscope.classifier.evidence_network`): ``evidence``, ``evidence-everywhere`` (pooled over all cells, not over the
+        lungs alone), ``evidence-coarse`` (without the pyramid).
+    crop
+        What the network looks at: the ``whole`` radiograph, or the box around the ``lungs``.
+    loss
+        ``focal`` (Lin et al. 2017, arXiv 1708.02002), ``cross-entropy``, or ``weighted-cross-entropy`` (weights by inverse class
+        frequency).
+    gamma
+        Focusing exponent of the focal loss, ≥ 0; 0 gives cross-entropy.
+    alpha
+        Class weights of the focal loss: ``none``, or ``inverse-frequency``, which add up to 2.
+    sampling
+        ``shuffled`` (every image once an epoch) or ``balanced`` (drawn with replacement, classes equally likely).
+    optimizer
+        ``adam`` (weight decay in the gradient) or ``adamw`` (decoupled).
+    rate
+        Peak learning rate, > 0.
+    head_rate
+        Factor > 0 on the rate of the layers that start from random weights.
+    weight_decay
+        Weight decay, ≥ 0.
+    schedule
+        Course of the rate after the warm-up: ``constant``, or ``cosine`` to zero at the end of `epochs`.
+    warmup_epochs
+        Length of the linear warm-up in epochs, ≥ 0.
+    epochs
+        Largest number of epochs, ≥ 1.
+    patience
+        Epochs without a better ROC-AUC on tune after which training stops, ≥ 0; 0 never stops early.
+    batch
+        Images of a step, ≥ 2; painted images come in addition.
+    augmentation
+        ``published`` policy, ``views`` (`pneumoscope.training.view_augmentation`, for evidence heads), or ``none``.
+    evidence
+        Training of the evidence; None for other heads, or without it.
+    distillation
+        Learning from a teacher; None without one.
+    labels
+        ``reference``, or ``shuffled`` on the train side: what a map shows of a model that learned nothing
+        (Adebayo et al. 2018, arXiv 1810.03292).
+    size_px
+        Edge of the input square in pixels, ≥ 32.
+    seed
+        Seed of weights, order, dropout and augmentation, ≥ 0.
+
+    Raises
+    ------
+    TrainingError
+        If a value is outside its range, or two values do not go together.
     """
 
     name: str
     head: Literal["mlp", "linear", "evidence", "evidence-everywhere", "evidence-coarse"] = "mlp"
-    view: Literal["whole", "lungs"] = "whole"
+    crop: Literal["whole", "lungs"] = "whole"
     loss: Literal["focal", "cross-entropy", "weighted-cross-entropy"] = "focal"
     gamma: float = 2.0
     alpha: Literal["none", "inverse-frequency"] = "none"
@@ -58,56 +153,81 @@ class Recipe:
     patience: int = 5
     batch: int = 32
     augmentation: Literal["published", "views", "none"] = "published"
-    energy_weight: float = 0.0
-    painting_weight: float = 0.0
-    painted_negatives: int = 0
-    painted_positives: int = 0
-    teacher_weight: float = 0.0
-    distillation_weight: float = 0.0
-    distillation_temperature: float = 2.0
+    evidence: EvidenceTraining | None = None
+    distillation: Distillation | None = None
     labels: Literal["reference", "shuffled"] = "reference"
-    side_px: int = 224
+    size_px: int = 224
     seed: int = 42
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(Recipe).items():
             value, choices = getattr(self, name), get_args(kind)
-            if choices and value not in choices:
+            if choices and name not in _PARTS and value not in choices:
                 raise TrainingError(f"the recipe's {name} is '{value}'; choose one of {', '.join(choices)}")
-        least = {"epochs": 1, "batch": 2, "side_px": 32, "patience": 0, "seed": 0, "painted_negatives": 0, "painted_positives": 0}
-        for name, low in least.items():
-            if getattr(self, name) < low:
-                raise TrainingError(f"the recipe's {name} is {getattr(self, name)}; it must be at least {low}")
-        for name in ("rate", "head_rate", "distillation_temperature"):
-            if not getattr(self, name) > 0:
-                raise TrainingError(f"the recipe's {name} is {getattr(self, name)}; it must be above 0")
-        for name in (
-            "rate",
-            "head_rate",
-            "gamma",
-            "weight_decay",
-            "warmup_epochs",
-            "energy_weight",
-            "painting_weight",
-            "teacher_weight",
-            "distillation_weight",
-            "distillation_temperature",
-        ):
-            if not math.isfinite(getattr(self, name)) or getattr(self, name) < 0:
-                raise TrainingError(f"the recipe's {name} is {getattr(self, name)}; it must be a finite number, not below 0")
+        _at_least(self, {"epochs": 1, "batch": 2, "size_px": 32, "patience": 0, "seed": 0})
+        _above_0(self, ("rate", "head_rate"))
+        _finite(self, ("rate", "head_rate", "gamma", "weight_decay", "warmup_epochs"))
         if self.adds_up != (self.augmentation == "views") and self.augmentation != "none":
             raise TrainingError(f"the head {self.head} and the augmentation {self.augmentation} do not go together")
-        if not self.adds_up and (self.energy_weight or self.painting_weight or self.teacher_weight):
+        if not self.adds_up and (self.evidence or (self.distillation and self.distillation.teacher_weight)):
             raise TrainingError(
                 f"energy_weight, painting_weight and teacher_weight are for the evidence heads, not for {self.head}"
             )
-        if self.painting_weight and not self.painted_negatives + self.painted_positives:
-            raise TrainingError("the recipe has a painting_weight but paints on no image; give painted_negatives")
 
     @property
     def adds_up(self) -> bool:
-        """Whether the head adds up its own map."""
+        """Whether the score of the head is pooled from its own map."""
         return self.head in EVIDENCE_HEADS
+
+    @property
+    def painted(self) -> tuple[int, int]:
+        """Number of images without and with the target that each step paints onto."""
+        return (self.evidence.painted_negatives, self.evidence.painted_positives) if self.evidence else (0, 0)
+
+    @property
+    def step_images(self) -> int:
+        """Number of images of a step, painted ones included."""
+        return self.batch + sum(self.painted)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Every setting under the flat name of its option, as cards record it; parts that are missing have their defaults."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name not in _PARTS}
+        for name, kind in _PARTS.items():
+            own |= dataclasses.asdict(getattr(self, name) or kind())
+        return own
+
+
+_PARTS: Mapping[str, type[EvidenceTraining] | type[Distillation]] = {"evidence": EvidenceTraining, "distillation": Distillation}
+ALIASES: Mapping[str, str] = MappingProxyType({"view": "crop", "side_px": "size_px"})
+"""Earlier names of options, which are still read."""
+OPTIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        name: kind
+        for part in (Recipe, *_PARTS.values())
+        for name, kind in get_type_hints(part).items()
+        if name not in ("name", *_PARTS)
+    }
+)
+"""The settings that an option or a line of a file may change, by their flat name, each with its type."""
+
+
+def _at_least(part: object, least: Mapping[str, int]) -> None:
+    for name, low in least.items():
+        if getattr(part, name) < low:
+            raise TrainingError(f"the recipe's {name} is {getattr(part, name)}; it must be at least {low}")
+
+
+def _above_0(part: object, names: Iterable[str]) -> None:
+    for name in names:
+        if not getattr(part, name) > 0:
+            raise TrainingError(f"the recipe's {name} is {getattr(part, name)}; it must be above 0")
+
+
+def _finite(part: object, names: Iterable[str]) -> None:
+    for name in names:
+        if not math.isfinite(getattr(part, name)) or getattr(part, name) < 0:
+            raise TrainingError(f"the recipe's {name} is {getattr(part, name)}; it must be a finite number, not below 0")
 
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -118,38 +238,32 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             Recipe(
                 "evidence",
                 head="evidence",
-                view="lungs",
+                crop="lungs",
                 augmentation="views",
                 rate=6e-4,
                 head_rate=2.5,
                 weight_decay=0.01,
                 epochs=4,
                 patience=0,
-                energy_weight=0.3,
-                painting_weight=0.5,
-                painted_negatives=8,
-                painted_positives=4,
-                side_px=192,
+                evidence=EvidenceTraining(energy_weight=0.3, painting_weight=0.5, painted_negatives=8, painted_positives=4),
+                size_px=192,
             ),
-            # A second stage: starts from a checkpoint of `evidence`, which is its teacher as well.
+            # A second stage: it starts from a checkpoint of `evidence`, and the same model is its teacher.
             Recipe(
                 "evidence-taught",
                 head="evidence",
-                view="lungs",
+                crop="lungs",
                 augmentation="views",
                 rate=3e-4,
                 weight_decay=0.01,
                 warmup_epochs=0.5,
                 epochs=4,
                 patience=0,
-                energy_weight=0.6,
-                painting_weight=0.5,
-                painted_negatives=8,
-                painted_positives=4,
-                teacher_weight=0.5,
-                side_px=192,
+                evidence=EvidenceTraining(energy_weight=0.6, painting_weight=0.5, painted_negatives=8, painted_positives=4),
+                distillation=Distillation(teacher_weight=0.5),
+                size_px=192,
             ),
-            # Shahi & Bagale 2025 as its code has it, but for the checkpoint: ROC-AUC on tune, not accuracy.
+            # Shahi & Bagale 2025 as in its code, except that the checkpoint is chosen by ROC-AUC on tune, not by accuracy.
             Recipe(
                 "published",
                 alpha="inverse-frequency",
@@ -168,13 +282,65 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 
 
 def recipe(name: str, **changes: object) -> Recipe:
-    """A named recipe with some fields changed; TrainingError that lists the near names."""
+    """Return a named recipe with some settings changed.
+
+    Parameters
+    ----------
+    name
+        One of `RECIPES`.
+    changes
+        New values by the flat names of `OPTIONS` (or by their earlier names, `ALIASES`).
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    TrainingError
+        If there is no such recipe or setting (the error lists near names), or a value is not allowed.
+    """
     if name not in RECIPES:
         near = get_close_matches(name, RECIPES, n=3, cutoff=0.3) or list(RECIPES)
         raise TrainingError(f"there is no recipe '{name}'; did you mean {', '.join(near)}?")
-    fields = {f.name for f in dataclasses.fields(Recipe)}
-    for key in changes:
-        if key not in fields:
-            near = get_close_matches(key, fields, n=3, cutoff=0.3) or sorted(fields)
+    return changed(RECIPES[name], changes)
+
+
+def changed(base: Recipe, changes: Mapping[str, object]) -> Recipe:
+    """Return a recipe with some settings changed, given by their flat names; see `recipe`."""
+    given = {ALIASES.get(key, key): value for key, value in changes.items()}
+    for key in given:
+        if key not in OPTIONS and key != "name":
+            near = get_close_matches(key, OPTIONS, n=3, cutoff=0.3) or sorted(OPTIONS)
             raise TrainingError(f"a recipe has no field '{key}'; did you mean {', '.join(near)}?")
-    return dataclasses.replace(RECIPES[name], **changes)  # type: ignore[arg-type]  # names checked above, values in __post_init__
+    parts: dict[str, Any] = {}
+    for name, kind in _PARTS.items():
+        names = get_type_hints(kind)
+        own = {key: value for key, value in given.items() if key in names}
+        if own:
+            part = dataclasses.replace(getattr(base, name) or kind(), **own)
+            parts[name] = part if part != kind() else None
+    rest = {key: value for key, value in given.items() if not any(key in get_type_hints(kind) for kind in _PARTS.values())}
+    return dataclasses.replace(base, **rest, **parts)  # type: ignore[arg-type]  # names are checked above, values by the class
+
+
+def from_options(options: Mapping[str, Any]) -> Recipe:
+    """Read a recipe back from the flat settings in a card, also of earlier versions.
+
+    Parameters
+    ----------
+    options
+        What `Recipe.options` gave, with ``view`` and ``side_px`` in earlier versions.
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    TrainingError
+        If a setting is unknown or not allowed.
+    """
+    return changed(Recipe(str(options.get("name", ""))), options)

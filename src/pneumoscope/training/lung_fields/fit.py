@@ -136,7 +136,7 @@ def fit(
         network = _trained(_Run(squares, sets, recipe, out, show_progress, on_epoch), resume)
     card = LungCard(
         name="lung-fields",
-        side_px=SIDE_PX,
+        size_px=SIDE_PX,
         quality_threshold=agreement.quality_threshold(network, squares, sets),
         recipe=dataclasses.asdict(recipe),
         data=tuple(_stated(squares, s) for s in sets),

@@ -107,7 +107,8 @@ def _larger() -> list[str]:
     for found, where in zip(map(told, LARGER), ("", " in the lungs view"), strict=True):
         who, recipe = _networks(found)[0], found["conditions"]["recipe"]
         figures = ", ".join(f"{figure} {_figure(found['members'][who][figure])}" for figure in shown)
-        lines.append(f"With {recipe['side_px']} px and {recipe['epochs']} epochs as well, {who} has{where} {figures}.")
+        size_px = recipe.get("size_px", recipe.get("side_px"))  # the earlier name
+        lines.append(f"With {size_px} px and {recipe['epochs']} epochs as well, {who} has{where} {figures}.")
     return lines
 
 
@@ -147,7 +148,7 @@ def _table(names: Sequence[str], about: Sequence[str] = (), only: Sequence[str] 
         own, conditions = found["members"][who], found["conditions"]
         known = {
             "view": conditions["recipe"]["view"],
-            "px": str(conditions["recipe"]["side_px"]),
+            "px": str(conditions["recipe"].get("size_px", conditions["recipe"].get("side_px"))),
             "epochs": str(conditions["recipe"]["epochs"]),
             "start": found["starts"][who],
             "teacher": conditions["teacher"] or "–",
@@ -181,7 +182,7 @@ def _summary(first: Told, lungs: Told) -> str:
     lines = [f"- Whole image, from scratch: {_best(first)}.", f"- Lungs, from scratch: {_best(lungs)}."]
     for found in map(told, [*STARTS, *LARGER]):
         recipe = found["conditions"]["recipe"]
-        size = f"{recipe['side_px']} px, {recipe['epochs']} epochs"
+        size = f"{recipe.get('size_px', recipe.get('side_px'))} px, {recipe['epochs']} epochs"
         lines.append(f"- {recipe['view'].capitalize()}, from ImageNet weights, {size}: {_best(found)}.")
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ import torch
 from onnx import helper, numpy_helper
 
 from pneumoscope.classifier import Calibration
+from pneumoscope.classifier import card as cards
 from pneumoscope.export import parity
 from pneumoscope.export.conversion import OPSET, ExportError
 from pneumoscope.export.graph import whole_graph, write
@@ -36,7 +37,7 @@ def changed(folder, output, change, to):
         node.input[:] = [f"{name}/before" if name == output else name for name in node.input]
     model.graph.initializer.append(numpy_helper.from_array(np.float32(1 + change), "change"))
     model.graph.node.append(helper.make_node("Mul", [f"{output}/before", "change"], [output]))
-    card = bundle.open_bundle(folder, 1, ())[1]
+    card = cards.read(folder)
     write(model, card, to)
     return to
 

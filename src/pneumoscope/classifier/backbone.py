@@ -1,4 +1,4 @@
-"""The noun `Backbone` and the frozen table of the eight that are compared."""
+"""The noun `Backbone`, and the table of the eight backbones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,19 +15,29 @@ HALF = (0.5, 0.5, 0.5)
 
 @dataclass(frozen=True)
 class Backbone:
-    """An architecture and where it is cut in two.
+    """An architecture, and where it is divided into features and head.
 
-    Attributes
+    Parameters
     ----------
-    name: torchvision's (or, for `library` timm, ours) name.
-    explained_layer: the module whose output a heat map explains, in the library's own names.
-    channels: channels of that output.
-    pyramid: three modules whose outputs the evidence head sums, fine to coarse, with their channels: strides 8, 16 and 32, or
-        the tokens of three blocks.
-    embedding: width of the vector that the new classification head gets.
-    mean, std: of the three input channels, as the ImageNet weights expect them.
-    weights: the weight enum member (torchvision) or pretrained tag (timm) that `imagenet` stands for.
-    patch_px: side of the patches that the square must be made of; 0 where any side will do.
+    name
+        torchvision's name or, for timm, ours.
+    library
+        The library that has the architecture.
+    explained_layer
+        The module whose output a heat map explains, in the library's own names.
+    channels
+        Channels of that output.
+    pyramid
+        Three modules with their channels, whose outputs the evidence head sums, fine to coarse: strides 8, 16 and 32, or the
+        tokens of three blocks.
+    embedding
+        Width of the vector that the classification head gets.
+    mean, std
+        Of the three input channels, as the ImageNet weights expect them.
+    weights
+        The weight enum member (torchvision) or pretrained tag (timm) that ``imagenet`` stands for.
+    patch_px
+        Edge of the patches that the square must be made of; 0 if any size will do.
     """
 
     name: str
@@ -118,7 +128,23 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
 
 
 def backbone(name: str) -> Backbone:
-    """Look a backbone up by name; ClassifierError that lists the near ones."""
+    """Look up a backbone by name.
+
+    Parameters
+    ----------
+    name
+        One of `BACKBONES`.
+
+    Returns
+    -------
+    Backbone
+        The backbone.
+
+    Raises
+    ------
+    ClassifierError
+        If there is no such backbone; the error lists near names.
+    """
     if name in BACKBONES:
         return BACKBONES[name]
     near = get_close_matches(name, BACKBONES, n=3) or list(BACKBONES)
@@ -145,10 +171,23 @@ def is_head(name: str, backbone: Backbone) -> bool:
     return name.startswith(("fc.", "classifier.", "heads."))
 
 
-def check_side(backbone: Backbone, side_px: int) -> None:
-    """ClassifierError where a backbone cannot look at squares of this side."""
-    if backbone.patch_px and side_px % backbone.patch_px:
+def check_side(backbone: Backbone, size_px: int) -> None:
+    """Check that a backbone can look at squares of a size.
+
+    Parameters
+    ----------
+    backbone
+        The backbone.
+    size_px
+        Edge of the square in pixels.
+
+    Raises
+    ------
+    ClassifierError
+        If the square is no whole number of patches.
+    """
+    if backbone.patch_px and size_px % backbone.patch_px:
         raise ClassifierError(
-            f"{backbone.name} looks at patches of {backbone.patch_px} px, and {side_px} px are no whole number of them; "
-            f"use --side-px {max(1, round(side_px / backbone.patch_px)) * backbone.patch_px}"
+            f"{backbone.name} has patches of {backbone.patch_px} px, and {size_px} px is not a multiple of that; "
+            f"use --size-px {max(1, round(size_px / backbone.patch_px)) * backbone.patch_px}"
         )

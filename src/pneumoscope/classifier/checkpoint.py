@@ -58,24 +58,68 @@ class Classifier:
     trained_on: tuple[Fingerprint, ...] = ()
 
     def prepare(self, radiograph: Radiograph) -> ModelInput:
-        """The input for this classifier."""
+        """Make the input for this classifier.
+
+        Parameters
+        ----------
+        radiograph
+            The radiograph.
+
+        Returns
+        -------
+        ModelInput
+            The square with its placement.
+        """
         return prepare(radiograph, self.card.preprocessing, self.finder)
 
     def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds of the target, shape (n,), of prepared squares, shape (n, channels, side, side) in [0, 1]."""
+        """Compute log-odds of the target.
+
+        Parameters
+        ----------
+        squares
+            Prepared squares, float32, shape (n, channels, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (n,).
+        """
         with evaluating(self.network), torch.inference_mode():
             logits = self.network(torch.from_numpy(np.ascontiguousarray(squares)))
         return np.asarray((logits[:, TARGET] - logits[:, OTHER]).double().numpy())
 
     def score(self, square: Grey) -> Score:
-        """The score of one prepared square, shape (channels, side, side)."""
+        """Compute the score of one square.
+
+        Parameters
+        ----------
+        square
+            A prepared square, float32, shape (channels, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        Score
+            Calibrated probability of the target with its log-odds.
+        """
         z = self.log_odds(square[None])
         return Score(self.card.target, float(self.card.calibration(z)[0]), float(z[0]))
 
 
 @contextlib.contextmanager
 def evaluating(network: torch.nn.Module) -> Iterator[None]:
-    """Evaluation mode for a while; every module's own mode is given back, also after an exception."""
+    """Put a network into evaluation mode within the context; every module gets its own mode back, also after an exception.
+
+    Parameters
+    ----------
+    network
+        The network.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
@@ -86,7 +130,20 @@ def evaluating(network: torch.nn.Module) -> Iterator[None]:
 
 
 def save(classifier: Classifier, folder: Path) -> Card:
-    """Write weights, domain and card atomically, the card last; returns the card with the files' hashes."""
+    """Write a checkpoint: weights, domain and fingerprints, then the card, each file whole or not at all.
+
+    Parameters
+    ----------
+    classifier
+        The classifier.
+    folder
+        Folder of the checkpoint; made if it does not exist.
+
+    Returns
+    -------
+    Card
+        The card with the hashes of the files.
+    """
     content = {WEIGHTS_NAME: safetensors.torch.save({k: v.contiguous() for k, v in classifier.network.state_dict().items()})}
     if classifier.domain:
         parts = {name: np.asarray(value, np.float32) for name, value in vars(classifier.domain).items()}
@@ -103,7 +160,25 @@ def save(classifier: Classifier, folder: Path) -> Card:
 
 
 def load(folder: Path) -> Classifier:
-    """Load a checkpoint; CardError or CheckpointError where it is damaged, foreign or does not match its card."""
+    """Load a checkpoint.
+
+    Parameters
+    ----------
+    folder
+        Folder of the checkpoint.
+
+    Returns
+    -------
+    Classifier
+        The classifier, in evaluation mode.
+
+    Raises
+    ------
+    CardError
+        If the card is missing, damaged or of another format.
+    CheckpointError
+        If a file is missing, or is not the one that the card names.
+    """
     card = cards.read(folder)
     path = folder / WEIGHTS_NAME
     if not path.is_file():
@@ -134,5 +209,17 @@ def _domain(path: Path) -> Domain:
 
 
 def file_sha256(path: Path) -> str:
+    """Hash a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""A classifier that adds up to its own map: one evidence value a cell, pooled over the cells that are lung.
+"""A classifier whose score is pooled from its own map: one evidence value for each cell, pooled over the cells that are lung.
 
 After PYLON (Preechakul et al. 2022, doi 10.1016/j.patter.2022.100445) in its pyramid, and Pinheiro & Collobert 2015
 (arXiv 1411.6228, eq. 6) in its pooling; pooling over lung cells alone is this project's.
@@ -17,29 +17,46 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from pneumoscope.classifier.backbone import Backbone
 
 EVIDENCE_HEADS = ("evidence", "evidence-everywhere", "evidence-coarse")
-"""Pooled over the lungs; pooled over all cells; pooled over the lungs and taken from the coarsest layer alone."""
+"""Pooled over the lungs; pooled over all cells; pooled over the lungs, from the coarsest layer alone."""
 SHARPNESS = 4.0
-"""r of the log-sum-exp: 0 would be the mean, infinity the maximum."""
+"""r of the log-sum-exp: r → 0 gives the mean, r → ∞ the maximum."""
 _WIDTH = 64
 _LEAST = 1e-12  # weight of a cell outside of the lungs, so that an empty mask still has a score
 
 
 def over_cells(channel: Tensor, cells: Tensor) -> Tensor:
-    """Means of a channel (batch, 1, side, side) over the cells of evidence (batch, h, w), of the latter's shape."""
+    """Average a channel over the cells of evidence.
+
+    Parameters
+    ----------
+    channel
+        Shape (batch, 1, size_px, size_px).
+    cells
+        Evidence, shape (batch, h, w); gives the grid.
+
+    Returns
+    -------
+    Tensor
+        Shape (batch, h, w).
+    """
     rows, cols = cells.shape[-2:]
     return F.adaptive_avg_pool2d(channel, (rows, cols))[:, 0]
 
 
 def pool(evidence: Tensor, lung_share: Tensor) -> Tensor:
-    """Log-odds of an image from the evidence of its cells: a weighted log-sum-exp.
-
-    ``(1/r) · log(Σ w · exp(r · e) / Σ w)`` over cells, with w the share of the cell that is lung.
+    """Pool evidence to log-odds by a weighted log-sum-exp: ``(1/r) · log(Σ w · exp(r · e) / Σ w)`` over cells.
 
     Parameters
     ----------
-    evidence, lung_share: (batch, h, w); the share in [0, 1].
+    evidence
+        Shape (batch, h, w).
+    lung_share
+        Share w of each cell that is lung, same shape, in [0, 1].
 
-    Returns log-odds (batch,), between the mean and the maximum of the evidence inside the lungs.
+    Returns
+    -------
+    Tensor
+        Log-odds, shape (batch,), between the mean and the maximum of the evidence inside the lungs.
     """
     weight = lung_share.flatten(1).clamp(min=_LEAST)
     total = torch.logsumexp(SHARPNESS * evidence.flatten(1) + weight.log(), 1)
@@ -69,22 +86,66 @@ class EvidenceNetwork(nn.Module):
         self.evidence = nn.Conv2d(_WIDTH, 1, 1)
 
     def normalized(self, grey: Tensor) -> Tensor:
-        """Grey (batch, 1, side, side) to three equal channels of mean 0 and deviation 1."""
-        centred = _centred(_centred(grey))  # ONNX Runtime's mean is off in the seventh place, which moves all evidence one way
+        """Normalize each image by its own mean and standard deviation.
+
+        Parameters
+        ----------
+        grey
+            Shape (batch, 1, size_px, size_px).
+
+        Returns
+        -------
+        Tensor
+            Three equal channels of mean 0 and deviation 1, shape (batch, 3, size_px, size_px), channels last.
+        """
+        centred = _centred(_centred(grey))  # ONNX Runtime's mean is off in the seventh digit, which shifts all evidence
         deviation = (centred**2).mean((2, 3), keepdim=True).sqrt()
         return (centred / (deviation + 1e-3)).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
 
     def levels(self, grey: Tensor) -> list[Tensor]:
-        """Feature maps of the pyramid, fine to coarse, each (batch, channels, h, w)."""
+        """Compute the feature maps of the pyramid.
+
+        Parameters
+        ----------
+        grey
+            Shape (batch, 1, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        list of Tensor
+            Fine to coarse, each (batch, channels, h, w).
+        """
         raw = self.model(self.normalized(grey))
         return [_grid(level) for level in (raw.values() if isinstance(raw, dict) else raw)]
 
     def cells(self, grey: Tensor) -> Tensor:
-        """Evidence for the target in each cell, (batch, h, w), without regard to the lungs."""
+        """Compute the evidence for the target in each cell, without regard to the lungs.
+
+        Parameters
+        ----------
+        grey
+            Shape (batch, 1, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, h, w).
+        """
         return self.summed(self.levels(grey))
 
     def summed(self, levels: Sequence[Tensor]) -> Tensor:
-        """The evidence (batch, h, w) that the levels of the pyramid add up to."""
+        """Sum the levels of the pyramid to evidence.
+
+        Parameters
+        ----------
+        levels
+            Feature maps, fine to coarse.
+
+        Returns
+        -------
+        Tensor
+            Evidence, shape (batch, h, w).
+        """
         *finer, coarsest = levels[-self.levels_used :]
         x = self.lateral[-1](self.drop(coarsest))
         for level in range(len(finer) - 1, -1, -1):
@@ -94,26 +155,88 @@ class EvidenceNetwork(nn.Module):
         return cells
 
     def pooled(self, square: Tensor, cells: Tensor) -> Tensor:
-        """Logits (batch, 2) of the evidence of a square's cells."""
+        """Pool evidence to logits.
+
+        Parameters
+        ----------
+        square
+            Grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
+        cells
+            Evidence, shape (batch, h, w).
+
+        Returns
+        -------
+        Tensor
+            Logits, shape (batch, 2): 0 and the log-odds.
+        """
         log_odds = pool(cells, self.lung_share(square, cells))
         return torch.stack([torch.zeros_like(log_odds), log_odds], 1)
 
     def embed(self, square: Tensor) -> Tensor:
-        """Means of the pyramid's channels, (batch, features): what tells whether an image is like those trained on."""
+        """Compute the features by which the domain is known: means of the pyramid's channels.
+
+        Parameters
+        ----------
+        square
+            Shape (batch, 1 or 2, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, features).
+        """
         return embedding(self.levels(square[:, :1]))
 
     def lung_share(self, square: Tensor, cells: Tensor) -> Tensor:
-        """Share of each cell that counts as lung, (batch, h, w) in [0, 1]."""
+        """Compute the share of each cell that counts as lung.
+
+        Parameters
+        ----------
+        square
+            Grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
+        cells
+            Evidence, shape (batch, h, w); gives the grid.
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, h, w), in [0, 1].
+        """
         if self.everywhere:
             return torch.ones_like(cells)
         return over_cells(square[:, 1:], cells)
 
     def explain(self, square: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (batch, 2) and the evidence (batch, h, w) that they are pooled from."""
+        """Compute logits and the evidence that they are pooled from.
+
+        Parameters
+        ----------
+        square
+            Grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        logits : Tensor
+            Shape (batch, 2).
+        cells : Tensor
+            Evidence, shape (batch, h, w).
+        """
         cells = self.cells(square[:, :1])
         return self.pooled(square, cells), cells
 
     def forward(self, square: Tensor) -> Tensor:
+        """Compute logits.
+
+        Parameters
+        ----------
+        square
+            Grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, 2).
+        """
         return self.explain(square)[0]
 
 
@@ -131,22 +254,61 @@ def _grid(features: Tensor) -> Tensor:
 
 
 def embedding(levels: Sequence[Tensor]) -> Tensor:
-    """Means over positions of feature maps (batch, channels, h, w), side by side: (batch, features)."""
+    """Average feature maps over positions.
+
+    Parameters
+    ----------
+    levels
+        Feature maps, each (batch, channels, h, w).
+
+    Returns
+    -------
+    Tensor
+        The means of all channels, shape (batch, features).
+    """
     return torch.cat([level.mean((2, 3)) for level in levels], 1)
 
 
-def whole_model(backbone: Backbone, side_px: int) -> nn.Module:
-    """torchvision's model with random weights, classifier included."""
-    sized = {"image_size": side_px} if backbone.patch_px else {}
+def whole_model(backbone: Backbone, size_px: int) -> nn.Module:
+    """Build torchvision's model with random weights, classifier included.
+
+    Parameters
+    ----------
+    backbone
+        The architecture.
+    size_px
+        Edge of the square in pixels.
+
+    Returns
+    -------
+    Module
+        The model.
+    """
+    sized = {"image_size": size_px} if backbone.patch_px else {}
     model: nn.Module = getattr(torchvision.models, backbone.name)(**sized)
     return model
 
 
-def build(backbone: Backbone, head: str, side_px: int) -> EvidenceNetwork:
-    """An evidence network with random weights, for squares of `side_px`."""
+def build(backbone: Backbone, head: str, size_px: int) -> EvidenceNetwork:
+    """Build an evidence network with random weights.
+
+    Parameters
+    ----------
+    backbone
+        The architecture.
+    head
+        One of `EVIDENCE_HEADS`.
+    size_px
+        Edge of the square in pixels.
+
+    Returns
+    -------
+    EvidenceNetwork
+        The network.
+    """
     names = [name for name, _ in backbone.pyramid]
     if backbone.library == "timm":
         model: nn.Module = timm.create_model(f"tf_{backbone.name}", features_only=True, out_indices=(2, 3, 4))
     else:
-        model = create_feature_extractor(whole_model(backbone, side_px), {name: str(level) for level, name in enumerate(names)})
+        model = create_feature_extractor(whole_model(backbone, size_px), {name: str(level) for level, name in enumerate(names)})
     return EvidenceNetwork(model, backbone, head)

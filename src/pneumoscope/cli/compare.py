@@ -267,10 +267,10 @@ def _told(init: str) -> str:
 def _recipe(
     name: str | None, backbones: Sequence[str], changes: Mapping[str, object], lungs: Path, teacher: Reader | None
 ) -> tuple[Recipe, LungFinder | None]:
-    """The recipe and what finds lungs for it, if every backbone can be trained by it; the view's own where none is named."""
-    found = chosen(name or _RECIPES[str(changes.get("view") or "whole")], changes)
+    """The recipe and what finds lungs for it, if every backbone can be trained by it; the crop's own by default."""
+    found = chosen(name or _RECIPES[str(changes.get("crop") or "whole")], changes)
     for backbone in backbones:
-        check_side(look_up(backbone), found.side_px)
+        check_side(look_up(backbone), found.size_px)
     finder = LungFinder.load(lungs) if found.crop == "lungs" or found.adds_up else None
     return taught_by(found, teacher, preprocessing_of(found, finder)), finder
 

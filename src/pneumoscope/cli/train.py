@@ -60,8 +60,8 @@ def command(
 ) -> None:
     """Train a classifier on the train side of a split COHORT; the tune side picks the epoch, threshold and calibration.
 
-    Interrupted at any moment it loses at most the running epoch: run it again with --resume. Under torchrun the processes share
-    every batch, and one that was restarted goes on by itself.
+    An interrupted run loses at most the current epoch: run the command again with --resume. Under torchrun the processes share
+    every batch, and restarted processes go on by themselves.
     """
     recipe = chosen(recipe_, changes)
 
@@ -73,7 +73,7 @@ def command(
 
     with joined() as group:
         if group.restarted and (out / CARD_NAME).exists() and not has_state(out):
-            return  # a process died after the last word was said
+            return  # a process died after the run had finished
         card = fit(
             table.read(cohort_),
             look_up(backbone),

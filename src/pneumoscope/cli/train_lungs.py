@@ -1,4 +1,4 @@
-"""``pneumoscope train-lungs``: radiographs with lung masks become a lung-field model."""
+"""``pneumoscope train-lungs``: train a lung-field model on radiographs with lung masks."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ from pneumoscope.training.lung_fields.squares import LungSet
 
 
 @click.command("train-lungs")
-@click.argument("sets", metavar="COHORT:MASKS:SIDE...", nargs=-1, required=True)
+@click.argument("sets", metavar="COHORT:MASKS:SPLIT...", nargs=-1, required=True)
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the model.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch.")
 @click.option("--epochs", type=click.IntRange(1), default=LungRecipe().epochs, show_default=True)
@@ -27,16 +27,16 @@ def command(
 ) -> None:
     """Train the network that finds lung fields.
 
-    Each COHORT:MASKS:SIDE is a split cohort, a folder of mask PNGs (of the radiograph's path or name) and the side that is
-    trained on. One set must keep a tune side, where the quality threshold is fixed; what is not trained on is measured.
-    Interrupted at any moment it loses at most the running epoch: run it again with --resume.
+    Each COHORT:MASKS:SPLIT is a split cohort, a folder of mask PNGs (named by the path or the name of the radiograph), and the
+    part of the split that is trained on. One set must keep a tune side, on which the quality threshold is fixed; the parts that
+    are not trained on are measured. An interrupted run loses at most the current epoch: run the command again with --resume.
     """
     recipe = LungRecipe(epochs=epochs, batch=batch, seed=seed)
     if (out / CARD_NAME).exists():
         raise click.UsageError(f"'{out}' already holds a lung-field model; choose another folder")
     parsed = [_set(text) for text in sets]
     if len({s.name for s in parsed}) < len(parsed):
-        raise click.UsageError("two cohorts have the same file name; figures are told by it, so rename one")
+        raise click.UsageError("two cohorts have the same file name, which names their figures; rename one")
 
     def report(row: LungEpoch) -> None:
         click.echo(
@@ -51,14 +51,14 @@ def command(
             f"{name}: {row['images']} images, Dice {row['dice_mean']:.3f} (least {row['dice_least']:.3f}), "
             f"outlines {row['boundary_distance_percent_of_side']:.2f} % of the side apart"
         )
-    click.echo(f"a lung counts as found from a quality of {card.quality_threshold:.3f}; model: {out}")
+    click.echo(f"a lung counts as found if its quality is at least {card.quality_threshold:.3f}; model: {out}")
 
 
 def _set(text: str) -> LungSet:
     parts = text.rsplit(":", 2)
     if len(parts) != 3 or parts[2] not in SPLITS:
-        raise click.UsageError(f"'{text}' should be COHORT:MASKS:SIDE with a side of {', '.join(SPLITS)}")
-    cohort, masks, side = Path(parts[0]), Path(parts[1]), parts[2]
+        raise click.UsageError(f"'{text}' should be COHORT:MASKS:SPLIT, where SPLIT is one of {', '.join(SPLITS)}")
+    cohort, masks, split = Path(parts[0]), Path(parts[1]), parts[2]
     if not masks.is_dir():
-        raise click.UsageError(f"'{masks}' is no folder of masks")
-    return LungSet(cohort.stem, table.read(cohort), masks, side)
+        raise click.UsageError(f"'{masks}' is not a folder of masks")
+    return LungSet(cohort.stem, table.read(cohort), masks, split)

@@ -56,7 +56,7 @@ def recipe_options(function: Callable[..., None]) -> Callable[..., None]:
         The function with the options.
     """
     earlier = {now: before for before, now in ALIASES.items()}
-    for setting, kind in reversed(OPTIONS.items()):
+    for setting, kind in reversed([*OPTIONS.items()]):
         names = [f"--{name.replace('_', '-')}" for name in (setting, earlier.get(setting)) if name]
         choices = typing.get_args(kind)
         shown = click.Choice(choices) if choices else kind

@@ -1,1 +1,1 @@
-"""Turn a classifier into a bundle, and prove that scores and maps are the same. Needs PyTorch; import `export.graph`."""
+"""Turn a classifier into a bundle, and prove that its answers are the same. Needs PyTorch; import `export.graph`."""

@@ -1,4 +1,4 @@
-"""PyTorch modules become ONNX graphs of any batch, and ONNX graphs become one."""
+"""Convert PyTorch modules to ONNX graphs with a free batch size, and join graphs."""
 
 import itertools
 import logging
@@ -17,20 +17,20 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from pneumoscope import PneumoscopeError
 
 EXAMPLE_BATCH = 3
-"""Of the tracing; unlike any other size in a network, since sizes that are equal in the example are taken for one."""
+"""Batch size of the examples; different from every other size in a network, because the tracer takes equal sizes for one."""
 EXAMPLE_ROWS, EXAMPLE_COLS = 203, 241
-"""Of an image of any size."""
+"""Size of the example of an image of any size."""
 OPSET = 20
-_WARNINGS, _ERRORS = 2, 3  # severities of ONNX Runtime, of which it starts with the first
-_MOST = 20_000  # rows and columns of an image
+_WARNINGS, _ERRORS = 2, 3  # severities of ONNX Runtime; it starts with the first
+_MOST = 20_000  # rows or columns of an image
 
 
 class ExportError(PneumoscopeError):
-    """A classifier could not be turned into a bundle that gives the same answers."""
+    """A classifier could not be turned into a bundle with the same answers."""
 
 
 def any_image() -> Tensor:
-    """An example of an image of any size, float32 (batch, 1, rows, cols)."""
+    """Make an example of an image of any size, float32 (batch, 1, rows, cols)."""
     return torch.rand(EXAMPLE_BATCH, 1, EXAMPLE_ROWS, EXAMPLE_COLS)
 
 
@@ -41,17 +41,33 @@ def converted(
     output_names: Sequence[str],
     axis: str = "batch",
 ) -> onnx.ModelProto:
-    """A module as ONNX, its first axis free and called `axis`; of examples of `any_image`'s size rows and columns are too.
+    """Convert a module to ONNX with a free batch size.
 
-    Raises what the exporter raises.
+    Examples of the size of `any_image` have free rows and columns too.
+
+    Parameters
+    ----------
+    module
+        The module, in evaluation mode.
+    examples
+        One example for each input, with `EXAMPLE_BATCH` rows.
+    input_names, output_names
+        Names of the inputs and outputs of the graph.
+    axis
+        Name of the first axis of the graph's inputs and outputs.
+
+    Returns
+    -------
+    ModelProto
+        The graph.
     """
     batch = torch.export.Dim("batch", min=1, max=4096)
     free = {2: torch.export.Dim("rows", min=2, max=_MOST), 3: torch.export.Dim("cols", min=2, max=_MOST)}
     shapes: tuple[Mapping[int, Any], ...] = tuple(
         {0: batch, **(free if e.shape[2:] == (EXAMPLE_ROWS, EXAMPLE_COLS) else {})} for e in examples
     )
-    # The fused attention of ViT has no ONNX counterpart; the plain one gives the same to 1e-9.
-    with quiet(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
+    # The fused attention of ViT has no ONNX counterpart; the plain one agrees to 1e-9.
+    with exporter_silenced(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
         program = torch.export.export(module, tuple(examples), dynamic_shapes=shapes, strict=False)
         exported = torch.onnx.export(
             program, dynamo=True, optimize=True, verbose=False, opset_version=OPSET,
@@ -59,8 +75,8 @@ def converted(
         )  # fmt: skip
     assert exported is not None
     model = exported.model_proto
-    told = (model.graph.node, model.graph.input, model.graph.output, model.graph.initializer)
-    for part in itertools.chain(*told):  # where in the source each came from, half a megabyte of it
+    described = (model.graph.node, model.graph.input, model.graph.output, model.graph.initializer)
+    for part in itertools.chain(*described):  # half a megabyte of source locations
         del part.metadata_props[:]
         part.doc_string = ""
     for value in (*model.graph.input, *model.graph.output):
@@ -71,9 +87,21 @@ def converted(
 
 
 def joined(parts: Mapping[str, onnx.ModelProto], inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
-    """One graph of several that run one after the other: a value is handed on by its name.
+    """Join graphs that run one after the other into one; values are handed on by their names.
 
-    Everything else in a part gets the part's name before its own. `inputs` and `outputs` are those of the whole.
+    Every other name in a part gets the part's name as a prefix.
+
+    Parameters
+    ----------
+    parts
+        The graphs by name, in their order.
+    inputs, outputs
+        Names of the inputs and outputs of the joined graph.
+
+    Returns
+    -------
+    ModelProto
+        The joined graph, checked.
     """
     renamed = [compose.add_prefix(model, f"{name}/", rename_inputs=False, rename_outputs=False) for name, model in parts.items()]
     known = {value.name: value for part in renamed for value in (*part.graph.output, *part.graph.input)}
@@ -90,8 +118,8 @@ def joined(parts: Mapping[str, onnx.ModelProto], inputs: Sequence[str], outputs:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """The exporter and the quantizer log and warn of their own internals."""
+def exporter_silenced() -> Iterator[None]:
+    """Silence what the exporter and the quantizer log about their own internals."""
     loggers = [logging.getLogger(name) for name in ("", "torch.onnx", "onnxscript")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

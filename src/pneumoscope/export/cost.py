@@ -1,4 +1,4 @@
-"""What a bundle costs on this machine: its size, and the time of a reading."""
+"""Size of a bundle, and the time of a reading on this machine."""
 
 import statistics
 import time
@@ -13,7 +13,20 @@ _ROUNDS = 5
 
 
 def milliseconds(readers: Mapping[str, Reader], images: Sequence[Radiograph]) -> dict[str, float]:
-    """The median time of a reading by each of the readers, which take turns at radiographs that are brought to size before."""
+    """Measure the median time of a reading; the readers take turns at radiographs that are resampled before.
+
+    Parameters
+    ----------
+    readers
+        The readers by name.
+    images
+        The radiographs to read, at least one.
+
+    Returns
+    -------
+    dict of str to float
+        Milliseconds a radiograph, by the name of the reader.
+    """
     any_of = next(iter(readers.values()))
     small = [Radiograph(any_of.seen(image)) for image in images]
     taken: dict[str, list[float]] = {name: [] for name in readers}
@@ -26,5 +39,20 @@ def milliseconds(readers: Mapping[str, Reader], images: Sequence[Radiograph]) ->
 
 
 def cost(readers: Mapping[str, Reader], sizes: Mapping[str, int], images: Sequence[Radiograph]) -> dict[str, Any]:
-    """Size of the graphs in bytes, milliseconds a radiograph, and on how many cores, for the card."""
+    """State what bundles cost on this machine.
+
+    Parameters
+    ----------
+    readers
+        The readers of the bundles by name.
+    sizes
+        Sizes of their graphs in bytes.
+    images
+        Radiographs to measure the time on.
+
+    Returns
+    -------
+    dict
+        ``bytes`` and ``ms`` by name, and the number of ``cores``.
+    """
     return {"bytes": dict(sizes), "ms": milliseconds(readers, images), "cores": cores()}

@@ -11,24 +11,24 @@ from torch.nn.utils.fusion import fuse_linear_bn_eval
 
 from pneumoscope.classifier.evidence_network import EvidenceNetwork, embedding
 from pneumoscope.classifier.network import Explained, Network, PooledNetwork
-from pneumoscope.export.conversion import EXAMPLE_BATCH, quiet
+from pneumoscope.export.conversion import EXAMPLE_BATCH, exporter_silenced
 from pneumoscope.heatmap.gradcam import METHODS
 from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM, HIRES_CAM, LAYER_CAM
 
 
 class Activated(nn.Module):
-    """Squares to logits, features, and for each method of `METHODS` the maps of all classes (batch, classes, h, w).
+    """Squares to logits, features, and the maps of all classes for each method of `METHODS`.
 
     The backward pass through the head is traced to plain arithmetic first (a vector–Jacobian product with a constant one-hot
     cotangent), so that the whole is an ordinary forward graph.
     """
 
-    def __init__(self, network: Network, classes: int, side: int) -> None:
+    def __init__(self, network: Network, classes: int, size_px: int) -> None:
         super().__init__()
         self.network = network
 
-        with quiet(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
-            example = network.features(torch.rand(EXAMPLE_BATCH, 1, side, side))
+        with exporter_silenced(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
+            example = network.features(torch.rand(EXAMPLE_BATCH, 1, size_px, size_px))
             rows, cols = example.maps.shape[2:]
 
             def head(packed: Tensor) -> tuple[Tensor, ...]:
@@ -43,24 +43,36 @@ class Activated(nn.Module):
             self.explained_head = trace(_packed(example))
 
     def forward(self, square: Tensor) -> tuple[Tensor, ...]:
+        """Compute logits, features and maps of squares.
+
+        Parameters
+        ----------
+        square
+            float32, shape (batch, channels, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        tuple of Tensor
+            Logits (batch, classes), features (batch, features), and maps (batch, classes, h, w) for each method.
+        """
         explained = self.network.features(square)
         logits, *maps = self.explained_head(_packed(explained))
         return logits, embedding([explained.maps]), *maps
 
 
 class ActivatedMeans(nn.Module):
-    """What `Activated` gives, of a network whose head sees the channels' means alone.
+    """The same outputs as `Activated`, for a network whose head sees only the means of the channels.
 
-    The gradient is then the same at every place: a map is one product of gradients and activations, Grad-CAM and HiResCAM are
-    the same, and all classes go back through the head at once.
+    The gradient is then the same at every position: a map is one product of gradients and activations, Grad-CAM and HiResCAM are
+    equal, and one backward pass through the head serves all classes.
     """
 
-    def __init__(self, network: PooledNetwork, classes: int, side: int) -> None:
+    def __init__(self, network: PooledNetwork, classes: int, size_px: int) -> None:
         super().__init__()
         self.network = network
 
-        with quiet(), torch.no_grad():
-            example = embedding([network.features(torch.rand(EXAMPLE_BATCH, 1, side, side)).maps])
+        with exporter_silenced(), torch.no_grad():
+            example = embedding([network.features(torch.rand(EXAMPLE_BATCH, 1, size_px, size_px)).maps])
 
             def head(means: Tensor) -> tuple[Tensor, Tensor]:
                 found = torch.func.vjp(network.of_means, means)
@@ -72,6 +84,18 @@ class ActivatedMeans(nn.Module):
             self.explained_head = make_fx(head, tracing_mode="symbolic", _allow_non_fake_inputs=True)(example)
 
     def forward(self, square: Tensor) -> tuple[Tensor, ...]:
+        """Compute logits, features and maps of squares.
+
+        Parameters
+        ----------
+        square
+            float32, shape (batch, channels, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        tuple of Tensor
+            Logits (batch, classes), features (batch, features), and maps (batch, classes, h, w) for each method.
+        """
         maps = self.network.features(square).maps
         means = embedding([maps])
         logits, gradients = self.explained_head(means)
@@ -83,12 +107,15 @@ class ActivatedMeans(nn.Module):
 
 
 def _packed(explained: Explained) -> Tensor:
-    """Maps and what the head needs beside them as one tensor, (batch, channels, h·w + carried): two fix the batch when traced."""
+    """Maps and what is carried past them as one tensor, (batch, channels, h·w + carried).
+
+    Tracing with two inputs would freeze the batch size.
+    """
     return torch.cat([explained.maps.flatten(2), *(c[..., None] for c in explained.carried)], 2)
 
 
 def _unpacked(packed: Tensor, rows: int, cols: int) -> tuple[Tensor, ...]:
-    """The maps (batch, channels, rows, cols) and what is carried beside them, each (batch, channels)."""
+    """The maps (batch, channels, rows, cols) and what is carried past them, each (batch, channels)."""
     cells = rows * cols
     carried = (packed[..., k] for k in range(cells, packed.shape[2]))
     return packed[..., :cells].reshape(*packed.shape[:2], rows, cols), *carried
@@ -102,24 +129,53 @@ class Summed(nn.Module):
         self.network = network
 
     def forward(self, square: Tensor) -> tuple[Tensor, ...]:
+        """Compute logits, features and evidence of squares.
+
+        Parameters
+        ----------
+        square
+            float32, shape (batch, 2, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        tuple of Tensor
+            Logits (batch, 2), features (batch, features), and evidence for each class (batch, 2, h, w).
+        """
         levels = self.network.levels(square[:, :1])
         cells = self.network.summed(levels)
         return self.network.pooled(square, cells), embedding(levels), torch.stack([-cells, cells], 1)
 
 
-def explained(network: Network | EvidenceNetwork, classes: int, side: int) -> tuple[nn.Module, tuple[str, ...]]:
-    """A copy of the network that gives logits, features and maps, and the maps' methods in their order."""
+def explained(network: Network | EvidenceNetwork, classes: int, size_px: int) -> tuple[nn.Module, tuple[str, ...]]:
+    """Copy a network so that it gives logits, features and heat maps in one forward pass.
+
+    Parameters
+    ----------
+    network
+        The trained network.
+    classes
+        Number of classes.
+    size_px
+        Edge of the square in pixels.
+
+    Returns
+    -------
+    module : Module
+        Squares to logits, features, and the maps of all classes for each method.
+    methods : tuple of str
+        Names of the methods, in the order of the maps.
+    """
     frozen = copy.deepcopy(network).eval().requires_grad_(False)
     if isinstance(frozen, EvidenceNetwork):
         return Summed(frozen).eval(), (EVIDENCE,)
     _fold_norms(frozen)
     if isinstance(frozen, PooledNetwork):
-        return ActivatedMeans(frozen, classes, side).eval(), tuple(METHODS)
-    return Activated(frozen, classes, side).eval(), tuple(METHODS)
+        return ActivatedMeans(frozen, classes, size_px).eval(), tuple(METHODS)
+    return Activated(frozen, classes, size_px).eval(), tuple(METHODS)
 
 
 def _fold_norms(network: nn.Module) -> None:
-    """Fold each batch norm of a head into the linear layer before it: the tracer would fix the batch in its gradient."""
+    """Fold each batch norm of a head into the linear layer before it: the tracer would freeze the batch size in its gradient."""
     for sequence in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
         for (name, layer), (after, norm) in itertools.pairwise(list(sequence.named_children())):
             if isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d):

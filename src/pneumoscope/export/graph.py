@@ -1,4 +1,4 @@
-"""A classifier becomes a bundle: one ONNX graph from image to lung fields, probability and heat maps, proven equal to PyTorch."""
+"""Export a classifier as a bundle: one ONNX graph from the image to lung fields, probability and heat maps."""
 
 import dataclasses
 import shutil
@@ -30,12 +30,20 @@ from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader, bundle
 
-_SEEN, _MADE = "seen", "made"  # the whole image as everything that follows sees it, and the graph's own square
+_SEEN, _MADE = "seen", "made"  # names inside the graph: the resampled image, and the square made of it
 
 
 @dataclass(frozen=True, eq=False)
 class Tune:
-    """Radiographs of the tune side with their reference (n,), on which a smaller bundle is compared with the wide one."""
+    """Radiographs of tune, on which a smaller bundle is compared with the one in single precision.
+
+    Parameters
+    ----------
+    images
+        n radiographs.
+    reference
+        int64, shape (n,): 1 for cases with the target, else 0.
+    """
 
     images: Sequence[Radiograph]
     reference: NDArray[np.int64]
@@ -49,10 +57,31 @@ def export(
     precision: Literal["fp32", "fp16", "int8"] = "fp32",
     tune: Tune | None = None,
 ) -> Card:
-    """Write the bundle (``model.onnx``, ``card.json``) to the folder `out`; returns its card.
+    """Write a classifier as a bundle: ``model.onnx``, ``card.json`` and, if known, the fingerprints of its training cases.
 
-    On each of the radiographs `proof` the graph must agree with eager PyTorch, and in another precision than fp32 the smaller
-    one must agree with it on the tune side; else ExportError, and nothing is left behind.
+    Parameters
+    ----------
+    classifier
+        The classifier, with a lung-field model.
+    out
+        Folder for the bundle; must not exist.
+    proof
+        Radiographs on which all outputs of the graph are compared with PyTorch, at least one.
+    precision
+        ``fp32``; ``fp16`` (weights in half the size); ``int8`` (later convolutions in eight bits).
+    tune
+        Radiographs on which another precision than ``fp32`` is accepted.
+
+    Returns
+    -------
+    Card
+        The card of the bundle.
+
+    Raises
+    ------
+    ExportError
+        If `out` exists, tune is missing, the graph cannot be made, or its answers differ by more than allowed; nothing is left
+        behind.
     """
     if out.exists():
         raise ExportError(f"'{out}' exists already; choose another folder for the bundle")
@@ -83,7 +112,7 @@ def _smaller(
     wide: Path,
     known: Sequence[Fingerprint],
 ) -> tuple[Path, Card]:
-    """The folder of the smaller bundle beside the wide one, with its card."""
+    """The folder of the smaller bundle, next to the one in single precision, and its card."""
     reader, folder = Reader.load(wide), wide.with_name(precision)
     step = max(1, len(tune.images) // CALIBRATING)
     seen = [reader.seen(image) for image in tune.images[::step]]
@@ -105,7 +134,24 @@ def _noted(card: Card, folder: Path, **results: Mapping[str, Any]) -> Card:
 
 
 def write(graph: onnx.ModelProto, card: Card, folder: Path, known: Sequence[Fingerprint] = ()) -> Card:
-    """Write a graph, its card and the fingerprints of the training cases to a folder; return the card with the files' hashes."""
+    """Write a graph, its card and the fingerprints of the training cases to a folder.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    card
+        The card.
+    folder
+        Folder of the bundle; made if it does not exist.
+    known
+        Fingerprints of the training cases; none are written if it is empty.
+
+    Returns
+    -------
+    Card
+        The card with the hashes of the files.
+    """
     folder.mkdir(exist_ok=True)
     onnx.save(graph, folder / bundle.GRAPH_NAME)
     if known:
@@ -117,7 +163,23 @@ def write(graph: onnx.ModelProto, card: Card, folder: Path, known: Sequence[Fing
 
 
 def whole_graph(classifier: Classifier) -> onnx.ModelProto:
-    """Lung fields, the square, and everything about it, as one graph; ExportError where PyTorch cannot make it."""
+    """Make one graph of lung fields, the square, and everything that is computed from it.
+
+    Parameters
+    ----------
+    classifier
+        The classifier, with a lung-field model.
+
+    Returns
+    -------
+    ModelProto
+        The graph, checked.
+
+    Raises
+    ------
+    ExportError
+        If PyTorch cannot convert the network, or its preprocessing cannot be part of a graph.
+    """
     card = classifier.card
     wanted = card.preprocessing
     if wanted.crop == "lungs" and not wanted.source_px:
@@ -132,16 +194,16 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
         seeing = converted(Whole(wanted.seen_px), [any_image()], [bundle.IMAGE], [_SEEN])
         looking = _looking(wanted, cells)
         names = [bundle.LOGITS, bundle.PROBABILITY, bundle.DISTANCE, *methods]
-        # Squares that are given may be more than the images are, so their axis has a name of its own.
+        # There may be more given squares than images, so their axis has another name.
         scoring = converted(scored, [square], [bundle.LOOKED_AT], names, axis="readings")
-    except Exception as error:  # the tracer and the converter raise a class of their own for each thing they cannot do
+    except Exception as error:  # tracer and converter have many exception classes
         raise ExportError(
             f"PyTorch {torch.__version__} cannot turn {card.backbone} with its heat map into an ONNX graph "
             f"({type(error).__name__}); the checkpoint can still be evaluated, or train another backbone"
         ) from error
     parts = {"seeing": seeing, "lungs": lungs, "looking": looking, "choice": _choice(list(square.shape[1:])), "scoring": scoring}
     whole = joined(parts, [bundle.IMAGE, bundle.SQUARE, bundle.GIVEN], bundle.outputs(card))
-    # An input with a value of its own may be left out.
+    # An input with a default value may be left out.
     nothing = np.zeros((1, square.shape[1], 1, 1), np.float32)
     whole.graph.initializer.append(numpy_helper.from_array(nothing, bundle.SQUARE))
     whole.graph.initializer.append(numpy_helper.from_array(np.array(False), bundle.GIVEN))
@@ -159,7 +221,7 @@ def _looking(wanted: Preprocessing, cells: int) -> onnx.ModelProto:
 
 
 def _finding(folder: Path) -> onnx.ModelProto:
-    """The graph of a lung-field model, fed with what is seen."""
+    """The graph of a lung-field model, with the resampled image as its input."""
     lungs = onnx.load(folder / LUNGS_NAME)
     lungs.graph.input[0].name = _SEEN
     for node in lungs.graph.node:
@@ -168,7 +230,7 @@ def _finding(folder: Path) -> onnx.ModelProto:
 
 
 def _choice(shape: list[int]) -> onnx.ModelProto:
-    """Takes the square that was given where one was."""
+    """A graph that takes the given square if there is one."""
     value = helper.make_tensor_value_info
     inputs = [
         value(bundle.GIVEN, TensorProto.BOOL, []),

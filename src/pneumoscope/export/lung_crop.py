@@ -1,4 +1,4 @@
-"""The first part of a reader's graph: from a radiograph and its lung fields to the square that the classifier looks at."""
+"""The first part of a reader's graph: from a radiograph and its lung fields to the classifier's square."""
 
 import torch
 from torch import Tensor, nn
@@ -8,13 +8,25 @@ from pneumoscope.classifier.preprocessing import Preprocessing
 
 
 class Whole(nn.Module):
-    """Whole images, float32 (batch, 1, rows, cols) in [0, 1] of any size, squashed to (batch, 1, side, side), antialiased."""
+    """Whole images of any size, resampled to a square."""
 
     def __init__(self, side: int) -> None:
         super().__init__()
         self.side = side
 
     def forward(self, image: Tensor) -> Tensor:
+        """Resample images, antialiased.
+
+        Parameters
+        ----------
+        image
+            float32, shape (batch, 1, rows, cols), in [0, 1], of any size.
+
+        Returns
+        -------
+        Tensor
+            Shape (batch, 1, size_px, size_px).
+        """
         return F.interpolate(image, size=(self.side, self.side), mode="bilinear", antialias=True)
 
 
@@ -32,8 +44,26 @@ class Look(nn.Module):
         self.cut = float(preprocessing.crop == "lungs")
 
     def forward(self, image: Tensor, lungs: Tensor, found: Tensor, box: Tensor) -> Tensor:
+        """Cut out and resample the square that the classifier looks at.
+
+        Parameters
+        ----------
+        image
+            Whole images, float32, shape (batch, 1, source_px, source_px), in [0, 1].
+        lungs
+            Lung fields, shape (batch, 2, cells, cells), 0 or 1.
+        found
+            Number of lungs that count as found, shape (batch,).
+        box
+            Edges of the box to look at as shares of the image, shape (batch, 4): top, left, bottom, right.
+
+        Returns
+        -------
+        Tensor
+            Grey and what counts as lung, shape (batch, 2, size_px, size_px).
+        """
         box = box * self.cut + torch.tensor([0.0, 0.0, 1.0, 1.0]) * (1 - self.cut)
-        # Unless both were found everything counts as lung: no part of the box may be left out on a guess.
+        # Unless both lungs were found, everything counts as lung: a guess must not exclude a part of the box.
         counted = torch.where((found == 2)[:, None, None, None], lungs.amax(1, keepdim=True), 1.0)
         return torch.cat([_cropped(image, box, self.side), _cropped(counted, box, self.side)], 1)
 

@@ -1,4 +1,4 @@
-"""A trained lung-field network becomes an ONNX graph with its card, proven equal to PyTorch."""
+"""Export a trained lung-field network as an ONNX graph with its card."""
 
 import dataclasses
 import shutil
@@ -20,15 +20,33 @@ from pneumoscope.lung_fields.graph_module import LungFieldModule
 from pneumoscope.lung_fields.network import LungNetwork
 
 MAX_DIFFERENCE = 1e-4
-"""Of a quality or of an edge of the box; cells are the same or not."""
-_MAX_CELLS = 1e-4  # share of the cells of a lung that may fall on the other side of one half by rounding
+"""Largest difference of a quality or of an edge of the box, in shares."""
+_MAX_CELLS = 1e-4  # share of the cells of a lung that rounding may move across one half
 
 
 def export(network: LungNetwork, card: LungCard, proof: NDArray[np.float32], out: Path) -> LungCard:
-    """Write ``lungs.onnx`` and ``card.json`` to the folder `out`; returns the card with the graph's hash.
+    """Write a lung-field network as ``lungs.onnx`` with its card.
 
-    `proof` holds images, float32 (n, 1, rows, cols) in [0, 1]: on them the graph must agree with eager PyTorch, else
-    ExportError, and nothing is left behind.
+    Parameters
+    ----------
+    network
+        The trained network.
+    card
+        Its card.
+    proof
+        Images, float32, shape (n, 1, rows, cols), in [0, 1], on which the graph must agree with PyTorch.
+    out
+        Folder for the model; made if it does not exist.
+
+    Returns
+    -------
+    LungCard
+        The card with the hash of the graph.
+
+    Raises
+    ------
+    ExportError
+        If the graph differs from PyTorch by more than allowed; nothing is left behind.
     """
     module = LungFieldModule(network, card.size_px, card.quality_threshold).eval().requires_grad_(False)
     out.mkdir(parents=True, exist_ok=True)

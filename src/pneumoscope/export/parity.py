@@ -27,6 +27,7 @@ from pneumoscope.heatmap.gradcam import METHODS
 from pneumoscope.heatmap.heatmap import EVIDENCE
 from pneumoscope.lung_fields import finder
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
+from pneumoscope.onnx_session import open_session
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
@@ -90,11 +91,10 @@ def prove(classifier: Classifier, folder: Path, radiographs: Sequence[Radiograph
     ExportError
         If an output differs by more than its bound, or the network is too sensitive for single precision.
     """
-    session, card, _ = bundle.open_bundle(folder, 0, ())
-    proof = _Proof(classifier, session)
+    proof = _Proof(classifier, open_session((folder / bundle.GRAPH_NAME).read_bytes(), 0))
     rows = [proof.of(radiograph) for radiograph in radiographs]
     outputs = {name: _largest([row[name] for row in rows]) for name in rows[0]}
-    missing = set(bundle.outputs(card)) - outputs.keys()
+    missing = set(proof.names) - outputs.keys()
     assert not missing, f"outputs without a proof: {missing}"
     for name, found in outputs.items():
         if not found.graph <= found.allowed:

@@ -1,4 +1,4 @@
-"""Smaller graphs: weights in half precision, or weights and arithmetic in eight bits, accepted only if the answers survive."""
+"""Smaller graphs: weights in half precision, or weights and arithmetic in eight bits."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from pneumoscope.export.conversion import ExportError, quiet
+from pneumoscope.export.conversion import ExportError, exporter_silenced
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader import Reader
@@ -22,14 +22,30 @@ from pneumoscope.reader.bundle import IMAGE
 
 MAX_AUC, MIN_AGREEMENT, MIN_CORRELATION = 0.003, 0.99, 0.97
 WIDE_SHARES = (0.0, 0.2, 0.4, 0.6)
-"""Shares of the classifier's convolutions that keep their precision; the first with which an int8 bundle is accepted is taken."""
+"""Shares of the classifier's convolutions that keep their precision, tried in this order until an int8 bundle is accepted."""
 CALIBRATING = 96
-"""Radiographs that the ranges of eight bits are taken from."""
-_LEAST = 256  # weights of a tensor that is worth halving
+"""Least number of radiographs that give the ranges of eight bits."""
+_LEAST = 256  # least number of weights of a tensor to halve
 
 
 def halved(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """A graph whose weights of convolutions and products are kept in half precision and widened when it is loaded."""
+    """Keep the weights of convolutions and matrix products in half precision; they are widened when the graph is loaded.
+
+    Parameters
+    ----------
+    graph
+        The graph in single precision; not changed.
+
+    Returns
+    -------
+    ModelProto
+        The smaller graph.
+
+    Raises
+    ------
+    ExportError
+        If a weight is too large for half precision.
+    """
     half = onnx.ModelProto()
     half.CopyFrom(graph)
     body, given = half.graph, {value.name for value in graph.graph.input}
@@ -59,13 +75,26 @@ class _Images(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has 
 
 
 def quantized(graph: onnx.ModelProto, images: Sequence[Grey], wide_share: float) -> onnx.ModelProto:
-    """A graph whose later convolutions compute in eight bits, each channel on its own scale; all other weights are halved.
+    """Compute the later convolutions in eight bits, each channel on its own scale, and keep the other weights in half precision.
 
-    `images`, whole radiographs (side, side), give the ranges. The lungs, the convolutions of one channel a group and the first
-    `wide_share` of the classifier's convolutions keep their precision: rounding there moves the map. Seven bits of the weights
-    are used, since processors without VNNI saturate at eight.
+    The lungs, depthwise convolutions and the first convolutions of the classifier keep their precision: rounding there moves the
+    map. Seven bits of the weights are used, since processors without VNNI saturate at eight.
+
+    Parameters
+    ----------
+    graph
+        The graph in single precision; not changed.
+    images
+        Whole radiographs, float32, shape (size_px, size_px), which give the ranges.
+    wide_share
+        Share in [0, 1] of the classifier's convolutions that keep their precision.
+
+    Returns
+    -------
+    ModelProto
+        The smaller graph.
     """
-    with tempfile.TemporaryDirectory() as scratch, quiet():
+    with tempfile.TemporaryDirectory() as scratch, exporter_silenced():
         wide, small = Path(scratch) / "wide.onnx", Path(scratch) / "small.onnx"
         onnx.save(graph, wide)
         quantize_static(
@@ -90,13 +119,18 @@ def _groups(node: onnx.NodeProto) -> int:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a smaller bundle answers beside the one in single precision, on the tune side.
+    """How the answers of a smaller bundle compare with those in single precision, on tune.
 
-    Attributes
+    Parameters
     ----------
-    auc_difference: smaller minus wide.
-    decisions: share of equal decisions.
-    map_correlation: mean Pearson correlation of the heat maps; maps that are flat in both count as equal.
+    images
+        Number of radiographs.
+    auc_difference
+        ROC-AUC of the smaller bundle minus that of the other.
+    decisions
+        Share of equal decisions, in [0, 1].
+    map_correlation
+        Mean Pearson correlation of the heat maps; two flat maps count as 1, one flat map as 0.
     """
 
     images: int
@@ -117,11 +151,27 @@ class Agreement:
 
     @property
     def sound(self) -> bool:
+        """Whether every bound holds."""
         return not self.broken
 
 
 def agreement(wide: Reader, small: Reader, images: Sequence[Radiograph], reference: NDArray[np.int64]) -> Agreement:
-    """Read images by both, in the order of `reference`."""
+    """Read radiographs with both bundles, and compare the answers.
+
+    Parameters
+    ----------
+    wide, small
+        Readers of the bundle in single precision and of the smaller one.
+    images
+        n radiographs.
+    reference
+        int64, shape (n,): 1 for cases with the target, else 0.
+
+    Returns
+    -------
+    Agreement
+        The comparison.
+    """
     rows = []
     for image in tqdm(images, desc="comparing", unit="image", disable=None):
         a, b = wide.read(image), small.read(image)
@@ -139,7 +189,25 @@ def _correlation(a: Grey, b: Grey) -> float:
 
 
 def accepted(found: Agreement, precision: str) -> Mapping[str, Any]:
-    """What goes into the card; ExportError that names the bound that broke."""
+    """State an agreement for the card.
+
+    Parameters
+    ----------
+    found
+        The agreement.
+    precision
+        Precision of the smaller bundle.
+
+    Returns
+    -------
+    Mapping
+        The fields of the agreement.
+
+    Raises
+    ------
+    ExportError
+        If a bound does not hold; the error names it.
+    """
     if not found.sound:
         raise ExportError(
             f"in {precision}, on {found.images} tune radiographs, {'; '.join(found.broken)}: nothing was written, "

@@ -38,11 +38,34 @@ class ScoredNetwork(nn.Module):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32), persistent=False)
 
     def forward(self, square: Tensor) -> tuple[Tensor, ...]:
+        """Compute logits, probability, distance and maps of squares.
+
+        Parameters
+        ----------
+        square
+            float32, shape (batch, channels, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        tuple of Tensor
+            Logits (batch, classes), probability (batch,), distance (batch,), and maps (batch, classes, h, w) for each method.
+        """
         logits, features, *maps = self.network(square)
         return logits, self.probability(logits[:, TARGET] - logits[:, OTHER]), self.distance(features), *maps
 
     def probability(self, log_odds: Tensor) -> Tensor:
-        """Calibrate log-odds (batch,) as `Calibration` does."""
+        """Calibrate log-odds as `Calibration` does.
+
+        Parameters
+        ----------
+        log_odds
+            Shape (batch,).
+
+        Returns
+        -------
+        Tensor
+            Probability, shape (batch,).
+        """
         fitted = self.calibration
         if fitted.method != "isotonic":
             return torch.sigmoid(log_odds / fitted.temperature)
@@ -52,7 +75,18 @@ class ScoredNetwork(nn.Module):
         return value[0] + (share * (value[1:] - value[:-1])).sum(1)
 
     def distance(self, features: Tensor) -> Tensor:
-        """Measure the distance (batch,) of features (batch, features) as `Domain.distance` does; 0 without a domain."""
+        """Measure the distance of features as `Domain.distance` does; 0 without a domain.
+
+        Parameters
+        ----------
+        features
+            Shape (batch, features).
+
+        Returns
+        -------
+        Tensor
+            Distance, shape (batch,).
+        """
         if self.domain is None:
             return features[:, 0] * 0
         scaled = (features - self.mean) / self.scale

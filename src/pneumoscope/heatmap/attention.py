@@ -1,4 +1,4 @@
-"""What the class token of a vision transformer looks at: attention rollout and relevance; needs PyTorch."""
+"""Attention rollout and relevance of vision transformers; needs PyTorch."""
 
 from typing import Any
 
@@ -10,10 +10,23 @@ from pneumoscope.classifier.network import Network
 
 
 def rollout(network: Network, image: Tensor) -> Tensor:
-    """Attention rollout (Abnar & Zuidema 2020, arXiv 2005.00928): the product over blocks of (A + I) / 2, A the heads' mean.
+    """Compute attention rollout (Abnar & Zuidema 2020, arXiv 2005.00928).
 
-    `image` is float32 (1, 1, side, side) in [0, 1]; returns (h, w), ≥ 0, the class token's share of each patch. Does not show:
-    which class it speaks for, as no gradient takes part.
+    The product over blocks of (A + I) / 2, A the heads' mean.
+
+    The map does not show for which class a patch speaks: no gradient takes part.
+
+    Parameters
+    ----------
+    network
+        A vision transformer.
+    image
+        float32, shape (1, 1, size_px, size_px), in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        The class token's share of each patch, shape (h, w), ≥ 0.
     """
     with torch.no_grad():
         _, attentions = _forward(network, image)
@@ -25,9 +38,23 @@ def rollout(network: Network, image: Tensor) -> Tensor:
 
 
 def relevance(network: Network, image: Tensor, class_index: int) -> Tensor:
-    """Relevance of Chefer et al. 2021 (arXiv 2103.15679, eq. 5, 6): R ← R + Ā · R in each block, Ā the heads' mean of (∇A ⊙ A)⁺.
+    """Compute relevance (Chefer et al. 2021, arXiv 2103.15679, eq. 5 and 6).
 
-    `image` as for `rollout`; returns (h, w), ≥ 0. No parameter's gradient is touched.
+    R ← R + Ā · R in each block, Ā the heads' mean of (∇A ⊙ A)⁺. The gradients of the parameters are not changed.
+
+    Parameters
+    ----------
+    network
+        A vision transformer.
+    image
+        float32, shape (1, 1, size_px, size_px), in [0, 1].
+    class_index
+        Index of the class that is explained.
+
+    Returns
+    -------
+    Tensor
+        Shape (h, w), ≥ 0.
     """
     with torch.enable_grad():
         logits, attentions = _forward(network, image)
@@ -46,7 +73,7 @@ def _patches(total: Tensor) -> Tensor:
 
 
 def _forward(network: Network, image: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Logits (1, classes) and each block's attention (1, heads, tokens, tokens), which PyTorch's module does not give out."""
+    """Logits (1, classes) and each block's attention (1, heads, tokens, tokens), which PyTorch's module does not return."""
     net: Any = network.model
     tokens = net._process_input(network.normalized(image))
     tokens = torch.cat([net.class_token.expand(tokens.shape[0], -1, -1), tokens], 1) + net.encoder.pos_embedding

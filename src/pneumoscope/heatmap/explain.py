@@ -1,4 +1,4 @@
-"""Explain the logits of a batch in the way that the network itself has; needs PyTorch."""
+"""Explain the logits of a batch by evidence or by Grad-CAM, depending on the network; needs PyTorch."""
 
 import torch
 from torch import Tensor
@@ -11,14 +11,23 @@ from pneumoscope.heatmap import gradcam
 
 
 def explain(network: Network | EvidenceNetwork, squares: Tensor, class_index: int) -> tuple[Tensor, Tensor]:
-    """Logits and raw heat maps of a batch: evidence where the network adds it up, else Grad-CAM.
+    """Compute logits and raw heat maps in the way of the network: evidence if its score is pooled from evidence, else Grad-CAM.
 
     Parameters
     ----------
-    squares: float32 (batch, channels, side, side) in [0, 1].
-    class_index: which logit to explain; evidence against the target is evidence for the other class.
+    network
+        The network; its modes are the same afterwards.
+    squares
+        float32, shape (batch, channels, size_px, size_px), in [0, 1].
+    class_index
+        Index of the class that is explained; evidence against the target is evidence for the other class.
 
-    Returns logits (batch, classes) and maps (batch, h, w), both detached.
+    Returns
+    -------
+    logits : Tensor
+        Shape (batch, classes), detached.
+    maps : Tensor
+        Shape (batch, h, w), detached.
     """
     if not isinstance(network, EvidenceNetwork):
         return gradcam.explain(network, squares, class_index)

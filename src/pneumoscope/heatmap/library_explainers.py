@@ -1,7 +1,7 @@
-"""Other ways to explain the same score, from the libraries that keep them; needs PyTorch, grad-cam and captum.
+"""Other explanations of the same score, from grad-cam and captum; needs PyTorch and both.
 
-Every method gets the same: a network, one prepared square, the target's log-odds. Every map comes back on the square; the
-class activation maps of grad-cam are brought to [0, 1] by the library, image by image.
+Every method explains the target's logit of one prepared square and gives a map over the square. The class activation maps of
+grad-cam are scaled to [0, 1] by the library, image by image.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +53,7 @@ RISE_MASKS, RISE_CELLS, RISE_SHARE = 300, 7, 0.5
 
 
 class _OfGrey(nn.Module):
-    """A network as a function of grey alone: what counts as lung stays as it is."""
+    """A network as a function of grey alone; the lung channel stays the same."""
 
     def __init__(self, network: Network | EvidenceNetwork, lungs: Tensor) -> None:
         super().__init__()
@@ -67,7 +67,18 @@ class _OfGrey(nn.Module):
 
 
 def names(network: Network | EvidenceNetwork) -> tuple[str, ...]:
-    """All methods for a network, its own first; those of transformers for a whole-image vision transformer only."""
+    """List the methods that a network can be explained by, its own first.
+
+    Parameters
+    ----------
+    network
+        The network.
+
+    Returns
+    -------
+    tuple of str
+        Names for `attribute`; those of transformers only for a vision transformer of the whole radiograph.
+    """
     of_transformers = (ROLLOUT, RELEVANCE) if _is_transformer(network) else ()
     return (*GENERAL, *of_transformers)
 
@@ -77,9 +88,23 @@ def _is_transformer(network: Network | EvidenceNetwork) -> bool:
 
 
 def attribute(name: str, network: Network | EvidenceNetwork, square: Square, seed: int = 0) -> Square:
-    """The map of one method for the target's logit.
+    """Compute the map of one method for the target's logit.
 
-    `square` is float32 (channels, side, side) in [0, 1]; returns float32 (side, side).
+    Parameters
+    ----------
+    name
+        One of `names`.
+    network
+        The network; its modes are the same afterwards.
+    square
+        float32, shape (channels, size_px, size_px), in [0, 1].
+    seed
+        Seed of the random masks of RISE.
+
+    Returns
+    -------
+    ndarray of float32
+        Shape (size_px, size_px).
     """
     image = torch.from_numpy(square)[None]
     grey = image[:, :1].clone()

@@ -1,4 +1,4 @@
-"""A network that forgets layer by layer: cascading randomization (Adebayo et al. 2018, arXiv 1810.03292); needs PyTorch."""
+"""Cascading randomization of a network's weights (Adebayo et al. 2018, arXiv 1810.03292); needs PyTorch."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -18,10 +18,23 @@ STAGES = 8
 
 
 def cascade(network: Network | EvidenceNetwork, seed: int = 0) -> Iterator[tuple[float, Network | EvidenceNetwork]]:
-    """The network with its layers drawn anew from the last to the first, in eight stages.
+    """Randomize the layers of a network from the last to the first, in eight stages (Adebayo et al. 2018, arXiv 1810.03292).
 
-    Yields the share of the layers that are random, in (0, 1], and that network: one and the same, which forgets more each time.
-    A layer is drawn as its library draws a new one.
+    A layer is drawn as its library draws a new one. PyTorch's global random generator is the same afterwards.
+
+    Parameters
+    ----------
+    network
+        The trained network; not changed.
+    seed
+        Seed of the random weights.
+
+    Yields
+    ------
+    share : float
+        Share of the layers that are random, in (0, 1].
+    network : Network or EvidenceNetwork
+        One copy, which has more random layers each time.
     """
     copied = copy.deepcopy(network)
     layers = [m for m in copied.modules() if _drawing(m) and list(m.parameters(recurse=False))]
@@ -37,7 +50,7 @@ def cascade(network: Network | EvidenceNetwork, seed: int = 0) -> Iterator[tuple
 
 
 def _drawing(layer: nn.Module) -> Callable[[], None] | None:
-    """What draws a layer anew, as PyTorch calls it: attention has a name of its own for it."""
+    """The function that draws new weights for a layer; attention has another name for it than other layers."""
     draw: Callable[[], None] | None = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
     return draw
 
@@ -49,5 +62,18 @@ def _last_first(network: nn.Module, layers: list[nn.Module]) -> list[nn.Module]:
 
 
 def maps_of(network: Network | EvidenceNetwork, squares: NDArray[np.float32]) -> Maps:
-    """Raw maps of the target, float32 (n, h, w), of prepared squares (n, channels, side, side)."""
+    """Compute raw maps of the target.
+
+    Parameters
+    ----------
+    network
+        The network.
+    squares
+        float32, shape (n, channels, size_px, size_px), in [0, 1].
+
+    Returns
+    -------
+    ndarray of float32
+        Shape (n, h, w).
+    """
     return explain(network, torch.from_numpy(squares), TARGET)[1].numpy()

@@ -1,8 +1,8 @@
-"""The published augmentation policy on one grey channel: drawn as values first, applied by OpenCV second.
+"""The published augmentation policy on one grey channel: first drawn as values, then applied by OpenCV.
 
 Shahi & Bagale 2025 use albumentations, whose last free release is no longer maintained; its operations are OpenCV's, so the
-policy is built on OpenCV itself. Strengths that the paper leaves open are those of its release 1.4,
-the median filter's side is 3 or 5 px.
+policy is built on OpenCV itself. Strengths that the paper does not state are those of albumentations 1.4; the median filter
+has 3 or 5 pixels.
 """
 
 from collections.abc import Iterator
@@ -31,17 +31,34 @@ def one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to one square; the defaults do nothing.
+    """The changes of one square; the defaults change nothing.
 
-    Attributes
+    Parameters
     ----------
-    turn_deg, scale, shift: a similarity about the centre; shift (rows, cols) in shares of the side.
-    brightness, contrast: x → contrast · x + brightness, grey in [0, 1].
-    gamma: x → x^gamma.
-    clahe_clip: clip limit of contrast-limited adaptive histogram equalization on 8 × 8 tiles.
-    noise: standard deviation of Gaussian noise, grey in [0, 1], drawn with `noise_seed`.
-    motion_px, motion_deg: length and direction of a motion blur; median_px: side of a median filter.
-    holes: rectangles (row, col, rows, cols) in shares of the side, set to black.
+    turn_deg
+        Rotation about the centre in degrees.
+    scale
+        Factor on the size, > 0.
+    shift
+        Translation (rows, cols) as a share of the edge.
+    brightness
+        Added to grey levels in [0, 1], after `contrast`.
+    contrast
+        Factor on grey levels, > 0.
+    gamma
+        Exponent of grey levels, > 0.
+    clahe_clip
+        Clip limit of contrast-limited adaptive histogram equalization on 8 × 8 tiles; None for none.
+    noise
+        Standard deviation of Gaussian noise, for grey levels in [0, 1].
+    noise_seed
+        Seed of the noise.
+    motion_px, motion_deg
+        Length of a motion blur in pixels (0 for none) and its direction in degrees.
+    median_px
+        Edge of a median filter in pixels, odd; 0 for none.
+    holes
+        Rectangles (row, col, rows, cols) as shares of the edge, which become black.
     """
 
     turn_deg: float = 0.0
@@ -60,7 +77,18 @@ class Augmentation:
 
 
 def draw(rng: np.random.Generator) -> Augmentation:
-    """Draw from the published policy (probabilities and limits of the paper's code)."""
+    """Draw an augmentation from the published policy (probabilities and limits of the paper's code).
+
+    Parameters
+    ----------
+    rng
+        Source of the random numbers.
+
+    Returns
+    -------
+    Augmentation
+        The values that were drawn.
+    """
 
     def happens(p: float) -> bool:
         return bool(rng.random() < p)
@@ -87,7 +115,20 @@ def draw(rng: np.random.Generator) -> Augmentation:
 
 
 def apply(square: Square, a: Augmentation) -> Square:
-    """Apply an augmentation to a grey square, uint8 (side, side); the input is left as it was."""
+    """Apply an augmentation to a square; the input is not changed.
+
+    Parameters
+    ----------
+    square
+        uint8, shape (size_px, size_px).
+    a
+        What to change.
+
+    Returns
+    -------
+    ndarray of uint8
+        Same shape.
+    """
     out: NDArray[Any] = _grey_levels(_geometry(square, a), a)
     if a.motion_px:
         out = cv2.filter2D(out, -1, motion_kernel(a.motion_px, a.motion_deg), borderType=cv2.BORDER_REPLICATE)
@@ -119,7 +160,20 @@ def _grey_levels(square: Square, a: Augmentation) -> Square:
 
 
 def motion_kernel(length_px: int, direction_deg: float) -> NDArray[np.float32]:
-    """A line of `length_px` through the centre, sum 1, shape (length_px, length_px)."""
+    """Make the kernel of a motion blur: a line through the centre.
+
+    Parameters
+    ----------
+    length_px
+        Length of the line in pixels, odd.
+    direction_deg
+        Direction of the line in degrees.
+
+    Returns
+    -------
+    ndarray of float32
+        Shape (length_px, length_px), sum 1.
+    """
     kernel = np.zeros((length_px, length_px), np.float32)
     centre = (length_px - 1) / 2
     along = np.linspace(-centre, centre, 4 * length_px)

@@ -1,4 +1,4 @@
-"""Batches of an epoch: drawn from seed and epoch alone, augmented one batch ahead of the model."""
+"""The batches of an epoch, drawn from the seed and the number of the epoch alone."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,13 +17,16 @@ ALL = slice(None)
 
 
 class Batch(NamedTuple):
-    """Some rows of a batch, and the targets of all of it.
+    """The rows of a batch that one process computes, with the targets of the whole batch.
 
-    Attributes
+    Parameters
     ----------
-    squares: float32 (rows, channels, side, side) in [0, 1].
-    target: int64 (batch,).
-    drawn: which images these are, (batch,).
+    squares
+        float32, shape (rows, channels, size_px, size_px), in [0, 1].
+    target
+        int64, shape (batch,): 1 for cases with the target, else 0.
+    drawn
+        Indices of the images, shape (batch,).
     """
 
     squares: Tensor
@@ -32,7 +35,22 @@ class Batch(NamedTuple):
 
 
 def order(recipe: Recipe, reference: NDArray[np.integer], epoch: int) -> NDArray[np.intp]:
-    """Indices of the epoch's images, shape (steps · batch,); a last batch that is not full is left out."""
+    """Draw the images of an epoch.
+
+    Parameters
+    ----------
+    recipe
+        Sampling, batch size and seed.
+    reference
+        int, shape (n,): 1 for cases with the target, else 0.
+    epoch
+        Number of the epoch, from 0.
+
+    Returns
+    -------
+    ndarray of int
+        Indices of images, shape (steps · batch,); an incomplete last batch is left out.
+    """
     rng = np.random.default_rng((recipe.seed, epoch))
     if recipe.sampling == "balanced":
         chance = 1 / np.bincount(reference)[reference]
@@ -43,14 +61,45 @@ def order(recipe: Recipe, reference: NDArray[np.integer], epoch: int) -> NDArray
 
 
 def steps(recipe: Recipe, images: int) -> int:
-    """Steps of an epoch."""
+    """Count the steps of an epoch.
+
+    Parameters
+    ----------
+    recipe
+        The batch size.
+    images
+        Number of training images.
+
+    Returns
+    -------
+    int
+        Number of complete batches.
+    """
     return images // recipe.batch
 
 
 def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoch: int, rows: slice = ALL) -> Iterator[Batch]:
-    """The batches of an epoch, of which `rows` are prepared.
+    """Yield the batches of an epoch.
 
-    One thread prepares the next batch while the model works on this one; OpenCV leaves Python's lock meanwhile.
+    One thread prepares the next batch while the network works on the current one; OpenCV releases Python's lock.
+
+    Parameters
+    ----------
+    recipe
+        Sampling, augmentation, batch size and seed.
+    images
+        uint8, shape (n, channels, size_px, size_px).
+    reference
+        int, shape (n,): 1 for cases with the target, else 0.
+    epoch
+        Number of the epoch, from 0.
+    rows
+        Rows of each batch to prepare; all of them by default.
+
+    Yields
+    ------
+    Batch
+        The prepared rows.
     """
     drawn = order(recipe, reference, epoch).reshape(-1, recipe.batch)
     places = range(recipe.batch)[rows]
@@ -70,7 +119,24 @@ def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epo
 
 
 def canvas(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoch: int, step: int) -> tuple[Tensor, Tensor]:
-    """What a step paints opacities on: squares as in `batches`, drawn without replacement from each class; may be empty."""
+    """Draw the images that a step paints opacities onto, without replacement from each class.
+
+    Parameters
+    ----------
+    recipe
+        Numbers of images, and the seed.
+    images
+        uint8, shape (n, channels, size_px, size_px).
+    reference
+        int, shape (n,): 1 for cases with the target, else 0.
+    epoch, step
+        Number of the epoch and of the step in it, from 0.
+
+    Returns
+    -------
+    squares, target : Tensor
+        As in `Batch`; no rows if the recipe paints nothing.
+    """
     rng = np.random.default_rng((recipe.seed, epoch, step, recipe.batch))
     wanted = enumerate(recipe.painted)
     chosen = np.concatenate([rng.choice(np.flatnonzero(reference == k), n, replace=False) for k, n in wanted])
@@ -78,7 +144,7 @@ def canvas(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoc
 
 
 def _one(recipe: Recipe, square: Squares, epoch: int, step: int, place: int) -> Squares:
-    if recipe.augmentation != "published":  # `views` works on whole batches, in the step
+    if recipe.augmentation != "published":  # `views` is applied to whole batches, in the step
         return square
     rng = np.random.default_rng((recipe.seed, epoch, step, place))
     out = square.copy()

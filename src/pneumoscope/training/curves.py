@@ -15,7 +15,15 @@ CURVES_NAME = "curves.csv"
 
 
 def write_table(path: Path, history: Sequence[Epoch]) -> None:
-    """One line an epoch, written anew each time."""
+    """Write the learning curves as CSV, one line for each epoch.
+
+    Parameters
+    ----------
+    path
+        The file; replaced whole.
+    history
+        The finished epochs, at least one.
+    """
     with atomic_files.text(path) as stream:
         writer = csv.DictWriter(stream, list(asdict(history[0])), lineterminator="\n")
         writer.writeheader()
@@ -23,14 +31,33 @@ def write_table(path: Path, history: Sequence[Epoch]) -> None:
 
 
 def read_table(path: Path) -> list[Epoch]:
-    """What `write_table` wrote."""
+    """Read the learning curves that `write_table` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    list of Epoch
+        The finished epochs.
+    """
     with path.open(encoding="utf-8", newline="") as stream:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
     return [Epoch(epoch=int(row.pop("epoch")), processes=int(row.pop("processes", 1)), **row) for row in rows]
 
 
 def plot(path: Path, history: Sequence[Epoch]) -> None:
-    """Loss on train and tune, and ROC-AUC on tune, over the epochs."""
+    """Plot loss on train and tune, and ROC-AUC on tune, over the epochs.
+
+    Parameters
+    ----------
+    path
+        The PNG file; replaced whole.
+    history
+        The finished epochs, at least one.
+    """
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)

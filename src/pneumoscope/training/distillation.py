@@ -1,4 +1,4 @@
-"""What a trained reader teaches: its log-odds and, where it adds up to one, its heat map of every training image."""
+"""The answers of a trained reader for every training image: log-odds and, if its score is pooled from evidence, heat maps."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -30,25 +30,63 @@ _BATCH, _CHUNK = 16, 256
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """Calibrated log-odds float32 (n,) and raw heat maps over the teacher's square, float32 (n, h, w), of n images."""
+    """A teacher's answers for n images.
+
+    Parameters
+    ----------
+    log_odds
+        Calibrated log-odds of the target, float32, shape (n,).
+    maps
+        Raw heat maps over the teacher's square, float32, shape (n, h, w).
+    """
 
     log_odds: NDArray[np.float32]
     maps: NDArray[np.float32]
 
-    def on_squares(self, card: Card, side_px: int) -> Squares:
-        """The heat maps on the teacher's scale as a channel of squares, uint8 (n, 1, side, side)."""
+    def on_squares(self, card: Card, size_px: int) -> Squares:
+        """Resample the heat maps, at the teacher's full scale, to a channel of squares.
+
+        Parameters
+        ----------
+        card
+            The teacher's card.
+        size_px
+            Edge of the squares in pixels.
+
+        Returns
+        -------
+        ndarray of uint8
+            Shape (n, 1, size_px, size_px).
+        """
         parts = []
         for k in range(0, len(self.maps), _CHUNK):
             raw = torch.from_numpy(self.maps[k : k + _CHUNK])[:, None]
-            whole = F.interpolate(raw, size=(side_px, side_px), mode="bilinear").numpy()
+            whole = F.interpolate(raw, size=(size_px, size_px), mode="bilinear").numpy()
             parts.append(np.rint(scaled(whole, card) * 255).astype(np.uint8))
         return np.concatenate(parts)
 
 
 def taught_by(recipe: Recipe, teacher: Reader | None, preprocessing: Preprocessing) -> Recipe:
-    """The recipe as it is with this teacher: one that gives no weight to it gets the usual ones, for all that it can teach.
+    """Complete a recipe for a teacher: without weights of its own it gets the default ones for all that the teacher has.
 
-    TrainingError where the recipe learns from a teacher and there is none, or from heat maps that do not lie on its square.
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    teacher
+        The bundle to learn from; None for none.
+    preprocessing
+        What the learner looks at.
+
+    Returns
+    -------
+    Recipe
+        The recipe with a distillation part if there is a teacher.
+
+    Raises
+    ------
+    TrainingError
+        If the recipe needs a teacher and there is none, or the teacher's heat map is no evidence over the learner's square.
     """
     if teacher is None:
         if recipe.distillation:
@@ -57,7 +95,7 @@ def taught_by(recipe: Recipe, teacher: Reader | None, preprocessing: Preprocessi
     shows = recipe.adds_up and _same_square(teacher, preprocessing)
     if recipe.distillation and recipe.distillation.teacher_weight and not shows:
         raise TrainingError(
-            f"the recipe '{recipe.name}' needs a teacher that adds up to its map over the same square ({preprocessing.crop}); "
+            f"the recipe '{recipe.name}' needs a teacher with an evidence head over the same crop ({preprocessing.crop}); "
             "give its bundle"
         )
     if recipe.distillation:
@@ -67,7 +105,7 @@ def taught_by(recipe: Recipe, teacher: Reader | None, preprocessing: Preprocessi
 
 
 def _same_square(teacher: Reader, preprocessing: Preprocessing) -> bool:
-    """Whether the teacher's heat map is evidence, and covers what the learner looks at, whatever the sides in pixels."""
+    """Whether the teacher's heat map is evidence over the same crop as the learner's; the sizes in pixels may differ."""
     own = dataclasses.replace(teacher.card.preprocessing, size_px=preprocessing.size_px)
     return teacher.card.map_method == EVIDENCE and own == preprocessing
 
@@ -125,7 +163,7 @@ def lessons(teacher: Reader, cohort: Cohort, cases: Sequence[Case], cache: Path,
 def _read(teacher: Reader, cohort: Cohort, cases: Sequence[Case], show_progress: bool) -> Lessons:
     log_odds, maps = [], []
     for k in tqdm(
-        range(0, len(cases), _BATCH), desc="teaching", unit=f"×{_BATCH} images", disable=None if show_progress else True
+        range(0, len(cases), _BATCH), desc="teacher", unit=f"×{_BATCH} images", disable=None if show_progress else True
     ):
         images = np.stack([teacher.square(radiograph.read(cohort.file(case))) for case in cases[k : k + _BATCH]])
         (straight, shown), (mirrored, turned) = (teacher.explain(np.ascontiguousarray(x)) for x in (images, images[..., ::-1]))

@@ -1,7 +1,7 @@
-"""What can be wrong with a training run."""
+"""The error of a training run."""
 
 from pneumoscope import PneumoscopeError
 
 
 class TrainingError(PneumoscopeError):
-    """A recipe or a run folder is not usable."""
+    """A recipe, the data or the folder of a run cannot be used."""

@@ -1,4 +1,4 @@
-"""The losses of a classifier that adds up to its own map."""
+"""The losses of an evidence network."""
 
 from collections.abc import Callable
 
@@ -12,8 +12,8 @@ from pneumoscope.training.loss import Loss
 from pneumoscope.training.painted_opacities import paint
 from pneumoscope.training.recipe import Recipe
 
-_OPAQUE = 0.3  # share of a cell that is painted, from which it is known to be opaque
-_OUTSIDE = 0.05  # share of a cell that is lung, below which it is known not to be
+_OPAQUE = 0.3  # least painted share of a cell that is known to be opaque
+_OUTSIDE = 0.05  # a cell with a smaller share of lung is known not to be opaque
 
 
 def step_loss(
@@ -26,15 +26,29 @@ def step_loss(
     criterion: Loss,
     recipe: Recipe,
 ) -> Tensor:
-    """The loss of one step.
+    """Compute the loss of one step of an evidence network.
 
     Parameters
     ----------
-    cells_of: grey (batch, 1, side, side) to the network's evidence (batch, h, w): its own `cells`, or those of a group.
-    squares, target: the batch, float32 (batch, 2 or 3, side, side) in [0, 1] and int64 (batch,); a third channel is a teacher's
-        heat map.
-    canvas, canvas_target: what is painted on, likewise; may be empty.
-    criterion: of logits and target.
+    network
+        The network in training.
+    cells_of
+        Grey levels (batch, 1, size_px, size_px) to evidence (batch, h, w): the network's own `cells`, or a group's.
+    squares
+        float32, shape (batch, 2 or 3, size_px, size_px), in [0, 1]: grey, lungs and, with a teacher, its heat map.
+    target
+        int64, shape (batch,).
+    canvas, canvas_target
+        The images to paint opacities onto, of the same form; may be empty.
+    criterion
+        Loss of logits (batch, 2) and target.
+    recipe
+        Augmentation and weights of the losses.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
     """
     n = len(squares)
     together = torch.cat([squares, canvas])
@@ -61,9 +75,23 @@ def step_loss(
 
 
 def energy_outside(cells: Tensor, lung: Tensor, target: Tensor) -> Tensor:
-    """Mean share of softplus(evidence) that lies outside of the lungs; positives count five times as much.
+    """Compute the mean share of softplus(evidence) that lies outside the lungs; positives count five times as much.
 
-    All of shape (batch, h, w) but the target (batch,). The evidence is not thresholded, or nothing would have a gradient.
+    The evidence is not thresholded: a threshold has no gradient.
+
+    Parameters
+    ----------
+    cells
+        Evidence, shape (batch, h, w).
+    lung
+        Share of each cell that is lung, same shape, in [0, 1].
+    target
+        Shape (batch,), 0 or 1.
+
+    Returns
+    -------
+    Tensor
+        A scalar in [0, 1].
     """
     energy = F.softplus(cells)
     outside = 1 - (energy * lung).sum((1, 2)) / energy.sum((1, 2)).clamp(min=1e-6)
@@ -71,9 +99,23 @@ def energy_outside(cells: Tensor, lung: Tensor, target: Tensor) -> Tensor:
 
 
 def teacher_loss(cells: Tensor, taught: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy of the evidence against a teacher's heat map in [0, 1], (batch, h, w), weighted by how sure it is.
+    """Compute the cross-entropy of the evidence against a teacher's heat map, weighted by how certain the teacher is.
 
-    In an image without the target no cell is opaque, whatever the teacher says.
+    In an image without the target, every cell is taught 0 with full weight.
+
+    Parameters
+    ----------
+    cells
+        Evidence, shape (batch, h, w).
+    taught
+        The teacher's heat map, same shape, in [0, 1].
+    target
+        Shape (batch,), 0 or 1.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
     """
     taught = taught * target[:, None, None]
     sure = (2 * taught - 1).abs()
@@ -81,10 +123,25 @@ def teacher_loss(cells: Tensor, taught: Tensor, target: Tensor) -> Tensor:
 
 
 def painting_loss(cells: Tensor, painted: Tensor, lung: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy plus one minus soft Dice of the evidence against what was painted, (batch, h, w).
+    """Compute cross-entropy plus one minus the soft Dice coefficient of the evidence against painted opacities.
 
-    In an image whose target is present, the unpainted lung may be opaque: there only painted cells and cells outside of the
-    lungs count.
+    In an image with the target, the unpainted lung may be opaque: only painted cells and cells outside the lungs count.
+
+    Parameters
+    ----------
+    cells
+        Evidence, shape (batch, h, w).
+    painted
+        Share of each cell that was painted, same shape, in [0, 1].
+    lung
+        Share of each cell that is lung, same shape, in [0, 1].
+    target
+        Shape (batch,), 0 or 1.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
     """
     known = torch.maximum((painted > _OPAQUE).float(), (lung < _OUTSIDE).float())
     known = torch.where(target[:, None, None] > 0, known, torch.ones_like(known))

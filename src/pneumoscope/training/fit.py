@@ -229,12 +229,12 @@ def _can_paint(recipe: Recipe, train: PreparedSplit) -> None:
         if there < wanted:
             what = "with" if value else "without"
             raise TrainingError(
-                f"each step paints on {wanted} images {what} the target, the train side has {there}; paint on fewer"
+                f"each step paints on {wanted} images {what} the target, but the train side has {there}; use smaller numbers"
             )
 
 
 def _taught(side: PreparedSplit, recipe: Recipe, teacher: Card, found: Lessons) -> PreparedSplit:
-    """The side with what is learned from a teacher: log-odds, and heat maps as a third channel."""
+    """The train side with a teacher's log-odds, and its heat maps as a third channel."""
     if recipe.distillation and recipe.distillation.distillation_weight:
         side = dataclasses.replace(side, taught=found.log_odds)
     if recipe.distillation and recipe.distillation.teacher_weight:
@@ -244,7 +244,7 @@ def _taught(side: PreparedSplit, recipe: Recipe, teacher: Card, found: Lessons) 
 
 
 def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
-    """Run the epochs that are left and return the best epoch's weights."""
+    """Run the remaining epochs and return the weights of the best epoch."""
     last, best = run.out / "state" / "last.safetensors", run.out / "state" / "best.safetensors"
     optimizer = _optimizer(network, run.recipe, run.backbone)
     progress: Progress[Epoch] = Progress((), run.sha256)
@@ -264,14 +264,14 @@ def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
         if run.group.leads:
             _keep(progress, network, optimizer, run)
     if run.group.leads:
-        curves.write_table(run.out / curves.CURVES_NAME, progress.history)  # once more: a run may have been killed before it
+        curves.write_table(run.out / curves.CURVES_NAME, progress.history)  # again: a run may have been killed before this line
         curves.plot(run.out / "curves.png", progress.history)
         resume_state.load(best, network, optimizer, run.sha256, Epoch)
     return network.state_dict()
 
 
 def _keep(progress: Progress[Epoch], network: AnyNetwork, optimizer: torch.optim.Optimizer, run: _Run) -> None:
-    """Write the state after an epoch, and say how it went."""
+    """Write the state after an epoch, and report it."""
     row = progress.history[-1]
     if progress.best is row:
         resume_state.save(run.out / "state" / "best.safetensors", network, optimizer, progress)
@@ -285,7 +285,7 @@ def _stopped(recipe: Recipe, progress: Progress[Epoch]) -> bool:
 
 
 def _optimizer(network: AnyNetwork, recipe: Recipe, backbone: Backbone) -> torch.optim.Optimizer:
-    """Of two groups, the library's model and the new layers beside it, each with how its rate relates to the recipe's."""
+    """The optimizer, with the pretrained and the new layers as two groups and the factor ``times`` on the rate of each."""
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
     if recipe.head_rate == 1:
         return kind([{"params": list(network.parameters()), "times": 1.0}], lr=recipe.rate, weight_decay=recipe.weight_decay)
@@ -305,7 +305,7 @@ def _is_new(name: str, backbone: Backbone) -> bool:
 def _epoch(
     network: AnyNetwork, spread: Spread, optimizer: torch.optim.Optimizer, criterion: loss.Loss, run: _Run, epoch: int
 ) -> Epoch:
-    """One pass over the train side, then the tune side's loss and ROC-AUC."""
+    """Train one epoch, then compute loss and ROC-AUC on tune."""
     recipe, train, group = run.recipe, run.train, run.group
     torch.manual_seed(int(np.random.SeedSequence((recipe.seed, epoch)).generate_state(1)[0]))  # dropout
     network.train()
@@ -378,12 +378,23 @@ def _bar(recipe: Recipe, epoch: int, steps: int, show: bool) -> Iterator[Callabl
 
 
 def has_state(out: Path) -> bool:
-    """Whether a run in `out` was interrupted after an epoch."""
+    """Tell whether a run was interrupted after an epoch.
+
+    Parameters
+    ----------
+    out
+        Folder of the run.
+
+    Returns
+    -------
+    bool
+        True if there is a state to resume from.
+    """
     return (out / "state" / "last.safetensors").exists()
 
 
 def _clear_state(out: Path) -> None:
-    """A finished run needs no state to resume from."""
-    for path in sorted((out / "state").iterdir(), reverse=True):  # last before best: what is half cleared counts as finished
+    """Remove the state of a finished run."""
+    for path in sorted((out / "state").iterdir(), reverse=True):  # last before best: a half removed state counts as finished
         path.unlink()
     (out / "state").rmdir()

@@ -1,4 +1,4 @@
-"""What is fixed on the tune side once a network is trained: calibration, operating points, scale of the maps, domain."""
+"""Fix calibration, operating points, scale of the heat maps and limit of the domain on the tune side."""
 
 import dataclasses
 
@@ -22,7 +22,29 @@ AnyNetwork = Network | EvidenceNetwork
 
 
 def tuned(network: AnyNetwork, card: Card, tune: PreparedSplit, method: CalibrationMethod) -> Card:
-    """Calibration, operating points and the scale of the heat maps, all from the tune side."""
+    """Fix calibration, operating points, grey zone and the scale of the heat maps on tune.
+
+    Parameters
+    ----------
+    network
+        The trained network.
+    card
+        Its card.
+    tune
+        The tune side.
+    method
+        How probabilities are calibrated.
+
+    Returns
+    -------
+    Card
+        The card with what was fixed.
+
+    Raises
+    ------
+    TrainingError
+        If the network gives logits that are not finite numbers.
+    """
     logits = predict(network, tune.squares).astype(np.float64)
     if not np.isfinite(logits).all():
         raise TrainingError(
@@ -45,7 +67,20 @@ def tuned(network: AnyNetwork, card: Card, tune: PreparedSplit, method: Calibrat
 
 
 def map_scales(network: Network, positives: Squares) -> dict[str, float]:
-    """By method, the median of the maxima of the target's heat maps over positives; 1 where all maps are flat."""
+    """Compute the full scale of each heat-map method: the median of the maps' maxima over positive images.
+
+    Parameters
+    ----------
+    network
+        The trained network.
+    positives
+        uint8, shape (n, channels, size_px, size_px): images with the target.
+
+    Returns
+    -------
+    dict of str to float
+        Raw value that counts as full, by method; 1 if all maps are flat.
+    """
     peaks: dict[str, list[Tensor]] = {name: [] for name in METHODS}
     for k in range(0, len(positives), BATCH):
         _, activations, gradient = gradcam.gradients(network, as_tensor(positives[k : k + BATCH]), TARGET)
@@ -55,7 +90,29 @@ def map_scales(network: Network, positives: Squares) -> dict[str, float]:
 
 
 def known(network: AnyNetwork, card: Card, train: PreparedSplit, tune: PreparedSplit) -> tuple[Domain, Card]:
-    """The domain of the training images, and the card with the limit that the tune side sets."""
+    """Fit the domain of the training images, and fix its limit on tune.
+
+    Parameters
+    ----------
+    network
+        The trained network.
+    card
+        Its card.
+    train, tune
+        The train and the tune side.
+
+    Returns
+    -------
+    domain : Domain
+        Distribution of the training images' features.
+    card : Card
+        The card with the limit of the distance.
+
+    Raises
+    ------
+    TrainingError
+        If the network gives features that are not finite numbers.
+    """
     features = outputs(network, network.embed, train.squares)
     if not np.isfinite(features).all():
         raise TrainingError("the trained network gives features that are not finite numbers; lower the rate and train again")

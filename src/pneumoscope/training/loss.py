@@ -15,26 +15,64 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def focal(logits: Tensor, target: Tensor, gamma: float, alpha: Tensor | None = None) -> Tensor:
-    """Mean focal loss, FL = −α_t (1 − p_t)^γ log p_t (Lin et al. 2017, arXiv 1708.02002, eq. 5).
+    """Compute the mean focal loss, FL = −α_t (1 − p_t)^γ log p_t (Lin et al. 2017, arXiv 1708.02002, eq. 5).
 
     Parameters
     ----------
-    logits: (batch, classes). target: int64 (batch,). alpha: (classes,) or None for 1.
+    logits
+        Shape (batch, classes).
+    target
+        int64, shape (batch,).
+    gamma
+        Focusing exponent, ≥ 0.
+    alpha
+        Weight of each class, shape (classes,); None for 1.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
     """
     log_p = F.log_softmax(logits, 1).gather(1, target[:, None])[:, 0]
-    # At p = 1 a γ below 1 has an infinite slope, and infinity times the slope 0 of log p would be no number.
+    # At p = 1 the power has an infinite slope for γ < 1; times the slope 0 of log p it would be NaN.
     loss = -((1 - log_p.exp()).clamp_min(torch.finfo(log_p.dtype).tiny) ** gamma) * log_p
     return (loss if alpha is None else loss * alpha[target]).mean()
 
 
 def inverse_frequency(reference: NDArray[np.integer], classes: int = 2) -> NDArray[np.float32]:
-    """Weights in proportion to 1 / n_c that add up to the number of classes (Shahi & Bagale 2025), shape (classes,)."""
+    """Compute class weights in proportion to 1 / n_c (Shahi & Bagale 2025, arXiv 2511.00456).
+
+    Parameters
+    ----------
+    reference
+        int, shape (n,): index of the class of each image; every class occurs.
+    classes
+        Number of classes.
+
+    Returns
+    -------
+    ndarray of float32
+        Shape (classes,); they add up to the number of classes.
+    """
     inverse = 1 / np.bincount(reference, minlength=classes)
     return np.asarray(classes * inverse / inverse.sum(), np.float32)
 
 
 def of_recipe(recipe: Recipe, reference: NDArray[np.integer]) -> Loss:
-    """The recipe's loss, with weights from the training side's class frequencies."""
+    """Return the loss of a recipe, with class weights from the train side.
+
+    Parameters
+    ----------
+    recipe
+        Name and settings of the loss.
+    reference
+        int, shape (n,): 1 for training images with the target, else 0.
+
+    Returns
+    -------
+    Callable
+        Logits (batch, 2) and target (batch,) to a scalar.
+    """
     weights = torch.from_numpy(inverse_frequency(reference))
     if recipe.loss == "focal":
         alpha = weights if recipe.alpha == "inverse-frequency" else None
@@ -43,10 +81,23 @@ def of_recipe(recipe: Recipe, reference: NDArray[np.integer]) -> Loss:
 
 
 def beside_teacher(criterion: Loss, taught: Tensor, distillation: Distillation) -> Loss:
-    """The criterion and, weighted, the cross-entropy against a teacher's probabilities, both softened by a temperature.
+    """Add to a loss the cross-entropy against a teacher's probabilities, both softened by a temperature.
 
-    ``w · T² · CE(σ(taught / T), σ(log-odds / T))`` (Hinton et al. 2015, arXiv 1503.02531, section 2); `taught` are log-odds
-    (batch,).
+    ``w · T² · CE(σ(taught / T), σ(log-odds / T))`` (Hinton et al. 2015, arXiv 1503.02531, section 2).
+
+    Parameters
+    ----------
+    criterion
+        The loss of the labels.
+    taught
+        The teacher's log-odds, shape (batch,).
+    distillation
+        Weight w and temperature T.
+
+    Returns
+    -------
+    Callable
+        Logits (batch, 2) and target (batch,) to a scalar.
     """
     temperature = distillation.distillation_temperature
     soft = torch.sigmoid(taught / temperature)

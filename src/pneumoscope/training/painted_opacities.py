@@ -1,4 +1,4 @@
-"""Opacities painted into lungs: they teach the evidence where to be, without one pixel label and without a box."""
+"""Opacities painted into lungs: they train where the evidence lies without pixel labels or boxes."""
 
 import torch
 from torch import Tensor
@@ -8,17 +8,25 @@ from pneumoscope.training.view_augmentation import noise, smooth
 
 OPACITIES = 3
 VISIBLE, CHANGED = 0.12, 0.02
-"""Opaqueness, and change of grey, from which a pixel counts as painted."""
+"""Least opaqueness and least change of grey of a pixel that counts as painted."""
 
 
 def paint(grey: Tensor, lungs: Tensor) -> tuple[Tensor, Tensor]:
-    """Paint up to three opacities into the lungs of each image, and sometimes a bright decoy outside of them.
+    """Paint up to three opacities into the lungs of each image, and sometimes a bright decoy outside them.
 
     Parameters
     ----------
-    grey, lungs: float32 (batch, 1, side, side) in [0, 1].
+    grey
+        float32, shape (batch, 1, size_px, size_px), in [0, 1].
+    lungs
+        What counts as lung, same shape, in [0, 1].
 
-    Returns the images, and what was painted as 0 or 1, both (batch, 1, side, side). Decoys are no opacity.
+    Returns
+    -------
+    grey : Tensor
+        The painted images.
+    painted : Tensor
+        1 where an opacity is visible, else 0, same shape; decoys are no opacities.
     """
     painted = torch.zeros_like(grey)
     for number in range(OPACITIES):
@@ -31,7 +39,7 @@ def paint(grey: Tensor, lungs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _shapes(lungs: Tensor) -> Tensor:
-    """Soft outlines in [0, 1], (batch, 1, side, side): ragged patches, or now and then the shadow of a base."""
+    """Soft outlines in [0, 1], (batch, 1, side, side): ragged patches, or on one image of ten the shadow of a lung base."""
     n, side = len(lungs), lungs.shape[-1]
     axis = (torch.arange(side) + 0.5) / side
     rows, cols = axis[None, None, :, None], axis[None, None, None]
@@ -63,7 +71,7 @@ def _points(lungs: Tensor) -> Tensor:
 
 
 def _substance(grey: Tensor) -> Tensor:
-    """What an opacity looks like in each image: textured grey, grey under the image's own ribs and vessels, or another lung."""
+    """The grey levels of an opacity: textured grey, grey under the image's own ribs and vessels, or another image's lung."""
     n, side = grey.shape[0], grey.shape[-1]
     bright = torch.quantile(grey.flatten(1)[:, ::7], 0.85, dim=1)[:, None, None, None] + uniform(n, -0.1, 0.1)
     plain = bright + 0.06 * noise(n, 48, side) + 0.05 * noise(n, 16, side)

@@ -14,7 +14,18 @@ BATCH = 64
 
 
 def as_tensor(squares: NDArray[np.uint8]) -> Tensor:
-    """Convert grey levels 0 to 255, any shape, to float32 in [0, 1]."""
+    """Convert grey levels to a tensor.
+
+    Parameters
+    ----------
+    squares
+        uint8, any shape.
+
+    Returns
+    -------
+    Tensor
+        float32, same shape, in [0, 1].
+    """
     return torch.from_numpy(squares.astype(np.float32) / np.float32(255))
 
 
@@ -40,5 +51,18 @@ def outputs(network: nn.Module, of: Callable[[Tensor], Tensor], squares: NDArray
 
 
 def predict(network: nn.Module, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Compute the logits of squares, uint8 (n, channels, size_px, size_px), as float32 of n rows."""
+    """Compute the logits of squares, in evaluation mode and without gradients.
+
+    Parameters
+    ----------
+    network
+        The network; its modes are the same afterwards.
+    squares
+        uint8, shape (n, channels, size_px, size_px).
+
+    Returns
+    -------
+    ndarray of float32
+        n rows.
+    """
     return outputs(network, network, squares)

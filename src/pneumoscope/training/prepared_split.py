@@ -1,4 +1,4 @@
-"""The noun `PreparedSplit`: one side of a split as a classifier looks at it."""
+"""The noun `PreparedSplit`: one part of a split as a network looks at it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,22 +15,51 @@ from pneumoscope.training.prepared import Squares, squares
 from pneumoscope.training.recipe import Recipe
 
 SOURCE_PX = 224
-"""Side that the whole radiograph is brought to before lungs are looked at: what training copies usually have."""
+"""Edge of the square that the whole radiograph is resampled to before lungs are found: the usual size of training copies."""
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedSplit:
-    """One side of the split in the cohort's order, for a model: squares uint8 (n, channels, side, side), reference (n,)."""
+    """One part of a split as a network looks at it, in the order of the cohort.
+
+    Parameters
+    ----------
+    squares
+        uint8, shape (n, channels, size_px, size_px).
+    reference
+        int64, shape (n,): 1 for cases with the target, else 0.
+    patients
+        Patient of each image.
+    taught
+        A teacher's log-odds, float32, shape (n,); None without a teacher.
+    """
 
     squares: Squares
     reference: NDArray[np.int64]
     patients: tuple[str, ...]
     taught: NDArray[np.float32] | None = None
-    """A teacher's log-odds (n,), where there is one to learn from."""
 
 
 def preprocessing_of(recipe: Recipe, finder: LungFinder | None) -> Preprocessing:
-    """What a classifier trained by this recipe looks at; TrainingError where that needs lungs and nothing finds them."""
+    """Derive what a classifier trained by a recipe looks at.
+
+    Parameters
+    ----------
+    recipe
+        Crop and size of the square.
+    finder
+        The lung-field model, if there is one.
+
+    Returns
+    -------
+    Preprocessing
+        The preprocessing for its card.
+
+    Raises
+    ------
+    TrainingError
+        If the recipe needs lungs and there is no lung-field model.
+    """
     if recipe.crop == "whole" and not recipe.adds_up:
         return Preprocessing(recipe.size_px)
     if finder is None:
@@ -40,15 +69,43 @@ def preprocessing_of(recipe: Recipe, finder: LungFinder | None) -> Preprocessing
 
 def prepare_split(
     cohort: Cohort,
-    side: str,
+    split: str,
     preprocessing: Preprocessing,
     cache: Path,
     *,
     finder: LungFinder | None = None,
     show_progress: bool = False,
 ) -> PreparedSplit:
-    """Prepare a side from the cache; CohortError where it is missing or has one class."""
-    cases = cohort.on(side)
-    both_classes(cases, f"the {side} side")
+    """Prepare one part of a split, or read it from the cache.
+
+    Parameters
+    ----------
+    cohort
+        The split cohort.
+    split
+        ``train``, ``tune`` or ``test``.
+    preprocessing
+        What the network looks at.
+    cache
+        Folder for the prepared squares.
+    finder
+        The lung-field model that `preprocessing` names; None if it names none.
+    show_progress
+        Whether to show a progress bar on a terminal.
+
+    Returns
+    -------
+    PreparedSplit
+        The prepared cases.
+
+    Raises
+    ------
+    CohortError
+        If the part is empty or has one class only.
+    CacheError
+        If the prepared file is damaged.
+    """
+    cases = cohort.on(split)
+    both_classes(cases, f"the {split} side")
     images = squares(cohort, cases, preprocessing, cache, finder=finder, show_progress=show_progress)
     return PreparedSplit(images, np.array([c.reference for c in cases]), tuple(c.patient_id for c in cases))

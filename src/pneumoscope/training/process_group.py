@@ -1,8 +1,8 @@
 """The noun `Group`: the processes that train one network together, on one host or many.
 
-Every process computes its rows of a batch; what comes out is gathered, and the loss is that of the whole batch in every process.
-Batch norms use the statistics of the whole batch, and dropout draws for the whole batch. So a group of any size takes the steps
-of a single process, up to the order of additions.
+Each process computes its rows of a batch; the outputs are gathered, so that every process has the loss of the whole batch.
+Batch norms use the statistics of the whole batch, and dropout draws for the whole batch. A group of any size takes the same
+steps as a single process, up to the order of additions.
 """
 
 import os
@@ -26,14 +26,25 @@ from pneumoscope.training.errors import TrainingError
 
 T = TypeVar("T")
 _PATIENCE = timedelta(hours=2)
-"""How long a process waits for the others: for the tune side, and for squares that one of them prepares."""
+"""How long a process waits for the others, which may be preparing squares or measuring tune."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """The processes by their number: `rank` is this one's, `local_rank` that on its host.
+    """This process among the processes that train one network together.
 
-    `launched` if torchrun began them, `restarted` if it had to begin anew.
+    Parameters
+    ----------
+    rank
+        Number of this process, from 0.
+    size
+        Number of processes.
+    local_rank
+        Number of this process on its host, from 0.
+    launched
+        Whether torchrun started the processes.
+    restarted
+        Whether torchrun had to start them again.
     """
 
     rank: int = 0
@@ -44,11 +55,27 @@ class Group:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes files and says how far the work is."""
+        """Whether this process writes files and reports progress."""
         return self.rank == 0
 
     def rows(self, batch: int) -> slice:
-        """This process's rows of a batch; TrainingError where they cannot be shared equally."""
+        """Return this process's rows of a batch.
+
+        Parameters
+        ----------
+        batch
+            Number of rows of the batch.
+
+        Returns
+        -------
+        slice
+            The rows.
+
+        Raises
+        ------
+        TrainingError
+            If the processes cannot share the batch equally.
+        """
         if batch % self.size:
             raise TrainingError(
                 f"{batch} images of a step (painted ones included) cannot be shared equally among {self.size} processes; "
@@ -58,7 +85,23 @@ class Group:
         return slice(self.rank * own, (self.rank + 1) * own)
 
     def told(self, make: Callable[[], T]) -> T:
-        """What the leading process makes, or the error that keeps it from it, in every process."""
+        """Run `make` on rank 0 and broadcast its result, or its exception, to every process.
+
+        Parameters
+        ----------
+        make
+            Called in the leading process only.
+
+        Returns
+        -------
+        Any
+            What `make` returned, in every process.
+
+        Raises
+        ------
+        PneumoscopeError or OSError
+            In every process, if `make` raised one.
+        """
         if self.size == 1:
             return make()
         found: list[Any] = [None, None]
@@ -73,7 +116,20 @@ class Group:
         return cast(T, found[0])
 
     def agree(self, value: object, what: str) -> None:
-        """TrainingError in every process unless all of them have the same value."""
+        """Check that all processes have the same value.
+
+        Parameters
+        ----------
+        value
+            This process's value.
+        what
+            Its name, for the error.
+
+        Raises
+        ------
+        TrainingError
+            In every process, if two of them differ.
+        """
         if self.size == 1:
             return
         found: list[Any] = [None] * self.size
@@ -84,13 +140,13 @@ class Group:
             )
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Wait until every process is here."""
         if self.size > 1:
             distributed.barrier()
 
     @contextmanager
     def one_a_host(self) -> Iterator[None]:
-        """One process of each host goes first and the others of that host after it: what it leaves on disk is there for them."""
+        """Run on local rank 0 first, then on the other ranks of the host, which reuse its files."""
         if self.local_rank:
             self.wait()
         yield
@@ -103,12 +159,12 @@ ALONE = Group()
 
 @contextmanager
 def joined() -> Iterator[Group]:
-    """The group that ``torchrun`` started this process in, or a group of one."""
+    """Join the group that ``torchrun`` started this process in, or a group of one."""
     if not distributed.is_torchelastic_launched():
         yield ALONE
         return
-    # Python's own handler waits for a call that waits for the others: torchrun would kill after half a minute, and the restarts
-    # of two hosts would miss one another. Every file is written whole, so the end may come at once.
+    # Python's handler would run only after a collective call that waits for the other processes: torchrun would kill after half
+    # a minute, and two hosts would restart at different times. Every file is written whole, so the process may end at once.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     distributed.init_process_group("gloo", timeout=_PATIENCE)
     try:
@@ -120,7 +176,7 @@ def joined() -> Iterator[Group]:
 
 
 class _Output(nn.Module):
-    """What the losses are made of: evidence (batch, h, w) of a classifier that adds up to it, else logits (batch, classes)."""
+    """The input of the losses: evidence (batch, h, w) of an evidence network, else logits (batch, classes)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -132,7 +188,7 @@ class _Output(nn.Module):
 
 
 class Spread:
-    """A network in training, its batches spread over a group."""
+    """A network in training, whose batches are distributed over a group."""
 
     def __init__(self, network: nn.Module, group: Group = ALONE) -> None:
         self.group = group
@@ -141,7 +197,18 @@ class Spread:
             self._output = DistributedDataParallel(self._output)
 
     def of_rows(self, rows: Tensor) -> Tensor:
-        """Evidence or logits of the whole batch, from this process's rows of the squares (batch / size, channels, side, side)."""
+        """Compute evidence or logits of the whole batch from this process's rows.
+
+        Parameters
+        ----------
+        rows
+            Shape (batch / size, channels, size_px, size_px).
+
+        Returns
+        -------
+        Tensor
+            Evidence (batch, h, w) or logits (batch, classes).
+        """
         if self.group.size == 1:
             return cast(Tensor, self._output(rows))
         with _AsOne(self.group):
@@ -154,7 +221,7 @@ class Spread:
 
 
 class _Gather(torch.autograd.Function):
-    """Rows of all processes in their order; a row's gradient is the sum of what every process asks of it."""
+    """Rows of all processes in their order; the gradient of a row is the sum of its gradients in all processes."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, rows: Tensor, group: Group) -> Tensor:
@@ -175,10 +242,10 @@ def _gathered(rows: Tensor, group: Group) -> Tensor:
 
 
 class _AsOne(TorchFunctionMode):
-    """Batch norms of the whole batch, and dropout as a single process would draw it.
+    """Batch norm over the whole batch, and dropout as in a single process.
 
-    PyTorch's own synchronized batch norm refuses a processor's tensors. The functions are replaced rather than the modules, so
-    that torchvision's, timm's and our own layers are all met.
+    PyTorch's own synchronized batch norm does not work on CPUs. Functions are replaced rather than modules, so that the layers of
+    torchvision, timm and this package are all covered.
     """
 
     def __init__(self, group: Group) -> None:
@@ -199,7 +266,7 @@ class _AsOne(TorchFunctionMode):
             return _dropout(self._group, False, *args, **given)
         if func is F.dropout2d:
             return _dropout(self._group, True, *args, **given)
-        if func is torch.Tensor.bernoulli_ and len(args) == 2:  # stochastic depth, which draws by itself
+        if func is torch.Tensor.bernoulli_ and len(args) == 2:  # stochastic depth draws by itself
             return args[0].copy_(_drawn(self._group, args[0].shape, args[1]))
         return func(*args, **given)
 
@@ -215,7 +282,7 @@ def _batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """`F.batch_norm` by the mean and variance of all processes' rows."""
+    """`F.batch_norm` with mean and variance over the rows of all processes."""
     if not training:
         return F.batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     dims = [k for k in range(x.ndim) if k != 1]
@@ -233,7 +300,7 @@ def _batch_norm(
 
 
 def _dropout(group: Group, channels: bool, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """`F.dropout`, or of whole channels, with this process's rows of what is drawn for all."""
+    """`F.dropout` or `F.dropout2d` with this process's rows of one draw for the whole batch."""
     if not training or p == 0:
         return x
     shape = (*x.shape[:2], *[1] * (x.ndim - 2)) if channels else x.shape

@@ -5,17 +5,56 @@ from torch import Tensor
 
 
 def uniform(n: int, low: float, high: float) -> Tensor:
-    """Draw one value for each of n images, evenly from [low, high); shape (n, 1, 1, 1)."""
+    """Draw one value for each image, evenly from an interval.
+
+    Parameters
+    ----------
+    n
+        Number of images.
+    low, high
+        Ends of the interval; `high` does not occur.
+
+    Returns
+    -------
+    Tensor
+        Shape (n, 1, 1, 1).
+    """
     return torch.rand(n, 1, 1, 1) * (high - low) + low
 
 
 def chance(n: int, p: float) -> Tensor:
-    """Draw 1 with probability p, else 0, for each of n images; shape (n, 1, 1, 1)."""
+    """Draw 1 or 0 for each image.
+
+    Parameters
+    ----------
+    n
+        Number of images.
+    p
+        Probability of 1, in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        Shape (n, 1, 1, 1).
+    """
     return (torch.rand(n, 1, 1, 1) < p).float()
 
 
 def symmetric(n: int, limit: float) -> Tensor:
-    """Draw one value for each of n images, evenly from [−limit, limit); shape (n,)."""
+    """Draw one value for each image, evenly from [−limit, limit).
+
+    Parameters
+    ----------
+    n
+        Number of images.
+    limit
+        Upper end of the interval.
+
+    Returns
+    -------
+    Tensor
+        Shape (n,).
+    """
     return (torch.rand(n) * 2 - 1) * limit
 
 

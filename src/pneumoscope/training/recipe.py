@@ -308,7 +308,25 @@ def recipe(name: str, **changes: object) -> Recipe:
 
 
 def changed(base: Recipe, changes: Mapping[str, object]) -> Recipe:
-    """Return a recipe with some settings changed, given by their flat names; see `recipe`."""
+    """Return a recipe with some settings changed.
+
+    Parameters
+    ----------
+    base
+        The recipe to start from.
+    changes
+        New values by the flat names of `OPTIONS` (or by their earlier names, `ALIASES`).
+
+    Returns
+    -------
+    Recipe
+        The changed recipe.
+
+    Raises
+    ------
+    TrainingError
+        If a setting is unknown (the error lists near names), or a value is not allowed.
+    """
     given = {ALIASES.get(key, key): value for key, value in changes.items()}
     for key in given:
         if key not in OPTIONS and key != "name":

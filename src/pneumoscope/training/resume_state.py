@@ -1,4 +1,4 @@
-"""The state of an interrupted run in one safetensors file, so that it is there whole or not at all."""
+"""The state of an interrupted run in one safetensors file, which is written whole or not at all."""
 
 import hashlib
 import json
@@ -16,7 +16,18 @@ from pneumoscope.training.errors import TrainingError
 
 
 def run_sha256(*parts: object) -> str:
-    """Hash everything that decides what a run gives, as JSON; a state belongs to one run."""
+    """Hash everything that decides what a run gives; a state belongs to one run.
+
+    Parameters
+    ----------
+    *parts
+        Values that JSON can hold.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -26,9 +37,12 @@ class Row(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
-    def quality(self) -> float: ...
+    def quality(self) -> float:
+        """The figure by which epochs are compared, the higher the better."""
+
     @property
-    def tune_loss(self) -> float: ...
+    def tune_loss(self) -> float:
+        """Loss on tune, which decides between epochs of equal quality."""
 
 
 AnyRow = TypeVar("AnyRow", bound=Row)
@@ -36,7 +50,25 @@ AnyRow = TypeVar("AnyRow", bound=Row)
 
 @dataclass(frozen=True)
 class Epoch:
-    """One row of the learning curves."""
+    """One row of the learning curves of a classifier.
+
+    Parameters
+    ----------
+    epoch
+        Number of the epoch, from 1.
+    loss, tune_loss
+        Mean loss over the steps, and over the tune images afterwards.
+    tune_auc
+        ROC-AUC on tune, in [0, 1].
+    rate
+        Learning rate of the last step.
+    images_per_s
+        Training images a second.
+    seconds
+        Duration of the steps.
+    processes
+        Number of processes that shared the batches.
+    """
 
     epoch: int
     loss: float
@@ -50,12 +82,21 @@ class Epoch:
 
     @property
     def quality(self) -> float:
+        """The figure by which epochs are compared."""
         return self.tune_auc
 
 
 @dataclass(frozen=True)
 class Progress(Generic[AnyRow]):
-    """How far a run is: the finished epochs, and what they belong to."""
+    """The finished epochs of a run.
+
+    Parameters
+    ----------
+    history
+        The epochs in their order.
+    run
+        Hash of everything that decides what the run gives; see `run_sha256`.
+    """
 
     history: tuple[AnyRow, ...]
     run: str
@@ -63,15 +104,27 @@ class Progress(Generic[AnyRow]):
 
     @property
     def best(self) -> AnyRow:
+        """The epoch of the highest quality; of equal ones the one with the lower loss on tune."""
         return max(self.history, key=lambda e: (e.quality, -e.tune_loss))
 
     @property
     def epochs_since_best(self) -> int:
+        """Number of epochs after the best one."""
         return len(self.history) - 1 - self.history.index(self.best)
 
 
 def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress[AnyRow]) -> None:
-    """Write weights, optimizer state and progress atomically."""
+    """Write weights, optimizer state and progress, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file.
+    network, optimizer
+        What is saved.
+    progress
+        The finished epochs.
+    """
     tensors: dict[str, Tensor] = {f"model.{k}": v.contiguous() for k, v in network.state_dict().items()}
     for index, entries in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": v.contiguous() for k, v in entries.items()}
@@ -81,7 +134,29 @@ def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progr
 
 
 def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, run: str, row: type[AnyRow]) -> Progress[AnyRow]:
-    """Read a state back into network and optimizer; TrainingError where it is damaged or of another run."""
+    """Read a state back into a network and an optimizer.
+
+    Parameters
+    ----------
+    path
+        The file.
+    network, optimizer
+        What gets the state.
+    run
+        Hash of the run that goes on.
+    row
+        Class of the rows of the learning curves.
+
+    Returns
+    -------
+    Progress
+        The finished epochs.
+
+    Raises
+    ------
+    TrainingError
+        If the file is damaged or belongs to another run.
+    """
     damaged = f"the state '{path}' is damaged; start again in another folder"
     try:
         with safetensors.safe_open(path, "pt") as stored:

@@ -8,20 +8,42 @@ from torch import Tensor
 
 
 class Schedule(Protocol):
-    """What a recipe says about its learning rate: `schedule` is ``constant`` or ``cosine``."""
+    """The settings of a recipe that decide its learning rate."""
 
     @property
-    def rate(self) -> float: ...
+    def rate(self) -> float:
+        """Peak learning rate."""
+
     @property
-    def warmup_epochs(self) -> float: ...
+    def warmup_epochs(self) -> float:
+        """Length of the warm-up in epochs."""
+
     @property
-    def epochs(self) -> int: ...
+    def epochs(self) -> int:
+        """Number of epochs."""
+
     @property
-    def schedule(self) -> str: ...
+    def schedule(self) -> str:
+        """Course of the rate after the warm-up: ``constant`` or ``cosine``."""
 
 
 def rate_at(recipe: Schedule, step: int, steps: int) -> float:
-    """Learning rate of a step (from 0) when an epoch has `steps`: linear warm-up, then constant or half a cosine to zero."""
+    """Compute the learning rate of a step: linear warm-up, then constant or half a cosine to zero.
+
+    Parameters
+    ----------
+    recipe
+        Peak rate, warm-up, epochs and schedule.
+    step
+        Number of the step in the run, from 0.
+    steps
+        Number of steps of an epoch.
+
+    Returns
+    -------
+    float
+        The rate, ≥ 0.
+    """
     warmup, total = recipe.warmup_epochs * steps, recipe.epochs * steps
     if step < warmup:
         return min(recipe.rate * (step + 1) / warmup, recipe.rate)  # the last step may lie beyond a warm-up of part of an epoch
@@ -45,5 +67,5 @@ def take_step(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> No
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("times", 1.0)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+    loss.backward()
     optimizer.step()

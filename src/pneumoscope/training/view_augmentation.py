@@ -1,4 +1,4 @@
-"""Augmentation of lung views: a radiograph of another child, of an adult, of another machine."""
+"""Augmentation ``views``: as if the radiograph were of another child, of an adult, or from another machine."""
 
 import torch
 from torch import Tensor
@@ -8,9 +8,17 @@ from pneumoscope.training.random_images import affine, chance, symmetric, unifor
 
 
 def moved(squares: Tensor) -> Tensor:
-    """Turn (±15°), stretch (size and aspect ±20 %), shift (±6 %) and mirror squares with what lies beside grey.
+    """Turn (±15°), stretch (size and aspect ±20 %), shift (±6 %) and mirror squares.
 
-    Float32 (batch, channels, side, side) in [0, 1], grey first; beyond the edge grey repeats itself, the others are 0.
+    Parameters
+    ----------
+    squares
+        float32, shape (batch, channels, size_px, size_px), in [0, 1], grey first.
+
+    Returns
+    -------
+    Tensor
+        Same shape and range; beyond the edge grey repeats itself, and the other channels are 0.
     """
     n = len(squares)
     grid = F.affine_grid(_maps(n), [n, 1, *squares.shape[2:]], align_corners=False)
@@ -27,9 +35,19 @@ def _maps(n: int) -> Tensor:
 
 
 def toned(grey: Tensor) -> Tensor:
-    """Change gamma, local contrast, sharpness, noise, illumination and overlying shadows of grey (batch, 1, side, side).
+    """Change gamma, local contrast, sharpness, noise, illumination and overlying shadows.
 
-    All but gamma on a part of the images. Values may leave [0, 1]: the network normalizes each image by itself.
+    All changes but gamma are applied to a part of the images. Values may leave [0, 1]: the network normalizes each image.
+
+    Parameters
+    ----------
+    grey
+        float32, shape (batch, 1, size_px, size_px), in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        Same shape.
     """
     n = len(grey)
     x = grey.clamp(0, 1) ** torch.exp(uniform(n, -0.7, 0.7))
@@ -43,12 +61,24 @@ def toned(grey: Tensor) -> Tensor:
     return x
 
 
-def veils(n: int, side: int) -> Tensor:
-    """Half of the square behind a straight or slightly bent soft edge, (n, 1, side, side) in [0, 1].
+def veils(n: int, size_px: int) -> Tensor:
+    """Draw shadows: half of the square behind a straight or slightly bent soft edge.
 
-    Scapula, breast, arm, skin fold, clothing: a shadow over the lungs that does not end where they end is no opacity.
+    Scapula, breast, arm, skin fold, clothing: a shadow over the lungs that goes on outside them is no opacity.
+
+    Parameters
+    ----------
+    n
+        Number of images.
+    size_px
+        Edge of the square in pixels.
+
+    Returns
+    -------
+    Tensor
+        Shape (n, 1, size_px, size_px), in [0, 1].
     """
-    axis = (torch.arange(side) + 0.5) / side
+    axis = (torch.arange(size_px) + 0.5) / size_px
     rows, cols = axis[None, None, :, None], axis[None, None, None]
     angle = uniform(n, 0, 6.2832)
     along = (rows - 0.5) * angle.sin() + (cols - 0.5) * angle.cos()
@@ -57,13 +87,41 @@ def veils(n: int, side: int) -> Tensor:
     return torch.sigmoid(edge * torch.exp(uniform(n, 2.0, 4.5)))
 
 
-def noise(n: int, cells: int, side: int) -> Tensor:
-    """Smooth random fields of mean 0 and deviation 1, (n, 1, side, side), from a grid of `cells` a side."""
-    field = F.interpolate(torch.randn(n, 1, cells, cells), size=(side, side), mode="bilinear", align_corners=False)
+def noise(n: int, cells: int, size_px: int) -> Tensor:
+    """Draw smooth random fields of mean 0 and standard deviation 1.
+
+    Parameters
+    ----------
+    n
+        Number of images.
+    cells
+        Edge of the coarse grid of random numbers.
+    size_px
+        Edge of the square in pixels.
+
+    Returns
+    -------
+    Tensor
+        Shape (n, 1, size_px, size_px).
+    """
+    field = F.interpolate(torch.randn(n, 1, cells, cells), size=(size_px, size_px), mode="bilinear", align_corners=False)
     return (field - field.mean((2, 3), keepdim=True)) / field.std((2, 3), keepdim=True)
 
 
 def smooth(grey: Tensor, cells: int) -> Tensor:
-    """An image as its means over a grid of `cells` a side tell it, same shape."""
+    """Apply a low-pass filter: average over a coarse grid, then interpolate back.
+
+    Parameters
+    ----------
+    grey
+        Shape (batch, 1, rows, cols).
+    cells
+        Edge of the coarse grid.
+
+    Returns
+    -------
+    Tensor
+        Same shape.
+    """
     coarse = F.interpolate(grey, size=(cells, cells), mode="area")
     return F.interpolate(coarse, size=grey.shape[-2:], mode="bilinear", align_corners=False)

@@ -69,11 +69,34 @@ class LungSquares:
     trained: NDArray[np.bool_]
 
     def where(self, name: str, split: str) -> NDArray[np.intp]:
-        """Return the indices of the images of one set and one part of its split."""
+        """Return the indices of the images of one set and one part of its split.
+
+        Parameters
+        ----------
+        name
+            Name of the set.
+        split
+            ``train``, ``tune`` or ``test``.
+
+        Returns
+        -------
+        ndarray of int
+            Indices, in order.
+        """
         return np.flatnonzero([s == name and d == split for s, d in zip(self.sets, self.splits, strict=True)])
 
     def tune(self, sets: Sequence[LungSet]) -> NDArray[np.intp]:
         """Return the indices of the tune images that no set trains on.
+
+        Parameters
+        ----------
+        sets
+            The sets that the images come from.
+
+        Returns
+        -------
+        ndarray of int
+            Indices, at least one.
 
         Raises
         ------

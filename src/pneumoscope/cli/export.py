@@ -58,9 +58,9 @@ def command(checkpoint: Path, out: Path, precision: Literal["fp32", "fp16", "int
         faster = taken["fp32"] / taken[precision]
         click.echo(
             f"compared with fp32: {size[precision] / size['fp32']:.0%} of the size, {faster:.2f} times as fast"
-            f"{'' if faster > _PAYS else ', so only the size is smaller'}; "
-            f"on {smaller['images']} tune radiographs ROC-AUC changes by {smaller['auc_difference']:+.4f}, {smaller['decisions']:.1%} of the decisions agree, maps correlate by "
-            f"{smaller['map_correlation']:.3f}"
+            f"{'' if faster > _PAYS else ', so only the size is smaller'}; on {smaller['images']} tune radiographs "
+            f"ROC-AUC changes by {smaller['auc_difference']:+.4f}, {smaller['decisions']:.1%} of the decisions agree, "
+            f"maps correlate by {smaller['map_correlation']:.3f}"
         )
 
 

@@ -138,20 +138,20 @@ def test_radiographs_of_the_cohort_are_on_a_page_of_their_own(compared, cohort_f
 
 
 def test_what_was_measured_of_another_network_is_not_taken_for_this_ones(compared):
-    """As after a kill between an export and its stamp, or of a checkpoint that was trained again: all of it is made anew."""
+    """As after a kill between an export and its stamp, or of a checkpoint that was trained again: all of it is made again."""
     folder, command, *_ = compared
-    here = folder / "out/units/mobilenet_v2-seed42"
-    before = {name: (here / name).read_bytes() for name in ("test.csv", "unit.json", "localization.json")}
-    for stamp in (None, '{"weights": "other", "graph": "other"}'):
-        (here / "measured.json").unlink()
-        if stamp:
-            (here / "measured.json").write_text(stamp, encoding="utf-8")
-        (here / "test.csv").write_text("of another network", encoding="utf-8")
-        ran = run(*command)
-        assert ran.code == 0, ran.err
-        assert "epoch" not in ran.out
-        assert (here / "test.csv").read_bytes() == before["test.csv"]
-        assert json.loads((here / "unit.json").read_text())["bytes"] == json.loads(before["unit.json"])["bytes"]
+    units = [folder / f"out/units/{name}-seed42" for name in ("mobilenet_v2", "efficientnet_lite0")]
+    before = [{name: (unit / name).read_bytes() for name in ("test.csv", "unit.json")} for unit in units]
+    (units[0] / "measured.json").unlink()
+    (units[1] / "measured.json").write_text('{"weights": "other", "graph": "other"}', encoding="utf-8")
+    for unit in units:
+        (unit / "test.csv").write_text("of another network", encoding="utf-8")
+    ran = run(*command)
+    assert ran.code == 0, ran.err
+    assert "epoch" not in ran.out
+    for unit, old in zip(units, before, strict=True):
+        assert (unit / "test.csv").read_bytes() == old["test.csv"]
+        assert json.loads((unit / "unit.json").read_text())["bytes"] == json.loads(old["unit.json"])["bytes"]
 
 
 def test_a_backbone_that_cannot_be_finished_keeps_none_of_the_others(compared, monkeypatch, tmp_path):
@@ -367,7 +367,7 @@ def test_a_unit_made_under_other_conditions_is_not_taken_for_finished(compared):
 def test_every_case_of_a_cohort_without_a_split_is_tested_once_in_folds(tmp_path, cohort_file):
     split = table.read(cohort_file)
     cases = tuple(dataclasses.replace(case, split="") for case in split.cases)
-    table.write(dataclasses.replace(split, split=None, cases=cases), tmp_path / "c.parquet")
+    table.write(dataclasses.replace(split, partition=None, cases=cases), tmp_path / "c.parquet")
     ran = run(
         "compare", tmp_path / "c.parquet", "-o", tmp_path / "out", "--cache", tmp_path / "cache", *TINY, "--epochs", 1,
         "--backbones", "mobilenet_v2", "--folds", 3,

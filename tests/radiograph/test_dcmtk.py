@@ -20,7 +20,7 @@ def test_every_file_has_its_reference():
     assert len(SHIPPED) == 11
 
 
-@pytest.mark.parametrize("name", RENDERED)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if "J2K" in n else n for n in RENDERED])
 def test_block_means_are_those_of_dcmtk(name):
     means = block_means(read(RENDERED[name].content()).pixels)
 

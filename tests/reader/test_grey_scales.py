@@ -49,18 +49,18 @@ def reader():
 
 @pytest.fixture(scope="module")
 def normals():
-    """Pixels of the normal radiographs in 12 bits."""
+    """Pixels of every second normal radiograph in 12 bits."""
     with sample() as cohort:
-        images = [radiograph.read(cohort.file(case)) for case in cohort.cases if not case.reference]
+        images = [radiograph.read(cohort.file(case)) for case in cohort.cases if not case.reference][::2]
     return [np.rint(image.pixels * 4095).astype(int) for image in images]
 
 
 @pytest.mark.parametrize("make", SPOILED.values(), ids=SPOILED)
 def test_a_normal_radiograph_stays_negative(make, reader, normals):
-    assert len(normals) == 8
+    assert len(normals) == 4
     readings = [reader.read(radiograph.read(make(stored))) for stored in normals]
 
-    assert [reading.decision for reading in readings] == ["negative"] * 8
+    assert [reading.decision for reading in readings] == ["negative"] * 4
 
 
 def test_a_radiograph_that_a_converter_made_dark_abstains(reader, normals):
@@ -68,4 +68,4 @@ def test_a_radiograph_that_a_converter_made_dark_abstains(reader, normals):
 
     assert all(reading.abstains for reading in readings)
     # The reason to abstain: without it most of these would be called positive.
-    assert sum(reading.decision == "positive" for reading in readings) > 4
+    assert sum(reading.decision == "positive" for reading in readings) > 2

@@ -237,7 +237,7 @@ def test_a_checkpoint_of_an_unknown_lung_field_model_is_refused(saved):
     folder = saved[1]
     card = cards.read(folder)
     cards.write(dataclasses.replace(card, preprocessing=dataclasses.replace(card.preprocessing, lungs="0" * 64)), folder)
-    with pytest.raises(LungFieldsError, match="looks through the lung-field model 000000000000"):
+    with pytest.raises(LungFieldsError, match="needs the lung-field model 000000000000"):
         load(folder)
 
 

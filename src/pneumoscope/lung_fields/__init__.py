@@ -1,4 +1,4 @@
-"""Find the lung fields of a radiograph: side, zone, box, how sure. The network and its training alone need PyTorch."""
+"""Segment the lung fields of a radiograph and locate points in them. Only the network and its training need PyTorch."""
 
 from pneumoscope.lung_fields.errors import LungFieldsError
 from pneumoscope.lung_fields.finder import LungFinder

@@ -1,4 +1,4 @@
-"""Define the card of a lung-field model: the record beside its graph that says what the model is."""
+"""Define the card of a lung-field model: the record, in the same folder as its graph, that describes the model."""
 
 import dataclasses
 import json
@@ -19,33 +19,33 @@ CARD_NAME = "card.json"
 class LungCard:
     """The record of a lung-field model.
 
-    Parameters
+    Attributes
     ----------
     name : str
-        Short name.
+        Short name of the model.
     size_px : int
-        Edge of the square that the network looks at, >= 1.
+        Edge of the square input of the network in pixels, >= 1.
     quality_threshold : float
-        A lung whose quality is below it counts as not found; in [0, 1], fixed on tune images.
+        Lowest quality, in [0, 1], at which a lung counts as found; fixed on tune images.
     format : int
-        Version of the form of the card.
+        Version of the card's format.
     recipe : mapping
-        The whole training recipe.
+        The complete training recipe.
     data : tuple of str
-        What the model was trained on, one line a set.
+        Description of the training data, one line per data set.
     data_licences : tuple of str
         Licences of the training data.
     limits : str
-        For the reader of a result.
+        Known limits of the model, to be shown with its results.
     results : mapping
-        Dice coefficient and boundary distance on held-back images, by set.
+        Dice coefficient and boundary distance on held-out images, by data set.
     files : mapping of str to str
-        Name of each file beside the card and its SHA-256.
+        SHA-256 of each file of the model other than the card, by file name.
 
     Raises
     ------
     ValueError
-        A size or threshold lies outside its range.
+        If `size_px` or `quality_threshold` lies outside its range.
     """
 
     name: str
@@ -63,7 +63,7 @@ class LungCard:
         if self.size_px < 1:
             raise ValueError(f"size_px must be at least 1, not {self.size_px}")
         if not 0 <= self.quality_threshold <= 1:
-            raise ValueError(f"quality_threshold must lie in [0, 1], not at {self.quality_threshold}")
+            raise ValueError(f"quality_threshold must lie in [0, 1], not {self.quality_threshold}")
 
 
 def write(card: LungCard, folder: Path) -> None:
@@ -96,17 +96,17 @@ def read(folder: Path) -> LungCard:
     Raises
     ------
     LungFieldsError
-        The card is missing, damaged or of another format.
+        If the card is missing, damaged, or has an unknown format.
     """
     path = folder / CARD_NAME
 
     def checked(tree: Any) -> Any:
         if not isinstance(tree, dict) or "format" not in tree:
-            raise LungFieldsError(f"'{path}' is no intact card of a lung-field model; copy the model again")
+            raise LungFieldsError(f"'{path}' is not an intact card of a lung-field model; copy the model again")
         if tree["format"] not in _READ_FORMATS or isinstance(tree["format"], bool):
             known = " and ".join(map(str, _READ_FORMATS))
-            raise LungFieldsError(f"'{path}' has format {tree['format']}, this version reads {known}; train it again")
-        if missing := [name for name in ("data", "data_licences") if name not in tree]:  # may be empty, but not left out
+            raise LungFieldsError(f"'{path}' has format {tree['format']}, but this version reads {known}; train the model again")
+        if missing := [name for name in ("data", "data_licences") if name not in tree]:  # may be empty, but must be present
             raise ValueError(f"missing field {missing[0]}")
         if tree["format"] == FORMAT:
             return tree
@@ -115,6 +115,6 @@ def read(folder: Path) -> LungCard:
     try:
         return strict_json.decode(path.read_bytes(), LungCard, upgrade=checked)
     except OSError as error:
-        raise LungFieldsError(f"there is no lung-field model in '{folder}': make one with  pneumoscope train-lungs") from error
+        raise LungFieldsError(f"there is no lung-field model in '{folder}': train one with  pneumoscope train-lungs") from error
     except strict_json.StrictJsonError as error:
         raise LungFieldsError(f"'{path}' is damaged ({error}); copy the model again") from error

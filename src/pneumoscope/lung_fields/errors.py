@@ -1,7 +1,7 @@
-"""What can be wrong with a lung-field model."""
+"""Define the errors of lung-field models."""
 
 from pneumoscope import PneumoscopeError
 
 
 class LungFieldsError(PneumoscopeError):
-    """A lung-field model is missing, damaged, or not the one that a card names."""
+    """A lung-field model is missing, damaged, or differs from the one that a card names."""

@@ -1,4 +1,4 @@
-"""The noun `LungFinder`: an ONNX graph with its card that finds the lung fields; never PyTorch."""
+"""Define `LungFinder`: an ONNX graph with its card that segments the lung fields, without PyTorch."""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,14 +21,25 @@ from pneumoscope.radiograph.region import Region
 GRAPH_NAME = "lungs.onnx"
 INPUT_NAME = "image"
 OUTPUT_NAMES = ("lungs", "lung_quality", "lungs_found", "lung_box")
-"""As `pneumoscope.lung_fields.graph_module.LungFieldModule` gives them."""
+"""Outputs of `pneumoscope.lung_fields.graph_module.LungFieldModule`, in their order."""
 SHIPPED = Path(__file__).parent / "shipped"
+"""Folder of the lung-field model that is part of the package."""
 
 
 class LungFinder:
-    """Finds lung fields with one model.
+    """A lung-field model that segments the lung fields of radiographs.
 
-    The graph takes float32 (batch, 1, rows, cols) in [0, 1], of any size. A finder may be used from several threads.
+    Its graph takes float32 images of shape (batch, 1, rows, cols) in [0, 1], of any size. A finder is safe to use from several
+    threads.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+        ONNX Runtime session of the graph, with the input `INPUT_NAME` and the outputs `OUTPUT_NAMES`.
+    card : LungCard
+        Card of the model.
+    folder : Path
+        Folder of the model, from which it can be copied.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession, card: LungCard, folder: Path) -> None:
@@ -38,9 +49,25 @@ class LungFinder:
 
     @classmethod
     def load(cls, folder: Path | str = SHIPPED, *, threads: int = 0) -> Self:
-        """Load a model (the shipped one by default) after checking it against its card; LungFieldsError where it is unsound.
+        """Load a model and check it against its card.
 
-        `threads` is the number of threads within one inference, 0 for as many as pay.
+        Parameters
+        ----------
+        folder : Path or str
+            Folder of the model; the shipped model by default.
+        threads : int
+            Number of threads within one inference, >= 0; 0 for the number of available cores, at most 8.
+
+        Returns
+        -------
+        LungFinder
+            The checked model.
+
+        Raises
+        ------
+        LungFieldsError
+            If the card or the graph is missing or damaged, if the graph differs from the one that the card names, or if ONNX
+            Runtime cannot run it.
         """
         folder = Path(folder)
         card = cards.read(folder)
@@ -52,16 +79,16 @@ class LungFinder:
             raise LungFieldsError(f"the graph in '{folder}' is not the one that its card names; copy the model again")
         try:
             session = open_session(graph, threads)
-        except Exception as error:  # ONNX Runtime has a class of its own for each way in which a graph can be wrong
-            raise LungFieldsError(f"the graph in '{folder}' cannot be run by ONNX Runtime; train it again") from error
+        except Exception as error:  # ONNX Runtime raises a different class for each kind of invalid graph
+            raise LungFieldsError(f"the graph in '{folder}' cannot be run by ONNX Runtime; train the model again") from error
         names = [i.name for i in session.get_inputs()], tuple(o.name for o in session.get_outputs())
         if names != ([INPUT_NAME], OUTPUT_NAMES):
-            raise LungFieldsError(f"the graph in '{folder}' is no lung-field network of Pneumoscope's; train it again")
+            raise LungFieldsError(f"the graph in '{folder}' is not a lung-field network of Pneumoscope; train the model again")
         return cls(session, card, folder)
 
     @property
     def sha256(self) -> str:
-        """Hash of the graph, which cards of classifiers name."""
+        """SHA-256 of the graph, by which the card of a classifier names its lung-field model."""
         return self.card.files[GRAPH_NAME]
 
     def outputs(self, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -81,13 +108,40 @@ class LungFinder:
         return values
 
     def find(self, radiograph: Radiograph) -> LungFields:
-        """Find the lung fields of one radiograph, turned into the displayed order."""
+        """Segment the lung fields of a radiograph.
+
+        Parameters
+        ----------
+        radiograph : Radiograph
+            The radiograph. The graph receives it in the displayed order.
+
+        Returns
+        -------
+        LungFields
+            The lung fields, with the placement of the masks on the radiograph.
+        """
         outputs = self._session.run(OUTPUT_NAMES, {INPUT_NAME: np.ascontiguousarray(radiograph.displayed)[None, None]})
         return fields([part[0] for part in outputs], radiograph.rows, radiograph.cols, radiograph.orientation)
 
 
 def fields(outputs: Sequence[NDArray[np.float32]], rows: int, cols: int, orientation: Orientation = UNKNOWN) -> LungFields:
-    """Lung fields of a radiograph of `rows` × `cols` from what the graph gives for it, in the order of `OUTPUT_NAMES`."""
+    """Convert the outputs of the graph for one radiograph to its lung fields.
+
+    Parameters
+    ----------
+    outputs : sequence of ndarray of float32
+        Outputs for one image in the order of `OUTPUT_NAMES`, without the batch axis: masks (2, size_px, size_px), qualities
+        (2,), the number of lungs found, and the box, which is not used.
+    rows, cols : int
+        Stored grid of the radiograph in pixels, >= 1.
+    orientation : Orientation
+        Orientation of the stored grid in the patient.
+
+    Returns
+    -------
+    LungFields
+        The lung fields.
+    """
     lungs, quality, found, _ = outputs
     placement = Placement(rows, cols, Region(0.0, 0.0, float(rows), float(cols)), lungs.shape[-1], orientation)
     return LungFields(lungs[0] > 0, lungs[1] > 0, placement, float(quality[0]), float(quality[1]), STATES[round(float(found))])

@@ -1,4 +1,4 @@
-"""From a radiograph to its lung fields, as plain tensor arithmetic that any graph can hold; needs PyTorch."""
+"""Compute the lung fields of a radiograph with tensor operations that ONNX can express; needs PyTorch."""
 
 import torch
 from torch import Tensor, nn
@@ -7,19 +7,22 @@ from torch.nn import functional as F
 from pneumoscope.lung_fields.lung_fields import FALLBACK, MARGIN, MAX_AREA_SHARE, MIN_AREA_SHARE
 from pneumoscope.lung_fields.network import LungNetwork
 
-_COARSE = 4  # cells of the network's square in one of the grid on which a lung is followed
-_SEED = 11  # side, in coarse cells, of the neighbourhood whose densest place a lung is followed from; as wide as a lung
-_STEPS = 24  # coarse cells that a lung may reach from there; a lung as high as the radiograph is 40 of them
+_COARSE = 4  # edge, in cells of the mask, of one cell of the coarse grid on which a lung is grown
+_SEED = 11  # edge, in coarse cells, of the window whose densest position is the seed; about the width of a lung
+_STEPS = 24  # dilation steps from the seed; a lung as high as the radiograph has 40 coarse cells
 
 
 class LungFieldModule(nn.Module):
-    """A radiograph, float32 (batch, 1, rows, cols) in [0, 1] and of any size, to its lung fields.
+    """A module that computes the lung fields of radiographs from the probabilities of a `LungNetwork`.
 
-    Returns, each for a batch:
-    lungs: right and left lung field over the whole radiograph, float32 (batch, 2, side, side) in {0, 1}.
-    quality: agreement of the probabilities with those (a Dice coefficient), (batch, 2) in [0, 1].
-    found: how many of the two count as found, float32 (batch,).
-    box: top, left, bottom and right edge of what a reader looks at, in shares of the radiograph, (batch, 4).
+    Parameters
+    ----------
+    network : LungNetwork
+        The network.
+    side : int
+        Edge of the network's square input in pixels, a multiple of 4.
+    threshold : float
+        Lowest quality, in [0, 1], at which a lung counts as found.
     """
 
     def __init__(self, network: LungNetwork, side: int, threshold: float) -> None:
@@ -32,6 +35,24 @@ class LungFieldModule(nn.Module):
     edges: Tensor
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Segment the lung fields of a batch of radiographs.
+
+        Parameters
+        ----------
+        image : Tensor
+            Radiographs in the displayed order, float32, shape (batch, 1, rows, cols), in [0, 1], of any size.
+
+        Returns
+        -------
+        lungs : Tensor
+            Masks of the right and the left lung over the whole radiograph, float32, shape (batch, 2, side, side), in {0, 1}.
+        quality : Tensor
+            Soft Dice coefficient of each lung's probabilities with its mask, shape (batch, 2), in [0, 1].
+        found : Tensor
+            Number of lungs that count as found, float32, shape (batch,), in {0, 1, 2}.
+        box : Tensor
+            Top, left, bottom and right edge of the lung box, as shares of the radiograph, shape (batch, 4), in [0, 1].
+        """
         # Antialiased, as `Placement.pixels_to_square` resamples.
         square = F.interpolate(image, size=(self.side, self.side), mode="bilinear", antialias=True)
         probability = self.network(square).sigmoid()
@@ -43,7 +64,20 @@ class LungFieldModule(nn.Module):
         return lungs, quality, found, self.box(lungs.amax(1), found)
 
     def box(self, mask: Tensor, found: Tensor) -> Tensor:
-        """The edges (batch, 4) around a mask (batch, side, side) with a margin; the central part unless both lungs were found."""
+        """Compute the lung box: both lungs with a margin, or the central part of the radiograph unless both lungs were found.
+
+        Parameters
+        ----------
+        mask : Tensor
+            Union of both lungs, shape (batch, side, side), in {0, 1}.
+        found : Tensor
+            Number of lungs that count as found, shape (batch,).
+
+        Returns
+        -------
+        Tensor
+            Top, left, bottom and right edge, as shares of the radiograph, shape (batch, 4), in [0, 1].
+        """
         low, high = zip(*(self.extent(mask.amax(axis)) for axis in (2, 1)), strict=True)
         margins = [MARGIN * (b - a) for a, b in zip(low, high, strict=True)]
         tight = torch.stack([low[0] - margins[0], low[1] - margins[1], high[0] + margins[0], high[1] + margins[1]], 1)
@@ -51,15 +85,36 @@ class LungFieldModule(nn.Module):
         return torch.where((found == 2)[:, None], tight.clamp(0, 1), outer)
 
     def extent(self, line: Tensor) -> tuple[Tensor, Tensor]:
-        """First and last edge (batch,) of the cells of a line (batch, side) that are 1."""
+        """Find the first and the last edge of the cells that are 1 along an axis.
+
+        Parameters
+        ----------
+        line : Tensor
+            Projection of a mask on the axis, shape (batch, side), in {0, 1}.
+
+        Returns
+        -------
+        first, last : Tensor
+            Edges as shares of the axis, each of shape (batch,); 2 and 0 for an empty line.
+        """
         first = (self.edges[:-1] * line + 2 * (1 - line)).amin(1)
         return first, (self.edges[1:] * line).amax(1)
 
 
 def connected(mask: Tensor) -> Tensor:
-    """The part of each mask (batch, channels, side, side) that hangs together with its densest place; what is apart goes.
+    """Extract the connected component that contains the densest position of each mask.
 
-    It is followed on a grid of four by four cells: parts that are nearer than that count as one.
+    The component is grown by dilation on a coarse grid of 4 × 4 cells: parts in neighbouring coarse cells count as connected.
+
+    Parameters
+    ----------
+    mask : Tensor
+        Masks, shape (batch, channels, side, side), in {0, 1}; side is a multiple of 4.
+
+    Returns
+    -------
+    Tensor
+        The masks without all other components, same shape.
     """
     coarse = F.max_pool2d(mask, _COARSE)
     dense = F.avg_pool2d(mask, _COARSE)
@@ -71,18 +126,29 @@ def connected(mask: Tensor) -> Tensor:
 
 
 def _last_maximum(values: Tensor) -> Tensor:
-    """1 at one place of each (batch, channels, side, side), a place of its maximum: two parts may be equally dense."""
+    """Mark one position of the maximum of each channel with 1; of several equal maxima the last."""
     number = torch.arange(1, values.shape[2] * values.shape[3] + 1).reshape(values.shape[2:])
     numbered = (values >= values.amax((2, 3), keepdim=True)) * number
     return (numbered >= numbered.amax((2, 3), keepdim=True)).float()
 
 
 def filled(mask: Tensor) -> Tensor:
-    """Cells that a mask (batch, channels, side, side) has on all four sides belong to it: holes, and what is folded in."""
+    """Fill the holes of masks: every cell that has cells of the mask on all four sides along its row and its column.
+
+    Parameters
+    ----------
+    mask : Tensor
+        Masks, shape (batch, channels, side, side), in {0, 1}.
+
+    Returns
+    -------
+    Tensor
+        The filled masks, same shape; narrow concavities are filled too.
+    """
     return _between(mask, 2) * _between(mask, 3)
 
 
 def _between(mask: Tensor, axis: int) -> Tensor:
-    """1 where the mask lies on both sides along an axis, or is there itself."""
+    """Mark with 1 the cells of the mask and the cells that have cells of the mask on both sides along an axis."""
     upto = mask.cumsum(axis)
     return ((upto > 0) & (upto - mask < mask.sum(axis, keepdim=True))).float()

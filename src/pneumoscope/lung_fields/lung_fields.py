@@ -1,4 +1,4 @@
-"""The noun `LungFields`: where the lungs lie on a radiograph, and how sure that is."""
+"""Define `LungFields`: the lung masks of a radiograph, with their quality."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,28 +15,33 @@ Zone = Literal["upper", "mid", "lower"]
 State = Literal["found", "partly found", "not found"]
 
 MARGIN = 0.07
-"""Of the lung box's height and width, on each side, that a model sees around the lungs."""
+"""Margin of the lung box on each side, as a share of its height and width."""
 FALLBACK = 0.8
-"""Share of the radiograph's height and width, about its centre, that is looked at where the lungs were not found."""
+"""Share of the radiograph's height and width, about its centre, that is the lung box unless both lungs were found."""
 MIN_AREA_SHARE, MAX_AREA_SHARE = 0.01, 0.34
-"""Share of the radiograph below and above which a region is no lung: noise looks like lung everywhere."""
+"""Smallest and largest share of the radiograph's area that one lung can have; noise is segmented as lung everywhere."""
 STATES: tuple[State, State, State] = ("not found", "partly found", "found")
-"""By the number of lungs that count as found."""
+"""States, indexed by the number of lungs that count as found."""
 
 
 @dataclass(frozen=True, eq=False)
 class LungFields:
     """Right and left lung field of one radiograph.
 
-    Right and left are the patient's. The finder's square is in the displayed order, the right lung on its left; the masks on the
-    radiograph's grid are in the stored order.
+    Right and left are the patient's. The finder's square is in the displayed order, with the right lung on its left; the masks
+    on the radiograph's grid are in the stored order.
 
     Attributes
     ----------
-    right_cells, left_cells: masks on the finder's square, bool (side, side); an all-false one where that lung was not found.
-    placement: where that square lies on the radiograph.
-    right_quality, left_quality: agreement of the finder's probabilities with its own mask (a Dice coefficient), in [0, 1].
-    state: ``found`` when both lungs reach the card's quality, ``partly found`` when one does, else ``not found``.
+    right_cells, left_cells : ndarray of bool, shape (size_px, size_px)
+        Masks of the lungs on the finder's square; may be empty.
+    placement : Placement
+        Placement of the finder's square on the radiograph.
+    right_quality, left_quality : float
+        Soft Dice coefficient of the finder's probabilities with the mask, in [0, 1].
+    state : {"found", "partly found", "not found"}
+        ``found`` if both lungs have the quality that the card demands and a plausible area, ``partly found`` if one has, else
+        ``not found``.
     """
 
     right_cells: Mask
@@ -48,27 +53,27 @@ class LungFields:
 
     @property
     def quality(self) -> float:
-        """Of the less certain lung, in [0, 1]."""
+        """Lower quality of the two lungs, in [0, 1]."""
         return min(self.right_quality, self.left_quality)
 
     @cached_property
     def right(self) -> Mask:
-        """The right lung on the radiograph's grid, bool (rows, cols)."""
+        """Mask of the right lung on the radiograph's stored grid, bool, shape (rows, cols)."""
         return self._on_radiograph(self.right_cells)
 
     @cached_property
     def left(self) -> Mask:
-        """The left lung on the radiograph's grid, bool (rows, cols)."""
+        """Mask of the left lung on the radiograph's stored grid, bool, shape (rows, cols)."""
         return self._on_radiograph(self.left_cells)
 
     @property
     def mask(self) -> Mask:
-        """Both lungs on the radiograph's grid, bool (rows, cols)."""
+        """Mask of both lungs on the radiograph's stored grid, bool, shape (rows, cols)."""
         return np.asarray(self.right | self.left)
 
     @property
     def cells(self) -> Mask:
-        """Both lungs on the finder's square, bool (side, side)."""
+        """Mask of both lungs on the finder's square, bool, shape (size_px, size_px)."""
         return np.asarray(self.right_cells | self.left_cells)
 
     @property
@@ -78,9 +83,9 @@ class LungFields:
 
     @property
     def box(self) -> Region:
-        """The rectangle that a reader looks at: around both lungs with a margin, cut at the edges of the radiograph.
+        """Lung box: the rectangle around both lungs with a margin, clipped to the radiograph.
 
-        Unless both lungs were found it is the central part of the radiograph (`FALLBACK`).
+        Unless both lungs were found, it is the central part of the radiograph (`FALLBACK`).
         """
         rows, cols = self.placement.rows, self.placement.cols
         if self.state != "found":
@@ -97,16 +102,27 @@ class LungFields:
 
     @property
     def looked_at(self) -> NDArray[np.float32]:
-        """What counts as lung for a score, on the finder's square, float32 (side, side) in {0, 1}.
+        """Mask over which a score is pooled, on the finder's square, float32, shape (size_px, size_px), in {0, 1}.
 
-        Unless both lungs were found this is everything: no part of the box may be left out on a guess.
+        Unless both lungs were found, it is 1 everywhere, so that no part of the lung box is excluded by a doubtful mask.
         """
         return self.cells.astype(np.float32) if self.state == "found" else np.ones_like(self.cells, np.float32)
 
     def where(self, row: float, col: float) -> tuple[Laterality, Zone] | None:
-        """Laterality and zone of a point of the radiograph: of the lung that it lies in, or of the nearest one.
+        """Determine the laterality and the zone of a point: of the lung that contains it, or of the nearest lung.
 
-        Zones are thirds of the lung's own height. None unless both lungs were found.
+        Zones are thirds of the lung's own height.
+
+        Parameters
+        ----------
+        row, col : float
+            Point on the radiograph's stored grid, in pixels.
+
+        Returns
+        -------
+        tuple of (str, str), or None
+            Laterality, ``right`` or ``left`` of the patient, and zone, ``upper``, ``mid`` or ``lower``; a point above or below
+            the lung has the nearest zone. None unless both lungs were found.
         """
         if self.state != "found":
             return None
@@ -122,5 +138,5 @@ class LungFields:
 
 
 def _distance(cells: Mask, at: NDArray[np.float64]) -> float:
-    """Distance from a point to the centre of the nearest cell of a mask, in cells."""
+    """Compute the distance, in cells, from a point to the centre of the nearest cell of a mask."""
     return float(np.sqrt((((np.argwhere(cells) + 0.5) - at) ** 2).sum(1)).min())

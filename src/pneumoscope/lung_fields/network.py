@@ -1,4 +1,4 @@
-"""The network that finds lung fields: a small U-Net (Ronneberger et al. 2015, arXiv 1505.04597); needs PyTorch."""
+"""Define the network that segments lung fields: a small U-Net (Ronneberger et al. 2015, arXiv 1505.04597); needs PyTorch."""
 
 import itertools
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SIDE_PX = 160
-"""Side of the square that the network looks at."""
+"""Edge of the square input of the network, in pixels."""
 _WIDTHS = (12, 24, 48, 64, 64)
 
 
@@ -19,10 +19,11 @@ def _double(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class LungNetwork(nn.Module):
-    """Grey in [0, 1], float32 (batch, 1, 160, 160), to logits of the right and the left lung, (batch, 2, 160, 160).
+    """A U-Net that maps grey levels to logits of the right and the left lung.
 
-    Right and left are the patient's: the right lung lies on the left of a radiograph shown as usual. Two by two pixels become
-    four channels first and are put back last (Shi et al. 2016, arXiv 1609.05158), so that no layer works at full resolution.
+    Right and left are the patient's: the right lung lies on the left of a radiograph in the usual display. The first operation
+    turns blocks of 2 × 2 pixels into four channels and the last one reverses it (sub-pixel convolution, Shi et al. 2016, arXiv
+    1609.05158), so that no layer works at full resolution.
     """
 
     def __init__(self) -> None:
@@ -33,6 +34,18 @@ class LungNetwork(nn.Module):
         self.out = nn.Conv2d(_WIDTHS[0], 8, 1)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Compute the logits of both lungs.
+
+        Parameters
+        ----------
+        image : Tensor
+            Grey levels, float32, shape (batch, 1, 160, 160), in [0, 1].
+
+        Returns
+        -------
+        Tensor
+            Logits of the right and the left lung, shape (batch, 2, 160, 160).
+        """
         x = F.pixel_unshuffle((image - 0.5) * 4, 2)
         skips = []
         for level, block in enumerate(self.down):

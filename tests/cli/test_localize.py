@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumoscope import MissingExtraError
+from pneumoscope.cli import localize as localize_command
 from pneumoscope.cohort import Case, Cohort, Partition, table
 from pneumoscope.cohort.case import split_sha256
 from tests.cli.run import run
@@ -305,3 +307,13 @@ def test_options_that_need_another_one_say_so(localize, options, says):
     ran = localize(*options)
     assert ran.code == 2
     assert says in ran.err
+
+
+@pytest.mark.parametrize(("missing", "names_it"), [("torch", True), ("captum", True), ("pneumoscope.faithfulness.gone", False)])
+def test_a_missing_package_of_others_is_named_and_one_of_ours_is_a_defect(monkeypatch, tmp_path, missing, names_it):
+    def absent(name):
+        raise ModuleNotFoundError(f"No module named '{missing}'", name=missing)
+
+    monkeypatch.setattr(localize_command.importlib, "import_module", absent)
+    with pytest.raises(MissingExtraError if names_it else ModuleNotFoundError, match=missing):
+        localize_command._explanation_checks(tmp_path)

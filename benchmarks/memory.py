@@ -1,0 +1,91 @@
+"""Peak memory of ``pneumoscope localize`` by the number of cases: it must not grow with them.
+
+    python benchmarks/memory.py localize [--cases 200 2000] [--longer-side 640] [--json FILE]
+
+The sixteen shipped radiographs, brought to one size, are repeated as files of their own, each of a patient of its own; every case
+with pneumonia has a box. Each number of cases is measured by a process of its own with 2,000 bootstrap draws. The peak is the
+resident memory of the process; the last line is the ratio of the largest to the smallest number of cases.
+"""
+
+import csv
+import itertools
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measuring import Run, machine, parser, run, table, write
+from PIL import Image
+
+from pneumoscope import radiograph
+from pneumoscope.cohort import Cohort, Partition
+from pneumoscope.cohort import table as cohort_table
+from pneumoscope.cohort.case import split_sha256
+from pneumoscope.cohort.sample import sample
+
+_COMMAND = [sys.executable, "-c", "import sys; from pneumoscope.cli.main import entry; sys.exit(entry())"]
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("command", choices=list(MEASURED))
+    arguments.add_argument("--cases", type=int, nargs="+", default=[200, 2000])
+    arguments.add_argument("--longer-side", type=int, default=640, help="of every radiograph, in pixels")
+    asked = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        peaks = {}
+        for count in asked.cases:
+            peaks[count] = MEASURED[asked.command](repeated(Path(scratch) / str(count), count, asked.longer_side))
+            print(f"{count} cases: {peaks[count].peak_mib:.0f} MiB, {peaks[count].seconds:.0f} s", flush=True)
+    rows = [{"cases": count, "peak MiB": one.peak_mib, "s": one.seconds} for count, one in peaks.items()]
+    figures: dict[str, Any] = {"machine": machine("numpy", "onnxruntime"), "command": asked.command, "runs": rows}
+    if len(peaks) > 1:
+        figures["growth"] = peaks[max(peaks)].peak_mib / peaks[min(peaks)].peak_mib
+    print(table(rows))
+    print(f"peak of the most over the fewest cases: × {figures.get('growth', float('nan')):.3f}")
+    write(asked.json, figures)
+
+
+def repeated(folder: Path, count: int, longer_side: int) -> Path:
+    """Write a cohort of this many radiographs with boxes for the positives, and return its folder."""
+    folder.mkdir()
+    cases, boxes = [], []
+    with sample() as shipped:
+        originals = [(case, _resized(shipped, case.path, longer_side)) for case in shipped.cases]
+    for number, (case, picture) in zip(range(count), itertools.cycle(originals), strict=False):
+        path = f"{number:05}.jpeg"
+        picture.save(folder / path, quality=95)
+        cases.append(replace(case, path=path, patient_id=f"p{number}", split="test", pixel_sha256="", rows=0, cols=0))
+        if case.reference:
+            left, top = (round(share * side) for share, side in zip((0.1, 0.4), picture.size, strict=True))
+            boxes.append([path, left, top, picture.width // 3, picture.height // 4, *picture.size])
+    split = Partition("repeated", None, None, split_sha256(cases))
+    cohort_table.write(Cohort(folder, tuple(cases), source="repeated", partition=split), folder / "cohort.csv")
+    with (folder / "boxes.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["path", "x", "y", "w", "h", "image_width", "image_height"], *boxes])
+    return folder
+
+
+def _resized(cohort: Cohort, path: str, longer_side: int) -> Image.Image:
+    image = radiograph.read(cohort.root / path)
+    factor = longer_side / max(image.rows, image.cols)
+    grey = Image.fromarray(np.rint(image.pixels * 255).astype(np.uint8))
+    return grey.resize((round(image.cols * factor), round(image.rows * factor)), Image.Resampling.BOX)
+
+
+def localize(folder: Path) -> Run:
+    """Run ``pneumoscope localize`` with the default model."""
+    return run([*_COMMAND, "localize", "default", *_options({"cohort": "cohort.csv", "regions": "boxes.csv", "out": "out"}, folder)])
+
+
+def _options(names: Mapping[str, str], folder: Path) -> Sequence[str]:
+    return [part for option, name in names.items() for part in (f"--{option}", str(folder / name))]
+
+
+MEASURED: Mapping[str, Callable[[Path], Run]] = {"localize": localize}
+
+if __name__ == "__main__":
+    main()

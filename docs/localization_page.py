@@ -32,7 +32,7 @@ _PANEL = 300
 
 
 def page() -> str:
-    """The text of docs/localization.md."""
+    """Make the text of docs/localization.md."""
     text = (FIGURES / "page.md").read_text(encoding="utf-8")
     parts = {
         "disclaimer": DISCLAIMER,
@@ -49,13 +49,13 @@ def page() -> str:
 
 
 def figures(name: str, model: str) -> dict[str, Any]:
-    """What `localize` measured, or nothing where it was not run."""
+    """Read what `localize` measured; nothing where it was not run."""
     path = FIGURES / f"{name}-{model}.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return measured
 
 
-def told(estimate: dict[str, Any]) -> str:
+def shown(estimate: dict[str, Any]) -> str:
     if estimate["value"] is None:
         return "undefined"
     if estimate["low"] is None:
@@ -65,7 +65,7 @@ def told(estimate: dict[str, Any]) -> str:
 
 HEADLINE = (
     ("kermany", "image", "ROC-AUC"),
-    ("kermany", "ROC-AUC by what can be seen", "lungs removed"),
+    ("kermany", "ROC-AUC when parts of the image are hidden", "lungs removed"),
     ("kermany320", "anatomy", "peak in the lungs"),
     ("rsna", "image", "ROC-AUC"),
     ("rsna", "against_regions", "hit"),
@@ -85,29 +85,29 @@ def summary() -> str:
 
 SUMMARY = (
     ("kermany", "image", "ROC-AUC"),
-    ("kermany", "ROC-AUC by what can be seen", "lungs removed"),
-    ("kermany", "ROC-AUC by what can be seen", "outer tenth only"),
+    ("kermany", "ROC-AUC when parts of the image are hidden", "lungs removed"),
+    ("kermany", "ROC-AUC when parts of the image are hidden", "outer tenth only"),
     ("kermany320", "anatomy", "energy in the lungs"),
     ("kermany320", "anatomy", "peak in the lungs"),
     ("rsna", "image", "ROC-AUC"),
     ("rsna", "against_regions", "hit"),
     ("rsna", "against_regions", "pixel AP"),
     ("rsna", "against_regions", "hit, smaller half"),
-    ("rsna", "anatomy", "right side (one-sided cases)"),
-    ("rsna", "free_response", "sensitivity at 1 false marks an image"),
+    ("rsna", "anatomy", "correct laterality (one-sided cases)"),
+    ("rsna", "free_response", "sensitivity at 1 false marks per image"),
     ("covid", "against_regions", "hit"),
     ("covid", "against_regions", "pixel AP"),
 )
 
 
 def _rows(rows: Sequence[tuple[str, str, str]]) -> str:
-    lines = [f"| set (held-out or test side) | figure | {MODELS['whole']} | {MODELS['default']} |", "|---|---|--:|--:|"]
+    lines = [f"| set (held-out or test split) | figure | {MODELS['whole']} | {MODELS['default']} |", "|---|---|--:|--:|"]
     for name, group, key in rows:
         found = [figures(name, model) for model in MODELS]
-        both = [f[group][key] if group in f else f["more"][group][key] for f in found]
-        shown = key if group in found[0] else f"ROC-AUC, {key}"
+        both = [f[group][key] if group in f else f["further"][group][key] for f in found]
+        label = key if group in found[0] else f"ROC-AUC, {key}"
         n = f"{found[0]['n_images']} images, {found[0]['n_patients']} patients"
-        lines.append(f"| {SETS[name]} ({n}) | {shown} | {told(both[0])} | {told(both[1])} |")
+        lines.append(f"| {SETS[name]} ({n}) | {label} | {shown(both[0])} | {shown(both[1])} |")
     return "\n".join(lines)
 
 
@@ -117,29 +117,29 @@ def _tables(name: str) -> str:
     first = both["default"]
     lines = [
         f"{first['n_images']} images of {first['n_patients']} patients, {first['n_with_regions']} with reference regions; "
-        f"{first['split']} side of split `{first['split_sha256'][:12]}`.",
+        f"{first['split']} part of split `{first['split_sha256'][:12]}`.",
         "",
     ]
     for model, title in MODELS.items():
         lines.append(f"- {title}: {both[model]['verdict']}")
     groups = {
-        "against the regions": "against_regions",
+        "against the reference regions": "against_regions",
         "free response": "free_response",
         "against anatomy": "anatomy",
         "whole images": "image",
     }
     for title, group in groups.items():
         lines += _side_by_side(title, {model: both[model][group] for model in MODELS})
-    for title in first["more"]:
-        lines += _side_by_side(title, {model: both[model]["more"].get(title, {}) for model in MODELS})
-    for figure in first["chance"]:
-        lines += _chance(figure, both)
+    for title in first["further"]:
+        lines += _side_by_side(title, {model: both[model]["further"].get(title, {}) for model in MODELS})
+    for figure in first["uninformed"]:
+        lines += _uninformed(figure, both)
     return "\n".join(lines)
 
 
 def _more(name: str) -> str:
     """The additional tables of a run alone."""
-    both = {model: figures(name, model).get("more", {}) for model in MODELS}
+    both = {model: figures(name, model).get("further", {}) for model in MODELS}
     lines: list[str] = []
     for title in both["default"]:
         lines += _side_by_side(title, {model: both[model].get(title, {}) for model in MODELS})
@@ -147,11 +147,11 @@ def _more(name: str) -> str:
 
 
 def _seeds() -> str:
-    """Maps of the short training beside those of other seeds and of shuffled labels."""
-    tables: dict[str, Any] = json.loads((FIGURES / "seeds.json").read_text(encoding="utf-8"))["more"]
-    lines = ["| the short training's maps beside | SSIM, rank correlation |", "|---|--:|"]
+    """Maps of the short training compared with those of other seeds and of shuffled labels."""
+    tables: dict[str, Any] = json.loads((FIGURES / "seeds.json").read_text(encoding="utf-8"))["further"]
+    lines = ["| the short training's maps compared with | SSIM, rank correlation |", "|---|--:|"]
     for table in tables.values():
-        lines += [f"| {key} | {told(value)} |" for key, value in table.items() if "layers random" not in key]
+        lines += [f"| {key} | {shown(value)} |" for key, value in table.items() if "layers random" not in key]
     return "\n".join(lines)
 
 
@@ -161,7 +161,7 @@ def _side_by_side(title: str, both: dict[str, dict[str, Any]]) -> list[str]:
     lines = ["", f"| {title} | {MODELS['whole']} | {MODELS['default']} |", "|---|--:|--:|"]
     plain = {model: {_plain(key): value for key, value in both[model].items()} for model in MODELS}
     for key in plain["default"]:
-        cells = [told(plain[model][key]) if key in plain[model] else "–" for model in MODELS]
+        cells = [shown(plain[model][key]) if key in plain[model] else "–" for model in MODELS]
         lines.append(f"| {key} | {cells[0]} | {cells[1]} |")
     return lines
 
@@ -171,15 +171,15 @@ def _plain(key: str) -> str:
     return key.rsplit(" (", 1)[0] if key.endswith(" s)") else key
 
 
-def _chance(figure: str, both: dict[str, dict[str, Any]]) -> list[str]:
+def _uninformed(figure: str, both: dict[str, dict[str, Any]]) -> list[str]:
     lines = [
         "",
-        f"| {figure} of a map that looks at nothing | value | {MODELS['whole']}: higher by | {MODELS['default']}: higher by |",
+        f"| {figure} of uninformed baselines | value | {MODELS['whole']} − baseline | {MODELS['default']} − baseline |",
         "|---|--:|--:|--:|",
     ]
-    for rule, found in both["default"]["chance"][figure].items():
-        other = both["whole"]["chance"][figure][rule]["difference"]
-        lines.append(f"| {rule} | {found['value']['value']:.3f} | {told(other)} | {told(found['difference'])} |")
+    for rule, baseline in both["default"]["uninformed"][figure].items():
+        other = both["whole"]["uninformed"][figure][rule]["difference"]
+        lines.append(f"| {rule} | {baseline['value']['value']:.3f} | {shown(other)} | {shown(baseline['difference'])} |")
     return lines
 
 

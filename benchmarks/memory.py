@@ -78,7 +78,8 @@ def _resized(cohort: Cohort, path: str, longer_side: int) -> Image.Image:
 
 def localize(folder: Path) -> Run:
     """Run ``pneumoscope localize`` with the default model."""
-    return run([*_COMMAND, "localize", "default", *_options({"cohort": "cohort.csv", "regions": "boxes.csv", "out": "out"}, folder)])
+    files = {"cohort": "cohort.csv", "regions": "boxes.csv", "out": "out"}
+    return run([*_COMMAND, "localize", "default", *_options(files, folder)])
 
 
 def _options(names: Mapping[str, str], folder: Path) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """The comparison of all eight backbones in both crops at full size, on one accelerator and within a budget of minutes.
 
-    PYTHONPATH=src:benchmarks python -m full_comparison pack cohort.parquet rsna.parquet covid.parquet -o packed ...
+    PYTHONPATH=src:benchmarks python -m full_comparison pack cohort.parquet -o packed --init mobilenet_v2=FILE
     PYTHONPATH=src:benchmarks python -m full_comparison train packed -o out --minutes 9
     PYTHONPATH=src:benchmarks python -m full_comparison measure packed out -o figures
     PYTHONPATH=src:benchmarks python -m full_comparison page figures -o docs/full_comparison.md

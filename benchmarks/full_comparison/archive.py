@@ -14,10 +14,10 @@ from pneumoscope import radiograph
 from pneumoscope.classifier import Preprocessing
 from pneumoscope.classifier.preprocessing import find
 from pneumoscope.cohort import Cohort
-from pneumoscope.evaluation.regions import ReferenceRegions
 from pneumoscope.lung_fields import LungFields, LungFinder
 from pneumoscope.lung_fields.lung_fields import STATES
 from pneumoscope.radiograph import Placement, Radiograph
+from pneumoscope.reference.regions import ReferenceRegions
 
 SOURCE_PX = 224
 """Side of the square that every radiograph is brought to before its lungs are looked for."""
@@ -92,17 +92,17 @@ def build(cohorts: Mapping[str, Cohort], regions: Mapping[str, Mapping[str, Refe
     lungs: list[NDArray[np.bool_]] = []
     marked: dict[int, NDArray[np.bool_]] = {}
     for source, cohort in cohorts.items():
-        for case in (case for case in cohort.cases if case.side):
+        for case in (case for case in cohort.cases if case.split):
             content = cohort.file(case).read_bytes()
             found = find(radiograph.read(content), seen_as, finder)
             if case.path in regions.get(source, {}):
                 marked[len(entries)] = regions[source][case.path].mask
             quality = found.right_quality, found.left_quality
-            told = case.path, case.patient_id, case.label, case.subtype, case.reference, case.side
+            told = case.path, case.patient_id, case.label, case.subtype, case.reference, case.split
             entries.append(Entry(source, *told, found.state, *quality))
             files.append(content)
             lungs.append(np.stack([found.right_cells, found.left_cells]))
-    splits = {source: cohort.split.sha256 for source, cohort in cohorts.items() if cohort.split}
+    splits = {source: cohort.partition.sha256 for source, cohort in cohorts.items() if cohort.partition}
     return Archive(tuple(entries), tuple(files), np.stack(lungs), marked, finder.sha256, splits)
 
 
@@ -126,7 +126,7 @@ def write(archive: Archive, folder: Path) -> list[Path]:
     )
     squeezed = lzma.compress(stream.getvalue(), preset=9)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    paths: list[Path] = []
     for k in range(0, len(squeezed), PIECE_BYTES):
         paths.append(folder / _PIECE.format(len(paths)))
         paths[-1].write_bytes(squeezed[k : k + PIECE_BYTES])

@@ -71,10 +71,11 @@ def jobs() -> tuple[Job, ...]:
     teachers = tuple(job.name for job in whole)
     lungs = [Job(name, "lungs", "imagenet", 20, 8e-4, teachers) for name in ("mobilenet_v2", "efficientnet_lite0")]
     rest = ("resnet18", "mobilenet_v3_large", "efficientnet_b0", "densenet121", "resnet50", "vit_b_16")
+    crops: tuple[tuple[Crop, str], ...] = (("whole", ""), ("lungs", lungs[0].name))
     taught = [
         Job(name, crop, "scratch", 24 if crop == "whole" else 16, 3e-4 if name == "vit_b_16" else 1e-3, teachers, map_teacher)
         for name in rest
-        for crop, map_teacher in (("whole", ""), ("lungs", lungs[0].name))
+        for crop, map_teacher in crops
     ]
     control = Job("resnet18", "whole", "scratch", 24, 1e-3)
     more = [

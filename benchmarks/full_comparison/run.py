@@ -20,7 +20,8 @@ import torch
 import torchvision
 
 from full_comparison import plan
-from full_comparison.fit import Data, Training, fit
+from full_comparison.batches import Data
+from full_comparison.fit import Training, fit
 from full_comparison.plan import Job
 from full_comparison.squares import Prepared, prepare, prepared
 
@@ -47,7 +48,7 @@ class Asked:
 
     Attributes
     ----------
-    archive, weights, prepared, work, out: folders.
+    archive: folder of what was packed, ImageNet weights included. prepared, work, out: folders.
     device: where to train. workers: processes that share it.
     minutes: budget, from the start of the command.
     side_px: of the squares. batch: of labelled images.
@@ -56,7 +57,6 @@ class Asked:
     """
 
     archive: Path
-    weights: Path
     prepared: Path
     work: Path
     out: Path
@@ -107,7 +107,7 @@ def _work(asked: Asked, tasks: Any, results: Any) -> None:
         job, epochs, deadline, teaches = task
         try:
             data = data or _set_up(asked)
-            training = Training(job, epochs, data, asked.weights, asked.work, batch=asked.batch, graph=asked.graph)
+            training = Training(job, epochs, data, asked.archive, asked.work, batch=asked.batch, graph=asked.graph)
             results.put((job.name, fit(training, deadline, _wanted(data, job), teaches), ""))
         except Exception:
             results.put((job.name, None, traceback.format_exc()))
@@ -328,7 +328,7 @@ def probe(asked: Asked) -> None:
 def _probed(job: Job, data: Data, asked: Asked, steps: int = 12) -> dict[str, Any]:
     start = time.perf_counter()
     _forget_peak(data)
-    training = Training(job, 1, data, asked.weights, asked.work, batch=asked.batch, graph=asked.graph)
+    training = Training(job, 1, data, asked.archive, asked.work, batch=asked.batch, graph=asked.graph)
     training.network.train()
     batches = training.batches(0)
     for _ in range(4):

@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,11 +87,11 @@ def _create(path: Path, shape: tuple[int, ...]) -> None:
 _task: Callable[[object], None]  # what a forked process runs; inherited, so that no archive is copied
 
 
-def _spread(task: Callable[[object], None], parts: object, processes: int) -> None:
+def _spread(task: Callable[[object], None], parts: Iterable[object], processes: int) -> None:
     global _task
     _task = task
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
-        for _ in pool.map(_run, parts):  # type: ignore[call-overload]  # any iterable
+        for _ in pool.map(_run, parts):
             pass
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import click
 import torch
 
-from full_comparison import archive, run
+from full_comparison import archive, run, shipped
 from full_comparison import measure as measures
 from full_comparison.fit import halved
 from full_comparison.page import page
 from pneumoscope.cohort import table
 from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.lung_fields import LungFinder
+from pneumoscope.reader import DEFAULT_BUNDLE
 from pneumoscope.reference import regions
 
 _PATH = click.Path(path_type=Path)
@@ -37,7 +38,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
             click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu", show_default="cuda, else cpu"),
             click.option("--workers", default=3, show_default=True),
             click.option("--minutes", default=9.0, show_default=True),
-            click.option("--side-px", default=224, show_default=True),
+            click.option("--size-px", default=224, show_default=True),
             click.option("--batch", default=64, show_default=True),
             click.option("--few", default=0, help="Train on so many images only, to try the script."),
             click.option("--most-epochs", default=0, help="At most so many epochs, to try the script."),
@@ -97,12 +98,24 @@ def measure(packed: Path, results: Path, out: Path, draws: int) -> None:
     measures.measure(archive.read(packed), results, out, draws)
 
 
+@main.command("shipped")
+@click.argument("packed", type=_FOLDER)
+@click.argument("results", type=_FOLDER)
+@click.argument("trainings", nargs=-1, required=True)
+@click.option("-o", "--out", type=_PATH, required=True)
+def against_shipped(packed: Path, results: Path, trainings: Sequence[str], out: Path) -> None:
+    """Compare TRAININGS with the models that the package ships, by DeLong's test on tune and on test."""
+    bundles = {name: DEFAULT_BUNDLE.parent / name for name in ("default", "whole")}
+    shipped.compare(archive.read(packed), results, bundles, trainings, out)
+
+
 @main.command("page")
 @click.argument("figures", type=_FOLDER)
 @click.option("-o", "--out", type=_PATH, required=True)
 def write_page(figures: Path, out: Path) -> None:
-    """Write the page of what `measure` left in FIGURES."""
-    out.write_text(page(json.loads((figures / "figures.json").read_text(encoding="utf-8"))), encoding="utf-8")
+    """Write the page of what `measure` and `shipped` left in FIGURES."""
+    told, beside = (json.loads((figures / name).read_text(encoding="utf-8")) for name in ("figures.json", "shipped.json"))
+    out.write_text(page(told, beside), encoding="utf-8")
 
 
 if __name__ == "__main__":

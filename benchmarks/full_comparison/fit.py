@@ -64,7 +64,7 @@ class Training:
         times = 1.0 if job.init == "scratch" else 2.5
         self.recipe = named(base, rate=job.rate, head_rate=times, epochs=epochs, batch=batch, distillation_weight=1.0)
         own = backbone(job.backbone)
-        network = build(own, head, 2, data.prepared.side_px)
+        network = build(own, head, 2, data.prepared.size_px)
         self.start = initialize(network, own, job.init if job.init == "scratch" else str(weights / f"{job.backbone}.safetensors"))
         self.network = network.to(data.device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
@@ -81,7 +81,7 @@ class Training:
         if not self.job.map_teacher:
             return None
         name = self.job.map_teacher
-        network = build(backbone(name.split("-")[0]), "evidence", 2, self.data.prepared.side_px)
+        network = build(backbone(name.split("-")[0]), "evidence", 2, self.data.prepared.size_px)
         network.load_state_dict(safetensors.torch.load_file(self.work / f"{name}.safetensors"))
         assert isinstance(network, EvidenceNetwork)
         return network.to(self.data.device).to(memory_format=torch.channels_last).eval().requires_grad_(False)

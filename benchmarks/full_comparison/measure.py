@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -123,12 +122,12 @@ class Measure:
         decided = {"Youden": (probability >= youden).astype(float), "highest accuracy": (probability >= accurate).astype(float)}
         return {
             "tune ROC-AUC": float(tune_auc),
-            "ROC-AUC": _told(boot.estimate(metrics.roc_auc, reference, probability)),
-            "PR-AUC": _told(boot.estimate(metrics.pr_auc, reference, probability)),
+            "ROC-AUC": as_json(boot.estimate(metrics.roc_auc, reference, probability)),
+            "PR-AUC": as_json(boot.estimate(metrics.pr_auc, reference, probability)),
             "temperature": fitted.temperature,
             "threshold": {"Youden": youden, "highest accuracy": accurate},
             **{
-                f"{name} ({rule} on tune)": _told(
+                f"{name} ({rule} on tune)": as_json(
                     boot.estimate(metric, reference, positive, share_of=everything if name == "accuracy" else None)
                 )
                 for rule, positive in decided.items()
@@ -154,13 +153,13 @@ class Measure:
             maps = on_radiographs(self.archive, crop, cases.numbers, cells)
             boot = self.boots[source]
             if source == "kermany":
-                found["peak in the lungs"] = _told(boot.mean(_each(hit, maps, cases.lungs), share=True))
-                found["energy in the lungs"] = _told(boot.mean(_each(energy_inside, maps, cases.lungs)))
+                found["peak in the lungs"] = as_json(boot.mean(_each(hit, maps, cases.lungs), share=True))
+                found["energy in the lungs"] = as_json(boot.mean(_each(energy_inside, maps, cases.lungs)))
                 continue
-            found[f"{source} hit"] = _told(boot.mean(_each(hit, maps, cases.regions), share=True))
-            found[f"{source} pixel AP"] = _told(boot.mean(_each(pixel_average_precision, maps, cases.regions)))
+            found[f"{source} hit"] = as_json(boot.mean(_each(hit, maps, cases.regions), share=True))
+            found[f"{source} pixel AP"] = as_json(boot.mean(_each(pixel_average_precision, maps, cases.regions)))
             log_odds = self.log_odds(record, source, "test", False)
-            found[f"{source} ROC-AUC"] = _told(boot.estimate(metrics.roc_auc, self.reference[cases.numbers], log_odds))
+            found[f"{source} ROC-AUC"] = as_json(boot.estimate(metrics.roc_auc, self.reference[cases.numbers], log_odds))
         return found
 
     def of(self, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,7 +167,7 @@ class Measure:
         mirrored = self.classification(record, True)
         return {
             **{k: v for k, v in record.items() if k != "curve"},
-            "images_per_s": median(row["images_per_s"] for row in record["curve"]),
+            "images_per_s": float(np.median([row["images_per_s"] for row in record["curve"]])),
             "images_an_epoch": len(self.archive.of("kermany", "train")) // record["batch"] * record["batch"],
             "test": self.classification(record, False),
             "test, mean with the mirrored image": mirrored,
@@ -180,8 +179,8 @@ def _each(metric: Any, maps: Sequence[Maps], masks: Masks) -> list[float]:
     return [metric(values, mask) if mask.any() else float("nan") for values, mask in zip(maps, masks, strict=True)]
 
 
-def _told(estimate: Estimate) -> dict[str, Any]:
-    """An estimate for JSON, NaN as null."""
+def as_json(estimate: Estimate) -> dict[str, Any]:
+    """Return an estimate for JSON, NaN as null."""
     return {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in asdict(estimate).items()}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 
 from pneumoscope.statistics.estimate import Estimate, from_json
-from pneumoscope.statistics.formatting import number
+from pneumoscope.statistics.formatting import figure, number, p_value
 from pneumoscope.statistics.table import Table
 
 PUBLISHED = {"ROC-AUC": 0.997, "F1": 0.987, "accuracy": 0.981}
@@ -30,13 +30,15 @@ _FULL = 0.5
 Figures = Mapping[str, Any]
 
 
-def page(figures: Figures) -> str:
+def page(figures: Figures, shipped: Figures) -> str:
     """Write the page.
 
     Parameters
     ----------
     figures
         What `measure` left.
+    shipped
+        What `shipped` left.
 
     Returns
     -------
@@ -56,6 +58,7 @@ def page(figures: Figures) -> str:
         whole_maps=crops["whole"][1].markdown(),
         lungs=crops["lungs"][0].markdown(),
         lungs_maps=crops["lungs"][1].markdown(),
+        shipped=_shipped(shipped).markdown(),
         every=_every(figures).markdown(),
         alone=_alone(figures).markdown(),
         together=_together(figures).markdown(),
@@ -142,6 +145,30 @@ def _row(name: str, training: Figures) -> list[str]:
         pairs = [[number(_decided(training, how, n, rule).value) for n in ("accuracy", "F1")] for rule in RULES]
         cells += [number(training[how]["ROC-AUC"]["value"]), *(" / ".join(pair) for pair in pairs)]
     return cells
+
+
+def _shipped(shipped: Figures) -> Table:
+    head = [
+        "training minus shipped",
+        "shipped has, tune",
+        "difference, tune",
+        "p, tune",
+        "shipped has, test",
+        "difference, test",
+        "p, test",
+    ]
+    rows = []
+    for model, splits in shipped.items():
+        for name in splits["tune"]["minus it"]:
+            cells = [f"{name} − {model}"]
+            for split in ("tune", "test"):
+                told = splits[split]
+                tested = told["minus it"][name]
+                difference = tested["difference"]
+                ends = [float("nan") if difference[k] is None else difference[k] for k in ("value", "low", "high")]
+                cells += [number(told["ROC-AUC"]), figure(*ends, reason=difference["reason"], signed=True), p_value(tested["p"])]
+            rows.append(cells)
+    return Table.of(head, rows)
 
 
 def _alone(figures: Figures) -> Table:

@@ -51,7 +51,7 @@ class Asked:
     archive: folder of what was packed, ImageNet weights included. prepared, work, out: folders.
     device: where to train. workers: processes that share it.
     minutes: budget, from the start of the command.
-    side_px: of the squares. batch: of labelled images.
+    size_px: of the squares. batch: of labelled images.
     few: train on so many images only; most_epochs: at most so many; only: backbones; each for a test of the script.
     benchmark: whether cuDNN tries its algorithms. graph: whether steps are captured.
     """
@@ -63,7 +63,7 @@ class Asked:
     device: str
     workers: int
     minutes: float
-    side_px: int = 224
+    size_px: int = 224
     batch: int = plan.BATCH
     few: int = 0
     most_epochs: int = 0
@@ -91,7 +91,7 @@ def make_ready(asked: Asked) -> Prepared:
     """Prepare the archive's squares with all cores, unless they are there."""
     pool_epochs = min(POOL_EPOCHS, asked.most_epochs) if asked.most_epochs else POOL_EPOCHS
     cores = multiprocessing.cpu_count()
-    return prepare(asked.archive, asked.prepared, side_px=asked.side_px, pool_epochs=pool_epochs, seed=42, processes=cores)
+    return prepare(asked.archive, asked.prepared, size_px=asked.size_px, pool_epochs=pool_epochs, seed=42, processes=cores)
 
 
 def _set_up(asked: Asked) -> Data:

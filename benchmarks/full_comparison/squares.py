@@ -28,13 +28,13 @@ class Prepared:
     Attributes
     ----------
     folder: of the files.
-    side_px: side of the squares.
+    size_px: side of the squares.
     pool_epochs: augmented copies of each training image of the whole crop.
     archive: the entries, without files, lungs and regions.
     """
 
     folder: Path
-    side_px: int
+    size_px: int
     pool_epochs: int
     archive: Archive
 
@@ -51,19 +51,19 @@ class Prepared:
         return np.asarray(np.load(self.folder / _POOL, mmap_mode="r"))
 
 
-def prepare(packed: Path, folder: Path, *, side_px: int, pool_epochs: int, seed: int, processes: int) -> Prepared:
+def prepare(packed: Path, folder: Path, *, size_px: int, pool_epochs: int, seed: int, processes: int) -> Prepared:
     """Prepare all squares and the pool of augmentations; what the folder holds already is kept."""
-    told = {"side_px": side_px, "pool_epochs": pool_epochs, "seed": seed, "packed": [p.stat().st_size for p in pieces(packed)]}
+    told = {"size_px": size_px, "pool_epochs": pool_epochs, "seed": seed, "packed": [p.stat().st_size for p in pieces(packed)]}
     head = folder / _HEAD
     if head.exists() and {k: json.loads(head.read_text())[k] for k in told} == told:
         return prepared(folder)
     archive = read(packed)
     folder.mkdir(parents=True, exist_ok=True)
     n, train = len(archive.entries), archive.of("kermany", "train")
-    _create(folder / _WHOLE, (n, side_px, side_px))
-    _create(folder / _LUNGS, (n, 2, side_px, side_px))
-    _create(folder / _POOL, (pool_epochs, len(train), side_px, side_px))
-    made = Prepared(folder, side_px, pool_epochs, archive)
+    _create(folder / _WHOLE, (n, size_px, size_px))
+    _create(folder / _LUNGS, (n, 2, size_px, size_px))
+    _create(folder / _POOL, (pool_epochs, len(train), size_px, size_px))
+    made = Prepared(folder, size_px, pool_epochs, archive)
     _spread(_Squares(made), range(0, n, _CHUNK), processes)
     chunks = [(epoch, start) for epoch in range(pool_epochs) for start in range(0, len(train), _CHUNK)]
     _spread(_Pool(made, train, seed), chunks, processes)
@@ -77,7 +77,7 @@ def prepared(folder: Path) -> Prepared:
     head = json.loads((folder / _HEAD).read_text())
     entries = tuple(Entry(*row) for row in head["entries"])
     archive = Archive(entries, (), np.zeros((len(entries), 2, 0, 0), bool), {}, head["lungs"], head["splits"])
-    return Prepared(folder, head["side_px"], head["pool_epochs"], archive)
+    return Prepared(folder, head["size_px"], head["pool_epochs"], archive)
 
 
 def _create(path: Path, shape: tuple[int, ...]) -> None:
@@ -105,7 +105,7 @@ class _Squares:
 
     def __call__(self, start: object) -> None:
         assert isinstance(start, int)
-        side = self.prepared.side_px
+        side = self.prepared.size_px
         whole = np.load(self.prepared.folder / _WHOLE, mmap_mode="r+")
         lungs = np.load(self.prepared.folder / _LUNGS, mmap_mode="r+")
         for k in range(start, min(start + _CHUNK, len(whole))):

@@ -253,7 +253,7 @@ def test_a_card_comes_back_as_it_was_written(tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [({"format": 3}, "has format 3, this version reads 1 and 2"), ({"size_px": 0}, "is damaged"),
+    [({"format": 3}, "has format 3, but this version reads 1 and 2"), ({"size_px": 0}, "is damaged"),
      ({"size_px": 160.0}, "is damaged"),
      ({"quality_threshold": 1.5}, "is damaged"), ({"quality_threshold": float("nan")}, "is damaged"),
      ({"quality_threshold": "high"}, "is damaged"), ({"files": []}, "is damaged"), ({"surplus": 1}, r"unknown field \$\.surplus"),

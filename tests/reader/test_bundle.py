@@ -42,10 +42,10 @@ DAMAGE = {
     "card that is no JSON": (lambda f: (f / "card.json").write_text('{"format": 1,'), CardError, "damaged"),
     "card of something else": (lambda f: (f / "card.json").write_text('{"format": 1}'), CardError, "not one of"),
     "no graph at all under a true hash": (lambda f: _replaced(f, b"not ONNX"), BundleError, "cannot be run"),
-    "foreign graph under a true hash": (lambda f: _replaced(f, graph(image="x")), BundleError, "no explained"),
+    "foreign graph under a true hash": (lambda f: _replaced(f, graph(image="x")), BundleError, "not a graph of Pneumoscope"),
     "graph of another format": (lambda f: _replaced(f, graph(made_by="1")), BundleError, "has format 1"),
-    "graph of unknown operators": (lambda f: _replaced(f, opset=99), BundleError, "ONNX operators 99"),
-    "graph of another map": (lambda f: _replaced(f, graph(maps="layercam")), BundleError, "other maps than its card says"),
+    "graph of unknown operators": (lambda f: _replaced(f, opset=99), BundleError, "ONNX operator set 99"),
+    "graph of another map": (lambda f: _replaced(f, graph(maps="layercam")), BundleError, "outputs that its card names"),
     "graph of another input size": (lambda f: _replaced(f, preprocessing=Preprocessing(32)), BundleError, "another size"),
     "folder that is not there": (shutil.rmtree, CardError, "no card.json"),
 }

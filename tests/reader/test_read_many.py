@@ -85,7 +85,7 @@ def test_a_method_that_the_card_does_not_name_is_refused(clear):
 
 
 def test_a_provider_that_is_not_there_is_refused_with_those_that_are(glass):
-    with pytest.raises(BundleError, match=r"no execution provider FancyExecutionProvider here; it has .*CPUExecutionProvider"):
+    with pytest.raises(BundleError, match=r"no execution provider FancyExecutionProvider on this .*CPUExecutionProvider"):
         Reader.load(glass, providers=["FancyExecutionProvider"])
     assert Reader.load(glass, providers=["CPUExecutionProvider"]).read(greys(1)[0])
 

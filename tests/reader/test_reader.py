@@ -120,7 +120,7 @@ def test_a_value_that_no_model_can_give_is_an_error_and_never_a_decision(clear, 
         ]
 
     monkeypatch.setattr(clear, "_run", spoil)
-    with pytest.raises(ModelOutputError, match="there is no answer"):
+    with pytest.raises(ModelOutputError, match="the radiograph was not read"):
         clear.read(picture(quadrant()))
 
 
@@ -133,7 +133,7 @@ def test_a_value_out_of_its_range_is_an_error(clear, monkeypatch, output, value)
         clear, "_run", lambda names, given: [np.full_like(part, value) if name == output else part
                                              for name, part in zip(names, run(names, given), strict=True)],
     )  # fmt: skip
-    with pytest.raises(ModelOutputError, match=f"{output} out of its range"):
+    with pytest.raises(ModelOutputError, match=f"{output} outside its range"):
         clear.read(picture(quadrant()))
 
 

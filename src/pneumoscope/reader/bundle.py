@@ -1,4 +1,4 @@
-"""Define the form of a bundle, what its graph takes and gives, and open one; no PyTorch, no pickle."""
+"""Define the format of a bundle, with the inputs and outputs of its graph, and open bundles; without PyTorch or pickle."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,26 +17,37 @@ from pneumoscope.reader.errors import BundleError
 
 GRAPH_NAME = "model.onnx"
 IMAGE = "image"
-"""The input: whole radiographs, float32 (batch, 1, rows, cols) in [0, 1] as displayed, of any size."""
+"""Input: whole radiographs in the displayed order, float32, shape (batch, 1, rows, cols), in [0, 1], of any size."""
 SQUARE, GIVEN = "square", "square_given"
-"""Inputs that may be left out: squares that were prepared outside, float32 (n, channels, side, side), and whether they count."""
+"""Optional inputs: prepared squares, float32, shape (n, channels, size_px, size_px), in [0, 1], and a boolean, true if the graph
+scores these squares in place of those that it prepares from the image."""
 LOOKED_AT, LOGITS, PROBABILITY, DISTANCE = "looked_at", "logits", "probability", "distance"
-"""Outputs: the square that counts, (batch, channels, side, side); (batch, classes); the target's, calibrated, (batch,); from the
-training images, (batch,).
+"""Outputs: the scored squares, shape (batch, channels, size_px, size_px); logits, shape (batch, classes); calibrated probability
+of the target, shape (batch,); distance from the training images, shape (batch,).
 
-Beside these, `FIELDS` as `pneumoscope.lung_fields.graph_module.LungFieldModule` gives them, and under the
-name of each method in the card
-the raw heat maps of all classes, (batch, classes, h, w).
+The other outputs are `FIELDS`, those of `pneumoscope.lung_fields.graph_module.LungFieldModule`, and, under the name of each
+method in the card, the raw heat maps of all classes, shape (batch, classes, h, w).
 """
 MAKER = "pneumoscope"
 """Key of the graph's metadata that holds its format."""
 FORMAT = "2"
 OPSETS = range(18, 24)
-"""Versions of the ONNX operators that may be in a graph: antialiased resizing came with 18."""
+"""Supported versions of the ONNX operator set; version 18 introduced antialiased resizing."""
 
 
 def outputs(card: Card) -> tuple[str, ...]:
-    """Names of the outputs of the graph that belongs to a card, in their order."""
+    """List the outputs of the graph of a card.
+
+    Parameters
+    ----------
+    card : Card
+        Card of the bundle.
+
+    Returns
+    -------
+    tuple of str
+        Names of the outputs, in their order.
+    """
     return (*FIELDS, LOOKED_AT, LOGITS, PROBABILITY, DISTANCE, *card.map_scales)
 
 
@@ -48,25 +59,28 @@ def open_bundle(folder: Path, threads: int, providers: Sequence[str]) -> tuple[o
     folder : Path
         Folder with ``model.onnx`` and ``card.json``.
     threads : int
-        Threads within one inference, 0 for as many as pay.
+        Number of threads within one inference, >= 0; 0 for the number of available cores, at most 8.
     providers : sequence of str
-        ONNX Runtime's execution providers by name; the processor where empty.
+        Execution providers of ONNX Runtime by name; the CPU if empty.
 
     Returns
     -------
     session : onnxruntime.InferenceSession
-        The session of the graph.
+        Session of the graph.
     card : Card
-        The card of the bundle.
+        Card of the bundle.
     sha256 : str
         SHA-256 of the graph.
 
     Raises
     ------
     BundleError
-        The graph is missing, is not the card's, cannot be run, or calibrates otherwise than the card.
+        If the graph is missing, is not the one that the card names, cannot be run, or has another calibration than the card; or
+        if an execution provider is not available.
     CardError
-        The card is missing or damaged.
+        If the card is missing or damaged.
+    ClassifierError
+        If the card names an unknown backbone.
     """
     card = cards.read(folder)
     backbone(card.backbone)
@@ -82,57 +96,59 @@ def open_bundle(folder: Path, threads: int, providers: Sequence[str]) -> tuple[o
     unknown = [name for name in providers if name not in onnxruntime.get_available_providers()]
     if unknown:
         available = ", ".join(onnxruntime.get_available_providers())
-        raise BundleError(f"ONNX Runtime has no execution provider {unknown[0]} here; it has {available}")
+        raise BundleError(f"ONNX Runtime has no execution provider {unknown[0]} on this machine; choose from {available}")
     try:
         session = open_session(graph, threads, providers or (CPU,))
-    except Exception as error:  # ONNX Runtime has a class of its own for each way in which a graph can be wrong
-        raise BundleError(f"the graph in '{folder}' cannot be run by ONNX Runtime; export it again") from error
+    except Exception as error:  # ONNX Runtime raises a different class for each kind of invalid graph
+        raise BundleError(f"the graph in '{folder}' cannot be run by ONNX Runtime; export the checkpoint again") from error
     _check(session, card, folder)
     _check_calibration(session, card, folder)
     return session, card, sha256
 
 
 def without_image(card: Card, squares: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
-    """Build the inputs of a graph that is to score prepared squares.
+    """Build the inputs with which a graph scores prepared squares in place of an image.
 
     Parameters
     ----------
     card : Card
-        Card of the graph.
-    squares : ndarray of float32, shape (n, channels, size, size)
+        Card of the bundle.
+    squares : ndarray of float32, shape (n, channels, size_px, size_px)
         Prepared squares in [0, 1].
 
     Returns
     -------
     dict of str to ndarray
-        The inputs by name; the image is a black one that does not count.
+        Inputs by name; the image is black and has no effect on the scores.
     """
     edge = card.preprocessing.seen_px
     return {IMAGE: np.zeros((1, 1, edge, edge), np.float32), SQUARE: squares, GIVEN: np.array(True)}
 
 
 def _check(session: onnxruntime.InferenceSession, card: Card, folder: Path) -> None:
-    """BundleError unless the graph is an explained reader, of this format, and what the card says."""
+    """Raise BundleError unless the graph is one of this package, in a supported format, with the outputs that the card names."""
     made = session.get_modelmeta().custom_metadata_map.get(MAKER)
     if made is None or [i.name for i in session.get_inputs()] != [IMAGE]:
-        raise BundleError(f"the graph in '{folder}' is no explained reader of Pneumoscope's; export it again")
+        raise BundleError(f"the graph in '{folder}' is not a graph of Pneumoscope; export the checkpoint again")
     if made != FORMAT or card.opset not in OPSETS:
         raise BundleError(
-            f"the graph in '{folder}' has format {made} and ONNX operators {card.opset}, this version reads {FORMAT} and "
-            f"{OPSETS.start} to {OPSETS.stop - 1}; export it again"
+            f"the graph in '{folder}' has format {made} and ONNX operator set {card.opset}, but this version reads format "
+            f"{FORMAT} and operator sets {OPSETS.start} to {OPSETS.stop - 1}; export the checkpoint again"
         )
     if tuple(o.name for o in session.get_outputs()) != outputs(card):
-        raise BundleError(f"the graph in '{folder}' gives other maps than its card says; export it again")
+        raise BundleError(f"the graph in '{folder}' does not have the outputs that its card names; export the checkpoint again")
     wanted = card.preprocessing
     looked_at = next(o.shape for o in session.get_outputs() if o.name == LOOKED_AT)
     if looked_at[1:] != [wanted.channels, wanted.size_px, wanted.size_px]:
-        raise BundleError(f"the graph in '{folder}' looks at squares of another size than its card says; export it again")
+        raise BundleError(
+            f"the graph in '{folder}' scores squares of another size than its card states; export the checkpoint again"
+        )
 
 
 def _check_calibration(session: onnxruntime.InferenceSession, card: Card, folder: Path) -> None:
-    """BundleError unless the graph's own probability is the card's calibration of its log-odds, on four made-up squares.
+    """Raise BundleError unless the graph and the card give the same calibrated probabilities for four synthetic squares.
 
-    Browsers and phones show the graph's probability, this package the card's: the two must be one.
+    Programs other than this package show the probability of the graph, this package the calibration of the card; both must agree.
     """
     wanted = card.preprocessing
     shape = wanted.channels, wanted.size_px, wanted.size_px
@@ -140,8 +156,8 @@ def _check_calibration(session: onnxruntime.InferenceSession, card: Card, folder
     squares = np.stack([np.full(shape, level, np.float32) for level in (0, 0.5, 1)] + [generator.random(shape, np.float32)])
     try:
         logits, probability = session.run([LOGITS, PROBABILITY], without_image(card, squares))
-    except Exception as error:  # as above
-        raise BundleError(f"the graph in '{folder}' cannot be run by ONNX Runtime; export it again") from error
+    except Exception as error:  # of any class, as above
+        raise BundleError(f"the graph in '{folder}' cannot be run by ONNX Runtime; export the checkpoint again") from error
     log_odds = (logits[:, -1] - logits[:, 0]).astype(np.float64)
     if not card.calibration.agrees(log_odds, probability):
         raise BundleError(f"the graph in '{folder}' has another calibration than its card; export the checkpoint again")

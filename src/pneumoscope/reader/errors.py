@@ -1,21 +1,21 @@
-"""What can be wrong with a bundle or with what it is asked.
+"""Define the errors of readers.
 
 PneumoscopeError
-├── BundleError        a bundle is missing, damaged, or not what its card says
-├── SourceError        what should be read is no radiograph, path or bytes
-└── ModelOutputError   the model gave no usable answer for this radiograph
+├── BundleError        a bundle is missing, damaged, or does not match its card
+├── SourceError        a source is not a radiograph, path or bytes
+└── ModelOutputError   the model gave no valid output for a radiograph
 """
 
 from pneumoscope import PneumoscopeError
 
 
 class BundleError(PneumoscopeError):
-    """A bundle is missing, damaged, or not what its card says."""
+    """A bundle is missing, damaged, or does not match its card."""
 
 
 class SourceError(PneumoscopeError, TypeError):
-    """A reader was given something that is neither a radiograph nor a file nor its bytes."""
+    """A source is neither a radiograph nor a path nor the bytes of a file."""
 
 
 class ModelOutputError(PneumoscopeError):
-    """The model failed on this radiograph, or gave a value that no model can give (NaN, infinite, out of range)."""
+    """The model failed on a radiograph, or an output is NaN, infinite or out of its range."""

@@ -1,4 +1,4 @@
-"""Define the outcome: the reading of one of many sources, or why there is none."""
+"""Define `Outcome`: the reading of one source among many, or the error in its place."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,23 +8,23 @@ from pneumoscope.radiograph import Radiograph
 from pneumoscope.readings import ModelReading
 
 Source = Path | str | bytes | Radiograph
-"""What can be read: a file, its content, or a radiograph."""
+"""A source that can be read: the path of a file, the bytes of a file, or a decoded radiograph."""
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The reading of one of many sources, or the error that says why there is none.
+    """The reading of one source among many, or the error in its place.
 
-    Parameters
+    Attributes
     ----------
     source : Path, str, bytes or Radiograph
-        What was to be read.
-    radiograph : Radiograph, optional
-        None where it could not be decoded.
-    reading : ModelReading, optional
-        None where it could not be read.
-    error : PneumoscopeError or OSError, optional
-        None where it was read.
+        The source.
+    radiograph : Radiograph or None
+        The decoded radiograph; None if the source could not be decoded.
+    reading : ModelReading or None
+        The reading; None after an error.
+    error : PneumoscopeError or OSError or None
+        The reason why there is no reading; None if there is one.
     """
 
     source: Source
@@ -33,17 +33,17 @@ class Outcome:
     error: PneumoscopeError | OSError | None = None
 
     def answered(self, answer: ModelReading | PneumoscopeError) -> "Outcome":
-        """Complete the outcome of a decoded radiograph.
+        """Add the reading, or the error in its place, to the outcome of a decoded radiograph.
 
         Parameters
         ----------
         answer : ModelReading or PneumoscopeError
-            The model's reading, or why it gave none.
+            The model's reading, or the error in its place.
 
         Returns
         -------
         Outcome
-            With the reading or the error.
+            A copy with the reading or the error.
         """
         if isinstance(answer, PneumoscopeError):
             return Outcome(self.source, self.radiograph, error=answer)

@@ -1,4 +1,4 @@
-"""Refuse outputs that no model can give, so that none of them becomes a decision."""
+"""Refuse invalid outputs of a model before they become a decision."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,13 @@ def check_outputs(outputs: Sequence[NDArray[np.float32]]) -> None:
     Parameters
     ----------
     outputs : sequence of ndarray
-        Those of `pneumoscope.lung_fields.finder.OUTPUT_NAMES`, logits, distance and heat maps, in this order.
+        Outputs for one radiograph without the batch axis: those of `pneumoscope.lung_fields.finder.OUTPUT_NAMES`, then logits,
+        distance and heat maps.
 
     Raises
     ------
     ModelOutputError
-        A value is NaN or infinite, or a quality, count of lungs or distance lies out of its range.
+        If a value is NaN or infinite, or if a lung quality, the number of lungs or the distance lies outside its range.
     """
     names = (*FIELDS, "logits", "distance", "heat map")
     for name, values in zip(names, outputs, strict=True):
@@ -30,7 +31,9 @@ def check_outputs(outputs: Sequence[NDArray[np.float32]]) -> None:
     ranges = ((1, 0.0, 1.0 + _ROUNDING), (2, 0.0, 2.0), (len(FIELDS) + 1, 0.0, np.inf))
     for index, low, high in ranges:
         if (outputs[index] < low).any() or (outputs[index] > high).any():
-            raise ModelOutputError(f"the model gave a {names[index]} out of its range for this radiograph: there is no answer")
+            raise ModelOutputError(
+                f"the model gave a {names[index]} outside its range for this radiograph; the radiograph was not read"
+            )
 
 
 def check_finite(name: str, values: NDArray[np.float32]) -> None:
@@ -39,18 +42,18 @@ def check_finite(name: str, values: NDArray[np.float32]) -> None:
     Parameters
     ----------
     name : str
-        Name of the output, for the message.
+        Name of the output in the error message.
     values : ndarray of float32
-        Its values.
+        Values of the output.
 
     Raises
     ------
     ModelOutputError
-        A value is not finite.
+        If a value is not finite.
     """
     if not np.isfinite(values).all():
         value = "NaN" if np.isnan(values).any() else "an infinite value"
         raise ModelOutputError(
-            f"the model gave {value} for this radiograph ({name}): there is no answer; read it on the processor, or export the "
-            "model in fp32"
+            f"the model gave {value} for this radiograph ({name}); the radiograph was not read: run the model on the CPU, or "
+            "export it in fp32"
         )

@@ -25,15 +25,16 @@ def read(
     Parameters
     ----------
     source : Path, str, bytes or Radiograph
-        A file (DICOM, PNG, JPEG), its content, or a decoded radiograph.
+        The path of a file (DICOM, PNG, JPEG), the bytes of a file, or a decoded radiograph.
     model : Path or str
-        ``default`` (lungs) or ``whole`` (published whole-image model with Grad-CAM), or the folder of a bundle.
+        ``default`` (evidence pooled over the lungs), ``whole`` (the published whole-image model with Grad-CAM), or the folder
+        of a bundle.
     target : str
-        The class whose evidence the heat map shows; the model's target by default.
+        Class that the heat map explains; the model's target by default.
     method : str
-        Method of the heat map; the model's own by default.
+        Method of the heat map; the model's default method if empty.
     policy : AcceptancePolicy
-        Which radiographs are refused, and which are read with a caution.
+        Rules by which radiographs are refused or read with a caution.
 
     Returns
     -------
@@ -43,13 +44,13 @@ def read(
     Raises
     ------
     RadiographError
-        The file cannot be read as a radiograph, or the policy refuses it.
+        If the file cannot be decoded as a radiograph, or if the policy refuses it.
     BundleError, CardError
-        The model cannot be loaded, or does not have this target or method.
+        If the model cannot be loaded, or does not have this target or method.
     ModelOutputError
-        The model gave no usable answer.
+        If the model failed on the radiograph or gave an invalid output.
     SourceError
-        The source is of none of these types.
+        If the source has another type.
 
     Examples
     --------

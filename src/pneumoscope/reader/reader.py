@@ -1,4 +1,4 @@
-"""Define the reader: an ONNX graph with its card that reads radiographs with ONNX Runtime, never with PyTorch."""
+"""Define `Reader`: an ONNX graph with its card that reads radiographs with ONNX Runtime, without PyTorch."""
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,14 +32,14 @@ from pneumoscope.readings import DomainCheck, ModelIdentity, ModelReading, extra
 
 _BUNDLES = Path(__file__).parent / "bundles"
 SHIPPED = {"default": _BUNDLES / "default", "whole": _BUNDLES / "whole"}
-"""Bundles of the package: of the lungs, which is taken by default, and of the whole image with Grad-CAM, as published."""
+"""Folders of the shipped bundles: the lung model, which is the default, and the published whole-image model with Grad-CAM."""
 DEFAULT_BUNDLE = SHIPPED["default"]
 PREDICTED = "predicted"
-"""Stands for the class that the decision is for."""
+"""Placeholder for the class that the decision favours."""
 
 
 class Reader:
-    """A model that reads radiographs. It may be used from several threads, and called like `read`.
+    """A model that reads radiographs. It is safe to use from several threads; calling it is the same as `read`.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class Reader:
     sha256 : str
         SHA-256 of the graph.
     threads : int
-        Threads within one inference, 0 for as many as pay.
+        Number of threads within one inference, >= 0; 0 for the number of available cores, at most 8.
     policy : AcceptancePolicy
-        Which radiographs are refused, and which are read with a caution.
+        Rules by which radiographs are refused or read with a caution.
     trained_on : tuple of Fingerprint
         Salted hashes of the patients and images that the model was trained on.
 
@@ -94,19 +94,19 @@ class Reader:
         providers: Sequence[str] = (),
         policy: AcceptancePolicy = DEFAULT_POLICY,
     ) -> Self:
-        """Load a bundle after checking it against its card.
+        """Load a bundle and check its graph against its card.
 
         Parameters
         ----------
         bundle : Path or str
             Folder of the bundle; the shipped model by default.
         threads : int
-            Threads within one inference, 0 for as many as pay. 1 is best for `read_many`, which runs as many inferences at once
-            as there are cores.
+            Number of threads within one inference, >= 0; 0 for the number of available cores, at most 8. Use 1 for
+            `read_many`, which then runs one inference per core at the same time.
         providers : sequence of str
-            ONNX Runtime's execution providers by name; the processor by default.
+            Execution providers of ONNX Runtime by name; the CPU by default.
         policy : AcceptancePolicy
-            Which radiographs are refused, and which are read with a caution.
+            Rules by which radiographs are refused or read with a caution.
 
         Returns
         -------
@@ -116,9 +116,9 @@ class Reader:
         Raises
         ------
         BundleError
-            The graph is missing, damaged, not the card's, or calibrates otherwise than the card.
+            If the graph is missing, damaged, not the one that the card names, or has another calibration than the card.
         CardError
-            The card is missing or damaged.
+            If the card is missing or damaged.
         """
         session, card, sha256 = open_bundle(Path(bundle), threads, providers)
         return cls(session, card, sha256, threads, policy, trained_on.read(Path(bundle), card))
@@ -134,7 +134,7 @@ class Reader:
         Returns
         -------
         ModelReading
-            The answer.
+            Score, decision, heat map, findings and lung fields.
         """
         return self.read(source)
 
@@ -144,30 +144,30 @@ class Reader:
         Parameters
         ----------
         source : Radiograph, Path, str or bytes
-            A decoded radiograph, a file (DICOM, PNG, JPEG), or a file's content.
+            A decoded radiograph, the path of a file (DICOM, PNG, JPEG), or the bytes of a file.
         target : str
-            The class whose evidence the heat map shows, ``predicted`` for the one that is decided for; the card's target by
-            default. Score and decision are always the card's target's.
+            Class that the heat map explains, or ``predicted`` for the class that the decision favours; the card's target if
+            empty. Score and decision always refer to the card's target.
         method : str
-            How the heat map is made, of the methods that the card names; the card's own by default.
+            Method of the heat map, one of the card's; the card's default method if empty.
 
         Returns
         -------
         ModelReading
-            The answer.
+            Score, decision, heat map, findings and lung fields.
 
         Raises
         ------
         RadiographError
-            The file cannot be read as a radiograph.
+            If the file cannot be decoded as a radiograph.
         NotAcceptedError
-            The policy refuses the radiograph: a lateral view, another part of the body, raw detector data.
+            If the policy refuses the radiograph, for example a lateral view, another part of the body or raw detector data.
         ModelOutputError
-            The model failed, or gave a value that no model can give.
+            If the model failed on the radiograph or gave an invalid output.
         CardError
-            The model does not have this target or method.
+            If the model does not have this target or method.
         SourceError
-            The source is none of these types.
+            If the source has another type.
         """
         self.check(target, method)
         (answer,) = self._read_all([self._accepted(source)], target, method)
@@ -178,35 +178,35 @@ class Reader:
     def read_many(
         self, sources: Iterable[Source], *, batch: int = 1, target: str = "", method: str = "", workers: int = 0
     ) -> Iterator[Outcome]:
-        """Read any number of radiographs in memory that does not grow with them.
+        """Read many radiographs in parallel, with memory use that does not depend on their number.
 
         Parameters
         ----------
         sources : iterable of Radiograph, Path, str or bytes
             As in `read`.
         batch : int
-            Radiographs that go through the graph together, >= 1; more than one pays on a GPU alone.
+            Number of radiographs per inference, >= 1; more than one is faster only on a GPU.
         target, method : str
             As in `read`.
         workers : int
-            Threads that decode and read, 0 for `self.workers`.
+            Number of threads that decode and read, >= 0; 0 for `self.workers`.
 
         Yields
         ------
         Outcome
-            One a source, in their order.
+            The outcome of each source, in the order of the sources.
 
         Raises
         ------
         CardError
-            The model does not have this target or method.
+            If the model does not have this target or method.
         """
         together = functools.partial(self.read_together, target=target, method=method)
         for outcomes in ordered_map(together, chunks(sources, batch), workers or self.workers):
             yield from outcomes
 
     def read_together(self, sources: Sequence[Source], *, target: str = "", method: str = "") -> list[Outcome]:
-        """Read a few radiographs that go through the graph together.
+        """Read a batch of radiographs in one inference.
 
         Parameters
         ----------
@@ -218,12 +218,12 @@ class Reader:
         Returns
         -------
         list of Outcome
-            One a source, in their order; of one that cannot be read the outcome has the error.
+            The outcome of each source, in the order of the sources; that of a source that cannot be read has the error.
 
         Raises
         ------
         CardError
-            The model does not have this target or method.
+            If the model does not have this target or method.
         """
         self.check(target, method)
         outcomes = [self._decoded(source) for source in sources]
@@ -233,15 +233,15 @@ class Reader:
 
     @property
     def workers(self) -> int:
-        """How many threads should read at once.
+        """Number of threads that `read_many` uses by default.
 
-        As many as there are cores where one inference takes one thread, else two, so that one radiograph is decoded while another
-        is read.
+        The number of available cores if an inference uses one thread; otherwise two, so that one radiograph is decoded during the
+        inference of another.
         """
         return cores() if self._threads == 1 else 2
 
     def find(self, radiograph: Radiograph) -> LungFields:
-        """Find the lung fields of one radiograph.
+        """Segment the lung fields of a radiograph.
 
         Parameters
         ----------
@@ -251,13 +251,13 @@ class Reader:
         Returns
         -------
         LungFields
-            As a reading has them.
+            The same lung fields as in a reading of the radiograph.
         """
         fields = self._run(FIELDS, {IMAGE: self.seen(radiograph)[None, None]})
         return finder.fields([part[0] for part in fields], radiograph.rows, radiograph.cols, radiograph.orientation)
 
     def square(self, radiograph: Radiograph) -> Grey:
-        """Compute the square that the graph's classifier gets for a radiograph.
+        """Compute the square of a radiograph that the classifier in the graph scores.
 
         Parameters
         ----------
@@ -266,14 +266,14 @@ class Reader:
 
         Returns
         -------
-        ndarray of float32, shape (channels, size, size)
-            In [0, 1], resampled by the graph itself.
+        ndarray of float32, shape (channels, size_px, size_px)
+            The square in [0, 1], resampled by the graph.
         """
         (square,) = self._run((LOOKED_AT,), {IMAGE: self.seen(radiograph)[None, None]})
         return np.asarray(square[0])
 
     def prepare(self, radiograph: Radiograph) -> ModelInput:
-        """Prepare the model's input outside of the graph, so that its pixels can be changed before they are scored.
+        """Prepare the square of a radiograph outside the graph, so that its pixels can be changed before they are scored.
 
         Parameters
         ----------
@@ -283,7 +283,7 @@ class Reader:
         Returns
         -------
         ModelInput
-            Pixels with the way back to the radiograph.
+            The square, with its placement on the radiograph.
         """
         return place(radiograph, self.card.preprocessing, self.find(radiograph))
 
@@ -292,7 +292,7 @@ class Reader:
 
         Parameters
         ----------
-        squares : ndarray of float32, shape (n, channels, size, size)
+        squares : ndarray of float32, shape (n, channels, size_px, size_px)
             Prepared squares in [0, 1].
 
         Returns
@@ -303,7 +303,7 @@ class Reader:
         Raises
         ------
         ModelOutputError
-            The model failed, or a value is not finite.
+            If the model failed, or if a value is not finite.
         """
         (logits,) = self._run((LOGITS,), without_image(self.card, squares))
         check_finite(LOGITS, logits)
@@ -314,7 +314,7 @@ class Reader:
 
         Parameters
         ----------
-        squares : ndarray of float32, shape (n, channels, size, size)
+        squares : ndarray of float32, shape (n, channels, size_px, size_px)
             Prepared squares in [0, 1].
 
         Returns
@@ -322,12 +322,12 @@ class Reader:
         log_odds : ndarray of float64, shape (n,)
             Log-odds of the target before calibration.
         maps : ndarray of float32, shape (n, h, w)
-            Raw heat maps of the target by the card's own method.
+            Raw heat maps of the target by the card's default method, before scaling.
 
         Raises
         ------
         ModelOutputError
-            The model failed, or a value is not finite.
+            If the model failed, or if a value is not finite.
         """
         logits, maps = self._run((LOGITS, self.card.map_method), without_image(self.card, squares))
         check_finite(LOGITS, logits)
@@ -339,30 +339,30 @@ class Reader:
 
         Parameters
         ----------
-        squares : ndarray of float32, shape (n, channels, size, size)
+        squares : ndarray of float32, shape (n, channels, size_px, size_px)
             Prepared squares in [0, 1].
         method : str
-            A method of the card.
+            Method of the heat maps, one of the card's.
 
         Returns
         -------
         ndarray of float32, shape (n, classes, h, w)
-            Before scaling.
+            Raw heat maps, before scaling.
         """
         return self._run((method,), without_image(self.card, squares))[0]
 
     def _run(self, names: Sequence[str], inputs: dict[str, NDArray[np.generic]]) -> list[NDArray[np.float32]]:
         try:
             outputs: list[NDArray[np.float32]] = self._session.run([*names], inputs)
-        except Exception as error:  # ONNX Runtime has a class of its own for each kind of failure
+        except Exception as error:  # ONNX Runtime raises a different class for each kind of failure
             raise ModelOutputError(
-                f"ONNX Runtime could not run the model on this radiograph ({type(error).__name__}); read it on the processor, "
-                "or with fewer files at once"
+                f"ONNX Runtime could not run the model on this radiograph ({type(error).__name__}); run it on the CPU, "
+                "or read fewer files at once"
             ) from error
         return outputs
 
     def seen(self, radiograph: Radiograph) -> Grey:
-        """Resample the whole radiograph to the graph's input.
+        """Resample the whole radiograph to the size at which the graph receives it.
 
         Parameters
         ----------
@@ -371,51 +371,51 @@ class Reader:
 
         Returns
         -------
-        ndarray of float32, shape (size, size)
-            In [0, 1].
+        ndarray of float32, shape (seen_px, seen_px)
+            Grey levels in the displayed order, in [0, 1]; `seen_px` is that of the card's preprocessing.
         """
         return on_whole(radiograph, self.card.preprocessing.seen_px).pixels_to_square(radiograph)
 
     def explained(self, target: str, decision: str) -> str:
-        """Name the class whose evidence a reading shows.
+        """Determine the class that the heat map of a reading explains.
 
         Parameters
         ----------
         target : str
-            The class that was asked for, ``predicted``, or empty for the card's target.
+            A class of the card, ``predicted`` for the class that the decision favours, or empty for the card's target.
         decision : str
             ``positive`` or ``negative``.
 
         Returns
         -------
         str
-            A class of the card.
+            Name of a class of the card.
         """
         decided = self.card.target if decision == "positive" else self.card.classes[0]
         return decided if target == PREDICTED else target or self.card.target
 
     def check(self, target: str, method: str) -> None:
-        """Check that the model has a class and a method before anything is read.
+        """Check that the model has a class and a method.
 
         Parameters
         ----------
         target : str
-            A class of the card, ``predicted``, or empty.
+            A class of the card, ``predicted``, or empty for the default.
         method : str
-            A method of the card, or empty.
+            A method of the card, or empty for the default.
 
         Raises
         ------
         CardError
-            The model does not have them; the message lists those that it has.
+            If the model does not have the class or the method; the message lists those that it has.
         """
         if target and target not in (*self.card.classes, PREDICTED):
-            raise CardError(f"the model has the classes {', '.join(self.card.classes)}, not '{target}'; {PREDICTED} is either")
+            raise CardError(f"the model has the classes {', '.join(self.card.classes)}, not '{target}'; give one, or {PREDICTED}")
         if method and method not in self.card.map_scales:
             raise CardError(f"the model gives heat maps by {', '.join(self.card.map_scales)}, not '{method}'")
 
     def _read_all(self, images: Sequence[Radiograph], target: str, method: str) -> list[ModelReading | PneumoscopeError]:
-        """Readings of radiographs that go through the graph together, or the error of each; one by one where that fails."""
+        """Read a batch of radiographs, or return the error of each; if the inference of the batch fails, read one by one."""
         method = method or self.card.map_method
         seen = np.stack([self.seen(image) for image in images])[:, None]
         try:
@@ -460,11 +460,11 @@ class Reader:
         return DomainCheck(distance, limit.distance, fields.state != "not found") if limit else None
 
     def _accepted(self, source: Source) -> Radiograph:
-        """The radiograph of a source; the errors of `read`."""
+        """Decode a source and apply the acceptance policy; raise the errors of `read`."""
         if not isinstance(source, Radiograph | Path | str | bytes):
             raise SourceError(
-                f"a radiograph, a path or a file's bytes can be read, not {type(source).__name__}; make grey levels in [0, 1] a "
-                "radiograph by  pneumoscope.Radiograph(pixels)  with float32 (rows, cols)"
+                f"a source must be a Radiograph, a path or the bytes of a file, not {type(source).__name__}; convert grey levels "
+                "in [0, 1] with  pneumoscope.Radiograph(pixels)  from a float32 array of shape (rows, cols)"
             )
         image = source if isinstance(source, Radiograph) else radiographs.read(source)
         review(image, self.policy)

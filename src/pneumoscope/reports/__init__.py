@@ -1,1 +1,1 @@
-"""Write readings for others: JSON lines, CSV, overlays, a self-contained page."""
+"""Render readings as CSV tables, overlay images and self-contained HTML pages."""

@@ -1,4 +1,4 @@
-"""Provide the colours of heat maps: inferno, perceptually uniform, ordered in grey and for the colour-blind.
+"""Provide the colour map of heat maps: inferno, perceptually uniform, also in greyscale and for colour-blind readers.
 
 By Nathaniel J. Smith, Stefan van der Walt and Eric Firing (github.com/BIDS/colormap), dedicated to the public domain (CC0 1.0).
 """
@@ -26,4 +26,4 @@ f2ea69f1ec6df1ed71f1ef75f1f179f2f27df2f482f3f586f3f68af4f88ef5f992f6fa96f8fb9af9
 """
 
 INFERNO: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_INFERNO), np.uint8).reshape(256, 3)
-"""Red, green and blue of 256 levels, shape (256, 3)."""
+"""Red, green and blue of 256 levels, uint8, shape (256, 3)."""

@@ -14,14 +14,15 @@ COLUMNS = (
 
 
 def write_csv(path: Path, lines: Iterable[Line]) -> None:
-    """Write one row a line, atomically.
+    """Write a CSV table atomically, with one row for each line of ``readings.jsonl``.
 
     Parameters
     ----------
     path : Path
-        The table to write.
+        File of the table.
     lines : iterable of Line
-        Lines of ``readings.jsonl``. Findings become ``top left bottom right rating laterality zone``, separated by semicolons.
+        Lines of ``readings.jsonl``. The column ``boxes`` has ``top left bottom right rating laterality zone`` of each finding,
+        separated by semicolons.
     """
     with atomic_files.text(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")

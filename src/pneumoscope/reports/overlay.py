@@ -1,4 +1,4 @@
-"""Paint a reading: the radiograph beside itself under its heat map, with contour, boxes, colour bar and caption."""
+"""Render a reading as an image: the radiograph next to its overlay with heat map, contour, boxes, colour bar and caption."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,29 @@ RGB = NDArray[np.uint8]
 
 
 def blend(radiograph: Radiograph, values: NDArray[np.float32], full_scale: float = 1.0) -> RGB:
-    """The radiograph under its heat map, uint8 (rows, cols, 3).
+    """Blend a heat map over a radiograph.
 
-    Colour and opacity grow with the value from 0 to `full_scale`; the scale is the model's and not this image's, unless the
-    caller gives the image's own maximum. Values beyond it are painted as full.
+    Colour and opacity increase with the value from 0 to `full_scale`; values above it have the colour of `full_scale`.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+        The radiograph.
+    values : ndarray of float32, shape (rows, cols)
+        Heat map on the grid of the radiograph, >= 0.
+    full_scale : float
+        Value of the last colour, > 0. The default, 1, is the model's scale, which is the same for all images; the maximum of
+        `values` would scale each image separately.
+
+    Returns
+    -------
+    ndarray of uint8, shape (rows, cols, 3)
+        The overlay as RGB.
+
+    Raises
+    ------
+    ValueError
+        If `full_scale` is not above 0.
     """
     if full_scale <= 0:
         raise ValueError(f"full_scale must be above 0, not {full_scale}")
@@ -37,7 +56,22 @@ def blend(radiograph: Radiograph, values: NDArray[np.float32], full_scale: float
 
 
 def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0) -> Image.Image:
-    """The original and the overlay side by side, with colour bar and caption, as RGB."""
+    """Render the radiograph and its overlay side by side, with colour bar and caption.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+        The radiograph that was read.
+    reading : ModelReading
+        Its reading.
+    full_scale : float
+        Heat-map value of the last colour, > 0; see `blend`.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB image; each of the two panels is at most 720 px high and wide.
+    """
     shrink = min(1.0, _PANEL_PX / max(radiograph.rows, radiograph.cols))
     rows, cols = max(1, round(radiograph.rows * shrink)), max(1, round(radiograph.cols * shrink))
     small = Radiograph(_resized(radiograph.pixels, rows, cols))
@@ -63,7 +97,7 @@ def _bytes(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _contoured(image: RGB, values: NDArray[np.float32], threshold: float) -> RGB:
-    """A white line around what is at or above the threshold of a finding."""
+    """Draw a white line along the border of the region at or above the threshold of findings."""
     inside = values >= threshold
     edge = inside & ~_eroded(_eroded(inside))
     out = image.copy()
@@ -72,7 +106,7 @@ def _contoured(image: RGB, values: NDArray[np.float32], threshold: float) -> RGB
 
 
 def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask (rows, cols) without the pixels that have a neighbour outside of it, of four; the border counts as inside."""
+    """Erode a mask (rows, cols) by one pixel with 4-connectivity; the outside of the image counts as part of the mask."""
     out = mask.copy()
     out[1:] &= mask[:-1]
     out[:-1] &= mask[1:]

@@ -1,4 +1,4 @@
-"""A self-contained HTML page of readings."""
+"""Write a self-contained HTML page of readings."""
 
 import base64
 import io
@@ -16,7 +16,17 @@ from pneumoscope.readings.line import Line
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One radiograph on the page: its line of ``readings.jsonl``, its reference if there is one, its overlay."""
+    """A radiograph on the page.
+
+    Attributes
+    ----------
+    line : Line
+        Its line of ``readings.jsonl``.
+    reference : str
+        Its reference, ``positive`` or ``negative``; empty if unknown.
+    overlay : PIL.Image.Image
+        Its overlay, an RGB image.
+    """
 
     line: Line
     reference: str
@@ -24,7 +34,19 @@ class Entry:
 
 
 def write_page(path: Path, title: str, card: Card, entries: Sequence[Entry]) -> None:
-    """Write one HTML file that needs nothing beside it: no script, no font, no picture from elsewhere."""
+    """Write an HTML page atomically as a single file, with embedded images and without scripts or external resources.
+
+    Parameters
+    ----------
+    path : Path
+        File of the page.
+    title : str
+        Title and heading of the page.
+    card : Card
+        Card of the model that made the readings.
+    entries : sequence of Entry
+        Radiographs in the order of the page.
+    """
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pneumoscope.reports"), autoescape=True)
     html = environment.get_template("page.html").render(
         title=title,

@@ -24,6 +24,7 @@ from pneumoscope.training.lung_fields.fit import fit, loss
 from pneumoscope.training.lung_fields.recipe import LungRecipe
 from pneumoscope.training.lung_fields.squares import LungSet, load, two_lungs
 from tests.cli.run import run
+from tests.radiograph.builders import cr, show_stored, written
 
 SIDE_PX = 160  # as `LungNetwork` says: (batch, 1, 160, 160)
 RECIPE = LungRecipe(epochs=2, batch=4)
@@ -248,6 +249,26 @@ def test_two_radiographs_of_one_name_do_not_share_a_mask(chests):
     twice = replace(chests.cohort, cases=(*chests.cohort.cases, replace(first, path=f"elsewhere/{first.path}")))
     with pytest.raises(TrainingError, match=r"0\.png' could be the mask of 2 radiographs of 'chests'"):
         load([replace(chests, cohort=twice)])
+
+
+@pytest.mark.parametrize("directions", ["RF", "LH", "FL", "HR"])
+def test_a_mask_is_turned_with_a_radiograph_that_is_stored_in_another_orientation(chests, tmp_path, directions):
+    """The square is in the displayed order, and its mask on the stored grid of the file has to follow it."""
+    case = next(case for case in chests.cohort.cases if case.path.endswith("/5.png"))
+    grey = np.rint(radiograph.read(chests.cohort.file(case)).pixels * 255).astype(int)
+    with Image.open(chests.masks / "5.png") as picture:
+        mask = np.asarray(picture.convert("L"))
+    squares = []
+    for stored in ("LF", directions):
+        orientation = radiograph.Orientation(*stored)
+        content = written(cr(orientation.to_stored(grey), bits=8, PatientOrientation=list(stored), **show_stored(8)))
+        (tmp_path / "5.dcm").write_bytes(content)
+        Image.fromarray(np.ascontiguousarray(orientation.to_stored(mask))).save(tmp_path / "5.png")
+        cohort = replace(chests.cohort, root=tmp_path, cases=(replace(case, path="5.dcm"),))
+        squares.append(load([replace(chests, cohort=cohort, masks=tmp_path)]))
+    displayed, turned = squares
+    assert np.array_equal(turned.images, displayed.images)
+    assert np.array_equal(turned.masks, displayed.masks)
 
 
 @pytest.fixture

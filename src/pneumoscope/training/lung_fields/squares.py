@@ -14,6 +14,7 @@ from tqdm import tqdm
 from pneumoscope import radiograph
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.lung_fields.network import SIDE_PX
+from pneumoscope.radiograph.orientation import Orientation
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.training.errors import TrainingError
 
@@ -142,10 +143,12 @@ def load(sets: Sequence[LungSet], *, show_progress: bool = False) -> LungSquares
             raise TrainingError(f"the cohort of '{lung_set.name}' has no split yet: run  pneumoscope cohort split  first")
         before, files = len(images), _mask_files(lung_set)
         for case in tqdm(lung_set.cohort.cases, desc=lung_set.name, unit="image", disable=None if show_progress else True):
-            mask = _read_mask(files[case.path]) if case.path in files else None
-            if mask is None:
+            if case.path not in files:
                 continue
             image = radiograph.read(lung_set.cohort.file(case))
+            mask = _read_mask(files[case.path], image.orientation)
+            if mask is None:
+                continue
             images.append(np.rint(on_whole(image, SIDE_PX).pixels_to_square(image) * 255).astype(np.uint8))
             masks.append(mask)
             names.append(lung_set.name)
@@ -179,10 +182,11 @@ def _mask_file(folder: Path, case: Case) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
-def _read_mask(file: Path) -> Masks | None:
+def _read_mask(file: Path, orientation: Orientation) -> Masks | None:
+    """Right and left lung of a mask on the stored grid of its radiograph, turned into the displayed order."""
     with Image.open(file) as image:
         square = image.convert("L").resize((_MASK_PX, _MASK_PX), Image.Resampling.NEAREST)
-        return two_lungs(np.asarray(square) > 0)
+        return two_lungs(orientation.to_display(np.asarray(square) > 0))
 
 
 def two_lungs(mask: Masks) -> Masks | None:

@@ -157,6 +157,29 @@ def open_journal(out: Path, run: Run, items: Sequence[Item]) -> Iterator[Journal
     OSError
         The folder cannot be written.
     """
+    with only_writer(out):
+        done = _resumed(out, run, items)
+        _write_run(out, run)
+        with (out / LINES_NAME).open("ab") as stream:
+            yield Journal(out, stream, done)
+
+
+@contextmanager
+def only_writer(out: Path) -> Iterator[None]:
+    """Hold the lock of an output folder; the system gives it back when the process ends, however it ends.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder; created if it does not exist.
+
+    Raises
+    ------
+    FolderInUseError
+        Another process holds the lock.
+    OSError
+        The folder cannot be written.
+    """
     out.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(out / LOCK_NAME)
     try:
@@ -166,10 +189,7 @@ def open_journal(out: Path, run: Run, items: Sequence[Item]) -> Iterator[Journal
             f"another run is writing to '{out}'; wait until it has ended, or choose another folder with -o"
         ) from error
     try:
-        done = _resumed(out, run, items)
-        _write_run(out, run)
-        with (out / LINES_NAME).open("ab") as stream:
-            yield Journal(out, stream, done)
+        yield
     finally:
         lock.release()
 

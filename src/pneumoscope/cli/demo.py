@@ -6,8 +6,9 @@ import click
 
 from pneumoscope import DISCLAIMER, atomic_files, radiograph
 from pneumoscope.archive import LINES_NAME
-from pneumoscope.archive.journal import file_sha256
+from pneumoscope.archive.journal import file_sha256, only_writer
 from pneumoscope.archive.outputs import overlay_file, save_picture
+from pneumoscope.cohort import Case, Cohort
 from pneumoscope.cohort.sample import sample
 from pneumoscope.reader import Reader
 from pneumoscope.readings import CaseKey, form
@@ -27,24 +28,29 @@ from pneumoscope.reports.page import Entry, write_page
 def command(out: Path) -> None:
     """Read the sixteen shipped radiographs and write overlays, readings.jsonl and one self-contained report.html."""
     reader = Reader.load()
-    entries = []
     click.echo(f"{'case':<44}{'reference':<11}{'probability':>11}  {'decision':<10}{'sure':<6}{'domain':<9}findings")
-    with sample() as cohort:
-        for case in cohort.cases:
-            image = radiograph.read(cohort.file(case))
-            reading = reader.read(image)
-            picture = paint(image, reading)
-            save_picture(picture, overlay_file(out, case.path))
-            reference = "positive" if case.reference else "negative"
-            entries.append(Entry(form.line_of(CaseKey(case.path, file_sha256(cohort.file(case))), reading), reference, picture))
-            sure = "no" if reading.abstains else "yes"
-            inside = "outside" if reading.domain and not reading.domain.inside else "inside"
-            click.echo(
-                f"{case.path:<44}{reference:<11}{reading.score.probability:>11.3f}  {reading.decision:<10}{sure:<6}{inside:<9}"
-                f"{len(reading.findings)}"
-            )
-    lines = "".join(form.to_json(entry.line) + "\n" for entry in entries)
-    with atomic_files.text(out / LINES_NAME) as stream:
-        stream.write(lines)
-    write_page(out / "report.html", "Pneumoscope: the sixteen shipped radiographs", reader.card, entries)
+    with only_writer(out), sample() as cohort:
+        entries = [_entry(reader, cohort, case, out) for case in cohort.cases]
+        with atomic_files.text(out / LINES_NAME) as stream:
+            stream.writelines(form.to_json(entry.line) + "\n" for entry in entries)
+        write_page(out / "report.html", "Pneumoscope: the sixteen shipped radiographs", reader.card, entries)
     click.echo(f"\nreport:   {out / 'report.html'}\nreadings: {out / LINES_NAME}\noverlays: {out / 'overlays'}\n{DISCLAIMER}")
+
+
+def _entry(reader: Reader, cohort: Cohort, case: Case, out: Path) -> Entry:
+    """Read one radiograph, write its overlay and print its row of the table."""
+    file = cohort.file(case)
+    image = radiograph.read(file)
+    reading = reader.read(image)
+    entry = Entry(
+        form.line_of(CaseKey(case.path, file_sha256(file)), reading),
+        "positive" if case.reference else "negative",
+        paint(image, reading),
+    )
+    save_picture(entry.overlay, overlay_file(out, case.path))
+    sure, domain = "no" if reading.abstains else "yes", "outside" if entry.line.outside_domain else "inside"
+    click.echo(
+        f"{case.path:<44}{entry.reference:<11}{reading.score.probability:>11.3f}  {reading.decision:<10}{sure:<6}{domain:<9}"
+        f"{len(reading.findings)}"
+    )
+    return entry

@@ -77,7 +77,18 @@ def pneumoscope() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code: 2 for a user's mistake, 1 where some files failed, 130 when interrupted."""
+    """Run the command within a Python program.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The arguments after the command's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code: 0; 2 for a user's mistake, 1 where some files failed, 130 when interrupted.
+    """
     try:
         result = pneumoscope.main(arguments, prog_name="pneumoscope", standalone_mode=False)
         return result if isinstance(result, int) else 0

@@ -1,4 +1,4 @@
-"""A model on the command line: a folder, or the name of a shipped bundle."""
+"""Parse a model on the command line: a folder, or the name of a shipped bundle."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from pneumoscope.reader.reader import SHIPPED
 
 
 class ModelFolder(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
-    """``default`` and ``whole`` are the shipped bundles unless a folder is called so; everything else is a path."""
+    """A click type: a path, or the name of a shipped bundle (``default``, ``whole``) unless a folder has this name."""
 
     name = "model"
 

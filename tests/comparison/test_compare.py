@@ -261,7 +261,7 @@ def test_what_is_named_twice_is_compared_once(compared):
         (("--beside", "x"), "should be NAME=DIR"),
         (("--beside", "x=nowhere"), "has no figures of a finished comparison"),
         (("--init", "scratch", "--folds", 2), "at least 3 folds are needed"),
-        (("--init", "scratch", "--side-px", 100), "use --side-px 96"),
+        (("--init", "scratch", "--side-px", 100), "use --size-px 96"),
         (("--init", "scratch", "--batch", 4000, "--budget", 5), "do not fill one batch"),
         (("--init", "scratch", "--batch", 4000), "do not fill one batch"),
     ],

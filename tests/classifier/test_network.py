@@ -47,7 +47,7 @@ def test_a_vision_transformer_is_built_for_the_side_that_is_asked_for():
     network = build(BACKBONES["vit_b_16"], "linear", side_px=96).eval()
     with torch.no_grad():
         assert network.features(torch.rand(1, 1, 96, 96)).maps.shape == (1, 768, 6, 6)
-    with pytest.raises(ClassifierError, match="100 px are no whole number of them; use --side-px 96"):
+    with pytest.raises(ClassifierError, match="100 px is not a multiple of that; use --size-px 96"):
         build(BACKBONES["vit_b_16"], "linear", side_px=100)
 
 

@@ -90,7 +90,7 @@ def test_imagenet_weights_are_downloaded_by_torchvisions_own_code(mirror, donor)
 
 def test_a_download_with_another_hash_is_refused(mirror):
     mirror(right_hash=False)
-    with pytest.raises(WeightsError, match="could not be had"):
+    with pytest.raises(WeightsError, match="are not available"):
         initialize(fresh(), BACKBONES[NAME], "imagenet")
 
 

@@ -137,7 +137,7 @@ def test_without_a_teacher_it_ends_in_a_sentence(cohort, cache, finder, tmp_path
 
 
 def test_a_teacher_of_another_view_has_no_map_to_learn_from(cohort, cache, finder, glass, tmp_path):
-    with pytest.raises(TrainingError, match=r"needs a teacher that adds up to its map over the same square \(lungs\)"):
+    with pytest.raises(TrainingError, match=r"needs a teacher with an evidence head over the same crop \(lungs\)"):
         train(cohort, tmp_path / "run", cache, finder, teacher=Reader.load(glass, threads=1))
     assert not (tmp_path / "run").exists()
 

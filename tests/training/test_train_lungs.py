@@ -338,9 +338,9 @@ def test_a_network_that_has_found_no_lung_yet_ends_in_a_sentence(drawn, tmp_path
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda c, m: f"{c}:{m}", "should be COHORT:MASKS:SIDE"),
-        (lambda c, m: f"{c}:{m}:val", "with a side of train, tune, test"),
-        (lambda c, m: f"{c}:{m}/nowhere:train", "is no folder of masks"),
+        (lambda c, m: f"{c}:{m}", "should be COHORT:MASKS:SPLIT"),
+        (lambda c, m: f"{c}:{m}:val", "where SPLIT is one of train, tune, test"),
+        (lambda c, m: f"{c}:{m}/nowhere:train", "is not a folder of masks"),
     ],
 )
 def test_a_set_that_is_none_is_refused_with_a_sentence(drawn, tmp_path, change, says):

@@ -67,7 +67,7 @@ class Lessons:
 
 
 def taught_by(recipe: Recipe, teacher: Reader | None, preprocessing: Preprocessing) -> Recipe:
-    """Complete a recipe for a teacher: without weights of its own it gets the default ones for all that the teacher has.
+    """Complete a recipe for a teacher: without weights of its own it gets the default weight of each output of the teacher.
 
     Parameters
     ----------

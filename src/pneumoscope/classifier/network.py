@@ -331,6 +331,6 @@ def _build_cut(backbone: Backbone, head: str, classes: int, size_px: int) -> Net
         model.heads = new
         return _VisionTransformer(model, backbone)
     # MobileNet-V3 has a hidden layer of 1,280 before its last one, which the published head keeps.
-    kept = list(cast(nn.Sequential, model.classifier))[:-2] if backbone.name.startswith("mobilenet_v3") else []
-    model.classifier = nn.Sequential(*kept, *new.children())  # a Sequential iterates over its modules
+    hidden = list(cast(nn.Sequential, model.classifier))[:-2] if backbone.name.startswith("mobilenet_v3") else []
+    model.classifier = nn.Sequential(*hidden, *new.children())  # a Sequential iterates over its modules
     return _FeaturesClassifier(model, backbone)

@@ -44,10 +44,10 @@ def command(checkpoint: Path, out: Path, precision: Literal["fp32", "fp16", "int
     with sample() as cohort:
         proof = [radiograph.read(cohort.file(c)) for c in cohort.cases]
     card = export(classifier, out, proof, precision=precision, tune=tune)
-    found = card.results["export"]
-    worst = max(found["outputs"].items(), key=lambda item: item[1]["graph"] / item[1]["allowed"] if item[1]["allowed"] else 0)
+    proven = card.results["export"]
+    worst = max(proven["outputs"].items(), key=lambda item: item[1]["graph"] / item[1]["allowed"] if item[1]["allowed"] else 0)
     click.echo(
-        f"on {found['images']} radiographs all {len(found['outputs'])} outputs agree with PyTorch; the nearest to its bound is "
+        f"on {proven['images']} radiographs all {len(proven['outputs'])} outputs agree with PyTorch; the nearest to its bound is "
         f"'{worst[0]}', {worst[1]['graph']:.1e} of {worst[1]['allowed']:.1e}; heat maps by {', '.join(card.map_scales)}; "
         f"bundle: {out}"
     )

@@ -35,7 +35,7 @@ def milliseconds(readers: Mapping[str, Reader], images: Sequence[Radiograph]) ->
             start = time.perf_counter()
             reader.read(image)
             taken[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(found[1:]) for name, found in taken.items()}  # the first warms up
+    return {name: statistics.median(times[1:]) for name, times in taken.items()}  # the first warms up
 
 
 def cost(readers: Mapping[str, Reader], sizes: Mapping[str, int], images: Sequence[Radiograph]) -> dict[str, Any]:

@@ -32,8 +32,8 @@ class Activated(nn.Module):
             rows, cols = example.maps.shape[2:]
 
             def head(packed: Tensor) -> tuple[Tensor, ...]:
-                found = torch.func.vjp(lambda p: network.head(*_unpacked(p, rows, cols)), packed)
-                logits, vjp = found[0], found[1]
+                linearized = torch.func.vjp(lambda p: network.head(*_unpacked(p, rows, cols)), packed)
+                logits, vjp = linearized[0], linearized[1]
                 gradients = [vjp(torch.zeros_like(logits) + torch.eye(classes)[k])[0] for k in range(classes)]
                 maps = _unpacked(packed, rows, cols)[0]
                 along = [_unpacked(g, rows, cols)[0] for g in gradients]
@@ -75,8 +75,8 @@ class ActivatedMeans(nn.Module):
             example = embedding([network.features(torch.rand(EXAMPLE_BATCH, 1, size_px, size_px)).maps])
 
             def head(means: Tensor) -> tuple[Tensor, Tensor]:
-                found = torch.func.vjp(network.of_means, means)
-                logits, vjp = found[0], found[1]
+                linearized = torch.func.vjp(network.of_means, means)
+                logits, vjp = linearized[0], linearized[1]
                 cotangents = torch.zeros_like(logits)[None] + torch.eye(classes)[:, None]
                 (gradients,) = torch.func.vmap(vjp)(cotangents)  # (classes, batch, channels)
                 return logits, gradients.transpose(0, 1)

@@ -120,10 +120,10 @@ def _smaller(
     for share in shares:
         small = quantized(graph, seen, share) if precision == "int8" else halved(graph)
         card = write(small, dataclasses.replace(card, precision=precision), folder, known)
-        found = agreement(reader, Reader.load(folder), tune.images, tune.reference)
-        if found.sound:
+        compared = agreement(reader, Reader.load(folder), tune.images, tune.reference)
+        if compared.sound:
             break
-    return folder, _noted(card, folder, precision={**accepted(found, precision), "wide_share": share})
+    return folder, _noted(card, folder, precision={**accepted(compared, precision), "wide_share": share})
 
 
 def _noted(card: Card, folder: Path, **results: Mapping[str, Any]) -> Card:
@@ -181,18 +181,18 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
         If PyTorch cannot convert the network, or its preprocessing cannot be part of a graph.
     """
     card = classifier.card
-    wanted = card.preprocessing
-    if wanted.crop == "lungs" and not wanted.source_px:
+    preprocessing = card.preprocessing
+    if preprocessing.crop == "lungs" and not preprocessing.source_px:
         raise ExportError(f"'{card.name}' looks at lungs without a source_px, so no client could batch it; train it again")
     assert classifier.finder is not None
     lungs = _finding(classifier.finder.folder)
     cells = lungs.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
-    square = torch.rand(EXAMPLE_BATCH, wanted.channels, wanted.size_px, wanted.size_px)
+    square = torch.rand(EXAMPLE_BATCH, preprocessing.channels, preprocessing.size_px, preprocessing.size_px)
     try:
-        network, methods = explained(classifier.network, len(card.classes), wanted.size_px)
+        network, methods = explained(classifier.network, len(card.classes), preprocessing.size_px)
         scored = ScoredNetwork(network, card.calibration, classifier.domain).eval()
-        seeing = converted(Whole(wanted.seen_px), [any_image()], [bundle.IMAGE], [_SEEN])
-        looking = _looking(wanted, cells)
+        seeing = converted(Whole(preprocessing.seen_px), [any_image()], [bundle.IMAGE], [_SEEN])
+        looking = _looking(preprocessing, cells)
         names = [bundle.LOGITS, bundle.PROBABILITY, bundle.DISTANCE, *methods]
         # There may be more given squares than images, so their axis has another name.
         scoring = converted(scored, [square], [bundle.LOOKED_AT], names, axis="readings")
@@ -212,12 +212,12 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
     return whole
 
 
-def _looking(wanted: Preprocessing, cells: int) -> onnx.ModelProto:
-    seen = torch.rand(EXAMPLE_BATCH, 1, wanted.seen_px, wanted.seen_px)
-    if not wanted.lungs:
-        return converted(Whole(wanted.size_px), [seen], [_SEEN], [_MADE])
-    found = [torch.rand(EXAMPLE_BATCH, *shape) for shape in ((2, cells, cells), (), (4,))]
-    return converted(Look(wanted), [seen, *found], [_SEEN, FIELDS[0], *FIELDS[2:]], [_MADE])
+def _looking(preprocessing: Preprocessing, cells: int) -> onnx.ModelProto:
+    seen = torch.rand(EXAMPLE_BATCH, 1, preprocessing.seen_px, preprocessing.seen_px)
+    if not preprocessing.lungs:
+        return converted(Whole(preprocessing.size_px), [seen], [_SEEN], [_MADE])
+    fields = [torch.rand(EXAMPLE_BATCH, *shape) for shape in ((2, cells, cells), (), (4,))]
+    return converted(Look(preprocessing), [seen, *fields], [_SEEN, FIELDS[0], *FIELDS[2:]], [_MADE])
 
 
 def _finding(folder: Path) -> onnx.ModelProto:

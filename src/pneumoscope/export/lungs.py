@@ -63,11 +63,11 @@ def export(network: LungNetwork, card: LungCard, proof: NDArray[np.float32], out
 
 
 def _prove(module: LungFieldModule, folder: Path, proof: NDArray[np.float32]) -> None:
-    found = LungFinder.load(folder).outputs(proof)
+    outputs = LungFinder.load(folder).outputs(proof)
     with torch.no_grad():
         expected = [part.numpy() for part in module(torch.from_numpy(proof))]
-    cells = float((found[0] != expected[0]).mean())
-    rest = max(float(np.abs(a - b).max()) for a, b in zip(found[1:], expected[1:], strict=True))
+    cells = float((outputs[0] != expected[0]).mean())
+    rest = max(float(np.abs(a - b).max()) for a, b in zip(outputs[1:], expected[1:], strict=True))
     if cells > _MAX_CELLS or rest > MAX_DIFFERENCE:
         raise ExportError(
             f"the graph differs from PyTorch in {cells:.1e} of the cells (allowed {_MAX_CELLS:.0e}) and by {rest:.1e} in quality "

@@ -5,6 +5,7 @@ follows from how far PyTorch itself is in single precision: at most `FACTOR` tim
 """
 
 import copy
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,13 +97,13 @@ def prove(classifier: Classifier, folder: Path, radiographs: Sequence[Radiograph
     outputs = {name: _largest([row[name] for row in rows]) for name in rows[0]}
     missing = set(proof.names) - outputs.keys()
     assert not missing, f"outputs without a proof: {missing}"
-    for name, found in outputs.items():
-        if not found.graph <= found.allowed:
+    for name, largest in outputs.items():
+        if not largest.graph <= largest.allowed:
             raise ExportError(
-                f"the graph differs from PyTorch by {found.graph:.1e} in its output '{name}' (allowed {found.allowed:.1e}); "
+                f"the graph differs from PyTorch by {largest.graph:.1e} in its output '{name}' (allowed {largest.allowed:.1e}); "
                 "nothing was written"
             )
-    stated = {name: {"graph": found.graph, "allowed": found.allowed} for name, found in outputs.items()}
+    stated = {name: dataclasses.asdict(largest) for name, largest in outputs.items()}
     return {"images": len(radiographs), "factor": FACTOR, "outputs": stated}
 
 
@@ -159,7 +160,7 @@ class _Proof:
         rows = {}
         for name, expected in exact.items():
             size = self.size(name, exact)
-            off = [float(np.abs(found[name] - expected).max() / size) for found in (graph, single)]
+            off = [float(np.abs(answers[name] - expected).max() / size) for answers in (graph, single)]
             if not off[1] < SENSITIVE:
                 raise ExportError(
                     f"PyTorch in single precision differs by {off[1]:.1e} from double precision in '{name}': the network is too "

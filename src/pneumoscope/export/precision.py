@@ -188,12 +188,12 @@ def _correlation(a: Grey, b: Grey) -> float:
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
-def accepted(found: Agreement, precision: str) -> Mapping[str, Any]:
+def accepted(measured: Agreement, precision: str) -> Mapping[str, Any]:
     """State an agreement for the card.
 
     Parameters
     ----------
-    found
+    measured
         The agreement.
     precision
         Precision of the smaller bundle.
@@ -208,9 +208,9 @@ def accepted(found: Agreement, precision: str) -> Mapping[str, Any]:
     ExportError
         If a bound does not hold; the error names it.
     """
-    if not found.sound:
+    if not measured.sound:
         raise ExportError(
-            f"in {precision}, on {found.images} tune radiographs, {'; '.join(found.broken)}: nothing was written, "
+            f"in {precision}, on {measured.images} tune radiographs, {'; '.join(measured.broken)}: nothing was written, "
             "export in another precision"
         )
-    return asdict(found)
+    return asdict(measured)

@@ -61,8 +61,8 @@ class _OfGrey(nn.Module):
         self.lungs = lungs
 
     def forward(self, grey: Tensor) -> Tensor:
-        beside = self.lungs.expand(len(grey), -1, -1, -1)
-        logits: Tensor = self.network(torch.cat([grey, beside], 1))
+        lungs = self.lungs.expand(len(grey), -1, -1, -1)
+        logits: Tensor = self.network(torch.cat([grey, lungs], 1))
         return logits
 
 
@@ -111,16 +111,16 @@ def attribute(name: str, network: Network | EvidenceNetwork, square: Square, see
     with evaluating(network), torch.enable_grad():
         model = _OfGrey(network, image[:, 1:]).eval()
         if name == OWN:
-            found = explain(network, image, TARGET)[1]
+            attribution = explain(network, image, TARGET)[1]
         elif name in (ROLLOUT, RELEVANCE):
             assert isinstance(network, Network)
-            found = attention.rollout(network, grey) if name == ROLLOUT else attention.relevance(network, grey, TARGET)
+            attribution = attention.rollout(network, grey) if name == ROLLOUT else attention.relevance(network, grey, TARGET)
         elif name in _CAMS:
             kind, fused = _CAMS[name]
-            found = _cam(kind, model, _layers(network, fused), grey)
+            attribution = _cam(kind, model, _layers(network, fused), grey)
         else:
-            found = _OTHERS[name](model, grey, seed)
-    whole = F.interpolate(found.reshape(1, 1, *found.shape[-2:]).float(), size=square.shape[1:], mode="bilinear")
+            attribution = _OTHERS[name](model, grey, seed)
+    whole = F.interpolate(attribution.reshape(1, 1, *attribution.shape[-2:]).float(), size=square.shape[1:], mode="bilinear")
     return whole[0, 0].detach().numpy()
 
 
@@ -140,10 +140,10 @@ def _cam(kind: Any, model: nn.Module, layers: Sequence[nn.Module], grey: Tensor)
 
 def _integrated_gradients(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
     """Sundararajan 2017, from the image's mean; absolute values, smoothed to cells of a 28 × 28 grid."""
-    found = IntegratedGradients(model).attribute(
+    attribution = IntegratedGradients(model).attribute(
         grey, grey.mean().expand_as(grey), target=TARGET, n_steps=24, internal_batch_size=_BATCH
     )
-    return F.adaptive_avg_pool2d(found.abs(), (28, 28))[0]
+    return F.adaptive_avg_pool2d(attribution.abs(), (28, 28))[0]
 
 
 def _occlusion(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
@@ -151,12 +151,12 @@ def _occlusion(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
     side = grey.shape[-1]
     window, step = (1, side // 7, side // 7), (1, side // 14, side // 14)
     with torch.no_grad():
-        found = Occlusion(model).attribute(
+        attribution = Occlusion(model).attribute(
             grey, sliding_window_shapes=window, strides=step, baselines=float(grey.mean()), target=TARGET,
             perturbations_per_eval=_BATCH,
         )  # fmt: skip
-    kept: Tensor = found[0].clamp(min=0)
-    return kept
+    positive: Tensor = attribution[0].clamp(min=0)
+    return positive
 
 
 def _rise(model: nn.Module, grey: Tensor, seed: int) -> Tensor:

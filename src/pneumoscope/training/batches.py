@@ -138,8 +138,8 @@ def canvas(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoc
         As in `Batch`; no rows if the recipe paints nothing.
     """
     rng = np.random.default_rng((recipe.seed, epoch, step, recipe.batch))
-    wanted = enumerate(recipe.painted)
-    chosen = np.concatenate([rng.choice(np.flatnonzero(reference == k), n, replace=False) for k, n in wanted])
+    numbers = enumerate(recipe.painted)
+    chosen = np.concatenate([rng.choice(np.flatnonzero(reference == k), n, replace=False) for k, n in numbers])
     return torch.from_numpy(images[chosen].astype(np.float32) / np.float32(255)), torch.from_numpy(reference[chosen])
 
 

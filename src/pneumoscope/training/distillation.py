@@ -17,6 +17,7 @@ from pneumoscope.cache import Question, file_answer
 from pneumoscope.classifier import Card, Preprocessing
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.heatmap.heatmap import EVIDENCE, scaled
+from pneumoscope.ordered_map import chunks, ordered_map
 from pneumoscope.reader import Reader
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.prepared import Squares, images_stated
@@ -162,10 +163,10 @@ def lessons(teacher: Reader, cohort: Cohort, cases: Sequence[Case], cache: Path,
 
 def _read(teacher: Reader, cohort: Cohort, cases: Sequence[Case], show_progress: bool) -> Lessons:
     log_odds, maps = [], []
-    for k in tqdm(
-        range(0, len(cases), _BATCH), desc="teacher", unit=f"×{_BATCH} images", disable=None if show_progress else True
-    ):
-        images = np.stack([teacher.square(radiograph.read(cohort.file(case))) for case in cases[k : k + _BATCH]])
+    squares = ordered_map(lambda case: teacher.square(radiograph.read(cohort.file(case))), cases, teacher.workers)
+    steps, hidden = -(-len(cases) // _BATCH), None if show_progress else True
+    for batch in tqdm(chunks(squares, _BATCH), desc="teacher", unit=f"×{_BATCH} images", total=steps, disable=hidden):
+        images = np.stack(batch)
         (straight, shown), (mirrored, turned) = (teacher.explain(np.ascontiguousarray(x)) for x in (images, images[..., ::-1]))
         log_odds.append(_calibrated(teacher, (straight + mirrored) / 2))
         maps.append((shown + turned[..., ::-1]) / 2)

@@ -224,21 +224,21 @@ def _trained_on(cohort: Cohort, teacher: Reader | None, init: str) -> tuple[Fing
 
 
 def _can_paint(recipe: Recipe, train: PreparedSplit) -> None:
-    for value, wanted in enumerate(recipe.painted):
-        there = int((train.reference == value).sum())
-        if there < wanted:
+    for value, needed in enumerate(recipe.painted):
+        available = int((train.reference == value).sum())
+        if available < needed:
             what = "with" if value else "without"
             raise TrainingError(
-                f"each step paints on {wanted} images {what} the target, but the train side has {there}; use smaller numbers"
+                f"each step paints on {needed} images {what} the target, but the train side has {available}; use smaller numbers"
             )
 
 
-def _taught(side: PreparedSplit, recipe: Recipe, teacher: Card, found: Lessons) -> PreparedSplit:
+def _taught(side: PreparedSplit, recipe: Recipe, teacher: Card, taught: Lessons) -> PreparedSplit:
     """The train side with a teacher's log-odds, and its heat maps as a third channel."""
     if recipe.distillation and recipe.distillation.distillation_weight:
-        side = dataclasses.replace(side, taught=found.log_odds)
+        side = dataclasses.replace(side, taught=taught.log_odds)
     if recipe.distillation and recipe.distillation.teacher_weight:
-        maps = found.on_squares(teacher, recipe.size_px)
+        maps = taught.on_squares(teacher, recipe.size_px)
         side = dataclasses.replace(side, squares=np.concatenate([side.squares, maps], 1))
     return side
 

@@ -86,7 +86,7 @@ def map_scales(network: Network, positives: Squares) -> dict[str, float]:
         _, activations, gradient = gradcam.gradients(network, as_tensor(positives[k : k + BATCH]), TARGET)
         for name, combine in METHODS.items():
             peaks[name].append(combine(activations, gradient).amax((1, 2)))
-    return {name: float(np.median(torch.cat(found).numpy())) or 1.0 for name, found in peaks.items()}
+    return {name: float(np.median(torch.cat(maxima).numpy())) or 1.0 for name, maxima in peaks.items()}
 
 
 def known(network: AnyNetwork, card: Card, train: PreparedSplit, tune: PreparedSplit) -> tuple[Domain, Card]:

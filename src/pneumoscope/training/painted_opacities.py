@@ -30,8 +30,8 @@ def paint(grey: Tensor, lungs: Tensor) -> tuple[Tensor, Tensor]:
     """
     painted = torch.zeros_like(grey)
     for number in range(OPACITIES):
-        there = chance(len(grey), 0.55 if number == 0 else 0.35)
-        opaque = there * _shapes(lungs) * lungs * uniform(len(grey), 0.12, 0.85)
+        present = chance(len(grey), 0.55 if number == 0 else 0.35)
+        opaque = present * _shapes(lungs) * lungs * uniform(len(grey), 0.12, 0.85)
         new = grey * (1 - opaque) + opaque * _substance(grey)
         visible = (opaque > VISIBLE) & ((new - grey).abs() > CHANGED)
         grey, painted = new, torch.maximum(painted, visible.float())

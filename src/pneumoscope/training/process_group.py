@@ -104,16 +104,16 @@ class Group:
         """
         if self.size == 1:
             return make()
-        found: list[Any] = [None, None]
+        message: list[Any] = [None, None]  # result, error
         if self.leads:
             try:
-                found[0] = make()
+                message[0] = make()
             except (PneumoscopeError, OSError) as error:
-                found[1] = error
-        distributed.broadcast_object_list(found)
-        if found[1] is not None:
-            raise found[1]
-        return cast(T, found[0])
+                message[1] = error
+        distributed.broadcast_object_list(message)
+        if message[1] is not None:
+            raise message[1]
+        return cast(T, message[0])
 
     def agree(self, value: object, what: str) -> None:
         """Check that all processes have the same value.
@@ -132,9 +132,9 @@ class Group:
         """
         if self.size == 1:
             return
-        found: list[Any] = [None] * self.size
-        distributed.all_gather_object(found, value)
-        if any(other != found[0] for other in found):
+        values: list[Any] = [None] * self.size
+        distributed.all_gather_object(values, value)
+        if any(other != values[0] for other in values):
             raise TrainingError(
                 f"the {self.size} processes do not have the same {what}; give all the same options and shared folders"
             )
@@ -168,9 +168,9 @@ def joined() -> Iterator[Group]:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     distributed.init_process_group("gloo", timeout=_PATIENCE)
     try:
-        told = os.environ  # by torchrun
-        restarted = int(told.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-        yield Group(distributed.get_rank(), distributed.get_world_size(), int(told["LOCAL_RANK"]), True, restarted)
+        given = os.environ  # by torchrun
+        restarted = int(given.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+        yield Group(distributed.get_rank(), distributed.get_world_size(), int(given["LOCAL_RANK"]), True, restarted)
     finally:
         distributed.destroy_process_group()
 
@@ -183,8 +183,8 @@ class _Output(nn.Module):
         self.network = network
 
     def forward(self, squares: Tensor) -> Tensor:
-        found = self.network.cells(squares) if isinstance(self.network, EvidenceNetwork) else self.network(squares)
-        return cast(Tensor, found)
+        output = self.network.cells(squares) if isinstance(self.network, EvidenceNetwork) else self.network(squares)
+        return cast(Tensor, output)
 
 
 class Spread:
@@ -234,7 +234,7 @@ class _Gather(torch.autograd.Function):
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
         total = gradients[0].contiguous().clone()
         distributed.all_reduce(total)
-        return total[ctx.own], None  # type: ignore[attr-defined]  # what forward put there
+        return total[ctx.own], None  # type: ignore[attr-defined]  # what forward stored
 
 
 def _gathered(rows: Tensor, group: Group) -> Tensor:

@@ -121,15 +121,15 @@ def results(network: LungNetwork, squares: LungSquares, sets: Sequence[LungSet])
     dict
         By set and part of the split: ``images``, ``dice_mean``, ``dice_least`` and ``boundary_distance_percent_of_side``.
     """
-    found = {}
+    measured = {}
     for lung_set in sets:
         for split in ("tune", "test"):
             chosen = squares.where(lung_set.name, split)
             if split != lung_set.split and len(chosen):
-                found[f"{lung_set.name}, {split}"] = _of(
+                measured[f"{lung_set.name}, {split}"] = _of(
                     predict(network, squares.images[chosen][:, None]) > 0, squares.masks[chosen]
                 )
-    return found
+    return measured
 
 
 def _of(predicted: Masks, reference: Masks) -> dict[str, float]:

@@ -44,11 +44,11 @@ def test_with_the_published_head_each_backbone_has_the_published_number_of_param
 
 
 def test_a_vision_transformer_is_built_for_the_side_that_is_asked_for():
-    network = build(BACKBONES["vit_b_16"], "linear", side_px=96).eval()
+    network = build(BACKBONES["vit_b_16"], "linear", size_px=96).eval()
     with torch.no_grad():
         assert network.features(torch.rand(1, 1, 96, 96)).maps.shape == (1, 768, 6, 6)
     with pytest.raises(ClassifierError, match="100 px is not a multiple of that; use --size-px 96"):
-        build(BACKBONES["vit_b_16"], "linear", side_px=100)
+        build(BACKBONES["vit_b_16"], "linear", size_px=100)
 
 
 def test_grey_is_repeated_and_normalized_as_imagenet_wants_it():

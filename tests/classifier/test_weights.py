@@ -40,7 +40,7 @@ def test_positions_of_a_vision_transformer_are_resampled_to_the_side(tmp_path):
     positions = torch.linspace(0, 1, 14)[:, None].expand(14, 14)  # darker to brighter down the image
     state["encoder.pos_embedding"][0, 1:] = positions.reshape(-1, 1)
     safetensors.torch.save_file({k: v.contiguous() for k, v in state.items()}, tmp_path / "vit.safetensors")
-    network = build(BACKBONES["vit_b_16"], "linear", side_px=96)
+    network = build(BACKBONES["vit_b_16"], "linear", size_px=96)
     assert initialize(network, BACKBONES["vit_b_16"], str(tmp_path / "vit.safetensors")) == "file vit.safetensors"
     own = network.model.state_dict()["encoder.pos_embedding"]
     assert own.shape == (1, 37, 768)

@@ -26,7 +26,20 @@ from pneumoscope.cohort import table as cohort_table
 from pneumoscope.cohort.case import split_sha256
 from pneumoscope.cohort.sample import sample
 
-_COMMAND = [sys.executable, "-c", "import sys; from pneumoscope.cli.main import entry; sys.exit(entry())"]
+_WITHOUT_TORCH = """
+import sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "torchvision"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, NoTorch())
+from pneumoscope.cli.main import entry
+sys.exit(entry())
+"""
+_COMMAND = [sys.executable, "-c", _WITHOUT_TORCH]
+"""As in an installation that only reads and measures: half a gigabyte of libraries would hide a growth."""
 
 
 def main() -> None:

@@ -307,5 +307,5 @@ def test_a_random_ranking_has_the_same_blocks_elsewhere():
 
 
 def test_a_grid_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="a side of 30 pixels cannot be cut into 14 equal cells"):
+    with pytest.raises(ValueError, match="an edge of 30 pixels cannot be divided into 14 equal cells"):
         random_ranking(noise(30), np.random.default_rng(0))

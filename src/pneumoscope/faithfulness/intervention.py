@@ -50,8 +50,8 @@ def grid_cells(size_px: int) -> int:
 def intervene(read: ReadCase, reader: Reader, rng: np.random.Generator) -> tuple[Row, Row]:
     """Remove and insert pixels of one case in the order of its map, and of the same map with its blocks shuffled.
 
-    The score is the calibrated probability of the target on the model's own square. The lungs that the model is told stay as
-    they were.
+    The score is the calibrated probability of the target on the model's own square. The lung channel of the square, if the
+    model has one, is not changed.
 
     Parameters
     ----------

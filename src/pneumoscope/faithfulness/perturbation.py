@@ -1,12 +1,11 @@
-"""Does the score follow the pixels that a heat map names? Faithfulness of a map to its model, as pure functions.
+"""Faithfulness of a heat map to its model: does the score follow the pixels that the map names?
 
-All work on one prepared square: `pixels` float32 (side, side) in [0, 1]; a heat map `values` float32 (side, side) on the same
-square, larger is more important, any unit; and `score`, which takes float32 (n, side, side) and returns the model's
-probability of the target, float64 (n,), in [0, 1]. Each function asks `score` once, for all its images. Whatever is random has
-the fixed seed `SEED`, so that two maps of one image meet the same draws. A map with a value that is not finite has no
-ranking: the figure is NaN.
+All functions work on one prepared square: ``pixels`` float32 (size_px, size_px) in [0, 1]; a heat map ``values`` float32
+(size_px, size_px) on the same square, larger is more important, any unit; and ``score``, which is asked once, for all images of
+the function. Whatever is random has the fixed seed `SEED`, so that two maps of one image meet the same draws. A map with a value
+that is not finite has no ranking: the figure is NaN.
 
-Does not show: whether the place is the disease's. A map that is faithful to a wrong model points at the wrong place.
+Does not show: whether the place is that of the disease. A map that is faithful to a wrong model points at the wrong place.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,26 +29,66 @@ Value = TypeVar("Value", bound=np.generic)
 
 SEED = 0
 CELLS = 14
-"""Cells along a side of the grid: 14 of 16 pixels on the usual square of 224."""
+"""Cells along a side of the grid: each has 16 × 16 pixels on the usual square of 224."""
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 
 
 def deletion_auc(pixels: Grey, values: Grey, score: ScoreFunction, steps: int = 20, baseline: Baseline = "blur") -> float:
-    """Area under the score over the fraction of pixels that are replaced by the baseline, most important first; in [0, 1].
+    """Compute the area under the score while the most important pixels are replaced first (deletion).
 
-    Petsiuk et al. 2018 (RISE, arXiv 1806.07421, §4.2), who replace by a constant: `replacement` says by what here. `steps` + 1
-    images, trapezoid. Lower is better; what counts is the distance to `random_ranking`.
+    Parameters
+    ----------
+    pixels
+        The square, float32 (size_px, size_px) in [0, 1].
+    values
+        Heat map of the square, float32 (size_px, size_px).
+    score
+        The model's probability of the target for other grey levels on the square.
+    steps
+        Number of steps, ≥ 1; `steps` + 1 images are scored.
+    baseline
+        What replaces a pixel, see `replacement`.
 
-    Does not show: importance alone: a fall can come from images of a kind that the model has never seen.
+    Returns
+    -------
+    float
+        Trapezoidal area over the fraction of replaced pixels, in [0, 1]. Lower is better; what counts is the distance to the same
+        figure of a map from `random_ranking`.
+
+    Notes
+    -----
+    Source: Petsiuk et al. 2018 (RISE, arXiv 1806.07421, section 4.2), who replace pixels by a constant.
+
+    Does not show: importance alone: a fall can come from images unlike any that the model was trained on.
     """
     return _area(pixels, replacement(pixels, baseline), values, score, steps)
 
 
 def insertion_auc(pixels: Grey, values: Grey, score: ScoreFunction, steps: int = 20, baseline: Baseline = "blur") -> float:
-    """Area under the score over the fraction of pixels that are put into the baseline, most important first; in [0, 1].
+    """Compute the area under the score while the most important pixels are put into the baseline first (insertion).
 
-    Petsiuk et al. 2018 (RISE, arXiv 1806.07421, §4.2), who begin with a blurred image too. `steps` + 1 images, trapezoid.
-    Higher is better; what counts is the distance to `random_ranking`.
+    Parameters
+    ----------
+    pixels
+        The square, float32 (size_px, size_px) in [0, 1].
+    values
+        Heat map of the square, float32 (size_px, size_px).
+    score
+        The model's probability of the target for other grey levels on the square.
+    steps
+        Number of steps, ≥ 1; `steps` + 1 images are scored.
+    baseline
+        The image to begin with, see `replacement`.
+
+    Returns
+    -------
+    float
+        Trapezoidal area over the fraction of inserted pixels, in [0, 1]. Higher is better; what counts is the distance to the
+        same figure of a map from `random_ranking`.
+
+    Notes
+    -----
+    Source: Petsiuk et al. 2018 (RISE, arXiv 1806.07421, section 4.2), who begin with a blurred image too.
 
     Does not show: that the model needs these pixels: others may be enough as well.
     """
@@ -65,18 +104,35 @@ def road(
     cells: int | None = None,
     noise: float = 0.01,
 ) -> float:
-    """Mean score, in [0, 1], over images of which a share is imputed; "morf" most relevant first, "lerf" least relevant first.
-
-    ROAD, Rong et al. 2022 (arXiv 2202.00449), for one image: the paper reports accuracy over many. Lower is better with "morf",
-    higher with "lerf".
+    """Compute the mean score over images of which a share of the pixels is imputed (ROAD).
 
     Parameters
     ----------
-    shares: fractions of the pixels, in [0, 1); at least one pixel must be left to impute from.
-    cells: remove and impute the means of a grid of `cells` × `cells` instead of pixels, which is faster and coarser.
-    noise: see `impute`.
+    pixels
+        The square, float32 (size_px, size_px) in [0, 1].
+    values
+        Heat map of the square, float32 (size_px, size_px).
+    score
+        The model's probability of the target for other grey levels on the square.
+    shares
+        Shares of the pixels that are imputed, in [0, 1); at least one pixel must be left to impute from.
+    order
+        ``morf`` imputes the most relevant pixels first, ``lerf`` the least relevant.
+    cells
+        Edge of a grid whose cells are imputed as a whole, which is faster and coarser; a divisor of size_px. None imputes pixels.
+    noise
+        As in `impute`.
 
-    Does not show: anything about pixels that their neighbours give away, since those come back.
+    Returns
+    -------
+    float
+        In [0, 1]; lower is better with ``morf``, higher with ``lerf``.
+
+    Notes
+    -----
+    Source: Rong et al. 2022 (arXiv 2202.00449), for one image; the paper reports accuracy over many.
+
+    Does not show: anything about pixels that follow from their neighbours, since the imputation restores those.
     """
     if not np.isfinite(values).all():
         return float("nan")
@@ -99,14 +155,38 @@ def faithfulness_correlation(
     share: float = 0.25,
     baseline: Baseline = "blur",
 ) -> float:
-    """Pearson correlation, in [−1, 1], of a subset's summed attribution with the drop in score without it.
+    """Correlate the summed attribution of random subsets with the drop of the score without them.
 
-    Bhatt et al. 2020 (arXiv 2005.00631, faithfulness): random subsets, all of one size, replaced by the baseline. A feature is
-    a cell of a grid of `cells` × `cells`, its attribution the mean of `values` in it; a subset is `share` of the cells.
+    A feature is a cell of a grid, its attribution the mean of `values` in it; a removed cell is replaced by the baseline.
 
-    NaN where attribution or drop is the same for every subset: a flat map, or a score that does not move.
+    Parameters
+    ----------
+    pixels
+        The square, float32 (size_px, size_px) in [0, 1].
+    values
+        Heat map of the square, float32 (size_px, size_px).
+    score
+        The model's probability of the target for other grey levels on the square.
+    subsets
+        Number of random subsets, all of one size.
+    cells
+        Cells along a side of the grid; a divisor of size_px.
+    share
+        Share of the cells in a subset, in (0, 1).
+    baseline
+        What replaces a cell, see `replacement`.
 
-    Does not show: whether the map's ranking is right: the correlation is of amounts, and one large value can carry it.
+    Returns
+    -------
+    float
+        Pearson correlation in [−1, 1]; NaN where attribution or drop is the same for every subset: a flat map, or a score that
+        does not move.
+
+    Notes
+    -----
+    Source: Bhatt et al. 2020 (arXiv 2005.00631, faithfulness).
+
+    Does not show: whether the ranking of the map is right: the correlation is of amounts, and one large value can carry it.
     """
     if not np.isfinite(values).all():
         return float("nan")
@@ -122,10 +202,26 @@ def faithfulness_correlation(
 
 
 def random_ranking(values: Grey, rng: np.random.Generator, cells: int = CELLS) -> Grey:
-    """The map with the `cells` × `cells` blocks of its grid shuffled, float32 (side, side): what chance would name.
+    """Shuffle the blocks of a map: what chance would name.
 
     Blocks, not pixels: a map is smooth, and scattered pixels would do another kind of damage (our choice, no source).
 
+    Parameters
+    ----------
+    values
+        Heat map, float32 (size_px, size_px).
+    rng
+        Draws the permutation.
+    cells
+        Blocks along a side; a divisor of size_px.
+
+    Returns
+    -------
+    ndarray
+        float32 (size_px, size_px) with the same blocks in another order.
+
+    Notes
+    -----
     Does not show: chance at the size of the map's own blobs, where those are larger than a block.
     """
     block = _block(len(values), cells)
@@ -134,10 +230,23 @@ def random_ranking(values: Grey, rng: np.random.Generator, cells: int = CELLS) -
 
 
 def replacement(pixels: Grey, baseline: Baseline) -> Grey:
-    """What stands for "not there", float32 (side, side) in [0, 1].
+    """Make the image that stands for "no evidence here".
 
-    "blur": the image itself under a Gaussian of sigma side / 20, mirrored at the edges. "mean": the image's mean everywhere.
+    Parameters
+    ----------
+    pixels
+        The square, float32 (size_px, size_px) in [0, 1].
+    baseline
+        ``blur``: the image under a Gaussian of standard deviation size_px / 20, mirrored at the edges; ``mean``: the mean of the
+        image everywhere.
 
+    Returns
+    -------
+    ndarray
+        float32 (size_px, size_px) in [0, 1].
+
+    Notes
+    -----
     Does not show: an image without evidence: a large opacity survives the blur.
     """
     if baseline == "mean":
@@ -146,24 +255,40 @@ def replacement(pixels: Grey, baseline: Baseline) -> Grey:
 
 
 def impute(pixels: Grey, removed: Mask, noise: float = 0.01) -> Grey:
-    """The image with noisy linear imputation where `removed`, float32 (side, side) in [0, 1].
+    """Replace removed pixels by noisy linear imputation.
 
-    Rong et al. 2022 (arXiv 2202.00449, noisy linear imputation): each removed value is the weighted mean of its neighbours, 1/6
-    for the four direct and 1/12 for the four diagonal ones, the weights at the edge brought back to a sum of 1; then Gaussian
-    noise. Cut to [0, 1], which the paper's own code does not do: a prepared square has no other values.
+    Each removed value is the weighted mean of its neighbours: 1/6 for the four direct and 1/12 for the four diagonal ones, with
+    weights at the edge scaled to a sum of 1; then Gaussian noise is added. Values are cut to [0, 1], which the code of the paper
+    does not do: a prepared square has no other values.
 
     Parameters
     ----------
-    removed: bool (cells, cells), `cells` a divisor of the side: the side itself for single pixels.
-    noise: standard deviation, in units of `pixels`; 0 for none.
+    pixels
+        The square, float32 (size_px, size_px) in [0, 1].
+    removed
+        bool (cells, cells): which cells are removed; `cells` is a divisor of size_px, and size_px itself for single pixels.
+    noise
+        Standard deviation of the noise, in units of `pixels`; 0 for none.
 
-    ValueError if everything is removed: the system then has no solution of its own.
+    Returns
+    -------
+    ndarray
+        float32 (size_px, size_px) in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If everything is removed: the system of equations then has no unique solution.
+
+    Notes
+    -----
+    Source: Rong et al. 2022 (arXiv 2202.00449, noisy linear imputation).
 
     Does not show: a plausible radiograph: the filling is smooth where lungs have texture.
     """
     if removed.all():
-        raise ValueError("nothing is left to impute from")
-    side = len(pixels)
+        raise ValueError("every cell is removed, so nothing is left to impute from")
+    size_px = len(pixels)
     means, gone = _cell_means(pixels, len(removed)).ravel(), removed.ravel()
     line = diags([1.0, 1.0], [-1, 1], shape=removed.shape)
     one = identity(len(removed))
@@ -171,8 +296,8 @@ def impute(pixels: Grey, removed: Mask, noise: float = 0.01) -> Grey:
     system = (diags(np.asarray(weights.sum(1)).ravel()) - weights).tocsr()
     # The default ordering of columns: the one for symmetric systems takes minutes where the removed pixels are scattered.
     means[gone] = spsolve(system[gone][:, gone].tocsc(), weights[gone][:, ~gone] @ means[~gone])
-    filled = _spread(means.reshape(removed.shape), side) + np.random.default_rng(SEED).normal(0, noise, pixels.shape)
-    return np.where(_spread(removed, side), np.clip(filled, 0, 1), pixels).astype(np.float32)
+    filled = _spread(means.reshape(removed.shape), size_px) + np.random.default_rng(SEED).normal(0, noise, pixels.shape)
+    return np.where(_spread(removed, size_px), np.clip(filled, 0, 1), pixels).astype(np.float32)
 
 
 def _area(start: Grey, end: Grey, values: Grey, score: ScoreFunction, steps: int) -> float:
@@ -186,7 +311,7 @@ def _area(start: Grey, end: Grey, values: Grey, score: ScoreFunction, steps: int
 
 
 def _ranking(values: Grey | Array) -> NDArray[np.intp]:
-    """Flat indices, most important first. Ties in the order of a permutation with a fixed seed: a flat map ranks at random."""
+    """Flat indices, most important first; ties in the order of a seeded permutation, so that a flat map ranks at random."""
     ties = np.random.default_rng(SEED).permutation(values.size)
     return np.lexsort((ties, -values.ravel()))
 
@@ -199,10 +324,10 @@ def _pearson(a: Array, b: Array) -> float:
     return float(np.clip(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)), -1, 1))
 
 
-def _block(side: int, cells: int) -> int:
-    if side % cells:
-        raise ValueError(f"a side of {side} pixels cannot be cut into {cells} equal cells")
-    return side // cells
+def _block(size_px: int, cells: int) -> int:
+    if size_px % cells:
+        raise ValueError(f"an edge of {size_px} pixels cannot be divided into {cells} equal cells")
+    return size_px // cells
 
 
 def _cell_means(values: Grey, cells: int) -> Array:
@@ -210,7 +335,7 @@ def _cell_means(values: Grey, cells: int) -> Array:
     return np.asarray(values.reshape(cells, block, cells, block).mean((1, 3), dtype=np.float64))
 
 
-def _spread(grid: NDArray[Value], side: int) -> NDArray[Value]:
-    """(…, cells, cells) to (…, side, side), each cell's value at all its pixels."""
-    block = _block(side, grid.shape[-1])
+def _spread(grid: NDArray[Value], size_px: int) -> NDArray[Value]:
+    """(…, cells, cells) to (…, size_px, size_px), each cell's value at all its pixels."""
+    block = _block(size_px, grid.shape[-1])
     return grid.repeat(block, -2).repeat(block, -1)

@@ -79,7 +79,7 @@ def block_mean(values: Map, factor: int) -> Map:
     """
     (rows, heights), (cols, widths) = (_blocks(length, factor) for length in values.shape)
     sums = np.add.reduceat(np.add.reduceat(values.astype(np.float64), rows, 0), cols, 1)
-    # Back to float32, so that pixels that were tied are not told apart by the rounding of a sum.
+    # Back to float32, so that the rounding of a sum does not break ties between pixels.
     return (sums / np.outer(heights, widths)).astype(np.float32)
 
 

@@ -89,7 +89,18 @@ class MarkedRegion:
         return cls(case.patient_id, Packed.of(case.mask), case.lung_box)
 
     def frame(self, rule: str) -> Region:
-        """The rectangle that is brought to the common square: the whole image, or the box that the model looked at."""
+        """Return the rectangle that is brought to the common square.
+
+        Parameters
+        ----------
+        rule
+            `MEAN_REGION` or `MEAN_REGION_IN_BOX`.
+
+        Returns
+        -------
+        Region
+            The whole image, or the box that the model looked at, in pixels of the case's grid.
+        """
         rows, cols = self.mask.shape
         return self.lung_box if rule == MEAN_REGION_IN_BOX else Region(0, 0, float(rows), float(cols))
 

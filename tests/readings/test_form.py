@@ -103,7 +103,11 @@ def valid(tree, of="model") -> bool:
 
 @pytest.mark.parametrize("of", ["model", "human"])
 def test_the_schemas_are_schemas(of):
-    jsonschema.Draft202012Validator.check_schema(form.schema(of))
+    schema = form.schema(of)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    required = {"model": Line, "human": Reading}[of]
+    assert set(schema["properties"]) == {field.name for field in dataclasses.fields(required)} | {"schema"}
+    assert form.schema() == form.schema("model") != form.schema("human")
 
 
 # Written
@@ -144,7 +148,7 @@ def test_a_line_with_anything_else_is_no_line(change):
 
 
 def test_a_line_says_everything_in_pixels_of_the_radiograph():
-    assert json.loads(form.to_json(LINE)) == {
+    assert json.loads(form.to_json(form.line_of(CASE, READING))) == {
         "schema": 4,
         "path": "a/b.png",
         "file_sha256": "cd" * 32,
@@ -196,6 +200,35 @@ def test_what_a_model_abstains_from_and_what_lies_outside_is_said():
     assert line.domain == DomainLine(False, 2.0, 1.5, "no lungs found; unlike the training images (distance 2.00, limit 1.50)")
     assert line.outside_domain.startswith("no lungs found")
     assert LINE.outside_domain == ""
+    fine = form.line_of(CASE, dataclasses.replace(READING, domain=DomainCheck(1.23456, 1.56786, True)))
+    assert fine.domain == DomainLine(True, 1.2346, 1.5679, None)
+
+
+def test_numbers_are_rounded_and_what_is_not_known_is_null():
+    fields = dataclasses.replace(READING.lung_fields, left_quality=0.123456)
+    score = Score("pneumonia", 0.123456789, -2.3456789)
+    line = form.line_of(CaseKey("a.png"), dataclasses.replace(READING, lung_fields=fields, score=score))
+    assert (line.probability, line.log_odds) == (0.123457, -2.345679)
+    assert (line.lung_fields.quality, line.file_sha256, line.domain) == (0.1235, None, None)
+    assert form.error_line(CASE, "pneumonia", MODEL, "E", "m").file_sha256 == "cd" * 32
+    assert form.error_line(CaseKey("c.dcm"), "pneumonia", MODEL, "E", "m").file_sha256 is None
+
+
+def test_a_reading_shows_itself_in_one_line():
+    assert repr(READING) == "<ModelReading pneumonia 0.812, positive, 2 findings, by m>"
+    unsure = dataclasses.replace(
+        READING, findings=(), grey_zone=GreyZone(0.5, 0.9, "", "tune", ""), domain=DomainCheck(2, 1, True)
+    )
+    assert repr(unsure) == "<ModelReading pneumonia 0.812, positive, abstains, outside the domain, 0 findings, by m>"
+    inside = dataclasses.replace(READING, domain=DomainCheck(0.5, 1, True))
+    assert "outside" not in repr(inside)
+
+
+def test_a_model_reading_keeps_its_time():
+    assert READING.as_reading(CASE, 1.5).seconds == 1.5
+    assert READING.as_reading(CASE).seconds is None
+    assert dataclasses.replace(LINE, probability=1.0).probability == 1
+    assert dataclasses.replace(LINE, probability=0.0).probability == 0
 
 
 # Parsed
@@ -276,7 +309,7 @@ def test_what_is_no_reading_is_refused(text):
 
 
 def test_a_human_reading_is_no_line_of_a_model():
-    with pytest.raises(form.FormError, match="of a human reader"):
+    with pytest.raises(form.FormError, match=r"^this is the reading of a human reader, not of a model$"):
         form.parse_line(form.to_json(HUMAN))
 
 
@@ -296,9 +329,9 @@ def test_a_reading_that_no_reader_can_give_is_refused(change, says):
 
 
 def test_a_line_has_an_answer_or_an_error_and_not_both():
-    with pytest.raises(ValueError, match="either probability and decision, or an error"):
+    with pytest.raises(ValueError, match=r"^a line needs either probability and decision, or an error$"):
         dataclasses.replace(LINE, error=ErrorLine("E", "m"))
-    with pytest.raises(ValueError, match="either probability and decision, or an error"):
+    with pytest.raises(ValueError, match=r"^a line needs either probability and decision, or an error$"):
         dataclasses.replace(FAILED, error=None)
     with pytest.raises(ValueError, match=r"in \[0, 1\], not at 1\.5"):
         dataclasses.replace(LINE, probability=1.5)

@@ -1,4 +1,4 @@
-"""Explain a score as a `Heatmap` on the radiograph's own grid. The verbs, in `gradcam`, need PyTorch."""
+"""Explain scores with heat maps on the radiograph's grid. `Heatmap` needs no PyTorch; all modules but `heatmap` need it."""
 
 from pneumoscope.heatmap.heatmap import Heatmap
 

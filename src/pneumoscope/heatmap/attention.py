@@ -12,21 +12,20 @@ from pneumoscope.classifier.network import Network
 def rollout(network: Network, image: Tensor) -> Tensor:
     """Compute attention rollout (Abnar & Zuidema 2020, arXiv 2005.00928).
 
-    The product over blocks of (A + I) / 2, A the heads' mean.
-
-    The map does not show for which class a patch speaks: no gradient takes part.
+    The attention of the class token to the patches is the product over all blocks of ``(A + I) / 2``, where A is the attention
+    averaged over the heads. No gradient is used, so the map is the same for every class.
 
     Parameters
     ----------
     network
-        A vision transformer.
+        A network with a vision transformer as backbone.
     image
-        float32, shape (1, 1, size_px, size_px), in [0, 1].
+        One grey square, float32, shape (1, 1, size_px, size_px), in [0, 1].
 
     Returns
     -------
     Tensor
-        The class token's share of each patch, shape (h, w), ≥ 0.
+        Attention of the class token to each patch, shape (h, w), ≥ 0.
     """
     with torch.no_grad():
         _, attentions = _forward(network, image)
@@ -38,23 +37,24 @@ def rollout(network: Network, image: Tensor) -> Tensor:
 
 
 def relevance(network: Network, image: Tensor, class_index: int) -> Tensor:
-    """Compute relevance (Chefer et al. 2021, arXiv 2103.15679, eq. 5 and 6).
+    """Compute relevance propagation for transformers (Chefer et al. 2021, arXiv 2103.15679, eq. 5 and 6).
 
-    R ← R + Ā · R in each block, Ā the heads' mean of (∇A ⊙ A)⁺. The gradients of the parameters are not changed.
+    Each block updates the relevance by ``R ← R + Ā · R``, where Ā is ``(∇A ⊙ A)⁺`` averaged over the heads. The gradients of
+    the parameters are not changed.
 
     Parameters
     ----------
     network
-        A vision transformer.
+        A network with a vision transformer as backbone.
     image
-        float32, shape (1, 1, size_px, size_px), in [0, 1].
+        One grey square, float32, shape (1, 1, size_px, size_px), in [0, 1].
     class_index
-        Index of the class that is explained.
+        Index of the explained class.
 
     Returns
     -------
     Tensor
-        Shape (h, w), ≥ 0.
+        Relevance of each patch for the class token, shape (h, w), ≥ 0.
     """
     with torch.enable_grad():
         logits, attentions = _forward(network, image)
@@ -66,14 +66,14 @@ def relevance(network: Network, image: Tensor, class_index: int) -> Tensor:
 
 
 def _patches(total: Tensor) -> Tensor:
-    """The class token's row without itself, as a map."""
+    """Reshape the row of the class token, without the token itself, to a map."""
     row = total[0, 1:]
     side = round(len(row) ** 0.5)
     return row.reshape(side, side)
 
 
 def _forward(network: Network, image: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Logits (1, classes) and each block's attention (1, heads, tokens, tokens), which PyTorch's module does not return."""
+    """Compute the logits (1, classes) and the attention of each block (1, heads, tokens, tokens), which torchvision discards."""
     net: Any = network.model
     tokens = net._process_input(network.normalized(image))
     tokens = torch.cat([net.class_token.expand(tokens.shape[0], -1, -1), tokens], 1) + net.encoder.pos_embedding
@@ -87,7 +87,7 @@ def _forward(network: Network, image: Tensor) -> tuple[Tensor, list[Tensor]]:
 
 
 def _attend(module: nn.MultiheadAttention, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Scaled dot-product self-attention: (1, tokens, channels) and the attention (1, heads, tokens, tokens)."""
+    """Compute scaled dot-product self-attention: output (1, tokens, channels) and attention (1, heads, tokens, tokens)."""
     q, k, v = F.linear(tokens, module.in_proj_weight, module.in_proj_bias).chunk(3, -1)
     q, k, v = (x.unflatten(-1, (module.num_heads, -1)).transpose(1, 2) for x in (q, k, v))
     attention = torch.softmax(q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5, -1)

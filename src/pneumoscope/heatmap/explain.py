@@ -1,4 +1,4 @@
-"""Explain the logits of a batch by evidence or by Grad-CAM, depending on the network; needs PyTorch."""
+"""Compute raw heat maps of a batch by evidence or by Grad-CAM, depending on the network; needs PyTorch."""
 
 import torch
 from torch import Tensor
@@ -11,23 +11,23 @@ from pneumoscope.heatmap import gradcam
 
 
 def explain(network: Network | EvidenceNetwork, squares: Tensor, class_index: int) -> tuple[Tensor, Tensor]:
-    """Compute logits and raw heat maps in the way of the network: evidence if its score is pooled from evidence, else Grad-CAM.
+    """Compute logits and raw heat maps: the evidence of an evidence network, Grad-CAM for other networks.
 
     Parameters
     ----------
     network
-        The network; its modes are the same afterwards.
+        The network. It is evaluated in evaluation mode; the modes of its modules are restored.
     squares
-        float32, shape (batch, channels, size_px, size_px), in [0, 1].
+        Prepared squares, float32, shape (batch, channels, size_px, size_px), in [0, 1].
     class_index
-        Index of the class that is explained; evidence against the target is evidence for the other class.
+        Index of the explained class. Evidence for the other class is the negative of the evidence for the target.
 
     Returns
     -------
     logits : Tensor
-        Shape (batch, classes), detached.
+        Logits, shape (batch, classes), detached.
     maps : Tensor
-        Shape (batch, h, w), detached.
+        Raw maps, shape (batch, h, w), detached.
     """
     if not isinstance(network, EvidenceNetwork):
         return gradcam.explain(network, squares, class_index)

@@ -1,4 +1,4 @@
-"""Class activation maps, from a backward pass through the head alone; needs PyTorch."""
+"""Compute class activation maps with a backward pass through the head only; needs PyTorch."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -16,55 +16,61 @@ Combine = Callable[[Tensor, Tensor], Tensor]
 
 
 def grad_cam(activations: Tensor, gradients: Tensor) -> Tensor:
-    """Combine by Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391, eq. 1 and 2): channels weighted by their mean gradient.
+    """Compute Grad-CAM: the positive part of the sum of all channels, weighted by their mean gradients.
+
+    Source: Selvaraju et al. 2017, arXiv 1610.02391, eq. 1 and 2.
 
     Parameters
     ----------
     activations, gradients
-        Shape (batch, channels, h, w).
+        Activations of the explained layer and gradients of a logit with respect to them, shape (batch, channels, h, w).
 
     Returns
     -------
     Tensor
-        Shape (batch, h, w), ≥ 0.
+        Raw maps, shape (batch, h, w), ≥ 0.
     """
     return torch.relu((gradients.mean((2, 3), keepdim=True) * activations).sum(1))
 
 
 def hires_cam(activations: Tensor, gradients: Tensor) -> Tensor:
-    """Combine by HiResCAM (Draelos & Carin 2020, arXiv 2011.08891, eq. 5): gradient times activation, element by element.
+    """Compute HiResCAM: the positive part of the sum over channels of gradient times activation, element by element.
+
+    Source: Draelos & Carin 2020, arXiv 2011.08891, eq. 5.
 
     Parameters
     ----------
     activations, gradients
-        Shape (batch, channels, h, w).
+        Activations of the explained layer and gradients of a logit with respect to them, shape (batch, channels, h, w).
 
     Returns
     -------
     Tensor
-        The positive part, shape (batch, h, w).
+        Raw maps, shape (batch, h, w), ≥ 0.
     """
     return torch.relu((gradients * activations).sum(1))
 
 
 def layer_cam(activations: Tensor, gradients: Tensor) -> Tensor:
-    """Combine by LayerCAM (Jiang et al. 2021, doi 10.1109/TIP.2021.3089943, eq. 5 to 7): weights are positive gradients.
+    """Compute LayerCAM: activations weighted, element by element, by the positive part of their gradients.
+
+    Source: Jiang et al. 2021, doi 10.1109/TIP.2021.3089943, eq. 5 to 7.
 
     Parameters
     ----------
     activations, gradients
-        Shape (batch, channels, h, w).
+        Activations of the explained layer and gradients of a logit with respect to them, shape (batch, channels, h, w).
 
     Returns
     -------
     Tensor
-        Shape (batch, h, w), ≥ 0.
+        Raw maps, shape (batch, h, w), ≥ 0.
     """
     return torch.relu((torch.relu(gradients) * activations).sum(1))
 
 
 METHODS: Mapping[str, Combine] = MappingProxyType({GRAD_CAM: grad_cam, HIRES_CAM: hires_cam, LAYER_CAM: layer_cam})
-"""The combinations by name: activations and gradients (batch, channels, h, w) to raw maps (batch, h, w) ≥ 0."""
+"""Class activation maps by name: functions of activations and gradients (batch, channels, h, w) that return raw maps."""
 
 
 def explain(network: Network, image: Tensor, class_index: int, combine: Combine = grad_cam) -> tuple[Tensor, Tensor]:
@@ -73,46 +79,47 @@ def explain(network: Network, image: Tensor, class_index: int, combine: Combine 
     Parameters
     ----------
     network
-        The network; see `gradients`.
+        The network. It is evaluated in evaluation mode; the modes of its modules are restored.
     image
-        float32, shape (batch, channels, size_px, size_px), in [0, 1].
+        Prepared squares, float32, shape (batch, channels, size_px, size_px), in [0, 1].
     class_index
-        Index of the class that is explained.
+        Index of the explained class.
     combine
-        One of `METHODS`.
+        Method of the maps, one of the values of `METHODS`.
 
     Returns
     -------
     logits : Tensor
-        Shape (batch, classes).
+        Logits, shape (batch, classes), detached.
     maps : Tensor
-        Shape (batch, h, w), ≥ 0.
+        Raw maps, shape (batch, h, w), ≥ 0.
     """
     logits, activations, gradient = gradients(network, image, class_index)
     return logits, combine(activations, gradient)
 
 
 def gradients(network: Network, image: Tensor, class_index: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Compute what every class activation map is made of.
+    """Compute the activations of the explained layer and the gradients of a logit with respect to them.
 
-    The network's modes and gradients are the same afterwards, also after an exception: nothing is hooked, and no parameter's
-    gradient is changed.
+    The modes of the network's modules are restored, also after an exception. No hooks are registered, and the gradients of the
+    parameters are not changed.
 
     Parameters
     ----------
     network
         The network.
     image
-        float32, shape (batch, channels, size_px, size_px), in [0, 1].
+        Prepared squares, float32, shape (batch, channels, size_px, size_px), in [0, 1].
     class_index
-        Index of the logit that is explained, for every image.
+        Index of the explained class, the same for all images.
 
     Returns
     -------
     logits : Tensor
-        Shape (batch, classes), detached.
+        Logits, shape (batch, classes), detached.
     activations, gradient : Tensor
-        The explained layer and the gradient of the logit with respect to it, shape (batch, channels, h, w), detached.
+        Activations of the explained layer and gradients of the logit with respect to them, each of shape
+        (batch, channels, h, w), detached.
     """
     with evaluating(network):
         with torch.no_grad():
@@ -125,7 +132,7 @@ def gradients(network: Network, image: Tensor, class_index: int) -> tuple[Tensor
 
 
 def class_index(card: Card, target: str) -> int:
-    """Look up the index of a class.
+    """Look up the index of a class by its name.
 
     Parameters
     ----------
@@ -137,7 +144,7 @@ def class_index(card: Card, target: str) -> int:
     Returns
     -------
     int
-        Its index in the logits.
+        Index of the class in the logits.
 
     Raises
     ------

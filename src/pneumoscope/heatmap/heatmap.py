@@ -1,4 +1,4 @@
-"""The noun `Heatmap`: where the evidence for a target lies on a radiograph."""
+"""Define `Heatmap`: the spatial distribution of the evidence for a class on a radiograph."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,28 +15,29 @@ GRAD_CAM, HIRES_CAM, LAYER_CAM = "grad-cam", "hirescam", "layercam"
 
 @dataclass(frozen=True, eq=False)
 class Heatmap:
-    """Evidence for a class on a radiograph.
+    """The evidence for a class on a radiograph.
 
-    A heat map does not show how probable the class is (that is the score), nor that the model needs these pixels.
+    A heat map shows neither the probability of the class, which is the score, nor that the model depends on the highlighted
+    pixels.
 
-    Parameters
+    Attributes
     ----------
     cells
-        float32, shape (h, w), over the model's square, ≥ 0. For ``evidence``, the calibrated probability of an image whose
-        every cell had this evidence; for the other methods, 1.0 is the full scale of the model, not this image's maximum.
+        Values over the model's square, float32, shape (h, w), ≥ 0. For ``evidence``, a value is the calibrated probability of an
+        image in which every cell had this evidence. For the other methods, 1 is the model's full scale, the same for all images.
     placement
-        Where the square lies on the radiograph.
+        Placement of the square on the radiograph.
     target
-        Name of the class that is explained.
+        Name of the explained class.
     method
-        How the map was made: ``evidence``, ``grad-cam``, ``hirescam`` or ``layercam``.
+        Method of the map: ``evidence``, ``grad-cam``, ``hirescam`` or ``layercam``.
     layer
-        Name of the layer that is explained.
+        Name of the explained layer.
     scale
-        The number that raw values were divided by, fixed on tune and kept in the card. ``evidence``: the temperature of the
-        calibration, 1 without one; the other methods: the raw value that became 1.0.
+        Divisor of the raw values, fixed on tune and stored in the card. For ``evidence``, the temperature of the calibration, or
+        1 without one; for the other methods, the raw value that maps to 1.
     threshold
-        Value from which a pixel belongs to a finding, > 0.
+        Lowest value of a pixel in a finding, > 0.
 
     Raises
     ------
@@ -58,47 +59,47 @@ class Heatmap:
 
     @cached_property
     def values(self) -> Grey:
-        """The map on the radiograph's own grid, float32 (rows, cols): linear between cells, zero outside the square."""
+        """Map on the radiograph's grid, float32, shape (rows, cols), interpolated linearly; zero outside the square."""
         return self.placement.map_to_radiograph(self.cells)
 
     def on_grid(self, rows: int, cols: int) -> Grey:
-        """Resample the map to another grid over the whole radiograph.
+        """Resample the map to a grid of another size over the whole radiograph.
 
         Parameters
         ----------
         rows, cols
-            Size of the grid, ≥ 1.
+            Size of the grid in pixels, ≥ 1.
 
         Returns
         -------
         ndarray of float32
-            Shape (rows, cols), zero outside the square.
+            Map of shape (rows, cols), zero outside the square.
         """
         return self.placement.on_grid(rows, cols).map_to_radiograph(self.cells)
 
 
 def scaled(raw: Grey, card: Card, method: str = "", target: str = "") -> Grey:
-    """Bring a raw map of a model to its full scale.
+    """Scale a raw map.
 
-    Evidence becomes a probability by the calibration of the card, so that it can be compared with the threshold of the score;
-    every other map is divided by its scale in the card.
+    Evidence is converted to a probability by the calibration of the card, so that it is comparable with the threshold of the
+    score. Every other map is divided by its scale in the card.
 
     Parameters
     ----------
     raw
-        Raw values of the model's graph, float32, any shape. Evidence for another class than the card's target is the
+        Raw values from the model's graph, float32, any shape. Evidence for another class than the card's target is the
         negative of the evidence for the target.
     card
         The model's card.
     method
-        One of the card's methods; its default one if empty.
+        Method of the map, one of the card's; the card's default method if empty.
     target
-        The class that `raw` explains; the card's target if empty.
+        Class that `raw` explains; the card's target if empty.
 
     Returns
     -------
     ndarray of float32
-        Same shape, ≥ 0; at most 1 for evidence.
+        Scaled values, same shape, ≥ 0; at most 1 for evidence.
     """
     method = method or card.map_method
     scale = np.float32(card.map_scales[method])
@@ -112,27 +113,27 @@ def scaled(raw: Grey, card: Card, method: str = "", target: str = "") -> Grey:
 
 
 def on_radiograph(raw: Grey, placement: Placement, card: Card, target: str, layer: str, method: str = "") -> Heatmap:
-    """Make the heat map of a raw map over the model's square.
+    """Construct a heat map from a raw map over the model's square.
 
     Parameters
     ----------
     raw
-        Raw values of the model's graph, float32, shape (h, w).
+        Raw values from the model's graph, float32, shape (h, w).
     placement
-        Where the square lies on the radiograph.
+        Placement of the square on the radiograph.
     card
         The model's card.
     target
         Name of the class that `raw` explains.
     layer
-        Name of the layer that is explained.
+        Name of the explained layer.
     method
-        One of the card's methods; its default one if empty.
+        Method of the map, one of the card's; the card's default method if empty.
 
     Returns
     -------
     Heatmap
-        The map at the model's full scale.
+        The scaled map.
     """
     method = method or card.map_method
     cells = scaled(raw, card, method, target)

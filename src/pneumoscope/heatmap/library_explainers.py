@@ -1,7 +1,7 @@
-"""Other explanations of the same score, from grad-cam and captum; needs PyTorch and both.
+"""Compute heat maps by the methods of the libraries grad-cam and captum; needs PyTorch and both libraries.
 
-Every method explains the target's logit of one prepared square and gives a map over the square. The class activation maps of
-grad-cam are scaled to [0, 1] by the library, image by image.
+Every method explains the logit of the target for one prepared square and returns a map over the square. The library grad-cam
+scales each of its maps to [0, 1] separately.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -47,13 +47,14 @@ _CAMS: Mapping[str, tuple[Any, bool]] = {
     "Ablation-CAM": (AblationCAM, False),
 }
 GENERAL = (OWN, *_CAMS, "integrated gradients", "occlusion", "RISE")
-"""Methods of any network."""
+"""Names of the methods that apply to every network."""
 _BATCH = 32
 RISE_MASKS, RISE_CELLS, RISE_SHARE = 300, 7, 0.5
+"""Parameters of RISE: number of masks, cells of a mask along each axis, and probability that a cell is visible."""
 
 
 class _OfGrey(nn.Module):
-    """A network as a function of grey alone; the lung channel stays the same."""
+    """A network as a function of the grey channel, with a fixed lung channel."""
 
     def __init__(self, network: Network | EvidenceNetwork, lungs: Tensor) -> None:
         super().__init__()
@@ -67,7 +68,7 @@ class _OfGrey(nn.Module):
 
 
 def names(network: Network | EvidenceNetwork) -> tuple[str, ...]:
-    """List the methods that a network can be explained by, its own first.
+    """List the methods that apply to a network; the first is the network's own method.
 
     Parameters
     ----------
@@ -77,7 +78,8 @@ def names(network: Network | EvidenceNetwork) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Names for `attribute`; those of transformers only for a vision transformer of the whole radiograph.
+        Names of the methods, for `attribute`. Attention rollout and relevance apply only to vision transformers that are not
+        evidence networks.
     """
     of_transformers = (ROLLOUT, RELEVANCE) if _is_transformer(network) else ()
     return (*GENERAL, *of_transformers)
@@ -88,23 +90,23 @@ def _is_transformer(network: Network | EvidenceNetwork) -> bool:
 
 
 def attribute(name: str, network: Network | EvidenceNetwork, square: Square, seed: int = 0) -> Square:
-    """Compute the map of one method for the target's logit.
+    """Compute the heat map of one method for the logit of the target.
 
     Parameters
     ----------
     name
-        One of `names`.
+        Name of the method, one of `names`.
     network
-        The network; its modes are the same afterwards.
+        The network. It is evaluated in evaluation mode; the modes of its modules are restored.
     square
-        float32, shape (channels, size_px, size_px), in [0, 1].
+        Prepared square, float32, shape (channels, size_px, size_px), in [0, 1].
     seed
         Seed of the random masks of RISE.
 
     Returns
     -------
     ndarray of float32
-        Shape (size_px, size_px).
+        Raw map, shape (size_px, size_px).
     """
     image = torch.from_numpy(square)[None]
     grey = image[:, :1].clone()
@@ -125,7 +127,7 @@ def attribute(name: str, network: Network | EvidenceNetwork, square: Square, see
 
 
 def _layers(network: Network | EvidenceNetwork, fused: bool) -> Sequence[nn.Module]:
-    """The explained layer, or three from fine to coarse."""
+    """Select the explained layer, or three layers from fine to coarse for a fused map."""
     if isinstance(network, EvidenceNetwork):
         return [network.lateral[0], *network.mix] if fused else [network.mix[-1]]
     names = network.pyramid_names if fused else (network.layer_name,)
@@ -139,7 +141,7 @@ def _cam(kind: Any, model: nn.Module, layers: Sequence[nn.Module], grey: Tensor)
 
 
 def _integrated_gradients(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
-    """Sundararajan 2017, from the image's mean; absolute values, smoothed to cells of a 28 × 28 grid."""
+    """Compute integrated gradients (Sundararajan et al. 2017) from the image's mean: absolute values on a 28 × 28 grid."""
     attribution = IntegratedGradients(model).attribute(
         grey, grey.mean().expand_as(grey), target=TARGET, n_steps=24, internal_batch_size=_BATCH
     )
@@ -147,7 +149,7 @@ def _integrated_gradients(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
 
 
 def _occlusion(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
-    """Zeiler & Fergus 2014: windows of a seventh of the side, in steps of a fourteenth, set to the image's mean."""
+    """Compute occlusion (Zeiler & Fergus 2014) by the image's mean, with windows of 1/7 of the edge in steps of 1/14."""
     side = grey.shape[-1]
     window, step = (1, side // 7, side // 7), (1, side // 14, side // 14)
     with torch.no_grad():
@@ -160,7 +162,10 @@ def _occlusion(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
 
 
 def _rise(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
-    """Petsiuk 2018: the mean of random soft masks, weighted by the probability under them; what is masked takes the mean."""
+    """Compute RISE (Petsiuk et al. 2018): mean of random masks, weighted by the probability of the masked image.
+
+    Masked pixels have the mean of the image.
+    """
     generator = torch.Generator().manual_seed(seed)
     side, cell = grey.shape[-1], -(-grey.shape[-1] // RISE_CELLS)
     total, weight = torch.zeros(side, side), 0.0

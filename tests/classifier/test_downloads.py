@@ -135,7 +135,7 @@ def test_a_file_that_is_no_state_dict_says_what_to_save(tmp_path, saved):
 def test_a_whole_pickled_model_is_not_opened(tmp_path):
     torch.save(torchvision.models.mobilenet_v2(), tmp_path / "w.pth")
 
-    with pytest.raises(WeightsError, match="holds more than tensors and was not opened"):
+    with pytest.raises(WeightsError, match="holds more than tensors and was not loaded"):
         initialize(fresh("mobilenet_v2"), BACKBONES["mobilenet_v2"], str(tmp_path / "w.pth"))
 
 

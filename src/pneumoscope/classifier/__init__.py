@@ -1,6 +1,6 @@
-"""The eight backbones, each split into features and head, with preprocessing, weights and card.
+"""Classify radiographs: eight backbones divided into features and head, with preprocessing, weights and card.
 
-Only nouns that need no PyTorch are exported here; `network`, `weights` and `checkpoint` are imported by full name.
+This package exports only names that need no PyTorch; import `network`, `weights` and `checkpoint` by their full names.
 """
 
 from pneumoscope.classifier.backbone import BACKBONES, Backbone

@@ -1,4 +1,4 @@
-"""The noun `Backbone`, and the table of the eight backbones."""
+"""Define `Backbone` and the table of the eight supported backbones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,29 +15,29 @@ HALF = (0.5, 0.5, 0.5)
 
 @dataclass(frozen=True)
 class Backbone:
-    """An architecture, and where it is divided into features and head.
+    """An architecture, and the layer at which it is divided into features and head.
 
-    Parameters
+    Attributes
     ----------
     name
-        torchvision's name or, for timm, ours.
+        Name of the architecture: torchvision's, or timm's without the prefix ``tf_``.
     library
-        The library that has the architecture.
+        Library that implements the architecture.
     explained_layer
-        The module whose output a heat map explains, in the library's own names.
+        Module whose output a heat map explains, by its name in the library's model.
     channels
-        Channels of that output.
+        Number of channels of that output.
     pyramid
-        Three modules with their channels, whose outputs the evidence head sums, fine to coarse: strides 8, 16 and 32, or the
-        tokens of three blocks.
+        Three modules with their numbers of channels, fine to coarse, from which the evidence head computes evidence: strides 8,
+        16 and 32 in a convolutional network, the tokens of three blocks in a vision transformer.
     embedding
-        Width of the vector that the classification head gets.
+        Width of the input vector of the classification head.
     mean, std
-        Of the three input channels, as the ImageNet weights expect them.
+        Mean and standard deviation of the three input channels for which the ImageNet weights were trained.
     weights
-        The weight enum member (torchvision) or pretrained tag (timm) that ``imagenet`` stands for.
+        ImageNet weights: a weight enum member of torchvision, or a pretrained tag of timm.
     patch_px
-        Edge of the patches that the square must be made of; 0 if any size will do.
+        Edge in pixels of the patches of a vision transformer, of which the input size must be a multiple; else 0.
     """
 
     name: str
@@ -133,7 +133,7 @@ def backbone(name: str) -> Backbone:
     Parameters
     ----------
     name
-        One of `BACKBONES`.
+        Name of the backbone, a key of `BACKBONES`.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def backbone(name: str) -> Backbone:
     Raises
     ------
     ClassifierError
-        If there is no such backbone; the error lists near names.
+        If there is no backbone of this name; the message lists similar names.
     """
     if name in BACKBONES:
         return BACKBONES[name]
@@ -152,19 +152,19 @@ def backbone(name: str) -> Backbone:
 
 
 def is_head(name: str, backbone: Backbone) -> bool:
-    """Tell whether a layer of the library's model belongs to the new classification head.
+    """Test whether a tensor of the library's model belongs to the new classification head.
 
     Parameters
     ----------
     name
         Name of a parameter or buffer in the library's model, for example ``classifier.3.weight``.
     backbone
-        The architecture. MobileNet-V3 keeps the pretrained hidden layer ``classifier.0`` of its classifier.
+        The architecture. The head of MobileNet-V3 keeps the pretrained hidden layer ``classifier.0``.
 
     Returns
     -------
     bool
-        True for layers with random weights; False for layers that the ImageNet weights fill.
+        True for a tensor that starts with random values, False for a tensor that is filled from the ImageNet weights.
     """
     if backbone.name.startswith("mobilenet_v3"):
         return name.startswith("classifier.") and not name.startswith("classifier.0.")
@@ -172,7 +172,7 @@ def is_head(name: str, backbone: Backbone) -> bool:
 
 
 def check_side(backbone: Backbone, size_px: int) -> None:
-    """Check that a backbone can look at squares of a size.
+    """Check that a backbone accepts squares of a size.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def check_side(backbone: Backbone, size_px: int) -> None:
     Raises
     ------
     ClassifierError
-        If the square is no whole number of patches.
+        If the size is not a multiple of the backbone's patch size.
     """
     if backbone.patch_px and size_px % backbone.patch_px:
         raise ClassifierError(

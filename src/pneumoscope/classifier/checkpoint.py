@@ -1,4 +1,4 @@
-"""The noun `Classifier` and its checkpoint: a folder with ``weights.safetensors`` and ``card.json``."""
+"""Define `Classifier` and its checkpoint, a folder with ``weights.safetensors`` and ``card.json``."""
 
 import contextlib
 import hashlib
@@ -35,20 +35,21 @@ WEIGHTS_NAME, DOMAIN_NAME = "weights.safetensors", "domain.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """A trained network with what belongs to it.
+    """A trained network with its card, its lung-field model and the description of its training data.
 
-    Parameters
+    Attributes
     ----------
     network
-        The network, in any mode.
+        The network, in training or evaluation mode.
     card
-        Its card.
+        Card of the model.
     finder
-        The lung-field model that its preprocessing names; None if it names none.
+        Lung-field model; None for preprocessing without lungs.
     domain
-        The domain of its training images; None if it is not known.
+        Domain of the training images; None if unknown.
     trained_on
-        Salted hashes of its training patients and images, and of those of the models that it learned from; empty if not known.
+        Salted hashes of the patients and images that the network, and any model that it was distilled from, was trained on;
+        empty if unknown.
     """
 
     network: Network | EvidenceNetwork
@@ -58,7 +59,7 @@ class Classifier:
     trained_on: tuple[Fingerprint, ...] = ()
 
     def prepare(self, radiograph: Radiograph) -> ModelInput:
-        """Make the input for this classifier.
+        """Prepare the input of the network for a radiograph.
 
         Parameters
         ----------
@@ -68,12 +69,12 @@ class Classifier:
         Returns
         -------
         ModelInput
-            The square with its placement.
+            The prepared square, with its placement on the radiograph.
         """
         return prepare(radiograph, self.card.preprocessing, self.finder)
 
     def log_odds(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Compute log-odds of the target.
+        """Compute the log-odds of the target.
 
         Parameters
         ----------
@@ -83,24 +84,24 @@ class Classifier:
         Returns
         -------
         ndarray of float64
-            Shape (n,).
+            Log-odds before calibration, shape (n,).
         """
         with evaluating(self.network), torch.inference_mode():
             logits = self.network(torch.from_numpy(np.ascontiguousarray(squares)))
         return np.asarray((logits[:, TARGET] - logits[:, OTHER]).double().numpy())
 
     def score(self, square: Grey) -> Score:
-        """Compute the score of one square.
+        """Compute the score of a prepared square.
 
         Parameters
         ----------
         square
-            A prepared square, float32, shape (channels, size_px, size_px), in [0, 1].
+            Prepared square, float32, shape (channels, size_px, size_px), in [0, 1].
 
         Returns
         -------
         Score
-            Calibrated probability of the target with its log-odds.
+            Calibrated probability of the target, with the log-odds before calibration.
         """
         z = self.log_odds(square[None])
         return Score(self.card.target, float(self.card.calibration(z)[0]), float(z[0]))
@@ -108,7 +109,9 @@ class Classifier:
 
 @contextlib.contextmanager
 def evaluating(network: torch.nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode within the context; every module gets its own mode back, also after an exception.
+    """Switch a network to evaluation mode in a context, and restore the mode of each module afterwards.
+
+    The modes are restored after an exception too.
 
     Parameters
     ----------
@@ -118,7 +121,7 @@ def evaluating(network: torch.nn.Module) -> Iterator[None]:
     Yields
     ------
     None
-        Nothing.
+        No value.
     """
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
@@ -130,19 +133,19 @@ def evaluating(network: torch.nn.Module) -> Iterator[None]:
 
 
 def save(classifier: Classifier, folder: Path) -> Card:
-    """Write a checkpoint: weights, domain and fingerprints, then the card, each file whole or not at all.
+    """Write a checkpoint: weights, domain, fingerprints and lung-field model, then the card; each file atomically.
 
     Parameters
     ----------
     classifier
         The classifier.
     folder
-        Folder of the checkpoint; made if it does not exist.
+        Folder of the checkpoint; created if it does not exist.
 
     Returns
     -------
     Card
-        The card with the hashes of the files.
+        The card, with the hashes of the files.
     """
     content = {WEIGHTS_NAME: safetensors.torch.save({k: v.contiguous() for k, v in classifier.network.state_dict().items()})}
     if classifier.domain:
@@ -175,15 +178,17 @@ def load(folder: Path) -> Classifier:
     Raises
     ------
     CardError
-        If the card is missing, damaged or of another format.
+        If the card is missing, damaged or has an unknown format.
     CheckpointError
-        If a file is missing, or is not the one that the card names.
+        If a file is missing, is not the one that the card names, or holds weights of another network.
+    LungFieldsError
+        If the lung-field model is damaged, or is not the one that the card names.
     """
     card = cards.read(folder)
     path = folder / WEIGHTS_NAME
     if not path.is_file():
         raise CheckpointError(
-            f"there is no {WEIGHTS_NAME} in '{folder}': is this a bundle? evaluate and read take one, this verb does not"
+            f"there is no {WEIGHTS_NAME} in '{folder}': this command needs a checkpoint and does not accept a bundle"
         )
     for name, named in {WEIGHTS_NAME: "", **card.files}.items():
         if not (folder / name).is_file() or named != file_sha256(folder / name):
@@ -209,17 +214,17 @@ def _domain(path: Path) -> Domain:
 
 
 def file_sha256(path: Path) -> str:
-    """Hash a file.
+    """Compute the SHA-256 of a file.
 
     Parameters
     ----------
     path
-        The file.
+        Path of the file.
 
     Returns
     -------
     str
-        SHA-256, hexadecimal.
+        SHA-256 in hexadecimal.
     """
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

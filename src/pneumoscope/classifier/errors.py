@@ -1,26 +1,26 @@
-"""What can be wrong with a classifier, its weights or its card.
+"""Define the errors of classifiers, their weights and their cards.
 
 PneumoscopeError
 └── ClassifierError
-    ├── WeightsError      pretrained weights cannot be had or do not fit
-    ├── CardError         a card is missing, damaged or of another format
-    └── CheckpointError   a checkpoint is damaged, foreign or does not match its card
+    ├── WeightsError      pretrained weights are not available or do not fit
+    ├── CardError         a card is missing, damaged or has an unknown format
+    └── CheckpointError   a checkpoint is damaged or does not match its card
 """
 
 from pneumoscope import PneumoscopeError
 
 
 class ClassifierError(PneumoscopeError):
-    """A classifier could not be made or loaded."""
+    """A classifier could not be built or loaded."""
 
 
 class WeightsError(ClassifierError):
-    """Weights cannot be had, or are not this backbone's."""
+    """Weights are not available, or do not fit the backbone."""
 
 
 class CardError(ClassifierError):
-    """A card is missing, damaged or of another format."""
+    """A card is missing, damaged or has an unknown format."""
 
 
 class CheckpointError(ClassifierError):
-    """A checkpoint is damaged, foreign, or does not match its card."""
+    """A checkpoint is damaged or does not match its card."""

@@ -1,7 +1,7 @@
-"""A classifier whose score is pooled from its own map: one evidence value for each cell, pooled over the cells that are lung.
+"""Define the evidence network, whose score is pooled from its heat map: one evidence value per cell, pooled over the lungs.
 
-After PYLON (Preechakul et al. 2022, doi 10.1016/j.patter.2022.100445) in its pyramid, and Pinheiro & Collobert 2015
-(arXiv 1411.6228, eq. 6) in its pooling; pooling over lung cells alone is this project's.
+The feature pyramid follows PYLON (Preechakul et al. 2022, doi 10.1016/j.patter.2022.100445) and the pooling Pinheiro & Collobert
+2015 (arXiv 1411.6228, eq. 6). The restriction of the pooling to lung cells is specific to this project.
 """
 
 from collections.abc import Sequence
@@ -17,41 +17,43 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from pneumoscope.classifier.backbone import Backbone
 
 EVIDENCE_HEADS = ("evidence", "evidence-everywhere", "evidence-coarse")
-"""Pooled over the lungs; pooled over all cells; pooled over the lungs, from the coarsest layer alone."""
+"""Evidence heads: pooled over the lungs; pooled over all cells; pooled over the lungs, from the coarsest level only."""
 SHARPNESS = 4.0
-"""r of the log-sum-exp: r → 0 gives the mean, r → ∞ the maximum."""
+"""Sharpness r of the log-sum-exp: r → 0 gives the mean, r → ∞ the maximum."""
 _WIDTH = 64
-_LEAST = 1e-12  # weight of a cell outside of the lungs, so that an empty mask still has a score
+_LEAST = 1e-12  # weight of a cell outside the lungs, so that the score of an empty mask is defined
 
 
 def over_cells(channel: Tensor, cells: Tensor) -> Tensor:
-    """Average a channel over the cells of evidence.
+    """Average a channel over each cell of the evidence.
 
     Parameters
     ----------
     channel
-        Shape (batch, 1, size_px, size_px).
+        Channel of prepared squares, shape (batch, 1, size_px, size_px).
     cells
-        Evidence, shape (batch, h, w); gives the grid.
+        Evidence, shape (batch, h, w), of which only the shape is used.
 
     Returns
     -------
     Tensor
-        Shape (batch, h, w).
+        Means, shape (batch, h, w).
     """
     rows, cols = cells.shape[-2:]
     return F.adaptive_avg_pool2d(channel, (rows, cols))[:, 0]
 
 
 def pool(evidence: Tensor, lung_share: Tensor) -> Tensor:
-    """Pool evidence to log-odds by a weighted log-sum-exp: ``(1/r) · log(Σ w · exp(r · e) / Σ w)`` over cells.
+    """Pool evidence to log-odds by a weighted log-sum-exp, ``(1/r) · log(Σ w · exp(r · e) / Σ w)``, over all cells.
+
+    Source: Pinheiro & Collobert 2015, arXiv 1411.6228, eq. 6, with weights; r is `SHARPNESS`.
 
     Parameters
     ----------
     evidence
-        Shape (batch, h, w).
+        Evidence e, shape (batch, h, w).
     lung_share
-        Share w of each cell that is lung, same shape, in [0, 1].
+        Share w of each cell that is lung, shape (batch, h, w), in [0, 1].
 
     Returns
     -------
@@ -64,13 +66,22 @@ def pool(evidence: Tensor, lung_share: Tensor) -> Tensor:
 
 
 class EvidenceNetwork(nn.Module):
-    """Squares with their lung channel to logits, by way of the evidence.
+    """A network that computes evidence for the target in each cell and pools it to a score.
 
-    Input: float32 (batch, 2, side, side), grey and lungs, both in [0, 1]. Grey is normalized by its own mean and deviation.
-    Logits (batch, 2) are 0 and the log-odds.
+    The input is float32 of shape (batch, 2, size_px, size_px) in [0, 1], with the channels grey and lungs. Each grey image is
+    normalized by its own mean and standard deviation. The output is logits of shape (batch, 2): 0 and the log-odds.
+
+    Parameters
+    ----------
+    model
+        Feature extractor that returns the levels of the backbone's pyramid, fine to coarse.
+    backbone
+        Its architecture.
+    head
+        Kind of the head, one of `EVIDENCE_HEADS`.
     """
 
-    model: Any  # its attributes are the library's
+    model: Any  # Any, because its attributes differ between libraries
 
     def __init__(self, model: nn.Module, backbone: Backbone, head: str) -> None:
         super().__init__()
@@ -91,14 +102,16 @@ class EvidenceNetwork(nn.Module):
         Parameters
         ----------
         grey
-            Shape (batch, 1, size_px, size_px).
+            Grey levels, shape (batch, 1, size_px, size_px).
 
         Returns
         -------
         Tensor
-            Three equal channels of mean 0 and deviation 1, shape (batch, 3, size_px, size_px), channels last.
+            Three equal channels with mean 0 and standard deviation 1 (less for images of almost no contrast), shape
+            (batch, 3, size_px, size_px), in channels-last memory format.
         """
-        centred = _centred(_centred(grey))  # ONNX Runtime's mean is off in the seventh digit, which shifts all evidence
+        # Centred twice: ONNX Runtime's mean has an error in the seventh digit, which would shift all evidence.
+        centred = _centred(_centred(grey))
         deviation = (centred**2).mean((2, 3), keepdim=True).sqrt()
         return (centred / (deviation + 1e-3)).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
 
@@ -108,38 +121,41 @@ class EvidenceNetwork(nn.Module):
         Parameters
         ----------
         grey
-            Shape (batch, 1, size_px, size_px), in [0, 1].
+            Grey levels, shape (batch, 1, size_px, size_px), in [0, 1].
 
         Returns
         -------
         list of Tensor
-            Fine to coarse, each (batch, channels, h, w).
+            Feature maps, fine to coarse, each of shape (batch, channels, h, w).
         """
         raw = self.model(self.normalized(grey))
         return [_grid(level) for level in (raw.values() if isinstance(raw, dict) else raw)]
 
     def cells(self, grey: Tensor) -> Tensor:
-        """Compute the evidence for the target in each cell, without regard to the lungs.
+        """Compute the evidence for the target in each cell, inside and outside the lungs.
 
         Parameters
         ----------
         grey
-            Shape (batch, 1, size_px, size_px), in [0, 1].
+            Grey levels, shape (batch, 1, size_px, size_px), in [0, 1].
 
         Returns
         -------
         Tensor
-            Shape (batch, h, w).
+            Evidence, shape (batch, h, w).
         """
         return self.summed(self.levels(grey))
 
     def summed(self, levels: Sequence[Tensor]) -> Tensor:
-        """Sum the levels of the pyramid to evidence.
+        """Compute the evidence from the levels of the pyramid.
+
+        From coarse to fine, the result of the coarser levels is upsampled, added to a 1 × 1 convolution of the next level, and
+        mixed by another 1 × 1 convolution.
 
         Parameters
         ----------
         levels
-            Feature maps, fine to coarse.
+            Feature maps, fine to coarse, each of shape (batch, channels, h, w).
 
         Returns
         -------
@@ -160,7 +176,7 @@ class EvidenceNetwork(nn.Module):
         Parameters
         ----------
         square
-            Grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
+            Prepared squares with the channels grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
         cells
             Evidence, shape (batch, h, w).
 
@@ -173,51 +189,51 @@ class EvidenceNetwork(nn.Module):
         return torch.stack([torch.zeros_like(log_odds), log_odds], 1)
 
     def embed(self, square: Tensor) -> Tensor:
-        """Compute the features by which the domain is known: means of the pyramid's channels.
+        """Compute the features by which a `Domain` measures distances: channel means of the pyramid.
 
         Parameters
         ----------
         square
-            Shape (batch, 1 or 2, size_px, size_px), in [0, 1].
+            Prepared squares with grey first, shape (batch, 1 or 2, size_px, size_px), in [0, 1].
 
         Returns
         -------
         Tensor
-            Shape (batch, features).
+            Features, shape (batch, features).
         """
         return embedding(self.levels(square[:, :1]))
 
     def lung_share(self, square: Tensor, cells: Tensor) -> Tensor:
-        """Compute the share of each cell that counts as lung.
+        """Compute the share of each cell that counts as lung; 1 in every cell for ``evidence-everywhere``.
 
         Parameters
         ----------
         square
-            Grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
+            Prepared squares with the channels grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
         cells
-            Evidence, shape (batch, h, w); gives the grid.
+            Evidence, shape (batch, h, w), of which only the shape is used.
 
         Returns
         -------
         Tensor
-            Shape (batch, h, w), in [0, 1].
+            Shares, shape (batch, h, w), in [0, 1].
         """
         if self.everywhere:
             return torch.ones_like(cells)
         return over_cells(square[:, 1:], cells)
 
     def explain(self, square: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute logits and the evidence that they are pooled from.
+        """Compute logits and the evidence from which they are pooled.
 
         Parameters
         ----------
         square
-            Grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
+            Prepared squares with the channels grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
 
         Returns
         -------
         logits : Tensor
-            Shape (batch, 2).
+            Logits, shape (batch, 2): 0 and the log-odds.
         cells : Tensor
             Evidence, shape (batch, h, w).
         """
@@ -230,23 +246,23 @@ class EvidenceNetwork(nn.Module):
         Parameters
         ----------
         square
-            Grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
+            Prepared squares with the channels grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
 
         Returns
         -------
         Tensor
-            Shape (batch, 2).
+            Logits, shape (batch, 2): 0 and the log-odds.
         """
         return self.explain(square)[0]
 
 
 def _centred(images: Tensor) -> Tensor:
-    """Less the mean of each, over rows and columns."""
+    """Subtract the mean over rows and columns from each image."""
     return images - images.mean((2, 3), keepdim=True)
 
 
 def _grid(features: Tensor) -> Tensor:
-    """Feature maps as they are; tokens without the class token, as maps."""
+    """Reshape tokens without the class token to feature maps; return feature maps unchanged."""
     if features.ndim == 4:
         return features
     side = round((features.shape[1] - 1) ** 0.5)
@@ -259,25 +275,25 @@ def embedding(levels: Sequence[Tensor]) -> Tensor:
     Parameters
     ----------
     levels
-        Feature maps, each (batch, channels, h, w).
+        Feature maps, each of shape (batch, channels, h, w).
 
     Returns
     -------
     Tensor
-        The means of all channels, shape (batch, features).
+        Concatenated channel means, shape (batch, features).
     """
     return torch.cat([level.mean((2, 3)) for level in levels], 1)
 
 
 def whole_model(backbone: Backbone, size_px: int) -> nn.Module:
-    """Build torchvision's model with random weights, classifier included.
+    """Build a model of torchvision with random weights, including its classifier.
 
     Parameters
     ----------
     backbone
-        The architecture.
+        The architecture, one of torchvision's.
     size_px
-        Edge of the square in pixels.
+        Edge of the input square in pixels; used only by vision transformers.
 
     Returns
     -------
@@ -297,9 +313,9 @@ def build(backbone: Backbone, head: str, size_px: int) -> EvidenceNetwork:
     backbone
         The architecture.
     head
-        One of `EVIDENCE_HEADS`.
+        Kind of the head, one of `EVIDENCE_HEADS`.
     size_px
-        Edge of the square in pixels.
+        Edge of the input square in pixels; used only by vision transformers.
 
     Returns
     -------

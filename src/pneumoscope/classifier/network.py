@@ -1,6 +1,7 @@
-"""A backbone that is divided at the explained layer into `features` and `head`.
+"""Define networks that are divided at the explained layer into `features` and `head`.
 
-A heat map needs the gradient of a logit with respect to the explained layer, hence a backward pass through `head` alone.
+A class activation map needs the gradient of a logit with respect to the explained layer, and therefore a backward pass through
+`head` only.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,15 @@ HEADS = ("mlp", "linear", *EVIDENCE_HEADS)
 
 
 class Explained(NamedTuple):
-    """The output of `features`: the explained maps, shape (batch, channels, h, w), and what else the head needs."""
+    """The output of `Network.features`.
+
+    Attributes
+    ----------
+    maps
+        Activations of the explained layer, shape (batch, channels, h, w).
+    carried
+        Further inputs of the head, each of shape (batch, channels); the head receives them unchanged.
+    """
 
     maps: Tensor
     carried: tuple[Tensor, ...] = ()
@@ -32,9 +41,9 @@ def new_head(kind: str, width: int, classes: int) -> nn.Module:
     Parameters
     ----------
     kind
-        ``mlp`` (Shahi & Bagale 2025, arXiv 2511.00456), or ``linear`` after a dropout of 0.2.
+        ``mlp`` (Shahi & Bagale 2025, arXiv 2511.00456) or ``linear`` (one layer after a dropout of 0.2).
     width
-        Width of the vector that the head gets.
+        Width of the input vector.
     classes
         Number of classes.
 
@@ -46,7 +55,7 @@ def new_head(kind: str, width: int, classes: int) -> nn.Module:
     Raises
     ------
     ClassifierError
-        If there is no such head.
+        If there is no head of this kind.
     """
     if kind == "mlp":
         return nn.Sequential(
@@ -60,14 +69,20 @@ def new_head(kind: str, width: int, classes: int) -> nn.Module:
 
 
 class Network(nn.Module):
-    """Grey squares to logits, in two halves.
+    """A classification network that is divided into features and head.
 
-    Input: float32 (batch, channels, side, side) in [0, 1], of which the first, grey, is looked at.
-    Output: logits (batch, classes).
-    Subclasses say how their library's model is cut: `_features` and `_head`.
+    The input is float32 of shape (batch, channels, size_px, size_px) in [0, 1]; only the first channel, grey, is used. The
+    output is logits of shape (batch, classes). Subclasses divide the library's model by `_features` and `_head`.
+
+    Parameters
+    ----------
+    model
+        The library's model, with the classification head in place.
+    backbone
+        Its architecture.
     """
 
-    model: Any  # its attributes are the library's
+    model: Any  # Any, because its attributes differ between libraries
     mean: Tensor
     std: Tensor
 
@@ -80,64 +95,64 @@ class Network(nn.Module):
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1), persistent=False)
 
     def normalized(self, image: Tensor) -> Tensor:
-        """Make three normalized channels of grey.
+        """Convert the grey channel to three channels, normalized by the backbone's mean and standard deviation.
 
         Parameters
         ----------
         image
-            Shape (batch, channels, size_px, size_px), in [0, 1], grey first.
+            Prepared squares, shape (batch, channels, size_px, size_px), in [0, 1], with grey first.
 
         Returns
         -------
         Tensor
-            Shape (batch, 3, size_px, size_px), channels last.
+            Input of the library's model, shape (batch, 3, size_px, size_px), in channels-last memory format.
         """
         return ((image[:, :1] - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Explained:
-        """Compute the explained maps, and what else the head needs.
+        """Compute the activations of the explained layer and the further inputs of the head.
 
         Parameters
         ----------
         image
-            Shape (batch, channels, size_px, size_px), in [0, 1], grey first.
+            Prepared squares, shape (batch, channels, size_px, size_px), in [0, 1], with grey first.
 
         Returns
         -------
         Explained
-            The maps (batch, channels, h, w) with what is carried past them.
+            The activations and the further inputs.
         """
         return self._features(self.normalized(image))
 
     def head(self, maps: Tensor, *carried: Tensor) -> Tensor:
-        """Compute logits of the explained maps.
+        """Compute logits from the output of `features`.
 
         Parameters
         ----------
         maps
-            Shape (batch, channels, h, w).
+            Activations of the explained layer, shape (batch, channels, h, w).
         *carried
-            What `features` carries past the maps.
+            Further inputs, `Explained.carried`.
 
         Returns
         -------
         Tensor
-            Shape (batch, classes).
+            Logits, shape (batch, classes).
         """
         return self._head(maps, *carried)
 
     def embed(self, image: Tensor) -> Tensor:
-        """Compute the features by which the domain is known: means of the explained maps' channels.
+        """Compute the features by which a `Domain` measures distances: channel means of the explained layer.
 
         Parameters
         ----------
         image
-            Shape (batch, channels, size_px, size_px), in [0, 1], grey first.
+            Prepared squares, shape (batch, channels, size_px, size_px), in [0, 1], with grey first.
 
         Returns
         -------
         Tensor
-            Shape (batch, features).
+            Features, shape (batch, channels).
         """
         return embedding([self.features(image).maps])
 
@@ -147,45 +162,45 @@ class Network(nn.Module):
         Parameters
         ----------
         image
-            Shape (batch, channels, size_px, size_px), in [0, 1], grey first.
+            Prepared squares, shape (batch, channels, size_px, size_px), in [0, 1], with grey first.
 
         Returns
         -------
         Tensor
-            Shape (batch, classes).
+            Logits, shape (batch, classes).
         """
         explained = self.features(image)
         return self.head(explained.maps, *explained.carried)
 
     def _features(self, x: Tensor) -> Explained:
-        raise TypeError(f"{type(self).__name__} does not say where it is cut")
+        raise TypeError(f"{type(self).__name__} does not define _features")
 
     def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
-        raise TypeError(f"{type(self).__name__} does not say where it is cut")
+        raise TypeError(f"{type(self).__name__} does not define _head")
 
 
 class PooledNetwork(Network):
-    """A network whose head sees the means of the explained maps' channels alone; subclasses say what it makes of them."""
+    """A network whose head depends only on the channel means of the explained layer; subclasses define `of_means`."""
 
     def of_means(self, means: Tensor) -> Tensor:
-        """Compute logits of the channels' means.
+        """Compute logits from channel means.
 
         Parameters
         ----------
         means
-            Shape (batch, channels).
+            Channel means of the explained layer, shape (batch, channels).
 
         Returns
         -------
         Tensor
-            Shape (batch, classes).
+            Logits, shape (batch, classes).
 
         Raises
         ------
         TypeError
-            If the subclass does not define it.
+            If a subclass does not override this method.
         """
-        raise TypeError(f"{type(self).__name__} does not say what its head does")
+        raise TypeError(f"{type(self).__name__} does not define of_means")
 
     def _head(self, maps: Tensor, *carried: Tensor) -> Tensor:
         return self.of_means(maps.mean((2, 3)))
@@ -216,7 +231,7 @@ class _DenseNet(Network):
 
 
 class _FeaturesClassifier(PooledNetwork):
-    """EfficientNet and both MobileNets of torchvision: `features`, mean over positions, `classifier`."""
+    """EfficientNet or MobileNet of torchvision: `features`, mean over positions, `classifier`."""
 
     def _features(self, x: Tensor) -> Explained:
         return Explained(self.model.features(x))
@@ -234,10 +249,10 @@ class _Timm(PooledNetwork):
 
 
 class _VisionTransformer(Network):
-    """ViT: the explained maps are the patch tokens after the last block's first layer norm.
+    """Vision transformer, whose explained maps are the patch tokens after the first layer norm of the last block.
 
-    Of the last block only the class token's row reaches the logits, so `head` computes just that row; it carries the class
-    token before and after the norm.
+    Only the class token of the last block contributes to the logits, so `head` computes this token only. Its further inputs are
+    the class token before and after the layer norm.
     """
 
     def _features(self, x: Tensor) -> Explained:
@@ -264,10 +279,10 @@ class _VisionTransformer(Network):
 
 
 def _attend(attention: nn.MultiheadAttention, query: Tensor, tokens: Tensor) -> Tensor:
-    """Scaled dot-product attention of one query (batch, channels) over tokens (batch, tokens, channels): (batch, channels).
+    """Compute scaled dot-product attention of one query (batch, channels) over tokens (batch, tokens, channels).
 
-    With one query no token needs its key or value: ``q · (K x) = (Kᵀ q) · x``, and ``Σ a V x = V Σ a x``. The bias of the keys
-    adds the same to every token, which the softmax takes away.
+    For a single query, the keys and values of the tokens need not be computed: ``q · (K x) = (Kᵀ q) · x`` and
+    ``Σ a V x = V Σ a x``. The bias of the keys adds the same constant to the score of every token and cancels in the softmax.
     """
     heads = attention.num_heads
     (to_query, to_key, to_value), biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
@@ -280,25 +295,25 @@ def _attend(attention: nn.MultiheadAttention, query: Tensor, tokens: Tensor) -> 
 
 
 def _of_heads(x: Tensor, heads: int) -> Tensor:
-    """Channels (batch, heads · width) by head: (heads, batch, width)."""
+    """Split channels (batch, heads · width) into heads (heads, batch, width)."""
     return x.view(x.shape[0], heads, -1).transpose(0, 1)
 
 
 def build(backbone: Backbone, head: str, classes: int = 2, size_px: int = 224) -> Network | EvidenceNetwork:
     """Build a network with random weights.
 
-    Only a vision transformer depends on the size: it has a position embedding for each patch.
+    Only a vision transformer depends on the input size: it has a position embedding for each patch.
 
     Parameters
     ----------
     backbone
         The architecture.
     head
-        One of `HEADS`.
+        Kind of the head, one of `HEADS`. Evidence heads always have two classes.
     classes
-        Number of classes.
+        Number of classes, ≥ 2.
     size_px
-        Edge of the square in pixels.
+        Edge of the input square in pixels, ≥ 1.
 
     Returns
     -------
@@ -308,7 +323,7 @@ def build(backbone: Backbone, head: str, classes: int = 2, size_px: int = 224) -
     Raises
     ------
     ClassifierError
-        If there is no such head, or the square is no whole number of patches.
+        If there is no head of this kind, or if the size is not a multiple of the backbone's patch size.
     """
     check_side(backbone, size_px)
     return build_evidence(backbone, head, size_px) if head in EVIDENCE_HEADS else _build_cut(backbone, head, classes, size_px)
@@ -330,7 +345,7 @@ def _build_cut(backbone: Backbone, head: str, classes: int, size_px: int) -> Net
     if backbone.name.startswith("vit"):
         model.heads = new
         return _VisionTransformer(model, backbone)
-    # MobileNet-V3 has a hidden layer of 1,280 before its last one, which the published head keeps.
+    # MobileNet-V3 keeps its pretrained hidden layer of 1,280 units in front of the new head.
     hidden = list(cast(nn.Sequential, model.classifier))[:-2] if backbone.name.startswith("mobilenet_v3") else []
     model.classifier = nn.Sequential(*hidden, *new.children())  # a Sequential iterates over its modules
     return _FeaturesClassifier(model, backbone)

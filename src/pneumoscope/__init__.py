@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pneumoscope.cohort import Cohort as Cohort
     from pneumoscope.comparison.comparison import compare as compare
     from pneumoscope.evaluation import evaluate as evaluate
-    from pneumoscope.localization import localize as localize
+    from pneumoscope.localization.localize import localize as localize
     from pneumoscope.radiograph import Radiograph as Radiograph
     from pneumoscope.reader import Reader as Reader
     from pneumoscope.reader import read as read

@@ -109,7 +109,7 @@ def cohort(files, tmp_path_factory):
             writer.writerow([uid, ("PNEUMONIA", "NORMAL")[k % 2], f"{SECRET} {k // 2}"])
     said = [
         run("cohort", "build", files, "-o", folder / "c.parquet", "--layout", "dicom", "--labels", labels,
-            "--negative", "NORMAL", "--patient-key", key),
+            "--negative", "NORMAL", "--patient-key", key, *EVERYTHING_MARKED),
         run("cohort", "split", folder / "c.parquet", "--ratios", "60/20/20"),
         run("cohort", "audit", folder / "c.parquet", "-o", folder / "audit.json", "--draws", 5),
     ]  # fmt: skip

@@ -13,8 +13,9 @@ from pneumoscope.classifier import Calibration, Preprocessing
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.faithfulness import intervention, perturbation
 from pneumoscope.faithfulness.intervention import Intervention
-from pneumoscope.faithfulness.stability import CHANGES, Stability
-from pneumoscope.localization.case import read_cases
+from pneumoscope.faithfulness.stability import CHANGES, Stability, changed_maps
+from pneumoscope.localization.case import ReadCase, read_cases
+from pneumoscope.radiograph import Orientation, Radiograph
 from pneumoscope.reader import Reader
 from tests.reader.builders import glass_bundle, graph
 
@@ -237,6 +238,21 @@ def test_a_flat_map_agrees_with_nothing(tmp_path):
     cohort = saved(tmp_path, bands(*RISING))
     found = stability(reader, cohort, cohort.cases, draws=5)
     assert all(math.isnan(e.value) for e in found.values())
+
+
+def test_a_changed_radiograph_keeps_the_orientation_of_its_file(clear):
+    """Else the map of a mirrored file would be compared with that of its mirror image."""
+    asked = []
+
+    class Watching:
+        def read(self, image):
+            asked.append(image.orientation)
+            return clear.read(image)
+
+    pixels = spots(3).astype(np.float32) / 255
+    image = Radiograph(pixels, orientation=Orientation("R", "F"))
+    changed_maps(ReadCase(Case("a.dcm", "x", 1, "p"), image, clear.read(image)), Watching())
+    assert asked == [Orientation("R", "F")] * len(CHANGES)
 
 
 def test_a_shift_is_down_and_to_the_left_by_three_of_a_hundred_and_comes_back():

@@ -13,12 +13,14 @@ from pneumoscope.faithfulness.occlusion_audit import (
     OcclusionAudit,
     Scene,
     lung_outline,
+    occluded_log_odds,
     other_background,
     outer_frame,
     uniform_grey,
     without_lungs,
 )
-from pneumoscope.localization.case import read_cases
+from pneumoscope.localization.case import ReadCase, read_cases
+from pneumoscope.radiograph import Orientation, Radiograph
 from pneumoscope.reader import Reader
 from tests.localization.builders import filled
 from tests.lung_fields.builders import lungs
@@ -261,3 +263,21 @@ def test_the_same_seed_gives_the_same_partners_and_intervals(clear, cohort, foun
 def test_a_side_of_one_class_is_refused(clear, cohort):
     with pytest.raises(CohortError, match="both classes are needed"):
         OcclusionAudit(clear, cohort, cohort.on("tune"))
+
+
+@pytest.mark.parametrize("donor_is_mirrored", [False, True])
+def test_a_mirrored_file_is_occluded_as_the_picture_that_it_shows(clear, donor_is_mirrored):
+    """A radiograph that is stored as its mirror image, and a donor stored so, give the log-odds of the displayed pictures."""
+    picture, other = (noisy(level, 5).astype(np.float32) / 255 for level in (90, 140))
+    picture[:, :30] += 0.2  # not symmetric
+    mirrored = Orientation("R", "F")
+
+    def stored(pixels, turn):
+        return Radiograph(np.ascontiguousarray(pixels[:, ::-1]), orientation=mirrored) if turn else Radiograph(pixels)
+
+    def log_odds(turn, turn_donor):
+        image = stored(np.clip(picture, 0, 1), turn)
+        read = ReadCase(Case("a.dcm", "x", 1, "p"), image, clear.read(image))
+        return occluded_log_odds(read, stored(other, turn_donor), clear)
+
+    assert log_odds(True, donor_is_mirrored) == pytest.approx(log_odds(False, False), abs=1e-4)

@@ -1,13 +1,15 @@
 """A reading and what radiologists marked, brought to a small grid: counted by hand on a radiograph of 700 × 900 pixels."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from pneumoscope.classifier import OperatingPoint, Score
 from pneumoscope.cohort import Case, Cohort
-from pneumoscope.localization.case import read_cases
-from pneumoscope.radiograph import Region
+from pneumoscope.localization.case import ReadCase, read_cases
+from pneumoscope.radiograph import Orientation, Radiograph, RadiographError, Region
 from pneumoscope.readings import ModelIdentity, ModelReading
 from pneumoscope.reference.regions import ReferenceRegions
 from tests.heatmap.builders import heatmap_of
@@ -184,3 +186,38 @@ def test_a_given_lung_mask_is_parted_in_the_middle_unless_both_lungs_were_found(
 def test_a_lung_mask_of_another_case_changes_nothing(cohort):
     one = located(cohort, reading(), lung_masks={"b.png": filled((80, 160), (0, 0, 80, 160))})
     is_rectangle(one.right, (58, 30, 198, 120))
+
+
+def test_the_lungs_of_a_mirrored_radiograph_are_the_patients_own():
+    """Stored as its mirror image, the patient's right lung lies on the right of the stored grid."""
+    image = Radiograph(np.zeros((ROWS, COLS), np.float32), orientation=Orientation("R", "F"))
+    given = filled((ROWS, COLS), (300, 240, 600, 600))
+    fields = lungs(ROWS, COLS, "not found", right=None, left=None)
+    one = ReadCase(Case("a.dcm", "x", 1, "p"), image, reading(fields=fields), None, given).reduced
+    assert np.array_equal(one.right, filled(SMALL, (100, 150, 200, 200)))
+    assert np.array_equal(one.left, filled(SMALL, (100, 80, 200, 150)))
+
+
+def test_files_that_cannot_be_read_are_an_error_at_their_turn(cohort):
+    (cohort.root / "b.png").write_bytes(b"no picture")
+    reads = read_cases(Told(reading(), reading()), cohort, cohort.cases, workers=1)
+    assert next(reads).case.path == "a.png"
+    with pytest.raises(RadiographError):
+        next(reads)
+
+
+def test_many_cases_come_in_their_order_whoever_is_first(cohort):
+    """Two threads, of which the first waits: the order is that of the cases, and never more than four are ahead."""
+    asked = []
+
+    class Slow:
+        def read(self, image):
+            asked.append(image.cols)
+            time.sleep(0.02 if image.cols == COLS else 0)
+            return reading(shape=(image.rows, image.cols))
+
+    cases = cohort.cases * 6
+    reads = read_cases(Slow(), cohort, cases, workers=2)
+    for number, read in enumerate(reads):
+        assert read.case is cases[number]
+        assert len(asked) <= number + 1 + 4

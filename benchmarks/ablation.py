@@ -1,7 +1,7 @@
 """What each part of the evidence recipe is worth: the same short training with one part left out at a time.
 
     python benchmarks/ablation.py COHORT --masks-cohort COHORT --masks FOLDER --boxes-cohort COHORT --boxes FILE \\
-        --opacity-cohort COHORT --opacity FOLDER --init FILE -o OUT [--side-px 96] [--epochs 2]
+        --opacity-cohort COHORT --opacity FOLDER --init FILE -o OUT [--size-px 96] [--epochs 2]
 
 Trains on COHORT's train side; everything is measured on tune sides: ROC-AUC on COHORT, energy and peak in the lungs on the cohort
 with lung masks, ROC-AUC, hit and pixel average precision on the cohorts with boxes and with opacity masks. A finished run is
@@ -48,7 +48,7 @@ def main() -> None:
         arguments.add_argument(f"--{name}", type=Path, required=True)
     arguments.add_argument("--init", default="imagenet")
     arguments.add_argument("--cache", type=Path, default=Path("ablation-cache"))
-    arguments.add_argument("--side-px", type=int, default=96)
+    arguments.add_argument("--size-px", type=int, default=96)
     arguments.add_argument("--epochs", type=int, default=2)
     arguments.add_argument("-o", "--out", type=Path, required=True)
     asked = arguments.parse_args()
@@ -56,7 +56,7 @@ def main() -> None:
         path = asked.out / f"{name.replace(' ', '-')}.json"
         if path.exists():
             continue
-        chosen = recipe("evidence", size_px=asked.side_px, epochs=asked.epochs, **change)
+        chosen = recipe("evidence", size_px=asked.size_px, epochs=asked.epochs, **change)
         row = {"left out": name.split(" ", 1)[1], "figures": measured(asked, chosen, asked.out / "runs" / path.stem)}
         with atomic_files.text(path) as stream:
             stream.write(json.dumps(row, indent=2) + "\n")

@@ -41,3 +41,15 @@ def test_a_name_as_long_as_the_file_system_allows_is_written(tmp_path):
     with atomic_files.binary(longest) as stream:
         stream.write(b"content")
     assert longest.read_bytes() == b"content"
+
+
+def test_the_temporary_files_of_killed_writers_are_removed_and_no_others(tmp_path):
+    names = [".0123456789ab.part", "sub/.ffffffffffff.part", ".mine.part", "0123456789ab.part", "sub/.0123456789ab.part.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    atomic_files.remove_partial(tmp_path, below=False)
+    assert [name for name in names if not (tmp_path / name).exists()] == names[:1]
+    atomic_files.remove_partial(tmp_path, below=True)
+    assert [name for name in names if not (tmp_path / name).exists()] == names[:2]
+    atomic_files.remove_partial(tmp_path / "gone", below=True)

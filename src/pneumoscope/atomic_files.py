@@ -2,11 +2,14 @@
 
 import io
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
+
+_PARTIAL = re.compile(r"\.[0-9a-f]{12}\.part")
 
 
 @contextmanager
@@ -69,6 +72,21 @@ def text(path: Path) -> Iterator[TextIO]:
         wrapped = io.TextIOWrapper(stream, encoding="utf-8", newline="")
         yield wrapped
         wrapped.detach()
+
+
+def remove_partial(folder: Path, *, below: bool) -> None:
+    """Remove the temporary files of writers that were killed. No other process may be writing into the folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; it need not exist.
+    below : bool
+        Whether folders below it are searched as well.
+    """
+    for file in folder.glob("**/.*.part" if below else ".*.part"):
+        if _PARTIAL.fullmatch(file.name):
+            file.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -83,11 +83,13 @@ def test_a_killed_run_goes_on_where_it_stopped_and_ends_in_the_same_lines(waitin
     assert process.wait(PATIENCE_S) == -signal.SIGKILL
     with (out / "readings.jsonl").open("ab") as stream:
         stream.write(b'{"schema": 1, "path": "c.p')  # as if it had been killed within a line
+    (out / "overlays" / ".0123456789ab.part").touch()  # and within an overlay
     again = run("read", folder, "-o", out, "--model", glass)
     uninterrupted = run("read", whole, "-o", tmp_path / "uninterrupted", "--model", glass)
 
     assert (again.code, again.err) == (0, "2 of 5 files were read before; going on\n")
     assert again.out.partition(":")[0] == uninterrupted.out.partition(":")[0]
+    assert not list(out.rglob("*.part"))
     for path in (tmp_path / "uninterrupted").rglob("*.*"):
         assert (out / path.relative_to(tmp_path / "uninterrupted")).read_bytes() == path.read_bytes()
     assert [line["path"] for line in lines_of(out)] == list(NAMES)

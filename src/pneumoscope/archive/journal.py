@@ -17,7 +17,7 @@ import filelock
 from pneumoscope import PneumoscopeError, atomic_files, strict_json
 from pneumoscope.archive import outputs
 from pneumoscope.archive.errors import ArchiveError, FolderInUseError
-from pneumoscope.archive.manifest import Item
+from pneumoscope.archive.manifest import MAPS, OVERLAYS, Item
 from pneumoscope.archive.outputs import OverlayScale
 from pneumoscope.ordered_map import cores, ordered_map
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY, AcceptancePolicy
@@ -230,6 +230,8 @@ def _resumed(out: Path, run: Run, items: Sequence[Item]) -> dict[str, tuple[int,
     places: dict[str, tuple[int, int]] = {}
     if not (out / LINES_NAME).exists():
         return places
+    for folder in (out, out / OVERLAYS, out / MAPS):
+        atomic_files.remove_partial(folder, below=folder != out)
     for line in lines_of(out):
         if line.model.sha256 != run.model.sha256:
             raise ArchiveError(f"'{out}' holds readings of another model or of an earlier version; choose another folder with -o")

@@ -16,6 +16,7 @@ from pneumoscope.cohort.layouts import LayoutOptions, folders
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.lung_fields.graph_module import LungFieldModule
 from pneumoscope.lung_fields.network import LungNetwork
+from pneumoscope.reference.errors import RegionsError
 from pneumoscope.training import TrainingError
 from pneumoscope.training.lung_fields import agreement
 from pneumoscope.training.lung_fields.agreement import boundary_distance, dice, quality_threshold
@@ -247,7 +248,7 @@ def test_two_radiographs_of_one_name_do_not_share_a_mask(chests):
     """`a/0.png` and `b/0.png` beside one `0.png` among the masks: whose mask it is cannot be known."""
     first = next(case for case in chests.cohort.cases if case.path.endswith("/0.png"))
     twice = replace(chests.cohort, cases=(*chests.cohort.cases, replace(first, path=f"elsewhere/{first.path}")))
-    with pytest.raises(TrainingError, match=r"0\.png' could be the mask of 2 radiographs of 'chests'"):
+    with pytest.raises(RegionsError, match=r"the lung mask '0\.png' may belong to any of 2 radiographs"):
         load([replace(chests, cohort=twice)])
 
 

@@ -1,6 +1,5 @@
 """Radiographs with lung masks, resampled to the square of the network."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,11 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from pneumoscope import radiograph
-from pneumoscope.cohort import Case, Cohort
+from pneumoscope.cohort import Cohort
 from pneumoscope.lung_fields.network import SIDE_PX
 from pneumoscope.radiograph.orientation import Orientation
 from pneumoscope.radiograph.placement import on_whole
+from pneumoscope.reference.lung_masks import lung_masks
 from pneumoscope.training.errors import TrainingError
 
 Masks = NDArray[np.bool_]
@@ -131,7 +131,9 @@ def load(sets: Sequence[LungSet], *, show_progress: bool = False) -> LungSquares
     Raises
     ------
     TrainingError
-        If a cohort has no split, no radiograph of a set has a mask of two lungs, or one mask fits two radiographs by its name.
+        If a cohort has no split, or no radiograph of a set has a mask of two lungs.
+    RegionsError
+        If a mask may belong to several radiographs, a radiograph has two masks, or no mask belongs to any radiograph.
     RadiographError
         If a radiograph cannot be read.
     """
@@ -141,12 +143,14 @@ def load(sets: Sequence[LungSet], *, show_progress: bool = False) -> LungSquares
     for lung_set in sets:
         if lung_set.cohort.partition is None:
             raise TrainingError(f"the cohort of '{lung_set.name}' has no split yet: run  pneumoscope cohort split  first")
-        before, files = len(images), _mask_files(lung_set)
+        before = len(images)
+        drawn = lung_masks(lung_set.masks, [case.path for case in lung_set.cohort.cases])
         for case in tqdm(lung_set.cohort.cases, desc=lung_set.name, unit="image", disable=None if show_progress else True):
-            if case.path not in files:
+            stored = drawn.stored(case.path)
+            if stored is None:
                 continue
             image = radiograph.read(lung_set.cohort.file(case))
-            mask = _read_mask(files[case.path], image.orientation)
+            mask = _two_lungs_of(stored, image.orientation)
             if mask is None:
                 continue
             images.append(np.rint(on_whole(image, SIDE_PX).pixels_to_square(image) * 255).astype(np.uint8))
@@ -159,34 +163,10 @@ def load(sets: Sequence[LungSet], *, show_progress: bool = False) -> LungSquares
     return LungSquares(np.stack(images), np.stack(masks), tuple(names), tuple(splits), np.array(trained))
 
 
-def _mask_files(lung_set: LungSet) -> dict[str, Path]:
-    """The mask of each case that has one, by the path of the case; TrainingError if two cases of one name share a mask."""
-    stems = Counter(Path(case.path).stem for case in lung_set.cohort.cases)
-    files = {}
-    for case in lung_set.cohort.cases:
-        file = _mask_file(lung_set.masks, case)
-        if file is None:
-            continue
-        if stems[file.stem] > 1 and file.parent == lung_set.masks and Path(case.path).parent != Path():
-            raise TrainingError(
-                f"'{file}' could be the mask of {stems[file.stem]} radiographs of '{lung_set.name}' that have the same name in "
-                "different folders; put each mask into the folder of its radiograph"
-            )
-        files[case.path] = file
-    return files
-
-
-def _mask_file(folder: Path, case: Case) -> Path | None:
-    path = Path(case.path)
-    files = (folder / path.with_suffix(".png"), folder / f"{path.stem}.png")
-    return next((file for file in files if file.is_file()), None)
-
-
-def _read_mask(file: Path, orientation: Orientation) -> Masks | None:
+def _two_lungs_of(mask: Masks, orientation: Orientation) -> Masks | None:
     """Right and left lung of a mask on the stored grid of its radiograph, turned into the displayed order."""
-    with Image.open(file) as image:
-        square = image.convert("L").resize((_MASK_PX, _MASK_PX), Image.Resampling.NEAREST)
-        return two_lungs(orientation.to_display(np.asarray(square) > 0))
+    square = Image.fromarray(mask.astype(np.uint8)).resize((_MASK_PX, _MASK_PX), Image.Resampling.NEAREST)
+    return two_lungs(orientation.to_display(np.asarray(square) > 0))
 
 
 def two_lungs(mask: Masks) -> Masks | None:

@@ -26,7 +26,7 @@ from pneumoscope import radiograph
 from pneumoscope.cohort import Cohort
 from pneumoscope.cohort import table as cohorts
 from pneumoscope.radiograph import Radiograph
-from pneumoscope.radiograph.files import below
+from pneumoscope.radiograph.listing import list_folder
 from pneumoscope.reader import Reader
 from pneumoscope.reader.reader import SHIPPED
 from pneumoscope.statistics.intervals import DRAWS, bootstrap, clopper_pearson, patient_weights
@@ -83,7 +83,7 @@ def other(path: Path) -> Iterator[tuple[str, Radiograph]]:
     if path.suffix == ".parquet":
         yield from of_cohort(cohorts.read(path), "")
         return
-    for file in sorted(below(path)) if path.is_dir() else [path]:
+    for file in sorted(list_folder(path).files) if path.is_dir() else [path]:
         yield file.name, radiograph.read(file)
 
 

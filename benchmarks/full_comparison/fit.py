@@ -24,9 +24,9 @@ from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.checkpoint import evaluating
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import build
+from pneumoscope.classifier.score import TARGET
 from pneumoscope.classifier.weights import initialize
 from pneumoscope.heatmap import gradcam
-from pneumoscope.heatmap.explain import TARGET
 from pneumoscope.training.recipe import recipe as named
 from pneumoscope.training.schedule import rate_at
 

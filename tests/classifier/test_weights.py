@@ -184,5 +184,5 @@ def test_lite0_weights_of_the_package_recognize_its_own_classes():
 
 
 def test_a_package_with_another_network_is_refused():
-    with pytest.raises(WeightsError, match="another network"):
+    with pytest.raises(WeightsError, match="does not hold an EfficientNet-Lite0"):
         source._lite0_names({"a": torch.zeros(1)})

@@ -212,7 +212,7 @@ def test_eight_bits_are_smaller_still_and_keep_lungs_and_first_layers(bundled_ev
 def test_a_smaller_bundle_is_accepted_only_within_its_bounds():
     assert precision.accepted(precision.Agreement(100, 0.003, 0.99, 0.97), "int8")["map_correlation"] == 0.97
     for broken, says in (
-        (precision.Agreement(100, -0.0031, 1, 1), "ROC-AUC moves by -0.0031"),
+        (precision.Agreement(100, -0.0031, 1, 1), "ROC-AUC changes by -0.0031"),
         (precision.Agreement(100, 0, 0.98, 1), "98.00% of the decisions"),
         (precision.Agreement(100, 0, 1, 0.969), "correlate by 0.969"),
     ):
@@ -245,7 +245,7 @@ class Answering:
 
 
 def test_another_precision_wants_the_tune_side(tmp_path, shown):
-    with pytest.raises(ExportError, match="accepted on the tune side"):
+    with pytest.raises(ExportError, match="on the tune split of the model"):
         export(tiny.classifier(), tmp_path / "bundle", shown, precision="int8")
 
 

@@ -1,1 +1,1 @@
-"""Turn a classifier into a bundle, and prove that its answers are the same. Needs PyTorch; import `export.graph`."""
+"""Export classifiers and lung-field networks as ONNX graphs, and verify the graphs against PyTorch; needs PyTorch."""

@@ -1,4 +1,4 @@
-"""Convert PyTorch modules to ONNX graphs with a free batch size, and join graphs."""
+"""Convert PyTorch modules to ONNX graphs with a dynamic batch size, and join graphs."""
 
 import itertools
 import logging
@@ -17,20 +17,21 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from pneumoscope import PneumoscopeError
 
 EXAMPLE_BATCH = 3
-"""Batch size of the examples; different from every other size in a network, because the tracer takes equal sizes for one."""
+"""Batch size of the examples; it must differ from all other sizes in a network, because the tracer identifies equal sizes."""
 EXAMPLE_ROWS, EXAMPLE_COLS = 203, 241
-"""Size of the example of an image of any size."""
+"""Size in pixels of the example that represents images of any size."""
 OPSET = 20
-_WARNINGS, _ERRORS = 2, 3  # severities of ONNX Runtime; it starts with the first
-_MOST = 20_000  # rows or columns of an image
+"""Version of the ONNX operator set of exported graphs."""
+_WARNINGS, _ERRORS = 2, 3  # severity levels of ONNX Runtime; the first is its default
+_MOST = 20_000  # largest number of rows or columns of an image
 
 
 class ExportError(PneumoscopeError):
-    """A classifier could not be turned into a bundle with the same answers."""
+    """A network could not be exported, or the exported graph does not agree with PyTorch."""
 
 
 def any_image() -> Tensor:
-    """Make an example of an image of any size, float32 (batch, 1, rows, cols)."""
+    """Generate an example that represents images of any size, float32, shape (batch, 1, rows, cols), in [0, 1]."""
     return torch.rand(EXAMPLE_BATCH, 1, EXAMPLE_ROWS, EXAMPLE_COLS)
 
 
@@ -41,32 +42,32 @@ def converted(
     output_names: Sequence[str],
     axis: str = "batch",
 ) -> onnx.ModelProto:
-    """Convert a module to ONNX with a free batch size.
+    """Convert a module to an ONNX graph with a dynamic batch size.
 
-    Examples of the size of `any_image` have free rows and columns too.
+    Inputs with an example of the size of `any_image` have dynamic rows and columns too.
 
     Parameters
     ----------
     module
-        The module, in evaluation mode.
+        Module in evaluation mode.
     examples
-        One example for each input, with `EXAMPLE_BATCH` rows.
+        Example of each input, with a batch size of `EXAMPLE_BATCH`.
     input_names, output_names
         Names of the inputs and outputs of the graph.
     axis
-        Name of the first axis of the graph's inputs and outputs.
+        Name of the first axis of all inputs and outputs.
 
     Returns
     -------
     ModelProto
-        The graph.
+        The graph, without source locations.
     """
     batch = torch.export.Dim("batch", min=1, max=4096)
     free = {2: torch.export.Dim("rows", min=2, max=_MOST), 3: torch.export.Dim("cols", min=2, max=_MOST)}
     shapes: tuple[Mapping[int, Any], ...] = tuple(
         {0: batch, **(free if e.shape[2:] == (EXAMPLE_ROWS, EXAMPLE_COLS) else {})} for e in examples
     )
-    # The fused attention of ViT has no ONNX counterpart; the plain one agrees to 1e-9.
+    # ONNX has no counterpart of fused attention; the unfused implementation agrees to 1e-9.
     with exporter_silenced(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
         program = torch.export.export(module, tuple(examples), dynamic_shapes=shapes, strict=False)
         exported = torch.onnx.export(
@@ -76,7 +77,7 @@ def converted(
     assert exported is not None
     model = exported.model_proto
     described = (model.graph.node, model.graph.input, model.graph.output, model.graph.initializer)
-    for part in itertools.chain(*described):  # half a megabyte of source locations
+    for part in itertools.chain(*described):  # source locations take half a megabyte
         del part.metadata_props[:]
         part.doc_string = ""
     for value in (*model.graph.input, *model.graph.output):
@@ -87,21 +88,21 @@ def converted(
 
 
 def joined(parts: Mapping[str, onnx.ModelProto], inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
-    """Join graphs that run one after the other into one; values are handed on by their names.
+    """Join consecutive graphs into one graph; an output is connected to the inputs of the same name in later graphs.
 
-    Every other name in a part gets the part's name as a prefix.
+    Other names are prefixed with the name of their part.
 
     Parameters
     ----------
     parts
-        The graphs by name, in their order.
+        Graphs by name, in their order.
     inputs, outputs
         Names of the inputs and outputs of the joined graph.
 
     Returns
     -------
     ModelProto
-        The joined graph, checked.
+        The joined graph, validated by the ONNX checker.
     """
     renamed = [compose.add_prefix(model, f"{name}/", rename_inputs=False, rename_outputs=False) for name, model in parts.items()]
     known = {value.name: value for part in renamed for value in (*part.graph.output, *part.graph.input)}
@@ -119,7 +120,7 @@ def joined(parts: Mapping[str, onnx.ModelProto], inputs: Sequence[str], outputs:
 
 @contextmanager
 def exporter_silenced() -> Iterator[None]:
-    """Silence what the exporter and the quantizer log about their own internals."""
+    """Suppress warnings and log messages of the exporter and the quantizer in a context."""
     loggers = [logging.getLogger(name) for name in ("", "torch.onnx", "onnxscript")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

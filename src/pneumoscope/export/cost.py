@@ -1,4 +1,4 @@
-"""Size of a bundle, and the time of a reading on this machine."""
+"""Measure the size of bundles and the time of a reading on this machine."""
 
 import statistics
 import time
@@ -13,19 +13,21 @@ _ROUNDS = 5
 
 
 def milliseconds(readers: Mapping[str, Reader], images: Sequence[Radiograph]) -> dict[str, float]:
-    """Measure the median time of a reading; the readers take turns at radiographs that are resampled before.
+    """Measure the median time of a reading without decoding and resampling of the radiograph.
+
+    The readers alternate, so that changes in the speed of the machine affect all of them.
 
     Parameters
     ----------
     readers
-        The readers by name.
+        Readers by name, at least one.
     images
-        The radiographs to read, at least one.
+        Radiographs, at least one.
 
     Returns
     -------
     dict of str to float
-        Milliseconds a radiograph, by the name of the reader.
+        Median time per radiograph in milliseconds, by the name of the reader.
     """
     any_of = next(iter(readers.values()))
     small = [Radiograph(any_of.seen(image)) for image in images]
@@ -35,24 +37,24 @@ def milliseconds(readers: Mapping[str, Reader], images: Sequence[Radiograph]) ->
             start = time.perf_counter()
             reader.read(image)
             taken[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(times[1:]) for name, times in taken.items()}  # the first warms up
+    return {name: statistics.median(times[1:]) for name, times in taken.items()}  # the first reading is a warm-up
 
 
 def cost(readers: Mapping[str, Reader], sizes: Mapping[str, int], images: Sequence[Radiograph]) -> dict[str, Any]:
-    """State what bundles cost on this machine.
+    """Report the size and the reading time of bundles, for the card.
 
     Parameters
     ----------
     readers
-        The readers of the bundles by name.
+        Readers of the bundles by name.
     sizes
-        Sizes of their graphs in bytes.
+        Sizes of their graphs in bytes, by name.
     images
-        Radiographs to measure the time on.
+        Radiographs on which the time is measured, at least one.
 
     Returns
     -------
     dict
-        ``bytes`` and ``ms`` by name, and the number of ``cores``.
+        ``bytes`` and ``ms``, each by name, and the number of available ``cores``.
     """
     return {"bytes": dict(sizes), "ms": milliseconds(readers, images), "cores": cores()}

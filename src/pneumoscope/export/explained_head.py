@@ -1,4 +1,4 @@
-"""The second part of a reader's graph: from squares to logits, heat maps and features in one forward pass."""
+"""Compute logits, features and heat maps in one forward pass: the part of a reader's graph after the lung crop."""
 
 import copy
 import itertools
@@ -17,10 +17,19 @@ from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM, HIRES_CAM, LAYER_CAM
 
 
 class Activated(nn.Module):
-    """Squares to logits, features, and the maps of all classes for each method of `METHODS`.
+    """A module that computes logits, features and the class activation maps of all classes by each method of `METHODS`.
 
-    The backward pass through the head is traced to plain arithmetic first (a vector–Jacobian product with a constant one-hot
-    cotangent), so that the whole is an ordinary forward graph.
+    The constructor traces the backward pass through the head (a vector–Jacobian product with a constant one-hot cotangent) to
+    elementary operations, so that the module is an ordinary forward graph.
+
+    Parameters
+    ----------
+    network
+        Network in evaluation mode.
+    classes
+        Number of classes.
+    size_px
+        Edge of the input square in pixels.
     """
 
     def __init__(self, network: Network, classes: int, size_px: int) -> None:
@@ -43,17 +52,17 @@ class Activated(nn.Module):
             self.explained_head = trace(_packed(example))
 
     def forward(self, square: Tensor) -> tuple[Tensor, ...]:
-        """Compute logits, features and maps of squares.
+        """Compute logits, features and heat maps.
 
         Parameters
         ----------
         square
-            float32, shape (batch, channels, size_px, size_px), in [0, 1].
+            Prepared squares, float32, shape (batch, channels, size_px, size_px), in [0, 1].
 
         Returns
         -------
         tuple of Tensor
-            Logits (batch, classes), features (batch, features), and maps (batch, classes, h, w) for each method.
+            Logits (batch, classes), features (batch, features), and raw maps (batch, classes, h, w) for each method.
         """
         explained = self.network.features(square)
         logits, *maps = self.explained_head(_packed(explained))
@@ -61,10 +70,19 @@ class Activated(nn.Module):
 
 
 class ActivatedMeans(nn.Module):
-    """The same outputs as `Activated`, for a network whose head sees only the means of the channels.
+    """A module with the outputs of `Activated` for networks whose head depends only on channel means.
 
-    The gradient is then the same at every position: a map is one product of gradients and activations, Grad-CAM and HiResCAM are
-    equal, and one backward pass through the head serves all classes.
+    The gradient of such a network is the same at every position. Each map is therefore one product of gradients and activations,
+    Grad-CAM and HiResCAM are equal, and one backward pass through the head suffices for all classes.
+
+    Parameters
+    ----------
+    network
+        Network in evaluation mode.
+    classes
+        Number of classes.
+    size_px
+        Edge of the input square in pixels.
     """
 
     def __init__(self, network: PooledNetwork, classes: int, size_px: int) -> None:
@@ -84,17 +102,17 @@ class ActivatedMeans(nn.Module):
             self.explained_head = make_fx(head, tracing_mode="symbolic", _allow_non_fake_inputs=True)(example)
 
     def forward(self, square: Tensor) -> tuple[Tensor, ...]:
-        """Compute logits, features and maps of squares.
+        """Compute logits, features and heat maps.
 
         Parameters
         ----------
         square
-            float32, shape (batch, channels, size_px, size_px), in [0, 1].
+            Prepared squares, float32, shape (batch, channels, size_px, size_px), in [0, 1].
 
         Returns
         -------
         tuple of Tensor
-            Logits (batch, classes), features (batch, features), and maps (batch, classes, h, w) for each method.
+            Logits (batch, classes), features (batch, features), and raw maps (batch, classes, h, w) for each method.
         """
         maps = self.network.features(square).maps
         means = embedding([maps])
@@ -107,34 +125,40 @@ class ActivatedMeans(nn.Module):
 
 
 def _packed(explained: Explained) -> Tensor:
-    """Maps and what is carried past them as one tensor, (batch, channels, h·w + carried).
+    """Pack the explained maps and the further inputs of the head into one tensor (batch, channels, h·w + inputs).
 
-    Tracing with two inputs would freeze the batch size.
+    The tracer would fix the batch size if the head had two inputs.
     """
     return torch.cat([explained.maps.flatten(2), *(c[..., None] for c in explained.carried)], 2)
 
 
 def _unpacked(packed: Tensor, rows: int, cols: int) -> tuple[Tensor, ...]:
-    """The maps (batch, channels, rows, cols) and what is carried past them, each (batch, channels)."""
+    """Unpack the explained maps (batch, channels, rows, cols) and the further inputs of the head, each (batch, channels)."""
     cells = rows * cols
     carried = (packed[..., k] for k in range(cells, packed.shape[2]))
     return packed[..., :cells].reshape(*packed.shape[:2], rows, cols), *carried
 
 
 class Summed(nn.Module):
-    """Squares to logits, features, and the evidence for each class (batch, classes, h, w)."""
+    """A module that computes logits, features and the evidence for each class of an evidence network.
+
+    Parameters
+    ----------
+    network
+        Network in evaluation mode.
+    """
 
     def __init__(self, network: EvidenceNetwork) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, square: Tensor) -> tuple[Tensor, ...]:
-        """Compute logits, features and evidence of squares.
+        """Compute logits, features and evidence.
 
         Parameters
         ----------
         square
-            float32, shape (batch, 2, size_px, size_px), in [0, 1].
+            Prepared squares with the channels grey and lungs, float32, shape (batch, 2, size_px, size_px), in [0, 1].
 
         Returns
         -------
@@ -147,21 +171,21 @@ class Summed(nn.Module):
 
 
 def explained(network: Network | EvidenceNetwork, classes: int, size_px: int) -> tuple[nn.Module, tuple[str, ...]]:
-    """Copy a network so that it gives logits, features and heat maps in one forward pass.
+    """Build a module that computes logits, features and heat maps of a network in one forward pass.
 
     Parameters
     ----------
     network
-        The trained network.
+        Trained network; copied, not changed.
     classes
         Number of classes.
     size_px
-        Edge of the square in pixels.
+        Edge of the input square in pixels.
 
     Returns
     -------
     module : Module
-        Squares to logits, features, and the maps of all classes for each method.
+        Module from prepared squares to logits, features, and the maps of all classes for each method.
     methods : tuple of str
         Names of the methods, in the order of the maps.
     """
@@ -175,7 +199,7 @@ def explained(network: Network | EvidenceNetwork, classes: int, size_px: int) ->
 
 
 def _fold_norms(network: nn.Module) -> None:
-    """Fold each batch norm of a head into the linear layer before it: the tracer would freeze the batch size in its gradient."""
+    """Fold each batch norm of a head into the preceding linear layer; the tracer would fix the batch size in its gradient."""
     for sequence in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
         for (name, layer), (after, norm) in itertools.pairwise(list(sequence.named_children())):
             if isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d):

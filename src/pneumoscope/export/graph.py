@@ -30,19 +30,19 @@ from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader, bundle
 
-_SEEN, _MADE = "seen", "made"  # names inside the graph: the resampled image, and the square made of it
+_SEEN, _MADE = "seen", "made"  # values inside the graph: the resampled image, and the square prepared from it
 
 
 @dataclass(frozen=True, eq=False)
 class Tune:
-    """Radiographs of tune, on which a smaller bundle is compared with the one in single precision.
+    """Radiographs of tune on which a bundle of lower precision is compared with the bundle in single precision.
 
-    Parameters
+    Attributes
     ----------
     images
-        n radiographs.
+        The n radiographs.
     reference
-        int64, shape (n,): 1 for cases with the target, else 0.
+        Labels, int64, shape (n,): 1 for cases with the target, else 0.
     """
 
     images: Sequence[Radiograph]
@@ -57,36 +57,36 @@ def export(
     precision: Literal["fp32", "fp16", "int8"] = "fp32",
     tune: Tune | None = None,
 ) -> Card:
-    """Write a classifier as a bundle: ``model.onnx``, ``card.json`` and, if known, the fingerprints of its training cases.
+    """Export a classifier as a bundle: ``model.onnx``, ``card.json`` and, if known, the fingerprints of its training cases.
 
     Parameters
     ----------
     classifier
-        The classifier, with a lung-field model.
+        Classifier with a lung-field model.
     out
-        Folder for the bundle; must not exist.
+        Folder of the bundle; must not exist.
     proof
         Radiographs on which all outputs of the graph are compared with PyTorch, at least one.
     precision
-        ``fp32``; ``fp16`` (weights in half the size); ``int8`` (later convolutions in eight bits).
+        ``fp32``; ``fp16``, with weights in half precision; or ``int8``, with 8-bit arithmetic in the later convolutions.
     tune
-        Radiographs on which another precision than ``fp32`` is accepted.
+        Radiographs on which a bundle in ``fp16`` or ``int8`` is compared with the one in ``fp32``; required for these precisions.
 
     Returns
     -------
     Card
-        The card of the bundle.
+        Card of the bundle.
 
     Raises
     ------
     ExportError
-        If `out` exists, tune is missing, the graph cannot be made, or its answers differ by more than allowed; nothing is left
-        behind.
+        If `out` exists, `tune` is missing, the network cannot be converted, or an output differs by more than allowed. No files
+        are left behind.
     """
     if out.exists():
         raise ExportError(f"'{out}' exists already; choose another folder for the bundle")
     if precision != "fp32" and tune is None:
-        raise ExportError(f"a bundle in {precision} is accepted on the tune side of the model's split; give its cohort")
+        raise ExportError(f"a bundle in {precision} must be compared with fp32 on the tune split of the model; give its cohort")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         folder = Path(scratch) / "fp32"
@@ -112,7 +112,7 @@ def _smaller(
     wide: Path,
     known: Sequence[Fingerprint],
 ) -> tuple[Path, Card]:
-    """The folder of the smaller bundle, next to the one in single precision, and its card."""
+    """Write the bundle of lower precision next to the one in single precision, and return its folder and its card."""
     reader, folder = Reader.load(wide), wide.with_name(precision)
     step = max(1, len(tune.images) // CALIBRATING)
     seen = [reader.seen(image) for image in tune.images[::step]]
@@ -127,7 +127,7 @@ def _smaller(
 
 
 def _noted(card: Card, folder: Path, **results: Mapping[str, Any]) -> Card:
-    """The card with further results, written to its folder."""
+    """Add results to a card and write it to its folder."""
     card = dataclasses.replace(card, results={**card.results, **results})
     cards.write(card, folder)
     return card
@@ -139,18 +139,18 @@ def write(graph: onnx.ModelProto, card: Card, folder: Path, known: Sequence[Fing
     Parameters
     ----------
     graph
-        The graph.
+        Graph of the bundle.
     card
-        The card.
+        Card of the bundle.
     folder
-        Folder of the bundle; made if it does not exist.
+        Folder of the bundle; created if it does not exist, in an existing parent folder.
     known
-        Fingerprints of the training cases; none are written if it is empty.
+        Fingerprints of the training cases; if empty, no file is written for them.
 
     Returns
     -------
     Card
-        The card with the hashes of the files.
+        The card, with the hashes of the files.
     """
     folder.mkdir(exist_ok=True)
     onnx.save(graph, folder / bundle.GRAPH_NAME)
@@ -163,27 +163,27 @@ def write(graph: onnx.ModelProto, card: Card, folder: Path, known: Sequence[Fing
 
 
 def whole_graph(classifier: Classifier) -> onnx.ModelProto:
-    """Make one graph of lung fields, the square, and everything that is computed from it.
+    """Build the graph of a bundle: lung fields, the prepared square, and all outputs computed from the square.
 
     Parameters
     ----------
     classifier
-        The classifier, with a lung-field model.
+        Classifier with a lung-field model.
 
     Returns
     -------
     ModelProto
-        The graph, checked.
+        The graph, validated by the ONNX checker.
 
     Raises
     ------
     ExportError
-        If PyTorch cannot convert the network, or its preprocessing cannot be part of a graph.
+        If PyTorch cannot convert the network, or if the preprocessing cannot be part of a graph.
     """
     card = classifier.card
     preprocessing = card.preprocessing
     if preprocessing.crop == "lungs" and not preprocessing.source_px:
-        raise ExportError(f"'{card.name}' looks at lungs without a source_px, so no client could batch it; train it again")
+        raise ExportError(f"'{card.name}' crops to the lungs but its card has no source_px, which a graph needs; train it again")
     assert classifier.finder is not None
     lungs = _finding(classifier.finder.folder)
     cells = lungs.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
@@ -194,16 +194,16 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
         seeing = converted(Whole(preprocessing.seen_px), [any_image()], [bundle.IMAGE], [_SEEN])
         looking = _looking(preprocessing, cells)
         names = [bundle.LOGITS, bundle.PROBABILITY, bundle.DISTANCE, *methods]
-        # There may be more given squares than images, so their axis has another name.
+        # There may be more given squares than images, so the axes have different names.
         scoring = converted(scored, [square], [bundle.LOOKED_AT], names, axis="readings")
-    except Exception as error:  # tracer and converter have many exception classes
+    except Exception as error:  # the tracer and the converter raise many different classes
         raise ExportError(
-            f"PyTorch {torch.__version__} cannot turn {card.backbone} with its heat map into an ONNX graph "
-            f"({type(error).__name__}); the checkpoint can still be evaluated, or train another backbone"
+            f"PyTorch {torch.__version__} cannot convert {card.backbone} with its heat map to an ONNX graph "
+            f"({type(error).__name__}); evaluate the checkpoint without export, or train another backbone"
         ) from error
     parts = {"seeing": seeing, "lungs": lungs, "looking": looking, "choice": _choice(list(square.shape[1:])), "scoring": scoring}
     whole = joined(parts, [bundle.IMAGE, bundle.SQUARE, bundle.GIVEN], bundle.outputs(card))
-    # An input with a default value may be left out.
+    # ONNX: an input with an initializer is optional.
     nothing = np.zeros((1, square.shape[1], 1, 1), np.float32)
     whole.graph.initializer.append(numpy_helper.from_array(nothing, bundle.SQUARE))
     whole.graph.initializer.append(numpy_helper.from_array(np.array(False), bundle.GIVEN))
@@ -221,7 +221,7 @@ def _looking(preprocessing: Preprocessing, cells: int) -> onnx.ModelProto:
 
 
 def _finding(folder: Path) -> onnx.ModelProto:
-    """The graph of a lung-field model, with the resampled image as its input."""
+    """Load the graph of a lung-field model and connect its input to the resampled image."""
     lungs = onnx.load(folder / LUNGS_NAME)
     lungs.graph.input[0].name = _SEEN
     for node in lungs.graph.node:
@@ -230,7 +230,7 @@ def _finding(folder: Path) -> onnx.ModelProto:
 
 
 def _choice(shape: list[int]) -> onnx.ModelProto:
-    """A graph that takes the given square if there is one."""
+    """Build a graph that selects the given squares, if any, in place of those prepared from the image."""
     value = helper.make_tensor_value_info
     inputs = [
         value(bundle.GIVEN, TensorProto.BOOL, []),

@@ -1,4 +1,4 @@
-"""The first part of a reader's graph: from a radiograph and its lung fields to the classifier's square."""
+"""Prepare the classifier's square from a radiograph and its lung fields: the first part of a reader's graph."""
 
 import torch
 from torch import Tensor, nn
@@ -8,34 +8,41 @@ from pneumoscope.classifier.preprocessing import Preprocessing
 
 
 class Whole(nn.Module):
-    """Whole images of any size, resampled to a square."""
+    """A module that resamples whole images of any size to a square.
+
+    Parameters
+    ----------
+    side
+        Edge of the square in pixels.
+    """
 
     def __init__(self, side: int) -> None:
         super().__init__()
         self.side = side
 
     def forward(self, image: Tensor) -> Tensor:
-        """Resample images, antialiased.
+        """Resample images with an antialiasing filter.
 
         Parameters
         ----------
         image
-            float32, shape (batch, 1, rows, cols), in [0, 1], of any size.
+            Grey levels, float32, shape (batch, 1, rows, cols), in [0, 1], of any size.
 
         Returns
         -------
         Tensor
-            Shape (batch, 1, size_px, size_px).
+            Squares, shape (batch, 1, side, side).
         """
         return F.interpolate(image, size=(self.side, self.side), mode="bilinear", antialias=True)
 
 
 class Look(nn.Module):
-    """What `pneumoscope.classifier.preprocessing.prepare` does where lungs count, as tensor arithmetic.
+    """A module that implements `pneumoscope.classifier.preprocessing.prepare` with lungs by tensor operations.
 
-    Takes whole images, float32 (batch, 1, source, source) in [0, 1], their lung fields (batch, 2, cells, cells) in {0, 1}, how
-    many of the two were found (batch,), and the edges of the box to look at (batch, 4) in shares. Returns squares
-    (batch, 2, side, side).
+    Parameters
+    ----------
+    preprocessing
+        Preprocessing that names a lung-field model.
     """
 
     def __init__(self, preprocessing: Preprocessing) -> None:
@@ -44,32 +51,32 @@ class Look(nn.Module):
         self.cut = float(preprocessing.crop == "lungs")
 
     def forward(self, image: Tensor, lungs: Tensor, found: Tensor, box: Tensor) -> Tensor:
-        """Cut out and resample the square that the classifier looks at.
+        """Crop images and lung masks, and resample them to squares.
 
         Parameters
         ----------
         image
             Whole images, float32, shape (batch, 1, source_px, source_px), in [0, 1].
         lungs
-            Lung fields, shape (batch, 2, cells, cells), 0 or 1.
+            Masks of the right and the left lung over the whole image, shape (batch, 2, cells, cells), in {0, 1}.
         found
             Number of lungs that count as found, shape (batch,).
         box
-            Edges of the box to look at as shares of the image, shape (batch, 4): top, left, bottom, right.
+            Top, left, bottom and right edge of the lung box as shares of the image, shape (batch, 4).
 
         Returns
         -------
         Tensor
-            Grey and what counts as lung, shape (batch, 2, size_px, size_px).
+            Squares with the channels grey and lungs, shape (batch, 2, size_px, size_px), in [0, 1].
         """
         box = box * self.cut + torch.tensor([0.0, 0.0, 1.0, 1.0]) * (1 - self.cut)
-        # Unless both lungs were found, everything counts as lung: a guess must not exclude a part of the box.
+        # Unless both lungs were found, everything counts as lung, so that a doubtful mask excludes no part of the box.
         counted = torch.where((found == 2)[:, None, None, None], lungs.amax(1, keepdim=True), 1.0)
         return torch.cat([_cropped(image, box, self.side), _cropped(counted, box, self.side)], 1)
 
 
 def _cropped(image: Tensor, box: Tensor, side: int) -> Tensor:
-    """A box (batch, 4) of each image (batch, 1, rows, cols), resampled to a square with an antialiased triangle filter."""
+    """Crop each image (batch, 1, rows, cols) to its box (batch, 4) and resample it with an antialiasing triangle filter."""
     rows, cols = image.shape[-2:]
     down = _weights(box[:, 0], box[:, 2], rows, side)
     across = _weights(box[:, 1], box[:, 3], cols, side)
@@ -77,9 +84,9 @@ def _cropped(image: Tensor, box: Tensor, side: int) -> Tensor:
 
 
 def _weights(low: Tensor, high: Tensor, cells: int, side: int) -> Tensor:
-    """Weights (batch, side, cells) with which a line of `cells` values is resampled between two edges (batch,) in shares.
+    """Compute the weights (batch, side, cells) that resample a line of `cells` values between two edges (batch,), in shares.
 
-    The triangle filter of Pillow: as wide as the step between the new cells, and no narrower than the old ones.
+    The filter is Pillow's triangle filter: its half-width is the distance between two new cells, but at least one old cell.
     """
     start, step = low * cells, (high - low) * (cells / side)
     centre = start[:, None] + (torch.arange(side) + 0.5) * step[:, None]  # (batch, side)

@@ -20,33 +20,33 @@ from pneumoscope.lung_fields.graph_module import LungFieldModule
 from pneumoscope.lung_fields.network import LungNetwork
 
 MAX_DIFFERENCE = 1e-4
-"""Largest difference of a quality or of an edge of the box, in shares."""
-_MAX_CELLS = 1e-4  # share of the cells of a lung that rounding may move across one half
+"""Largest allowed difference of a quality or of an edge of the box; both are shares."""
+_MAX_CELLS = 1e-4  # largest share of mask cells that may differ by rounding
 
 
 def export(network: LungNetwork, card: LungCard, proof: NDArray[np.float32], out: Path) -> LungCard:
-    """Write a lung-field network as ``lungs.onnx`` with its card.
+    """Export a lung-field network as ``lungs.onnx`` with its card.
 
     Parameters
     ----------
     network
-        The trained network.
+        Trained network.
     card
-        Its card.
+        Card of the model.
     proof
-        Images, float32, shape (n, 1, rows, cols), in [0, 1], on which the graph must agree with PyTorch.
+        Images on which the graph is compared with PyTorch, float32, shape (n, 1, rows, cols), in [0, 1].
     out
-        Folder for the model; made if it does not exist.
+        Folder of the model; created if it does not exist.
 
     Returns
     -------
     LungCard
-        The card with the hash of the graph.
+        The card, with the hash of the graph.
 
     Raises
     ------
     ExportError
-        If the graph differs from PyTorch by more than allowed; nothing is left behind.
+        If the graph differs from PyTorch by more than allowed; no files of the model are written then.
     """
     module = LungFieldModule(network, card.size_px, card.quality_threshold).eval().requires_grad_(False)
     out.mkdir(parents=True, exist_ok=True)

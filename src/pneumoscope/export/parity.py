@@ -1,7 +1,7 @@
-"""The proof that ends every export: all outputs of the graph against PyTorch, on radiographs.
+"""Verify an exported graph: compare all of its outputs with PyTorch on radiographs.
 
-The reference is PyTorch in double precision with the calibration and the domain of the reader. How far the graph may be from it
-follows from how far PyTorch itself is in single precision: at most `FACTOR` times as far.
+The reference is PyTorch in double precision, with the reader's calibration and domain. The graph may differ from the reference
+by at most `FACTOR` times the difference of PyTorch in single precision.
 """
 
 import copy
@@ -35,31 +35,31 @@ from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader import bundle
 
 FACTOR = 10.0
-"""The graph may differ from double precision by this many times what PyTorch differs by in single precision."""
+"""Allowed difference of the graph from double precision, as a multiple of the difference of PyTorch in single precision."""
 ROUNDING = 2e-6
-"""The least error that single precision is granted, relative to the size of the output: 16 units in the last place."""
+"""Lower limit of the difference of single precision, relative to the size of the output: 16 units in the last place."""
 SENSITIVE = 1e-3
-"""From this relative error of PyTorch in single precision on, a network is refused as too sensitive to rounding."""
+"""Relative difference of PyTorch in single precision at which a network is refused as too sensitive to rounding."""
 MAX_SQUARE = 1e-3
-"""Of a pixel in [0, 1], a quarter of a grey level: Pillow resamples for training, the graph by products of matrices."""
+"""Allowed difference of a pixel in [0, 1], a quarter of a grey level: Pillow and the graph resample by different algorithms."""
 MAX_FIELDS, MAX_CELLS = 1e-4, 1e-4
-"""Of the quality of a lung and of an edge of the box, in shares; and share of the cells of a lung that may differ."""
+"""Allowed difference of a lung quality or of an edge of the box, as shares; and allowed share of mask cells that differ."""
 
 Answers = Mapping[str, NDArray[np.float64]]
-"""By name of the graph's output, its value for one square."""
+"""Outputs of the graph for one square, by name."""
 WHOLE = f"{bundle.PROBABILITY} of the whole radiograph"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one output of the graph is from PyTorch, the largest over some radiographs.
+    """Largest difference of one output of the graph from PyTorch over all radiographs.
 
-    Parameters
+    Attributes
     ----------
     graph
-        Difference of the graph from the reference, relative to the size of the output where it has a size.
+        Difference of the graph from the reference; for logits, distance and maps, relative to the size of the output.
     allowed
-        The bound on it.
+        Largest allowed difference.
     """
 
     graph: float
@@ -69,28 +69,28 @@ class Difference:
 def prove(classifier: Classifier, folder: Path, radiographs: Sequence[Radiograph]) -> dict[str, Any]:
     """Compare every output of a bundle with PyTorch.
 
-    Probability, logits, distance and all maps of all classes are compared on the square that PyTorch is given; the square and
-    the lung fields with those of the preparation; and the probability of a whole radiograph with PyTorch's for the square that
-    the graph itself made of it.
+    Probability, logits, distance and all maps of all classes are compared on squares that `prepare` made. The square and the
+    lung fields of the graph are compared with those of `prepare` and of the lung finder. The probability of a whole radiograph
+    is compared with that of PyTorch for the square that the graph prepared.
 
     Parameters
     ----------
     classifier
-        The classifier that was exported.
+        Classifier that was exported.
     folder
-        The folder of the bundle.
+        Folder of the bundle.
     radiographs
-        The radiographs to compare on, at least one.
+        Radiographs on which the outputs are compared, at least one.
 
     Returns
     -------
     dict
-        ``images``, ``factor``, and ``outputs``: for each output its largest difference with the bound.
+        Number of ``images``, ``factor``, and ``outputs``: the largest and the allowed difference of each output.
 
     Raises
     ------
     ExportError
-        If an output differs by more than its bound, or the network is too sensitive for single precision.
+        If an output differs by more than allowed, or if the network is too sensitive to rounding in single precision.
     """
     proof = _Proof(classifier, open_session((folder / bundle.GRAPH_NAME).read_bytes(), 0))
     rows = [proof.of(radiograph) for radiograph in radiographs]
@@ -109,12 +109,12 @@ def prove(classifier: Classifier, folder: Path, radiographs: Sequence[Radiograph
 
 @dataclass(frozen=True)
 class _Row:
-    """Differences of the graph and of single precision from the reference, of one output for one radiograph."""
+    """Differences of one output for one radiograph: of the graph and of single precision from the reference."""
 
     graph: float
     single: float = 0.0
     bound: float | None = None
-    """Where the bound does not follow from single precision."""
+    """Allowed difference; None if it is derived from the difference of single precision."""
 
 
 def _largest(rows: Sequence[_Row]) -> Difference:
@@ -124,7 +124,7 @@ def _largest(rows: Sequence[_Row]) -> Difference:
 
 
 class _Proof:
-    """One classifier in single and in double precision, and its graph."""
+    """A classifier in single and in double precision, and its graph."""
 
     def __init__(self, classifier: Classifier, session: onnxruntime.InferenceSession) -> None:
         self.classifier = classifier
@@ -147,7 +147,7 @@ class _Proof:
         return {**self.of_fields(seen, whole), bundle.LOOKED_AT: square, **rows, WHOLE: again}
 
     def run(self, seen: Grey, square: Grey | None = None) -> dict[str, NDArray[np.float64]]:
-        """All outputs of the graph for an image, or for a square that was prepared outside it."""
+        """Compute all outputs of the graph for an image, or for a prepared square."""
         inputs: dict[str, NDArray[np.generic]] = {bundle.IMAGE: seen[None, None]}
         if square is not None:
             inputs |= {bundle.SQUARE: square[None], bundle.GIVEN: np.array(True)}
@@ -170,17 +170,17 @@ class _Proof:
         return rows
 
     def size(self, name: str, exact: Answers) -> float:
-        """What an output's differences are relative to.
+        """Compute the size of an output, by which its differences are divided.
 
-        A map is relative to the largest value of all classes' maps, or to the full scale if that is larger: in the map of a
-        class that is nearly 0, rounding is as large as in the other class's.
+        The size of a map is the largest value in the maps of all classes, or the full scale of the method if that is larger,
+        because rounding errors in the map of one class are as large as in those of the other classes.
         """
         if name == bundle.PROBABILITY:
             return 1.0
         return float(max(np.abs(exact[name]).max(), self.card.map_scales.get(name, 1.0)))
 
     def exact(self, square: Grey) -> Answers:
-        """Compute the reference in double precision, with the reader's calibration and domain."""
+        """Compute the outputs in double precision, with the reader's calibration and domain."""
         logits, features, maps = _eager(self.double, torch.from_numpy(square).double()[None])
         log_odds = (logits[:, TARGET] - logits[:, OTHER]).numpy()
         domain = self.classifier.domain
@@ -189,7 +189,7 @@ class _Proof:
         return {**scores, bundle.PROBABILITY: self.card.calibration(log_odds)[0], **maps}
 
     def rounded(self, square: Grey) -> Answers:
-        """Compute the same in single precision throughout."""
+        """Compute the outputs in single precision throughout."""
         logits, features, maps = _eager(self.single, torch.from_numpy(square)[None])
         probability = self.scored.probability(logits[:, TARGET] - logits[:, OTHER])
         scores = {bundle.LOGITS: logits, bundle.PROBABILITY: probability, bundle.DISTANCE: self.scored.distance(features)}
@@ -213,9 +213,9 @@ class _Proof:
 
 
 def _eager(network: Network | EvidenceNetwork, square: Tensor) -> tuple[Tensor, Tensor, Answers]:
-    """Logits (1, classes), features (1, features), and by method the maps of all classes (classes, h, w) of one square.
+    """Compute logits (1, classes), features (1, features), and the maps of all classes (classes, h, w) by method for one square.
 
-    The backward pass of the maps is PyTorch's own.
+    The maps are computed with PyTorch's automatic differentiation.
     """
     if isinstance(network, EvidenceNetwork):
         with torch.no_grad():

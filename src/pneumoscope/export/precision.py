@@ -1,4 +1,4 @@
-"""Smaller graphs: weights in half precision, or weights and arithmetic in eight bits."""
+"""Reduce the precision of graphs: weights in half precision, or weights and arithmetic in 8 bits."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,25 +21,26 @@ from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import IMAGE
 
 MAX_AUC, MIN_AGREEMENT, MIN_CORRELATION = 0.003, 0.99, 0.97
+"""Bounds for accepting a bundle of lower precision: change of ROC-AUC, share of equal decisions, correlation of heat maps."""
 WIDE_SHARES = (0.0, 0.2, 0.4, 0.6)
-"""Shares of the classifier's convolutions that keep their precision, tried in this order until an int8 bundle is accepted."""
+"""Shares of the classifier's convolutions that stay in single precision, tried in this order until an int8 bundle is accepted."""
 CALIBRATING = 96
-"""Least number of radiographs that give the ranges of eight bits."""
-_LEAST = 256  # least number of weights of a tensor to halve
+"""Smallest number of radiographs from which the ranges of 8-bit values are determined; all, if tune has fewer."""
+_LEAST = 256  # smallest number of elements of a tensor that is stored in half precision
 
 
 def halved(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Keep the weights of convolutions and matrix products in half precision; they are widened when the graph is loaded.
+    """Store the weights of convolutions and matrix products in half precision; the arithmetic stays in single precision.
 
     Parameters
     ----------
     graph
-        The graph in single precision; not changed.
+        Graph in single precision; not changed.
 
     Returns
     -------
     ModelProto
-        The smaller graph.
+        Graph with weights in half precision.
 
     Raises
     ------
@@ -75,24 +76,25 @@ class _Images(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has 
 
 
 def quantized(graph: onnx.ModelProto, images: Sequence[Grey], wide_share: float) -> onnx.ModelProto:
-    """Compute the later convolutions in eight bits, each channel on its own scale, and keep the other weights in half precision.
+    """Quantize the later convolutions to 8 bits with a scale per channel, and store the other weights in half precision.
 
-    The lungs, depthwise convolutions and the first convolutions of the classifier keep their precision: rounding there moves the
-    map. Seven bits of the weights are used, since processors without VNNI saturate at eight.
+    The lung-field network, depthwise convolutions and the first convolutions of the classifier are not quantized, because
+    rounding errors there change the heat maps. Weights use 7 bits: processors without VNNI saturate with 8.
 
     Parameters
     ----------
     graph
-        The graph in single precision; not changed.
+        Graph in single precision; not changed.
     images
-        Whole radiographs, float32, shape (size_px, size_px), which give the ranges.
+        Whole radiographs as the graph receives them, float32, shape (seen_px, seen_px), in [0, 1], from which the ranges of the
+        values are determined.
     wide_share
-        Share in [0, 1] of the classifier's convolutions that keep their precision.
+        Share of the classifier's convolutions that are not quantized, in [0, 1]; at least the first one never is.
 
     Returns
     -------
     ModelProto
-        The smaller graph.
+        Quantized graph.
     """
     with tempfile.TemporaryDirectory() as scratch, exporter_silenced():
         wide, small = Path(scratch) / "wide.onnx", Path(scratch) / "small.onnx"
@@ -106,7 +108,7 @@ def quantized(graph: onnx.ModelProto, images: Sequence[Grey], wide_share: float)
 
 
 def _kept(graph: onnx.ModelProto, wide_share: float) -> list[str]:
-    """Names of the convolutions that keep their precision."""
+    """List the names of the convolutions that are not quantized."""
     convolutions = [node for node in graph.graph.node if node.op_type == "Conv"]
     classifying = [node for node in convolutions if node.name.startswith("scoring/")]
     first = {node.name for node in classifying[: max(1, round(wide_share * len(classifying)))]}
@@ -119,18 +121,18 @@ def _groups(node: onnx.NodeProto) -> int:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How the answers of a smaller bundle compare with those in single precision, on tune.
+    """Agreement of a bundle of lower precision with the bundle in single precision, on tune.
 
-    Parameters
+    Attributes
     ----------
     images
         Number of radiographs.
     auc_difference
-        ROC-AUC of the smaller bundle minus that of the other.
+        ROC-AUC in lower precision minus ROC-AUC in single precision.
     decisions
         Share of equal decisions, in [0, 1].
     map_correlation
-        Mean Pearson correlation of the heat maps; two flat maps count as 1, one flat map as 0.
+        Mean Pearson correlation of the heat maps, in [-1, 1]; two constant maps count as 1, one constant map as 0.
     """
 
     images: int
@@ -140,11 +142,11 @@ class Agreement:
 
     @property
     def broken(self) -> list[str]:
-        """Each bound that does not hold, in words."""
+        """Descriptions of the bounds that are violated."""
         bounds = {
-            f"ROC-AUC moves by {self.auc_difference:+.4f} (allowed {MAX_AUC})": abs(self.auc_difference) <= MAX_AUC,
-            f"{self.decisions:.2%} of the decisions agree (wanted {MIN_AGREEMENT:.0%})": self.decisions >= MIN_AGREEMENT,
-            f"heat maps correlate by {self.map_correlation:.3f} (wanted {MIN_CORRELATION})": self.map_correlation
+            f"ROC-AUC changes by {self.auc_difference:+.4f} (allowed {MAX_AUC})": abs(self.auc_difference) <= MAX_AUC,
+            f"{self.decisions:.2%} of the decisions agree (required {MIN_AGREEMENT:.0%})": self.decisions >= MIN_AGREEMENT,
+            f"heat maps correlate by {self.map_correlation:.3f} (required {MIN_CORRELATION})": self.map_correlation
             >= MIN_CORRELATION,
         }
         return [text for text, holds in bounds.items() if not holds]
@@ -156,21 +158,21 @@ class Agreement:
 
 
 def agreement(wide: Reader, small: Reader, images: Sequence[Radiograph], reference: NDArray[np.int64]) -> Agreement:
-    """Read radiographs with both bundles, and compare the answers.
+    """Read radiographs with two bundles and compare the readings.
 
     Parameters
     ----------
     wide, small
-        Readers of the bundle in single precision and of the smaller one.
+        Readers of the bundles in single and in lower precision.
     images
-        n radiographs.
+        The n radiographs, with and without the target.
     reference
-        int64, shape (n,): 1 for cases with the target, else 0.
+        Labels, int64, shape (n,): 1 for cases with the target, else 0.
 
     Returns
     -------
     Agreement
-        The comparison.
+        Agreement of the readings.
     """
     rows = []
     for image in tqdm(images, desc="comparing", unit="image", disable=None):
@@ -189,28 +191,28 @@ def _correlation(a: Grey, b: Grey) -> float:
 
 
 def accepted(measured: Agreement, precision: str) -> Mapping[str, Any]:
-    """State an agreement for the card.
+    """Check that an agreement satisfies all bounds, and convert it for the card.
 
     Parameters
     ----------
     measured
-        The agreement.
+        Agreement of a bundle of lower precision with the one in single precision.
     precision
-        Precision of the smaller bundle.
+        Lower precision, ``fp16`` or ``int8``.
 
     Returns
     -------
     Mapping
-        The fields of the agreement.
+        Fields of the agreement by name.
 
     Raises
     ------
     ExportError
-        If a bound does not hold; the error names it.
+        If a bound is violated; the message names it.
     """
     if not measured.sound:
         raise ExportError(
-            f"in {precision}, on {measured.images} tune radiographs, {'; '.join(measured.broken)}: nothing was written, "
+            f"in {precision}, on {measured.images} tune radiographs, {'; '.join(measured.broken)}: nothing was written; "
             "export in another precision"
         )
     return asdict(measured)

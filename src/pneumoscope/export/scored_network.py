@@ -1,4 +1,4 @@
-"""The last part of a reader's graph: from logits and features to the calibrated probability and the distance."""
+"""Compute the calibrated probability and the distance from the training images: the last part of a reader's graph."""
 
 import torch
 from torch import Tensor, nn
@@ -8,19 +8,19 @@ from pneumoscope.classifier.score import OTHER, TARGET, Calibration
 
 
 class ScoredNetwork(nn.Module):
-    """Squares to logits, probability, distance and heat maps, in float32.
+    """A module that computes logits, probability, distance and heat maps in float32.
 
-    The arithmetic of `Calibration` and `Domain` as tensor operations, so that it can be part of a graph.
+    It implements `Calibration` and `Domain` with tensor operations, so that they can be part of a graph.
 
     Parameters
     ----------
     network
-        Squares (batch, channels, size_px, size_px) to logits (batch, classes), features (batch, features) and maps, each
-        (batch, classes, h, w).
+        Module from prepared squares (batch, channels, size_px, size_px) to logits (batch, classes), features (batch, features)
+        and raw maps, each (batch, classes, h, w).
     calibration
-        Log-odds of the target to its probability.
+        Calibration of the log-odds of the target.
     domain
-        The domain of the training images; None if it is not known, which makes every distance 0.
+        Domain of the training images; if None, all distances are 0.
     """
 
     mean: Tensor
@@ -38,33 +38,34 @@ class ScoredNetwork(nn.Module):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32), persistent=False)
 
     def forward(self, square: Tensor) -> tuple[Tensor, ...]:
-        """Compute logits, probability, distance and maps of squares.
+        """Compute logits, probability, distance and heat maps.
 
         Parameters
         ----------
         square
-            float32, shape (batch, channels, size_px, size_px), in [0, 1].
+            Prepared squares, float32, shape (batch, channels, size_px, size_px), in [0, 1].
 
         Returns
         -------
         tuple of Tensor
-            Logits (batch, classes), probability (batch,), distance (batch,), and maps (batch, classes, h, w) for each method.
+            Logits (batch, classes), probability (batch,), distance (batch,), and raw maps (batch, classes, h, w) for
+            each method.
         """
         logits, features, *maps = self.network(square)
         return logits, self.probability(logits[:, TARGET] - logits[:, OTHER]), self.distance(features), *maps
 
     def probability(self, log_odds: Tensor) -> Tensor:
-        """Calibrate log-odds as `Calibration` does.
+        """Calibrate log-odds in the same way as `Calibration`.
 
         Parameters
         ----------
         log_odds
-            Shape (batch,).
+            Log-odds of the target, shape (batch,).
 
         Returns
         -------
         Tensor
-            Probability, shape (batch,).
+            Probability of the target, shape (batch,), in [0, 1].
         """
         fitted = self.calibration
         if fitted.method != "isotonic":
@@ -75,17 +76,17 @@ class ScoredNetwork(nn.Module):
         return value[0] + (share * (value[1:] - value[:-1])).sum(1)
 
     def distance(self, features: Tensor) -> Tensor:
-        """Measure the distance of features as `Domain.distance` does; 0 without a domain.
+        """Compute the distance of features from the training images in the same way as `Domain.distance`.
 
         Parameters
         ----------
         features
-            Shape (batch, features).
+            Features of the network, shape (batch, features).
 
         Returns
         -------
         Tensor
-            Distance, shape (batch,).
+            Distance, shape (batch,), ≥ 0; 0 without a domain.
         """
         if self.domain is None:
             return features[:, 0] * 0

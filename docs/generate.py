@@ -65,16 +65,16 @@ def _with_blocks(file: Path, blocks: dict[str, str]) -> str:
 
 
 def results() -> str:
-    """The default model's figures on the test side, as its card has them."""
+    """The default model's figures on the test split, read from its card."""
     card = cards.read(DEFAULT_BUNDLE)
     test: dict[str, Any] = card.results["test"]
     point = test["operating_point"]
     tn, fp, fn, tp = test["confusion"]
     lines = [
         f"`{card.name}`, {card.preprocessing.crop} crop, {card.preprocessing.size_px} px; "
-        f"test side of split `{card.split_sha256[:12]}`: "
+        f"test split of partition `{card.split_sha256[:12]}`: "
         f"{test['n_images']:,} images of {test['n_patients']:,} patients, {test['n_positive']} images with pneumonia. "
-        f"Threshold {point['threshold']:.3f} ({point['rule']}) and temperature fixed on the tune side.",
+        f"Threshold {point['threshold']:.3f} ({point['rule']}) and temperature fixed on tune.",
         "",
         "| figure | value | 95 % interval |",
         "|---|--:|:-:|",

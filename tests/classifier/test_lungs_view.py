@@ -112,9 +112,9 @@ def test_a_finder_at_hand_gives_a_model_of_the_whole_radiograph_its_fields_but_n
 def test_a_wrong_or_missing_finder_is_refused_and_both_are_named():
     for view in ("whole", "lungs"):
         wanted = Preprocessing(32, view, lungs="b" * 64)
-        with pytest.raises(ClassifierError, match=r"model bbbbbbbbbbbb, found none; give the one"):
+        with pytest.raises(ClassifierError, match=r"model bbbbbbbbbbbb, not none; give the one"):
             prepare(textured(), wanted)
-        with pytest.raises(ClassifierError, match=r"model bbbbbbbbbbbb, found aaaaaaaaaaaa; give the one"):
+        with pytest.raises(ClassifierError, match=r"model bbbbbbbbbbbb, not aaaaaaaaaaaa; give the one"):
             prepare(textured(), wanted, Drawn(lungs()))
 
 

@@ -80,5 +80,5 @@ def test_a_finding_is_told_by_its_rows_and_columns(written):
 
 def test_the_page_tells_the_threshold_and_whom_the_model_is_for(written):
     text = Page(written(entry(), intended_population="children of one to five years")).text
-    assert "Threshold 0.500 by youden, fixed on the tune side" in text
+    assert "Threshold 0.500 by youden, fixed on the tune part" in text
     assert "children of one to five years" in text

@@ -33,7 +33,7 @@ LOCK_NAME = ".lock"
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked of every file, beside the model.
+    """What is asked of every file in a run.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Run:
-    """Model and options: all that decides a line beside the bytes of its file.
+    """Model, options and policy: with the bytes of a file, all that decides its line.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The files to read, and what lies beside them.
+    """The files to read, and the number of other files by kind.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Define the card of a model: the record beside its weights or graph that says what the model is; no PyTorch, no pickle."""
+"""Define the card of a model: the record next to its weights or graph that says what the model is; no PyTorch, no pickle."""
 
 import dataclasses
 import json
@@ -71,7 +71,7 @@ class Card:
     opset : int
         Version of the ONNX operators of a bundle; 0 for a checkpoint.
     files : mapping of str to str
-        Name of each file beside the card and its SHA-256.
+        Name of each file next to the card and its SHA-256.
     """
 
     name: str

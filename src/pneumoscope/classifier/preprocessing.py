@@ -139,8 +139,8 @@ def prepare(radiograph: Radiograph, preprocessing: Preprocessing, finder: Finds 
     fields = find(radiograph, preprocessing, finder) if finder else None
     if preprocessing.lungs and (finder is None or fields is None or finder.sha256 != preprocessing.lungs):
         raise ClassifierError(
-            f"the model looks through the lung-field model {preprocessing.lungs[:12]}, "
-            f"found {finder.sha256[:12] if finder else 'none'}; give the one that it was trained with"
+            f"the model needs the lung-field model {preprocessing.lungs[:12]}, "
+            f"not {finder.sha256[:12] if finder else 'none'}; give the one that it was trained with"
         )
     return place(radiograph, preprocessing, fields)
 
@@ -162,8 +162,8 @@ def find(radiograph: Radiograph, preprocessing: Preprocessing, finder: Finds) ->
     LungFields
         On the grid of the radiograph.
     """
-    found = finder.find(seen(radiograph, preprocessing))
-    return dataclasses.replace(found, placement=on_whole(radiograph, found.placement.size_px))
+    fields = finder.find(seen(radiograph, preprocessing))
+    return dataclasses.replace(fields, placement=on_whole(radiograph, fields.placement.size_px))
 
 
 def place(radiograph: Radiograph, preprocessing: Preprocessing, fields: LungFields | None) -> ModelInput:

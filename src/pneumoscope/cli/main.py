@@ -32,7 +32,7 @@ VERBS: Mapping[str, _Verb] = MappingProxyType(
         "cohort": _Verb("cohort", "evaluate", "Build, split and audit a cohort of radiographs."),
         "train": _Verb("train", "train", "Train a classifier from a split cohort."),
         "train-lungs": _Verb("train_lungs", "train", "Train the network that finds lung fields."),
-        "evaluate": _Verb("evaluate", "evaluate", "Measure a model on one side of a split, with intervals."),
+        "evaluate": _Verb("evaluate", "evaluate", "Measure a model on a part of a split, with intervals."),
         "localize": _Verb("localize", "evaluate", "Measure heat maps: regions, chance, lungs, intervention."),
         "compare": _Verb("compare", "train", "Train backbones under the same conditions and compare them."),
         "export": _Verb("export", "train", "Turn a checkpoint into a bundle that reads without PyTorch."),
@@ -120,7 +120,7 @@ def _system(error: OSError) -> str:
     where = f" at '{error.filename}'" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
-            f"the disk is full{where}; what was finished is kept: make room and run the same command again (train: with --resume)"
+            f"the disk is full{where}; finished results are kept: make room and run the same command again (train: with --resume)"
         )
     return f"{(error.strerror or str(error)).lower()}{where}; check the path and its permissions"
 

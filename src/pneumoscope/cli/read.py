@@ -75,8 +75,8 @@ def command(
     exit code is 1. Run the same command again to go on where it stopped: files with an error, and files whose content has
     changed since, are read again.
     """
-    found = manifest.find(inputs_, out)
-    items = found.items
+    files = manifest.find(inputs_, out)
+    items = files.items
     # Several are read at once, each by one thread; a single one by all.
     reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider, policy=policy_of(policy_said))
     options = Options(target, method, overlay_scale if overlays else "none", maps)
@@ -91,7 +91,7 @@ def command(
     )
     if format_ == "csv":
         write_csv(out / "readings.csv", lines_of(out))
-    _report(summary, out, str(found))
+    _report(summary, out, str(files))
     return SOME_FILES_FAILED if summary.failed else 0
 
 

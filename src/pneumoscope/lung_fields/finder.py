@@ -142,6 +142,6 @@ def fields(outputs: Sequence[NDArray[np.float32]], rows: int, cols: int, orienta
     LungFields
         The lung fields.
     """
-    lungs, quality, found, _ = outputs
+    lungs, quality, n_found, _ = outputs
     placement = Placement(rows, cols, Region(0.0, 0.0, float(rows), float(cols)), lungs.shape[-1], orientation)
-    return LungFields(lungs[0] > 0, lungs[1] > 0, placement, float(quality[0]), float(quality[1]), STATES[round(float(found))])
+    return LungFields(lungs[0] > 0, lungs[1] > 0, placement, float(quality[0]), float(quality[1]), STATES[round(float(n_found))])

@@ -19,18 +19,18 @@ class LungFieldModule(nn.Module):
     ----------
     network : LungNetwork
         The network.
-    side : int
+    size_px : int
         Edge of the network's square input in pixels, a multiple of 4.
     threshold : float
         Lowest quality, in [0, 1], at which a lung counts as found.
     """
 
-    def __init__(self, network: LungNetwork, side: int, threshold: float) -> None:
+    def __init__(self, network: LungNetwork, size_px: int, threshold: float) -> None:
         super().__init__()
         self.network = network
-        self.side = side
+        self.size_px = size_px
         self.threshold = threshold
-        self.register_buffer("edges", torch.arange(side + 1) / side, persistent=False)
+        self.register_buffer("edges", torch.arange(size_px + 1) / size_px, persistent=False)
 
     edges: Tensor
 
@@ -45,32 +45,32 @@ class LungFieldModule(nn.Module):
         Returns
         -------
         lungs : Tensor
-            Masks of the right and the left lung over the whole radiograph, float32, shape (batch, 2, side, side), in {0, 1}.
+            Masks of the right and the left lung over the whole radiograph, float32, (batch, 2, size_px, size_px), in {0, 1}.
         quality : Tensor
             Soft Dice coefficient of each lung's probabilities with its mask, shape (batch, 2), in [0, 1].
-        found : Tensor
+        n_found : Tensor
             Number of lungs that count as found, float32, shape (batch,), in {0, 1, 2}.
         box : Tensor
             Top, left, bottom and right edge of the lung box, as shares of the radiograph, shape (batch, 4), in [0, 1].
         """
         # Antialiased, as `Placement.pixels_to_square` resamples.
-        square = F.interpolate(image, size=(self.side, self.side), mode="bilinear", antialias=True)
+        square = F.interpolate(image, size=(self.size_px, self.size_px), mode="bilinear", antialias=True)
         probability = self.network(square).sigmoid()
         lungs = filled(connected((probability >= 0.5).float()))
         quality = 2 * (probability * lungs).sum((2, 3)) / (probability.sum((2, 3)) + lungs.sum((2, 3)))
         area = lungs.mean((2, 3))
         sound = (quality >= self.threshold) & (area >= MIN_AREA_SHARE) & (area <= MAX_AREA_SHARE)
-        found = sound.float().sum(1)
-        return lungs, quality, found, self.box(lungs.amax(1), found)
+        n_found = sound.float().sum(1)
+        return lungs, quality, n_found, self.box(lungs.amax(1), n_found)
 
-    def box(self, mask: Tensor, found: Tensor) -> Tensor:
+    def box(self, mask: Tensor, n_found: Tensor) -> Tensor:
         """Compute the lung box: both lungs with a margin, or the central part of the radiograph unless both lungs were found.
 
         Parameters
         ----------
         mask : Tensor
-            Union of both lungs, shape (batch, side, side), in {0, 1}.
-        found : Tensor
+            Union of both lungs, shape (batch, size_px, size_px), in {0, 1}.
+        n_found : Tensor
             Number of lungs that count as found, shape (batch,).
 
         Returns
@@ -82,7 +82,7 @@ class LungFieldModule(nn.Module):
         margins = [MARGIN * (b - a) for a, b in zip(low, high, strict=True)]
         tight = torch.stack([low[0] - margins[0], low[1] - margins[1], high[0] + margins[0], high[1] + margins[1]], 1)
         outer = torch.tensor([1 - FALLBACK, 1 - FALLBACK, 1 + FALLBACK, 1 + FALLBACK]) / 2
-        return torch.where((found == 2)[:, None], tight.clamp(0, 1), outer)
+        return torch.where((n_found == 2)[:, None], tight.clamp(0, 1), outer)
 
     def extent(self, line: Tensor) -> tuple[Tensor, Tensor]:
         """Find the first and the last edge of the cells that are 1 along an axis.
@@ -90,7 +90,7 @@ class LungFieldModule(nn.Module):
         Parameters
         ----------
         line : Tensor
-            Projection of a mask on the axis, shape (batch, side), in {0, 1}.
+            Projection of a mask on the axis, shape (batch, size_px), in {0, 1}.
 
         Returns
         -------
@@ -109,7 +109,7 @@ def connected(mask: Tensor) -> Tensor:
     Parameters
     ----------
     mask : Tensor
-        Masks, shape (batch, channels, side, side), in {0, 1}; side is a multiple of 4.
+        Masks, shape (batch, channels, size_px, size_px), in {0, 1}; size_px is a multiple of 4.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def filled(mask: Tensor) -> Tensor:
     Parameters
     ----------
     mask : Tensor
-        Masks, shape (batch, channels, side, side), in {0, 1}.
+        Masks, shape (batch, channels, size_px, size_px), in {0, 1}.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Define one line of ``readings.jsonl``: what is kept of a model's reading, without its arrays."""
+"""Define one line of ``readings.jsonl``: a model's reading without its arrays."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -52,7 +52,7 @@ class DomainLine:
 
 @dataclass(frozen=True)
 class LungFieldsLine:
-    """The lungs that were found, and the rectangle that a model of the lungs looks at."""
+    """The lungs that were found, and the rectangle that a model of the lungs sees."""
 
     state: State
     quality: float

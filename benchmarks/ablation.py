@@ -23,7 +23,8 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.evaluation import evaluate, predict
 from pneumoscope.evaluation.training_overlap import training_overlap
 from pneumoscope.export.graph import export
-from pneumoscope.localization.localize import Localization, Provenance, localize
+from pneumoscope.localization.localize import measure_cases
+from pneumoscope.localization.localizer import Localization, Provenance
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
 from pneumoscope.reference import regions
@@ -108,7 +109,7 @@ def localized(
     provenance = Provenance(
         reader.card.name, cohort.source, "tune", "", 0.5, "fixed", training_overlap(reader.trained_on, measured_cases)
     )
-    return localize(
+    return measure_cases(
         reader, cohort, measured_cases, provenance, regions=drawn, lung_mask_of=lungs.on_grid if lungs else None, draws=1
     )
 

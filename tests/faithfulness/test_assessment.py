@@ -11,9 +11,9 @@ from pneumoscope.cohort import Case, Cohort, CohortError, Partition
 from pneumoscope.cohort.case import positives_by_rule, split_sha256
 from pneumoscope.cohort.fingerprint import fingerprint
 from pneumoscope.evaluation.errors import TrainingPatientsError
-from pneumoscope.faithfulness.assessment import FROM_CARD, FROM_TUNE, Extent, assess, cases_of, marked_by_rule, tune_cases
+from pneumoscope.faithfulness.assessment import Extent, assess, marked_by_rule
 from pneumoscope.localization import tables
-from pneumoscope.localization.localize import Selected
+from pneumoscope.localization.localize import FROM_CARD, FROM_TUNE, Selected, cases_of, localize, tune_cases
 from pneumoscope.radiograph import Region
 from pneumoscope.reader import Reader
 from pneumoscope.reference.regions import ReferenceRegions
@@ -149,3 +149,10 @@ def test_cases_with_regions_are_chosen_by_a_hash_of_their_paths(cohort):
     assert [c.path for c in marked_by_rule(cohort.cases, marked, 2)] == ["p2.png", "p1.png"]
     assert marked_by_rule(cohort.cases, {}, 2) == []
     assert marked_by_rule(cohort.cases, marked, 0) == []
+
+
+def test_localize_is_the_assessment_without_further_measures(reader, cohort):
+    marked = regions("tune1", "p1", "p2")
+    assert tables.as_json(localize(reader, cohort, regions=marked, draws=5)) == tables.as_json(
+        assess(reader, cohort, regions=marked, draws=5)
+    )

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score
 
 from pneumoscope.localization import figures as loc
+from pneumoscope.localization import pooled_pixels
 from pneumoscope.radiograph import Region
 
 # Sum 10; the reference holds 4 + 2 = 6 of it on 4 of 16 pixels.
@@ -40,9 +41,9 @@ def best_box_iou(values, boxes, thresholds):
 
 def pooled_ap(maps, references, weights=None):
     """PxAP over all maps, each counted as often as its weight, with 1001 thresholds up to the highest value."""
-    edges = loc.pixel_edges(max(float(values.max()) for values in maps), 1001)
-    counts = np.array([loc.pixel_histogram(v, r, edges) for v, r in zip(maps, references, strict=True)])
-    return loc.pxap(*np.tensordot(np.ones(len(maps)) if weights is None else weights, counts, 1))
+    edges = pooled_pixels.pixel_edges(max(float(values.max()) for values in maps), 1001)
+    counts = np.array([pooled_pixels.pixel_histogram(v, r, edges) for v, r in zip(maps, references, strict=True)])
+    return pooled_pixels.pxap(*np.tensordot(np.ones(len(maps)) if weights is None else weights, counts, 1))
 
 
 def test_hit_by_hand():
@@ -206,15 +207,15 @@ def test_reduction_keeps_ties_the_mean_and_the_figure():
 
 
 def test_pixel_histogram_counts_every_pixel_and_the_highest():
-    foreground, background = loc.pixel_histogram(VALUES, REFERENCE, np.array([0, 1, 2, 4, np.inf]))
+    foreground, background = pooled_pixels.pixel_histogram(VALUES, REFERENCE, np.array([0, 1, 2, 4, np.inf]))
     assert foreground.tolist() == [2, 0, 1, 1]
     assert background.tolist() == [9, 2, 1, 0]
 
 
 def test_the_highest_value_is_a_threshold_of_its_own():
-    edges = loc.pixel_edges(4, 1001)
+    edges = pooled_pixels.pixel_edges(4, 1001)
     assert (len(edges), edges[0], edges[1000], edges[1001]) == (1002, 0, 4, np.inf)
-    assert loc.pixel_histogram(np.array([[3.999, 4]], np.float32), np.array([[False, True]]), edges)[0][1000] == 1
+    assert pooled_pixels.pixel_histogram(np.array([[3.999, 4]], np.float32), np.array([[False, True]]), edges)[0][1000] == 1
 
 
 def test_pooled_pixel_average_precision_by_hand():
@@ -331,10 +332,10 @@ def test_all_parts_are_never_worse_than_the_largest(values, reference):
 @given(hnp.arrays(np.float32, (4, 4, 5), elements=st.integers(0, 6).map(float)), hnp.arrays(np.bool_, (4, 4, 5)), WEIGHTS)
 def test_weights_count_a_case_as_often_as_repeating_it(maps, references, weights):
     taken, counted = np.repeat(np.arange(4), weights), np.array(weights, float)
-    edges = loc.pixel_edges(6, 1001)
-    counts = np.array([loc.pixel_histogram(v, r, edges) for v, r in zip(maps, references, strict=True)])
-    repeated = loc.pxap(*counts[taken].sum(0)) if len(taken) else math.nan
-    assert loc.pxap(*np.tensordot(counted, counts, 1)) == pytest.approx(repeated, nan_ok=True)
+    edges = pooled_pixels.pixel_edges(6, 1001)
+    counts = np.array([pooled_pixels.pixel_histogram(v, r, edges) for v, r in zip(maps, references, strict=True)])
+    repeated = pooled_pixels.pxap(*counts[taken].sum(0)) if len(taken) else math.nan
+    assert pooled_pixels.pxap(*np.tensordot(counted, counts, 1)) == pytest.approx(repeated, nan_ok=True)
     best = maps[:, 0] / 6
     for figure in (loc.max_box_acc_v1, loc.max_box_acc_v2):
         assert figure(best, counted) == pytest.approx(figure(best[taken], np.ones(len(taken))), nan_ok=True)

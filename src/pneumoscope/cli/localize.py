@@ -13,8 +13,9 @@ from pneumoscope.cli import models
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import SPLITS, Case, Cohort, table
 from pneumoscope.cohort.row_filter import RowFilter
-from pneumoscope.faithfulness.assessment import ALL, Extent, assess, cases_of, tune_cases
+from pneumoscope.faithfulness.assessment import Extent, assess
 from pneumoscope.localization import tables
+from pneumoscope.localization.localize import ALL, cases_of, tune_cases
 from pneumoscope.reader.bundle import GRAPH_NAME
 from pneumoscope.reference import regions as reference_regions
 from pneumoscope.reference.box_space import BoxSpace

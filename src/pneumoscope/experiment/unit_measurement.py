@@ -25,10 +25,10 @@ from pneumoscope.experiment.marked_cohort import MarkedCohort
 from pneumoscope.experiment.plan import Plan, Unit
 from pneumoscope.experiment.run_settings import BUNDLE, CHECKPOINT, LOCALIZATION, MEASURED, REGIONS, STAMP, UNIT_NAME, RunSettings
 from pneumoscope.export.graph import export
-from pneumoscope.faithfulness.assessment import FROM_CARD
 from pneumoscope.faithfulness.intervention import Intervention
 from pneumoscope.localization import tables
-from pneumoscope.localization.localize import Provenance, Selected, localize
+from pneumoscope.localization.localize import FROM_CARD, Selected, measure_cases
+from pneumoscope.localization.localizer import Provenance
 from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME
 from pneumoscope.reference.regions import ReferenceRegions
@@ -124,7 +124,7 @@ def _measured(
         threshold_from=FROM_CARD,
         training_overlap=training_overlap(reader.trained_on, cases),
     )
-    result = localize(
+    result = measure_cases(
         reader,
         cohort,
         cases,

@@ -1,4 +1,4 @@
-"""Assess the heat maps of a model on one split: which cases, which threshold, which measures; then one pass over the files."""
+"""Assess the heat maps of a model on one split, in one pass: where they lie, and whether the score follows them."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -6,19 +6,15 @@ from dataclasses import dataclass
 
 from pneumoscope.cohort import Case, Cohort
 from pneumoscope.cohort.case import positives_by_rule
-from pneumoscope.evaluation.training_overlap import require_unseen, training_overlap
 from pneumoscope.faithfulness.intervention import Intervention
 from pneumoscope.faithfulness.occlusion_audit import OcclusionAudit
 from pneumoscope.faithfulness.stability import Stability
-from pneumoscope.localization.case import LungMaskOf, read_cases
-from pneumoscope.localization.localize import Localization, Measure, Provenance, Selected, best_threshold, localize
+from pneumoscope.localization.case import LungMaskOf
+from pneumoscope.localization.localize import Measure, Selected, cases_of, localize
+from pneumoscope.localization.localizer import Localization
 from pneumoscope.reader import Reader
 from pneumoscope.reference.regions import ReferenceRegions
 from pneumoscope.statistics import intervals
-
-ALL = "all"
-"""Stands for every case of a cohort, whether it is split or not."""
-FROM_CARD, FROM_TUNE = "the model's card", "highest mean IoU on the tune split"
 
 
 @dataclass(frozen=True)
@@ -54,10 +50,9 @@ def assess(
     draws: int = intervals.DRAWS,
     show_progress: bool = False,
 ) -> Localization:
-    """Measure the heat maps of a model on one split, decoding and reading every file once.
+    """Measure the heat maps of a model on one split, with the measures of faithfulness that are asked for.
 
-    The threshold of the map is the one of the highest mean IoU on the cohort's tune split, if another split is measured and the
-    tune split has reference regions; else it is that of the model's card.
+    `pneumoscope.localization.localize` with further measures that are fed from the same pass over the files.
 
     Parameters
     ----------
@@ -108,8 +103,6 @@ def assess(
         print(result.verdict)
     """
     cases = cases_of(cohort, split)
-    overlap = training_overlap(reader.trained_on, cases)
-    require_unseen(overlap, reader.card.name, allow=allow_training_patients)
     measures: list[tuple[Measure, Sequence[Case]]] = []
     if extent.occlusion:
         measures.append((OcclusionAudit(reader, cohort, cases), cases))
@@ -117,98 +110,19 @@ def assess(
         measures.append((Intervention(reader, chosen), chosen))
     if chosen := positives_by_rule(cases, extent.stability):
         measures.append((Stability(reader, chosen), chosen))
-    threshold, threshold_from = fixed_threshold(reader, cohort, split, regions or {}, show_progress=show_progress)
+    selected = [Selected(measure, frozenset(case.path for case in chosen)) for measure, chosen in measures]
     return localize(
         reader,
         cohort,
-        cases,
-        Provenance(
-            model=reader.card.name,
-            source=source or cohort.source,
-            split=split,
-            split_sha256=cohort.partition.sha256 if cohort.partition else "",
-            threshold=threshold,
-            threshold_from=threshold_from,
-            training_overlap=overlap,
-        ),
+        split,
+        source=source,
         regions=regions,
         lung_mask_of=lung_mask_of,
-        further=[*(Selected(one, frozenset(case.path for case in chosen)) for one, chosen in measures), *further],
+        further=[*selected, *further],
+        allow_training_patients=allow_training_patients,
         draws=draws,
-        workers=reader.workers,
         show_progress=show_progress,
     )
-
-
-def cases_of(cohort: Cohort, split: str) -> tuple[Case, ...]:
-    """Return the cases of a split.
-
-    Parameters
-    ----------
-    cohort
-        The cohort.
-    split
-        ``train``, ``tune``, ``test``, or ``all`` for every case of a cohort that may have no split.
-
-    Returns
-    -------
-    tuple of Case
-        In the order of the cohort.
-
-    Raises
-    ------
-    CohortError
-        If the cohort is not split, or the split has no case.
-    """
-    return cohort.cases if split == ALL else cohort.on(split)
-
-
-def tune_cases(cohort: Cohort, split: str) -> tuple[Case, ...]:
-    """Return the cases on which the threshold of the map may be fixed before a split is measured.
-
-    Parameters
-    ----------
-    cohort
-        The cohort.
-    split
-        The split that is measured.
-
-    Returns
-    -------
-    tuple of Case
-        The tune split; nothing if that is what is measured.
-    """
-    return () if split in ("tune", ALL) else tuple(case for case in cohort.cases if case.split == "tune")
-
-
-def fixed_threshold(
-    reader: Reader, cohort: Cohort, split: str, regions: Mapping[str, ReferenceRegions], *, show_progress: bool = False
-) -> tuple[float, str]:
-    """Fix the threshold of the map before a split is measured.
-
-    Parameters
-    ----------
-    reader
-        The model.
-    cohort
-        The cohort.
-    split
-        The split that is going to be measured.
-    regions
-        Reference regions by path of the case.
-    show_progress
-        Show a progress bar on a terminal.
-
-    Returns
-    -------
-    tuple of float and str
-        The threshold, in units of the map's full scale, and where it was fixed.
-    """
-    marked = [case for case in tune_cases(cohort, split) if case.path in regions]
-    if not marked:
-        return reader.card.finding_threshold, FROM_CARD
-    reads = read_cases(reader, cohort, marked, regions, workers=reader.workers, show_progress=show_progress)
-    return best_threshold(read.reduced for read in reads), FROM_TUNE
 
 
 def marked_by_rule(cases: Sequence[Case], regions: Mapping[str, ReferenceRegions], count: int) -> list[Case]:

@@ -12,7 +12,7 @@ from pneumoscope.faithfulness import perturbation
 from pneumoscope.faithfulness.perturbation import ScoreFunction
 from pneumoscope.heatmap.heatmap import scaled
 from pneumoscope.localization.case import ReadCase
-from pneumoscope.localization.localize import UninformedBaseline
+from pneumoscope.localization.localizer import UninformedBaseline
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader import Reader
 from pneumoscope.statistics.estimate import Estimate

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumoscope.localization import burned_in, figures
+from pneumoscope.localization import burned_in, figures, pooled_pixels
 from pneumoscope.localization.case import LocalizationCase, Map, Mask
 from pneumoscope.localization.map_marks import marks
 from pneumoscope.localization.packed import Packed
@@ -15,7 +15,7 @@ from pneumoscope.statistics.metrics import Array
 
 THRESHOLDS = np.linspace(0.05, 0.95, 19)
 """Thresholds that are tried, in units of the heat map's full scale."""
-PIXEL_EDGES = figures.pixel_edges(2.0, 2001)
+PIXEL_EDGES = pooled_pixels.pixel_edges(2.0, 2001)
 """Bins of the pooled histogram: steps of 0.001 of the map's full scale, as in the code of Choe et al. 2020, up to twice the full
 scale. The edges are the same for every data set, so that a histogram can be made when a case is read."""
 NAN = float("nan")
@@ -155,7 +155,7 @@ def region_row(case: LocalizationCase, threshold: float) -> RegionRow:
     curves: dict[figures.Parts, Array | None] = {"largest": None, "all": None}
     if case.boxes:
         curves = {parts: figures.box_iou_curve(values, case.boxes, THRESHOLDS, parts) for parts in curves}
-    histogram = np.stack(figures.pixel_histogram(values, mask, PIXEL_EDGES)).astype(np.uint32)
+    histogram = np.stack(pooled_pixels.pixel_histogram(values, mask, PIXEL_EDGES)).astype(np.uint32)
     return RegionRow(
         compared=compared(values, mask),
         area=float(mask.mean()),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumoscope import DISCLAIMER, atomic_files
-from pneumoscope.localization.localize import Localization, UninformedBaseline
+from pneumoscope.localization.localizer import Localization, UninformedBaseline
 from pneumoscope.statistics import formatting
 from pneumoscope.statistics.estimate import Estimate, plain
 from pneumoscope.statistics.table import Table

@@ -16,7 +16,7 @@ DRAWS = 2000
 """Bootstrap draws unless told otherwise."""
 NOT_DEFINED = "not defined on these cases"
 """The reason for no value where the cases do not allow the figure."""
-_AT_A_TIME = 1 << 21  # weights that are worked on together: bounds the memory of the temporary arrays
+_AT_A_TIME = 1 << 18  # weights that are worked on together: bounds the memory of the temporary arrays
 
 RandomSource = np.random.Generator | int
 """A generator, or the seed of one (numpy.random.default_rng)."""
@@ -97,8 +97,12 @@ def fold_parts(patients: Sequence[str], folds: NDArray[np.generic] | None) -> li
 
 def _drawn(patients: NDArray[np.str_], draws: int, rng: np.random.Generator) -> Array:
     names, index = np.unique(patients, return_inverse=True)
-    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    return counts[:, index].astype(np.float64)
+    share, block = np.full(len(names), 1 / len(names)), max(1, _AT_A_TIME // max(1, len(names)))
+    weights = np.empty((draws, len(patients)))
+    for start in range(0, draws, block):
+        part = weights[start : start + block]
+        part[:] = rng.multinomial(len(names), share, size=len(part))[:, index]
+    return weights
 
 
 def over_draws(metric: Metric, reference: Array, prediction: Array, weights: Array) -> Array:

@@ -96,7 +96,8 @@ class Bootstrap:
         known = ~np.isnan(column)
         if not known.any():
             return Estimate(np.nan, np.nan, np.nan, 0, "patient", "none", f"undefined in all {len(column)} cases")
-        part = Bootstrap(tuple(p for p, k in zip(self.patients, known, strict=True) if k), self.weights[:, known])
+        weights = self.weights if known.all() else self.weights[:, known]
+        part = Bootstrap(tuple(p for p, k in zip(self.patients, known, strict=True) if k), weights)
         counted = np.ones(int(known.sum()), bool) if share else None
         estimate = part.estimate(metrics.mean, column[known], column[known], share_of=counted)
         if known.all():

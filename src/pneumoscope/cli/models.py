@@ -1,6 +1,5 @@
 """Load what a user calls a model: a bundle, or with PyTorch a checkpoint."""
 
-import dataclasses
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 from pneumoscope import MissingExtraError, radiograph
 from pneumoscope.cohort.sample import sample
 from pneumoscope.evaluation import Model
-from pneumoscope.radiograph import AcceptancePolicy
+from pneumoscope.radiograph.acceptance import MARK_ALL
 from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME
 
@@ -20,9 +19,6 @@ except ModuleNotFoundError as missing:  # a package of the extra `train`, named 
     if (missing.name or "").partition(".")[0] == "pneumoscope":
         raise
     load_checkpoint = export = None  # type: ignore[assignment]  # functions where PyTorch is installed
-
-_REVIEWED = AcceptancePolicy(**{field.name: "mark" for field in dataclasses.fields(AcceptancePolicy)})
-"""Radiographs of a cohort were refused or accepted when it was built; what it holds is measured."""
 
 
 def load(folder: Path) -> Model:
@@ -70,7 +66,7 @@ def reader(folder: Path) -> Iterator[Reader]:
         A checkpoint needs PyTorch, which is not installed.
     """
     if (folder / GRAPH_NAME).exists():
-        yield Reader.load(folder, policy=_REVIEWED)
+        yield Reader.load(folder, policy=MARK_ALL)
         return
     if load_checkpoint is None:
         raise MissingExtraError("measuring a checkpoint", "train")
@@ -78,4 +74,4 @@ def reader(folder: Path) -> Iterator[Reader]:
     with tempfile.TemporaryDirectory() as scratch, sample() as cohort:
         proof = [radiograph.read(cohort.file(c)) for c in cohort.cases]
         export(classifier, Path(scratch) / "bundle", proof)
-        yield Reader.load(Path(scratch) / "bundle", policy=_REVIEWED)
+        yield Reader.load(Path(scratch) / "bundle", policy=MARK_ALL)

@@ -66,6 +66,8 @@ class AcceptancePolicy:
 
 DEFAULT_POLICY = AcceptancePolicy()
 """Refuses what the models cannot read; marks an orientation that is not stated."""
+MARK_ALL = AcceptancePolicy("mark", "mark", "mark", "mark", "mark", "mark")
+"""Refuses nothing: for the radiographs of a cohort, which were refused or accepted when the cohort was built."""
 
 
 def review(radiograph: Radiograph, policy: AcceptancePolicy = DEFAULT_POLICY) -> tuple[Caution, ...]:

@@ -1,4 +1,4 @@
-"""``pneumoscope demo``: the shipped model on the shipped radiographs."""
+"""``pneumoscope demo``: read the shipped radiographs with the shipped model."""
 
 from pathlib import Path
 
@@ -23,10 +23,10 @@ from pneumoscope.reports.page import Entry, write_page
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("pneumoscope-demo"),
     show_default=True,
-    help="Folder for the results; what an earlier demo left there is replaced.",
+    help="Output folder; the results of an earlier demo in it are replaced.",
 )
 def command(out: Path) -> None:
-    """Read the sixteen shipped radiographs and write overlays, readings.jsonl and one self-contained report.html."""
+    """Read the sixteen shipped radiographs and write overlays, readings.jsonl and a self-contained report.html."""
     reader = Reader.load()
     click.echo(f"{'case':<44}{'reference':<11}{'probability':>11}  {'decision':<10}{'sure':<6}{'domain':<9}findings")
     with only_writer(out), sample() as cohort:

@@ -13,52 +13,53 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.export.conversion import ExportError
 from pneumoscope.export.graph import Tune, export
 
-_PAYS = 1.05  # a smaller factor is timing noise
+_PAYS = 1.05  # speed-ups below this factor are within the timing noise
 
 
 @click.command("export")
 @click.argument("checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for the bundle; must not exist.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the bundle; must not exist.")
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16", "int8"]),
     default="fp32",
     show_default=True,
-    help="fp16: weights in half the size; int8: later convolutions in eight bits. Both are accepted only if the answers agree.",
+    help="fp16: weights in half precision; int8: later convolutions in 8 bits. Both must agree with fp32, see above.",
 )
 @click.option(
     "--cohort",
     "cohort_",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Split cohort of the model; a smaller bundle is calibrated and accepted on its tune side.",
+    help="Split cohort of the model, required for fp16 and int8; they are compared with fp32 on its tune split.",
 )
 def command(checkpoint: Path, out: Path, precision: Literal["fp32", "fp16", "int8"], cohort_: Path | None) -> None:
-    """Turn CHECKPOINT into a bundle: one ONNX graph from radiograph to lung fields, probability and heat maps, and its card.
+    """Export CHECKPOINT as a bundle: an ONNX graph from radiograph to lung fields, probability and heat maps, with its card.
 
-    The bundle is written only if all outputs agree with PyTorch on the sixteen shipped radiographs; in fp16 and int8 only if, on
-    the tune side, ROC-AUC changes by at most 0.003, 99 % of the decisions agree, and the heat maps correlate by at least 0.97.
+    The bundle is written only if all outputs agree with PyTorch on the sixteen shipped radiographs. In fp16 and int8, the
+    readings of the tune split must also agree with fp32: ROC-AUC may change by at most 0.003, at least 99 % of the decisions
+    must be equal, and the mean correlation of the heat maps must be at least 0.97.
     """
     classifier = load(checkpoint)
     tune = _tune(cohort_, classifier.card.split_sha256) if cohort_ else None
-    click.echo("tracing and converting the graph; this takes about half a minute", err=True)
+    click.echo("converting the network to ONNX; this takes about half a minute", err=True)
     with sample() as cohort:
         proof = [radiograph.read(cohort.file(c)) for c in cohort.cases]
     card = export(classifier, out, proof, precision=precision, tune=tune)
     proven = card.results["export"]
     worst = max(proven["outputs"].items(), key=lambda item: item[1]["graph"] / item[1]["allowed"] if item[1]["allowed"] else 0)
     click.echo(
-        f"on {proven['images']} radiographs all {len(proven['outputs'])} outputs agree with PyTorch; the nearest to its bound is "
+        f"on {proven['images']} radiographs all {len(proven['outputs'])} outputs agree with PyTorch; the closest to its bound is "
         f"'{worst[0]}', {worst[1]['graph']:.1e} of {worst[1]['allowed']:.1e}; heat maps by {', '.join(card.map_scales)}; "
         f"bundle: {out}"
     )
     cost = card.results["cost"]
     size, taken = cost["bytes"], cost["ms"]
-    click.echo(f"{precision}: {size[precision] / 1e6:.1f} MB, {taken[precision]:.1f} ms a radiograph on {cost['cores']} cores")
+    click.echo(f"{precision}: {size[precision] / 1e6:.1f} MB, {taken[precision]:.1f} ms per radiograph on {cost['cores']} cores")
     if smaller := card.results.get("precision"):
         faster = taken["fp32"] / taken[precision]
         click.echo(
             f"compared with fp32: {size[precision] / size['fp32']:.0%} of the size, {faster:.2f} times as fast"
-            f"{'' if faster > _PAYS else ', so only the size is smaller'}; on {smaller['images']} tune radiographs "
+            f"{'' if faster > _PAYS else ' (only the size is smaller)'}; on {smaller['images']} tune radiographs "
             f"ROC-AUC changes by {smaller['auc_difference']:+.4f}, {smaller['decisions']:.1%} of the decisions agree, "
             f"maps correlate by {smaller['map_correlation']:.3f}"
         )
@@ -68,7 +69,7 @@ def _tune(path: Path, split_sha256: str) -> Tune:
     cohort = table.read(path)
     if cohort.partition is None or cohort.partition.sha256 != split_sha256:
         raise ExportError(
-            f"the model was trained with the split {split_sha256[:12]}, and '{path}' has another split; give the model's cohort"
+            f"the model was trained with split {split_sha256[:12]}, but '{path}' has another split; give the cohort of the model"
         )
     cases = cohort.on("tune")
     return Tune([radiograph.read(cohort.file(c)) for c in cases], np.array([c.reference for c in cases]))

@@ -1,4 +1,4 @@
-"""``pneumoscope train``: from a split cohort to a checkpoint."""
+"""``pneumoscope train``: train a classifier on a split cohort."""
 
 from pathlib import Path
 
@@ -30,13 +30,25 @@ from pneumoscope.training.resume_state import Epoch
 @click.option(
     "--backbone",
     required=True,
-    help="resnet18, resnet50, densenet121, efficientnet_b0, mobilenet_v2, mobilenet_v3_large, vit_b_16 or efficientnet_lite0.",
+    help="Architecture: resnet18, resnet50, densenet121, efficientnet_b0, mobilenet_v2, mobilenet_v3_large, vit_b_16 or "
+    "efficientnet_lite0.",
 )
-@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the checkpoint.")
-@click.option("--init", default="imagenet", show_default=True, help="imagenet, scratch, or a .safetensors or .pth file.")
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the checkpoint.")
+@click.option(
+    "--init",
+    default="imagenet",
+    show_default=True,
+    help="Initial weights: imagenet, scratch (random), or a .safetensors or .pth file.",
+)
 @click.option("--recipe", "recipe_", default="default", show_default=True, help=HELP)
-@click.option("--resume", is_flag=True, help="Go on from the last finished epoch.")
-@click.option("--calibration", type=click.Choice(["temperature", "isotonic", "none"]), default="temperature", show_default=True)
+@click.option("--resume", is_flag=True, help="Continue after the last completed epoch.")
+@click.option(
+    "--calibration",
+    type=click.Choice(["temperature", "isotonic", "none"]),
+    default="temperature",
+    show_default=True,
+    help="Calibration of the probabilities, fitted on tune.",
+)
 @cache_option
 @lungs_option
 @teacher_option
@@ -58,10 +70,10 @@ def command(
     population: str,
     **changes: object,
 ) -> None:
-    """Train a classifier on the train side of a split COHORT; the tune side picks the epoch, threshold and calibration.
+    """Train a classifier on the train split of COHORT; epoch, threshold and calibration are selected on the tune split.
 
-    An interrupted run loses at most the current epoch: run the command again with --resume. Under torchrun the processes share
-    every batch, and restarted processes go on by themselves.
+    An interrupted run loses at most the current epoch: run the command again with --resume. Under torchrun, each batch is divided
+    among the processes, and restarted processes resume automatically.
     """
     recipe = chosen(recipe_, changes)
 
@@ -73,7 +85,7 @@ def command(
 
     with joined() as group:
         if group.restarted and (out / CARD_NAME).exists() and not has_state(out):
-            return  # a process died after the run had finished
+            return  # the process was restarted after the run had finished
         card = fit(
             table.read(cohort_),
             look_up(backbone),
@@ -95,4 +107,4 @@ def command(
         return
     point = card.operating_point
     click.echo(f"threshold {point.threshold:.4f} by {point.rule} on {point.split}; checkpoint and learning curves: {out}")
-    click.echo(f"next: pneumoscope evaluate {out} --cohort {cohort_} --side test -o {out}/test")
+    click.echo(f"next: pneumoscope evaluate {out} --cohort {cohort_} --split test -o {out}/test")

@@ -16,27 +16,28 @@ from pneumoscope.training.lung_fields.squares import LungSet
 
 @click.command("train-lungs")
 @click.argument("sets", metavar="COHORT:MASKS:SPLIT...", nargs=-1, required=True)
-@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the model.")
-@click.option("--resume", is_flag=True, help="Go on from the last finished epoch.")
-@click.option("--epochs", type=click.IntRange(1), default=LungRecipe().epochs, show_default=True)
-@click.option("--batch", type=click.IntRange(2), default=LungRecipe().batch, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=LungRecipe().seed, show_default=True)
-@click.option("--data-licence", multiple=True, help="Source and licence of the data, for the card; may be repeated.")
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the model.")
+@click.option("--resume", is_flag=True, help="Continue after the last completed epoch.")
+@click.option("--epochs", type=click.IntRange(1), default=LungRecipe().epochs, show_default=True, help="Number of epochs.")
+@click.option("--batch", type=click.IntRange(2), default=LungRecipe().batch, show_default=True, help="Images per step.")
+@click.option("--seed", type=click.IntRange(0), default=LungRecipe().seed, show_default=True, help="Random seed.")
+@click.option("--data-licence", multiple=True, help="Source and licence of the training data, for the card; may be repeated.")
 def command(
     sets: tuple[str, ...], out: Path, resume: bool, epochs: int, batch: int, seed: int, data_licence: tuple[str, ...]
 ) -> None:
-    """Train the network that finds lung fields.
+    """Train a network that segments the lung fields.
 
-    Each COHORT:MASKS:SPLIT is a split cohort, a folder of mask PNGs (named by the path or the name of the radiograph), and the
-    part of the split that is trained on. One set must keep a tune side, on which the quality threshold is fixed; the parts that
-    are not trained on are measured. An interrupted run loses at most the current epoch: run the command again with --resume.
+    Each COHORT:MASKS:SPLIT names a split cohort, a folder of PNG masks (with the path or the name of their radiograph), and the
+    split to train on. At least one cohort must have a tune split that is not trained on; it fixes the quality threshold. The
+    model is evaluated on all tune and test splits that are not trained on. An interrupted run loses at most the current epoch:
+    run the command again with --resume.
     """
     recipe = LungRecipe(epochs=epochs, batch=batch, seed=seed)
     if (out / CARD_NAME).exists():
         raise click.UsageError(f"'{out}' already holds a lung-field model; choose another folder")
     parsed = [_set(text) for text in sets]
     if len({s.name for s in parsed}) < len(parsed):
-        raise click.UsageError("two cohorts have the same file name, which names their figures; rename one")
+        raise click.UsageError("two cohorts have the same file name, which identifies their results; rename one")
 
     def report(row: LungEpoch) -> None:
         click.echo(
@@ -48,8 +49,8 @@ def command(
     shutil.rmtree(out / "state")
     for name, row in card.results.items():
         click.echo(
-            f"{name}: {row['images']} images, Dice {row['dice_mean']:.3f} (least {row['dice_least']:.3f}), "
-            f"outlines {row['boundary_distance_percent_of_side']:.2f} % of the side apart"
+            f"{name}: {row['images']} images, Dice {row['dice_mean']:.3f} (lowest {row['dice_least']:.3f}), "
+            f"mean boundary distance {row['boundary_distance_percent_of_side']:.2f} % of the image side"
         )
     click.echo(f"a lung counts as found if its quality is at least {card.quality_threshold:.3f}; model: {out}")
 

@@ -1,4 +1,4 @@
-"""Options of the commands that train, and the recipe that they ask for."""
+"""Define the options of the training commands, and construct the recipe from them."""
 
 import dataclasses
 import tomllib
@@ -14,31 +14,31 @@ from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.prepared import default_cache
 from pneumoscope.training.recipe import ALIASES, OPTIONS, RECIPES, Recipe, changed, recipe
 
-HELP = f"One of {', '.join(RECIPES)}, or a .toml file with settings of a recipe (base = one of these)."
+HELP = f"Recipe: {', '.join(RECIPES)}, or a .toml file with settings that change one of these (base = NAME)."
 cache_option = click.option(
     "--cache",
     type=click.Path(file_okay=False, path_type=Path),
     default=default_cache,
     show_default="~/.cache/pneumoscope",
-    help="Folder for the prepared images.",
+    help="Folder of the cache of prepared images.",
 )
 lungs_option = click.option(
     "--lungs",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=SHIPPED,
     show_default="the shipped model",
-    help="Lung-field model, for recipes that look at lungs.",
+    help="Lung-field model, for recipes that crop to the lungs or have an evidence head.",
 )
 licence_option = click.option(
-    "--data-licence", "licences", multiple=True, help="Source and licence of the data, for the card; may be repeated."
+    "--data-licence", "licences", multiple=True, help="Source and licence of the training data, for the card; may be repeated."
 )
 population_option = click.option(
-    "--population", default="not stated", show_default=True, help="The people that the data show, for the card."
+    "--population", default="not stated", show_default=True, help="Population of the training data, for the card."
 )
 teacher_option = click.option(
     "--teacher",
     type=ModelFolder(),
-    help="Bundle to learn from: its probabilities and, for evidence heads, its heat map.",
+    help="Bundle to distil from: its probabilities and, for evidence heads, its heat maps.",
 )
 
 
@@ -48,12 +48,12 @@ def recipe_options(function: Callable[..., None]) -> Callable[..., None]:
     Parameters
     ----------
     function
-        The command's function; it gets the settings by their flat names, None where the option was not given.
+        Function of the command. It receives each setting by its flat name, or None if the option was not given.
 
     Returns
     -------
     Callable
-        The function with the options.
+        The function, with the options added.
     """
     earlier = {now: before for before, now in ALIASES.items()}
     for setting, kind in reversed([*OPTIONS.items()]):
@@ -65,49 +65,50 @@ def recipe_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 _HELP = {
-    "head": "Classification head; the evidence heads pool the score from their own map.",
-    "crop": "What the network looks at: the whole radiograph, or the box around the lungs.",
-    "loss": "Loss of the labels.",
+    "head": "Classification head; the evidence heads pool the score from an evidence map.",
+    "crop": "Input of the network: the whole radiograph, or the box around the lungs.",
+    "loss": "Classification loss.",
     "gamma": "Focusing exponent of the focal loss.",
     "alpha": "Class weights of the focal loss.",
-    "sampling": "Every image once an epoch, or classes equally likely.",
+    "sampling": "shuffled: every image once per epoch; balanced: classes with equal probability.",
     "optimizer": "Optimizer.",
     "rate": "Peak learning rate.",
-    "head_rate": "Factor on the rate of layers that start from random weights.",
+    "head_rate": "Factor on the learning rate of layers with random initial weights.",
     "weight_decay": "Weight decay.",
-    "schedule": "Course of the learning rate after the warm-up.",
+    "schedule": "Learning-rate schedule after the warm-up.",
     "warmup_epochs": "Length of the warm-up in epochs.",
-    "epochs": "Largest number of epochs.",
-    "patience": "Stop after this many epochs without a better ROC-AUC on tune; 0: never.",
-    "batch": "Images of a step.",
+    "epochs": "Maximum number of epochs.",
+    "patience": "Epochs without a better ROC-AUC on tune after which training stops; 0: never.",
+    "batch": "Images per step.",
     "augmentation": "Augmentation policy.",
-    "labels": "Labels of the train side; shuffled for a control that can learn nothing.",
+    "labels": "Labels of the train split; shuffled trains a control without information in its labels.",
     "size_px": "Edge of the input square in pixels.",
-    "seed": "Seed of weights, order, dropout and augmentation.",
+    "seed": "Random seed of weights, order, dropout and augmentation.",
     "energy_weight": "Weight of the loss on evidence outside the lungs (evidence heads).",
     "painting_weight": "Weight of the loss on painted opacities (evidence heads).",
-    "painted_negatives": "Images without the target that each step paints on.",
-    "painted_positives": "Images with the target that each step paints on.",
+    "painted_negatives": "Images without the target per step onto which opacities are painted.",
+    "painted_positives": "Images with the target per step onto which opacities are painted.",
     "teacher_weight": "Weight of the loss on a teacher's heat map (evidence heads).",
     "distillation_weight": "Weight of the loss on a teacher's probabilities.",
-    "distillation_temperature": "Divisor of the log-odds of teacher and learner.",
+    "distillation_temperature": "Temperature of the distillation: divisor of the log-odds of teacher and student.",
 }
 
 
 def chosen(name: str, changes: Mapping[str, object]) -> Recipe:
-    """Read the recipe that a command was asked for.
+    """Construct the recipe of a command from a name or a file, and from options.
 
     Parameters
     ----------
     name
-        One of `RECIPES`, or a ``.toml`` file with settings by their flat names and ``base``, one of `RECIPES`.
+        Name of a recipe, one of `RECIPES`, or path of a ``.toml`` file with settings by their flat names and ``base``, the name
+        of the recipe that they change.
     changes
-        The options of the command; None where an option was not given.
+        Options of the command by flat names; None for an option that was not given.
 
     Returns
     -------
     Recipe
-        The recipe with the settings of the file, then those of the options.
+        The recipe, changed by the settings of the file and then by the options.
 
     Raises
     ------

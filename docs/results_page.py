@@ -7,8 +7,9 @@ from typing import Any
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.comparison.published import PRINTED, PUBLISHED
-from pneumoscope.comparison.summary import LUNG_SHARE, OF_MAPS, ON_TUNE, estimate
+from pneumoscope.comparison.summary import LUNG_SHARE, OF_MAPS, ON_TUNE
 from pneumoscope.comparison.tables import of_shortcuts
+from pneumoscope.statistics.estimate import from_json
 
 RUNS = Path(__file__).resolve().parent / "results"
 FIRST, LUNGS = "whole", "lungs"
@@ -271,5 +272,4 @@ def _published(first: Told) -> str:
 
 
 def _shortcuts(found: Told) -> str:
-    head, *rows = of_shortcuts({name: estimate(value) for name, value in found["shortcuts"].items()})
-    return "\n".join([f"| {' | '.join(head)} |", "|---|--:|--:|", *(f"| {' | '.join(row)} |" for row in rows)])
+    return of_shortcuts({name: from_json(value) for name, value in found["shortcuts"].items()}).markdown().rstrip("\n")

@@ -30,4 +30,4 @@ def side(name, probability, reference, side="test", subtypes=(), fold=0):
 def made(name, tune, test, reference, seed=0, fold=0, subtypes=(), **told):
     """A member with the same reference on both sides; `subtypes` of its test cases."""
     parts = side(name, tune, reference, "tune", fold=fold), side(name, test, reference, subtypes=subtypes, fold=fold)
-    return replace(compared_model._member(name, seed, fold, *parts, 50), told=told)
+    return replace(compared_model.of_predictions(name, seed, fold, *parts, 50), size_and_time=told)

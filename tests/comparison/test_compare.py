@@ -10,12 +10,13 @@ import sys
 
 import pytest
 
-from pneumoscope.cli import compare
 from pneumoscope.cohort import table
 from pneumoscope.evaluation import prediction_files
 from pneumoscope.experiment import budget, unit_training
-from pneumoscope.experiment.plan import ComparisonError, Plan, Unit
-from pneumoscope.experiment.run_settings import RunSettings
+from pneumoscope.experiment import run as experiment_run
+from pneumoscope.experiment.errors import ComparisonError
+from pneumoscope.experiment.plan import Plan, Unit
+from pneumoscope.experiment.workspace import Workspace
 from pneumoscope.training import fit
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.process_group import ALONE
@@ -80,7 +81,7 @@ def test_the_report_needs_nothing_beside_it_and_says_what_it_is(compared):
     assert set(re.findall(r'(?:src|href)="(\w+):', page)) == {"data"}
     for name in ("mobilenet_v2", "efficientnet_lite0", "mean probability of mobilenet_v2, efficientnet_lite0"):
         assert name in page
-    assert "Beside what was published" in page
+    assert "Published figures on the Kermany set" in page
     assert "Do the heat maps agree?" in page
     assert "best trade-off: " in again.out
 
@@ -90,10 +91,10 @@ def test_the_report_says_what_is_beside_the_figures(compared):
     page = (folder / "out/report.html").read_text(encoding="utf-8")
     for text in (
         "Does the score follow the heat map?",
-        "Against what radiologists marked",
+        "Heat maps against reference regions",
         "uninformed baseline: mean region of others",
         "6 of the 12 radiographs of the test side",
-        "What is to be had without a lung",
+        "Shortcut baselines: classifiers that never see a lung",
         "Subgroups",
         "ROC-AUC, virus",
         "global histogram",
@@ -129,7 +130,7 @@ def test_radiographs_of_the_cohort_are_on_a_page_of_their_own(compared, cohort_f
     folder, *_ = compared
     page = (folder / "out/cases.html").read_text(encoding="utf-8")
     assert "nearest to the threshold" in page
-    assert "mind to whom you give it" in page
+    assert "check who may see them before you share it" in page
     test = {case.path for case in table.read(cohort_file).on("test")}
     named = set(re.findall(r"<td>(\d+\.png)</td>", page))
     assert named
@@ -171,19 +172,18 @@ def test_a_backbone_that_cannot_be_finished_keeps_none_of_the_others(compared, m
     assert set(json.loads((tmp_path / "out/comparison.json").read_text(encoding="utf-8"))["costs"]) == set(both.split(","))
 
 
-def test_of_several_processes_none_goes_on_alone(tmp_path):
-    place = RunSettings(tmp_path, tmp_path, None, (), (), 1, group=dataclasses.replace(ALONE, size=2))
+def test_of_several_processes_none_goes_on_alone():
+    units, said = [Unit("resnet18", 1), Unit("resnet50", 1)], []
 
     def fails(_):
         raise TrainingError("the loss became infinite")
 
     with pytest.raises(TrainingError, match="infinite"):
-        compare._each([Unit("resnet18", 1), Unit("resnet50", 1)], "training", place, fails)
-    place = dataclasses.replace(place, group=ALONE)
-    failed = compare._each([Unit("resnet18", 1), Unit("resnet18", 2)], "training", place, fails)
+        experiment_run._each(units, "training", dataclasses.replace(ALONE, size=2), said.append, fails)
+    failed = experiment_run._each([Unit("resnet18", 1), Unit("resnet18", 2)], "training", ALONE, said.append, fails)
     assert failed == {"resnet18": "resnet18-seed1, the loss became infinite"}
     with pytest.raises(ComparisonError, match="no backbone could be finished; the first: resnet18-seed1, the loss became"):
-        compare._without(Plan(("resnet18",), (1, 2), recipe("default"), {}, {}, "5" * 64), failed)
+        experiment_run._without(Plan(("resnet18",), (1, 2), recipe("default"), {}, {}, "5" * 64), failed)
 
 
 def test_predictions_of_cases_that_are_named_otherwise_now_are_made_again(compared):
@@ -207,10 +207,10 @@ def test_another_comparison_stands_beside_and_other_questions_are_asked_anew(com
     assert ran.code == 0, ran.err
     assert "epoch" not in ran.out
     page = (folder / "out/report.html").read_text(encoding="utf-8")
-    assert "Beside other comparisons" in page
+    assert "<h2>Other comparisons</h2>" in page
     assert page.count("<td>earlier</td>") == 2 + 1  # each network, and the one that both have against itself
     assert "no interval: the two rank the cases alike" in page
-    assert "Against what radiologists marked" not in page
+    assert "Heat maps against reference regions" not in page
     assert file.read_bytes() != first
     file.write_bytes(first)
     (folder / "out/comparison.json").write_bytes(before)
@@ -292,13 +292,16 @@ def test_weights_that_cannot_be_read_are_told_before_anything_is_kept(cohort_fil
 
 def test_backbones_that_join_a_budget_get_its_epochs_and_other_epochs_are_refused(cohort_file, tmp_path, monkeypatch):
     monkeypatch.setattr(budget, "seconds_a_step", lambda *_: 0.1)
-    monkeypatch.setattr(compare, "_train", lambda *_: {})
-    monkeypatch.setattr(compare, "_measure", lambda *_: {})
-    monkeypatch.setattr(compare, "_members", lambda *_: [])
+    monkeypatch.setattr(experiment_run, "_train", lambda *_: {})
     plans = []
-    monkeypatch.setattr(compare, "_report", lambda wanted, *_: plans.append(wanted))
+
+    def measure(wanted, *_):
+        plans.append(wanted)
+        raise ComparisonError("measured")
+
+    monkeypatch.setattr(experiment_run, "_measure", measure)
     command = ("compare", cohort_file, "-o", tmp_path / "out", *TINY, "--budget", 60)
-    assert run(*command, "--backbones", "mobilenet_v2").code == 0
+    assert "measured" in run(*command, "--backbones", "mobilenet_v2").err
     joined = run(*command, "--backbones", "mobilenet_v2,resnet18,densenet121")
     assert "60 minutes, shared by 1 runs, are 2 epochs for each" in joined.err
     assert [(found.shared_by, found.recipe.epochs, found.at_most) for found in plans] == [(1, 2, 2)] * 2
@@ -358,9 +361,8 @@ def test_a_unit_made_under_other_conditions_is_not_taken_for_finished(compared):
     folder, *_ = compared
     scratch = {"mobilenet_v2": "scratch"}
     plan = Plan(("mobilenet_v2",), (42,), recipe("default"), scratch, scratch, "")
-    place = RunSettings(folder / "out", folder, None, (), (), 10)
     with pytest.raises(ComparisonError, match="was made under other conditions"):
-        unit_training.finished(plan.units[0], plan, place)
+        unit_training.finished(plan.units[0], plan, Workspace(folder / "out", folder))
 
 
 @pytest.mark.slow

@@ -20,16 +20,19 @@ from pneumoscope.comparison import (
     map_agreement,
     other_comparisons,
     pairwise,
+    pareto,
     pictures,
     shown_cases,
     tables,
 )
 from pneumoscope.comparison.pairwise import Pair
-from pneumoscope.comparison.summary import of_subgroups, summaries
+from pneumoscope.comparison.summary import subgroup_figures, summaries
 from pneumoscope.evaluation.shortcut_baseline import ALL
 from pneumoscope.experiment import compared_model, marked_cohort, plan
-from pneumoscope.experiment.cached_json import kept
-from pneumoscope.experiment.plan import ComparisonError, Plan
+from pneumoscope.experiment.cached_measurement import cached
+from pneumoscope.experiment.errors import ComparisonError
+from pneumoscope.experiment.marked_cohort import RegionSource
+from pneumoscope.experiment.plan import Plan
 from pneumoscope.reference.box_space import BoxSpace
 from pneumoscope.statistics.estimate import Estimate, undefined
 from pneumoscope.training.recipe import recipe
@@ -53,17 +56,17 @@ def test_units_come_every_backbone_once_before_any_a_second_time():
 
 
 def test_units_may_be_added_but_conditions_may_not_change(tmp_path):
-    plan.keep(PLAN, tmp_path)
-    plan.keep(replace(PLAN, backbones=("resnet18",), seeds=(3, 4, 5)), tmp_path)
-    plan.keep(replace(PLAN, recipe=recipe("default", seed=9)), tmp_path)  # the seed is a unit's, not a condition
+    plan.write(PLAN, tmp_path)
+    plan.write(replace(PLAN, backbones=("resnet18",), seeds=(3, 4, 5)), tmp_path)
+    plan.write(replace(PLAN, recipe=recipe("default", seed=9)), tmp_path)  # the seed is a unit's, not a condition
     with pytest.raises(ComparisonError, match=r"other conditions \(other: recipe\)"):
-        plan.keep(replace(PLAN, recipe=recipe("default", epochs=3)), tmp_path)
+        plan.write(replace(PLAN, recipe=recipe("default", epochs=3)), tmp_path)
     with pytest.raises(ComparisonError, match="other: folds, split"):
-        plan.keep(replace(PLAN, folds=5, split_sha256="6" * 64), tmp_path)
+        plan.write(replace(PLAN, folds=5, split_sha256="6" * 64), tmp_path)
     with pytest.raises(ComparisonError, match="other: start of resnet18"):
-        plan.keep(replace(PLAN, starts={"resnet18": "imagenet"}), tmp_path)
-    plan.keep(replace(PLAN, starts={"vit_b_16": "imagenet"}), tmp_path)  # of one that is added
-    assert plan.kept(tmp_path)["starts"] == {**SCRATCH, "vit_b_16": "imagenet"}
+        plan.write(replace(PLAN, starts={"resnet18": "imagenet"}), tmp_path)
+    plan.write(replace(PLAN, starts={"vit_b_16": "imagenet"}), tmp_path)  # of one that is added
+    assert plan.read(tmp_path)["starts"] == {**SCRATCH, "vit_b_16": "imagenet"}
 
 
 def test_an_ensemble_is_the_mean_of_its_members_and_fixes_its_points_on_tune():
@@ -83,7 +86,31 @@ def test_pairs_are_tested_on_the_cases_of_all_folds():
     assert (pair.first, pair.second) == ("a", "b")
     assert pair.roc_auc.value == pytest.approx(15 / 16 - 12 / 16)  # pairs in the right order, by hand
     assert pair.adjusted == pair.p
-    assert pairwise.tested_members(members)[0].reference.tolist() == [*REFERENCE, *REFERENCE]
+    assert pair.roc_auc.method.endswith("mean over 2 folds")
+    tested = pairwise.tested_members(members)[0]
+    assert tested.reference.tolist() == [*REFERENCE, *REFERENCE]
+    assert tested.folds.tolist() == [1] * 8 + [2] * 8
+
+
+def test_a_scale_that_differs_between_folds_makes_no_difference():
+    """Models of different folds have different scales; each model ranks each fold as the other does."""
+    members = [made("a", GOOD, GOOD, REFERENCE, fold=fold) for fold in (1, 2, 3)]
+    members += [made("b", GOOD, GOOD ** (4.0 * fold - 3), REFERENCE, fold=fold) for fold in (1, 2, 3)]
+    (pair,) = pairwise.pairs(members, 100)
+    assert (pair.roc_auc.value, pair.p) == (0, 1)
+    assert pair.bootstrap["ROC-AUC"].value == 0
+    assert pairwise.inseparable_runs("ab", [pair]) == [("a", "b")]
+    curves = pictures.curves(pairwise.tested_members(members)).axes
+    for axes in curves[:2]:  # the mean of equal curves is the curve
+        a, b = (np.asarray(line.get_ydata()) for line in axes.lines[:2])
+        assert a == pytest.approx(b)
+
+
+def test_members_that_were_tested_on_other_cases_are_not_paired():
+    other = made("b", POOR, POOR, REFERENCE)
+    moved = replace(other, test=replace(other.test, rows=other.test.rows[::-1]))
+    with pytest.raises(ComparisonError, match="'a' and 'b' were not tested on the same cases in the same order"):
+        pairwise.pairs([made("a", GOOD, GOOD, REFERENCE), moved], 20)
 
 
 def pair_of(first, second, adjusted):
@@ -109,15 +136,9 @@ def test_the_front_holds_exactly_what_nothing_else_beats(points):
         cost, figure = points[name]
         return any(c <= cost and f >= figure and (c, f) != (cost, figure) for c, f in points.values())
 
-    found = tables.front(points)
+    found = pareto.front(points)
     assert {points[name] for name in found} == {points[name] for name in points if not beaten(name)}
     assert sorted(found, key=lambda name: points[name]) == found
-
-
-def test_the_trade_off_is_the_cheapest_that_cannot_be_told_from_the_best():
-    cost = {"a": 30.0, "b": 10.0, "c": 5.0}
-    assert tables.trade_off("abc", {"c"}, cost) == "b"
-    assert tables.trade_off("abcx", set(), cost) == "c"  # x, an ensemble, has no cost of its own
 
 
 def test_one_run_has_its_interval_and_several_have_a_spread():
@@ -146,7 +167,7 @@ def test_targets_are_met_on_tune_and_measured_on_test():
 def test_each_germ_stands_against_all_who_are_well():
     germs = ["", "", "", "", "bacteria", "bacteria", "virus", "virus"]
     member = made("a", GOOD, GOOD, REFERENCE, subtypes=germs)
-    assert of_subgroups([member]) == [f"{f}, {g}" for g in ("bacteria", "virus") for f in ("ROC-AUC", "sensitivity")]
+    assert subgroup_figures([member]) == [f"{f}, {g}" for g in ("bacteria", "virus") for f in ("ROC-AUC", "sensitivity")]
     figures = summaries([member], 50)["a"]
     assert figures["ROC-AUC, bacteria"].value == pytest.approx(7 / 8)  # 0.4 is above three of four, 0.7 above all
     assert figures["ROC-AUC, virus"].value == 1
@@ -158,14 +179,14 @@ def test_each_germ_stands_against_all_who_are_well():
 
 def test_tables_for_others_hold_every_member():
     summary = summaries([made("mobilenet_v2", GOOD, GOOD, REFERENCE)], 50)
-    text = tables.as_csv(summary, {"mobilenet_v2": {"bundle, MB": 10.66}})
+    text = tables.of_figures(summary, {"mobilenet_v2": {"bundle, MB": 10.66}}).csv()
     assert text.splitlines()[1].startswith("mobilenet_v2,ROC-AUC,0.937500,")
     assert text.splitlines()[-1] == 'mobilenet_v2,"bundle, MB",10.66,,,,1'
 
 
 def test_pairs_for_others_have_both_tests():
     (pair,) = pairwise.pairs([made("a", GOOD, GOOD, REFERENCE), made("b", POOR, POOR, REFERENCE)], 50)
-    rows = list(csv.DictReader(io.StringIO(tables.pairs_as_csv([replace(pair, mcnemar=math.nan)]))))
+    rows = list(csv.DictReader(io.StringIO(tables.of_differences([replace(pair, mcnemar=math.nan)]).csv())))
     by_figure = {row["figure"]: row for row in rows}
     assert list(by_figure) == list(pair.bootstrap)
     found = by_figure["ROC-AUC"]
@@ -174,25 +195,12 @@ def test_pairs_for_others_have_both_tests():
     assert by_figure["accuracy"]["p"] == ""  # undefined
 
 
-def test_latex_is_what_latex_reads():
-    assert tables.as_latex([["", "at 95 % or more"], ["mobilenet_v2", "0.9–1.0 ± 0.1"], ["a − b", "< 0.001"]]).splitlines() == [
-        r"\begin{tabular}{lr}",
-        r"\toprule",
-        r" & at 95 \% or more \\",
-        r"\midrule",
-        r"mobilenet\_v2 & 0.9--1.0 $\pm$ 0.1 \\",
-        r"a $-$ b & $<$ 0.001 \\",
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
-
-
 def test_what_is_undefined_says_why():
     nothing = replace(pair_of("a", "b", math.nan), roc_auc=undefined(3, "fewer than two patients of a class"))
     nothing = replace(nothing, bootstrap={"accuracy": nothing.roc_auc, "F1": nothing.roc_auc})
-    _, line = tables.of_pairs([nothing])
-    assert line[2:5] == ["undefined (fewer than two patients of a class)", "–", "–"]
-    assert tables.of_pairs([]) == []
+    (line,) = tables.of_pairs([nothing]).rows
+    assert line[2:5] == ("undefined (fewer than two patients of a class)", "–", "–")
+    assert not tables.of_pairs([])
 
 
 def test_figures_of_several_members_are_drawn():
@@ -229,18 +237,39 @@ def test_cases_for_maps_are_positive_and_taken_by_rule():
     assert positives_by_rule(cases[::-1], 5) == found
 
 
+def compared(tested, costs, order, margin=0.005):
+    own = {name: {comparison.COST: cost} for name, cost in costs.items()}
+    return comparison.Comparison(PLAN, (), {}, own, tuple(tested), (), {}, "", tuple(order), margin)
+
+
+def differing(first, second, value, half, n=700):
+    """A pair whose ROC-AUC differ by `value` ± `half`."""
+    return replace(pair_of(first, second, 0.5), roc_auc=Estimate(value, value - half, value + half, n, "patient", "DeLong"))
+
+
+def test_the_trade_off_is_the_cheapest_that_is_shown_to_lose_less_than_the_margin():
+    """c is the cheapest and not significantly worse, but what it may lose is more than the margin: absence of evidence."""
+    tested = [differing("a", "b", 0.001, 0.003), differing("c", "a", -0.004, 0.02), differing("b", "c", 0.003, 0.02)]
+    costs = {"a": 30.0, "b": 10.0, "c": 5.0}
+    assert compared(tested, costs, "abc").trade_off == "b"
+    assert compared(tested, costs, "abc", margin=0.03).trade_off == "c"
+    assert compared(tested, costs, "abc", margin=0.001).trade_off == "a"
+
+
+def test_few_patients_show_no_trade_off():
+    assert compared([differing("a", "b", 0.0, 0.001, n=5)], {"a": 30.0, "b": 10.0}, "ab").trade_off == "a"
+
+
 def test_the_trade_off_is_a_network_where_an_ensemble_is_the_best():
-    tested = (pair_of("a", "ab", 0.01), pair_of("b", "ab", 0.01), pair_of("a", "b", 0.5))
-    costs = {"a": {comparison.TRADE: 3.0}, "b": {comparison.TRADE: 1.0}}
-    found = comparison.Comparison(PLAN, (), {}, costs, tested, (), {}, "", ("ab", "a", "b"))
+    tested = [differing("a", "ab", -0.1, 0.01), differing("b", "ab", -0.1, 0.01), differing("a", "b", 0.0, 0.001)]
+    found = compared(tested, {"a": 3.0, "b": 1.0}, ("ab", "a", "b"))
     assert (found.best_network, found.trade_off) == ("a", "b")
 
 
-def test_who_is_better_than_the_best_by_the_mean_is_not_left_out():
-    """Of several runs the order is by their mean, and pairs are of the first."""
-    costs = {"a": {comparison.TRADE: 9.0}, "b": {comparison.TRADE: 1.0}, "c": {comparison.TRADE: 0.5}}
-    tested = (pair_of("b", "a", 0.01), pair_of("a", "c", 0.01))
-    found = comparison.Comparison(PLAN, (), {}, costs, tested, (), {}, "", ("a", "b", "c"))
+def test_one_that_is_better_than_the_best_by_the_mean_is_a_candidate():
+    """Of several runs the order is by their mean, and pairs are of the first seed."""
+    tested = [differing("b", "a", 0.02, 0.01), differing("a", "c", 0.02, 0.01)]
+    found = compared(tested, {"a": 9.0, "b": 1.0, "c": 0.5}, "abc")
     assert (found.best_network, found.trade_off) == ("a", "b")
 
 
@@ -264,19 +293,21 @@ def test_cases_are_taken_by_rule_and_one_of_a_patient():
     assert not [c for c in shown_cases.by_rule(sure) if c.rule == "most confident and wrong"]
 
 
-def test_an_answer_is_kept_with_its_question(tmp_path):
-    asked = []
+def test_a_measurement_is_kept_with_its_inputs(tmp_path):
+    made_with = []
 
-    def make(value):
-        asked.append(value)
+    def measured(value):
+        made_with.append(value)
         return {"x": value}
 
-    file = tmp_path / "a.json"
-    assert kept(file, {"draws": 1}, lambda: make(1.5)) == {"x": 1.5}
-    assert kept(file, {"draws": 1}, lambda: make(2.5)) == {"x": 1.5}
-    assert kept(file, {"draws": 2}, lambda: make(math.nan)) == {"x": None}
-    assert asked[0] == 1.5
-    assert len(asked) == 2
+    def asked(draws, value):
+        return cached(tmp_path / "a.json", "x", {"draws": draws}, ("pneumoscope.atomic_files",), lambda: measured(value))
+
+    assert asked(1, 1.5) == {"x": 1.5}
+    assert asked(1, 2.5) == {"x": 1.5}
+    assert asked(2, math.nan) == {"x": None}
+    assert made_with[0] == 1.5
+    assert len(made_with) == 2
 
 
 def test_every_item_of_the_checklist_is_asked_once_and_what_nobody_knows_is_blank(cohort):
@@ -291,17 +322,17 @@ def test_every_item_of_the_checklist_is_asked_once_and_what_nobody_knows_is_blan
     assert "resnet18: scratch; mobilenet_v2: scratch" in answers[24]
     assert "torch 1" in answers[23]
     assert answers[35].startswith("train ")
-    assert answers[20] == "Patient; patients on two sides: 0."
+    assert answers[20] == "Patient; patients in two parts: 0."
     first, *others = cohort.cases
     moved = next(c for c in others if c.patient_id == first.patient_id)
     cases = [replace(c, split="tune" if c == moved else "train") if c in (first, moved) else c for c in cohort.cases]
     leaking = checklist.filled(PLAN, replace(cohort, cases=tuple(cases)), **told)
-    assert leaking[19].answer == "Patient; patients on two sides: 1."
+    assert leaking[19].answer == "Patient; patients in two parts: 1."
     assert "standard deviation over 2 runs" in answers[29]
 
 
 def told(view, start):
-    figure = {"value": 0.9, "low": 0.8, "high": None, "spread": None, "runs": 1}
+    figure = {"value": 0.9, "low": 0.8, "high": 0.95, "spread": None, "runs": 1}
     return {
         "conditions": {
             "recipe": {"view": view, "head": "linear", "side_px": 96, "epochs": 3},
@@ -317,11 +348,12 @@ def told(view, start):
 
 
 def test_other_comparisons_stand_beside_with_what_differs():
-    head, first, second = other_comparisons.rows([("this one", told("whole", "scratch")), ("given", told("lungs", "file.pth"))])
-    assert head[:7] == ["", "comparison", "view", "start", "teacher", "split", "images (patients)"]
-    assert first[:8] == [
-        "a", "this one", "whole, linear, 96 px, 3 epochs", "scratch", "–", "5" * 12, "8 (7)", "0.9000 (0.8000–nan)",
-    ]  # fmt: skip
+    found = other_comparisons.table([("this one", told("whole", "scratch")), ("given", told("lungs", "file.pth"))])
+    first, second = found.rows
+    assert found.head[:7] == ("", "comparison", "crop", "start", "teacher", "split", "images (patients)")
+    assert first[:8] == (
+        "a", "this one", "whole, linear, 96 px, 3 epochs", "scratch", "–", "5" * 12, "8 (7)", "0.9000 (0.8000–0.9500)",
+    )  # fmt: skip
     assert (second[1], second[3], second[8]) == ("given", "file.pth", "–")
 
 
@@ -336,8 +368,9 @@ def test_a_network_is_tested_against_itself_on_the_same_cases():
     (found,) = other_comparisons.tested(own, others)
     assert (found.name, found.other, found.roc_auc.value) == ("a", "poor", pytest.approx(3 / 16))
     assert found.adjusted == found.p
-    assert tables.of_others([found])[1][:3] == ["a", "poor", f"+0.1875 ({found.roc_auc.low:+.4f} to {found.roc_auc.high:+.4f})"]
-    assert tables.of_others([]) == []
+    low, high = (f"{end:+.4f}".replace("-", "−") for end in (found.roc_auc.low, found.roc_auc.high))
+    assert tables.of_others([found]).rows[0][:3] == ("a", "poor", f"+0.1875 ({low} to {high})")
+    assert not tables.of_others([])
 
 
 def test_what_is_seen_by_all_of_these_leaves_out_what_is_not_known_of_all():
@@ -345,11 +378,11 @@ def test_what_is_seen_by_all_of_these_leaves_out_what_is_not_known_of_all():
         return Estimate(0.7, 0.6, 0.8, n, "patient", "")
 
     found = tables.of_shortcuts({"size": known(5), "border": known(9), ALL: known(9)})
-    assert found[1:] == [
-        ["size", "0.7000 (0.6000–0.8000)", "5"],
-        ["border", "0.7000 (0.6000–0.8000)", "9"],
-        ["all of these but size", "0.7000 (0.6000–0.8000)", "9"],
-    ]
+    assert found.rows == (
+        ("size", "0.7000 (0.6000–0.8000)", "5"),
+        ("border", "0.7000 (0.6000–0.8000)", "9"),
+        ("all of these but size", "0.7000 (0.6000–0.8000)", "9"),
+    )
 
 
 def test_a_comparison_that_was_given_away_without_its_units_stands_beside_untested(tmp_path):
@@ -357,7 +390,7 @@ def test_a_comparison_that_was_given_away_without_its_units_stands_beside_untest
     figures |= {"seeds": [1], "conditions": {**figures["conditions"], "folds": 0}}
     (tmp_path / "comparison.json").write_text(json.dumps(figures), encoding="utf-8")
     found = other_comparisons.read(tmp_path)
-    assert (found.told, found.said) == (figures, {})
+    assert (found.tree, found.predictions) == (figures, {})
 
 
 def test_a_folder_without_figures_cannot_stand_beside(tmp_path):
@@ -367,24 +400,37 @@ def test_a_folder_without_figures_cannot_stand_beside(tmp_path):
             other_comparisons.read(folder)
 
 
-def test_marks_must_be_on_radiographs_that_nothing_was_trained_on(cohort, tmp_path):
-    """Marks of the train side alone are none; a cohort split another way shows what was trained on."""
+def test_regions_must_be_on_radiographs_of_patients_that_nothing_was_trained_on(cohort, tmp_path):
+    """Regions of the train side alone are none; a cohort that is split another way shows what was trained on."""
 
-    def boxes(cases):
+    def boxes(cases, of=cohort):
         (tmp_path / "b.csv").write_text("path,x,y,w,h\n" + "".join(f"{c.path},8,12,12,12\n" for c in cases), encoding="utf-8")
-        return tmp_path / "b.csv"
+        return RegionSource(tmp_path / "b.csv", of, "c", RowFilter(), BoxSpace())
 
     positive = [case for case in cohort.cases if case.reference]
     with pytest.raises(ComparisonError, match="is marked on the 12 test radiographs of c"):
-        marked_cohort.read(boxes(c for c in positive if c.split == "train"), cohort, "c", RowFilter(), [cohort], BoxSpace())
+        marked_cohort.read(boxes(c for c in positive if c.split == "train"), [cohort])
     swapped = {"test": "train", "train": "test", "tune": "tune"}
     other = replace(cohort, cases=tuple(replace(c, split=swapped[c.split]) for c in cohort.cases))
-    with pytest.raises(ComparisonError, match="36 of the 36 radiographs to measure heat maps on are on a train or tune side"):
-        marked_cohort.read(boxes(positive), other, "c", RowFilter(), [cohort], BoxSpace())
-    found = marked_cohort.read(boxes(positive), cohort, "c", RowFilter(), [cohort], BoxSpace())
+    with pytest.raises(ComparisonError, match="36 of the 36 radiographs to measure heat maps on are of a train or tune side"):
+        marked_cohort.read(boxes(positive, other), [cohort])
+    found = marked_cohort.read(boxes(positive), [cohort])
     assert set(found.regions) == {c.path for c in positive if c.split == "test"}
-    assert found.told.startswith("6 of the 12 radiographs of the test side of c")
-    assert found.sha256 != marked_cohort.read(boxes(positive[1:]), other, "c", RowFilter(), [], BoxSpace()).sha256
+    assert found.description == "6 of the 12 radiographs of the test side of c are marked"
+    allowed = marked_cohort.read(boxes(positive, other), [cohort], allow_training_patients=True)
+    assert allowed.training_cases == 36
+    assert allowed.description.endswith("36 of them are of patients that the networks were trained or tuned on")
+    assert allowed.sha256 != found.sha256
+
+
+def test_another_image_of_a_training_patient_is_not_measured_on(cohort, tmp_path):
+    """As where another cohort has later radiographs of the same patients."""
+    (tmp_path / "b.csv").write_text("path,x,y,w,h\n" + "".join(f"{c.path},8,12,12,12\n" for c in cohort.cases), encoding="utf-8")
+    train = next(case for case in cohort.cases if case.split == "train")
+    cases = tuple(replace(c, patient_id=train.patient_id) if c.split == "test" else c for c in cohort.cases)
+    with pytest.raises(ComparisonError, match=r"12 of the 12 .* side \(1 patients, 0 identical images\)"):
+        asked = RegionSource(tmp_path / "b.csv", replace(cohort, cases=cases), "c", RowFilter(), BoxSpace())
+        marked_cohort.read(asked, [cohort])
 
 
 def against(hit, differences):
@@ -404,9 +450,10 @@ def test_maps_that_look_at_nothing_stand_under_the_networks():
         replace(made("b", POOR, POOR, REFERENCE), regions=against(0.2, {"random": -0.1, "mean of others": -0.5})),
     ]
     summary = summaries(members, 50)
-    head, a, b, *nothing = tables.of_regions(summary, members)
-    assert head[1:4] == ["hit", "pixel AP", "energy inside"]
+    found = tables.of_regions(summary, members)
+    a, b, *nothing = found.rows
+    assert found.head[1:4] == ("hit", "pixel AP", "energy inside")
     assert (a[0], a[1], a[4]) == ("a", "0.8000 (0.8000–0.8000)", "1 of 2")
     assert (b[0], b[4]) == ("b", "0 of 2")
     assert [row[0] for row in nothing] == ["uninformed baseline: random", "uninformed baseline: mean of others"]
-    assert tables.of_regions(summaries([made("a", GOOD, GOOD, REFERENCE)], 50), [made("a", GOOD, GOOD, REFERENCE)]) == []
+    assert not tables.of_regions(summaries([made("a", GOOD, GOOD, REFERENCE)], 50), [made("a", GOOD, GOOD, REFERENCE)])

@@ -1,1 +1,5 @@
-"""Several backbones under the same conditions, trained, measured and compared. Needs PyTorch to train."""
+"""What came out of an experiment: paired tests, tables, pictures and the report."""
+
+from pneumoscope.comparison.comparison import Comparison, compare
+
+__all__ = ["Comparison", "compare"]

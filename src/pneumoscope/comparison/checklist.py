@@ -1,4 +1,4 @@
-"""The reporting checklist, filled in from what the program knows; what only its user can know stays blank.
+"""The reporting checklist, filled in from what the program knows; what only the authors can know stays blank.
 
 Items after CLAIM 2024 (Tejani et al. 2024, Radiology: Artificial Intelligence 6(4), doi 10.1148/ryai.240300) in words of our own,
 each with the nearest items of TRIPOD+AI (Collins et al. 2024, BMJ 385, doi 10.1136/bmj-2023-078378).
@@ -19,7 +19,17 @@ BLANK = "blank: to be filled in by the authors"
 
 @dataclass(frozen=True)
 class Item:
-    """One item: numbers in CLAIM 2024 and TRIPOD+AI, what is asked, the answer or `BLANK`."""
+    """An item of the checklist.
+
+    Parameters
+    ----------
+    claim, tripod
+        Numbers in CLAIM 2024 and in TRIPOD+AI.
+    asks
+        What is asked.
+    answer
+        The answer, or `BLANK`.
+    """
 
     claim: str
     tripod: str
@@ -37,47 +47,69 @@ def filled(
     intervened: int,
     versions: Mapping[str, str],
 ) -> list[Item]:
-    """The items of a comparison.
+    """Fill in the checklist of a comparison.
 
-    `metrics` are the names of the reported figures, `localized` says against what heat maps were measured, `external` on which
-    other cohort (empty where on none). On `intervened` cases the score was followed as pixels were removed; `versions` are those
-    of the libraries.
+    Parameters
+    ----------
+    plan
+        Of the experiment.
+    cohort
+        The split cohort of the first run.
+    metrics
+        Names of the reported figures.
+    localized
+        What the heat maps were measured against, in words.
+    external
+        Another cohort that heat maps were measured on, in words; empty without one.
+    intervened
+        Number of cases on which pixels were removed by the map.
+    versions
+        Versions of the libraries by name.
+
+    Returns
+    -------
+    list[Item]
+        All items of CLAIM 2024, and those of TRIPOD+AI that have no counterpart there.
     """
     runs = len(plan.units) // len(plan.backbones)
     uncertainty = "95 % intervals by patient" if runs == 1 else f"standard deviation over {runs} runs"
     answers = {
         1: "Comparison of deep networks that classify chest radiographs and show where, trained with image-level labels.",
         4: f"{_question(plan)}, at what cost, and whether its heat map can be believed.",
-        6: "Comparison of models under the same conditions; feasibility, not clinical use.",
+        6: "Comparison of models under the same conditions; a feasibility study, not for clinical use.",
         7: f"Cohort '{cohort.source}': {_counts(cohort)}.",
         9: _preprocessing(plan),
-        10: "None by this program: all radiographs of the cohort table are used; maps are compared on cases taken by a hash.",
-        12: f"Radiographs that could not be read are left out: {len(cohort.unreadable)}.",
+        10: "None by this program: all radiographs of the cohort are used; maps are compared on cases chosen by a hash.",
+        12: f"Radiographs left out because they could not be read: {len(cohort.unreadable)}.",
         14: f"The cohort's label; the target is {cohort.target}.",
         19: _partition(plan, cohort),
-        20: f"Patient; patients on two sides{' of the first fold' if plan.folds else ''}: {len(crossing(cohort.cases)[0])}.",
+        20: f"Patient; patients in two parts{' of the first fold' if plan.folds else ''}: {len(crossing(cohort.cases)[0])}.",
         22: f"{', '.join(plan.backbones)} with the head '{plan.recipe.head}'; input {plan.recipe.size_px} px, two classes.",
         23: ", ".join([f"pneumoscope {__version__}", *(f"{name} {version}" for name, version in versions.items())]),
         24: "; ".join(f"{name}: {start}" for name, start in plan.starts.items()),
         25: _training(plan),
-        26: "The epoch of the highest ROC-AUC on tune; one recipe for all backbones.",
-        27: "None, but where a member's name says so: mean of probabilities or of calibrated log-odds.",
+        26: "The epoch with the highest ROC-AUC on tune; one recipe for all backbones.",
+        27: "Only where the name says so: mean of probabilities or of calibrated log-odds.",
         28: ", ".join(metrics),
-        29: f"{uncertainty}; paired tests with the patient as the unit: DeLong with Obuchowski's variance, McNemar exact by "
-        "patient, bootstrap; Holm's adjustment over all pairs.",
+        29: f"{uncertainty}; paired tests with the patient as the unit: DeLong with Obuchowski's variance{_over_folds(plan)}, "
+        "McNemar exact by patient, bootstrap; Holm's adjustment over all pairs.",
         30: f"{len(plan.seeds)} seed(s), {plan.folds or 'no'} folds; deletion and insertion by the map on {intervened} cases.",
         31: f"Heat map of every reading; {localized}",
-        32: "Held-out test side of the same cohort, thresholds and calibration fixed on tune.",
+        32: "Held-out test side of the same cohort; thresholds and calibration fitted on tune.",
         33: f"Heat maps alone, on another cohort: {external}." if external else BLANK,
         35: _counts(cohort) if plan.folds else _sides(cohort),
         37: "The tables of this report.",
         38: f"The tables of this report, with {uncertainty}.",
-        39: "cases.html beside this report: most confident errors and cases nearest the threshold, by rule.",
+        39: "cases.html in the folder of this report: most confident errors and cases nearest to the threshold, by rule.",
         40: "A heat map need not show the disease; research software, not a medical device. Further limits are for the authors.",
         43: "Software Apache-2.0. Of models and data: for the authors.",
     }
     both = [Item(str(claim), tripod, asks, answers.get(claim, BLANK)) for claim, tripod, asks in ASKED]
-    return [*both, *(Item("–", tripod, asks) for tripod, asks in ALONE)]
+    return [*both, *(Item("–", tripod, asks) for tripod, asks in TRIPOD_ONLY)]
+
+
+def _over_folds(plan: Plan) -> str:
+    return " within folds, differences as means over folds" if plan.folds else ""
 
 
 def _question(plan: Plan) -> str:
@@ -93,12 +125,12 @@ def _counts(cohort: Cohort) -> str:
 
 
 def _sides(cohort: Cohort) -> str:
-    told = []
-    for side in SPLITS:
-        cases = cohort.on(side)
+    parts = []
+    for split in SPLITS:
+        cases = cohort.on(split)
         labels = ", ".join(f"{n:,} {label}" for label, n in sorted(Counter(c.label for c in cases).items()))
-        told.append(f"{side} {len(cases):,} radiographs of {len({c.patient_id for c in cases}):,} patients ({labels})")
-    return "; ".join(told)
+        parts.append(f"{split} {len(cases):,} radiographs of {len({c.patient_id for c in cases}):,} patients ({labels})")
+    return "; ".join(parts)
 
 
 def _preprocessing(plan: Plan) -> str:
@@ -106,9 +138,9 @@ def _preprocessing(plan: Plan) -> str:
     if plan.recipe.crop == "lungs" or plan.recipe.adds_up:
         where = "the box around both lungs" if plan.recipe.crop == "lungs" else "all of it"
         return (
-            f"The radiograph squashed to {SOURCE_PX} px, lungs found in it (model {plan.lungs[:12]}), {where} squashed to {side}."
+            f"The radiograph resized to {SOURCE_PX} px, lungs found in it (model {plan.lungs[:12]}), {where} resized to {side}."
         )
-    return f"The whole radiograph squashed to {side}."
+    return f"The whole radiograph resized to {side}."
 
 
 def _partition(plan: Plan, cohort: Cohort) -> str:
@@ -176,6 +208,10 @@ ASKED = (
     (43, "18e, 18f", "Availability of software, models and data"),
     (44, "18a, 18b", "Funding and interests"),
 )
-"""Numbers in CLAIM 2024 and in TRIPOD+AI, and what is asked, in our own words."""
-ALONE = (("14", "Fairness between groups"), ("19", "Involvement of patients and the public"), ("24", "Updating of the model"))
-"""Of TRIPOD+AI, what no item of CLAIM asks."""
+"""Numbers in CLAIM 2024 and in TRIPOD+AI, and what is asked, in words of our own."""
+TRIPOD_ONLY = (
+    ("14", "Fairness between groups"),
+    ("19", "Involvement of patients and the public"),
+    ("24", "Updating of the model"),
+)
+"""Items of TRIPOD+AI without a counterpart in CLAIM."""

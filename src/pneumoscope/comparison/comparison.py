@@ -1,47 +1,66 @@
-"""The noun `Comparison`: what was compared, and what came out."""
+"""The noun `Comparison`: the members of an experiment next to each other."""
 
+import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
-from pneumoscope.cohort import Cohort
 from pneumoscope.cohort.case import positives_by_rule
 from pneumoscope.cohort.shortcut_features import features
-from pneumoscope.comparison import map_agreement, other_comparisons, tables
+from pneumoscope.comparison import map_agreement, other_comparisons
 from pneumoscope.comparison.map_agreement import Agreement
 from pneumoscope.comparison.other_comparisons import Against, Other
-from pneumoscope.comparison.pairwise import LEVEL, Pair, inseparable_runs, pairs, tested_members
-from pneumoscope.comparison.summary import ON_TUNE, Summary, estimate, of_costs, summaries
+from pneumoscope.comparison.pairwise import Pair, inseparable_runs, pairs, tested_members
+from pneumoscope.comparison.summary import ON_TUNE, Summary, costs_of, summaries
 from pneumoscope.evaluation import shortcut_baseline
 from pneumoscope.evaluation.errors import EvaluationError
-from pneumoscope.experiment import cost
-from pneumoscope.experiment.cached_json import kept
+from pneumoscope.experiment.cached_measurement import cached
 from pneumoscope.experiment.compared_model import ComparedModel
+from pneumoscope.experiment.experiment import Experiment
 from pneumoscope.experiment.plan import Plan
-from pneumoscope.experiment.run_settings import BUNDLE, RunSettings
+from pneumoscope.experiment.workspace import BUNDLE
 from pneumoscope.reader import Reader
-from pneumoscope.statistics.estimate import Estimate
+from pneumoscope.statistics.estimate import Estimate, from_json
+from pneumoscope.statistics.figure import Figure
+from pneumoscope.statistics.superiority import non_inferior
 
-TRADE = "score and map ms"
+COST = "score and map ms"
+"""The cost by which the best trade-off is the cheapest."""
+MARGIN = 0.005
+"""The loss of ROC-AUC that does not matter, unless told otherwise."""
 SHORTCUTS_NAME = "shortcuts.json"
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What was compared, and what came out.
+    """The members of an experiment next to each other.
 
-    Attributes
+    Parameters
     ----------
-    members: every run, ensembles included.
-    summary, costs: by name and figure.
-    tested: pairs of the first seed's members.
-    agreed: how far the maps of every pair agree, of the first run of each.
-    shortcuts: ROC-AUC on the whole cohort of classifiers that never see a lung, by what they see; empty where it could not be
-        measured, for which `no_shortcuts` says why.
-    order: names from the highest ROC-AUC to the lowest.
-    beside: networks against themselves in other comparisons.
-    left_out: runs that could not be finished, each with the reason.
+    plan
+        Of the experiment.
+    members
+        Every run, ensembles included.
+    summary, costs
+        By member and figure, and by network and cost.
+    tested
+        Paired tests of the first seed's members.
+    agreed
+        How far the heat maps of every two networks agree, of the first run of each.
+    shortcuts
+        ROC-AUC on the whole cohort of classifiers that never see a lung; empty if they could not be measured.
+    no_shortcuts
+        Why they could not be measured.
+    order
+        Members from the highest ROC-AUC to the lowest.
+    margin
+        The loss of ROC-AUC that does not matter when the best trade-off is chosen, above 0.
+    against
+        Networks compared with themselves in other comparisons.
+    left_out
+        Why a backbone could not be finished, one sentence each.
     """
 
     plan: Plan
@@ -53,121 +72,163 @@ class Comparison:
     shortcuts: Mapping[str, Estimate]
     no_shortcuts: str
     order: tuple[str, ...]
-    beside: tuple[Against, ...] = ()
+    margin: float = MARGIN
+    against: tuple[Against, ...] = ()
     left_out: tuple[str, ...] = ()
 
     @property
-    def runs(self) -> list[tuple[str, ...]]:
-        """Members that cannot be told apart by their ROC-AUC."""
+    def inseparable(self) -> list[tuple[str, ...]]:
+        """Runs of members of which no two differ in ROC-AUC."""
         return inseparable_runs(self.order, self.tested)
 
     @property
-    def trade_off(self) -> str:
-        """The quickest network, with its map, that cannot be told from the best network by its ROC-AUC."""
-        worse = {p.second if p.roc_auc.value > 0 else p.first for p in self._met if self.best_network in (p.first, p.second)}
-        worse -= {self.best_network}  # of several runs the best by the mean may be the worse of a pair
-        return tables.trade_off(self.order, worse, {name: own[TRADE] for name, own in self.costs.items()})
-
-    @property
-    def _met(self) -> list[Pair]:
-        """Pairs that differ in their ROC-AUC."""
-        return [pair for pair in self.tested if pair.adjusted < LEVEL]
-
-    @property
     def best_network(self) -> str:
-        """The network of the highest ROC-AUC: an ensemble has no cost of its own."""
+        """The network of the highest ROC-AUC; an ensemble has no cost of its own."""
         return next(name for name in self.order if name in self.costs)
 
     @property
-    def chosen_on_tune(self) -> str:
-        """The network of the highest ROC-AUC on tune, by which a model should be chosen."""
-        return max((name for name in self.order if name in self.costs), key=lambda name: self.summary[name][ON_TUNE].value)
+    def trade_off(self) -> str:
+        """The cheapest network, with its heat map, that is shown not to lose `margin` of ROC-AUC against the best network.
+
+        Too little data to tell two networks apart never makes the cheaper one the best trade-off.
+        """
+        enough = [name for name in self.order if name in self.costs and self._loses_little(name)]
+        return min(enough, key=lambda name: self.costs[name][COST])
+
+    def _loses_little(self, name: str) -> bool:
+        best = self.best_network
+        differences = [
+            pair.roc_auc if pair.first == name else -pair.roc_auc
+            for pair in self.tested
+            if {pair.first, pair.second} == {name, best}
+        ]
+        return name == best or any(non_inferior(difference, self.margin) for difference in differences)
 
     @property
+    def chosen_on_tune(self) -> str:
+        """The network of the highest ROC-AUC on tune: use this for model selection."""
+        return max((name for name in self.order if name in self.costs), key=lambda name: self.summary[name][ON_TUNE].value)
+
+    @cached_property
     def sizes(self) -> dict[str, int]:
-        """Of the test side, all folds together."""
-        all_of = tested_members(self.first)[0]
+        """Images, patients and positive images of the test split, of all folds together."""
+        all_cases = tested_members(self.first_seed)[0]
         return {
-            "images": len(all_of.reference),
-            "patients": len(set(all_of.patients)),
-            "positive": int(all_of.reference.sum()),
+            "images": len(all_cases.reference),
+            "patients": len(set(all_cases.patients)),
+            "positive": int(all_cases.reference.sum()),
         }
 
     @property
-    def first(self) -> list[ComparedModel]:
+    def first_seed(self) -> list[ComparedModel]:
         """The members of the first seed."""
-        return [m for m in self.members if m.seed == self.plan.seeds[0]]
+        return [member for member in self.members if member.seed == self.plan.seeds[0]]
 
     @property
-    def several(self) -> bool:
+    def several_runs(self) -> bool:
         """Whether a member stands for more than one run."""
         return len(self.plan.units) > len(self.plan.backbones)
 
 
-def compare(
-    plan: Plan, members: Sequence[ComparedModel], cohort: Cohort, place: RunSettings, others: Mapping[str, Other]
-) -> Comparison:
-    """Put members side by side; the costs are measured in turns, where that was not done before on this machine.
+def compare(experiment: Experiment, others: Mapping[str, Other] | None = None, *, margin: float = MARGIN) -> Comparison:
+    """Compare the members of an experiment.
 
-    `cohort` is that of the first run, on whose test side the maps are compared; `others` are comparisons to stand beside,
-    by name.
+    Parameters
+    ----------
+    experiment
+        A finished experiment.
+    others
+        Other finished comparisons by name, whose networks are tested against those of this one.
+    margin
+        The loss of ROC-AUC that does not matter when the best trade-off is chosen, above 0.
+
+    Returns
+    -------
+    Comparison
+        Summaries, paired tests, agreement of the heat maps, shortcut baselines.
+
+    Raises
+    ------
+    ComparisonError
+        If two members were not tested on the same cases.
     """
-    first = [m for m in members if m.seed == plan.seeds[0]]
-    summary = summaries(members, place.draws)
-    bundles = {name: folder / BUNDLE for name, folder in place.first_folders(plan).items()}
-    costs = of_costs(members, cost.costs(bundles, place.proof, place.out))
-    order = sorted(summary, key=lambda name: -summary[name]["ROC-AUC"].value)
-    readers = {name: Reader.load(bundles[name]) for name in order if name in bundles}
-    cases = positives_by_rule(cohort.on("test"), map_agreement.CASES)
-    agreed = map_agreement.agreements(readers, cohort, cases, place.draws, place.show_progress)
-    shortcut = _shortcuts(cohort, place)
-    tested = tuple(pairs(first, place.draws))
-    alone = [] if plan.folds else [m for m in first if m.name in costs]
+    plan, members, draws = experiment.plan, experiment.members, experiment.measurement.draws
+    summary = summaries(members, draws)
+    costs = costs_of(members, experiment.costs)
+    order = sorted(summary, key=lambda name: -summary[name][Figure.ROC_AUC].value)
+    shortcuts, no_shortcuts = _shortcuts(experiment)
+    networks = [] if plan.folds else [member for member in experiment.first_seed if member.name in costs]
     return Comparison(
         plan,
         tuple(members),
         summary,
         costs,
-        tested,
-        tuple(agreed),
-        *shortcut,
+        tuple(pairs(experiment.first_seed, draws)),
+        tuple(_agreements(experiment, [name for name in order if name in costs])),
+        shortcuts,
+        no_shortcuts,
         tuple(order),
-        tuple(other_comparisons.tested(alone, others)),
+        margin,
+        tuple(other_comparisons.tested(networks, others or {})),
+        tuple(experiment.left_out),
     )
 
 
-def _shortcuts(cohort: Cohort, place: RunSettings) -> tuple[dict[str, Estimate], str]:
-    """The audit of the whole cohort, kept with the comparison; or why there is none."""
+def _agreements(experiment: Experiment, names: list[str]) -> list[Agreement]:
+    """How far the heat maps of every two networks agree on the test split of the first run."""
+    folders = experiment.workspace.first_folders(experiment.plan)
+    readers = {name: Reader.load(folders[name] / BUNDLE) for name in names}
+    cases = positives_by_rule(experiment.cohort.on("test"), map_agreement.CASES)
+    return map_agreement.agreements(
+        readers, experiment.cohort, cases, experiment.measurement.draws, show_progress=experiment.workspace.show_progress
+    )
+
+
+def _shortcuts(experiment: Experiment) -> tuple[dict[str, Estimate], str]:
+    """Shortcut baselines on the whole cohort, kept with the experiment; or why there are none."""
+    cohort, draws, show = experiment.cohort, experiment.measurement.draws, experiment.workspace.show_progress
     lines = [f"{c.image} {c.patient_id} {c.reference} {c.file_bytes} {c.rows} {c.cols}" for c in cohort.cases]
-    asked = {"cases": hashlib.sha256("\n".join(lines).encode()).hexdigest(), "draws": place.draws}
+    inputs = {"cases": hashlib.sha256("\n".join(lines).encode()).hexdigest(), "draws": draws}
 
     def measured() -> dict[str, Any]:
         try:
-            seen = features(cohort, show_progress=place.show_progress)
-            found = shortcut_baseline.audit(cohort, seen, draws=place.draws)
+            audited = shortcut_baseline.audit(cohort, features(cohort, show_progress=show), draws=draws)
         except EvaluationError as error:
             return {"missing": str(error)}
-        return {"found": {name: asdict(value) for name, value in found.items()}}
+        return {"estimates": {name: asdict(value) for name, value in audited.items()}}
 
-    told = kept(place.out / SHORTCUTS_NAME, asked, measured)
-    return {name: estimate(value) for name, value in told.get("found", {}).items()}, told.get("missing", "")
+    code = ("pneumoscope.evaluation.shortcut_baseline", "pneumoscope.cohort.shortcut_features")
+    answer = cached(experiment.workspace.out / SHORTCUTS_NAME, "shortcut baselines", inputs, code, measured)
+    return {name: from_json(value) for name, value in answer.get("estimates", {}).items()}, answer.get("missing", "")
 
 
-def as_json(found: Comparison) -> dict[str, Any]:
-    """All that the page says, as plain values; an undefined figure is NaN, which `plain` makes null."""
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Turn a comparison into a tree of plain values.
+
+    Parameters
+    ----------
+    comparison
+        The comparison.
+
+    Returns
+    -------
+    dict[str, Any]
+        All that the report says; an undefined figure is NaN, which `statistics.estimate.plain` makes None.
+    """
     return {
-        "conditions": found.plan.conditions(),
-        "seeds": list(found.plan.seeds),
-        "starts": dict(found.plan.starts),
-        "test": found.sizes,
-        "members": {name: {k: asdict(s) for k, s in figures.items()} for name, figures in found.summary.items()},
-        "costs": {name: dict(own) for name, own in found.costs.items()},
-        "pairs": [asdict(pair) for pair in found.tested],
-        "maps": [asdict(pair) for pair in found.agreed],
-        "shortcuts": {name: asdict(value) for name, value in found.shortcuts.items()},
-        "beside": [asdict(pair) for pair in found.beside],
-        "left out": list(found.left_out),
-        "order": list(found.order),
-        "not told apart": [list(run) for run in found.runs],
-        "trade-off": found.trade_off,
+        "conditions": comparison.plan.conditions(),
+        "seeds": list(comparison.plan.seeds),
+        "starts": dict(comparison.plan.starts),
+        "test": comparison.sizes,
+        "members": {name: {k: asdict(s) for k, s in figures.items()} for name, figures in comparison.summary.items()},
+        "costs": {name: dict(own) for name, own in comparison.costs.items()},
+        "pairs": [asdict(pair) for pair in comparison.tested],
+        "maps": [asdict(pair) for pair in comparison.agreed],
+        "shortcuts": {name: asdict(value) for name, value in comparison.shortcuts.items()},
+        "beside": [dataclasses.asdict(pair) for pair in comparison.against],
+        "left out": list(comparison.left_out),
+        "order": list(comparison.order),
+        "not told apart": [list(run) for run in comparison.inseparable],
+        "margin": comparison.margin,
+        "trade-off": comparison.trade_off,
     }

@@ -8,21 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumoscope.experiment.compared_model import ComparedModel
-from pneumoscope.experiment.plan import ComparisonError
+from pneumoscope.experiment.errors import ComparisonError
 from pneumoscope.statistics import metrics, paired
 from pneumoscope.statistics.estimate import Estimate
+from pneumoscope.statistics.figure import Figure
 from pneumoscope.statistics.intervals import patient_weights
 from pneumoscope.statistics.metrics import Array, Metric
 from pneumoscope.statistics.paired import Draws
 
 LEVEL = 0.05
 """Significance level of the paired tests after Holm's adjustment."""
-_OF_PROBABILITIES: Mapping[str, Metric] = {"ROC-AUC": metrics.roc_auc, "Brier": metrics.brier}
-_OF_DECISIONS: Mapping[str, Metric] = {
-    "accuracy": metrics.accuracy,
-    "F1": metrics.f1,
-    "sensitivity": metrics.sensitivity,
-    "specificity": metrics.specificity,
+_OF_PROBABILITIES: Mapping[Figure, Metric] = {Figure.ROC_AUC: metrics.roc_auc, Figure.BRIER: metrics.brier}
+_OF_DECISIONS: Mapping[Figure, Metric] = {
+    Figure.ACCURACY: metrics.accuracy,
+    Figure.F1: metrics.f1,
+    Figure.SENSITIVITY: metrics.sensitivity,
+    Figure.SPECIFICITY: metrics.specificity,
 }
 
 
@@ -173,7 +174,7 @@ def pairs(members: Sequence[ComparedModel], draws: int) -> list[Pair]:
 def _draws(member: TestedMember, weights: Array) -> dict[str, Draws]:
     """The compared figures in every draw. Counts and squares are summed over folds; ranks are taken within each fold alone."""
     ranking = metrics.roc_auc if member.folds is None else metrics.mean_over_folds(metrics.roc_auc, member.folds)
-    of_probabilities = {**_OF_PROBABILITIES, "ROC-AUC": ranking}
+    of_probabilities = {**_OF_PROBABILITIES, Figure.ROC_AUC: ranking}
     columns = ((of_probabilities, member.probability), (_OF_DECISIONS, member.decisions))
     return {
         name: paired.draws_of(metric, member.reference, column, weights)

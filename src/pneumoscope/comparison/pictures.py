@@ -1,4 +1,4 @@
-"""The pictures of a comparison: curves on one another, Pareto plots, heat maps side by side."""
+"""The pictures of a comparison: curves of all members, Pareto plots, heat maps side by side."""
 
 import math
 import textwrap
@@ -15,10 +15,11 @@ from PIL import Image, ImageDraw, ImageFont
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from pneumoscope.comparison.pairwise import TestedMember
-from pneumoscope.comparison.tables import front
+from pneumoscope.comparison.pareto import front
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 from pneumoscope.reports.overlay import blend
+from pneumoscope.statistics.metrics import Array
 from pneumoscope.training.curves import CURVES_NAME, read_table
 
 _CELL, _GAP, _MARGIN = 150, 4, 26
@@ -32,14 +33,26 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def curves(members: Sequence[TestedMember]) -> Figure:
-    """ROC, precision–recall and reliability of all members on one another."""
+    """Draw ROC, precision–recall and reliability of all members.
+
+    Over folds the ROC and precision–recall curves are means of the folds' curves at each 1 − specificity and recall (vertical
+    averaging, Fawcett 2006, Pattern Recognition Letters 27:861): scores of different folds are never ranked together.
+
+    Parameters
+    ----------
+    members
+        Members of one seed.
+
+    Returns
+    -------
+    Figure
+        Three panels.
+    """
     figure = _figure(15, 5.2)
     roc, pr, reliability = figure.subplots(1, 3)
     for member in members:
-        false_alarm, hit, _ = roc_curve(member.reference, member.probability)
-        roc.plot(false_alarm, hit, label=member.name)
-        precision, recall, _ = precision_recall_curve(member.reference, member.probability)
-        pr.step(recall, precision, where="post")
+        roc.plot(*_roc(member), label=member.name)
+        pr.step(*_precision_recall(member), where="post")
         _reliability(reliability, member)
     roc.set(xlabel="1 − specificity", ylabel="sensitivity", title="ROC", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     pr.set(xlabel="recall (sensitivity)", ylabel="precision (PPV)", title="Precision–recall", ylim=(-0.01, 1.01))
@@ -47,6 +60,34 @@ def curves(members: Sequence[TestedMember]) -> Figure:
     reliability.set(xlabel="calibrated probability", ylabel="share of positives", title="Reliability, 10 bins")
     roc.legend(loc="lower right", fontsize=8)
     return figure
+
+
+def _folds(member: TestedMember) -> list[tuple[Array, Array]]:
+    """Reference and probability of each fold."""
+    if member.folds is None:
+        return [(member.reference, member.probability)]
+    parts = [member.folds == fold for fold in np.unique(member.folds)]
+    return [(member.reference[part], member.probability[part]) for part in parts]
+
+
+def _roc(member: TestedMember) -> tuple[Array, Array]:
+    """1 − specificity and sensitivity."""
+    curves = [roc_curve(*fold)[:2] for fold in _folds(member)]
+    if len(curves) == 1:
+        return curves[0]
+    grid = np.linspace(0, 1, 501)
+    return grid, np.mean([np.interp(grid, *curve) for curve in curves], axis=0)
+
+
+def _precision_recall(member: TestedMember) -> tuple[Array, Array]:
+    """Recall and precision, from high recall to low."""
+    curves = [precision_recall_curve(*fold)[:2] for fold in _folds(member)]
+    if len(curves) == 1:
+        precision, recall = curves[0]
+        return recall, precision
+    grid = np.linspace(1, 0.002, 500)
+    steps = [precision[::-1][np.searchsorted(recall[::-1], grid, "left")] for precision, recall in curves]
+    return grid, np.mean(steps, axis=0)
 
 
 def _reliability(axes: Axes, member: TestedMember, bins: int = 10) -> None:
@@ -58,7 +99,22 @@ def _reliability(axes: Axes, member: TestedMember, bins: int = 10) -> None:
 
 
 def differences(values: Mapping[str, float], runs: Sequence[Sequence[str]], what: str) -> Figure:
-    """Members along an axis of a figure, a bar over those that cannot be told apart (after Demšar 2006, JMLR 7, fig. 1)."""
+    """Draw members along an axis of a figure, with a bar over those that the tests cannot separate.
+
+    Parameters
+    ----------
+    values
+        The figure by member.
+    runs
+        Members that cannot be separated, from best to worst.
+    what
+        Name of the figure.
+
+    Returns
+    -------
+    Figure
+        A critical-difference diagram (Demšar 2006, Journal of Machine Learning Research 7:1, figure 1).
+    """
     order = sorted(values, key=lambda name: -values[name])
     figure = _figure(10, 0.8 + 0.28 * (len(order) + len(runs)))
     axes = figure.subplots()
@@ -78,7 +134,18 @@ def differences(values: Mapping[str, float], runs: Sequence[Sequence[str]], what
 
 
 def confusions(members: Sequence[TestedMember]) -> Figure:
-    """Decisions at each member's own operating point."""
+    """Draw the confusion matrix of each member at its own operating point, folds summed.
+
+    Parameters
+    ----------
+    members
+        Members of one seed.
+
+    Returns
+    -------
+    Figure
+        A panel for each member.
+    """
     figure = _figure(2.8 * len(members), 3.5)
     for axes, member in zip(np.ravel(figure.subplots(1, len(members))), members, strict=True):
         table = np.array([[((member.reference == r) & (member.decisions == d)).sum() for d in (0, 1)] for r in (0, 1)])
@@ -95,7 +162,18 @@ def confusions(members: Sequence[TestedMember]) -> Figure:
 
 
 def learning(checkpoints: Mapping[str, Path]) -> Figure:
-    """Loss and ROC-AUC on tune over the epochs, from each run's table."""
+    """Draw loss and ROC-AUC on tune over the epochs.
+
+    Parameters
+    ----------
+    checkpoints
+        Folder of the checkpoint by network.
+
+    Returns
+    -------
+    Figure
+        Two panels.
+    """
     figure = _figure(11, 4.2)
     left, right = figure.subplots(1, 2)
     for name, folder in checkpoints.items():
@@ -116,9 +194,28 @@ def pareto(
     costs: Mapping[str, Mapping[str, float]],
     against: Sequence[str],
     what: str,
-    blind: float | None = None,
+    uninformed: float | None = None,
 ) -> Figure:
-    """A figure over each cost, its front marked, and what the best map has that looks at nothing."""
+    """Draw a figure over each cost, with its Pareto front.
+
+    Parameters
+    ----------
+    figures
+        The figure by network.
+    costs
+        Costs by network and name.
+    against
+        Names of the costs, one panel each.
+    what
+        Name of the figure.
+    uninformed
+        The best value of an uninformed baseline, drawn as a line.
+
+    Returns
+    -------
+    Figure
+        A panel for each cost.
+    """
     figure = _figure(5.2 * len(against), 4.4)
     drawn = dict(zip(against, np.ravel(figure.subplots(1, len(against))), strict=True))
     points = {cost: {name: (costs[name][cost], value) for name, value in figures.items() if name in costs} for cost in against}
@@ -127,9 +224,9 @@ def pareto(
         axes.plot(*zip(*(points[cost][name] for name in best), strict=True), "-", color="C3", label="Pareto front")
         for name, (x, y) in points[cost].items():
             axes.plot(x, y, "o", color="C3" if name in best else "grey")
-        if blind is not None:
-            axes.axhline(blind, linestyle=":", color="grey", label="best uninformed baseline")
-        axes.margins(x=0.25, y=0.1)  # room for names beside the points
+        if uninformed is not None:
+            axes.axhline(uninformed, linestyle=":", color="grey", label="best uninformed baseline")
+        axes.margins(x=0.25, y=0.1)  # room for names next to the points
         axes.set(xlabel=cost, ylabel=what, xscale="log" if _wide([x for x, _ in points[cost].values()]) else "linear")
         axes.legend(fontsize=8)
     figure.draw_without_rendering()  # the points have their places now
@@ -139,7 +236,7 @@ def pareto(
 
 
 def _name(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
-    """Write the names of points beside them, none over another."""
+    """Write the names of points next to them without overlap."""
     texts = [axes.text(x, y, name, fontsize=8) for name, (x, y) in points.items()]
     xs, ys = zip(*points.values(), strict=True)
     adjust_text(
@@ -153,7 +250,20 @@ def _wide(values: Sequence[float]) -> bool:
 
 
 def heat_maps(readers: Mapping[str, Reader], cases: Sequence[tuple[str, Radiograph]]) -> Image.Image:
-    """Cases down, members across: each map on its model's own scale, with the probability."""
+    """Paint heat maps: a row for each case, a column for each network, each map on its model's own scale.
+
+    Parameters
+    ----------
+    readers
+        By name of the network.
+    cases
+        Label and radiograph.
+
+    Returns
+    -------
+    Image.Image
+        RGB, with probability and decision below each map.
+    """
     font, pitch = ImageFont.load_default(12), _CELL + _GAP
     first = _GAP + max(_CELL, *(math.ceil(font.getlength(label)) for label, _ in cases))
     sheet = Image.new("RGB", (first + pitch * len(readers), (_CELL + _MARGIN) * len(cases) + _MARGIN), _GROUND)
@@ -169,8 +279,8 @@ def heat_maps(readers: Mapping[str, Reader], cases: Sequence[tuple[str, Radiogra
         for column, reader in enumerate(readers.values()):
             reading, left = reader.read(image), first + column * pitch
             sheet.paste(Image.fromarray(blend(small, reading.heatmap.on_grid(small.rows, small.cols))), (left, top))
-            told = f"{reading.score.probability:.3f}, {reading.decision}"
-            draw.text((left + 3, top + _CELL + 4), told, fill=_TEXT, font=font)
+            text = f"{reading.score.probability:.3f}, {reading.decision}"
+            draw.text((left + 3, top + _CELL + 4), text, fill=_TEXT, font=font)
     return sheet
 
 

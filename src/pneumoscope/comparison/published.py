@@ -1,4 +1,4 @@
-"""The figures of Shahi & Bagale 2025 (arXiv 2511.00456, CC BY 4.0), to stand beside a comparison's own."""
+"""The figures of Shahi & Bagale 2025 (arXiv 2511.00456, CC BY 4.0), to be compared with those of a comparison."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,15 +6,24 @@ from types import MappingProxyType
 
 SOURCE = "Shahi & Bagale 2025, arXiv 2511.00456"
 DIFFERENCES = (
-    "Theirs is another draw of all 5,856 images (test: 906 images, 237 of them normal), so the test images are not the same.",
-    "Theirs are decisions at the larger of the two outputs; ours at thresholds that were fixed on tune.",
-    "Theirs balances the classes twice, by sampling and in the loss, picks the epoch by tune accuracy and reports no intervals.",
+    "The published test set is another draw from all 5,856 images (906 images, 237 of them normal): the test images differ.",
+    "The published decisions are at the larger of the two outputs; those here are at thresholds fixed on tune.",
+    "The published training balances the classes twice, by sampling and in the loss, selects the epoch by tune accuracy and "
+    "reports no intervals.",
 )
 
 
 @dataclass(frozen=True)
 class Published:
-    """As printed; the confusion matrix (TN, FP, FN, TP) is at the larger output."""
+    """Figures as printed.
+
+    Parameters
+    ----------
+    roc_auc, pr_auc
+        Areas under the curves, in [0, 1].
+    confusion
+        TN, FP, FN, TP at the larger of the two outputs.
+    """
 
     roc_auc: float
     pr_auc: float
@@ -22,17 +31,19 @@ class Published:
 
     @property
     def accuracy(self) -> float:
+        """Share of right decisions, in [0, 1]."""
         tn, _, _, tp = self.confusion
         return (tn + tp) / sum(self.confusion)
 
     @property
     def f1(self) -> float:
+        """Harmonic mean of sensitivity and PPV, in [0, 1]."""
         _, fp, fn, tp = self.confusion
         return 2 * tp / (2 * tp + fp + fn)
 
     @property
     def printed(self) -> dict[str, str]:
-        """By figure, with as many places as were printed."""
+        """By figure, with as many decimals as were printed."""
         return {
             "ROC-AUC": f"{self.roc_auc:.4f}",
             "PR-AUC": f"{self.pr_auc:.4f}",
@@ -51,5 +62,5 @@ PUBLISHED: Mapping[str, Published] = MappingProxyType(
         "vit_b_16": Published(0.9947, 0.9981, (226, 11, 13, 656)),
     }
 )
-"""By backbone; of DenseNet-121 no test figure was printed."""
+"""By backbone; no test figure of DenseNet-121 was printed."""
 PRINTED = ("ROC-AUC", "PR-AUC", "accuracy", "F1")

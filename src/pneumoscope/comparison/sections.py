@@ -1,127 +1,226 @@
-"""The tables of a comparison's page, each with its title and what one must know to read it."""
+"""The tables of a comparison's page, each with its title and what a reader must know about it."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pneumoscope.comparison import tables
-from pneumoscope.comparison.comparison import TRADE, Comparison
+from pneumoscope.comparison.comparison import COST, Comparison
 from pneumoscope.comparison.published import PRINTED, PUBLISHED
-from pneumoscope.comparison.summary import AGAINST, AT_TARGET, LUNG_SHARE, OF_CHANGES, OF_MAPS, ON_TUNE, Summary, of_subgroups
+from pneumoscope.comparison.summary import (
+    AGAINST,
+    AT_TARGET,
+    LUNG_SHARE,
+    OF_CHANGES,
+    OF_MAPS,
+    ON_TUNE,
+    Summary,
+    subgroup_figures,
+)
 from pneumoscope.statistics.estimate import Estimate
-
-Rows = list[list[str]]
+from pneumoscope.statistics.figure import Figure
+from pneumoscope.statistics.formatting import MISSING
+from pneumoscope.statistics.table import Table
 
 DISCRIMINATION = (
-    "ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "F1", "sensitivity", "specificity", "PPV", "NPV", "MCC",
-    ON_TUNE,
+    Figure.ROC_AUC, Figure.PR_AUC, Figure.ACCURACY, Figure.BALANCED_ACCURACY, Figure.F1, Figure.SENSITIVITY,
+    Figure.SPECIFICITY, Figure.PPV, Figure.NPV, Figure.MCC, ON_TUNE,
 )  # fmt: skip
-CALIBRATION = ("Brier", "ECE", "calibration slope", "calibration intercept")
-PARETO = (TRADE, "bundle, MB")
-TRUTHS = (*OF_MAPS, f"hit{AGAINST}", f"pixel AP{AGAINST}", *(name for name in OF_CHANGES if "minus" in name))
-"""Truthfulness of the map, to stand in one table and one plot with the accuracy and the cost."""
-AT_TUNES = "The threshold met its target on tune; what of it is left on the test side stands beside."
-RESAMPLED = "An ECE grows when cases are drawn again, so that its interval lies high."
-OF_REMOVAL = (
-    "Areas under the calibrated probability on at most {n} cases while the pixels that the map values most are taken away "
-    "(deletion: lower is better) or put back (insertion: higher is better), and less the same by the map with its blocks "
-    "shuffled. Where the probability hardly falls whatever is taken, deletion says little."
+CALIBRATION = (Figure.BRIER, Figure.ECE, Figure.CALIBRATION_SLOPE, Figure.CALIBRATION_INTERCEPT)
+COSTS = (COST, "bundle, MB")
+"""The costs that figures are plotted against."""
+OF_TRUTH = (
+    *OF_MAPS,
+    f"{Figure.HIT}{AGAINST}",
+    f"{Figure.PIXEL_AP}{AGAINST}",
+    *(name for name in OF_CHANGES if "minus" in name),
 )
-NO_FINDING = (
-    "The lungs are those that the lung-field model finds. A map that is the same everywhere has as much of its energy in them as "
-    "they have of the image; a head that adds up the evidence in these lungs has it there by its making."
+"""Figures of the heat map that stand in one table with accuracy and cost."""
+AT_TARGET_NOTE = "Each threshold meets its target on tune; both figures are measured on the test split."
+CALIBRATION_NOTE = "Resampling increases an ECE, so that its interval lies above the value."
+CHANGES_NOTE = (
+    "Area under the calibrated probability, on at most {n} cases, while the pixels with the highest map values are removed "
+    "(deletion: lower is better) or restored (insertion: higher is better), and the same minus that of the map with its blocks "
+    "shuffled. If the probability hardly falls whatever is removed, deletion says little."
 )
-OF_A_SUBGROUP = (
-    "Each at the member's own threshold. A subgroup of one class (a germ) stands against all cases of the other class."
+MAPS_NOTE = (
+    "The lungs are those that the lung-field model finds. A map that is the same everywhere has as much of its energy in the "
+    "lungs as the lungs have of the image. An evidence head is built to put its evidence inside these lungs, so a high value "
+    "proves nothing."
 )
-COSTS_TOLD = (
-    "Milliseconds a radiograph, one at a time, all networks in turns: the network on its square without and with its map, and a "
-    "whole reading (size, lung fields, network, findings). Training times are of the machine as it was, whatever else ran on it."
+SUBGROUPS_NOTE = (
+    "Each at the member's own threshold. A subgroup of one class (bacterial pneumonia) is compared with all cases of the other "
+    "class."
+)
+COSTS_NOTE = (
+    "Milliseconds per radiograph, one at a time, with all networks in turns: the network on its input without and with its map, "
+    "and a whole reading (resize, lung fields, network, findings). Training times include the effect of whatever else ran on the "
+    "machine."
 )
 
 
 @dataclass(frozen=True)
 class Section:
-    """A table of text under a line of headings; `note` says how to read it, where that needs saying."""
+    """A table with its title.
+
+    Parameters
+    ----------
+    title
+        Heading.
+    note
+        How to read the table; may be empty.
+    table
+        The table.
+    """
 
     title: str
     note: str
-    rows: Rows
+    table: Table
 
 
-def sections(found: Comparison, intervened: int) -> list[Section]:
-    """All of a comparison's members; whether the score follows the map where that was asked on `intervened` cases."""
-    within = of_subgroups(found.first)
-    changes = [Section("Does the score follow the heat map?", OF_REMOVAL.format(n=intervened), rows(found, OF_CHANGES))]
+def sections(comparison: Comparison, intervened: int) -> list[Section]:
+    """Make the tables of all members.
+
+    Parameters
+    ----------
+    comparison
+        The comparison.
+    intervened
+        Number of cases on which it was measured whether the score follows the map; 0 leaves that table out.
+
+    Returns
+    -------
+    list[Section]
+        In the order of the page.
+    """
+    within = subgroup_figures(comparison.first_seed)
+    changes = Section(
+        "Does the score follow the heat map?", CHANGES_NOTE.format(n=intervened), figure_table(comparison, OF_CHANGES)
+    )
     return [
-        Section("Accuracy, truthfulness of the map and cost", "", _together(found)),
-        Section("Discrimination and decisions", "", rows(found, DISCRIMINATION)),
-        Section("At other thresholds of tune", AT_TUNES, rows(found, tuple(AT_TARGET))),
-        Section("Calibration", RESAMPLED, rows(found, CALIBRATION)),
-        *([Section("Subgroups", OF_A_SUBGROUP, rows(found, within))] if within else []),
-        Section("Where the heat map lies, cases with the target", NO_FINDING, rows(found, (*OF_MAPS, LUNG_SHARE))),
-        *(changes if intervened else []),
-        Section("Cost", COSTS_TOLD, _cost_rows(found)),
+        Section("Accuracy, truthfulness of the map and cost", "", _overview(comparison)),
+        Section("Discrimination and decisions", "", figure_table(comparison, DISCRIMINATION)),
+        Section("At other thresholds, fixed on tune", AT_TARGET_NOTE, figure_table(comparison, tuple(AT_TARGET))),
+        Section("Calibration", CALIBRATION_NOTE, figure_table(comparison, CALIBRATION)),
+        *([Section("Subgroups", SUBGROUPS_NOTE, figure_table(comparison, within))] if within else []),
+        Section("Where the heat map lies, cases with the target", MAPS_NOTE, figure_table(comparison, (*OF_MAPS, LUNG_SHARE))),
+        *([changes] if intervened else []),
+        Section("Cost", COSTS_NOTE, _cost_table(comparison)),
     ]
 
 
-def values(found: Comparison, figure: str) -> dict[str, float]:
-    """A figure by name, of the members that are networks and have it."""
-    known = {name: own[figure].value for name, own in found.summary.items() if name in found.costs and figure in own}
+def values(comparison: Comparison, figure: str) -> dict[str, float]:
+    """Collect one figure of the networks.
+
+    Parameters
+    ----------
+    comparison
+        The comparison.
+    figure
+        Name of the figure.
+
+    Returns
+    -------
+    dict[str, float]
+        By network, without those whose figure is undefined.
+    """
+    known = {name: own[figure].value for name, own in comparison.summary.items() if name in comparison.costs and figure in own}
     return {name: value for name, value in known.items() if not math.isnan(value)}
 
 
-def rows(found: Comparison, wanted: Sequence[str]) -> Rows:
-    """A line a member, from the highest ROC-AUC to the lowest; a dash where it has no such figure."""
-    head = ["", *wanted]
-    return [head, *([name, *(str(found.summary[name].get(w, "–")) for w in wanted)] for name in found.order)]
+def figure_table(comparison: Comparison, figures: Sequence[str]) -> Table:
+    """Make a table of some figures.
+
+    Parameters
+    ----------
+    comparison
+        The comparison.
+    figures
+        Names of the figures, one column each.
+
+    Returns
+    -------
+    Table
+        A line for each member, from the highest ROC-AUC to the lowest; a dash where it has no such figure.
+    """
+    return Table.of(
+        ("", *figures),
+        [[name, *(str(comparison.summary[name].get(f, MISSING)) for f in figures)] for name in comparison.order],
+    )
 
 
-def _together(found: Comparison) -> Rows:
-    """Accuracy, cost and truthfulness of the map; under the networks, maps that look at nothing."""
-    accuracy = ("ROC-AUC", "F1")
-    truths = [name for name in TRUTHS if any(name in own for own in found.summary.values())]
-    head, *networks = rows(found, (*accuracy, *truths))
-    costs = [[_short(found.costs[row[0]][cost]) if row[0] in found.costs else "–" for cost in PARETO] for row in networks]
-    lines = [[*row[:3], *own, *row[3:]] for row, own in zip([head, *networks], [list(PARETO), *costs], strict=True)]
-    none = ["–"] * (len(accuracy) + len(PARETO))
-    blind = {rule: [str(own[name]) if name in own else "–" for name in truths] for rule, own in _blind(found).items()}
-    return [*lines, *([rule, *none, *cells] for rule, cells in blind.items() if set(cells) != {"–"})]
+def _overview(comparison: Comparison) -> Table:
+    """Accuracy, cost and truthfulness of the map; below the networks the uninformed baselines."""
+    accuracy = (Figure.ROC_AUC, Figure.F1)
+    of_truth = [name for name in OF_TRUTH if any(name in own for own in comparison.summary.values())]
+    rows = []
+    for name in comparison.order:
+        own, costs = comparison.summary[name], comparison.costs.get(name)
+        cost_cells = [_short(costs[cost]) if costs else MISSING for cost in COSTS]
+        rows.append([name, *(str(own[f]) for f in accuracy), *cost_cells, *(str(own.get(f, MISSING)) for f in of_truth)])
+    for rule, baseline in _uninformed(comparison).items():
+        cells = [str(baseline[f]) if f in baseline else MISSING for f in of_truth]
+        if set(cells) != {MISSING}:
+            rows.append([rule, *[MISSING] * (len(accuracy) + len(COSTS)), *cells])
+    return Table.of(("", *accuracy, *COSTS, *of_truth), rows)
 
 
-def _blind(found: Comparison) -> dict[str, Mapping[str, Estimate | Summary]]:
-    """By rule, the figures that maps have which look at nothing."""
-    alike = found.summary[found.best_network].get(LUNG_SHARE)
-    everywhere = {"uninformed baseline: the same everywhere": {OF_MAPS[0]: alike}} if alike else {}
-    return {**everywhere, **tables.of_nothing(found.first)}
+def _uninformed(comparison: Comparison) -> dict[str, Mapping[str, Estimate | Summary]]:
+    """Figures of uninformed baselines, by the name of the baseline."""
+    share = comparison.summary[comparison.best_network].get(LUNG_SHARE)
+    uniform = {f"{tables.UNINFORMED}the same everywhere": {Figure.ENERGY_IN_LUNGS: share}} if share else {}
+    return {**uniform, **tables.uninformed_figures(comparison.first_seed)}
 
 
-def best_blind(found: Comparison) -> dict[str, float]:
-    """By figure, the most that a map has which looks at nothing; what is less the shuffled map's has 0 of its own."""
-    best = {name: 0.0 for name in TRUTHS if "minus" in name}
-    for own in _blind(found).values():
-        for figure, e in own.items():
-            best[figure] = max(e.value, best.get(figure, -math.inf))
+def best_uninformed(comparison: Comparison) -> dict[str, float]:
+    """Find the best value of any uninformed baseline.
+
+    Parameters
+    ----------
+    comparison
+        The comparison.
+
+    Returns
+    -------
+    dict[str, float]
+        By figure; figures from which the shuffled map's was subtracted start at 0.
+    """
+    best = {name: 0.0 for name in OF_TRUTH if "minus" in name}
+    for baseline in _uninformed(comparison).values():
+        for figure, estimate in baseline.items():
+            best[figure] = max(estimate.value, best.get(figure, -math.inf))
     return best
 
 
-def _cost_rows(found: Comparison) -> Rows:
-    names = [name for name in found.order if name in found.costs]
-    head = list(next(iter(found.costs.values())))
-    return [["", *head], *([name, *(_short(found.costs[name][key]) for key in head)] for name in names)]
+def _cost_table(comparison: Comparison) -> Table:
+    names = [name for name in comparison.order if name in comparison.costs]
+    costs = list(comparison.costs[names[0]])
+    return Table.of(("", *costs), [[name, *(_short(comparison.costs[name][cost]) for cost in costs)] for name in names])
 
 
-def published(found: Comparison) -> Rows:
-    """Published figures beside the same ones of the comparison."""
-    lines = [["", *(cell for figure in PRINTED for cell in (f"{figure}, published", "ours"))]]
-    for name in found.order:
+def published(comparison: Comparison) -> Table:
+    """Make a table of published figures next to the same figures of the comparison.
+
+    Parameters
+    ----------
+    comparison
+        The comparison.
+
+    Returns
+    -------
+    Table
+        A line for each backbone whose figures were published.
+    """
+    head = ("", *(cell for figure in PRINTED for cell in (f"{figure}, published", "here")))
+    rows = []
+    for name in comparison.order:
         if name in PUBLISHED:
-            theirs, own = PUBLISHED[name].printed, found.summary[name]
-            lines.append([name, *(cell for figure in PRINTED for cell in (theirs[figure], str(own[figure])))])
-    return lines
+            printed, own = PUBLISHED[name].printed, comparison.summary[name]
+            rows.append([name, *(cell for figure in PRINTED for cell in (printed[figure], str(own[figure])))])
+    return Table.of(head, rows)
 
 
 def _short(value: float) -> str:
     if math.isnan(value):
-        return "–"
+        return MISSING
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}" if value >= 10 else f"{value:.2f}"

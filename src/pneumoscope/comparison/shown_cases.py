@@ -1,4 +1,4 @@
-"""Which of a user's own radiographs are shown: by rule, never by hand."""
+"""Which radiographs of the user's cohort the report shows: by rule, never by hand."""
 
 from dataclasses import dataclass
 
@@ -8,32 +8,51 @@ from pneumoscope.experiment.compared_model import ComparedModel
 from pneumoscope.statistics.metrics import Array
 
 EACH = 4
+"""Cases shown for each rule, at most."""
 RULES = ("most confident and right", "most confident and wrong", "nearest to the threshold")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A case by its path, and the rule that it was taken by."""
+    """A case that is shown.
+
+    Parameters
+    ----------
+    path
+        As in the cohort.
+    rule
+        The rule that it was chosen by, one of `RULES`.
+    """
 
     path: str
     rule: str
 
 
 def by_rule(member: ComparedModel, each: int = EACH) -> list[Shown]:
-    """Cases of the test side, one a patient for each rule; fewer where there are not so many.
+    """Choose cases of the test split; confidence is the distance of the calibrated log-odds from the threshold.
 
-    Confidence is the distance of the calibrated log-odds from the member's threshold.
+    Parameters
+    ----------
+    member
+        The model whose decisions count.
+    each
+        Cases for each rule, at most.
+
+    Returns
+    -------
+    list[Shown]
+        One case per patient for each rule.
     """
     rows, right = member.test.rows, member.decisions == member.test.reference
     distance = np.abs(_log_odds(member.test.probability) - _log_odds(np.array(member.threshold)))
     falling, rising = np.argsort(-distance, kind="stable"), np.argsort(distance, kind="stable")
-    found = []
+    shown = []
     for rule, order in zip(RULES, (falling[right[falling]], falling[~right[falling]], rising), strict=True):
-        first: dict[str, str] = {}
+        first_of_patient: dict[str, str] = {}
         for k in order:
-            first.setdefault(rows[k].patient_id, rows[k].path)
-        found += [Shown(path, rule) for path in [*first.values()][:each]]
-    return found
+            first_of_patient.setdefault(rows[k].patient_id, rows[k].path)
+        shown += [Shown(path, rule) for path in [*first_of_patient.values()][:each]]
+    return shown
 
 
 def _log_odds(probability: Array) -> Array:

@@ -1,7 +1,5 @@
-"""The figures of a comparison as rows of text, for the page and for papers, and by cost."""
+"""The figures of a comparison as tables of text, for its page and for papers."""
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,170 +7,221 @@ from typing import Any
 from pneumoscope.comparison.map_agreement import Agreement
 from pneumoscope.comparison.other_comparisons import Against
 from pneumoscope.comparison.pairwise import Pair
-from pneumoscope.comparison.summary import AGAINST, OF_REGIONS, Summary, estimate
+from pneumoscope.comparison.summary import AGAINST, OF_REGIONS, Summary
 from pneumoscope.evaluation.shortcut_baseline import ALL as ALL_SHORTCUTS
 from pneumoscope.experiment.compared_model import ComparedModel
-from pneumoscope.statistics.estimate import Estimate
+from pneumoscope.statistics.estimate import Estimate, from_json
+from pneumoscope.statistics.figure import Figure
+from pneumoscope.statistics.formatting import figure as figure_text
+from pneumoscope.statistics.formatting import p_value
 from pneumoscope.statistics.superiority import shown_above_zero
+from pneumoscope.statistics.table import Table
+
+UNINFORMED = "uninformed baseline: "
 
 
-def as_csv(summary: Mapping[str, Mapping[str, Summary]], costs: Mapping[str, Mapping[str, float]]) -> str:
-    """One row a figure of a member."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["member", "figure", "value", "low", "high", "standard deviation", "runs"])
+def of_figures(summary: Mapping[str, Mapping[str, Summary]], costs: Mapping[str, Mapping[str, float]]) -> Table:
+    """List every figure and cost of every member, for a spreadsheet.
+
+    Parameters
+    ----------
+    summary
+        By member and figure.
+    costs
+        By network and cost.
+
+    Returns
+    -------
+    Table
+        A line for each figure of a member; empty cells where a number is undefined.
+    """
+    rows: list[list[str]] = []
     for name, figures in summary.items():
-        writer.writerows([name, figure, *_cells(s)] for figure, s in figures.items())
-        writer.writerows(
-            [name, what, "" if math.isnan(value) else f"{value:.6g}", "", "", "", 1]
-            for what, value in costs.get(name, {}).items()
-        )
-    return stream.getvalue()
+        rows += [[name, figure, *_digits(s.value, s.low, s.high, s.spread), str(s.runs)] for figure, s in figures.items()]
+        rows += [
+            [name, cost, "" if math.isnan(value) else f"{value:.6g}", "", "", "", "1"]
+            for cost, value in costs.get(name, {}).items()
+        ]
+    return Table.of(("member", "figure", "value", "low", "high", "standard deviation", "runs"), rows)
 
 
-def _cells(s: Summary) -> list[Any]:
-    return [*_numbers(s.value, s.low, s.high, s.spread), s.runs]
+def of_differences(tested: Sequence[Pair]) -> Table:
+    """List every difference of every pair, for a spreadsheet.
+
+    Parameters
+    ----------
+    tested
+        Paired tests.
+
+    Returns
+    -------
+    Table
+        A line for each difference, first minus second, with DeLong's p value at ROC-AUC and McNemar's at accuracy.
+    """
+    rows = []
+    for pair in tested:
+        tests: dict[str, tuple[float, float]] = {
+            Figure.ROC_AUC: (pair.p, pair.adjusted),
+            Figure.ACCURACY: (pair.mcnemar, pair.mcnemar_adjusted),
+        }
+        for figure, estimate in {**pair.bootstrap, Figure.ROC_AUC: pair.roc_auc}.items():
+            p = tests.get(figure, (math.nan, math.nan))
+            rows.append([pair.first, pair.second, figure, *_digits(estimate.value, estimate.low, estimate.high, *p)])
+    return Table.of(("first", "second", "figure", "difference", "low", "high", "p", "p, Holm"), rows)
 
 
-def _numbers(*values: float) -> list[str]:
+def _digits(*values: float) -> list[str]:
+    """Numbers as a spreadsheet reads them."""
     return ["" if math.isnan(value) else f"{value:.6f}" for value in values]
 
 
-def pairs_as_csv(tested: Sequence[Pair]) -> str:
-    """One row a difference of a pair, first minus second; DeLong's p value and McNemar's stand by ROC-AUC and accuracy."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["first", "second", "figure", "difference", "low", "high", "p", "p, Holm"])
-    for pair in tested:
-        tests = {"ROC-AUC": (pair.p, pair.adjusted), "accuracy": (pair.mcnemar, pair.mcnemar_adjusted)}
-        for figure, e in {**pair.bootstrap, "ROC-AUC": pair.roc_auc}.items():
-            p = tests.get(figure, (math.nan, math.nan))
-            writer.writerow([pair.first, pair.second, figure, *_numbers(e.value, e.low, e.high, *p)])
-    return stream.getvalue()
+def of_pairs(tested: Sequence[Pair]) -> Table:
+    """List the pairs with their tests.
 
+    Parameters
+    ----------
+    tested
+        Paired tests.
 
-def as_latex(rows: Sequence[Sequence[str]]) -> str:
-    """Lines of text under a line of headings, for a paper that loads booktabs."""
-    head, *lines = rows
-    written = [
-        r"\begin{tabular}{l" + "r" * (len(head) - 1) + "}",
-        r"\toprule",
-        " & ".join(head) + r" \\",
-        r"\midrule",
-        *(" & ".join(line) + r" \\" for line in lines),
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
-    return "\n".join(written).translate(_LATEX) + "\n"
-
-
-_LATEX = str.maketrans({"–": "--", "−": "$-$", "±": r"$\pm$", "<": "$<$", "%": r"\%", "_": r"\_"})
-
-
-def of_pairs(tested: Sequence[Pair]) -> list[list[str]]:
-    """Each pair as a line of text, after a line of headings; nothing where there is no pair."""
-    head = [
+    Returns
+    -------
+    Table
+        A line for each pair.
+    """
+    head = (
         "first", "second", "ROC-AUC, first − second (DeLong)", "p", "p, Holm", "accuracy, first − second", "McNemar p",
         "McNemar p, Holm", "F1, first − second",
-    ]  # fmt: skip
-    lines = [
+    )  # fmt: skip
+    return Table.of(
+        head,
         [
-            pair.first,
-            pair.second,
-            _difference(pair.roc_auc),
-            _p(pair.p),
-            _p(pair.adjusted),
-            _difference(pair.bootstrap["accuracy"]),
-            _p(pair.mcnemar),
-            _p(pair.mcnemar_adjusted),
-            _difference(pair.bootstrap["F1"]),
-        ]
-        for pair in tested
-    ]
-    return [head, *lines] if lines else []
+            [
+                pair.first,
+                pair.second,
+                _signed(pair.roc_auc),
+                p_value(pair.p),
+                p_value(pair.adjusted),
+                _signed(pair.bootstrap[Figure.ACCURACY]),
+                p_value(pair.mcnemar),
+                p_value(pair.mcnemar_adjusted),
+                _signed(pair.bootstrap[Figure.F1]),
+            ]
+            for pair in tested
+        ],
+    )
 
 
-def of_regions(summary: Mapping[str, Mapping[str, Summary]], members: Sequence[ComparedModel]) -> list[list[str]]:
-    """Each member's figures against regions, and under them those of maps that look at nothing, with how many the member beats.
+def of_regions(summary: Mapping[str, Mapping[str, Summary]], members: Sequence[ComparedModel]) -> Table:
+    """List the figures against reference regions, of the members and below them of uninformed baselines.
 
-    Nothing where nothing is marked.
+    Parameters
+    ----------
+    summary
+        By member and figure, in the order of the lines.
+    members
+        Members of the first seed.
+
+    Returns
+    -------
+    Table
+        The last column says how many baselines a member beats; no line without reference regions.
     """
-    marked = {m.name: m.regions for m in reversed(members) if m.regions}
-    if not marked:
-        return []
-    figures = [f"{what}{AGAINST}" for what in OF_REGIONS]
-    lines = [
+    marked = {member.name: member.regions for member in reversed(members) if member.regions}
+    figures = [f"{name}{AGAINST}" for name in OF_REGIONS]
+    rows = [
         [name, *(str(summary[name][figure]) for figure in figures), _beaten(marked[name]["uninformed"])]
         for name in summary
         if name in marked
     ]
-    lines += [[rule, *(_interval(own[figure]) for figure in figures), ""] for rule, own in of_nothing(members).items()]
-    return [["", *OF_REGIONS, "uninformed baselines beaten in hit and pixel AP"], *lines]
+    if rows:
+        rows += [[rule, *(str(own[figure]) for figure in figures), ""] for rule, own in uninformed_figures(members).items()]
+    return Table.of(("", *OF_REGIONS, "uninformed baselines beaten in hit and pixel AP"), rows)
 
 
-def of_nothing(members: Sequence[ComparedModel]) -> dict[str, dict[str, Estimate]]:
-    """By rule, figures against regions of maps that look at nothing; nothing where nothing is marked."""
-    uninformed: Mapping[str, Any] = next((m.regions["uninformed"] for m in members if m.regions), {OF_REGIONS[0]: {}})
+def uninformed_figures(members: Sequence[ComparedModel]) -> dict[str, dict[str, Estimate]]:
+    """Read the figures of uninformed baselines against reference regions.
+
+    Parameters
+    ----------
+    members
+        Members of the first seed.
+
+    Returns
+    -------
+    dict[str, dict[str, Estimate]]
+        By the name of the baseline and the figure; empty without reference regions.
+    """
+    uninformed: Mapping[str, Any] = next((m.regions["uninformed"] for m in members if m.regions), {Figure.HIT: {}})
     return {
-        f"uninformed baseline: {rule}": {f"{what}{AGAINST}": estimate(uninformed[what][rule]["value"]) for what in OF_REGIONS}
-        for rule in uninformed[OF_REGIONS[0]]
+        f"{UNINFORMED}{rule}": {f"{name}{AGAINST}": from_json(uninformed[name][rule]["value"]) for name in OF_REGIONS}
+        for rule in uninformed[Figure.HIT]
     }
 
 
 def _beaten(uninformed: Mapping[str, Any]) -> str:
-    rules = list(uninformed["hit"])
-    beaten = [
-        r for r in rules if all(shown_above_zero(estimate(uninformed[what][r]["difference"])) for what in ("hit", "pixel AP"))
-    ]
+    rules = list(uninformed[Figure.HIT])
+    beaten = [rule for rule in rules if all(_beats(uninformed[name][rule]) for name in (Figure.HIT, Figure.PIXEL_AP))]
     return f"{len(beaten)} of {len(rules)}"
 
 
-def of_shortcuts(found: Mapping[str, Estimate]) -> list[list[str]]:
-    """What is seen, the ROC-AUC of a classifier that sees no more, and of how many patients it is known."""
-    most = max((e.n for e in found.values()), default=0)
-    some = [name for name, e in found.items() if e.n < most]
-    lines = [[name, _interval(e), f"{e.n:,}"] for name, e in found.items()]
-    if some and lines[-1][0] == ALL_SHORTCUTS:
-        lines[-1][0] += f" but {', '.join(some)}"
-    return [["what is seen", "ROC-AUC", "patients"], *lines]
+def _beats(baseline: Mapping[str, Any]) -> bool:
+    return shown_above_zero(from_json(baseline["difference"]))
 
 
-def of_others(found: Sequence[Against]) -> list[list[str]]:
-    """Each network against itself elsewhere as a line of text, after a line of headings; nothing where there is none."""
-    lines = [[a.name, a.other, _difference(a.roc_auc), _p(a.p), _p(a.adjusted)] for a in found]
-    return [["", "comparison", "ROC-AUC, this one − that one (DeLong)", "p", "p, Holm"], *lines] if lines else []
+def of_shortcuts(shortcuts: Mapping[str, Estimate]) -> Table:
+    """List the shortcut baselines.
+
+    Parameters
+    ----------
+    shortcuts
+        ROC-AUC by what the classifier sees.
+
+    Returns
+    -------
+    Table
+        A line for each classifier with the number of patients that it is known of.
+    """
+    most = max((estimate.n for estimate in shortcuts.values()), default=0)
+    partly = [name for name, estimate in shortcuts.items() if estimate.n < most]
+    rows = [[name, str(estimate), f"{estimate.n:,}"] for name, estimate in shortcuts.items()]
+    if partly and rows[-1][0] == ALL_SHORTCUTS:
+        rows[-1][0] += f" but {', '.join(partly)}"
+    return Table.of(("what the classifier sees", "ROC-AUC", "patients"), rows)
 
 
-def of_agreements(agreed: Sequence[Agreement]) -> list[list[str]]:
-    """Each pair as a line of text, after a line of headings; nothing where there is no pair."""
-    lines = [[pair.first, pair.second, _interval(pair.rank_correlation), _interval(pair.top_iou)] for pair in agreed]
-    return [["first", "second", "rank correlation of the maps", "IoU of their highest tenth"], *lines] if lines else []
+def of_others(against: Sequence[Against]) -> Table:
+    """List the tests of networks against the same backbones in other comparisons.
+
+    Parameters
+    ----------
+    against
+        The tests.
+
+    Returns
+    -------
+    Table
+        A line for each test.
+    """
+    rows = [[one.name, one.other, _signed(one.roc_auc), p_value(one.p), p_value(one.adjusted)] for one in against]
+    return Table.of(("", "comparison", "ROC-AUC, this one − that one (DeLong)", "p", "p, Holm"), rows)
 
 
-def _interval(e: Estimate) -> str:
-    return str(Summary(e.value, e.low, e.high, reason=e.reason))
+def of_agreements(agreed: Sequence[Agreement]) -> Table:
+    """List how far the heat maps of every two networks agree.
+
+    Parameters
+    ----------
+    agreed
+        One for every two networks.
+
+    Returns
+    -------
+    Table
+        A line for every two networks.
+    """
+    rows = [[pair.first, pair.second, str(pair.rank_correlation), str(pair.top_iou)] for pair in agreed]
+    return Table.of(("first", "second", "rank correlation of the maps", "IoU of their highest tenth"), rows)
 
 
-def _difference(e: Estimate) -> str:
-    if math.isnan(e.value):
-        return f"undefined ({e.reason})"
-    return f"{e.value:+.4f} " + (f"(no interval: {e.reason})" if math.isnan(e.low) else f"({e.low:+.4f} to {e.high:+.4f})")
-
-
-def _p(value: float) -> str:
-    return "–" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Names on the Pareto front of (cost, figure): no other is at least as good in both and better in one. Cheapest first."""
-    best, found = -math.inf, []
-    for name, (_, figure) in sorted(points.items(), key=lambda item: (item[1][0], -item[1][1])):
-        if figure > best:
-            best = figure
-            found.append(name)
-    return found
-
-
-def trade_off(order: Sequence[str], worse: set[str], cost: Mapping[str, float]) -> str:
-    """The cheapest member that is not shown to be worse than the best by its ROC-AUC: the rule by which one is named."""
-    return min((name for name in order if name not in worse and name in cost), key=lambda name: cost[name])
+def _signed(difference: Estimate) -> str:
+    return figure_text(difference.value, difference.low, difference.high, reason=difference.reason, signed=True)

@@ -1,4 +1,4 @@
-"""How many epochs fit in a given time, the same number for every unit."""
+"""How many epochs fit into a training budget, the same number for every unit."""
 
 import time
 from functools import partial
@@ -7,7 +7,8 @@ import torch
 
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.network import build
-from pneumoscope.experiment.plan import ComparisonError, Plan
+from pneumoscope.experiment.errors import ComparisonError
+from pneumoscope.experiment.plan import Plan
 from pneumoscope.training import allocator, batches
 from pneumoscope.training.fit import CLASSES
 from pneumoscope.training.process_group import ALONE, Group, Spread
@@ -17,12 +18,29 @@ _STEPS = 3
 
 
 def epochs(plan: Plan, images: int, group: Group = ALONE) -> int:
-    """Time a few steps of every backbone; the epochs that each unit gets of the plan's minutes, at most the recipe's.
+    """Compute how many epochs every unit gets, by timing a few steps of every backbone.
 
-    All processes of the group take part, and get the leading one's answer.
+    Only forward pass, backward pass and optimizer step are timed, not the losses of an evidence head, the tune split or the
+    measurements.
 
-    `images` are those of the largest train side. Counted are the steps of the training alone, not the losses of an evidence
-    head, the tune side or the measuring. ComparisonError if less than one epoch fits.
+    Parameters
+    ----------
+    plan
+        With the minutes of the budget.
+    images
+        Number of images of the largest train split.
+    group
+        The processes that train together; all of them take part and get the answer of the leading one.
+
+    Returns
+    -------
+    int
+        At least 1, at most the recipe's epochs.
+
+    Raises
+    ------
+    ComparisonError
+        If less than one epoch fits, or the images do not fill one batch.
     """
     allocator.keep_freed()
     steps = batches.steps(plan.recipe, images)
@@ -40,7 +58,22 @@ def epochs(plan: Plan, images: int, group: Group = ALONE) -> int:
 
 
 def seconds_a_step(name: str, recipe: Recipe, group: Group = ALONE) -> float:
-    """Of a forward and a backward pass of one batch, painted images included, and the optimizer's step; the least of a few."""
+    """Time one training step, painted images included.
+
+    Parameters
+    ----------
+    name
+        Of the backbone.
+    recipe
+        The recipe, which gives batch and input size.
+    group
+        The processes that train together.
+
+    Returns
+    -------
+    float
+        Seconds of the fastest of a few steps.
+    """
     network = build(BACKBONES[name], recipe.head, len(CLASSES), recipe.size_px).to(memory_format=torch.channels_last).train()
     optimizer, spread = torch.optim.AdamW(network.parameters(), lr=1e-6), Spread(network, group)
     count = recipe.step_images

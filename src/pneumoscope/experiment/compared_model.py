@@ -1,8 +1,8 @@
-"""The noun `ComparedModel`: a network of a comparison, or several taken together, as it was measured."""
+"""The noun `ComparedModel`: a network of a comparison, or an ensemble of several, with its measurements."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,27 +11,35 @@ import numpy as np
 from pneumoscope.classifier.score import Calibration, OperatingPoint
 from pneumoscope.evaluation import Evaluation, Predictions, calibration, evaluate, prediction_files
 from pneumoscope.experiment.plan import Unit
-from pneumoscope.experiment.run_settings import LOCALIZATION, REGIONS, UNIT_NAME
+from pneumoscope.experiment.workspace import LOCALIZATION, MEASURED, REGIONS, UNIT_NAME
 from pneumoscope.statistics.metrics import Array
 
 RULES = ("youden", "sensitivity>=0.95", "specificity>=0.95", "sensitivity>=0.9", "specificity>=0.9")
 """Operating points that a comparison reports, each fixed on tune."""
-By = Literal["probability", "log-odds"]
-WAYS: tuple[By, ...] = ("probability", "log-odds")
+AveragedBy = Literal["probability", "log-odds"]
+AVERAGES: tuple[AveragedBy, ...] = ("probability", "log-odds")
 
 
 @dataclass(frozen=True, eq=False)
 class ComparedModel:
-    """Predictions on tune and test with what follows from them.
+    """A network, or an ensemble, with its predictions on tune and test.
 
-    Attributes
+    Parameters
     ----------
-    name: of the backbone, or of the ensemble.
-    tune, test: predictions, with an operating point for each of `RULES`: the model's own, else fixed on tune.
-    evaluation: of the test side at the point by ``youden``.
-    told: what was noted when it was made; empty for an ensemble.
-    localization: of its heat maps on the test side, by group; empty for an ensemble.
-    regions: the same against what radiologists marked; empty where nothing was.
+    name
+        Of the backbone or of the ensemble.
+    seed, fold
+        Of the run; fold 0 is the cohort's own split.
+    tune, test
+        Predictions, with an operating point for each of `RULES`: the model's own, else one fixed on tune.
+    evaluation
+        Of the test split, at the point by ``youden``.
+    size_and_time
+        Parameters, multiply-adds, bytes and training times; empty for an ensemble.
+    localization
+        Where its heat maps lie on the test split, by group; empty for an ensemble.
+    regions
+        Its heat maps against reference regions; empty without regions.
     """
 
     name: str
@@ -40,82 +48,125 @@ class ComparedModel:
     tune: Predictions
     test: Predictions
     evaluation: Evaluation
-    told: dict[str, Any]
-    localization: dict[str, Any]
-    regions: dict[str, Any]
+    size_and_time: dict[str, Any] = field(default_factory=dict)
+    localization: dict[str, Any] = field(default_factory=dict)
+    regions: dict[str, Any] = field(default_factory=dict)
 
     @property
     def threshold(self) -> float:
-        """Of the calibrated probability, by ``youden``."""
+        """Threshold of the calibrated probability by ``youden``, in [0, 1]."""
         point = self.evaluation.operating_point
         assert point is not None
         return point.threshold
 
     @property
     def decisions(self) -> Array:
-        """On the test side, 0 or 1, shape (n,)."""
+        """Decisions on the test split, 0 or 1, shape (n,)."""
         return (self.test.probability >= self.threshold).astype(float)
 
 
 def read(unit: Unit, folder: Path, draws: int, marked: bool = False) -> ComparedModel:
-    """A unit that is finished; `marked` if it was measured against regions as well."""
-    tune, test = (prediction_files.read(folder / f"{side}.csv") for side in ("tune", "test"))
-    told = json.loads((folder / UNIT_NAME).read_text(encoding="utf-8"))
-    found = json.loads((folder / LOCALIZATION).read_text(encoding="utf-8"))["found"]
-    regions = json.loads((folder / REGIONS).read_text(encoding="utf-8"))["found"] if marked else {}
+    """Read the measurements of a finished unit.
+
+    Parameters
+    ----------
+    unit
+        The unit.
+    folder
+        Its folder.
+    draws
+        Bootstrap draws of patients.
+    marked
+        Whether it was measured against reference regions.
+
+    Returns
+    -------
+    ComparedModel
+        The unit with its predictions and figures.
+    """
+    tune, test = (prediction_files.read(folder / f"{split}.csv") for split in MEASURED)
     return replace(
-        _member(unit.backbone, unit.seed, unit.fold, tune, test, draws), told=told, localization=found, regions=regions
+        of_predictions(unit.backbone, unit.seed, unit.fold, tune, test, draws),
+        size_and_time=json.loads((folder / UNIT_NAME).read_text(encoding="utf-8")),
+        localization=_measurement(folder / LOCALIZATION),
+        regions=_measurement(folder / REGIONS) if marked else {},
     )
 
 
-def _member(
-    name: str,
-    seed: int,
-    fold: int,
-    tune: Predictions,
-    test: Predictions,
-    draws: int,
-) -> ComparedModel:
+def _measurement(file: Path) -> dict[str, Any]:
+    measurement: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["answer"]
+    return measurement
+
+
+def of_predictions(name: str, seed: int, fold: int, tune: Predictions, test: Predictions, draws: int) -> ComparedModel:
+    """Evaluate predictions on the test split at operating points that are fixed on tune.
+
+    Parameters
+    ----------
+    name
+        Of the model.
+    seed, fold
+        Of the run.
+    tune, test
+        Predictions of the two parts of one split.
+    draws
+        Bootstrap draws of patients.
+
+    Returns
+    -------
+    ComparedModel
+        Without size, time and heat maps.
+    """
     points = tuple(_point(rule, tune) for rule in RULES)
     tune, test = replace(tune, operating_points=points), replace(test, operating_points=points)
-    return ComparedModel(name, seed, fold, tune, test, evaluate(test, draws=draws), {}, {}, {})
+    return ComparedModel(name, seed, fold, tune, test, evaluate(test, draws=draws, allow_training_patients=True))
 
 
 def _point(rule: str, tune: Predictions) -> OperatingPoint:
-    """The model's own, else one that is fixed on its predictions of tune."""
+    """The model's own point, else one that is fixed on its predictions of tune."""
     own = [point for point in tune.operating_points if point.rule == rule]
     return own[0] if own else calibration.choose(rule, tune.reference, tune.probability, "tune", tune.split_sha256)
 
 
-def ensemble(members: Sequence[ComparedModel], by: By, draws: int) -> ComparedModel:
-    """Members of one seed and fold as one: the mean of their probabilities, or of their calibrated log-odds.
+def ensemble(members: Sequence[ComparedModel], by: AveragedBy, draws: int) -> ComparedModel:
+    """Average the members of one seed and fold.
 
-    Its operating points are fixed on tune as a member's are, and so is a temperature of its own for the mean of log-odds.
+    Parameters
+    ----------
+    members
+        Networks of one seed and fold.
+    by
+        What is averaged: probabilities, or calibrated log-odds, whose mean gets a temperature that is fitted on tune.
+    draws
+        Bootstrap draws of patients.
+
+    Returns
+    -------
+    ComparedModel
+        With operating points that are fixed on tune.
     """
     first = members[0]
-    sides = [_mean([m.tune for m in members], by), _mean([m.test for m in members], by)]
+    tune, test = _mean([member.tune for member in members], by), _mean([member.test for member in members], by)
     fitted = Calibration()
     if by == "log-odds":
-        tune = sides[0]
         log_odds = np.array([row.log_odds for row in tune.rows])
-        fitted = calibration.fit("temperature", tune.reference, log_odds, "tune", first.tune.split_sha256)
-    tune, test = (_calibrated(side, fitted) for side in sides)
-    name = f"mean {by} of {', '.join(m.name for m in members)}"
-    return _member(name, first.seed, first.fold, tune, test, draws)
+        fitted = calibration.fit("temperature", tune.reference, log_odds, "tune", tune.split_sha256)
+    name = f"mean {by} of {', '.join(member.name for member in members)}"
+    return of_predictions(name, first.seed, first.fold, _calibrated(tune, fitted), _calibrated(test, fitted), draws)
 
 
-def _mean(sides: Sequence[Predictions], by: By) -> Predictions:
+def _mean(predictions: Sequence[Predictions], by: AveragedBy) -> Predictions:
     """Log-odds of the means, case by case."""
-    probability = np.clip(np.stack([side.probability for side in sides]), 1e-9, 1 - 1e-9)
+    probability = np.clip(np.stack([one.probability for one in predictions]), 1e-9, 1 - 1e-9)
     logit = np.log(probability / (1 - probability))
     if by == "probability":
         mean = probability.mean(0)
         logit = np.log(mean / (1 - mean))[None]
-    rows = tuple(replace(row, log_odds=float(z)) for row, z in zip(sides[0].rows, logit.mean(0), strict=True))
-    return replace(sides[0], rows=rows, model="ensemble", operating_points=())
+    rows = tuple(replace(row, log_odds=float(z)) for row, z in zip(predictions[0].rows, logit.mean(0), strict=True))
+    return replace(predictions[0], rows=rows, model="ensemble", operating_points=())
 
 
-def _calibrated(side: Predictions, fitted: Calibration) -> Predictions:
-    probability = fitted(np.array([row.log_odds for row in side.rows]))
-    rows = tuple(replace(row, probability=float(p)) for row, p in zip(side.rows, probability, strict=True))
-    return replace(side, rows=rows)
+def _calibrated(predictions: Predictions, fitted: Calibration) -> Predictions:
+    probability = fitted(np.array([row.log_odds for row in predictions.rows]))
+    rows = tuple(replace(row, probability=float(p)) for row, p in zip(predictions.rows, probability, strict=True))
+    return replace(predictions, rows=rows)

@@ -1,5 +1,6 @@
-"""What each member costs on this machine: time with and without its map, in turns, memory and size."""
+"""What each network costs on this machine: time with and without its heat map, memory and size."""
 
+import math
 import platform
 import statistics
 import subprocess
@@ -15,7 +16,8 @@ import onnxruntime
 from onnx.utils import Extractor
 
 from pneumoscope import atomic_files
-from pneumoscope.experiment.cached_json import kept
+from pneumoscope.experiment.cached_measurement import cached
+from pneumoscope.experiment.experiment import Cost
 from pneumoscope.export.precision import WIDE_SHARES, quantized
 from pneumoscope.onnx_session import open_session
 from pneumoscope.ordered_map import cores
@@ -24,8 +26,6 @@ from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME, LOGITS, LOOKED_AT
 
 COST_NAME = "cost.json"
-_FORM = 2
-"""Of what is measured; a cost of another form is measured anew."""
 _ROUNDS = 3
 _PEAK = """
 import sys
@@ -36,20 +36,32 @@ Reader.load(sys.argv[1]).read(Radiograph(np.load(sys.argv[2])))
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
-Cost = Mapping[str, float]
-
 
 def costs(bundles: Mapping[str, Path], images: Sequence[Radiograph], out: Path) -> dict[str, Cost]:
-    """By name: ``score ms`` and ``score and map ms`` of the network alone on a square, ``reading ms`` of all that a reading takes
-    (size, lung fields, network, findings), all medians; ``peak MiB`` of a process that reads one; ``bundle in int8, MB`` if all
-    that can be is in eight bits, which says nothing about whether its answers are accepted.
+    """Measure what each network costs.
 
-    All members take turns, so that a slow moment of the machine is nobody's. Kept in `out` and measured anew only where a
-    bundle or the machine has changed. The memory is NaN where the system does not tell it.
+    All networks take turns, so that a slow moment of the machine affects all of them alike. The result is kept in `out` and
+    measured again only if a bundle, the machine or this module has changed.
+
+    Parameters
+    ----------
+    bundles
+        The bundle of each network by name.
+    images
+        Radiographs to read.
+    out
+        Folder of the result.
+
+    Returns
+    -------
+    dict[str, Cost]
+        By name ``score ms`` and ``score and map ms`` of the network alone on its input, ``reading ms`` of a whole reading
+        (resize, lung fields, network, findings), all medians; ``peak MiB`` of a process that reads one radiograph (NaN where the
+        system does not say); ``bundle in int8, MB``, whether or not its answers would be accepted.
     """
     readers = {name: Reader.load(bundle) for name, bundle in bundles.items()}
     hashes = {name: reader.model.sha256 for name, reader in readers.items()}
-    asked = {"form": _FORM, "system": platform.platform(), "cores": cores(), "bundles": hashes}
+    inputs = {"system": platform.platform(), "cores": cores(), "bundles": hashes}
 
     def measured() -> dict[str, Cost]:
         times = _times(bundles, readers, images)
@@ -62,12 +74,12 @@ def costs(bundles: Mapping[str, Path], images: Sequence[Radiograph], out: Path) 
             for name, bundle in bundles.items()
         }
 
-    found: dict[str, Cost] = kept(out / COST_NAME, asked, measured)
-    return found
+    measurement = cached(out / COST_NAME, "cost of the networks", inputs, ("pneumoscope.experiment.cost",), measured)
+    return {name: {key: math.nan if value is None else value for key, value in own.items()} for name, own in measurement.items()}
 
 
 def _eight_bits(bundle: Path, reader: Reader, images: Sequence[Radiograph]) -> int:
-    """Bytes of the graph after `export --precision int8`, its ranges taken from these images."""
+    """Bytes of the graph after `export --precision int8`, with ranges from these images."""
     small = quantized(onnx.load(bundle / GRAPH_NAME), [reader.seen(image) for image in images], WIDE_SHARES[0])
     return int(small.ByteSize())
 
@@ -87,7 +99,7 @@ def _times(
 
 
 def _parts(graph: onnx.ModelProto, reader: Reader) -> dict[str, onnxruntime.InferenceSession]:
-    """The network without and with its map, cut out of the graph: the whole one runs all of its nodes whatever is asked for."""
+    """The network without and with its map, cut out of the graph, because a session runs all nodes of its graph."""
     cut = Extractor(graph)
     wanted = {"score ms": [LOGITS], "score and map ms": [LOGITS, reader.card.map_method]}
     return {

@@ -8,24 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pneumoscope import PneumoscopeError, atomic_files
+from pneumoscope import atomic_files
 from pneumoscope.cohort import SPLITS, Cohort
 from pneumoscope.cohort.case import both_classes
 from pneumoscope.cohort.split import folds as split_in_folds
+from pneumoscope.experiment.errors import ComparisonError
 from pneumoscope.training.recipe import Recipe
 
 PLAN_NAME = "plan.json"
 
 
-class ComparisonError(PneumoscopeError):
-    """A comparison cannot be made as it was asked for."""
-
-
 @dataclass(frozen=True)
 class Unit:
-    """One network to train: its result is kept whole or not at all.
+    """One network to train; its result is kept whole or not at all.
 
-    `fold` is 0 for the cohort's own split, else the number of the fold, from 1.
+    Parameters
+    ----------
+    backbone
+        Name of the backbone.
+    seed
+        Of weights, order and augmentation.
+    fold
+        0 for the cohort's own split, else the number of the fold, from 1.
     """
 
     backbone: str
@@ -34,7 +38,7 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """The name of its folder."""
+        """Name of the unit's folder."""
         return f"{self.backbone}-seed{self.seed}" + (f"-fold{self.fold}" if self.fold else "")
 
 
@@ -42,17 +46,32 @@ class Unit:
 class Plan:
     """Which backbones and seeds are trained, and how.
 
-    Attributes
+    Parameters
     ----------
-    recipe: of every unit, but for the seed.
-    inits: what each backbone starts from, as `classifier.weights.initialize` takes it.
-    starts: the same as it is told and compared: of a file its name and hash.
-    split_sha256: of the cohort's split, or of all folds together.
-    lungs: hash of the lung-field model that is looked through, empty where none is.
-    folds: number of folds, 0 for the cohort's own split.
-    minutes: the budget that the recipe's epochs come from, 0 where there was none.
-    at_most: epochs that were asked for beside a budget; shared_by: runs that shared it when the comparison was begun.
-    teacher: name and hash of the bundle that is learned from, empty where none is.
+    backbones
+        Names of the backbones.
+    seeds
+        A run of every backbone for each.
+    recipe
+        The recipe of every unit, apart from the seed.
+    inits
+        What each backbone starts from, as `classifier.weights.initialize` takes it.
+    starts
+        The same for reports and for comparing: a file is given by its name and hash.
+    split_sha256
+        SHA-256 of the cohort's split, or of the splits of all folds.
+    lungs
+        SHA-256 of the lung-field model; empty if none is used.
+    folds
+        Number of folds; 0 for the cohort's own split.
+    minutes
+        Training budget that the recipe's epochs were computed from; 0 without one.
+    at_most
+        Epochs that were asked for in addition to a budget.
+    shared_by
+        Number of runs that shared the budget when the experiment was begun.
+    teacher
+        Name and hash of the model that is learned from; empty if there is none.
     """
 
     backbones: tuple[str, ...]
@@ -70,61 +89,139 @@ class Plan:
 
     @property
     def units(self) -> tuple[Unit, ...]:
-        """Every backbone once before any of them a second time."""
+        """All units, every backbone once before any backbone twice."""
         numbers = range(1, self.folds + 1) if self.folds else (0,)
-        return tuple(Unit(b, seed, fold) for seed in self.seeds for fold in numbers for b in self.backbones)
+        return tuple(Unit(backbone, seed, fold) for seed in self.seeds for fold in numbers for backbone in self.backbones)
 
     def recipe_of(self, unit: Unit) -> Recipe:
+        """The recipe of one unit.
+
+        Parameters
+        ----------
+        unit
+            The unit.
+
+        Returns
+        -------
+        Recipe
+            The plan's recipe with the unit's seed.
+        """
         return dataclasses.replace(self.recipe, seed=unit.seed)
 
     def conditions(self) -> dict[str, Any]:
-        """What must not change while units are added: all but backbones and seeds."""
-        recipe = {k: v for k, v in self.recipe.options.items() if k != "seed"}
-        told = {"recipe": recipe, "split": self.split_sha256, "lungs": self.lungs, "folds": self.folds, "budget": self.minutes}
-        told["teacher"] = self.teacher
+        """What must not change when units are added: everything but backbones and seeds.
+
+        Returns
+        -------
+        dict[str, Any]
+            Plain JSON values by name.
+        """
+        recipe = {key: value for key, value in self.recipe.options.items() if key != "seed"}
+        conditions: dict[str, Any] = {
+            "recipe": recipe,
+            "split": self.split_sha256,
+            "lungs": self.lungs,
+            "folds": self.folds,
+            "budget": self.minutes,
+            "teacher": self.teacher,
+        }
         if self.minutes:
-            told |= {"at most": self.at_most, "shared by": self.shared_by}
-        plain: dict[str, Any] = json.loads(json.dumps(told))
+            conditions |= {"at most": self.at_most, "shared by": self.shared_by}
+        plain: dict[str, Any] = json.loads(json.dumps(conditions))
         return plain
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the conditions."""
+        """SHA-256 of the conditions."""
         return hashlib.sha256(json.dumps(self.conditions(), sort_keys=True).encode()).hexdigest()
 
 
 def splits(cohort: Cohort, folds: int) -> dict[int, Cohort]:
-    """The cohort by the number of the fold: itself under 0, or split in folds; CohortError where a side has not both classes."""
-    found = dict(enumerate(split_in_folds(cohort, folds), start=1)) if folds else {0: cohort}
-    for one in found.values():
-        for side in SPLITS:
-            both_classes(one.on(side), f"the {side} side")
-    return found
+    """Split a cohort in folds.
+
+    Parameters
+    ----------
+    cohort
+        A split cohort, or any cohort if there are folds.
+    folds
+        Number of folds; 0 takes the cohort's own split.
+
+    Returns
+    -------
+    dict[int, Cohort]
+        A split cohort by the number of the fold, from 1; under 0 the cohort itself.
+
+    Raises
+    ------
+    CohortError
+        If a part of a split lacks a class.
+    """
+    cohorts = dict(enumerate(split_in_folds(cohort, folds), start=1)) if folds else {0: cohort}
+    for one in cohorts.values():
+        for split in SPLITS:
+            both_classes(one.on(split), f"the {split} side")
+    return cohorts
 
 
 def split_of(cohorts: Mapping[int, Cohort]) -> str:
-    """The hash of the cohort's own split, or one of all folds."""
+    """Hash the splits of an experiment.
+
+    Parameters
+    ----------
+    cohorts
+        What `splits` returned.
+
+    Returns
+    -------
+    str
+        SHA-256 of the cohort's own split, or one of all folds.
+    """
     hashes = [cohort.partition.sha256 for cohort in cohorts.values() if cohort.partition]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def keep(plan: Plan, out: Path) -> None:
-    """Write the conditions to `out`; ComparisonError where other ones, or another start of a backbone, were used there before."""
-    wanted, starts = plan.conditions(), dict(plan.starts)
-    if (there := kept(out)) is not None:
-        apart = sorted(key for key in wanted if there["conditions"].get(key) != wanted[key])
-        apart += [f"start of {name}" for name in starts if there["starts"].get(name, starts[name]) != starts[name]]
-        if apart:
+def write(plan: Plan, out: Path) -> None:
+    """Write the conditions of an experiment to its folder, and check those that are already there.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    out
+        The folder of the experiment.
+
+    Raises
+    ------
+    ComparisonError
+        If the folder holds an experiment under other conditions, or with another start of a backbone.
+    """
+    conditions, starts = plan.conditions(), dict(plan.starts)
+    if (earlier := read(out)) is not None:
+        different = sorted(key for key in conditions if earlier["conditions"].get(key) != conditions[key])
+        different += [f"start of {name}" for name in starts if earlier["starts"].get(name, starts[name]) != starts[name]]
+        if different:
             raise ComparisonError(
-                f"'{out}' holds a comparison under other conditions (other: {', '.join(apart)}); choose another folder with -o"
+                f"'{out}' holds a comparison under other conditions (other: {', '.join(different)}); "
+                "choose another folder with -o"
             )
-        starts = {**there["starts"], **starts}
+        starts = {**earlier["starts"], **starts}
     with atomic_files.text(out / PLAN_NAME) as stream:
-        stream.write(json.dumps({"conditions": wanted, "starts": starts}, indent=2) + "\n")
+        stream.write(json.dumps({"conditions": conditions, "starts": starts}, indent=2) + "\n")
 
 
-def kept(out: Path) -> dict[str, Any] | None:
-    """The conditions and starts of the comparison in a folder, if there is one."""
+def read(out: Path) -> dict[str, Any] | None:
+    """Read the conditions and starts of the experiment in a folder.
+
+    Parameters
+    ----------
+    out
+        The folder of the experiment.
+
+    Returns
+    -------
+    dict[str, Any] | None
+        The conditions under ``conditions`` and the starts under ``starts``; None if there is no experiment.
+    """
     file = out / PLAN_NAME
-    found: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-    return found
+    earlier: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    return earlier

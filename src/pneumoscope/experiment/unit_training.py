@@ -1,4 +1,4 @@
-"""A unit of a comparison: trained, and kept."""
+"""Train one unit of an experiment, going on where an interrupted training stopped."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -9,44 +9,117 @@ from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.network import build
 from pneumoscope.classifier.weights import initialize
 from pneumoscope.cohort import Cohort
-from pneumoscope.experiment.plan import ComparisonError, Plan, Unit
-from pneumoscope.experiment.run_settings import CHECKPOINT, UNIT_NAME, RunSettings
+from pneumoscope.experiment.errors import ComparisonError
+from pneumoscope.experiment.plan import Plan, Unit
+from pneumoscope.experiment.settings import TrainingSettings
+from pneumoscope.experiment.workspace import CHECKPOINT, UNIT_NAME, Workspace
 from pneumoscope.training import batches
 from pneumoscope.training.fit import CLASSES, fit, has_state
+from pneumoscope.training.process_group import Group
 from pneumoscope.training.resume_state import Epoch
 
 OnEpoch = Callable[[Epoch], None]
 
 
-def finished(unit: Unit, plan: Plan, place: RunSettings) -> bool:
-    """Whether the result of a unit is there; ComparisonError where it was made under other conditions."""
-    file = place.folder(unit) / UNIT_NAME
+def finished(unit: Unit, plan: Plan, workspace: Workspace) -> bool:
+    """Whether a unit was trained and measured.
+
+    Parameters
+    ----------
+    unit, plan
+        The unit and the plan that it belongs to.
+    workspace
+        Where its result would be.
+
+    Returns
+    -------
+    bool
+        True if its result exists.
+
+    Raises
+    ------
+    ComparisonError
+        If the result was made under other conditions.
+    """
+    file = workspace.folder(unit) / UNIT_NAME
     if not file.exists():
         return False
-    told = json.loads(file.read_text(encoding="utf-8"))
-    if told["conditions"] != plan.fingerprint or told["start"] != plan.starts[unit.backbone]:
+    result = json.loads(file.read_text(encoding="utf-8"))
+    if result["conditions"] != plan.fingerprint or result["start"] != plan.starts[unit.backbone]:
         raise ComparisonError(f"'{file.parent}' was made under other conditions; choose another folder with -o")
     return True
 
 
-def check(plan: Plan, cohorts: Mapping[int, Cohort], place: RunSettings) -> None:
-    """Raise now what would keep a unit from its first step: weights that cannot be had, a batch too large or not shared."""
+def check(plan: Plan, cohorts: Mapping[int, Cohort], workspace: Workspace, group: Group) -> None:
+    """Find what would end a training before its first step, before any unit is trained.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    cohorts
+        A split cohort for each fold.
+    workspace
+        Where the units are; units that were begun need no starting weights.
+    group
+        The processes that train together.
+
+    Raises
+    ------
+    ComparisonError
+        If the training images do not fill one batch.
+    ClassifierError
+        If starting weights cannot be read.
+    TrainingError
+        If a batch cannot be shared by the processes.
+    """
     recipe = plan.recipe
-    place.group.rows(recipe.step_images)
+    group.rows(recipe.step_images)
     for cohort in cohorts.values():
         images = len(cohort.on("train"))
         if batches.steps(recipe, images) < 1:
             raise ComparisonError(f"{images} training images do not fill one batch of {recipe.batch}; use --batch")
-    begun = {unit.backbone for unit in plan.units if (place.folder(unit) / CHECKPOINT).exists()}
+    begun = {unit.backbone for unit in plan.units if (workspace.folder(unit) / CHECKPOINT).exists()}
     for name in plan.backbones:
         if name not in begun and plan.inits[name] != "scratch":
             initialize(build(BACKBONES[name], recipe.head, len(CLASSES), recipe.size_px), BACKBONES[name], plan.inits[name])
 
 
-def train(unit: Unit, plan: Plan, cohort: Cohort, place: RunSettings, on_epoch: OnEpoch) -> None:
-    """Train a unit, going on where it stopped; nothing where it is trained. Every process of the workplace's group takes part."""
-    checkpoint = place.folder(unit) / CHECKPOINT
-    card = place.group.told(lambda: cards.read(checkpoint) if (checkpoint / CARD_NAME).exists() else None)
+def train(
+    unit: Unit,
+    plan: Plan,
+    cohort: Cohort,
+    workspace: Workspace,
+    settings: TrainingSettings,
+    group: Group,
+    on_epoch: OnEpoch,
+) -> None:
+    """Train a unit, from its last finished epoch on; a trained unit is left as it is.
+
+    Parameters
+    ----------
+    unit, plan
+        The unit and the plan that it belongs to.
+    cohort
+        The split cohort of the unit's fold.
+    workspace
+        Where the checkpoint is written.
+    settings
+        What all units share.
+    group
+        The processes that train together; every process takes part.
+    on_epoch
+        Called after each epoch.
+
+    Raises
+    ------
+    ComparisonError
+        If the checkpoint was trained under other conditions.
+    TrainingError
+        If the training cannot go on, for example because the loss became infinite.
+    """
+    checkpoint = workspace.folder(unit) / CHECKPOINT
+    card = group.told(lambda: cards.read(checkpoint) if (checkpoint / CARD_NAME).exists() else None)
     if card is not None:
         assert cohort.partition is not None
         if card.recipe != plan.recipe_of(unit).options or card.split_sha256 != cohort.partition.sha256:
@@ -58,13 +131,13 @@ def train(unit: Unit, plan: Plan, cohort: Cohort, place: RunSettings, on_epoch: 
         plan.recipe_of(unit),
         checkpoint,
         init=plan.inits[unit.backbone],
-        cache=place.cache,
-        finder=place.finder,
-        teacher=place.teacher,
-        resume=place.group.told(lambda: has_state(checkpoint)),
-        group=place.group,
-        show_progress=place.show_progress,
+        cache=workspace.cache,
+        finder=settings.finder,
+        teacher=settings.teacher,
+        resume=group.told(lambda: has_state(checkpoint)),
+        group=group,
+        show_progress=workspace.show_progress,
         on_epoch=on_epoch,
-        licences=place.licences,
-        population=place.population,
+        licences=settings.licences,
+        population=settings.population,
     )

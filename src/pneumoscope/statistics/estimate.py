@@ -1,5 +1,6 @@
 """The noun `Estimate`: a figure with its interval, which is what every measurement returns."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,6 +50,10 @@ class Estimate:
     def __str__(self) -> str:
         """The value and its interval with four decimals, or why there is none."""
         return formatting.figure(self.value, self.low, self.high, reason=self.reason)
+
+    def __neg__(self) -> "Estimate":
+        """The estimate of the negative figure: the ends of the interval change places."""
+        return dataclasses.replace(self, value=-self.value, low=-self.high, high=-self.low)
 
     @property
     def defined(self) -> bool:

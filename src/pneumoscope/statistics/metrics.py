@@ -24,7 +24,7 @@ _SINGULAR = 1e12
 class Metric(Protocol):
     """A figure of a set of cases, as every function of this module is."""
 
-    def __call__(self, reference: Array, prediction: Array, weights: Array | None = None) -> Array:
+    def __call__(self, reference: Array, prediction: Array, weights: Array | None = None, /) -> Array:
         """Compute the figure.
 
         Parameters

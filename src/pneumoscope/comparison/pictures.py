@@ -72,7 +72,7 @@ def _folds(member: TestedMember) -> list[tuple[Array, Array]]:
 
 def _roc(member: TestedMember) -> tuple[Array, Array]:
     """1 − specificity and sensitivity."""
-    curves = [roc_curve(*fold)[:2] for fold in _folds(member)]
+    curves: list[tuple[Array, Array]] = [roc_curve(*fold)[:2] for fold in _folds(member)]
     if len(curves) == 1:
         return curves[0]
     grid = np.linspace(0, 1, 501)
@@ -81,7 +81,7 @@ def _roc(member: TestedMember) -> tuple[Array, Array]:
 
 def _precision_recall(member: TestedMember) -> tuple[Array, Array]:
     """Recall and precision, from high recall to low."""
-    curves = [precision_recall_curve(*fold)[:2] for fold in _folds(member)]
+    curves: list[tuple[Array, Array]] = [precision_recall_curve(*fold)[:2] for fold in _folds(member)]
     if len(curves) == 1:
         precision, recall = curves[0]
         return recall, precision

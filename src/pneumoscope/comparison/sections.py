@@ -168,8 +168,10 @@ def _overview(comparison: Comparison) -> Table:
 def _uninformed(comparison: Comparison) -> dict[str, Mapping[str, Estimate | Summary]]:
     """Figures of uninformed baselines, by the name of the baseline."""
     share = comparison.summary[comparison.best_network].get(LUNG_SHARE)
-    uniform = {f"{tables.UNINFORMED}the same everywhere": {Figure.ENERGY_IN_LUNGS: share}} if share else {}
-    return {**uniform, **tables.uninformed_figures(comparison.first_seed)}
+    baselines: dict[str, Mapping[str, Estimate | Summary]] = {}
+    if share:
+        baselines[f"{tables.UNINFORMED}the same everywhere"] = {Figure.ENERGY_IN_LUNGS: share}
+    return {**baselines, **tables.uninformed_figures(comparison.first_seed)}
 
 
 def best_uninformed(comparison: Comparison) -> dict[str, float]:

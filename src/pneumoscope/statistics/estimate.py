@@ -102,7 +102,8 @@ def from_json(tree: Mapping[str, Any]) -> Estimate:
     >>> from_json({"value": 0.5, "low": None, "high": None, "n": 3, "unit": "patient", "method": "none"}).low
     nan
     """
-    return Estimate(**{key: math.nan if value is None else value for key, value in tree.items()})
+    fields: dict[str, Any] = {key: math.nan if value is None else value for key, value in tree.items()}
+    return Estimate(**fields)
 
 
 def plain(value: Any) -> Any:

@@ -604,4 +604,5 @@ def _distinct(ordered: Array) -> NDArray[np.intp]:
 def _ratio(part: Array, whole: Array) -> Array:
     """The quotient, NaN where the denominator is 0."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)[()]
+    quotient: Array = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)[()]
+    return quotient

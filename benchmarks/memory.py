@@ -1,6 +1,6 @@
-"""Peak memory of ``pneumoscope localize`` by the number of cases: it must not grow with them.
+"""Peak memory of ``pneumoscope localize`` and ``compare`` by the number of cases: it must not grow with them.
 
-    python benchmarks/memory.py localize [--cases 200 2000] [--longer-side 640] [--json FILE]
+    python benchmarks/memory.py localize|compare [--cases 200 2000] [--longer-side 640] [--json FILE]
 
 The sixteen shipped radiographs, brought to one size, are repeated as files of their own, each of a patient of its own; every case
 with pneumonia has a box. Each number of cases is measured by a process of its own with 2,000 bootstrap draws. The peak is the
@@ -25,6 +25,7 @@ from pneumoscope.cohort import Cohort, Partition
 from pneumoscope.cohort import table as cohort_table
 from pneumoscope.cohort.case import split_sha256
 from pneumoscope.cohort.sample import sample
+from pneumoscope.cohort.split import by_ratio
 
 _WITHOUT_TORCH = """
 import sys
@@ -95,11 +96,20 @@ def localize(folder: Path) -> Run:
     return run([*_COMMAND, "localize", "default", *_options(files, folder)])
 
 
+def compare(folder: Path) -> Run:
+    """Run ``pneumoscope compare`` of one network that is trained for an epoch, with regions on a fifth of the cases."""
+    cohort = by_ratio(cohort_table.read(folder / "cohort.csv"), ratios=(0.6, 0.2, 0.2))
+    cohort_table.write(cohort, folder / "split.csv")
+    files = {"regions": "boxes.csv", "out": "compared", "cache": "cache"}
+    training = ["--init", "scratch", "--backbones", "mobilenet_v2", "--size-px", "64", "--epochs", "1", "--warmup-epochs", "0"]
+    return run([*_COMMAND, "compare", str(folder / "split.csv"), *training, "--intervene", "2", *_options(files, folder)])
+
+
 def _options(names: Mapping[str, str], folder: Path) -> Sequence[str]:
     return [part for option, name in names.items() for part in (f"--{option}", str(folder / name))]
 
 
-MEASURED: Mapping[str, Callable[[Path], Run]] = {"localize": localize}
+MEASURED: Mapping[str, Callable[[Path], Run]] = {"localize": localize, "compare": compare}
 
 if __name__ == "__main__":
     main()

@@ -29,7 +29,7 @@ from pneumoscope.statistics.superiority import non_inferior
 COST = "score and map ms"
 """The cost by which the best trade-off is the cheapest."""
 MARGIN = 0.005
-"""The loss of ROC-AUC that does not matter, unless told otherwise."""
+"""The loss of ROC-AUC that does not matter, by default."""
 SHORTCUTS_NAME = "shortcuts.json"
 
 

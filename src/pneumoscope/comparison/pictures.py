@@ -93,9 +93,9 @@ def _precision_recall(member: TestedMember) -> tuple[Array, Array]:
 def _reliability(axes: Axes, member: TestedMember, bins: int = 10) -> None:
     which = np.minimum((member.probability * bins).astype(int), bins - 1)
     count = np.bincount(which, minlength=bins)
-    kept = count > 0
-    mean = np.bincount(which, member.probability, bins)[kept] / count[kept]
-    axes.plot(mean, np.bincount(which, member.reference, bins)[kept] / count[kept], "o-", markersize=3)
+    filled = count > 0
+    mean = np.bincount(which, member.probability, bins)[filled] / count[filled]
+    axes.plot(mean, np.bincount(which, member.reference, bins)[filled] / count[filled], "o-", markersize=3)
 
 
 def differences(values: Mapping[str, float], runs: Sequence[Sequence[str]], what: str) -> Figure:

@@ -68,12 +68,12 @@ def _precision_recall(axes: Axes, predictions: Predictions, evaluation: Evaluati
 def _reliability(axes: Axes, predictions: Predictions, bins: int = 10) -> None:
     which = np.minimum((predictions.probability * bins).astype(int), bins - 1)
     count = np.bincount(which, minlength=bins)
-    kept = count > 0
-    mean = np.bincount(which, predictions.probability, bins)[kept] / count[kept]
-    observed = np.bincount(which, predictions.reference, bins)[kept] / count[kept]
+    filled = count > 0
+    mean = np.bincount(which, predictions.probability, bins)[filled] / count[filled]
+    observed = np.bincount(which, predictions.reference, bins)[filled] / count[filled]
     axes.plot([0, 1], [0, 1], ":", color="grey")
     axes.plot(mean, observed, "o-")
-    for x, y, n in zip(mean, observed, count[kept], strict=True):
+    for x, y, n in zip(mean, observed, count[filled], strict=True):
         axes.annotate(f"n = {n}", (x, y), textcoords="offset points", xytext=(6, -10), fontsize=8)
     axes.set(xlabel="calibrated probability", ylabel="share of positives", title="Reliability, 10 bins")
 

@@ -61,21 +61,21 @@ def training_overlap(trained_on: Sequence[Fingerprint], cases: Iterable[Case]) -
     recognised = [overlap(known, tested) for known in trained_on]
     if not recognised:
         return TrainingOverlap()
-    seen = {id(case): case for one in recognised for case in one.cases}
+    cases_seen = {id(case): case for one in recognised for case in one.cases}
     return TrainingOverlap(
         known=True,
-        cases=len(seen),
-        patients=len({case.patient_id for case in seen.values()}),
+        cases=len(cases_seen),
+        patients=len({case.patient_id for case in cases_seen.values()}),
         images=max(one.n_images for one in recognised),
     )
 
 
-def require_unseen(found: TrainingOverlap, model: str, *, allow: bool = False) -> None:
+def require_unseen(seen: TrainingOverlap, model: str, *, allow: bool = False) -> None:
     """Refuse to test a model on what it was trained on.
 
     Parameters
     ----------
-    found
+    seen
         The overlap of training cases and cases under test.
     model
         Name of the model, for the message.
@@ -87,8 +87,8 @@ def require_unseen(found: TrainingOverlap, model: str, *, allow: bool = False) -
     TrainingPatientsError
         If there is an overlap and it is not allowed.
     """
-    if found and not allow:
+    if seen and not allow:
         raise TrainingPatientsError(
-            f"'{model}' was trained on {found.cases} of the images under test ({found.patients} patients, {found.images} "
+            f"'{model}' was trained on {seen.cases} of the images under test ({seen.patients} patients, {seen.images} "
             "identical images); test it on other patients, or mark the results with --allow-training-patients"
         )

@@ -13,7 +13,7 @@ from pneumoscope.statistics.metrics import Array, Metric
 LEVEL = 0.95
 """Coverage of every interval."""
 DRAWS = 2000
-"""Bootstrap draws unless told otherwise."""
+"""Bootstrap draws by default."""
 NOT_DEFINED = "not defined on these cases"
 """The reason for no value where the cases do not allow the figure."""
 _AT_A_TIME = 1 << 18  # weights that are worked on together: bounds the memory of the temporary arrays

@@ -170,7 +170,7 @@ def _costs(found: Told) -> str:
 
 
 def _not_told_apart(found: Told) -> str:
-    runs = [", ".join(run) for run in found["not told apart"]]
+    runs = [", ".join(run) for run in found.get("inseparable", found.get("not told apart"))]
     apart = f"cannot be told apart at this n: {'; '.join(runs)}" if runs else "every two neighbours differ"
     pairs = len(found["pairs"])
     return (

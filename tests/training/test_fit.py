@@ -18,6 +18,7 @@ from pneumoscope.classifier.checkpoint import load
 from pneumoscope.cohort import CohortError
 from pneumoscope.cohort.fingerprint import overlap
 from pneumoscope.training import TrainingError, curves, resume_state
+from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.fit import fit
 from pneumoscope.training.recipe import recipe
 
@@ -212,7 +213,7 @@ def test_a_cohort_without_split_is_refused(cohort, cache, tmp_path):
 
 def test_early_stopping_counts_epochs_since_the_best():
     def epoch(number, auc):
-        return resume_state.Epoch(number, 1.0, 1.0, auc, 1e-3, 1.0, 1.0)
+        return Epoch(number, 1.0, 1.0, auc, 1e-3, 1.0, 1.0)
 
     progress = resume_state.Progress((epoch(1, 0.8), epoch(2, 0.9), epoch(3, 0.85), epoch(4, 0.9)), "run")
     assert progress.best.epoch == 2
@@ -220,7 +221,7 @@ def test_early_stopping_counts_epochs_since_the_best():
 
 
 def test_curves_are_a_table_and_a_picture(tmp_path):
-    rows = [resume_state.Epoch(k, 1 / k, 1 / k, 0.5 + k / 10, 1e-3, 10.0, 1.0) for k in (1, 2, 3)]
+    rows = [Epoch(k, 1 / k, 1 / k, 0.5 + k / 10, 1e-3, 10.0, 1.0) for k in (1, 2, 3)]
     curves.write_table(tmp_path / "c.csv", rows)
     curves.plot(tmp_path / "c.png", rows)
     assert (tmp_path / "c.csv").read_text().splitlines()[2].startswith("2,0.5,0.5,0.7")

@@ -21,6 +21,7 @@ from pneumoscope.cohort import split
 from pneumoscope.heatmap.gradcam import METHODS, explain
 from pneumoscope.training import TrainingError, resume_state
 from pneumoscope.training import fit as loop
+from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.fixed_on_tune import map_scales
 from pneumoscope.training.prepared import squares
 from pneumoscope.training.recipe import recipe
@@ -318,15 +319,15 @@ def small():
 
 def test_no_changed_byte_in_the_head_of_a_state_ends_in_anything_but_a_sentence(tmp_path):
     path = tmp_path / "run" / "state" / "last.safetensors"
-    progress = resume_state.Progress((resume_state.Epoch(1, 0.5, 0.5, 0.9, 0.1, 1.0, 1.0),), "abc")
+    progress = resume_state.Progress((Epoch(1, 0.5, 0.5, 0.9, 0.1, 1.0, 1.0),), "abc")
     resume_state.save(path, *small(), progress)
     intact = path.read_bytes()
-    assert resume_state.load(path, *small(), "abc", resume_state.Epoch) == progress
+    assert resume_state.load(path, *small(), "abc", Epoch) == progress
     refused = 0
     for place in range(8 + int.from_bytes(intact[:8], "little")):
         path.write_bytes(intact[:place] + bytes([intact[place] ^ 1]) + intact[place + 1 :])
         try:
-            resume_state.load(path, *small(), "abc", resume_state.Epoch)
+            resume_state.load(path, *small(), "abc", Epoch)
         except TrainingError:  # any other exception fails
             refused += 1
 
@@ -339,7 +340,7 @@ def test_weights_moments_and_steps_come_back_to_the_bit(tmp_path):
     fresh = nn.Linear(3, 2)
     other = torch.optim.AdamW(fresh.parameters(), lr=0.1)
 
-    resume_state.load(tmp_path / "s" / "last.safetensors", fresh, other, "abc", resume_state.Epoch)
+    resume_state.load(tmp_path / "s" / "last.safetensors", fresh, other, "abc", Epoch)
 
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), fresh.parameters(), strict=True))
     expected, restored = (o.state_dict()["state"] for o in (optimizer, other))

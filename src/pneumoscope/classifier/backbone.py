@@ -11,6 +11,8 @@ from pneumoscope.classifier.errors import ClassifierError
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
+EVIDENCE_HEADS = ("evidence", "evidence-everywhere", "evidence-coarse")
+"""Evidence heads: pooled over the lungs; pooled over all cells; pooled over the lungs, from the coarsest level only."""
 
 
 @dataclass(frozen=True)

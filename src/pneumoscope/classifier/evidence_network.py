@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor
 
+from pneumoscope.classifier.backbone import EVIDENCE_HEADS as EVIDENCE_HEADS
 from pneumoscope.classifier.backbone import Backbone
 
-EVIDENCE_HEADS = ("evidence", "evidence-everywhere", "evidence-coarse")
-"""Evidence heads: pooled over the lungs; pooled over all cells; pooled over the lungs, from the coarsest level only."""
 SHARPNESS = 4.0
 """Sharpness r of the log-sum-exp: r → 0 gives the mean, r → ∞ the maximum."""
 _WIDTH = 64

@@ -13,7 +13,7 @@ from pneumoscope.experiment.errors import ComparisonError
 from pneumoscope.experiment.plan import Unit
 from pneumoscope.experiment.run import run_experiment, shipped_radiographs
 from pneumoscope.statistics.figure import Figure
-from pneumoscope.training.resume_state import Epoch
+from pneumoscope.training.epoch import Epoch
 
 
 @click.command("compare")

@@ -20,9 +20,9 @@ from pneumoscope.cli.training_options import (
 from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
+from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.fit import fit, has_state
 from pneumoscope.training.process_group import joined
-from pneumoscope.training.resume_state import Epoch
 
 
 @click.command("train")

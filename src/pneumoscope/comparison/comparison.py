@@ -228,7 +228,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "beside": [dataclasses.asdict(pair) for pair in comparison.against],
         "left out": list(comparison.left_out),
         "order": list(comparison.order),
-        "not told apart": [list(run) for run in comparison.inseparable],
+        "inseparable": [list(run) for run in comparison.inseparable],
         "margin": comparison.margin,
         "trade-off": comparison.trade_off,
     }

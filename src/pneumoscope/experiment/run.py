@@ -20,12 +20,12 @@ from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 from pneumoscope.training.distillation import taught_by
+from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.prepared import default_cache
 from pneumoscope.training.prepared_split import preprocessing_of
 from pneumoscope.training.process_group import Group, joined
 from pneumoscope.training.recipe import Recipe
-from pneumoscope.training.resume_state import Epoch
 
 OnMessage = Callable[[str], None]
 OnEpoch = Callable[[Unit, Epoch, int], None]

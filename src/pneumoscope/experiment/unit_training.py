@@ -14,9 +14,9 @@ from pneumoscope.experiment.plan import Plan, Unit
 from pneumoscope.experiment.settings import TrainingSettings
 from pneumoscope.experiment.workspace import CHECKPOINT, UNIT_NAME, Workspace
 from pneumoscope.training import batches
+from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.fit import CLASSES, fit, has_state
 from pneumoscope.training.process_group import Group
-from pneumoscope.training.resume_state import Epoch
 
 OnEpoch = Callable[[Epoch], None]
 

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pneumoscope import atomic_files
-from pneumoscope.training.resume_state import Epoch
+from pneumoscope.training.epoch import Epoch
 
 CURVES_NAME = "curves.csv"
 

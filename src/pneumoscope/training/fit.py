@@ -32,13 +32,14 @@ from pneumoscope.reader import Reader
 from pneumoscope.training import allocator, curves, evidence_losses, loss, resume_state
 from pneumoscope.training import batches as epochs
 from pneumoscope.training.distillation import Lessons, lessons, taught_by
+from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.fixed_on_tune import AnyNetwork, known, tuned
 from pneumoscope.training.prediction import predict
 from pneumoscope.training.prepared_split import PreparedSplit, prepare_split, preprocessing_of
 from pneumoscope.training.process_group import ALONE, Group, Spread
 from pneumoscope.training.recipe import Recipe
-from pneumoscope.training.resume_state import Epoch, Progress
+from pneumoscope.training.resume_state import Progress
 from pneumoscope.training.schedule import rate_at, take_step
 
 CLASSES = ("normal", "pneumonia")

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_type_hints
 
-from pneumoscope.classifier.evidence_network import EVIDENCE_HEADS
+from pneumoscope.classifier.backbone import EVIDENCE_HEADS
 from pneumoscope.training.errors import TrainingError
 
 

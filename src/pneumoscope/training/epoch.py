@@ -1,0 +1,41 @@
+"""The noun `Epoch`: one row of the learning curves of a classifier."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch of a training, one row of its learning curves.
+
+    Parameters
+    ----------
+    epoch
+        Number of the epoch, from 1.
+    loss, tune_loss
+        Mean loss over the steps, and over the tune images afterwards.
+    tune_auc
+        ROC-AUC on tune, in [0, 1].
+    rate
+        Learning rate of the last step.
+    images_per_s
+        Training images a second.
+    seconds
+        Duration of the steps.
+    processes
+        Number of processes that shared the batches.
+    """
+
+    epoch: int
+    loss: float
+    tune_loss: float
+    tune_auc: float
+    rate: float
+    images_per_s: float
+    seconds: float
+    processes: int = 1
+    """That shared the batches."""
+
+    @property
+    def quality(self) -> float:
+        """The figure by which epochs are compared."""
+        return self.tune_auc

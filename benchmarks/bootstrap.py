@@ -9,6 +9,7 @@ draw. The last column is the largest difference of any draw.
 
 import statistics
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,8 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for name, (together, one_by_one) in COMPARED.items():
         ways = {
-            "all at once, s": lambda own=together: over_draws(own, reference, probability, weights),
-            "one by one, s": lambda other=one_by_one: other(reference, probability, weights),
+            "all at once, s": partial(over_draws, together, reference, probability, weights),
+            "one by one, s": partial(one_by_one, reference, probability, weights),
         }
         apart = np.abs(ways["all at once, s"]() - ways["one by one, s"]()).max()
         times = {way: statistics.median(taken) for way, taken in interleaved(ways, asked.rounds, warm_up=False).items()}

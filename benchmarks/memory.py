@@ -101,7 +101,18 @@ def compare(folder: Path) -> Run:
     cohort = by_ratio(cohort_table.read(folder / "cohort.csv"), ratios=(0.6, 0.2, 0.2))
     cohort_table.write(cohort, folder / "split.csv")
     files = {"regions": "boxes.csv", "out": "compared", "cache": "cache"}
-    training = ["--init", "scratch", "--backbones", "mobilenet_v2", "--size-px", "64", "--epochs", "1", "--warmup-epochs", "0"]
+    training = [
+        "--init",
+        "scratch",
+        "--backbones",
+        "efficientnet_lite0",
+        "--size-px",
+        "64",
+        "--epochs",
+        "1",
+        "--warmup-epochs",
+        "0",
+    ]
     return run([*_COMMAND, "compare", str(folder / "split.csv"), *training, "--intervene", "2", *_options(files, folder)])
 
 

@@ -132,6 +132,17 @@ def test_a_handful_of_patients_shows_nothing_however_perfect_the_map(patients, s
     assert found.verdict.startswith(f"No verdict: {said} reference regions cannot show a difference")
 
 
+def test_one_draw_does_not_show_that_all_patients_agree():
+    """Eleven of twelve patients are hit: their mean is 11/12, and that of one draw the same only because it is alone."""
+    masks = [filled(SQUARE, (2 + k % 20, 60, 4 + k % 20, 62)) for k in range(12)]
+    cases = [case(~m if k == 0 else m, m, patient=f"p{k}", right=RIGHT, left=LEFT) for k, m in enumerate(masks)]
+    found = measured(cases, draws=1)
+    difference = found.uninformed["hit"]["centred Gaussian"].difference
+    assert difference.value == pytest.approx(11 / 12)
+    assert difference.reason == "too few bootstrap draws for an interval"
+    assert "hit of 'centred Gaussian'" in found.verdict
+
+
 # Memory
 
 

@@ -1,7 +1,7 @@
 """The noun `Localizer`: collects the figures of one case after the other and summarizes them as a `Localization`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -24,7 +24,7 @@ from pneumoscope.localization.case_rows import (
 from pneumoscope.localization.errors import LocalizationError
 from pneumoscope.localization.uninformed_maps import MarkedRegion, OtherRegions
 from pneumoscope.statistics import free_response, intervals
-from pneumoscope.statistics.estimate import Estimate, undefined
+from pneumoscope.statistics.estimate import EQUAL_DRAWS, Estimate, undefined
 from pneumoscope.statistics.metrics import Array, roc_auc
 from pneumoscope.statistics.patient_bootstrap import Bootstrap
 from pneumoscope.statistics.superiority import MIN_PATIENTS, shown_above_zero
@@ -37,6 +37,7 @@ COMPARED: Mapping[str, Callable[[Compared], float]] = {
 """The figures that are compared with those of uninformed baselines."""
 DECISIVE = ("hit", "pixel AP")
 """The compared figures that the verdict rests on: energy alone rewards a map for being narrow."""
+_FEW_DRAWS = "too few bootstrap draws for an interval"
 _CASES_AT_ONCE = 64
 _DRAWS_AT_ONCE = 250
 
@@ -275,8 +276,12 @@ class Localizer:
 
 
 def _baseline(boot: Bootstrap, name: str, own: Sequence[float], other: Sequence[float]) -> UninformedBaseline:
-    difference = (np.array(own) - np.array(other)).tolist()
-    return UninformedBaseline(boot.mean(other, share=name == "hit"), boot.mean(difference))
+    column = np.array(own) - np.array(other)
+    difference = boot.mean(column.tolist())
+    if difference.reason == EQUAL_DRAWS and np.ptp(column[~np.isnan(column)]):
+        # Equal draws stand for patients who all agree; these do not, so that there are just too few draws to show it.
+        difference = replace(difference, reason=_FEW_DRAWS)
+    return UninformedBaseline(boot.mean(other, share=name == "hit"), difference)
 
 
 def _against_regions(rows: Sequence[_Row], draws: int) -> dict[str, Estimate]:

@@ -1,4 +1,4 @@
-"""ROC-AUC of one run of `pneumoscope evaluate` minus another's on the same cases, with DeLong's interval, as JSON.
+"""Subtract the ROC-AUCs of two runs of `pneumoscope evaluate` on the same cases; print JSON with DeLong's interval.
 
 python docs/difference.py FOLDER OTHER > difference.json
 """
@@ -13,7 +13,7 @@ from pneumoscope.statistics import paired
 
 first, second = (prediction_files.read(Path(folder) / "predictions.csv") for folder in sys.argv[1:])
 if [row.path for row in first.rows] != [row.path for row in second.rows]:
-    sys.exit("the two are not of the same cases in the same order")
+    sys.exit("the two runs have different cases, or the same cases in another order")
 test = paired.delong(first.reference, first.probability, second.probability, first.patients)
-told = {"split": first.split, "split_sha256": first.split_sha256, "p": test.p, **dataclasses.asdict(test.difference)}
-print(json.dumps(told, indent=2))
+result = {"split": first.split, "split_sha256": first.split_sha256, "p": test.p, **dataclasses.asdict(test.difference)}
+print(json.dumps(result, indent=2))

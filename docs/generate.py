@@ -1,8 +1,8 @@
-"""Write what README and docs/ take from the program: commands, form of a reading, localization, performance, results, pictures.
+"""Write the generated parts of README and docs/: commands, form of a reading, localization, performance, results, pictures.
 
     python docs/generate.py
 
-A test calls `texts()` and fails when a file has drifted from it.
+A test calls `texts()` and fails if a file differs from it.
 """
 
 import json
@@ -25,7 +25,7 @@ from pneumoscope.reports.overlay import paint
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "overlay.jpg"
-PICTURED = "PNEUMONIA/person1946_bacteria_4874.jpeg"
+PICTURED_CASE = "PNEUMONIA/person1946_bacteria_4874.jpeg"
 BLOCKS = {
     "results": ("<!-- results: made by docs/generate.py -->", "<!-- end of results -->"),
     "maps": ("<!-- maps: made by docs/generate.py -->", "<!-- end of maps -->"),
@@ -37,7 +37,7 @@ _SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "
 
 
 def texts() -> dict[Path, str]:
-    """Every generated text by its file; hand-written pages with their generated blocks replaced."""
+    """Make every generated text, by its file; in hand-written pages only the generated blocks are replaced."""
     blocks = {
         "README.md": {"maps": localization_page.headline() + "\n"},
         "docs/model.md": {"results": results()},
@@ -51,21 +51,21 @@ def texts() -> dict[Path, str]:
         ROOT / "docs" / "localization.md": localization_page.page(),
         ROOT / "docs" / "performance.md": performance_page.page(),
         ROOT / "docs" / "results.md": results_page.page(),
-        **{ROOT / name: _with_blocks(ROOT / name, made) for name, made in blocks.items()},
+        **{ROOT / name: _with_blocks(ROOT / name, block) for name, block in blocks.items()},
     }
 
 
 def _with_blocks(file: Path, blocks: dict[str, str]) -> str:
     text = file.read_text(encoding="utf-8")
-    for name, made in blocks.items():
+    for name, block in blocks.items():
         begin, end = BLOCKS[name]
         before, rest = text.split(begin)
-        text = f"{before}{begin}\n{made}{end}{rest.split(end)[1]}"
+        text = f"{before}{begin}\n{block}{end}{rest.split(end)[1]}"
     return text
 
 
 def results() -> str:
-    """The default model's figures on the test split, read from its card."""
+    """Make the table of the default model's figures on the test split from its card."""
     card = cards.read(DEFAULT_BUNDLE)
     test: dict[str, Any] = card.results["test"]
     point = test["operating_point"]
@@ -92,7 +92,7 @@ def results() -> str:
 
 
 def _commands() -> str:
-    parts = ["# Commands", "", f"{DISCLAIMER} Made from the program by `make docs`.", ""]
+    parts = ["# Commands", "", f"{DISCLAIMER} `make docs` makes this page from the program.", ""]
     root = click.Context(pneumoscope, info_name="pneumoscope", **pneumoscope.context_settings)
     for name in VERBS:
         command = pneumoscope.get_command(root, name)
@@ -114,7 +114,7 @@ def _help(command: click.Command, context: click.Context, depth: int) -> list[st
 
 def _readings() -> str:
     schema = form.schema()
-    intro = f"{schema['title']}. {schema['description']} Made from the program by `make docs`."
+    intro = f"{schema['title']}. {schema['description']} `make docs` makes this page from the program."
     lines = ["# The form of a reading", "", intro, "", "| key | type | meaning |", "|---|---|---|"]
     lines += _keys("", schema["properties"])
     lines += ["", "The JSON Schema (2020-12), shipped as `pneumoscope/readings/form.schema.json`:", "", "```json",
@@ -134,9 +134,9 @@ def _keys(prefix: str, properties: dict[str, Any]) -> list[str]:
 
 
 def picture() -> None:
-    """The overlay of one shipped radiograph, as the demo paints it."""
+    """Draw the overlay of one shipped radiograph, as `pneumoscope demo` does."""
     with sample() as cohort:
-        case = next(c for c in cohort.cases if c.path == PICTURED)
+        case = next(c for c in cohort.cases if c.path == PICTURED_CASE)
         image = radiograph.read(cohort.file(case))
         paint(image, Reader.load().read(image)).save(PICTURE, quality=88)
 

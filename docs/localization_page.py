@@ -1,4 +1,4 @@
-"""The page docs/localization.md and its picture, from the figures that `pneumoscope localize` left in docs/localization/."""
+"""Make docs/localization.md and its picture from the figures of `pneumoscope localize` in docs/localization/."""
 
 import json
 import math
@@ -49,7 +49,7 @@ def page() -> str:
 
 
 def figures(name: str, model: str) -> dict[str, Any]:
-    """Read what `localize` measured; nothing where it was not run."""
+    """Read the figures of `localize`; an empty dictionary if it was not run."""
     path = FIGURES / f"{name}-{model}.json"
     measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return measured
@@ -74,12 +74,12 @@ HEADLINE = (
 
 
 def headline() -> str:
-    """The README's figures, the two models side by side."""
+    """Make the README's table, with one column per model."""
     return _rows(HEADLINE)
 
 
 def summary() -> str:
-    """The figures that matter most, the two models side by side."""
+    """Make the table of the most important figures, with one column per model."""
     return _rows(SUMMARY)
 
 
@@ -103,21 +103,21 @@ SUMMARY = (
 def _rows(rows: Sequence[tuple[str, str, str]]) -> str:
     lines = [f"| set (held-out or test split) | figure | {MODELS['whole']} | {MODELS['default']} |", "|---|---|--:|--:|"]
     for name, group, key in rows:
-        found = [figures(name, model) for model in MODELS]
-        both = [f[group][key] if group in f else f["further"][group][key] for f in found]
-        label = key if group in found[0] else f"ROC-AUC, {key}"
-        n = f"{found[0]['n_images']} images, {found[0]['n_patients']} patients"
+        measured = [figures(name, model) for model in MODELS]
+        both = [own[group][key] if group in own else own["further"][group][key] for own in measured]
+        label = key if group in measured[0] else f"ROC-AUC, {key}"
+        n = f"{measured[0]['n_images']} images, {measured[0]['n_patients']} patients"
         lines.append(f"| {SETS[name]} ({n}) | {label} | {shown(both[0])} | {shown(both[1])} |")
     return "\n".join(lines)
 
 
 def _tables(name: str) -> str:
-    """Every table of one set, the two models side by side."""
+    """Make all tables of one set, with one column per model."""
     both = {model: figures(name, model) for model in MODELS}
     first = both["default"]
     lines = [
         f"{first['n_images']} images of {first['n_patients']} patients, {first['n_with_regions']} with reference regions; "
-        f"{first['split']} part of split `{first['split_sha256'][:12]}`.",
+        f"{first['split']} split of partition `{first['split_sha256'][:12]}`.",
         "",
     ]
     for model, title in MODELS.items():
@@ -138,7 +138,7 @@ def _tables(name: str) -> str:
 
 
 def _more(name: str) -> str:
-    """The additional tables of a run alone."""
+    """Make the additional tables of a run only."""
     both = {model: figures(name, model).get("further", {}) for model in MODELS}
     lines: list[str] = []
     for title in both["default"]:
@@ -147,7 +147,7 @@ def _more(name: str) -> str:
 
 
 def _seeds() -> str:
-    """Maps of the short training compared with those of other seeds and of shuffled labels."""
+    """Compare the maps of the short training with those of another seed and of shuffled labels."""
     tables: dict[str, Any] = json.loads((FIGURES / "seeds.json").read_text(encoding="utf-8"))["further"]
     lines = ["| the short training's maps compared with | SSIM, rank correlation |", "|---|--:|"]
     for table in tables.values():
@@ -167,7 +167,7 @@ def _side_by_side(title: str, both: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _plain(key: str) -> str:
-    """The name of a method without its time, which differs from model to model."""
+    """Remove the time from the name of a method, because it differs between models."""
     return key.rsplit(" (", 1)[0] if key.endswith(" s)") else key
 
 
@@ -184,7 +184,7 @@ def _uninformed(figure: str, both: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _ablation() -> str:
-    """One row a run: what was left out, and what became of the figures on tune sides."""
+    """Make one row for each run: the part that was left out, and the figures on tune splits."""
     lines = [
         "| left out | Kermany ROC-AUC | lung energy | lung peak | RSNA ROC-AUC, hit, pixel AP | | | COVID hit, pixel AP | |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
@@ -197,17 +197,17 @@ def _ablation() -> str:
 
 
 def chosen() -> list[tuple[str, str]]:
-    """Shipped radiographs by rule: never by hand."""
+    """Choose shipped radiographs by rule, not by hand."""
     reader = Reader.load()
     threshold = reader.card.operating_point.threshold
     with sample() as cohort:
         read = {c.path: (c.reference, reader.read(radiograph.read(cohort.file(c))).score.probability) for c in cohort.cases}
-    sick = {path: p for path, (reference, p) in read.items() if reference}
-    well = {path: p for path, (reference, p) in read.items() if not reference}
+    positive = {path: p for path, (reference, p) in read.items() if reference}
+    negative = {path: p for path, (reference, p) in read.items() if not reference}
     picks = [
-        (max(sick, key=lambda k: sick[k]), "pneumonia, the most probable"),
-        (min(sick, key=lambda k: sick[k]), "pneumonia, the least probable"),
-        (max(well, key=lambda k: well[k]), "normal, the most probable pneumonia"),
+        (max(positive, key=lambda k: positive[k]), "pneumonia, the most probable"),
+        (min(positive, key=lambda k: positive[k]), "pneumonia, the least probable"),
+        (max(negative, key=lambda k: negative[k]), "normal, the most probable pneumonia"),
         (min(read, key=lambda k: abs(read[k][1] - threshold)), "nearest to the threshold"),
     ]
     seen: dict[str, str] = {}
@@ -217,7 +217,7 @@ def chosen() -> list[tuple[str, str]]:
 
 
 def picture() -> None:
-    """The chosen radiographs: as they are, under the published map, under the default map."""
+    """Draw the chosen radiographs without a map, with the published map and with the default map."""
     readers = [Reader.load(SHIPPED[name]) for name in MODELS]
     rows = []
     with sample() as cohort:

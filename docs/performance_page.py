@@ -272,7 +272,7 @@ def _size_note() -> str:
     """Say what the measured environment contains that is no longer installed by default."""
     if _with_gdcm():
         return (
-            "These sizes were measured with an earlier state of version 0.1.0, which required python-gdcm. That package is now the "
+            "These sizes were measured with an earlier state of version 0.1.0, which required python-gdcm. It is now the "
             "extra `gdcm`; without it the installation is smaller by its size."
         )
     return "The extra `gdcm` is not included."

@@ -113,7 +113,8 @@ def compare(folder: Path) -> Run:
         "--warmup-epochs",
         "0",
     ]
-    return run([*_COMMAND, "compare", str(folder / "split.csv"), *training, "--intervene", "2", *_options(files, folder)])
+    command = [sys.executable, "-c", "import sys; from pneumoscope.cli.main import entry; sys.exit(entry())"]
+    return run([*command, "compare", str(folder / "split.csv"), *training, "--intervene", "2", *_options(files, folder)])
 
 
 def _options(names: Mapping[str, str], folder: Path) -> Sequence[str]:

@@ -15,7 +15,9 @@ from pneumoscope.export import parity
 from pneumoscope.export.conversion import OPSET, ExportError
 from pneumoscope.export.graph import whole_graph, write
 from pneumoscope.export.parity import prove
+from pneumoscope.export.scored_network import ScoredNetwork
 from pneumoscope.reader import bundle
+from tests.classifier import tiny
 
 OUTPUTS = ("lungs", "lung_quality", "lungs_found", "lung_box", "looked_at", "logits", "probability", "distance")
 MAPS = {"bundled": ("grad-cam", "hirescam", "layercam"), "bundled_evidence": ("evidence",)}
@@ -119,3 +121,25 @@ def test_an_answer_that_is_not_a_number_is_refused(bundled, shown, tmp_path):
     classifier, folder = bundled
     with pytest.raises(ExportError, match="in its output 'distance'"):
         prove(classifier, changed(folder, "distance", np.nan, tmp_path / "bundle"), shown)
+
+
+def test_a_formula_of_the_graph_that_is_not_the_readers_is_refused_however_large_rounding_is(bundled, shown, monkeypatch):
+    """A bound that follows from single precision would hide it: single precision has the same formula."""
+    right = ScoredNetwork.distance
+    monkeypatch.setattr(ScoredNetwork, "distance", lambda self, features: 1.01 * right(self, features))
+    with pytest.raises(ExportError, match="computes another 'distance' than the reader"):
+        prove(*bundled, shown)
+
+
+def test_a_distance_that_single_precision_cannot_tell_does_not_refuse_the_network(shown, tmp_path):
+    """A short training on few images leaves features of hardly any spread: rounding changes the distance in PyTorch as well."""
+    classifier = tiny.classifier()
+    square = torch.from_numpy(classifier.prepare(shown[0]).pixels[None]).double()
+    with torch.no_grad():
+        mean = copy.deepcopy(classifier.network).double().embed(square)[0].numpy().astype(np.float32)
+    domain = dataclasses.replace(classifier.domain, mean=mean, scale=np.full_like(mean, 1e-6))
+    near = dataclasses.replace(classifier, domain=domain, card=dataclasses.replace(classifier.card, opset=OPSET))
+    write(whole_graph(near), near.card, tmp_path / "bundle")
+    found = prove(near, tmp_path / "bundle", shown[:1])["outputs"]["distance"]
+    assert found["allowed"] > 10 * 1e-3
+    assert found["graph"] <= found["allowed"]

@@ -70,7 +70,7 @@ class ScoredNetwork(nn.Module):
         fitted = self.calibration
         if fitted.method != "isotonic":
             return torch.sigmoid(log_odds / fitted.temperature)
-        at, value = (torch.tensor(v, dtype=torch.float32) for v in zip(*fitted.knots, strict=True))
+        at, value = (torch.tensor(v, dtype=log_odds.dtype) for v in zip(*fitted.knots, strict=True))
         width = (at[1:] - at[:-1]).clamp(min=1e-12)
         share = ((log_odds[:, None] - at[:-1]) / width).clamp(0, 1)
         return value[0] + (share * (value[1:] - value[:-1])).sum(1)

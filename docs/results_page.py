@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumoscope import DISCLAIMER
+from pneumoscope.comparison.comparison import COST, cheapest_non_inferior
 from pneumoscope.comparison.published import PRINTED, PUBLISHED
 from pneumoscope.comparison.summary import LUNG_SHARE, OF_MAPS, ON_TUNE
 from pneumoscope.comparison.tables import of_shortcuts
@@ -89,7 +90,7 @@ def headline() -> str:
     for crop, name in (("whole image, Grad-CAM", FIRST), ("lungs, evidence", LUNGS)):
         comparison = read_comparison(name)
         distinctions: dict[str, list[str]] = {}
-        for distinction, network in (("highest", _networks(comparison)[0]), ("best trade-off", comparison["trade-off"])):
+        for distinction, network in (("highest", _networks(comparison)[0]), ("best trade-off", _trade_off(comparison))):
             distinctions.setdefault(network, []).append(distinction)
         for network, names in distinctions.items():
             figures = " | ".join(_figure(comparison["members"][network][figure]) for figure in HEADLINE)
@@ -211,6 +212,13 @@ def _costs(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
+def _trade_off(comparison: Comparison) -> str:
+    """Choose the best trade-off by the margin; earlier versions named a network that was only not shown to be worse."""
+    costs = {name: float(own[COST]) for name, own in comparison["costs"].items()}
+    differences = [(pair["first"], pair["second"], from_json(pair["roc_auc"])) for pair in comparison["pairs"]]
+    return cheapest_non_inferior(comparison["order"], costs, differences, comparison.get("margin", MARGIN))
+
+
 def _inseparable(comparison: Comparison) -> str:
     """Name the groups of networks without a significant difference, and the best trade-off."""
     groups = [", ".join(group) for group in comparison.get("inseparable", comparison.get("not told apart"))]
@@ -221,7 +229,7 @@ def _inseparable(comparison: Comparison) -> str:
     )
     return (
         f"By ROC-AUC (DeLong's test, clustered by patient, Holm's adjustment over {len(comparison['pairs'])} pairs), {verdict}. "
-        f"Best trade-off: `{comparison['trade-off']}`."
+        f"Best trade-off: `{_trade_off(comparison)}`."
     )
 
 

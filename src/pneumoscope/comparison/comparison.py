@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -92,17 +92,8 @@ class Comparison:
 
         Too little data to tell two networks apart never makes the cheaper one the best trade-off.
         """
-        enough = [name for name in self.order if name in self.costs and self._loses_little(name)]
-        return min(enough, key=lambda name: self.costs[name][COST])
-
-    def _loses_little(self, name: str) -> bool:
-        best = self.best_network
-        differences = [
-            pair.roc_auc if pair.first == name else -pair.roc_auc
-            for pair in self.tested
-            if {pair.first, pair.second} == {name, best}
-        ]
-        return name == best or any(non_inferior(difference, self.margin) for difference in differences)
+        costs = {name: own[COST] for name, own in self.costs.items()}
+        return cheapest_non_inferior(self.order, costs, [(p.first, p.second, p.roc_auc) for p in self.tested], self.margin)
 
     @property
     def chosen_on_tune(self) -> str:
@@ -128,6 +119,37 @@ class Comparison:
     def several_runs(self) -> bool:
         """Whether a member stands for more than one run."""
         return len(self.plan.units) > len(self.plan.backbones)
+
+
+def cheapest_non_inferior(
+    order: Sequence[str], costs: Mapping[str, float], differences: Iterable[tuple[str, str, Estimate]], margin: float
+) -> str:
+    """Find the cheapest network that is shown to lose less than a margin against the best network.
+
+    Parameters
+    ----------
+    order
+        Members from the highest ROC-AUC to the lowest; those without a cost are no candidates.
+    costs
+        Cost by network.
+    differences
+        First and second member with the difference of ROC-AUC, first minus second.
+    margin
+        The loss that does not matter, above 0.
+
+    Returns
+    -------
+    str
+        Name of a network; the best one if no cheaper one is shown to lose little.
+    """
+    best = next(name for name in order if name in costs)
+    enough = {best}
+    for first, second, difference in differences:
+        if first == best and non_inferior(-difference, margin):
+            enough.add(second)
+        if second == best and non_inferior(difference, margin):
+            enough.add(first)
+    return min((name for name in order if name in enough and name in costs), key=lambda name: costs[name])
 
 
 def compare(experiment: Experiment, others: Mapping[str, Other] | None = None, *, margin: float = MARGIN) -> Comparison:

@@ -1,11 +1,11 @@
-"""What each part of the evidence recipe is worth: the same short training with one part left out at a time.
+"""Measure what each part of the evidence recipe is worth: the same short training with one part left out at a time.
 
     python benchmarks/ablation.py COHORT --masks-cohort COHORT --masks FOLDER --boxes-cohort COHORT --boxes FILE \\
         --opacity-cohort COHORT --opacity FOLDER --init FILE -o OUT [--size-px 96] [--epochs 2]
 
-Trains on COHORT's train side; everything is measured on tune sides: ROC-AUC on COHORT, energy and peak in the lungs on the cohort
-with lung masks, ROC-AUC, hit and pixel average precision on the cohorts with boxes and with opacity masks. A finished run is
-kept, so the command can be stopped and run again. OUT gets a JSON for each.
+Trains on the train split of COHORT and measures everything on tune splits: ROC-AUC on COHORT, energy and peak in the lungs on the
+cohort with lung masks, ROC-AUC, hit and pixel average precision on the cohorts with boxes and with opacity masks. Finished runs
+are not repeated, so the command can be interrupted and run again. Writes one JSON file per run to OUT.
 """
 
 import argparse
@@ -34,8 +34,8 @@ from pneumoscope.training.recipe import Recipe, recipe
 
 WITHOUT: dict[str, dict[str, Any]] = {
     "0 nothing": {},
-    "1 crop to the lungs": {"view": "whole"},
-    "2 pooling over the lungs alone": {"head": "evidence-everywhere"},
+    "1 crop to the lungs": {"crop": "whole"},
+    "2 pooling over the lungs only": {"head": "evidence-everywhere"},
     "3 energy loss": {"energy_weight": 0.0},
     "4 pyramid": {"head": "evidence-coarse"},
     "5 painting": {"painting_weight": 0.0, "painted_negatives": 0, "painted_positives": 0},
@@ -93,8 +93,8 @@ def measured(asked: argparse.Namespace, chosen: Recipe, out: Path) -> dict[str, 
         "peak in the lungs": lungs.anatomy["peak in the lungs"].value,
         "RSNA ROC-AUC": boxes.image["ROC-AUC"].value,
     }
-    for name, found in (("RSNA", boxes), ("COVID", opacity)):
-        figures |= {f"{name} {figure}": found.against_regions[figure].value for figure in ("hit", "pixel AP")}
+    for name, localization in (("RSNA", boxes), ("COVID", opacity)):
+        figures |= {f"{name} {figure}": localization.against_regions[figure].value for figure in ("hit", "pixel AP")}
     return figures
 
 

@@ -1,13 +1,13 @@
-"""Many radiographs: speed of ``pneumoscope read`` beside that of its graph alone, and memory that does not grow.
+"""Measure many radiographs: the speed of ``pneumoscope read`` next to that of its graph alone, and whether its memory grows.
 
     python benchmarks/bulk.py [--files 500 5000] [--rounds 3] [--small] [--json FILE]
 
-Of the sixteen shipped radiographs (0.6 to 2.7 megapixels) half stay JPEG files and half become uncompressed DICOM (CR, eight
-bits); with `--small` all are brought to 224 px before, as training copies usually are, so that hardly anything is left to
-decode. They are linked over and over into a folder. In turns that folder is read without and with overlays, each by a process
-of its own, and the default graph runs as many times on radiographs that are decoded and resized already: one session of one
-thread, run by as many threads as there are cores. Printed are medians over the rounds and medians of the rounds' ratios; the
-peak is the process's resident memory.
+Half of the sixteen shipped radiographs (0.6 to 2.7 megapixels) stay JPEG files, the other half become uncompressed DICOM (CR,
+eight bits). With `--small` all are resized to 224 px first, as training copies usually are, so that little is left to decode.
+A folder is filled with links to them. The folder is read without and with overlays, each time by a separate process, and the
+default graph runs as many times on radiographs that are already decoded and resized: one session with one thread, run by as many
+threads as cores. The three methods take turns. Prints medians over the rounds and medians of the rounds' ratios; the peak is the
+resident memory of the process.
 """
 
 import itertools
@@ -58,7 +58,7 @@ def dicom(pixels: NDArray[np.uint8], file: Path) -> None:
 
 
 def originals(folder: Path, small: bool) -> list[Path]:
-    """The shipped radiographs, every other one as DICOM."""
+    """Write the shipped radiographs, every other one as DICOM."""
     made = []
     with sample() as cohort:
         for k, case in enumerate(cohort.cases):
@@ -83,14 +83,14 @@ def linked(files: Sequence[Path], count: int, folder: Path) -> None:
 
 
 class GraphAlone:
-    """The default graph on radiographs that are ready for it."""
+    """The default graph, on radiographs that are already decoded and resized."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self.session, card, _ = open_bundle(DEFAULT_BUNDLE, 1, ())
         self.outputs = [*FIELDS, LOGITS, PROBABILITY, DISTANCE, card.map_method]
-        side = card.preprocessing.source_px or card.preprocessing.size_px
+        size_px = card.preprocessing.source_px or card.preprocessing.size_px
         images = [radiograph.read(file) for file in files]
-        self.squares = [on_whole(image, side).pixels_to_square(image)[None, None] for image in images]
+        self.squares = [on_whole(image, size_px).pixels_to_square(image)[None, None] for image in images]
 
     def one(self, k: int) -> None:
         self.session.run(self.outputs, {IMAGE: self.squares[k % len(self.squares)]})
@@ -105,7 +105,7 @@ class GraphAlone:
 
 
 def read(folder: Path, flag: str, count: int) -> Run:
-    """Read a folder by a process of its own; a RuntimeError unless every file got its line."""
+    """Read a folder in a separate process; raises RuntimeError unless every file has its line."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "out"
         done = run([script("pneumoscope"), "read", str(folder), "-o", str(out), flag])
@@ -117,7 +117,7 @@ def read(folder: Path, flag: str, count: int) -> Run:
 
 
 def measure(files: Sequence[Path], count: int, rounds: int, scratch: Path) -> list[dict[str, Any]]:
-    """One row for each way."""
+    """Make one row for each method."""
     folder, graph = scratch / str(count), GraphAlone(files)
     linked(files, count, folder)
     seconds: dict[str, list[float]] = {name: [] for name in (GRAPH, *FLAGS)}
@@ -142,20 +142,20 @@ def measure(files: Sequence[Path], count: int, rounds: int, scratch: Path) -> li
 
 
 def growth(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Time a radiograph and peak memory at the largest number over those at the smallest."""
-    found: dict[str, float] = {}
+    """Divide the time per radiograph and the peak memory at the largest number of files by those at the smallest."""
+    ratios: dict[str, float] = {}
     for name in FLAGS:
         own = [row for row in rows if row["way"] == name]
         first, last = (pick(own, key=lambda row: row["radiographs"]) for pick in (min, max))
-        found |= {f"{name}, {key}": last[key] / first[key] for key in ("ms each", "peak MiB")}
-    return found
+        ratios |= {f"{name}, {key}": last[key] / first[key] for key in ("ms each", "peak MiB")}
+    return ratios
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--files", type=int, nargs="+", default=[500, 5000])
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--small", action="store_true", help=f"radiographs of {SMALL} px")
+    arguments.add_argument("--small", action="store_true", help=f"resize the radiographs to {SMALL} px first")
     asked = arguments.parse_args()
     about = {"machine": machine("onnxruntime", "numpy", "pillow", "pydicom"), "rounds": asked.rounds, "small": asked.small}
     print(", ".join(f"{key} {value}" for key, value in about["machine"].items()) + f"; {asked.rounds} rounds")
@@ -166,9 +166,9 @@ def main() -> None:
             new = measure(files, count, asked.rounds, Path(scratch))
             rows += new
             print("\n" + table(new), flush=True)
-    found = growth(rows)
-    print(f"\n{max(asked.files)} over {min(asked.files)} radiographs: " + "; ".join(f"{k} {v:.2f}" for k, v in found.items()))
-    write(asked.json, {**about, "rows": rows, "growth": found})
+    ratios = growth(rows)
+    print(f"\n{max(asked.files)} over {min(asked.files)} radiographs: " + "; ".join(f"{k} {v:.2f}" for k, v in ratios.items()))
+    write(asked.json, {**about, "rows": rows, "growth": ratios})
 
 
 if __name__ == "__main__":

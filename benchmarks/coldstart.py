@@ -1,9 +1,9 @@
-"""One radiograph from a cold start: wall time and peak memory of a new process, beside what its imports alone cost.
+"""Measure one radiograph from a cold start: wall time and peak memory of a new process, next to those of its imports alone.
 
     python benchmarks/coldstart.py [--rounds 9] [--json FILE]
 
-Each round starts one process of each kind, in turns; printed are medians and medians of the rounds' ratios. The processes are
-new, the disk's cache is not: one more round fills it.
+Each round starts one process of each kind in turn. Prints medians and medians of the rounds' ratios. The processes are new, but
+the files are in the disk cache, which an additional first round fills.
 """
 
 import statistics
@@ -23,7 +23,7 @@ RATIOS = ((READ, IMPORTS), (READ, BARE), (HELP, BARE))
 
 
 def one_radiograph(folder: Path) -> Path:
-    """The first of the shipped ones as a PNG file."""
+    """Write the first shipped radiograph as a PNG file."""
     file = folder / "one.png"
     with sample() as cohort:
         Image.open(cohort.file(cohort.cases[0])).convert("L").save(file)
@@ -31,7 +31,7 @@ def one_radiograph(folder: Path) -> Path:
 
 
 def commands(scratch: Path) -> dict[str, Callable[[int], list[str]]]:
-    """Each kind's command in a round, which writes to a folder of its own."""
+    """Make the command of each kind by the number of the round; each round has its own output folder."""
     file = str(one_radiograph(scratch))
     return {
         BARE: lambda k: [sys.executable, "-c", "pass"],
@@ -48,7 +48,7 @@ def measure(rounds: int) -> dict[str, list[Run]]:
         for k in range(rounds + 1):
             for name, command in kinds.items():
                 runs[name].append(run(command(k)))
-    return {name: found[1:] for name, found in runs.items()}
+    return {name: rounds_of[1:] for name, rounds_of in runs.items()}
 
 
 def main() -> None:
@@ -60,12 +60,12 @@ def main() -> None:
     rows: list[dict[str, Any]] = [
         {
             "process": name,
-            "seconds": statistics.median(run.seconds for run in found),
-            "peak MiB": statistics.median(run.peak_mib for run in found),
+            "seconds": statistics.median(run.seconds for run in measured),
+            "peak MiB": statistics.median(run.peak_mib for run in measured),
         }
-        for name, found in runs.items()
+        for name, measured in runs.items()
     ]
-    seconds = {name: [run.seconds for run in found] for name, found in runs.items()}
+    seconds = {name: [run.seconds for run in measured] for name, measured in runs.items()}
     ratios = {f"{a} / {b}": median_ratio(seconds[a], seconds[b]) for a, b in RATIOS}
     print(", ".join(f"{key} {value}" for key, value in about["machine"].items()) + f"; {asked.rounds} rounds")
     print(table(rows))

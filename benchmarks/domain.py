@@ -1,12 +1,12 @@
-"""Whether the domain check tells the chests that a model knows from everything else.
+"""Measure how well the domain check separates the chests that a model was trained for from other images.
 
-    python benchmarks/domain.py COHORT [--side test] [--model default] [--other NAME=PATH ...] [--json FILE]
+    python benchmarks/domain.py COHORT [--split test] [--model default] [--other NAME=PATH ...] [--json FILE]
 
-COHORT is the split cohort of the model's training. The radiographs of one of its sides stand beside every tenth of them turned by
-90, 180 and 270 degrees, mirrored and inverted, noise, the photographs that come with scikit-image and scikit-learn, and what
-`--other` names: a file, a folder, or another cohort, of which every case counts. Printed are the ROC-AUC of the check's measure
-(the distance; without end where no lung was found) against the cohort's side, with the interval of a bootstrap over its patients
-and those of the other, and the share that is marked as outside. Needs the extra ``explain``.
+COHORT is the split cohort on which the model was trained. The radiographs of one of its splits are compared with every tenth of
+them rotated by 90, 180 and 270 degrees, mirrored and inverted; with noise; with the photographs of scikit-image and scikit-learn;
+and with the sets of `--other`: a file, a folder, or another cohort with all of its cases. Prints the share of each set that the
+check places outside the domain, and the ROC-AUC of the check's distance (infinite if no lung was found) against the split of
+COHORT, with an interval by a bootstrap over the patients of both. Needs the extra ``explain``.
 """
 
 import zlib
@@ -33,27 +33,27 @@ from pneumoscope.statistics.intervals import DRAWS, bootstrap, clopper_pearson, 
 from pneumoscope.statistics.metrics import roc_auc
 
 Measured = list[tuple[str, float, bool]]
-"""Patient, measure of the check, and whether it counts as outside, of each image."""
+"""Of each image: its patient, the distance of the check, and whether the image lies outside the domain."""
 Images = Iterable[tuple[str, Radiograph]]
 """Patient and radiograph."""
 EVERY = 10
 NOISES = 40
-_ENDLESS = 1e9
+_INFINITE = 1e9
 PHOTOGRAPHS = (
     "astronaut", "brick", "camera", "cat", "cell", "clock", "coffee", "coins", "colorwheel", "grass", "gravel", "horse",
     "hubble_deep_field", "immunohistochemistry", "logo", "microaneurysms", "moon", "page", "retina", "rocket", "text",
 )  # fmt: skip
-"""Those that the wheel of scikit-image holds."""
+"""The photographs in the wheel of scikit-image."""
 
 
 def grey(pixels: NDArray[Any]) -> Radiograph:
-    """A picture of any kind as grey levels from its darkest to its brightest."""
+    """Convert any picture to grey levels from its darkest to its brightest."""
     levels = pixels[..., :3].mean(-1) if pixels.ndim == 3 else pixels.astype(np.float64)
     return Radiograph(np.ascontiguousarray((levels - levels.min()) / np.ptp(levels), np.float32))
 
 
-def of_cohort(cohort: Cohort, side: str, step: int = 1) -> Iterator[tuple[str, Radiograph]]:
-    for case in cohort.on(side)[::step] if side else cohort.cases:
+def of_cohort(cohort: Cohort, split: str, step: int = 1) -> Iterator[tuple[str, Radiograph]]:
+    for case in cohort.on(split)[::step] if split else cohort.cases:
         yield case.patient_id, radiograph.read(cohort.file(case))
 
 
@@ -63,7 +63,7 @@ def changed(images: Images, change: Callable[[NDArray[np.float32]], NDArray[np.f
 
 
 def noises() -> Iterator[tuple[str, Radiograph]]:
-    """White, half of it uniform and half of it Gaussian."""
+    """Make white noise, half of the images uniform and half Gaussian."""
     rng = np.random.default_rng(0)
     for k in range(NOISES):
         uniform = k % 2 == 0
@@ -79,7 +79,7 @@ def photographs() -> Iterator[tuple[str, Radiograph]]:
 
 
 def other(path: Path) -> Iterator[tuple[str, Radiograph]]:
-    """The radiographs of a cohort, a folder or a file."""
+    """Read the radiographs of a cohort, a folder or a file."""
     if path.suffix == ".parquet":
         yield from of_cohort(cohorts.read(path), "")
         return
@@ -88,35 +88,35 @@ def other(path: Path) -> Iterator[tuple[str, Radiograph]]:
 
 
 def measured(reader: Reader, images: Images, name: str) -> Measured:
-    found = []
+    checks = []
     for patient, image in tqdm(images, desc=name, unit="image", disable=None):
-        check = reader.read(Radiograph(image.pixels)).domain  # what DICOM says of the body part does not help
+        check = reader.read(Radiograph(image.pixels)).domain  # pixels only: the DICOM header must not help
         assert check is not None
-        found.append((patient, check.distance if check.lungs else _ENDLESS, not check.inside))
-    return found
+        checks.append((patient, check.distance if check.lungs else _INFINITE, not check.inside))
+    return checks
 
 
-def row(name: str, known: Measured, there: Measured) -> dict[str, Any]:
-    """The ROC-AUC of a set against the known side, and how many of it are marked as outside."""
-    marked = sum(outside for *_, outside in there)
-    low, high = clopper_pearson(marked, len(there))
-    told = {"set": name, "images": len(there), "outside": marked, "share": marked / len(there), "low": low, "high": high}
-    if there is known:
-        return told
-    reference = np.array([0.0] * len(known) + [1.0] * len(there))
-    value = np.array([v for _, v, _ in (*known, *there)])
-    patients = [f"{k}/{p}" for k, part in enumerate((known, there)) for p, *_ in part]
+def row(name: str, known: Measured, other_set: Measured) -> dict[str, Any]:
+    """Compute the ROC-AUC of a set against the split of the cohort, and the share of the set that is outside the domain."""
+    outside, n = sum(outside for *_, outside in other_set), len(other_set)
+    low, high = clopper_pearson(outside, n)
+    shares = {"set": name, "images": n, "outside": outside, "share": outside / n, "low": low, "high": high}
+    if other_set is known:
+        return shares
+    reference = np.array([0.0] * len(known) + [1.0] * n)
+    value = np.array([v for _, v, _ in (*known, *other_set)])
+    patients = [f"{k}/{p}" for k, part in enumerate((known, other_set)) for p, *_ in part]
     weights = patient_weights(patients, DRAWS, np.random.default_rng(zlib.crc32(name.encode())))
     auc = bootstrap(roc_auc, reference, value, patients, weights)
-    return {**told, "ROC-AUC": auc.value, "AUC low": auc.low, "AUC high": auc.high}
+    return {**shares, "ROC-AUC": auc.value, "AUC low": auc.low, "AUC high": auc.high}
 
 
-def sets(cohort: Cohort, side: str, others: Mapping[str, Path]) -> dict[str, Images]:
-    """Every set that is not known, by name."""
-    some = partial(of_cohort, cohort, side, EVERY)
-    turned: dict[str, Images] = {f"turned by {90 * k}°": changed(some(), partial(np.rot90, k=k)) for k in (1, 2, 3)}
+def sets(cohort: Cohort, split: str, others: Mapping[str, Path]) -> dict[str, Images]:
+    """Name every set that is compared with the split of the cohort."""
+    some = partial(of_cohort, cohort, split, EVERY)
+    rotated: dict[str, Images] = {f"rotated by {90 * k}°": changed(some(), partial(np.rot90, k=k)) for k in (1, 2, 3)}
     return {
-        **turned,
+        **rotated,
         "mirrored": changed(some(), np.fliplr),
         "inverted": changed(some(), lambda pixels: 1 - pixels),
         "noise": noises(),
@@ -128,20 +128,22 @@ def sets(cohort: Cohort, side: str, others: Mapping[str, Path]) -> dict[str, Ima
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("cohort", type=Path)
-    arguments.add_argument("--side", default="test")
-    arguments.add_argument("--model", default="default", help="a bundle, or default or whole")
-    arguments.add_argument("--other", action="append", default=[], metavar="NAME=PATH", help="may be repeated")
+    arguments.add_argument("--split", default="test", help="split of COHORT that the other sets are compared with")
+    arguments.add_argument("--model", default="default", help="default, whole, or the folder of a bundle")
+    arguments.add_argument(
+        "--other", action="append", default=[], metavar="NAME=PATH", help="file, folder or cohort to compare; may be repeated"
+    )
     asked = arguments.parse_args()
     reader, cohort = Reader.load(SHIPPED.get(asked.model, asked.model)), cohorts.read(asked.cohort)
-    known = measured(reader, of_cohort(cohort, asked.side), asked.side)
-    rows = [row(f"{asked.side} side", known, known)]
+    known = measured(reader, of_cohort(cohort, asked.split), asked.split)
+    rows = [row(f"{asked.split} split", known, known)]
     others = {name: Path(path) for name, _, path in (text.partition("=") for text in asked.other)}
-    rows += [row(name, known, measured(reader, images, name)) for name, images in sets(cohort, asked.side, others).items()]
+    rows += [row(name, known, measured(reader, images, name)) for name, images in sets(cohort, asked.split, others).items()]
     assert reader.card.domain is not None
-    split = cohort.partition.sha256[:12] if cohort.partition else ""
-    print(f"{reader.card.name}, limit {reader.card.domain.distance:.3f}; split {split}")
+    partition = cohort.partition.sha256[:12] if cohort.partition else ""
+    print(f"{reader.card.name}, limit {reader.card.domain.distance:.3f}; partition {partition}")
     print(table(rows))
-    write(asked.json, {"model": reader.card.name, "side": asked.side, "split": split, "rows": rows})
+    write(asked.json, {"model": reader.card.name, "tested on": asked.split, "split": partition, "rows": rows})
 
 
 if __name__ == "__main__":

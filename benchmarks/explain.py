@@ -1,23 +1,24 @@
-"""What a heat map costs beside the score alone, and beside the usual ways to make one.
+"""Compare the cost of a heat map with that of the score alone, and with that of common ways to make a heat map.
 
     python benchmarks/explain.py [--backbones resnet18 ...] [--batches 1 16] [--rounds 9] [--json FILE]
     python benchmarks/explain.py --whole-reading [--rounds 3] [--json FILE]
 
-All ways take the same network (random weights, the `mlp` head, 224 px) and the same shipped radiographs, with as many threads as
-there are cores; they run in turns. Printed are medians, ms an image, and medians of the rounds' ratios:
+All methods use the same network (random weights, the `mlp` head, 224 px), the same shipped radiographs and as many threads as
+cores; they take turns. Prints medians in milliseconds per image and medians of the rounds' ratios:
 
 - score only: the network as an ONNX graph, in ONNX Runtime;
 - ours: the same with its Grad-CAM maps of both classes, in ONNX Runtime;
-- eager score: the network in PyTorch, no gradients, channels last, as in the next three;
-- grad-cam and torchcam: these libraries on the same layer, their scaling of the maps included, which ours leaves for later;
-- hooks: a forward and a full backward hook, the logit's gradient through the whole network, one image after the other.
+- eager score: the network in PyTorch, without gradients, channels last, as in the next three;
+- grad-cam and torchcam: these libraries on the same layer, including their scaling of the maps, which ours does not do;
+- hooks: a forward and a full backward hook, the gradient of the logit through the whole network, one image at a time.
 
-`difference` is the largest between our maps and those of PyTorch's autograd or, scaled as it scales, of grad-cam, over their
-maximum; above 1e-4 the exit code is 1. (A unit of the head within rounding of zero may be cut off by one way alone.)
+`difference` is the largest difference between our maps and those of PyTorch's autograd or, after the same scaling, of grad-cam,
+divided by their maximum; above 1e-4 the exit code is 1. (A unit of the head that is zero up to rounding may be cut off by one
+method only.)
 
-With ``--whole-reading`` the graph of the shipped reader (lung fields, square, score, heat map, distance) runs on the shipped
-radiographs beside the bare score of a MobileNet-V2 and, where `torchxrayvision` is installed, beside its way to the same.
-Needs the extra ``benchmark``.
+With ``--whole-reading`` the graph of the shipped reader (lung fields, crop, score, heat map, distance) runs on the shipped
+radiographs; it is compared with the bare score of a MobileNet-V2 and, if `torchxrayvision` is installed, with that library's
+equivalent. Needs the extra ``benchmark``.
 """
 
 import argparse
@@ -69,7 +70,7 @@ Way = Callable[[], object]
 
 @dataclass(frozen=True)
 class Graph:
-    """An ONNX graph, and the outputs that are asked of it."""
+    """An ONNX graph, and the outputs that are requested from it."""
 
     session: onnxruntime.InferenceSession
     outputs: tuple[str, ...]
@@ -80,20 +81,20 @@ class Graph:
 
 
 def graph(module: nn.Module, made: Sequence[str], wanted: Sequence[str]) -> Graph:
-    """A module of squares with the outputs `made`, of which `wanted` are asked for."""
+    """Convert a module that takes squares and has the outputs `made`; the graph computes those of `wanted`."""
     model = converted(module, [torch.rand(EXAMPLE_BATCH, 1, SIDE, SIDE)], [IMAGE], made)
     return Graph(open_session(model.SerializeToString(), CORES), tuple(wanted))
 
 
 def network(name: str) -> Network:
-    """Random weights, with norms that have seen a few batches: at their start they would let activations grow or vanish."""
+    """Build a network with random weights; a few batches set its normalization, without which activations grow or vanish."""
     torch.manual_seed(0)
     made = build(BACKBONES[name], "mlp")
     assert isinstance(made, Network)
     made.to(memory_format=torch.channels_last)
     for module in made.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.momentum = None  # a plain mean over what was seen
+            module.momentum = None  # plain mean over the batches
     with torch.no_grad():
         for _ in range(3):
             made.train()(torch.rand(8, 1, SIDE, SIDE))
@@ -101,9 +102,9 @@ def network(name: str) -> Network:
 
 
 def tokens_to_maps(tokens: Tensor) -> Tensor:
-    """Of a vision transformer, without the class token: (batch, channels, h, w)."""
-    side = round((tokens.shape[1] - 1) ** 0.5)
-    return tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, side, side)
+    """Convert the tokens of a vision transformer, without the class token, to maps (batch, channels, h, w)."""
+    cells = round((tokens.shape[1] - 1) ** 0.5)
+    return tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, cells, cells)
 
 
 def reshape(net: Network) -> Callable[[Tensor], Tensor] | None:
@@ -140,7 +141,7 @@ def gradient(out: Tensor | tuple[Tensor, ...]) -> Tensor:
 
 
 def hooks(net: Network, images: Tensor) -> list[Tensor]:
-    """As it is usually written: one image at a time, the backward pass through the whole network."""
+    """Compute Grad-CAM as it is usually written: one image at a time, with a backward pass through the whole network."""
     kept: dict[str, Tensor] = {}
     shape = reshape(net) or (lambda maps: maps)
     at = layer(net)
@@ -160,7 +161,7 @@ def hooks(net: Network, images: Tensor) -> list[Tensor]:
 
 
 def can(way: Way) -> Way | None:
-    """The way, unless this version of its library cannot go it with this network."""
+    """Return the method, or None if this version of its library does not support the network."""
     try:
         way()
     except (TypeError, ValueError, AttributeError, RuntimeError, IndexError):
@@ -169,17 +170,17 @@ def can(way: Way) -> Way | None:
 
 
 def difference(net: Network, maps: Array, image: Tensor) -> float:
-    """The largest between our maps and the others', over the maximum of the batch and both classes."""
+    """Compute the largest difference from the other maps, divided by the maximum over the batch and both classes."""
     true = np.stack([gradcam.explain(net, image, k)[1].numpy() for k in range(CLASSES)], 1)
     top = float(true.max())
     theirs = library(net, layer(net), image, reshape(net))
-    own = scale_cam_image(scale_cam_image(maps[:, TARGET], (SIDE, SIDE)))  # it scales before and after it enlarges
-    share = true[:, TARGET].max((1, 2)) / top  # what a scaled map's 1 stands for
+    own = scale_cam_image(scale_cam_image(maps[:, TARGET], (SIDE, SIDE)))  # grad-cam scales before and after it resizes
+    share = true[:, TARGET].max((1, 2)) / top  # value of 1 in a scaled map
     return max(float(np.abs(maps - true).max()) / top, float((np.abs(theirs - own).max((1, 2)) * share).max()))
 
 
 def squares(images: Sequence[Radiograph]) -> list[Array]:
-    """Whole radiographs, each (1, 1, side, side)."""
+    """Resize whole radiographs to squares, each (1, 1, size_px, size_px)."""
     return [on_whole(image, SIDE).pixels_to_square(image)[None, None] for image in images]
 
 
@@ -189,7 +190,7 @@ def radiographs() -> list[Radiograph]:
 
 
 def compare(name: str, batches: Sequence[int], rounds: int) -> list[dict[str, Any]]:
-    """One row for each batch size."""
+    """Make one row for each batch size."""
     net = network(name)
     score = graph(net, [LOGITS], [LOGITS])
     module, methods = explained(net, CLASSES, SIDE)
@@ -213,14 +214,14 @@ def compare(name: str, batches: Sequence[int], rounds: int) -> list[dict[str, An
 
 
 def figures(times: dict[str, list[float]], batch: int, names: Sequence[str]) -> dict[str, float | None]:
-    """Medians, ms an image, and ratios; None for what could not be made."""
+    """Compute medians, in ms per image, and ratios; None for methods that did not run."""
     medians = {name: 1000 * statistics.median(times[name]) / batch if name in times else None for name in names}
     ratios = {f"{a}/{b}": median_ratio(times[a], times[b]) if a in times and b in times else None for a, b in RATIOS}
     return {**{f"{name} ms": value for name, value in medians.items()}, **ratios}
 
 
 def torchxrayvision() -> tuple[Way | None, str]:
-    """Lung fields, score and heat map as TorchXRayVision has them, and what is to be said of that."""
+    """Return TorchXRayVision's lung fields, score and heat map as one method, and a note that describes it."""
     try:
         from torchxrayvision import __version__  # noqa: PLC0415 - may be missing
         from torchxrayvision.baseline_models.chestx_det.ptsemseg.pspnet import pspnet  # noqa: PLC0415
@@ -237,13 +238,13 @@ def torchxrayvision() -> tuple[Way | None, str]:
 
     note = (
         f"TorchXRayVision {__version__}: PSPNet at {PSPNET_SIDE} px, then DenseNet-121 at {SIDE} px with grad-cam, in PyTorch; "
-        "both with random weights, PSPNet by its inner class, since the outer one downloads its weights"
+        "both with random weights; PSPNet as the inner class, because the outer one downloads its weights"
     )
     return way, note
 
 
 def whole_reading(rounds: int) -> dict[str, Any]:
-    """Medians over all radiographs and rounds."""
+    """Measure whole readings; medians over all radiographs and rounds."""
     session, card, _ = open_bundle(DEFAULT_BUNDLE, CORES, ())
     reading = Graph(session, (*FIELDS, LOGITS, PROBABILITY, DISTANCE, card.map_method))
     bare, reader = graph(network("mobilenet_v2"), [LOGITS], [LOGITS]), Reader.load()
@@ -265,18 +266,18 @@ def whole_reading(rounds: int) -> dict[str, Any]:
     return {"model": card.name, "radiographs": len(images), "rows": rows, "ratios": ratios, "note": note}
 
 
-def show_whole(found: dict[str, Any]) -> None:
-    print(f"{found['model']}, {found['radiographs']} radiographs at {SIDE} px, one at a time\n{table(found['rows'])}")
-    print("\n".join(f"{name}: {value:.2f}" for name, value in found["ratios"].items()))
-    print(found["note"])
+def show_whole(measured: dict[str, Any]) -> None:
+    print(f"{measured['model']}, {measured['radiographs']} radiographs at {SIDE} px, one at a time\n{table(measured['rows'])}")
+    print("\n".join(f"{name}: {value:.2f}" for name, value in measured["ratios"].items()))
+    print(measured["note"])
 
 
 def options() -> argparse.Namespace:
     arguments = parser(__doc__)
     arguments.add_argument("--backbones", nargs="+", default=[*BACKBONES], choices=[*BACKBONES], metavar="NAME")
     arguments.add_argument("--batches", type=int, nargs="+", default=[1, 16])
-    arguments.add_argument("--rounds", type=int, default=0, help="9 by default; 3 for each radiograph of whole readings")
-    arguments.add_argument("--whole-reading", action="store_true")
+    arguments.add_argument("--rounds", type=int, default=0, help="default: 9; with --whole-reading 3 for each radiograph")
+    arguments.add_argument("--whole-reading", action="store_true", help="measure the shipped reader instead")
     return arguments.parse_args()
 
 
@@ -288,9 +289,9 @@ def main() -> None:
     about: dict[str, Any] = {"machine": machine("torch", "onnxruntime", "grad-cam", "torchcam"), "rounds": rounds}
     print(", ".join(f"{key} {value}" for key, value in about["machine"].items()) + f"; {rounds} rounds", flush=True)
     if asked.whole_reading:
-        found = whole_reading(rounds)
-        show_whole(found)
-        write(asked.json, {**about, "whole_reading": found})
+        measured = whole_reading(rounds)
+        show_whole(measured)
+        write(asked.json, {**about, "whole_reading": measured})
         return
     rows = []
     for name in asked.backbones:

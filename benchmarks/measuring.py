@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing side by side, running processes, a table and a JSON file."""
+"""Shared by the benchmarks: interleaved timing, running processes, a table and a JSON file."""
 
 import argparse
 import json
@@ -30,14 +30,14 @@ print(json.dumps([code, seconds, peak / (2**20 if sys.platform == "darwin" else 
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
-    """With the option that all have."""
+    """Make a parser with the option that all benchmarks have."""
     arguments = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     return arguments
 
 
 def once(way: Callable[[], object]) -> float:
-    """Seconds of one call. A short one is made twice and the second counts: the way before left caches, and threads awake."""
+    """Time one call, in seconds; a short call is repeated, because the method before has filled the caches."""
     for last in (False, True):
         start = time.perf_counter()
         way()
@@ -48,7 +48,7 @@ def once(way: Callable[[], object]) -> float:
 
 
 def interleaved(ways: Mapping[str, Callable[[], object]], rounds: int, warm_up: bool = True) -> dict[str, list[float]]:
-    """Seconds of each way in each round, in turns; one more round warms up."""
+    """Time each method in each round, in turn, in seconds; an additional first round warms up."""
     for way in ways.values() if warm_up else ():
         way()
     times: dict[str, list[float]] = {name: [] for name in ways}
@@ -59,38 +59,38 @@ def interleaved(ways: Mapping[str, Callable[[], object]], rounds: int, warm_up: 
 
 
 def median_ratio(over: Sequence[float], under: Sequence[float]) -> float:
-    """The median of the rounds' ratios, so that a slow moment of the machine counts for both or for neither."""
+    """Compute the median of the rounds' ratios, so that a slow moment of the machine affects both or neither."""
     return statistics.median(a / b for a, b in zip(over, under, strict=True))
 
 
 @dataclass(frozen=True)
 class Run:
-    """A process that has ended: wall time, and its peak resident memory, MiB."""
+    """A finished process: its wall time in seconds and its peak resident memory in MiB."""
 
     seconds: float
     peak_mib: float
 
 
 def run(command: Sequence[str]) -> Run:
-    """Run a process to its end; a RuntimeError with what it said if it failed.
+    """Run a process to its end; raises RuntimeError with its error output if it fails.
 
-    A small process starts it: Linux counts the memory of whoever starts a process as its own peak.
+    A small wrapper process starts it, because Linux counts the memory of the parent in the peak of a new process.
     """
     wrapper = [sys.executable, "-I", "-S", "-c", _WRAPPER, *command]
     done = subprocess.run(wrapper, capture_output=True, text=True, check=False)
     code, seconds, peak = json.loads(done.stdout or '["no answer", 0, 0]')
     if code != 0:
-        raise RuntimeError(f"{' '.join(command[:3])} … ended with {code}:\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"{' '.join(command[:3])} … exited with code {code}:\n{done.stderr[-2000:]}")
     return Run(seconds, peak)
 
 
 def script(name: str) -> str:
-    """A command of this very environment."""
+    """Return the path of a command in the current environment."""
     return str(Path(sysconfig.get_path("scripts")) / name)
 
 
 def machine(*packages: str) -> dict[str, Any]:
-    """What the figures were taken on."""
+    """Describe the machine and the versions of the packages."""
     return {
         "cores": CORES,
         "processor": _processor(),
@@ -108,7 +108,7 @@ def _processor() -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of one kind as text, the first column to the left; a dash where there is no figure."""
+    """Format rows as a text table, the first column left-aligned; a dash stands for a missing figure."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [names, *([_shown(row.get(name)) for name in names] for row in rows)]
     widths = [max(len(line[k]) for line in cells) for k in range(len(names))]

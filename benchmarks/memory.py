@@ -1,9 +1,9 @@
-"""Peak memory of ``pneumoscope localize`` and ``compare`` by the number of cases: it must not grow with them.
+"""Measure the peak memory of ``pneumoscope localize`` by the number of cases; it must not grow with them.
 
-    python benchmarks/memory.py localize|compare [--cases 200 2000] [--longer-side 640] [--json FILE]
+    python benchmarks/memory.py localize [--cases 200 2000] [--longer-side 640] [--json FILE]
 
-The sixteen shipped radiographs, brought to one size, are repeated as files of their own, each of a patient of its own; every case
-with pneumonia has a box. Each number of cases is measured by a process of its own with 2,000 bootstrap draws. The peak is the
+The sixteen shipped radiographs are resized to one size and repeated as separate files, each of a separate patient; every case
+with pneumonia has a box. Each number of cases is measured in a separate process with 2,000 bootstrap draws. The peak is the
 resident memory of the process; the last line is the ratio of the largest to the smallest number of cases.
 """
 
@@ -40,14 +40,14 @@ from pneumoscope.cli.main import entry
 sys.exit(entry())
 """
 _COMMAND = [sys.executable, "-c", _WITHOUT_TORCH]
-"""As in an installation that only reads and measures: half a gigabyte of libraries would hide a growth."""
+"""Without PyTorch, as in an installation that only reads and measures: half a gigabyte of libraries would hide a growth."""
 
 
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("command", choices=list(MEASURED))
     arguments.add_argument("--cases", type=int, nargs="+", default=[200, 2000])
-    arguments.add_argument("--longer-side", type=int, default=640, help="of every radiograph, in pixels")
+    arguments.add_argument("--longer-side", type=int, default=640, help="longer side of every radiograph, in pixels")
     asked = arguments.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         peaks = {}
@@ -59,7 +59,7 @@ def main() -> None:
     if len(peaks) > 1:
         figures["growth"] = peaks[max(peaks)].peak_mib / peaks[min(peaks)].peak_mib
     print(table(rows))
-    print(f"peak of the most over the fewest cases: × {figures.get('growth', float('nan')):.3f}")
+    print(f"peak memory at the most cases / at the fewest: {figures.get('growth', float('nan')):.3f}")
     write(asked.json, figures)
 
 

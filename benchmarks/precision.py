@@ -1,9 +1,9 @@
-"""What smaller bundles of checkpoints cost and give, as `pneumoscope export --precision` notes it in their cards.
+"""Measure size, speed and agreement of bundles in lower precision, as `pneumoscope export --precision` records them in the card.
 
     python benchmarks/precision.py COHORT CHECKPOINT [CHECKPOINT ...] [--precisions fp16 int8] [--json FILE]
 
-Each checkpoint is exported in each precision with the tune side of COHORT, the split cohort that it was trained on. A bundle that
-is refused has its reason in the table.
+Exports each checkpoint in each precision with the tune split of COHORT, the split cohort on which it was trained. If a bundle is
+refused, the table gives the reason.
 """
 
 import tempfile
@@ -31,16 +31,16 @@ def shipped() -> list[Radiograph]:
 
 
 def row(classifier: Classifier, precision: Precision, tune: Tune, proof: list[Radiograph]) -> dict[str, Any]:
-    told: dict[str, Any] = {"model": classifier.card.name, "precision": precision}
+    names: dict[str, Any] = {"model": classifier.card.name, "precision": precision}
     with tempfile.TemporaryDirectory() as scratch:
         try:
             card = export(classifier, Path(scratch) / "bundle", proof, precision=precision, tune=tune)
         except ExportError as error:
-            return {**told, "refused": str(error)}
-    cost, found = card.results["cost"], card.results["precision"]
+            return {**names, "refused": str(error)}
+    cost, agreement = card.results["cost"], card.results["precision"]
     sizes, taken = cost["bytes"], cost["ms"]
     faster = taken["fp32"] / taken[precision]
-    return {**told, "MB fp32": sizes["fp32"] / 1e6, "MB": sizes[precision] / 1e6, "faster": faster, **found}
+    return {**names, "MB fp32": sizes["fp32"] / 1e6, "MB": sizes[precision] / 1e6, "faster": faster, **agreement}
 
 
 def main() -> None:

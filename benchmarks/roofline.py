@@ -1,10 +1,10 @@
-"""How near an explained graph comes to what the cores can do: its arithmetic rate over that of a large matrix product.
+"""Compare the arithmetic rate of an explained graph with that of a large matrix product, the most that the cores can do.
 
     python benchmarks/roofline.py [--backbones resnet18 resnet50] [--batches 1 16] [--rounds 9] [--json FILE]
 
-The graph is the network with its Grad-CAM maps, run by ONNX Runtime as `explain.py` does; counted are the multiplications and
-additions of the network alone, so that the maps count as nothing done. The product is of square single-precision matrices, by
-numpy and by PyTorch; the fastest of all sizes is what the cores can do. All run in turns, with as many threads as cores.
+The graph is the network with its Grad-CAM maps, run by ONNX Runtime as in `explain.py`. Only the multiplications and additions of
+the network are counted, not those of the maps. The product is of square single-precision matrices, by NumPy and by PyTorch; the
+fastest of all sizes is taken. All methods take turns, with as many threads as cores.
 """
 
 import statistics
@@ -27,14 +27,14 @@ SIZES = (512, 1024, 2048, 3072)
 
 
 def operations(net: Network) -> int:
-    """Multiplications and additions of one image's score, in convolutions and matrix products."""
+    """Count the multiplications and additions for the score of one image, in convolutions and matrix products."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(torch.rand(1, 1, SIDE, SIDE))
     return int(counter.get_total_flops())
 
 
 def products(sizes: Sequence[int]) -> dict[str, tuple[int, Callable[[], object]]]:
-    """Matrix products with the number of their operations, by name."""
+    """Make matrix products, by name, with the number of their operations."""
     made: dict[str, tuple[int, Callable[[], object]]] = {}
     for size in sizes:
         a, b = torch.rand(size, size), torch.rand(size, size)
@@ -45,7 +45,7 @@ def products(sizes: Sequence[int]) -> dict[str, tuple[int, Callable[[], object]]
 
 
 def compare(name: str, batches: Sequence[int], rounds: int) -> list[dict[str, Any]]:
-    """One row for each batch size."""
+    """Make one row for each batch size."""
     net = network(name)
     module, methods = explained(net, CLASSES, SIDE)
     ours = graph(module, [LOGITS, "features", *methods], [LOGITS, GRAD_CAM])

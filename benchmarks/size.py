@@ -1,10 +1,10 @@
-"""How much is installed: a new environment after ``pip install .``, the wheel, and the graphs within it.
+"""Measure the installed size: a new environment after ``pip install .``, the wheel, and the graphs in it.
 
     python benchmarks/size.py [--offline] [--json FILE]
 
-Sizes are of files, MB (10⁶ bytes), without pip's cache; a new environment holds pip itself, which is told apart. The installation
-and the building of the wheel ask the package index. With ``--offline`` nothing is installed or built: the sum is over what this
-very environment holds of the package and of all that it requires, and there is no wheel.
+Sizes are those of files, in MB (10⁶ bytes), without pip's cache. A new environment contains pip itself; the size without pip is
+given as well. Installing and building the wheel need the package index. With ``--offline`` nothing is installed or built: the
+sum is over the package and all of its requirements in the current environment, and there is no wheel.
 """
 
 import subprocess
@@ -30,24 +30,24 @@ MB = 1e6
 
 
 def of_folder(folder: Path) -> float:
-    """Of all files below a folder, links not followed."""
+    """Sum the sizes of all files below a folder, in MB; links are not followed."""
     return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir()) / MB
 
 
-def of_distribution(found: Distribution) -> float:
-    """Of the files that an installed package names as its own."""
-    files = [Path(str(found.locate_file(file))) for file in found.files or ()]
+def of_distribution(package: Distribution) -> float:
+    """Sum the sizes of the files of an installed package, in MB."""
+    files = [Path(str(package.locate_file(file))) for file in package.files or ()]
     return sum(file.stat().st_size for file in files if file.is_file()) / MB
 
 
 def of_package() -> float:
-    """Of the package's own source, as a wheel would install it."""
+    """Sum the sizes of the package's own sources, as a wheel installs them, in MB."""
     folder = ROOT / "src" / NAME
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and f.suffix != ".pyc") / MB
 
 
 def required() -> dict[str, Distribution]:
-    """The package's requirements and theirs, as they are installed here; its extras do not count."""
+    """Find the installed requirements of the package, and theirs, without its extras."""
     found: dict[str, Distribution] = {}
     waiting = [(NAME, "")]
     while waiting:
@@ -66,21 +66,21 @@ def required() -> dict[str, Distribution]:
 
 
 def parts(held: Iterable[Distribution]) -> list[dict[str, Any]]:
-    """The installed packages, the largest first."""
+    """List the installed packages, the largest first."""
     rows = [{"package": canonicalize_name(found.metadata["Name"]), "MB": of_distribution(found)} for found in held]
     return sorted(rows, key=lambda row: -row["MB"])
 
 
 def pip(python: str, *arguments: str) -> None:
-    """A RuntimeError with what pip said if it failed."""
+    """Run pip; raises RuntimeError with its error output if it fails."""
     command = [python, "-m", "pip", "--disable-pip-version-check", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"pip failed; without a package index there is --offline\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"pip failed; use --offline if there is no package index\n{done.stderr[-2000:]}")
 
 
 def installed(scratch: Path) -> dict[str, Any]:
-    """A new environment, before and after, and the wheel."""
+    """Measure a new environment before and after the installation, and the wheel."""
     environment = scratch / "environment"
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     empty = of_folder(environment)
@@ -95,7 +95,7 @@ def installed(scratch: Path) -> dict[str, Any]:
 
 
 def here() -> dict[str, Any]:
-    """What this environment holds of the same; the package itself may be linked to its source."""
+    """Measure the same packages in the current environment, where the package itself may be an editable installation."""
     held = required()
     own = of_package()
     held.pop(NAME, None)

@@ -1,11 +1,11 @@
-"""Images per second of training: the model alone, our pipeline, and the reference repository's pipeline shape.
+"""Measure images per second of training: the model alone, our pipeline, and a pipeline like that of the reference repository.
 
     python benchmarks/training.py [--images FOLDER] [--backbones resnet18 mobilenet_v2] [--steps 12] [--rounds 3]
 
-All three train the same network on the same images at 224 px, batch 32, each in a process of its own, in turns; printed are
-the medians over the rounds and their ratios. "Reference shape" is what kiranshahi/pneumonia-analysis does: each image decoded
-from its file by Pillow each time, three channels, albumentations, a DataLoader with two workers, contiguous (NCHW) tensors.
-Needs the extra ``benchmark``. By default the sixteen shipped radiographs, over and over.
+All three train the same network on the same images at 224 px in batches of 32, each in a separate process, in turn. Prints
+medians over the rounds and their ratios. "Reference shape" does what kiranshahi/pneumonia-analysis does: Pillow decodes each
+image from its file each time; three channels, albumentations, a DataLoader with two workers, contiguous (NCHW) tensors. The
+images are the sixteen shipped radiographs, repeated, unless `--images` is given. Needs the extra ``benchmark``.
 """
 
 import argparse
@@ -67,7 +67,7 @@ class ReferenceShape(Dataset[tuple[Tensor, int]]):
 
 
 def train(network: Network, forward: Callable[[Tensor], Tensor], source: Batches) -> float:
-    """Images per second over a source; its first batch warms up."""
+    """Measure images per second over a source; its first batch warms up."""
     optimizer = torch.optim.AdamW(network.parameters(), 1e-4)
     network.train()
     images, start = 0, 0.0
@@ -117,7 +117,7 @@ def built(name: str) -> Network:
 
 
 def measure(kind: str, name: str, files: list[Path], steps: int) -> float:
-    """Images per second of one kind, as it would run by itself."""
+    """Measure images per second of one kind."""
     if kind == "reference shape":
         plain = built(name)
         return train(plain, plain.model, reference(files, steps))
@@ -137,9 +137,9 @@ def run(files: list[Path], backbones: list[str], steps: int, rounds: int) -> Non
     for name in backbones:
         speeds: dict[str, list[float]] = {"model alone": [], "our pipeline": [], "reference shape": []}
         for _ in range(rounds):
-            for kind, found in speeds.items():
+            for kind, measured in speeds.items():
                 with ProcessPoolExecutor(1, mp_context=spawn) as fresh:
-                    found.append(fresh.submit(measure, kind, name, files, steps).result())
+                    measured.append(fresh.submit(measure, kind, name, files, steps).result())
         alone, own, other = (statistics.median(v) for v in speeds.values())
         ratios = f"ours / alone {own / alone:.2f}, ours / reference {own / other:.2f}"
         print(f"{name:<16}" + ", ".join(f"{k} {statistics.median(v):.1f}" for k, v in speeds.items()) + f"; {ratios}", flush=True)

@@ -1,11 +1,11 @@
-"""Whether a browser gives the answers that Python gives: the unchanged graph in onnxruntime-web (WebAssembly), headless Chromium.
+"""Check that a browser gives the same results as Python: the unchanged graph in onnxruntime-web (WebAssembly), headless Chromium.
 
     python benchmarks/browser/trial.py [--model default] [--runs 10] [--chromium /usr/bin/chromium] [--json FILE]
 
-Reads three shipped radiographs with one and with two threads, feeding `image` alone, and compares the probability and the raw
-heat maps of every method of the card with those of `Reader`; prints the largest differences and the median time of a radiograph,
-and exits 1 where one differs by more than 1e-4 (heat maps: of the largest absolute value of the map). Needs Node.js with npm and
-Chromium, and installs the two packages that package.json names beside this file where they are missing.
+Reads three shipped radiographs with one and with two threads, with `image` as the only input, and compares the probability and
+the raw heat maps of every method of the card with those of `Reader`. Prints the largest differences and the median time per
+radiograph, and exits with code 1 if a difference exceeds 1e-4 (heat maps: relative to the largest absolute value of the map).
+Needs Node.js with npm and Chromium; installs the two packages of package.json next to this file if they are missing.
 """
 
 import argparse
@@ -38,12 +38,12 @@ THREADS = (1, 2)
 BOUND = 1e-4
 
 Files = dict[str, tuple[str, bytes]]
-"""What is served: content type and content by path."""
+"""Content type and content of the served files, by path."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One radiograph: the pixels that go into the graph, and what Python gives for them by the name of the output."""
+    """One radiograph: the input of the graph, and the outputs that Python computes for it, by name."""
 
     pixels: NDArray[np.float32]
     expected: dict[str, NDArray[np.float32]]
@@ -51,9 +51,9 @@ class Case:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--model", default="default", help="a folder, or default or whole")
-    arguments.add_argument("--runs", type=int, default=10, help="readings that are timed, for each number of threads")
-    arguments.add_argument("--chromium", default="/usr/bin/chromium", help="the browser's program")
+    arguments.add_argument("--model", default="default", help="default, whole, or the folder of a bundle")
+    arguments.add_argument("--runs", type=int, default=10, help="number of timed readings for each number of threads")
+    arguments.add_argument("--chromium", default="/usr/bin/chromium", help="path of the browser")
     arguments.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     asked = arguments.parse_args()
     bundle = Path(SHIPPED.get(asked.model, asked.model))
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def expect(reader: Reader, image: Radiograph) -> Case:
-    """What goes into the graph for a radiograph, and what `Reader` makes of it."""
+    """Compute the input of the graph for a radiograph, and the outputs of `Reader`."""
     square = reader.square(image)[None]
     expected = {method: reader.raw_maps(square, method)[0] for method in reader.card.map_scales}
     probability = np.array([reader.read(image).score.probability], np.float32)
@@ -85,13 +85,13 @@ def expect(reader: Reader, image: Radiograph) -> Case:
 
 
 def installed(package: str) -> str:
-    """The version of a package beside this file, empty where it is missing."""
+    """Read the version of an installed Node.js package; empty if it is missing."""
     described = HERE / "node_modules" / package / "package.json"
     return json.loads(described.read_text(encoding="utf-8"))["version"] if described.exists() else ""
 
 
 def install() -> None:
-    """Install the packages of package.json unless their very versions are there."""
+    """Install the packages of package.json unless exactly these versions are installed."""
     wanted = json.loads((HERE / "package.json").read_text(encoding="utf-8"))["dependencies"]
     if any(installed(package) != version for package, version in wanted.items()):
         options = ("--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
@@ -99,7 +99,7 @@ def install() -> None:
 
 
 def files(graph: bytes, cases: list[Case]) -> Files:
-    """The page, the runtime, the graph and the radiographs."""
+    """Collect the page, the runtime, the graph and the radiographs."""
     paths = {"/": HERE / "page.html"} | {f"/ort/{name}": HERE / "node_modules" / ORT / "dist" / name for name in ORT_FILES}
     there: Files = {address: (TYPES[path.suffix], path.read_bytes()) for address, path in paths.items()}
     images = {f"/image/{k}": case.pixels.astype("<f4").tobytes() for k, case in enumerate(cases)}
@@ -110,7 +110,7 @@ def files(graph: bytes, cases: list[Case]) -> Files:
 def served(there: Files) -> Iterator[str]:
     """Serve files on a free local port; the context gives the address of the page.
 
-    The two Cross-Origin headers isolate the page, without which a browser lends it no memory that threads can share.
+    The two Cross-Origin headers isolate the page; without them a browser does not give it memory that threads can share.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -137,7 +137,7 @@ def served(there: Files) -> Iterator[str]:
 
 
 def browse(chromium: str, url: str, runs: int, cases: list[Case]) -> dict[str, Any]:
-    """What the browser found, as drive.mjs gives it; exits with the browser's own error where the graph does not run."""
+    """Run drive.mjs and return its results; exits with the browser's error if the graph does not run."""
     asked = {
         "threads": THREADS,
         "runs": runs,

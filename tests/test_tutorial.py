@@ -1,5 +1,7 @@
 """The tutorial runs from its first cell to its last."""
 
+import os
+import sysconfig
 from pathlib import Path
 
 import nbformat
@@ -11,7 +13,9 @@ NOTEBOOK = Path(__file__).resolve().parent.parent / "docs" / "tutorial.ipynb"
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the notebook's own machinery
-def test_the_tutorial_runs_and_its_commands_succeed(tmp_path):
+def test_the_tutorial_runs_and_its_commands_succeed(tmp_path, monkeypatch):
+    scripts = sysconfig.get_path("scripts")  # where `pneumoscope` is, whether the environment is activated or not
+    monkeypatch.setenv("PATH", scripts, prepend=os.pathsep)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source.startswith("!"):

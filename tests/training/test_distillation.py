@@ -300,6 +300,7 @@ def test_a_learner_comes_nearer_to_what_its_teacher_says(cohort, cache, tmp_path
     class Teacher:
         model = type("M", (), {"sha256": "f" * 64})
         card = type("C", (), {"name": "t", "preprocessing": None, "map_method": "grad-cam"})
+        trained_on = ()
 
     monkeypatch.setattr(fitting, "taught_by", lambda r, *_: r)
     card = fit(
@@ -319,10 +320,10 @@ def test_a_learner_comes_nearer_to_what_its_teacher_says(cohort, cache, tmp_path
 
 def test_a_run_goes_on_with_its_own_teacher_only(cohort, cache, finder, first_stage, teacher, tmp_path, monkeypatch):
     """What a run depends on is kept with it: without the teacher's hash a run could be resumed under another one."""
-    fingerprints = []
+    hashes = []
 
     def stopped(network, run, resume):
-        fingerprints.append(run.fingerprint)
+        hashes.append(run.sha256)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fitting, "_epochs", stopped)
@@ -331,7 +332,7 @@ def test_a_run_goes_on_with_its_own_teacher_only(cohort, cache, finder, first_st
             train(cohort, tmp_path / "run", cache, finder, teacher=teacher)
         if k == 0:
             monkeypatch.setattr(teacher, "model", type(teacher.model)("other", "f" * 64))
-    assert len(set(fingerprints)) == 2
+    assert len(set(hashes)) == 2
 
 
 # Labels that mean nothing

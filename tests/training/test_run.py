@@ -178,7 +178,7 @@ KILLED = """
 import contextlib, os, signal, sys
 from pathlib import Path
 import torch
-from pneumoscope import storage
+from pneumoscope import atomic_files
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.cohort import table
 from pneumoscope.training.fit import fit
@@ -198,7 +198,7 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-step, binary = torch.optim.AdamW.step, storage.binary
+step, binary = torch.optim.AdamW.step, atomic_files.binary
 
 
 def stepping(self, *given):
@@ -215,7 +215,7 @@ def writing(path):
         yield stream
 
 
-torch.optim.AdamW.step, storage.binary = stepping, writing
+torch.optim.AdamW.step, atomic_files.binary = stepping, writing
 changes = recipe("default", **{changes})
 fit(table.read(Path(cohort)), BACKBONES["mobilenet_v2"], changes, Path(out), init="scratch", cache=Path(cache))
 """.replace("{changes}", repr(CHANGES))

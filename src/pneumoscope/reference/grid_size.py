@@ -36,7 +36,7 @@ def grid_size(file: Path) -> Grid:
                     return int(header.Rows), int(header.Columns)
             with Image.open(file) as image:
                 return image.height, image.width
-        except Exception as error:  # pydicom and Pillow raise whatever they like for damage
+        except Exception as error:  # pydicom and Pillow raise any exception for damage
             raise UnreadableFileError(
                 "the header of an annotated radiograph is neither DICOM nor PNG nor JPEG; copy it again"
             ) from error

@@ -78,7 +78,7 @@ def _segmentation(file: Path, where: str) -> _Segmentation | None:
             binary = header.get("SegmentationType") == "BINARY"
             reader = str(header.get("SeriesDescription") or "").strip()
             frames = _references(header)
-        except Exception as error:  # pydicom reads values late and raises whatever it likes
+        except Exception as error:  # pydicom converts values late, with any exception
             raise RegionsError(f"{where} is truncated or damaged; send it again from its source") from error
     if not binary:
         raise RegionsError(f"{where} is a SEG that is not binary; export it with the Segmentation Type BINARY")
@@ -161,5 +161,5 @@ def segmented(frames: SegmentFrames, where: str) -> Mask:
             # Not frame by frame: pydicom 3.0.2 cuts a bit-packed frame short that does not begin and end at a whole byte.
             pixels = pixel_array(dataset).reshape(-1, dataset.Rows, dataset.Columns)
             return np.asarray(pixels[list(frames.numbers)].any(0))
-        except Exception as error:  # the decoder plugins raise whatever they like, RuntimeError and struct.error among it
+        except Exception as error:  # decoder plugins raise any exception, such as RuntimeError and struct.error
             raise RegionsError(f"the pixels of {where} cannot be decoded; send it again from its source") from error

@@ -19,7 +19,7 @@ ALL = slice(None)
 class Batch(NamedTuple):
     """The rows of a batch that one process computes, with the targets of the whole batch.
 
-    Parameters
+    Attributes
     ----------
     squares
         float32, shape (rows, channels, size_px, size_px), in [0, 1].

@@ -75,7 +75,8 @@ def faults(function: Function) -> list[str]:
         found.append(f"parameters {', '.join(missing)}")
     if extra := names - set(parameters(function)):
         found.append(f"no such parameters {', '.join(sorted(extra))}")
-    returns = function.returns is not None and ast.unparse(function.returns) not in ("None", "NoReturn", "Never", "Iterator[None]")
+    returned = ast.unparse(function.returns) if function.returns else "None"
+    returns = returned not in ("None", "NoReturn", "Never", "Iterator[None]")
     if returns and not (section(text, "Returns") or section(text, "Yields")) and parameters(function):
         found.append("Returns")
     if raises(function) and not section(text, "Raises"):

@@ -19,6 +19,7 @@ from pneumoscope.cli.training_options import (
 )
 from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
+from pneumoscope.radiograph.acceptance import MARK_ALL
 from pneumoscope.reader import Reader
 from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.fit import fit, has_state
@@ -93,7 +94,7 @@ def command(
             out,
             init=init,
             cache=cache,
-            teacher=Reader.load(teacher) if teacher else None,
+            teacher=Reader.load(teacher, policy=MARK_ALL) if teacher else None,
             finder=LungFinder.load(lungs) if recipe.crop == "lungs" or recipe.adds_up else None,
             resume=group.told(lambda: resume or (group.launched and has_state(out))),
             group=group,

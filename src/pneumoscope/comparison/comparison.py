@@ -21,6 +21,7 @@ from pneumoscope.experiment.compared_model import ComparedModel
 from pneumoscope.experiment.experiment import Experiment
 from pneumoscope.experiment.plan import Plan
 from pneumoscope.experiment.workspace import BUNDLE
+from pneumoscope.radiograph.acceptance import MARK_ALL
 from pneumoscope.reader import Reader
 from pneumoscope.statistics.estimate import Estimate, from_json
 from pneumoscope.statistics.figure import Figure
@@ -199,7 +200,7 @@ def compare(experiment: Experiment, others: Mapping[str, Other] | None = None, *
 def _agreements(experiment: Experiment, names: list[str]) -> list[Agreement]:
     """How far the heat maps of every two networks agree on the test split of the first run."""
     folders = experiment.workspace.first_folders(experiment.plan)
-    readers = {name: Reader.load(folders[name] / BUNDLE) for name in names}
+    readers = {name: Reader.load(folders[name] / BUNDLE, policy=MARK_ALL) for name in names}
     cases = positives_by_rule(experiment.cohort.on("test"), map_agreement.CASES)
     return map_agreement.agreements(
         readers, experiment.cohort, cases, experiment.measurement.draws, show_progress=experiment.workspace.show_progress

@@ -29,6 +29,7 @@ from pneumoscope.experiment.plan import Plan
 from pneumoscope.experiment.settings import NOT_STATED
 from pneumoscope.experiment.workspace import BUNDLE, CHECKPOINT
 from pneumoscope.radiograph import Radiograph
+from pneumoscope.radiograph.acceptance import MARK_ALL
 from pneumoscope.reader import Reader
 from pneumoscope.statistics.estimate import plain
 from pneumoscope.statistics.figure import Figure
@@ -99,7 +100,7 @@ def _pair_files(comparison: Comparison) -> dict[str, str]:
 def _readers(comparison: Comparison, experiment: Experiment) -> dict[str, Reader]:
     """The first run of each network, from the highest ROC-AUC to the lowest."""
     folders = experiment.workspace.first_folders(comparison.plan)
-    return {name: Reader.load(folders[name] / BUNDLE) for name in comparison.order if name in folders}
+    return {name: Reader.load(folders[name] / BUNDLE, policy=MARK_ALL) for name in comparison.order if name in folders}
 
 
 def _page(

@@ -18,6 +18,7 @@ from pneumoscope.experiment.workspace import BUNDLE, Workspace
 from pneumoscope.export.conversion import ExportError
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
+from pneumoscope.radiograph.acceptance import MARK_ALL
 from pneumoscope.reader import Reader
 from pneumoscope.training.distillation import taught_by
 from pneumoscope.training.epoch import Epoch
@@ -105,7 +106,7 @@ def _prepared(
 ) -> tuple[TrainingSettings, MeasurementSettings, Plan, Mapping[int, Cohort]]:
     """Everything that is read before the first training, so that a mistake is found before it."""
     names, _ = request.names, request.groups
-    teacher = Reader.load(request.teacher) if request.teacher else None
+    teacher = Reader.load(request.teacher, policy=MARK_ALL) if request.teacher else None
     finder = LungFinder.load(request.lungs) if _needs_lungs(request.recipe) else None
     recipe = taught_by(request.recipe, teacher, preprocessing_of(request.recipe, finder))
     cohorts = plan.splits(cohort, request.folds)

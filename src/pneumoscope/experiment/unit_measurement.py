@@ -30,6 +30,7 @@ from pneumoscope.faithfulness.intervention import Intervention
 from pneumoscope.localization import tables
 from pneumoscope.localization.localize import FROM_CARD, Selected, measure_cases
 from pneumoscope.localization.localizer import Provenance
+from pneumoscope.radiograph.acceptance import MARK_ALL
 from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME
 from pneumoscope.reference.regions import ReferenceRegions
@@ -115,7 +116,7 @@ def _exported(folder: Path, settings: MeasurementSettings) -> Reader:
     if stamp.get("weights") != weights or not (folder / BUNDLE / GRAPH_NAME).exists():
         shutil.rmtree(folder / BUNDLE, ignore_errors=True)
         export(load(folder / CHECKPOINT), folder / BUNDLE, settings.proof)
-    reader = Reader.load(folder / BUNDLE)
+    reader = Reader.load(folder / BUNDLE, policy=MARK_ALL)
     if stamp != (current := {"weights": weights, "graph": reader.model.sha256}):
         for name in (UNIT_NAME, *(f"{split}.json" for split in MEASURED)):
             (folder / name).unlink(missing_ok=True)

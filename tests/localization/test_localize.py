@@ -147,7 +147,7 @@ def test_one_draw_does_not_show_that_all_patients_agree():
 
 
 def test_some_kilobytes_are_kept_of_a_case_and_no_map():
-    """A map of 320 × 320 has 410 kB, the other maps and masks of such a case 2.5 MB."""
+    """A map of 320 × 320 has 410 kB, the other maps and masks of such a case 2.5 MB; a tenth of one map is allowed."""
     shape = (320, 320)
     rng = np.random.default_rng(0)
     smooth = np.asarray(Image.fromarray(rng.random((7, 7), np.float32)).resize(shape, Image.Resampling.BILINEAR))
@@ -164,7 +164,7 @@ def test_some_kilobytes_are_kept_of_a_case_and_no_map():
         localizer.add(replace(one, patient_id=f"p{number}"))
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert held / 3 < 16_000
+    assert held / 3 < 40_000
 
 
 # Figures by hand

@@ -41,8 +41,8 @@ def fails():
 # In double precision what is left of a difference is the order of additions.
 with joined() as group:
     assert (group.size, group.rank) == (2, torch.distributed.get_rank())
-    assert group.told(lambda: group.rank) == 0
-    assert refused(lambda: group.told(fails)) == "said by 0"
+    assert group.from_leader(lambda: group.rank) == 0
+    assert refused(lambda: group.from_leader(fails)) == "said by 0"
     group.agree("the same", "word")
     assert "do not have the same rank" in refused(lambda: group.agree(group.rank, "rank"))
     for name, head in (pair.split("/") for pair in sys.argv[1:]):
@@ -78,7 +78,7 @@ def test_rows_are_shared_equally_or_not_at_all():
 
 def test_alone_nothing_is_waited_for():
     ALONE.wait()
-    assert ALONE.told(lambda: 5) == 5
+    assert ALONE.from_leader(lambda: 5) == 5
     assert ALONE.leads
 
 

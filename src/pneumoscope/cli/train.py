@@ -96,7 +96,7 @@ def command(
             cache=cache,
             teacher=Reader.load(teacher, policy=MARK_ALL) if teacher else None,
             finder=LungFinder.load(lungs) if recipe.crop == "lungs" or recipe.adds_up else None,
-            resume=group.told(lambda: resume or (group.launched and has_state(out))),
+            resume=group.from_leader(lambda: resume or (group.launched and has_state(out))),
             group=group,
             calibrate=calibration,
             show_progress=group.leads,

@@ -46,7 +46,7 @@ def epochs(plan: Plan, images: int, group: Group = ALONE) -> int:
     steps = batches.steps(plan.recipe, images)
     if steps < 1:
         raise ComparisonError(f"{images} training images do not fill one batch of {plan.recipe.batch}; use --batch")
-    once = {name: steps * group.told(partial(float, seconds_a_step(name, plan.recipe, group))) for name in plan.backbones}
+    once = {name: steps * group.from_leader(partial(float, seconds_a_step(name, plan.recipe, group))) for name in plan.backbones}
     total = sum(once[unit.backbone] for unit in plan.units) / 60
     fit = min(int(plan.minutes / total), plan.recipe.epochs)
     if fit < 1:

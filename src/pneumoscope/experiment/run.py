@@ -87,8 +87,8 @@ def run_experiment(
         training, measurement, wanted, cohorts = _prepared(cohort, request)
         if request.minutes is not None:
             wanted = _within_budget(wanted, cohorts, out, group, tell)
-        group.told(lambda: unit_training.check(wanted, cohorts, workspace, group))
-        group.told(lambda: plan.write(wanted, out))
+        group.from_leader(lambda: unit_training.check(wanted, cohorts, workspace, group))
+        group.from_leader(lambda: plan.write(wanted, out))
         failed = _train(wanted, cohorts, workspace, training, group, tell, on_epoch)
     if not group.leads:
         return None
@@ -150,7 +150,7 @@ def shipped_radiographs() -> list[tuple[str, Radiograph]]:
 
 def _within_budget(wanted: Plan, cohorts: Mapping[int, Cohort], out: Path, group: Group, tell: OnMessage) -> Plan:
     """The plan with as many epochs as fit, or as many as fitted when it was begun under the same budget."""
-    earlier = group.told(lambda: plan.read(out))
+    earlier = group.from_leader(lambda: plan.read(out))
     if earlier is not None and earlier["conditions"]["budget"] == wanted.minutes:
         epochs, runs = earlier["conditions"]["recipe"]["epochs"], earlier["conditions"].get("shared by", 0)
     else:
@@ -172,7 +172,7 @@ def _train(
     on_epoch: OnEpoch,
 ) -> dict[str, str]:
     """Train what is not finished."""
-    left = group.told(lambda: [unit for unit in wanted.units if not unit_training.finished(unit, wanted, workspace)])
+    left = group.from_leader(lambda: [unit for unit in wanted.units if not unit_training.finished(unit, wanted, workspace)])
 
     def train(unit: Unit) -> None:
         unit_training.train(

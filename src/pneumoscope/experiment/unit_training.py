@@ -119,7 +119,7 @@ def train(
         If the training cannot go on, for example because the loss became infinite.
     """
     checkpoint = workspace.folder(unit) / CHECKPOINT
-    card = group.told(lambda: cards.read(checkpoint) if (checkpoint / CARD_NAME).exists() else None)
+    card = group.from_leader(lambda: cards.read(checkpoint) if (checkpoint / CARD_NAME).exists() else None)
     if card is not None:
         assert cohort.partition is not None
         if card.recipe != plan.recipe_of(unit).options or card.split_sha256 != cohort.partition.sha256:
@@ -134,7 +134,7 @@ def train(
         cache=workspace.cache,
         finder=settings.finder,
         teacher=settings.teacher,
-        resume=group.told(lambda: has_state(checkpoint)),
+        resume=group.from_leader(lambda: has_state(checkpoint)),
         group=group,
         show_progress=workspace.show_progress,
         on_epoch=on_epoch,

@@ -151,13 +151,13 @@ def fit(
         run = _Run(backbone, recipe, train, tune, out, sha256, group, show_progress, on_epoch)
         network.load_state_dict(_epochs(network, run, resume))
     if not group.leads:
-        return group.told(lambda: cards.read(out))
+        return group.from_leader(lambda: cards.read(out))
     card = _card(cohort, backbone, recipe, preprocessing, started_from, teacher)
     card = dataclasses.replace(card, data_licences=licences, intended_population=population)
     domain, card = known(network, tuned(network, card, tune, calibrate), train, tune)
     finished = save(Classifier(network, card, finder, domain, known_cases), out)
     _clear_state(out)
-    return group.told(lambda: finished)
+    return group.from_leader(lambda: finished)
 
 
 def _prepared(
@@ -341,7 +341,7 @@ def _epoch(
             processes=group.size,
         )
 
-    row = group.told(measured)
+    row = group.from_leader(measured)
     if math.isnan(row.tune_auc):
         raise TrainingError(
             f"the loss or the logits on tune are no longer finite numbers in epoch {epoch + 1}; lower the rate "

@@ -84,7 +84,7 @@ class Group:
         own = batch // self.size
         return slice(self.rank * own, (self.rank + 1) * own)
 
-    def told(self, make: Callable[[], T]) -> T:
+    def from_leader(self, make: Callable[[], T]) -> T:
         """Run `make` on rank 0 and broadcast its result, or its exception, to every process.
 
         Parameters

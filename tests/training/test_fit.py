@@ -48,7 +48,6 @@ def test_a_run_leaves_a_checkpoint_with_card_and_curves_and_nothing_else(whole):
         "card.json",
         "curves.csv",
         "curves.png",
-        "domain.safetensors",
         "trained_on.json",
         "weights.safetensors",
     ]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from pneumoscope.classifier import BACKBONES, Card, Preprocessing
+from pneumoscope.classifier import BACKBONES, Card, Domain, Preprocessing
 from pneumoscope.classifier.backbone import is_head
 from pneumoscope.classifier.network import build
 from pneumoscope.heatmap.randomization import cascade
-from pneumoscope.training import TrainingError, augmentation, fit
+from pneumoscope.training import TrainingError, augmentation, fit, fixed_on_tune
 from pneumoscope.training.batches import batches
 from pneumoscope.training.fixed_on_tune import known, tuned
 from pneumoscope.training.prepared_split import PreparedSplit
@@ -75,6 +75,16 @@ def test_features_that_are_no_numbers_give_no_domain():
         network.model[1][1].bias[0] = math.nan
     with pytest.raises(TrainingError, match="features that are not finite numbers"):
         known(network, CARD, prepared(), prepared())
+
+
+def test_features_that_differ_by_rounding_alone_give_no_domain():
+    """Distances would be those of rounding errors, which the graph of an export rounds in another way."""
+    features = np.random.default_rng(0).normal(size=(200, 20)).astype(np.float32)
+    assert fixed_on_tune._resolved(Domain.fit(features), features)
+    alike = np.float32(0.7) + np.float32(1e-7) * features
+    assert not fixed_on_tune._resolved(Domain.fit(alike), alike)
+    domain, card = known(tiny.network(), CARD, prepared(), prepared())
+    assert (domain is None) == (card.domain is None)
 
 
 @pytest.mark.parametrize("method", ["none", "temperature", "isotonic"])

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pneumoscope.classifier import Card, Domain
@@ -19,6 +20,10 @@ from pneumoscope.training.prepared import Squares
 from pneumoscope.training.prepared_split import PreparedSplit
 
 AnyNetwork = Network | EvidenceNetwork
+_ROUNDING = 1e-6
+"""Rounding of a feature in single precision, relative to the size of the features: 16 units in the last place."""
+_RESOLVED = 1e-3
+"""Largest relative change of a distance by rounding; an export refuses a larger one (`pneumoscope.export.parity`)."""
 
 
 def tuned(network: AnyNetwork, card: Card, tune: PreparedSplit, method: CalibrationMethod) -> Card:
@@ -89,8 +94,11 @@ def map_scales(network: Network, positives: Squares) -> dict[str, float]:
     return {name: float(np.median(torch.cat(maxima).numpy())) or 1.0 for name, maxima in peaks.items()}
 
 
-def known(network: AnyNetwork, card: Card, train: PreparedSplit, tune: PreparedSplit) -> tuple[Domain, Card]:
+def known(network: AnyNetwork, card: Card, train: PreparedSplit, tune: PreparedSplit) -> tuple[Domain | None, Card]:
     """Fit the domain of the training images, and fix its limit on tune.
+
+    A network whose features hardly differ between images, for example after too few steps, gets no domain: its distances would
+    be rounding errors.
 
     Parameters
     ----------
@@ -103,10 +111,10 @@ def known(network: AnyNetwork, card: Card, train: PreparedSplit, tune: PreparedS
 
     Returns
     -------
-    domain : Domain
-        Distribution of the training images' features.
+    domain : Domain or None
+        Distribution of the training images' features; None if distances are not resolved in single precision.
     card : Card
-        The card with the limit of the distance.
+        The card with the limit of the distance, if there is a domain.
 
     Raises
     ------
@@ -116,6 +124,15 @@ def known(network: AnyNetwork, card: Card, train: PreparedSplit, tune: PreparedS
     features = outputs(network, network.embed, train.squares)
     if not np.isfinite(features).all():
         raise TrainingError("the trained network gives features that are not finite numbers; lower the rate and train again")
-    domain = Domain.fit(features)
-    limit = domain.limit(outputs(network, network.embed, tune.squares), "tune", card.split_sha256)
-    return domain, dataclasses.replace(card, domain=limit)
+    domain, of_tune = Domain.fit(features), outputs(network, network.embed, tune.squares)
+    if not _resolved(domain, of_tune):
+        return None, card
+    return domain, dataclasses.replace(card, domain=domain.limit(of_tune, "tune", card.split_sha256))
+
+
+def _resolved(domain: Domain, features: NDArray[np.float32]) -> bool:
+    """Whether distances of features (n, features) stay the same when the features are rounded in another way."""
+    size = float(np.sqrt(np.square(features, dtype=np.float64).mean()))
+    signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), features.shape)
+    distance, again = domain.distance(features), domain.distance(features + signs * np.float32(_ROUNDING * size))
+    return bool((np.abs(again - distance) < _RESOLVED * np.maximum(distance, 1.0)).all())

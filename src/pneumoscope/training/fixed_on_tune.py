@@ -134,5 +134,6 @@ def _resolved(domain: Domain, features: NDArray[np.float32]) -> bool:
     """Whether distances of features (n, features) stay the same when the features are rounded in another way."""
     size = float(np.sqrt(np.square(features, dtype=np.float64).mean()))
     signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), features.shape)
-    distance, again = domain.distance(features), domain.distance(features + signs * np.float32(_ROUNDING * size))
+    rounded = (features + signs * np.float32(_ROUNDING * size)).astype(np.float32)
+    distance, again = domain.distance(features), domain.distance(rounded)
     return bool((np.abs(again - distance) < _RESOLVED * np.maximum(distance, 1.0)).all())

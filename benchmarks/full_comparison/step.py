@@ -36,8 +36,11 @@ def _labelled(logits: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
     def criterion(x: Tensor, y: Tensor) -> Tensor:
         return focal(x, y, GAMMA)
 
-    own = beside_teacher(criterion, batch["taught"], recipe) if "taught" in batch else criterion
-    return own(logits, batch["target"])
+    if "taught" not in batch:
+        return criterion(logits, batch["target"])
+    if recipe.distillation is None:
+        raise ValueError("the batch has a teacher's log-odds, and the recipe no distillation")
+    return beside_teacher(criterion, batch["taught"], recipe.distillation)(logits, batch["target"])
 
 
 def lungs_loss(network: EvidenceNetwork, teacher: EvidenceNetwork | None, recipe: Recipe) -> Callable[[Batch], Tensor]:

@@ -210,7 +210,7 @@ def test_a_case_without_a_mask_of_two_lungs_is_left_out(chests, drawn, tmp_path)
 
 
 def test_what_cannot_be_trained_on_is_said(chests, tmp_path):
-    with pytest.raises(TrainingError, match="no radiograph of 'chests' has a mask"):
+    with pytest.raises(RegionsError, match=r"no mask in .* has the name of a radiograph of these cases"):
         load([replace(chests, masks=tmp_path)])
     with pytest.raises(TrainingError, match="has no split yet"):
         load([replace(chests, cohort=replace(chests.cohort, partition=None))])

@@ -32,7 +32,7 @@ def glass(tmp_path_factory):
     return glass_bundle(tmp_path_factory.mktemp("glass") / "bundle")
 
 
-SLOW_FIXTURES = {"compared", "exported", "exported_lungs", "teacher"}
+SLOW_FIXTURES = {"compared", "teacher"}
 """Module-wide trainings and exports: the first test that asks for one waits for it."""
 
 

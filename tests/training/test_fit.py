@@ -108,7 +108,10 @@ def script(cohort_file, out, cache, resume):
     ]
     arguments += ["--side-px", "32", "--batch", "8", "--epochs", "4", "--head", "mlp", "--rate", "1e-3"]
     arguments += ["--resume"] if resume else []
-    code = f"import torch; torch.set_num_threads(1)\nfrom pneumoscope.cli.main import main\nraise SystemExit(main({arguments!r}))"
+    code = (
+        f"import sys, torch; torch.set_num_threads(1); sys.argv[1:] = {arguments!r}\n"
+        "from pneumoscope.cli.main import entry\nentry()"
+    )
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -6,7 +6,7 @@ from full_comparison.plan import Job
 
 
 def job(name: str = "resnet18", epochs: int = 20, **more: object) -> Job:
-    return Job(name, "whole", "scratch", epochs, 1e-3, **more)  # type: ignore[arg-type]
+    return Job(name, "whole", "scratch", epochs, 1e-3, **more)  # type: ignore[arg-type]  # tests give fields by name
 
 
 RATES = {"resnet18-whole": 1000.0}

@@ -80,7 +80,7 @@ NIH = """
     00000001_001.png,No Finding,1,1,58,M,PA,2894,2729,0.143,0.143,
     00000002_000.png,Infiltration,0,2,80,M,AP,2500,2048,0.171,0.171,
     00000003_000.png,Effusion|Mass,0,3,81,F,PA,2582,2991,0.143,0.143,
-"""  # noqa: E501
+"""  # noqa: E501 - columns as published
 
 
 @pytest.fixture
@@ -406,7 +406,7 @@ PADCHEST = """
     4,e.png,14,20140915,S5,P5,1930.0,M,,PA,Manual,No,5,nada,RNN_model,"['exclude', 'pneumonia']",[]
     5,f.png,14,20140915,S6,P6,1930.0,M,,COSTAL,Manual,No,6,nada,RNN_model,['normal'],[]
     6,g.png,14,20140915,S7,P7,1930.0,M,,PA,Manual,No,7,nada,RNN_model,,[]
-"""  # noqa: E501
+"""  # noqa: E501 - columns as published
 
 
 @pytest.fixture
@@ -458,7 +458,7 @@ SIIM_IMAGES = """
     7f5a1e8a4b2c_image,,none 1 0 0 1 1,00086460a852
     51759b5579bc_image,,none 1 0 0 1 1,000c9c05fd14
     f6293b1c49e2_image,,none 1 0 0 1 1,00292f8c37bd
-"""  # noqa: E501
+"""  # noqa: E501 - columns as published
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ class _Meaning:
         self.positive = words.positive
         self._of: dict[str, Meaning] = {}
         for name, several in (("negative", words.negative), ("ignored", words.ignored), ("positive", words.positive)):
-            self._of |= dict.fromkeys(map(_key, several), name)  # type: ignore[arg-type]
+            self._of |= dict.fromkeys(map(_key, several), name)  # type: ignore[arg-type]  # the names are those of the literal
 
     def of(self, word: str) -> Meaning | None:
         return self._of.get(_key(word)) or self._of.get(EVERY_OTHER)

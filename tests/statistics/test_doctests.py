@@ -7,11 +7,13 @@ import pkgutil
 import pytest
 
 from pneumoscope import statistics
+from pneumoscope.statistics import multireader
 
-MODULES = [f"pneumoscope.statistics.{module.name}" for module in pkgutil.iter_modules(statistics.__path__)]
+MODULES = [f"pneumoscope.statistics.{module.name}" for module in pkgutil.iter_modules(statistics.__path__) if not module.ispkg]
+MULTIREADER = [f"pneumoscope.statistics.multireader.{module.name}" for module in pkgutil.iter_modules(multireader.__path__)]
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", MODULES + MULTIREADER)
 def test_the_examples_of_a_module_run(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 

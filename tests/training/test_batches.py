@@ -5,10 +5,13 @@ import torch
 from scipy import stats
 
 from pneumoscope.training import batches
+from pneumoscope.training.compute import Compute
 from pneumoscope.training.recipe import Recipe
+from pneumoscope.training.square_store import SquareStore
 
 REFERENCE = np.repeat([0, 1], [30, 70])
 IMAGES = np.random.default_rng(0).integers(0, 256, (100, 1, 32, 32)).astype(np.uint8)
+STORE = SquareStore(IMAGES, Compute())
 
 
 def test_an_epoch_takes_each_image_once_but_for_the_last_batch_that_is_not_full():
@@ -31,10 +34,10 @@ def test_balanced_sampling_draws_both_classes_equally_often():
 
 def test_batches_are_the_same_twice_and_pair_each_image_with_its_reference():
     r = Recipe("r", batch=20, augmentation="none")
-    *_, (image, target, drawn) = batches.batches(r, IMAGES, REFERENCE, 3)
+    *_, (image, target, drawn) = batches.batches(r, STORE, REFERENCE, 3)
     assert image.shape == (20, 1, 32, 32)
     assert image.max() <= 1
-    first, second = (list(batches.batches(Recipe("r", batch=20), IMAGES, REFERENCE, 3)) for _ in range(2))
+    first, second = (list(batches.batches(Recipe("r", batch=20), STORE, REFERENCE, 3)) for _ in range(2))
     assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(first, second, strict=True))
     index = batches.order(r, REFERENCE, 3)[-20:]
     assert torch.equal(target, torch.from_numpy(REFERENCE[index]))
@@ -44,7 +47,7 @@ def test_batches_are_the_same_twice_and_pair_each_image_with_its_reference():
 
 def test_some_rows_of_a_batch_are_those_of_the_whole_one_and_its_targets_are_all_there():
     r = Recipe("r", batch=20)
-    whole, part = (next(batches.batches(r, IMAGES, REFERENCE, 3, rows)) for rows in (batches.ALL, slice(5, 15)))
+    whole, part = (next(batches.batches(r, STORE, REFERENCE, 3, rows)) for rows in (batches.ALL, slice(5, 15)))
     assert torch.equal(part.squares, whole.squares[5:15])
     assert torch.equal(part.target, whole.target)
     assert (part.drawn == whole.drawn).all()

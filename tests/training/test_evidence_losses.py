@@ -11,10 +11,13 @@ from torch.nn import functional as F
 from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.network import build
 from pneumoscope.training import batches, painted_opacities, view_augmentation
+from pneumoscope.training.compute import Compute
 from pneumoscope.training.evidence_losses import energy_outside, painting_loss, step_loss
 from pneumoscope.training.loss import of_recipe
 from pneumoscope.training.painted_opacities import paint
+from pneumoscope.training.random_images import Draws
 from pneumoscope.training.recipe import EvidenceTraining, Recipe
+from pneumoscope.training.square_store import SquareStore
 
 SIDE = 64
 RECIPE = Recipe(
@@ -247,7 +250,7 @@ def test_tones_change_every_image_and_no_place():
 
 def test_noise_has_mean_zero_and_deviation_one_in_each_image():
     torch.manual_seed(9)
-    noise = view_augmentation.noise(8, 6, SIDE)
+    noise = view_augmentation.noise(Draws.like(torch.empty(8)), 6, SIDE)
     assert noise.mean((1, 2, 3)).abs().max() < 1e-5
     assert noise.std((1, 2, 3)).numpy() == pytest.approx(1, abs=1e-4)
 
@@ -266,6 +269,7 @@ def test_the_same_torch_seed_gives_the_same_pictures(make):
 
 
 IMAGES = np.repeat(np.arange(100, dtype=np.uint8), 2 * 32 * 32).reshape(100, 2, 32, 32)  # each shows its own number
+STORE = SquareStore(IMAGES, Compute())
 
 
 def numbers(canvas):
@@ -275,7 +279,7 @@ def numbers(canvas):
 def test_a_canvas_has_the_wanted_number_of_each_class_and_no_image_twice():
     recipe = Recipe("r", head="evidence", augmentation="views", evidence=EvidenceTraining(0, 0, 20, 9))
     for step in range(5):
-        squares, target = canvas = batches.canvas(recipe, IMAGES, REFERENCE, 0, step)
+        squares, target = canvas = batches.canvas(recipe, STORE, REFERENCE, 0, step)
         assert squares.shape == (29, 2, 32, 32)
         assert squares.dtype == torch.float32
         drawn = numbers(canvas)
@@ -287,12 +291,12 @@ def test_a_canvas_has_the_wanted_number_of_each_class_and_no_image_twice():
 def test_a_canvas_follows_from_seed_epoch_and_step():
     def drawn(seed=1, epoch=2, step=3):
         recipe = Recipe("r", head="evidence", augmentation="views", evidence=EvidenceTraining(0, 0, 8, 4), seed=seed)
-        return numbers(batches.canvas(recipe, IMAGES, REFERENCE, epoch, step))
+        return numbers(batches.canvas(recipe, STORE, REFERENCE, epoch, step))
 
     assert drawn() == drawn()
     assert all(drawn(**other) != drawn() for other in ({"seed": 2}, {"epoch": 3}, {"step": 2}))
 
 
 def test_a_canvas_may_be_empty():
-    squares, target = batches.canvas(Recipe("r"), IMAGES, REFERENCE, 0, 0)
+    squares, target = batches.canvas(Recipe("r"), STORE, REFERENCE, 0, 0)
     assert (squares.shape, target.shape) == ((0, 2, 32, 32), (0,))

@@ -6,7 +6,7 @@ This package exports only names that need no PyTorch; import `network`, `weights
 from pneumoscope.classifier.backbone import BACKBONES, Backbone
 from pneumoscope.classifier.card import Card
 from pneumoscope.classifier.domain import Domain, DomainLimit
-from pneumoscope.classifier.errors import CardError, CheckpointError, ClassifierError, WeightsError
+from pneumoscope.classifier.errors import CardError, CheckpointError, ClassifierError, DeviceError, WeightsError
 from pneumoscope.classifier.preprocessing import ModelInput, Preprocessing
 from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint, Score
 
@@ -18,6 +18,7 @@ __all__ = [
     "CardError",
     "CheckpointError",
     "ClassifierError",
+    "DeviceError",
     "Domain",
     "DomainLimit",
     "GreyZone",

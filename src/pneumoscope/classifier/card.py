@@ -58,6 +58,8 @@ class Card:
         Value of the heat map, in (0, 1], from which a pixel belongs to a finding.
     recipe : mapping
         The whole training recipe.
+    trained_with : mapping of str to str
+        Device of the training, name of the hardware, precision and versions of the libraries; empty if unknown.
     cohort, split_sha256 : str
         The data, and the SHA-256 of its split.
     data_licences : tuple of str
@@ -90,6 +92,7 @@ class Card:
     other_map_scales: Mapping[str, float] = field(default_factory=dict)
     finding_threshold: float = 0.5
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    trained_with: Mapping[str, str] = field(default_factory=dict)
     cohort: str = ""
     split_sha256: str = ""
     data_licences: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pneumoscope import atomic_files
 from pneumoscope.classifier import card as cards
+from pneumoscope.classifier import device as devices
 from pneumoscope.classifier import trained_on
 from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.card import Card
@@ -86,8 +87,9 @@ class Classifier:
         ndarray of float64
             Log-odds before calibration, shape (n,).
         """
-        with evaluating(self.network), torch.inference_mode():
-            logits = self.network(torch.from_numpy(np.ascontiguousarray(squares)))
+        device = devices.of(self.network)
+        with evaluating(self.network), torch.inference_mode(), devices.measuring(device):
+            logits = self.network(torch.from_numpy(np.ascontiguousarray(squares)).to(device)).cpu()
         return np.asarray((logits[:, TARGET] - logits[:, OTHER]).double().numpy())
 
     def score(self, square: Grey) -> Score:
@@ -147,7 +149,8 @@ def save(classifier: Classifier, folder: Path) -> Card:
     Card
         The card, with the hashes of the files.
     """
-    content = {WEIGHTS_NAME: safetensors.torch.save({k: v.contiguous() for k, v in classifier.network.state_dict().items()})}
+    weights = {name: tensor.contiguous().cpu() for name, tensor in classifier.network.state_dict().items()}
+    content = {WEIGHTS_NAME: safetensors.torch.save(weights)}
     if classifier.domain:
         parts = {name: np.asarray(value, np.float32) for name, value in vars(classifier.domain).items()}
         content[DOMAIN_NAME] = safetensors.numpy.save(parts)
@@ -162,13 +165,15 @@ def save(classifier: Classifier, folder: Path) -> Card:
     return card
 
 
-def load(folder: Path) -> Classifier:
+def load(folder: Path, device: torch.device = devices.CPU) -> Classifier:
     """Load a checkpoint.
 
     Parameters
     ----------
     folder
         Folder of the checkpoint.
+    device
+        Where the network computes.
 
     Returns
     -------
@@ -203,7 +208,7 @@ def load(folder: Path) -> Classifier:
             f"the weights in '{folder}' do not fit a {card.backbone} with {card.head} head; copy the checkpoint again"
         ) from error
     finder = lungs.load(folder, card.preprocessing.lungs)
-    trained = network.to(memory_format=torch.channels_last).eval()
+    trained = network.to(device).to(memory_format=torch.channels_last).eval()
     return Classifier(trained, card, finder, domain, trained_on.read(folder, card))
 
 

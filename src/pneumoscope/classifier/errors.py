@@ -4,7 +4,8 @@ PneumoscopeError
 └── ClassifierError
     ├── WeightsError      pretrained weights are not available or do not fit
     ├── CardError         a card is missing, damaged or has an unknown format
-    └── CheckpointError   a checkpoint is damaged or does not match its card
+    ├── CheckpointError   a checkpoint is damaged or does not match its card
+    └── DeviceError       a device does not exist, lacks a precision, or runs out of memory
 """
 
 from pneumoscope import PneumoscopeError
@@ -24,3 +25,7 @@ class CardError(ClassifierError):
 
 class CheckpointError(ClassifierError):
     """A checkpoint is damaged or does not match its card."""
+
+
+class DeviceError(ClassifierError):
+    """A device does not exist, cannot compute in a precision, or runs out of memory."""

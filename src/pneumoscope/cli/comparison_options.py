@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from pneumoscope.classifier import BACKBONES
+from pneumoscope.cli.device_options import compile_option, device_option, precision_option
 from pneumoscope.cli.training_options import (
     HELP,
     cache_option,
@@ -42,6 +43,9 @@ _OPTIONS = (
         "--budget", "minutes", type=click.FloatRange(0, min_open=True), help="Minutes of training, shared out as equal epochs."
     ),
     click.option("--ensemble", multiple=True, metavar="A,B,…", help="Evaluate these together as well; may be repeated."),
+    device_option,
+    precision_option,
+    compile_option,
     cache_option,
     lungs_option,
     teacher_option,
@@ -148,7 +152,8 @@ def request_of(cohort: Path, options: dict[str, Any]) -> ExperimentRequest:
 
 
 _REQUEST_FIELDS = (
-    "seeds", "folds", "minutes", "lungs", "teacher", "intervene", "licences", "population", "draws", "allow_training_patients",
+    "seeds", "folds", "minutes", "device", "precision", "compiled", "lungs", "teacher", "intervene", "licences", "population",
+    "draws", "allow_training_patients",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import click
 
 from pneumoscope import DISCLAIMER, atomic_files
 from pneumoscope.classifier import card as cards
+from pneumoscope.cli.device_options import device_option
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cli.models import load as load_model
 from pneumoscope.cohort import SPLITS, table
@@ -45,6 +46,7 @@ from pneumoscope.evaluation import Predictions, evaluate, plots, predict, predic
 @click.option(
     "--allow-training-patients", is_flag=True, help="Test on patients that MODEL was trained on too, and mark every result."
 )
+@device_option
 @click.option("--record", is_flag=True, help="Write the figures into MODEL's card as well.")
 def command(
     model: Path | None,
@@ -57,6 +59,7 @@ def command(
     draws: int,
     seed: int,
     allow_training_patients: bool,
+    device: str,
     record: bool,
 ) -> None:
     """Measure a checkpoint or bundle MODEL: every figure with its 95 % interval, the patient as the unit.
@@ -70,7 +73,7 @@ def command(
         raise click.UsageError("--record needs MODEL")
     if draws < 1 or seed < 0:
         raise click.UsageError("--draws must be at least 1 and --seed at least 0")
-    rows = prediction_files.read(stored) if stored else _predict(model, cohort_, split, allow_training_patients)
+    rows = prediction_files.read(stored) if stored else _predict(model, cohort_, split, allow_training_patients, device)
     result = evaluate(
         rows,
         rule=rule,
@@ -96,10 +99,10 @@ def command(
     click.echo(f"predictions, tables and plots: {out}. {DISCLAIMER}")
 
 
-def _predict(model: Path | None, cohort_: Path | None, split: str, allow_training_patients: bool) -> Predictions:
+def _predict(model: Path | None, cohort_: Path | None, split: str, allow_training_patients: bool, device: str) -> Predictions:
     assert model is not None
     assert cohort_ is not None
-    loaded = load_model(model)
+    loaded = load_model(model, device)
     return predict(
         table.read(cohort_),
         split,

@@ -10,6 +10,7 @@ import click
 
 from pneumoscope import DISCLAIMER, MissingExtraError
 from pneumoscope.cli import models
+from pneumoscope.cli.device_options import device_option
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import SPLITS, Case, Cohort, table
 from pneumoscope.cohort.row_filter import RowFilter
@@ -52,6 +53,7 @@ from pneumoscope.reference.regions import Consensus, ReferenceSet
               help="Add cascading randomization of the weights on this many cases; needs a checkpoint.")
 @click.option("--beside", multiple=True, metavar="NAME=CHECKPOINT",
               help="With --sanity: compare with the maps of another checkpoint, such as one of shuffled labels; may be repeated.")
+@device_option
 @click.option("--allow-training-patients", is_flag=True,
               help="Measure on patients that MODEL was trained on too, and mark the result.")
 @click.option("--draws", type=click.IntRange(1), default=2000, show_default=True, help="Bootstrap draws of patients.")
@@ -59,7 +61,7 @@ from pneumoscope.reference.regions import Consensus, ReferenceSet
 def command(
     model: Path, cohort_: Path, split: str, regions: Path | None, only: tuple[str, ...], box_space: str | None,
     lesions: LesionRule, consensus: Consensus, lung_folder: Path | None, shortcuts: bool, intervene: int, stability: int,
-    methods: int, sanity: int, beside: tuple[str, ...], allow_training_patients: bool, draws: int, out: Path,
+    methods: int, sanity: int, beside: tuple[str, ...], device: str, allow_training_patients: bool, draws: int, out: Path,
 ) -> None:
     # fmt: on
     """Measure the heat maps of MODEL (a bundle or a checkpoint) on one split of a cohort.
@@ -81,7 +83,11 @@ def command(
     reference = _reference(regions, cohort, drawn_on, RowFilter.parse(only), consensus, space, lesions)
     masks = lung_masks(lung_folder, [case.path for case in cohort.cases]) if lung_folder else None
     with models.reader(model) as reader:
-        further = checks.checks(model, cases, reference or {}, methods, sanity, others, show_progress=True) if checks else ()
+        further = (
+            checks.checks(model, cases, reference or {}, methods, sanity, others, device=device, show_progress=True)
+            if checks
+            else ()
+        )
         result = assess(
             reader, cohort, split, source=cohort_.stem, regions=reference, lung_mask_of=masks.on_grid if masks else None,
             extent=Extent(shortcuts, intervene, stability), further=further, allow_training_patients=allow_training_patients,

@@ -7,6 +7,7 @@ import click
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.score import CalibrationMethod
+from pneumoscope.cli.device_options import compile_option, device_option, precision_option
 from pneumoscope.cli.training_options import (
     HELP,
     cache_option,
@@ -21,6 +22,7 @@ from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph.acceptance import MARK_ALL
 from pneumoscope.reader import Reader
+from pneumoscope.training.compute import Compute, Precision
 from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.fit import fit, has_state
 from pneumoscope.training.process_group import joined
@@ -50,6 +52,9 @@ from pneumoscope.training.process_group import joined
     show_default=True,
     help="Calibration of the probabilities, fitted on tune.",
 )
+@device_option
+@precision_option
+@compile_option
 @cache_option
 @lungs_option
 @teacher_option
@@ -64,6 +69,9 @@ def command(
     recipe_: str,
     resume: bool,
     calibration: CalibrationMethod,
+    device: str,
+    precision: Precision,
+    compiled: bool,
     cache: Path,
     lungs: Path,
     teacher: Path | None,
@@ -87,6 +95,9 @@ def command(
     with joined() as group:
         if group.restarted and (out / CARD_NAME).exists() and not has_state(out):
             return  # the process was restarted after the run had finished
+        compute = Compute(group.device(device), precision, compiled)
+        if group.leads:
+            click.echo(compute)
         card = fit(
             table.read(cohort_),
             look_up(backbone),
@@ -98,6 +109,7 @@ def command(
             finder=LungFinder.load(lungs) if recipe.crop == "lungs" or recipe.adds_up else None,
             resume=group.from_leader(lambda: resume or (group.launched and has_state(out))),
             group=group,
+            compute=compute,
             calibrate=calibration,
             show_progress=group.leads,
             on_epoch=report,

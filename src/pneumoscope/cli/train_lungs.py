@@ -5,10 +5,13 @@ from pathlib import Path
 
 import click
 
+from pneumoscope.classifier import device as devices
+from pneumoscope.cli.device_options import compile_option, device_option, precision_option
 from pneumoscope.cohort import table
 from pneumoscope.cohort.case import SPLITS
 from pneumoscope.export.lungs import export
 from pneumoscope.lung_fields.card import CARD_NAME
+from pneumoscope.training.compute import Compute, Precision
 from pneumoscope.training.lung_fields.fit import LungEpoch, fit
 from pneumoscope.training.lung_fields.recipe import LungRecipe
 from pneumoscope.training.lung_fields.squares import LungSet
@@ -21,10 +24,14 @@ from pneumoscope.training.lung_fields.squares import LungSet
 @click.option("--epochs", type=click.IntRange(1), default=LungRecipe().epochs, show_default=True, help="Number of epochs.")
 @click.option("--batch", type=click.IntRange(2), default=LungRecipe().batch, show_default=True, help="Images per step.")
 @click.option("--seed", type=click.IntRange(0), default=LungRecipe().seed, show_default=True, help="Random seed.")
+@device_option
+@precision_option
+@compile_option
 @click.option("--data-licence", multiple=True, help="Source and licence of the training data, for the card; may be repeated.")
 def command(
-    sets: tuple[str, ...], out: Path, resume: bool, epochs: int, batch: int, seed: int, data_licence: tuple[str, ...]
-) -> None:
+    sets: tuple[str, ...], out: Path, resume: bool, epochs: int, batch: int, seed: int, device: str, precision: Precision,
+    compiled: bool, data_licence: tuple[str, ...],
+) -> None:  # fmt: skip
     """Train a network that segments the lung fields.
 
     Each COHORT:MASKS:SPLIT names a split cohort, a folder of PNG masks (with the path or the name of their radiograph), and the
@@ -44,7 +51,9 @@ def command(
             f"epoch {row.epoch}/{epochs}: loss {row.loss:.4f}, tune Dice {row.tune_dice:.4f}, {row.images_per_s:.0f} images/s"
         )
 
-    trained = fit(parsed, recipe, out, resume=resume, show_progress=True, on_epoch=report, licences=data_licence)
+    compute = Compute(devices.find(device), precision, compiled)
+    click.echo(compute)
+    trained = fit(parsed, recipe, out, compute=compute, resume=resume, show_progress=True, on_epoch=report, licences=data_licence)
     card = export(trained.network, trained.card, trained.proof, out)
     shutil.rmtree(out / "state")
     for name, row in card.results.items():

@@ -72,6 +72,8 @@ class Plan:
         Number of runs that shared the budget when the experiment was begun.
     teacher
         Name and hash of the model that is learned from; empty if there is none.
+    rounding
+        What decides the results besides the recipe: precision and compilation; empty in single precision.
     """
 
     backbones: tuple[str, ...]
@@ -86,6 +88,7 @@ class Plan:
     at_most: int = 0
     shared_by: int = 0
     teacher: str = ""
+    rounding: tuple[str, ...] = ()
 
     @property
     def units(self) -> tuple[Unit, ...]:
@@ -125,6 +128,8 @@ class Plan:
             "budget": self.minutes,
             "teacher": self.teacher,
         }
+        if self.rounding:
+            conditions["precision"] = self.rounding
         if self.minutes:
             conditions |= {"at most": self.at_most, "shared by": self.shared_by}
         plain: dict[str, Any] = json.loads(json.dumps(conditions))
@@ -197,7 +202,8 @@ def write(plan: Plan, out: Path) -> None:
     """
     conditions, starts = plan.conditions(), dict(plan.starts)
     if (earlier := read(out)) is not None:
-        different = sorted(key for key in conditions if earlier["conditions"].get(key) != conditions[key])
+        before = earlier["conditions"]
+        different = sorted(key for key in {*conditions, *before} if before.get(key) != conditions.get(key))
         different += [f"start of {name}" for name in starts if earlier["starts"].get(name, starts[name]) != starts[name]]
         if different:
             raise ComparisonError(

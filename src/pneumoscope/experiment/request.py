@@ -8,11 +8,13 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.backbone import check_side
 from pneumoscope.classifier.checkpoint import file_sha256
+from pneumoscope.classifier.device import AUTO
 from pneumoscope.experiment.errors import ComparisonError
 from pneumoscope.experiment.marked_cohort import RegionSource
 from pneumoscope.experiment.settings import NOT_STATED
 from pneumoscope.lung_fields.finder import SHIPPED
 from pneumoscope.statistics.intervals import DRAWS
+from pneumoscope.training.compute import Precision
 from pneumoscope.training.recipe import Recipe, recipe
 
 WITHOUT_FILE = ("imagenet", "scratch")
@@ -54,6 +56,10 @@ class ExperimentRequest:
         Whom the data show, for the cards.
     draws
         Bootstrap draws of patients.
+    device
+        Name of the device of the trainings, as `pneumoscope.classifier.device.find` takes it.
+    precision, compiled
+        How the trainings compute, as `pneumoscope.training.compute.Compute` takes it.
     allow_training_patients
         Whether heat maps may be measured on patients that the networks were trained on; the report then says so.
     """
@@ -72,6 +78,9 @@ class ExperimentRequest:
     licences: tuple[str, ...] = ()
     population: str = NOT_STATED
     draws: int = DRAWS
+    device: str = AUTO
+    precision: Precision = "fp32"
+    compiled: bool = False
     allow_training_patients: bool = False
 
     @property

@@ -20,6 +20,7 @@ from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.acceptance import MARK_ALL
 from pneumoscope.reader import Reader
+from pneumoscope.training.compute import Compute
 from pneumoscope.training.distillation import taught_by
 from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.errors import TrainingError
@@ -84,9 +85,11 @@ def run_experiment(
     with joined() as group:
         workspace = Workspace(out, cache or default_cache(), show_progress and group.leads)
         tell = on_message if group.leads else _silent
-        training, measurement, wanted, cohorts = _prepared(cohort, request)
+        compute = Compute(group.device(request.device), request.precision, request.compiled)
+        tell(str(compute))
+        training, measurement, wanted, cohorts = _prepared(cohort, request, compute)
         if request.minutes is not None:
-            wanted = _within_budget(wanted, cohorts, out, group, tell)
+            wanted = _within_budget(wanted, cohorts, out, group, compute, tell)
         group.from_leader(lambda: unit_training.check(wanted, cohorts, workspace, group))
         group.from_leader(lambda: plan.write(wanted, out))
         failed = _train(wanted, cohorts, workspace, training, group, tell, on_epoch)
@@ -102,7 +105,7 @@ def run_experiment(
 
 
 def _prepared(
-    cohort: Cohort, request: ExperimentRequest
+    cohort: Cohort, request: ExperimentRequest, compute: Compute
 ) -> tuple[TrainingSettings, MeasurementSettings, Plan, Mapping[int, Cohort]]:
     """Everything that is read before the first training, so that a mistake is found before it."""
     names, _ = request.names, request.groups
@@ -125,8 +128,9 @@ def _prepared(
         request.folds,
         request.minutes or 0.0,
         teacher=f"{teacher.card.name} ({teacher.model.sha256[:12]})" if teacher else "",
+        rounding=compute.rounding(),
     )
-    training = TrainingSettings(finder, teacher, request.licences, request.population)
+    training = TrainingSettings(compute, finder, teacher, request.licences, request.population)
     proof = [image for _, image in shipped_radiographs()]
     measurement = MeasurementSettings(proof, request.draws, request.intervene, marked, request.allow_training_patients)
     return training, measurement, wanted, cohorts
@@ -148,7 +152,9 @@ def shipped_radiographs() -> list[tuple[str, Radiograph]]:
         return [(Path(case.path).stem, radiograph.read(cohort.file(case))) for case in cohort.cases]
 
 
-def _within_budget(wanted: Plan, cohorts: Mapping[int, Cohort], out: Path, group: Group, tell: OnMessage) -> Plan:
+def _within_budget(
+    wanted: Plan, cohorts: Mapping[int, Cohort], out: Path, group: Group, compute: Compute, tell: OnMessage
+) -> Plan:
     """The plan with as many epochs as fit, or as many as fitted when it was begun under the same budget."""
     earlier = group.from_leader(lambda: plan.read(out))
     if earlier is not None and earlier["conditions"]["budget"] == wanted.minutes:
@@ -156,7 +162,7 @@ def _within_budget(wanted: Plan, cohorts: Mapping[int, Cohort], out: Path, group
     else:
         tell("timing a few steps of each backbone")
         images = max(len(cohort.on("train")) for cohort in cohorts.values())
-        epochs, runs = budget.epochs(wanted, images, group), len(wanted.units)
+        epochs, runs = budget.epochs(wanted, images, group, compute), len(wanted.units)
     tell(f"{wanted.minutes:g} minutes, shared by {runs} runs, are {epochs} epochs for each")
     recipe = dataclasses.replace(wanted.recipe, epochs=epochs)
     return dataclasses.replace(wanted, recipe=recipe, at_most=wanted.recipe.epochs, shared_by=runs)

@@ -7,6 +7,7 @@ from pneumoscope.experiment.marked_cohort import MarkedCohort
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
+from pneumoscope.training.compute import Compute
 
 NOT_STATED = "not stated"
 
@@ -17,6 +18,8 @@ class TrainingSettings:
 
     Parameters
     ----------
+    compute
+        Device and precision of the trainings.
     finder
         Finds the lung fields, for recipes that need them.
     teacher
@@ -27,6 +30,7 @@ class TrainingSettings:
         Whom the data show, for the cards.
     """
 
+    compute: Compute
     finder: LungFinder | None = None
     teacher: Reader | None = None
     licences: tuple[str, ...] = ()

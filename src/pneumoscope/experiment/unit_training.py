@@ -136,6 +136,7 @@ def train(
         teacher=settings.teacher,
         resume=group.from_leader(lambda: has_state(checkpoint)),
         group=group,
+        compute=settings.compute,
         show_progress=workspace.show_progress,
         on_epoch=on_epoch,
         licences=settings.licences,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from pneumoscope.classifier import device as devices
 from pneumoscope.classifier.checkpoint import Classifier, load
 from pneumoscope.cohort import Case
 from pneumoscope.cohort.case import positives_by_rule
@@ -34,6 +35,7 @@ def checks(
     randomized: int,
     others: Mapping[str, Path],
     *,
+    device: str = "cpu",
     show_progress: bool = False,
 ) -> list[Selected]:
     """Prepare the checks of a checkpoint, to be fed from one pass over the cases.
@@ -52,6 +54,8 @@ def checks(
         Number of cases with the target on which maps of randomized weights are compared; 0 for none.
     others
         Folders of other checkpoints whose maps are compared as well, by name.
+    device
+        Where the networks compute, as `pneumoscope.classifier.device.find` takes it.
     show_progress
         Show a progress bar on a terminal.
 
@@ -66,8 +70,10 @@ def checks(
         If another checkpoint prepares radiographs otherwise.
     CheckpointError
         If a folder holds no checkpoint.
+    DeviceError
+        If there is no such device.
     """
-    classifier = load(folder)
+    classifier = load(folder, devices.find(device))
     loaded = {name: comparable(classifier, path) for name, path in others.items()}
     selected = []
     if marked := marked_by_rule(cases, regions, explained):
@@ -121,7 +127,7 @@ def comparable(classifier: Classifier, folder: Path) -> Classifier:
     CheckpointError
         If the folder holds no checkpoint.
     """
-    other = load(folder)
+    other = load(folder, devices.of(classifier.network))
     if other.card.preprocessing != classifier.card.preprocessing:
         raise LocalizationError(
             f"the checkpoint '{folder}' prepares radiographs otherwise than the model, so their maps cannot be compared; "

@@ -29,9 +29,9 @@ def rollout(network: Network, image: Tensor) -> Tensor:
     """
     with torch.no_grad():
         _, attentions = _forward(network, image)
-    total = torch.eye(attentions[0].shape[-1])
+    total = torch.eye(attentions[0].shape[-1], device=image.device)
     for attention in attentions:
-        mixed = (attention[0].mean(0) + torch.eye(len(total))) / 2
+        mixed = (attention[0].mean(0) + torch.eye(len(total), device=image.device)) / 2
         total = mixed @ total
     return _patches(total)
 
@@ -59,7 +59,7 @@ def relevance(network: Network, image: Tensor, class_index: int) -> Tensor:
     with torch.enable_grad():
         logits, attentions = _forward(network, image)
         gradients = torch.autograd.grad(logits[0, class_index], attentions)
-    total = torch.eye(attentions[0].shape[-1])
+    total = torch.eye(attentions[0].shape[-1], device=image.device)
     for attention, gradient in zip(attentions, gradients, strict=True):
         total = total + (attention * gradient).clamp(min=0)[0].mean(0).detach() @ total
     return _patches(total)

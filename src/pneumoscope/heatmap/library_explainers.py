@@ -25,6 +25,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pneumoscope.classifier import device as devices
 from pneumoscope.classifier.checkpoint import evaluating
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
@@ -108,9 +109,10 @@ def attribute(name: str, network: Network | EvidenceNetwork, square: Square, see
     ndarray of float32
         Raw map, shape (size_px, size_px).
     """
-    image = torch.from_numpy(square)[None]
+    device = devices.of(network)
+    image = torch.from_numpy(square)[None].to(device)
     grey = image[:, :1].clone()
-    with evaluating(network), torch.enable_grad():
+    with evaluating(network), torch.enable_grad(), devices.measuring(device):
         model = _OfGrey(network, image[:, 1:]).eval()
         if name == OWN:
             attribution = explain(network, image, TARGET)[1]
@@ -123,7 +125,7 @@ def attribute(name: str, network: Network | EvidenceNetwork, square: Square, see
         else:
             attribution = _OTHERS[name](model, grey, seed)
     whole = F.interpolate(attribution.reshape(1, 1, *attribution.shape[-2:]).float(), size=square.shape[1:], mode="bilinear")
-    return whole[0, 0].detach().numpy()
+    return whole[0, 0].detach().cpu().numpy()
 
 
 def _layers(network: Network | EvidenceNetwork, fused: bool) -> Sequence[nn.Module]:
@@ -168,13 +170,13 @@ def _rise(model: nn.Module, grey: Tensor, seed: int) -> Tensor:
     """
     generator = torch.Generator().manual_seed(seed)
     side, cell = grey.shape[-1], -(-grey.shape[-1] // RISE_CELLS)
-    total, weight = torch.zeros(side, side), 0.0
+    total, weight = torch.zeros(side, side, device=grey.device), 0.0
     for start in range(0, RISE_MASKS, _BATCH):
         n = min(_BATCH, RISE_MASKS - start)
         coarse = (torch.rand(n, 1, RISE_CELLS + 1, RISE_CELLS + 1, generator=generator) < RISE_SHARE).float()
         fine = F.interpolate(coarse, scale_factor=float(cell), mode="bilinear")
         down, across = torch.randint(0, cell, (2,), generator=generator).tolist()
-        masks = fine[:, :, down : down + side, across : across + side]
+        masks = fine[:, :, down : down + side, across : across + side].to(grey.device)
         with torch.no_grad():
             p = model(grey * masks + grey.mean() * (1 - masks)).softmax(1)[:, TARGET]
         total += (p[:, None, None] * masks[:, 0]).sum(0)

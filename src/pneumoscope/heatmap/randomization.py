@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from pneumoscope.classifier import device as devices
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
 from pneumoscope.classifier.score import TARGET
@@ -40,8 +41,9 @@ def cascade(network: Network | EvidenceNetwork, seed: int = 0) -> Iterator[tuple
     copied = copy.deepcopy(network)
     layers = [m for m in copied.modules() if _drawing(m) and list(m.parameters(recurse=False))]
     layers = _last_first(copied, layers)
+    forked = [device] if (device := devices.of(network)).type == "cuda" else []
     for stage in range(1, STAGES + 1):
-        with torch.random.fork_rng(devices=[]):  # layers are initialized from the global generator
+        with torch.random.fork_rng(devices=forked):  # layers are initialized from the global generator
             torch.manual_seed(seed + stage)
             for layer in layers[len(layers) * (stage - 1) // STAGES : len(layers) * stage // STAGES]:
                 draw = _drawing(layer)
@@ -77,4 +79,6 @@ def maps_of(network: Network | EvidenceNetwork, squares: NDArray[np.float32]) ->
     ndarray of float32
         Raw maps, shape (n, h, w).
     """
-    return explain(network, torch.from_numpy(squares), TARGET)[1].numpy()
+    device = devices.of(network)
+    with devices.measuring(device):
+        return explain(network, torch.from_numpy(squares).to(device), TARGET)[1].cpu().numpy()

@@ -31,6 +31,8 @@ class LungCard:
         Version of the card's format.
     recipe : mapping
         The complete training recipe.
+    trained_with : mapping of str to str
+        Device of the training, name of the hardware, precision and versions of the libraries; empty if unknown.
     data : tuple of str
         Description of the training data, one line per data set.
     data_licences : tuple of str
@@ -53,6 +55,7 @@ class LungCard:
     quality_threshold: float
     format: int = FORMAT
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    trained_with: Mapping[str, str] = field(default_factory=dict)
     data: tuple[str, ...] = ()
     data_licences: tuple[str, ...] = ()
     limits: str = "not stated"

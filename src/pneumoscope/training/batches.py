@@ -1,28 +1,28 @@
 """The batches of an epoch, drawn from the seed and the number of the epoch alone."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pneumoscope.ordered_map import cores, ordered_map
 from pneumoscope.training import augmentation
 from pneumoscope.training.prepared import Squares
 from pneumoscope.training.recipe import Recipe
+from pneumoscope.training.square_store import SquareStore
 
 ALL = slice(None)
 
 
 class Batch(NamedTuple):
-    """The rows of a batch that one process computes, with the targets of the whole batch.
+    """The rows of a batch that one process computes, with the targets of the whole batch, on the device.
 
     Attributes
     ----------
     squares
-        float32, shape (rows, channels, size_px, size_px), in [0, 1].
+        Shape (rows, channels, size_px, size_px), in [0, 1].
     target
         int64, shape (batch,): 1 for cases with the target, else 0.
     drawn
@@ -78,17 +78,18 @@ def steps(recipe: Recipe, images: int) -> int:
     return images // recipe.batch
 
 
-def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoch: int, rows: slice = ALL) -> Iterator[Batch]:
+def batches(recipe: Recipe, store: SquareStore, reference: NDArray[np.integer], epoch: int, rows: slice = ALL) -> Iterator[Batch]:
     """Yield the batches of an epoch.
 
-    One thread prepares the next batch while the network works on the current one; OpenCV releases Python's lock.
+    The published augmentation is applied ahead by threads, since OpenCV releases Python's lock: one thread if the network
+    computes on the same CPU, else one for each core but one. What it draws depends on seed, epoch, step and place alone.
 
     Parameters
     ----------
     recipe
         Sampling, augmentation, batch size and seed.
-    images
-        uint8, shape (n, channels, size_px, size_px).
+    store
+        The training images, with the device that the batches go to.
     reference
         int, shape (n,): 1 for cases with the target, else 0.
     epoch
@@ -101,32 +102,38 @@ def batches(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epo
     Batch
         The prepared rows.
     """
-    drawn = order(recipe, reference, epoch).reshape(-1, recipe.batch)
+    drawn, compute = order(recipe, reference, epoch).reshape(-1, recipe.batch), store.compute
     places = range(recipe.batch)[rows]
+    published = recipe.augmentation == "published"  # `views` is applied to whole batches, in the step
 
-    def make(step: int) -> Batch:
-        squares = [_one(recipe, images[drawn[step][place]], epoch, step, place) for place in places]
-        target = torch.from_numpy(reference[drawn[step]].astype(np.int64))
-        return Batch(torch.from_numpy(np.stack(squares)).float().div_(255), target, drawn[step])
+    def batch(step: int, squares: Tensor) -> Batch:
+        return Batch(squares, compute.send(reference[drawn[step]].astype(np.int64)), drawn[step])
 
-    with augmentation.one_thread(), ThreadPoolExecutor(1) as ahead:
-        waiting = ahead.submit(make, 0)
-        for step in range(len(drawn)):
-            ready = waiting.result()
-            if step + 1 < len(drawn):
-                waiting = ahead.submit(make, step + 1)
-            yield ready
+    def ahead(step: int) -> Callable[[], Tensor]:
+        chosen = store.squares[drawn[step][rows]]
+        if published:
+            pairs = zip(chosen, places, strict=True)
+            chosen = np.stack([_augmented(recipe, square, epoch, step, place) for square, place in pairs])
+        return compute.send_ahead(chosen)
+
+    if store.resident and not published:
+        yield from (batch(step, store.rows(drawn[step][rows])) for step in range(len(drawn)))
+        return
+    threads = 1 if compute.device.type == "cpu" else max(1, cores() - 1)
+    with augmentation.one_thread():
+        for step, sent in enumerate(ordered_map(ahead, range(len(drawn)), threads)):
+            yield batch(step, sent())
 
 
-def canvas(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoch: int, step: int) -> tuple[Tensor, Tensor]:
+def canvas(recipe: Recipe, store: SquareStore, reference: NDArray[np.integer], epoch: int, step: int) -> tuple[Tensor, Tensor]:
     """Draw the images that a step paints opacities onto, without replacement from each class.
 
     Parameters
     ----------
     recipe
         Numbers of images, and the seed.
-    images
-        uint8, shape (n, channels, size_px, size_px).
+    store
+        The training images, with the device that the canvas goes to.
     reference
         int, shape (n,): 1 for cases with the target, else 0.
     epoch, step
@@ -140,12 +147,10 @@ def canvas(recipe: Recipe, images: Squares, reference: NDArray[np.integer], epoc
     rng = np.random.default_rng((recipe.seed, epoch, step, recipe.batch))
     numbers = enumerate(recipe.painted)
     chosen = np.concatenate([rng.choice(np.flatnonzero(reference == k), n, replace=False) for k, n in numbers])
-    return torch.from_numpy(images[chosen].astype(np.float32) / np.float32(255)), torch.from_numpy(reference[chosen])
+    return store.rows(chosen), store.compute.send(reference[chosen])
 
 
-def _one(recipe: Recipe, square: Squares, epoch: int, step: int, place: int) -> Squares:
-    if recipe.augmentation != "published":  # `views` is applied to whole batches, in the step
-        return square
+def _augmented(recipe: Recipe, square: Squares, epoch: int, step: int, place: int) -> Squares:
     rng = np.random.default_rng((recipe.seed, epoch, step, place))
     out = square.copy()
     out[0] = augmentation.apply(square[0], augmentation.draw(rng))

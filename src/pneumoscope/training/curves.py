@@ -12,6 +12,7 @@ from pneumoscope import atomic_files
 from pneumoscope.training.epoch import Epoch
 
 CURVES_NAME = "curves.csv"
+_WORDS = ("device", "device_name", "precision", "libraries")
 
 
 def write_table(path: Path, history: Sequence[Epoch]) -> None:
@@ -44,8 +45,13 @@ def read_table(path: Path) -> list[Epoch]:
         The finished epochs.
     """
     with path.open(encoding="utf-8", newline="") as stream:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
-    return [Epoch(epoch=int(row.pop("epoch")), processes=int(row.pop("processes", 1)), **row) for row in rows]
+        return [_row(row) for row in csv.DictReader(stream)]
+
+
+def _row(row: dict[str, str]) -> Epoch:
+    words = {name: row.pop(name, "") for name in _WORDS}
+    whole = {"epoch": int(row.pop("epoch")), "processes": int(row.pop("processes", "1"))}
+    return Epoch(**whole, **{name: float(value) for name, value in row.items()}, **words)  # type: ignore[arg-type]  # by name
 
 
 def plot(path: Path, history: Sequence[Epoch]) -> None:

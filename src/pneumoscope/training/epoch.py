@@ -23,6 +23,8 @@ class Epoch:
         Duration of the steps.
     processes
         Number of processes that shared the batches.
+    device, device_name, precision, libraries
+        What computed the steps: device, name of the hardware, precision, and versions of libraries; empty if unknown.
     """
 
     epoch: int
@@ -33,7 +35,10 @@ class Epoch:
     images_per_s: float
     seconds: float
     processes: int = 1
-    """That shared the batches."""
+    device: str = ""
+    device_name: str = ""
+    precision: str = ""
+    libraries: str = ""
 
     @property
     def quality(self) -> float:

@@ -143,7 +143,7 @@ def painting_loss(cells: Tensor, painted: Tensor, lung: Tensor, target: Tensor) 
     Tensor
         A scalar.
     """
-    known = torch.maximum((painted > _OPAQUE).float(), (lung < _OUTSIDE).float())
+    known = ((painted > _OPAQUE) | (lung < _OUTSIDE)).to(cells.dtype)
     known = torch.where(target[:, None, None] > 0, known, torch.ones_like(known))
     cross_entropy = F.binary_cross_entropy_with_logits(cells, painted, reduction="none")
     p = cells.sigmoid() * known

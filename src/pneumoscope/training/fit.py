@@ -4,7 +4,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from tqdm import tqdm
 
 from pneumoscope.classifier import Backbone, Card, Preprocessing, trained_on
 from pneumoscope.classifier import card as cards
-from pneumoscope.classifier.backbone import is_head
 from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import Classifier, save
-from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import build
 from pneumoscope.classifier.score import OTHER, TARGET, CalibrationMethod
 from pneumoscope.classifier.weights import initialize
@@ -29,18 +26,19 @@ from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
-from pneumoscope.training import allocator, curves, evidence_losses, loss, resume_state
+from pneumoscope.training import allocator, curves, resume_state
 from pneumoscope.training import batches as epochs
+from pneumoscope.training.compute import Compute
 from pneumoscope.training.distillation import Lessons, lessons, taught_by
 from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.fixed_on_tune import AnyNetwork, known, tuned
 from pneumoscope.training.prediction import predict
 from pneumoscope.training.prepared_split import PreparedSplit, prepare_split, preprocessing_of
-from pneumoscope.training.process_group import ALONE, Group, Spread
+from pneumoscope.training.process_group import ALONE, Group
 from pneumoscope.training.recipe import Recipe
 from pneumoscope.training.resume_state import Progress
-from pneumoscope.training.schedule import rate_at, take_step
+from pneumoscope.training.trainer import Step, Trainer
 
 CLASSES = ("normal", "pneumonia")
 LIMITS = (
@@ -61,6 +59,7 @@ class _Run:
     sha256: str
     """Hash of recipe, backbone, start, split, lung-field model and teacher."""
     group: Group
+    compute: Compute
     show_progress: bool
     on_epoch: Callable[[Epoch], None]
 
@@ -77,6 +76,7 @@ def fit(
     teacher: Reader | None = None,
     resume: bool = False,
     group: Group = ALONE,
+    compute: Compute | None = None,
     calibrate: CalibrationMethod = "temperature",
     show_progress: bool = False,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
@@ -86,8 +86,9 @@ def fit(
     """Train a classifier, or go on from the last finished epoch, and write its checkpoint.
 
     Weights, order, dropout and augmentation follow from the recipe's seed and the number of the epoch alone, so that a resumed
-    run ends in the same weights, to the bit, as one that was never interrupted (on one machine, with one number of threads).
-    PyTorch's global random generator is the same afterwards.
+    run ends in the same weights, to the bit, as one that was never interrupted (on one device and, for a CPU, with one number of
+    threads). PyTorch's global random generator is the same afterwards. Calibration, thresholds and the scale of the heat maps are
+    fixed in single precision, whatever the training computes in.
 
     Parameters
     ----------
@@ -111,6 +112,8 @@ def fit(
         Whether to go on from a state in `out`.
     group
         The processes that train together.
+    compute
+        Device and precision of the training; by default a CPU in single precision.
     calibrate
         How probabilities are calibrated on tune.
     show_progress
@@ -132,7 +135,10 @@ def fit(
         a teacher or a start was trained on cases that the split keeps for tune or test.
     CohortError
         If the cohort is not split, or train or tune has one class only.
+    DeviceError
+        If the device runs out of memory.
     """
+    compute = compute or Compute()
     allocator.keep_freed()
     known_cases = _trained_on(cohort, teacher, init)
     preprocessing = preprocessing_of(recipe, finder)
@@ -141,20 +147,20 @@ def fit(
     with group.one_a_host():
         train, tune = _prepared(cohort, recipe, preprocessing, cache, finder, teacher, show_progress)
     assert cohort.partition is not None
-    with torch.random.fork_rng(devices=[]):
+    with compute.running():
         torch.manual_seed(recipe.seed)
         network = build(backbone, recipe.head, len(CLASSES), recipe.size_px)
         started_from = initialize(network, backbone, init)
-        network = network.to(memory_format=torch.channels_last)
-        depends = (preprocessing.lungs, teacher.model.sha256 if teacher else "")
+        network = network.to(compute.device, compute.dtype).to(memory_format=torch.channels_last)
+        depends = (preprocessing.lungs, teacher.model.sha256 if teacher else "", *compute.rounding())
         sha256 = resume_state.run_sha256(recipe.options, backbone.name, started_from, cohort.partition.sha256, *depends)
-        run = _Run(backbone, recipe, train, tune, out, sha256, group, show_progress, on_epoch)
+        run = _Run(backbone, recipe, train, tune, out, sha256, group, compute, show_progress, on_epoch)
         network.load_state_dict(_epochs(network, run, resume))
-    if not group.leads:
-        return group.from_leader(lambda: cards.read(out))
-    card = _card(cohort, backbone, recipe, preprocessing, started_from, teacher)
-    card = dataclasses.replace(card, data_licences=licences, intended_population=population)
-    domain, card = known(network, tuned(network, card, tune, calibrate), train, tune)
+        if not group.leads:
+            return group.from_leader(lambda: cards.read(out))
+        card = _card(cohort, backbone, recipe, preprocessing, started_from, teacher)
+        card = dataclasses.replace(card, data_licences=licences, intended_population=population, trained_with=compute.recorded())
+        domain, card = known(network, tuned(network, card, tune, calibrate), train, tune)
     finished = save(Classifier(network, card, finder, domain, known_cases), out)
     _clear_state(out)
     return group.from_leader(lambda: finished)
@@ -247,36 +253,35 @@ def _taught(side: PreparedSplit, recipe: Recipe, teacher: Card, taught: Lessons)
 def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
     """Run the remaining epochs and return the weights of the best epoch."""
     last, best = run.out / "state" / "last.safetensors", run.out / "state" / "best.safetensors"
-    optimizer = _optimizer(network, run.recipe, run.backbone)
+    trainer = Trainer(network, run.backbone, run.recipe, run.train, run.compute, run.group)
     progress: Progress[Epoch] = Progress((), run.sha256)
     finished = (run.out / CARD_NAME).exists()
     if resume and last.exists():
-        progress = resume_state.load(last, network, optimizer, run.sha256, Epoch)
+        progress = resume_state.load(last, network, trainer.optimizer, run.sha256, Epoch, trainer.scaler)
     elif resume and finished:
         raise TrainingError(f"the run in '{run.out}' is finished; nothing is left to resume")
     elif last.exists() or finished:
         raise TrainingError(f"'{run.out}' already holds a run; add --resume to go on, or choose another folder")
     run.group.agree((run.sha256, len(progress.history)), "run to go on with")
     last.parent.mkdir(parents=True, exist_ok=True)
-    criterion, spread = loss.of_recipe(run.recipe, run.train.reference), Spread(network, run.group)
     while len(progress.history) < run.recipe.epochs and not _stopped(run.recipe, progress):
-        row = _epoch(network, spread, optimizer, criterion, run, len(progress.history))
+        row = _epoch(trainer, run, len(progress.history))
         progress = Progress((*progress.history, row), run.sha256)
         if run.group.leads:
-            _keep(progress, network, optimizer, run)
+            _keep(progress, trainer, run)
     if run.group.leads:
         curves.write_table(run.out / curves.CURVES_NAME, progress.history)  # again: a run may have been killed before this line
         curves.plot(run.out / "curves.png", progress.history)
-        resume_state.load(best, network, optimizer, run.sha256, Epoch)
+        resume_state.load(best, network, trainer.optimizer, run.sha256, Epoch)
     return network.state_dict()
 
 
-def _keep(progress: Progress[Epoch], network: AnyNetwork, optimizer: torch.optim.Optimizer, run: _Run) -> None:
+def _keep(progress: Progress[Epoch], trainer: Trainer, run: _Run) -> None:
     """Write the state after an epoch, and report it."""
-    row = progress.history[-1]
+    row, state = progress.history[-1], run.out / "state"
     if progress.best is row:
-        resume_state.save(run.out / "state" / "best.safetensors", network, optimizer, progress)
-    resume_state.save(run.out / "state" / "last.safetensors", network, optimizer, progress)
+        resume_state.save(state / "best.safetensors", trainer.network, trainer.optimizer, progress, trainer.scaler)
+    resume_state.save(state / "last.safetensors", trainer.network, trainer.optimizer, progress, trainer.scaler)
     curves.write_table(run.out / curves.CURVES_NAME, progress.history)
     run.on_epoch(row)
 
@@ -285,60 +290,28 @@ def _stopped(recipe: Recipe, progress: Progress[Epoch]) -> bool:
     return bool(progress.history) and 0 < recipe.patience <= progress.epochs_since_best
 
 
-def _optimizer(network: AnyNetwork, recipe: Recipe, backbone: Backbone) -> torch.optim.Optimizer:
-    """The optimizer, with the pretrained and the new layers as two groups and the factor ``times`` on the rate of each."""
-    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
-    if recipe.head_rate == 1:
-        return kind([{"params": list(network.parameters()), "times": 1.0}], lr=recipe.rate, weight_decay=recipe.weight_decay)
-    new = [p for name, p in network.named_parameters() if _is_new(name, backbone)]
-    known = {id(p) for p in new}
-    old = [p for p in network.parameters() if id(p) not in known]
-    groups = [{"params": old, "times": 1.0}, {"params": new, "times": recipe.head_rate}]
-    return kind(groups, lr=recipe.rate, weight_decay=recipe.weight_decay)
-
-
-def _is_new(name: str, backbone: Backbone) -> bool:
-    """Whether a parameter starts from random weights: a layer next to the library's model, or its new head."""
-    inside = name.removeprefix("model.")
-    return inside == name or is_head(inside, backbone)
-
-
-def _epoch(
-    network: AnyNetwork, spread: Spread, optimizer: torch.optim.Optimizer, criterion: loss.Loss, run: _Run, epoch: int
-) -> Epoch:
+def _epoch(trainer: Trainer, run: _Run, epoch: int) -> Epoch:
     """Train one epoch, then compute loss and ROC-AUC on tune."""
-    recipe, train, group = run.recipe, run.train, run.group
-    torch.manual_seed(int(np.random.SeedSequence((recipe.seed, epoch)).generate_state(1)[0]))  # dropout
-    network.train()
-    steps, start, total, rate = epochs.steps(recipe, len(train.reference)), time.perf_counter(), 0.0, 0.0
-    # Augmented views and painted opacities are drawn for the whole batch at once.
-    rows = epochs.ALL if recipe.adds_up else group.rows(recipe.batch)
-    with _bar(recipe, epoch, steps, run.show_progress) as advance:
-        for step, batch in enumerate(epochs.batches(recipe, train.squares, train.reference, epoch, rows)):
-            rate = rate_at(recipe, epoch * steps + step, steps)
-            canvas = epochs.canvas(recipe, train.squares, train.reference, epoch, step)
-            own = criterion
-            if train.taught is not None and recipe.distillation:
-                own = loss.beside_teacher(criterion, torch.from_numpy(train.taught[batch.drawn]), recipe.distillation)
-            value = _loss(network, spread, own, recipe, batch, canvas)
-            take_step(value, optimizer, rate)
-            total += float(value.detach())
-            advance(total / (step + 1), rate)
+    recipe, group, steps = run.recipe, run.group, trainer.steps
+    start = time.perf_counter()
+    taken = list(_shown(trainer.epoch(epoch), recipe, epoch, steps, run.show_progress))
+    total = sum(torch.stack([step.loss for step in taken]).tolist())
     seconds = time.perf_counter() - start
 
     def measured() -> Epoch:
-        logits = predict(network, run.tune.squares)
+        logits = predict(trainer.network, run.tune.squares)
         reference = run.tune.reference
         finite = math.isfinite(total) and bool(np.isfinite(logits).all())
         return Epoch(
             epoch=epoch + 1,
             loss=total / steps,
-            tune_loss=float(criterion(torch.from_numpy(logits), torch.from_numpy(reference))) if finite else math.nan,
+            tune_loss=float(trainer.criterion(torch.from_numpy(logits), torch.from_numpy(reference))) if finite else math.nan,
             tune_auc=float(roc_auc_score(reference, logits[:, TARGET] - logits[:, OTHER])) if finite else math.nan,
-            rate=rate,
+            rate=taken[-1].rate,
             images_per_s=steps * recipe.batch / seconds,
             seconds=seconds,
             processes=group.size,
+            **run.compute.recorded(),
         )
 
     row = group.from_leader(measured)
@@ -350,32 +323,16 @@ def _epoch(
     return row
 
 
-def _loss(
-    network: AnyNetwork,
-    spread: Spread,
-    criterion: loss.Loss,
-    recipe: Recipe,
-    batch: epochs.Batch,
-    canvas: tuple[Tensor, Tensor],
-) -> Tensor:
-    if isinstance(network, EvidenceNetwork):
-        return evidence_losses.step_loss(network, spread, batch.squares, batch.target, *canvas, criterion, recipe)
-    return criterion(spread.of_rows(batch.squares), batch.target)
-
-
-@contextmanager
-def _bar(recipe: Recipe, epoch: int, steps: int, show: bool) -> Iterator[Callable[[float, float], None]]:
-    """A progress bar over the images of an epoch, with loss and rate."""
+def _shown(steps: Iterator[Step], recipe: Recipe, epoch: int, count: int, show: bool) -> Iterator[Step]:
+    """Yield steps with a progress bar over the images of an epoch, with loss and rate."""
     with tqdm(
-        total=steps * recipe.batch, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="image", disable=None if show else True,
+        total=count * recipe.batch, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="image", disable=None if show else True,
         mininterval=1.0,
     ) as bar:  # fmt: skip
-
-        def advance(value: float, rate: float) -> None:
-            bar.set_postfix_str(f"loss {value:.4f}, rate {rate:.1e}", refresh=False)
-            bar.update(recipe.batch)
-
-        yield advance
+        for step in steps:
+            if bar.update(recipe.batch):  # reading the loss waits for the device, so only when the bar is drawn
+                bar.set_postfix_str(f"loss {float(step.loss):.4f}, rate {step.rate:.1e}", refresh=False)
+            yield step
 
 
 def has_state(out: Path) -> bool:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pneumoscope.classifier import Card, Domain
+from pneumoscope.classifier import device as devices
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
 from pneumoscope.classifier.score import OTHER, TARGET, CalibrationMethod
@@ -87,10 +88,13 @@ def map_scales(network: Network, positives: Squares) -> dict[str, float]:
         Raw value that counts as full, by method; 1 if all maps are flat.
     """
     peaks: dict[str, list[Tensor]] = {name: [] for name in METHODS}
-    for k in range(0, len(positives), BATCH):
-        _, activations, gradient = gradcam.gradients(network, as_tensor(positives[k : k + BATCH]), TARGET)
-        for name, combine in METHODS.items():
-            peaks[name].append(combine(activations, gradient).amax((1, 2)))
+    device = devices.of(network)
+    with devices.exact(device):
+        for k in range(0, len(positives), BATCH):
+            squares = as_tensor(positives[k : k + BATCH]).to(device)
+            _, activations, gradient = gradcam.gradients(network, squares, TARGET)
+            for name, combine in METHODS.items():
+                peaks[name].append(combine(activations, gradient).amax((1, 2)).cpu())
     return {name: float(np.median(torch.cat(maxima).numpy())) or 1.0 for name, maxima in peaks.items()}
 
 

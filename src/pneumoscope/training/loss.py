@@ -76,8 +76,9 @@ def of_recipe(recipe: Recipe, reference: NDArray[np.integer]) -> Loss:
     weights = torch.from_numpy(inverse_frequency(reference))
     if recipe.loss == "focal":
         alpha = weights if recipe.alpha == "inverse-frequency" else None
-        return lambda logits, target: focal(logits, target, recipe.gamma, alpha)
-    return torch.nn.CrossEntropyLoss(weight=weights if recipe.loss == "weighted-cross-entropy" else None)
+        return lambda logits, target: focal(logits, target, recipe.gamma, None if alpha is None else alpha.to(logits))
+    weight = weights if recipe.loss == "weighted-cross-entropy" else None
+    return lambda logits, target: F.cross_entropy(logits, target, None if weight is None else weight.to(logits))
 
 
 def beside_teacher(criterion: Loss, taught: Tensor, distillation: Distillation) -> Loss:

@@ -1,4 +1,4 @@
-"""The outputs of a network for prepared squares, batch by batch."""
+"""The outputs of a network for prepared squares, batch by batch, in single precision on the network's device."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pneumoscope.classifier import device as devices
 from pneumoscope.classifier.checkpoint import evaluating
 
 BATCH = 64
@@ -37,7 +38,7 @@ def outputs(network: nn.Module, of: Callable[[Tensor], Tensor], squares: NDArray
     network
         The network; its modes are the same afterwards.
     of
-        Squares, float32 (batch, channels, size_px, size_px) in [0, 1], to a tensor of as many rows.
+        Squares on the network's device, float32 (batch, channels, size_px, size_px) in [0, 1], to a tensor of as many rows.
     squares
         uint8, shape (n, channels, size_px, size_px).
 
@@ -46,8 +47,10 @@ def outputs(network: nn.Module, of: Callable[[Tensor], Tensor], squares: NDArray
     ndarray of float32
         The rows of all batches, in the order of the squares.
     """
-    with evaluating(network), torch.inference_mode():
-        return np.concatenate([of(as_tensor(squares[k : k + BATCH])).numpy() for k in range(0, len(squares), BATCH)])
+    device = devices.of(network)
+    with evaluating(network), torch.inference_mode(), devices.exact(device):
+        parts = [of(as_tensor(squares[k : k + BATCH]).to(device)).cpu() for k in range(0, len(squares), BATCH)]
+    return np.concatenate([part.numpy() for part in parts])
 
 
 def predict(network: nn.Module, squares: NDArray[np.uint8]) -> NDArray[np.float32]:

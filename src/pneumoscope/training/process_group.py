@@ -8,7 +8,7 @@ steps as a single process, up to the order of additions.
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -21,7 +21,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 
 from pneumoscope import PneumoscopeError
+from pneumoscope.classifier import device as devices
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
+from pneumoscope.training.compute import Compute
 from pneumoscope.training.errors import TrainingError
 
 T = TypeVar("T")
@@ -41,6 +43,8 @@ class Group:
         Number of processes.
     local_rank
         Number of this process on its host, from 0.
+    local_size
+        Number of processes on this host.
     launched
         Whether torchrun started the processes.
     restarted
@@ -50,6 +54,7 @@ class Group:
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
     launched: bool = False
     restarted: bool = False
 
@@ -139,6 +144,40 @@ class Group:
                 f"the {self.size} processes do not have the same {what}; give all the same options and shared folders"
             )
 
+    def device(self, asked: str) -> torch.device:
+        """Find the device of this process: each process on a host has a GPU of its own.
+
+        Parameters
+        ----------
+        asked
+            Name of the device, as `pneumoscope.classifier.device.find` takes it.
+
+        Returns
+        -------
+        torch.device
+            The device.
+
+        Raises
+        ------
+        DeviceError
+            If there is no such device.
+        TrainingError
+            If the processes of this host cannot each have a device of their own.
+        """
+        found = devices.find(asked)
+        if self.size == 1 or found.type == "cpu":
+            return found
+        gpus = torch.cuda.device_count() if found.type == "cuda" else 1
+        if asked.startswith("cuda:") or self.local_size > gpus:
+            raise TrainingError(
+                f"{self.local_size} processes on this host share the devices '{asked}', of which there are {gpus}; give torchrun "
+                f"--nproc-per-node {gpus} and --device cuda, or --device cpu"
+            )
+        own = torch.device(found.type, self.local_rank)
+        if own.type == "cuda":
+            torch.cuda.set_device(own)
+        return own
+
     def wait(self) -> None:
         """Wait until every process is here."""
         if self.size > 1:
@@ -159,18 +198,23 @@ ALONE = Group()
 
 @contextmanager
 def joined() -> Iterator[Group]:
-    """Join the group that ``torchrun`` started this process in, or a group of one."""
+    """Join the group that ``torchrun`` started this process in, or a group of one.
+
+    Tensors on GPUs are exchanged by NCCL, all others by Gloo.
+    """
     if not distributed.is_torchelastic_launched():
         yield ALONE
         return
     # Python's handler would run only after a collective call that waits for the other processes: torchrun would kill after half
     # a minute, and two hosts would restart at different times. Every file is written whole, so the process may end at once.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    distributed.init_process_group("gloo", timeout=_PATIENCE)
+    with_gpus = torch.cuda.is_available() and distributed.is_nccl_available()
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if with_gpus else "gloo", timeout=_PATIENCE)
     try:
         given = os.environ  # by torchrun
         restarted = int(given.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-        yield Group(distributed.get_rank(), distributed.get_world_size(), int(given["LOCAL_RANK"]), True, restarted)
+        local_rank, local_size = int(given["LOCAL_RANK"]), int(given["LOCAL_WORLD_SIZE"])
+        yield Group(distributed.get_rank(), distributed.get_world_size(), local_rank, local_size, True, restarted)
     finally:
         distributed.destroy_process_group()
 
@@ -188,13 +232,33 @@ class _Output(nn.Module):
 
 
 class Spread:
-    """A network in training, whose batches are distributed over a group."""
+    """A network in training, whose batches are distributed over a group.
 
-    def __init__(self, network: nn.Module, group: Group = ALONE) -> None:
-        self.group = group
+    Parameters
+    ----------
+    network
+        The network, on its device.
+    group
+        The processes that train together.
+    compute
+        Precision, and whether the network is compiled.
+    """
+
+    def __init__(self, network: nn.Module, group: Group = ALONE, compute: Compute | None = None) -> None:
+        self.group, self.compute = group, compute or Compute()
+        if group.size > 1 and self.compute.compiled:
+            raise TrainingError("processes cannot share a compiled network; leave out --compile, or train in one process")
         self._output: nn.Module = _Output(network)
+        if self.compute.compiled:
+            self._output = cast(nn.Module, torch.compile(self._output))
         if group.size > 1:
             self._output = DistributedDataParallel(self._output)
+
+    def _drawing(self) -> AbstractContextManager[object]:
+        """Return the mode in which layers draw, and batch norms average, as on one CPU."""
+        if self.group.size > 1:
+            return _AsOne(self.group)
+        return _DrawnOnCpu(self.group) if self.compute.draws_as_cpu else nullcontext()
 
     def of_rows(self, rows: Tensor) -> Tensor:
         """Compute evidence or logits of the whole batch from this process's rows.
@@ -209,11 +273,10 @@ class Spread:
         Tensor
             Evidence (batch, h, w) or logits (batch, classes).
         """
-        if self.group.size == 1:
-            return cast(Tensor, self._output(rows))
-        with _AsOne(self.group):
-            own = self._output(rows)
-        return _gathered(own, self.group)
+        with self.compute.autocast(), self._drawing():
+            own = cast(Tensor, self._output(rows))
+        own = own if self.compute.precision == "fp32" else own.to(self.compute.dtype)
+        return own if self.group.size == 1 else _gathered(own, self.group)
 
     def __call__(self, squares: Tensor) -> Tensor:
         """Evidence or logits of the whole batch of squares."""
@@ -241,11 +304,10 @@ def _gathered(rows: Tensor, group: Group) -> Tensor:
     return cast(Tensor, _Gather.apply(rows, group))
 
 
-class _AsOne(TorchFunctionMode):
-    """Batch norm over the whole batch, and dropout as in a single process.
+class _DrawnOnCpu(TorchFunctionMode):
+    """Dropout with numbers from the CPU's generator, drawn for the whole batch of a group.
 
-    PyTorch's own synchronized batch norm does not work on CPUs. Functions are replaced rather than modules, so that the layers of
-    torchvision, timm and this package are all covered.
+    Functions are replaced rather than modules, so that the layers of torchvision, timm and this package are all covered.
     """
 
     def __init__(self, group: Group) -> None:
@@ -260,8 +322,6 @@ class _AsOne(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         given = dict(kwargs or {})
-        if func is F.batch_norm:
-            return _batch_norm(self._group, *args, **given)
         if func is F.dropout:
             return _dropout(self._group, False, *args, **given)
         if func is F.dropout2d:
@@ -269,6 +329,21 @@ class _AsOne(TorchFunctionMode):
         if func is torch.Tensor.bernoulli_ and len(args) == 2:  # stochastic depth draws by itself
             return args[0].copy_(_drawn(self._group, args[0].shape, args[1]))
         return func(*args, **given)
+
+
+class _AsOne(_DrawnOnCpu):
+    """Batch norm over the whole batch too; PyTorch's own synchronized batch norm does not work on CPUs."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func is F.batch_norm:
+            return _batch_norm(self._group, *args, **dict(kwargs or {}))
+        return super().__torch_function__(func, types, args, kwargs)
 
 
 def _batch_norm(
@@ -286,7 +361,7 @@ def _batch_norm(
     if not training:
         return F.batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     dims = [k for k in range(x.ndim) if k != 1]
-    var, mean = torch.var_mean(x, dims, correction=0)
+    var, mean = torch.var_mean(x.to(weight.dtype), dims, correction=0)
     means, variances = _gathered(torch.stack([mean, var])[None], group).unbind(1)  # each (size, channels)
     mean = means.mean(0)
     var = variances.mean(0) + ((means - mean) ** 2).mean(0)
@@ -296,7 +371,7 @@ def _batch_norm(
         running_var.lerp_(var * (count / (count - 1)), momentum)
     shape = [-1 if k == 1 else 1 for k in range(x.ndim)]
     scale = weight / torch.sqrt(var + eps)
-    return x * scale.view(shape) + (bias - mean * scale).view(shape)
+    return (x * scale.view(shape) + (bias - mean * scale).view(shape)).to(x.dtype)
 
 
 def _dropout(group: Group, channels: bool, x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -304,11 +379,11 @@ def _dropout(group: Group, channels: bool, x: Tensor, p: float = 0.5, training: 
     if not training or p == 0:
         return x
     shape = (*x.shape[:2], *[1] * (x.ndim - 2)) if channels else x.shape
-    noise = _drawn(group, shape, 1 - p) / (1 - p)
+    noise = (_drawn(group, shape, 1 - p) / (1 - p)).to(x)
     return x.mul_(noise) if inplace else x * noise
 
 
 def _drawn(group: Group, shape: Sequence[int], p: float) -> Tensor:
-    """This process's rows of a draw that is the same in all processes."""
-    whole = torch.empty(shape[0] * group.size, *shape[1:]).bernoulli_(p)
+    """This process's rows of a draw that is the same in all processes, on the CPU."""
+    whole = torch.empty(shape[0] * group.size, *shape[1:], device="cpu").bernoulli_(p)
     return whole[group.rows(len(whole))]

@@ -1,61 +1,110 @@
-"""Random numbers and random maps of the plane for a batch of images, from PyTorch's global generator."""
+"""Random numbers for a batch of images, and random maps of the plane."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
-def uniform(n: int, low: float, high: float) -> Tensor:
-    """Draw one value for each image, evenly from an interval.
+@dataclass(frozen=True)
+class Draws:
+    """Random numbers for the images of a batch, from PyTorch's global generator on the CPU.
+
+    Every number is drawn on the CPU and then sent to the device of the images, so that a seed gives the same numbers on every
+    device.
 
     Parameters
     ----------
     n
         Number of images.
-    low, high
-        Ends of the interval; `high` does not occur.
-
-    Returns
-    -------
-    Tensor
-        Shape (n, 1, 1, 1).
+    device, dtype
+        Where the numbers go, and as what type.
     """
-    return torch.rand(n, 1, 1, 1) * (high - low) + low
 
+    n: int
+    device: torch.device
+    dtype: torch.dtype
 
-def chance(n: int, p: float) -> Tensor:
-    """Draw 1 or 0 for each image.
+    @classmethod
+    def like(cls, images: Tensor) -> "Draws":
+        """Return the draws for images (n, ...), with their device and type."""
+        return cls(len(images), images.device, images.dtype)
 
-    Parameters
-    ----------
-    n
-        Number of images.
-    p
-        Probability of 1, in [0, 1].
+    def sent(self, drawn: Tensor) -> Tensor:
+        """Send numbers that were drawn on the CPU to the device, as the type of the images."""
+        return drawn.to(self.device, self.dtype, non_blocking=True)
 
-    Returns
-    -------
-    Tensor
-        Shape (n, 1, 1, 1).
-    """
-    return (torch.rand(n, 1, 1, 1) < p).float()
+    def share(self, *shape: int) -> Tensor:
+        """Draw from [0, 1) in a shape."""
+        return self.sent(torch.rand(shape, device="cpu"))
 
+    def normal(self, *shape: int) -> Tensor:
+        """Draw from the standard normal distribution in a shape."""
+        return self.sent(torch.randn(shape, device="cpu"))
 
-def symmetric(n: int, limit: float) -> Tensor:
-    """Draw one value for each image, evenly from [−limit, limit).
+    def uniform(self, low: float, high: float) -> Tensor:
+        """Draw one value for each image, evenly from an interval.
 
-    Parameters
-    ----------
-    n
-        Number of images.
-    limit
-        Upper end of the interval.
+        Parameters
+        ----------
+        low, high
+            Ends of the interval; `high` does not occur.
 
-    Returns
-    -------
-    Tensor
-        Shape (n,).
-    """
-    return (torch.rand(n) * 2 - 1) * limit
+        Returns
+        -------
+        Tensor
+            Shape (n, 1, 1, 1).
+        """
+        return self.share(self.n, 1, 1, 1) * (high - low) + low
+
+    def chance(self, p: float) -> Tensor:
+        """Draw 1 or 0 for each image.
+
+        Parameters
+        ----------
+        p
+            Probability of 1, in [0, 1].
+
+        Returns
+        -------
+        Tensor
+            Shape (n, 1, 1, 1).
+        """
+        return self.sent((torch.rand(self.n, 1, 1, 1, device="cpu") < p).float())
+
+    def symmetric(self, limit: float) -> Tensor:
+        """Draw one value for each image, evenly from [−limit, limit).
+
+        Parameters
+        ----------
+        limit
+            Upper end of the interval.
+
+        Returns
+        -------
+        Tensor
+            Shape (n,).
+        """
+        return (self.share(self.n) * 2 - 1) * limit
+
+    def index(self, weights: Tensor) -> Tensor:
+        """Draw one index for each image, with probabilities in proportion to weights.
+
+        The index has the largest ratio of its weight to an exponential random number (Efraimidis & Spirakis 2006,
+        doi 10.1016/j.ipl.2005.11.003), which is how `torch.multinomial` draws a single index on the CPU.
+
+        Parameters
+        ----------
+        weights
+            Shape (n, k), ≥ 0, at least one above 0 in each row.
+
+        Returns
+        -------
+        Tensor
+            int64, shape (n,).
+        """
+        exponential = torch.empty(weights.shape, device="cpu").exponential_()
+        return (weights / self.sent(exponential)).argmax(1)
 
 
 def affine(turn: Tensor, across: Tensor, down: Tensor, shift: Tensor) -> Tensor:
@@ -80,3 +129,21 @@ def affine(turn: Tensor, across: Tensor, down: Tensor, shift: Tensor) -> Tensor:
         torch.stack([across * turn.sin(), down * turn.cos(), shift[:, 1]], 1),
     ]
     return torch.stack(rows, 1)
+
+
+def centres(size_px: int, like: Tensor) -> Tensor:
+    """Return the centres of pixels along an edge of length 1.
+
+    Parameters
+    ----------
+    size_px
+        Number of pixels.
+    like
+        Tensor whose device and type the result has.
+
+    Returns
+    -------
+    Tensor
+        Shape (size_px,), in (0, 1).
+    """
+    return (torch.arange(size_px, device=like.device, dtype=like.dtype) + 0.5) / size_px

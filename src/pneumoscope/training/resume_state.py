@@ -75,7 +75,13 @@ class Progress(Generic[AnyRow]):
         return len(self.history) - 1 - self.history.index(self.best)
 
 
-def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress[AnyRow]) -> None:
+def save(
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress[AnyRow],
+    scaler: torch.amp.GradScaler | None = None,
+) -> None:
     """Write weights, optimizer state and progress, whole or not at all.
 
     Parameters
@@ -86,16 +92,26 @@ def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progr
         What is saved.
     progress
         The finished epochs.
+    scaler
+        Scale of the loss in fp16, if it is scaled.
     """
-    tensors: dict[str, Tensor] = {f"model.{k}": v.contiguous() for k, v in network.state_dict().items()}
+    tensors: dict[str, Tensor] = {f"model.{k}": v.contiguous().cpu() for k, v in network.state_dict().items()}
     for index, entries in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{k}": v.contiguous() for k, v in entries.items()}
-    head = json.dumps({"run": progress.run, "history": [asdict(e) for e in progress.history]})
+        tensors |= {f"optimizer.{index}.{k}": v.contiguous().cpu() for k, v in entries.items()}
+    scale = scaler.state_dict() if scaler else None
+    head = json.dumps({"run": progress.run, "history": [asdict(e) for e in progress.history], "scale": scale})
     with atomic_files.binary(path) as stream:
         stream.write(safetensors.torch.save(tensors, {"progress": head}))
 
 
-def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, run: str, row: type[AnyRow]) -> Progress[AnyRow]:
+def load(
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    run: str,
+    row: type[AnyRow],
+    scaler: torch.amp.GradScaler | None = None,
+) -> Progress[AnyRow]:
     """Read a state back into a network and an optimizer.
 
     Parameters
@@ -108,6 +124,8 @@ def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, run: 
         Hash of the run that goes on.
     row
         Class of the rows of the learning curves.
+    scaler
+        What gets the scale of the loss, if it is scaled.
 
     Returns
     -------
@@ -134,7 +152,9 @@ def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, run: 
         )
     try:
         _restore(network, optimizer, tensors)
-    except (RuntimeError, KeyError, ValueError) as error:
+        if scaler:
+            scaler.load_state_dict(head["scale"])
+    except (RuntimeError, KeyError, ValueError, TypeError) as error:
         raise TrainingError(damaged) from error
     return Progress(history, run)
 

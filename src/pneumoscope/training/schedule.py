@@ -52,7 +52,7 @@ def rate_at(recipe: Schedule, step: int, steps: int) -> float:
     return recipe.rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
 
 
-def take_step(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:
+def take_step(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float, scaler: torch.amp.GradScaler | None = None) -> None:
     """Take one step of an optimizer down the gradient of a loss.
 
     Parameters
@@ -63,9 +63,16 @@ def take_step(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> No
         The optimizer; a parameter group may have a factor ``times`` for its rate.
     rate
         Learning rate of the step.
+    scaler
+        Scale of the loss in fp16; None for a loss that is not scaled. A step whose gradients overflow is left out.
     """
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("times", 1.0)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
+    if scaler is None:
+        loss.backward()
+        optimizer.step()
+        return
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()

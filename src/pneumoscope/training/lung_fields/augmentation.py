@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pneumoscope.training.random_images import affine, symmetric, uniform
+from pneumoscope.training.random_images import Draws, affine
 
 
 def augmented(images: Tensor, masks: Tensor, opaque: float) -> tuple[Tensor, Tensor]:
@@ -26,36 +26,36 @@ def augmented(images: Tensor, masks: Tensor, opaque: float) -> tuple[Tensor, Ten
     images, masks : Tensor
         Of the same shapes and ranges.
     """
-    n = len(images)
-    mirrored = (torch.rand(n) < 0.5)[:, None, None, None]
+    draw = Draws.like(images)
+    mirrored = (draw.share(draw.n) < 0.5)[:, None, None, None]
     images = torch.where(mirrored, images.flip(3), images)
     masks = torch.where(mirrored, masks.flip(3).flip(1), masks)
-    grid = F.affine_grid(_maps(n), list(images.shape), align_corners=False)
+    grid = F.affine_grid(_maps(draw), list(images.shape), align_corners=False)
     images = F.grid_sample(images, grid, align_corners=False)
     masks = F.grid_sample(masks, grid, mode="nearest", align_corners=False)
-    images = images.clamp(0, 1) ** torch.exp(uniform(n, -0.6, 0.6))
-    images = images * uniform(n, 0.7, 1.3) + uniform(n, -0.15, 0.15)
-    images = torch.where(torch.rand(n, 1, 1, 1) < 0.3, F.avg_pool2d(images, 3, 1, 1), images)
-    images = torch.where(torch.rand(n, 1, 1, 1) < opaque, _with_spots(images), images)
+    images = images.clamp(0, 1) ** torch.exp(draw.uniform(-0.6, 0.6))
+    images = images * draw.uniform(0.7, 1.3) + draw.uniform(-0.15, 0.15)
+    images = torch.where(draw.share(draw.n, 1, 1, 1) < 0.3, F.avg_pool2d(images, 3, 1, 1), images)
+    images = torch.where(draw.share(draw.n, 1, 1, 1) < opaque, _with_spots(images), images)
     return images.clamp(0, 1), masks
 
 
-def _maps(n: int) -> Tensor:
+def _maps(draw: Draws) -> Tensor:
     """Random maps (n, 2, 3): ±14°, size ±35 %, aspect ±30 %, shift ±10 % of the side."""
-    turn, scale = symmetric(n, 0.25), 1 + symmetric(n, 0.35)
-    down = scale * (1 + symmetric(n, 0.3))
-    return affine(turn, scale, down, (torch.rand(n, 2) * 2 - 1) * 0.2)
+    turn, scale = draw.symmetric(0.25), 1 + draw.symmetric(0.35)
+    down = scale * (1 + draw.symmetric(0.3))
+    return affine(turn, scale, down, (draw.share(draw.n, 2) * 2 - 1) * 0.2)
 
 
 def _with_spots(images: Tensor) -> Tensor:
     """Paint two smooth spots onto each image, a little brighter than its mean and up to opaque."""
-    n, side = len(images), images.shape[-1]
-    axis = torch.linspace(-1, 1, side)
+    draw = Draws.like(images)
+    axis = torch.linspace(-1, 1, images.shape[-1], device=images.device, dtype=images.dtype)
     for _ in range(2):
-        row, col = torch.rand(2, n, 1, 1) * 2 - 1
-        radius, stretch = torch.rand(n, 1, 1) * 0.3 + 0.075, torch.exp(torch.randn(n, 1, 1) * 0.4)
+        row, col = draw.share(2, draw.n, 1, 1) * 2 - 1
+        radius, stretch = draw.share(draw.n, 1, 1) * 0.3 + 0.075, torch.exp(draw.normal(draw.n, 1, 1) * 0.4)
         distance = ((axis[None, None] - col) * stretch) ** 2 + ((axis[None, :, None] - row) / stretch) ** 2
-        alpha = torch.exp(-distance / (2 * radius**2))[:, None] * uniform(n, 0, 0.85)
-        bright = images.mean((2, 3), keepdim=True) + 0.2 + 0.15 * torch.randn(n, 1, 1, 1)
+        alpha = torch.exp(-distance / (2 * radius**2))[:, None] * draw.uniform(0, 0.85)
+        bright = images.mean((2, 3), keepdim=True) + 0.2 + 0.15 * draw.normal(draw.n, 1, 1, 1)
         images = images * (1 - alpha) + alpha * bright
     return images

@@ -6,17 +6,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from pneumoscope.lung_fields.card import LungCard
 from pneumoscope.lung_fields.network import SIDE_PX, LungNetwork
 from pneumoscope.training import allocator, resume_state
+from pneumoscope.training.compute import Compute
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.lung_fields import agreement
 from pneumoscope.training.lung_fields.augmentation import augmented
@@ -25,6 +27,7 @@ from pneumoscope.training.lung_fields.squares import LungSet, LungSquares, load
 from pneumoscope.training.prediction import as_tensor, predict
 from pneumoscope.training.resume_state import Progress
 from pneumoscope.training.schedule import rate_at, take_step
+from pneumoscope.training.square_store import SquareStore
 
 _PROOF_IMAGES = 16
 LIMITS = (
@@ -91,6 +94,7 @@ def fit(
     recipe: LungRecipe,
     out: Path,
     *,
+    compute: Compute | None = None,
     resume: bool = False,
     show_progress: bool = False,
     on_epoch: Callable[[LungEpoch], None] = lambda _: None,
@@ -108,6 +112,8 @@ def fit(
         The settings of the training.
     out
         Folder of the run.
+    compute
+        Device and precision of the training; by default a CPU in single precision.
     resume
         Whether to go on from a state in `out`.
     show_progress
@@ -127,18 +133,22 @@ def fit(
     TrainingError
         If there are too few images, no tune images, a run in `out` that does not belong to these settings, a loss that is not
         finite, or no lung that is found well.
+    DeviceError
+        If the device runs out of memory.
     """
+    compute = compute or Compute()
     allocator.keep_freed()
     squares = load(sets, show_progress=show_progress)
     if squares.trained.sum() < recipe.batch:
         raise TrainingError(f"{squares.trained.sum()} training images do not fill one batch of {recipe.batch}; give more")
-    with torch.random.fork_rng(devices=[]):
-        network = _trained(_Run(squares, sets, recipe, out, show_progress, on_epoch), resume)
+    with compute.running():
+        network = _trained(_Run(squares, sets, recipe, out, compute, show_progress, on_epoch), resume).cpu()
     card = LungCard(
         name="lung-fields",
         size_px=SIDE_PX,
         quality_threshold=agreement.quality_threshold(network, squares, sets),
         recipe=dataclasses.asdict(recipe),
+        trained_with=compute.recorded(),
         data=tuple(_stated(squares, s) for s in sets),
         data_licences=licences,
         limits=LIMITS,
@@ -155,31 +165,33 @@ class _Run:
     sets: Sequence[LungSet]
     recipe: LungRecipe
     out: Path
+    compute: Compute
     show_progress: bool
     on_epoch: Callable[[LungEpoch], None]
 
     @property
     def sha256(self) -> str:
         splits = [s.cohort.partition.sha256 if s.cohort.partition else "" for s in self.sets]
-        return resume_state.run_sha256(dataclasses.asdict(self.recipe), splits, [s.split for s in self.sets])
+        parts = (dataclasses.asdict(self.recipe), splits, [s.split for s in self.sets])
+        return resume_state.run_sha256(*parts, *self.compute.rounding())
 
 
 def _trained(run: _Run, resume: bool) -> LungNetwork:
     """Run the epochs that are left."""
     torch.manual_seed(run.recipe.seed)
-    network = LungNetwork().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(network.parameters(), run.recipe.rate, weight_decay=run.recipe.weight_decay)
+    network = LungNetwork().to(run.compute.device).to(memory_format=torch.channels_last)
+    learner = _Learner(network, run)
     last = run.out / "state" / "last.safetensors"
     progress: Progress[LungEpoch] = Progress((), run.sha256)
     if last.exists():
         if not resume:
             raise TrainingError(f"'{run.out}' already holds a run; add --resume to go on, or choose another folder")
-        progress = resume_state.load(last, network, optimizer, run.sha256, LungEpoch)
+        progress = resume_state.load(last, network, learner.optimizer, run.sha256, LungEpoch, learner.scaler)
     last.parent.mkdir(parents=True, exist_ok=True)
     while len(progress.history) < run.recipe.epochs:
-        row = _epoch(network, optimizer, run, len(progress.history))
+        row = _epoch(learner, run, len(progress.history))
         progress = Progress((*progress.history, row), run.sha256)
-        resume_state.save(last, network, optimizer, progress)
+        resume_state.save(last, network, learner.optimizer, progress, learner.scaler)
         run.on_epoch(row)
     return network
 
@@ -197,24 +209,43 @@ def _order(run: _Run, rng: np.random.Generator) -> NDArray[np.intp]:
     return rng.permutation(np.concatenate([pool, np.repeat(small, run.recipe.repeat - 1)]))
 
 
-def _epoch(network: LungNetwork, optimizer: torch.optim.Optimizer, run: _Run, epoch: int) -> LungEpoch:
+class _Learner:
+    """The network with its optimizer and its images on the device."""
+
+    def __init__(self, network: LungNetwork, run: _Run) -> None:
+        self.network, self.run = network, run
+        compute, recipe = run.compute, run.recipe
+        self.optimizer = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=recipe.weight_decay)
+        self.scaler = torch.amp.GradScaler(compute.device.type) if compute.scales_loss else None
+        self._output = cast(nn.Module, torch.compile(network)) if compute.compiled else network
+        self._images = SquareStore(run.squares.images[:, None], compute)
+
+    def step(self, chosen: NDArray[np.intp], rate: float) -> Tensor:
+        """Learn from images by their indices, and return the loss, detached."""
+        compute = self.run.compute
+        masks = compute.send(self.run.squares.masks[chosen]).to(compute.dtype)
+        images, masks = augmented(self._images.rows(chosen), masks, self.run.recipe.opaque)
+        with compute.autocast():
+            logits = self._output(images.contiguous(memory_format=torch.channels_last))
+        value = loss(logits.to(compute.dtype), masks)
+        take_step(value, self.optimizer, rate, self.scaler)
+        return value.detach()
+
+
+def _epoch(learner: _Learner, run: _Run, epoch: int) -> LungEpoch:
     """Train one epoch, and measure the tune images."""
-    squares, recipe = run.squares, run.recipe
+    squares, recipe, network = run.squares, run.recipe, learner.network
     seed = int(np.random.SeedSequence((recipe.seed, epoch)).generate_state(1)[0])
     torch.manual_seed(seed)
     order = _order(run, np.random.default_rng(seed))
     steps = len(order) // recipe.batch
     network.train()
-    start, total, rate = time.perf_counter(), 0.0, 0.0
+    start, losses, rate = time.perf_counter(), [], 0.0
     label = f"epoch {epoch + 1}/{recipe.epochs}"
     for step in tqdm(range(steps), desc=label, unit="step", disable=None if run.show_progress else True):
         rate = rate_at(recipe, epoch * steps + step, steps)
-        chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
-        masks = torch.from_numpy(squares.masks[chosen]).float()
-        images, masks = augmented(as_tensor(squares.images[chosen, None]), masks, recipe.opaque)
-        value = loss(network(images.contiguous(memory_format=torch.channels_last)), masks)
-        take_step(value, optimizer, rate)
-        total += float(value.detach())
+        losses.append(learner.step(order[step * recipe.batch : (step + 1) * recipe.batch], rate))
+    total = sum(torch.stack(losses).tolist())
     seconds = time.perf_counter() - start
     tune = squares.tune(run.sets)
     logits = predict(network, squares.images[tune, None])

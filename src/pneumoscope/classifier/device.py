@@ -1,0 +1,165 @@
+"""Find the device that a network computes on, and say what it is; needs PyTorch."""
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pneumoscope.classifier.errors import DeviceError
+
+AUTO = "auto"
+CPU = torch.device("cpu")
+_GIB = 2**30
+
+
+def find(asked: str) -> torch.device:
+    """Find a device by its name.
+
+    Parameters
+    ----------
+    asked
+        ``auto`` (the first of cuda, mps and cpu that the machine has), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Returns
+    -------
+    torch.device
+        The device; a GPU has its index.
+
+    Raises
+    ------
+    DeviceError
+        If there is no device of this name; the error lists those that there are.
+    """
+    names = available()
+    if asked == AUTO:
+        return torch.device(names[0])
+    wanted = "cuda:0" if asked == "cuda" else asked
+    if wanted not in names:
+        raise DeviceError(
+            f"there is no device '{asked}'; PyTorch {torch.__version__} has {', '.join(names)} on this machine: choose one with "
+            "--device, or install a build of PyTorch for your GPU"
+        )
+    return torch.device(wanted)
+
+
+def available() -> list[str]:
+    """List the devices of this machine by name, the fastest kind first; ``cpu`` is always the last."""
+    gpus = [f"cuda:{k}" for k in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return [*gpus, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+
+
+def name_of(device: torch.device) -> str:
+    """Return the name of the hardware, as its maker writes it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return f"{platform.processor() or platform.machine()} GPU"
+    return _processor()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or platform.machine())
+
+
+def of(network: nn.Module) -> torch.device:
+    """Return the device of a network's parameters."""
+    return next(network.parameters()).device
+
+
+def free_bytes(device: torch.device) -> int:
+    """Count the bytes that a device has left; 0 for a CPU, whose memory the system manages."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    return 0
+
+
+@contextlib.contextmanager
+def exact(device: torch.device) -> Iterator[None]:
+    """Compute in IEEE single precision and by deterministic algorithms within the context; a CPU always does.
+
+    By default a GPU rounds the factors of a convolution to 10 bits of mantissa (TF32) and chooses algorithms whose sums depend
+    on timing. Where an operation has no deterministic algorithm, PyTorch warns and names it.
+
+    Parameters
+    ----------
+    device
+        The device that computes.
+
+    Yields
+    ------
+    None
+        No value.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic with a workspace of fixed size only
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+@contextlib.contextmanager
+def enough_memory(device: torch.device, advice: str) -> Iterator[None]:
+    """Turn an exhausted device memory within the context into one sentence.
+
+    Parameters
+    ----------
+    device
+        The device that computes.
+    advice
+        What the user can do, as the end of the sentence.
+
+    Yields
+    ------
+    None
+        No value.
+
+    Raises
+    ------
+    DeviceError
+        If the device runs out of memory.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        size = f" of {torch.cuda.get_device_properties(device).total_memory / _GIB:.0f} GiB" if device.type == "cuda" else ""
+        raise DeviceError(f"the memory{size} of {device} ({name_of(device)}) is not enough; {advice}") from error
+
+
+@contextlib.contextmanager
+def measuring(device: torch.device) -> Iterator[None]:
+    """Measure a network within the context: `exact`, and an exhausted memory is one sentence.
+
+    Parameters
+    ----------
+    device
+        The device that computes.
+
+    Yields
+    ------
+    None
+        No value.
+
+    Raises
+    ------
+    DeviceError
+        If the device runs out of memory.
+    """
+    with exact(device), enough_memory(device, "choose --device cpu"):
+        yield

@@ -29,8 +29,10 @@ from pneumoscope.classifier.network import Network, build
 from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.cohort.sample import sample
 from pneumoscope.training import allocator, batches
+from pneumoscope.training.compute import Compute
 from pneumoscope.training.loss import focal
 from pneumoscope.training.recipe import recipe
+from pneumoscope.training.square_store import SquareStore
 
 BATCH, SIDE = 32, 224
 Batches = Iterator[tuple[Tensor, Tensor]]
@@ -90,7 +92,8 @@ def ready(steps: int, channels: int) -> Batches:
 
 def ours(squares: np.ndarray, steps: int) -> Batches:
     repeated = np.concatenate([squares] * (steps * BATCH // len(squares) + 1))[: steps * BATCH]
-    for batch in batches.batches(recipe("default"), repeated, np.arange(len(repeated)) % 2, 0):
+    store = SquareStore(repeated, Compute())
+    for batch in batches.batches(recipe("default"), store, np.arange(len(repeated)) % 2, 0):
         yield batch.squares, batch.target
 
 

@@ -22,6 +22,7 @@ NEED_TORCH = {
     "heatmap.explain",
     "heatmap.library_explainers",
     "heatmap.randomization",
+    "classifier.device",
     "lung_fields.graph_module",
     "lung_fields.network",
 }

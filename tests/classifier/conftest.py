@@ -49,6 +49,7 @@ def card():
         map_scale=0.75,
         finding_threshold=0.25,
         recipe={"name": "default", "rate": 5e-4, "warmup_epochs": 1.0},
+        trained_with={"device": "cuda:0", "precision": "bf16"},
         cohort="CSV; 32 images",
         split_sha256="4711",
         data_licences=("Kermany 2018, CC BY 4.0",),

@@ -39,6 +39,7 @@ CARDS = st.builds(
     map_scale=ABOVE_0,
     finding_threshold=SHARE,
     recipe=MAPPING,
+    trained_with=st.dictionaries(st.text(), st.text(), max_size=2),
     cohort=TEXT,
     split_sha256=TEXT,
     data_licences=st.lists(TEXT, max_size=3).map(tuple),

@@ -12,9 +12,11 @@ from torchvision.ops import sigmoid_focal_loss
 
 from pneumoscope.training import TrainingError
 from pneumoscope.training.batches import batches, order, steps
+from pneumoscope.training.compute import Compute
 from pneumoscope.training.loss import focal
 from pneumoscope.training.recipe import RECIPES, Recipe, recipe
 from pneumoscope.training.schedule import rate_at
+from pneumoscope.training.square_store import SquareStore
 from tests.radiograph.builders import property_test
 
 LOGITS = torch.randn(64, 2, generator=torch.Generator().manual_seed(0)) * 3
@@ -117,10 +119,12 @@ def test_another_seed_draws_another_order():
 
 
 class Unreadable:
+    nbytes = 1
+
     def __getitem__(self, index):
         raise OSError("the cache was deleted")
 
 
 def test_what_goes_wrong_ahead_of_the_model_is_raised():
     with pytest.raises(OSError, match="the cache was deleted"):
-        next(batches(Recipe("r"), Unreadable(), np.arange(64) % 2, 0))
+        next(batches(Recipe("r"), SquareStore(Unreadable(), Compute()), np.arange(64) % 2, 0))

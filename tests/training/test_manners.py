@@ -12,11 +12,14 @@ from pneumoscope.classifier import BACKBONES, Card, Domain, Preprocessing
 from pneumoscope.classifier.backbone import is_head
 from pneumoscope.classifier.network import build
 from pneumoscope.heatmap.randomization import cascade
-from pneumoscope.training import TrainingError, augmentation, fit, fixed_on_tune
+from pneumoscope.training import TrainingError, augmentation, fixed_on_tune, trainer
 from pneumoscope.training.batches import batches
+from pneumoscope.training.compute import Compute
+from pneumoscope.training.fit import fit
 from pneumoscope.training.fixed_on_tune import known, tuned
 from pneumoscope.training.prepared_split import PreparedSplit
 from pneumoscope.training.recipe import Recipe
+from pneumoscope.training.square_store import SquareStore
 from tests.classifier import tiny
 
 CARD = Card("m", "resnet18", "linear", ("normal", "pneumonia"), Preprocessing(32), "scratch", split_sha256="abc")
@@ -29,7 +32,10 @@ def prepared(n=12):
 
 def test_opencv_has_one_thread_only_while_batches_are_made():
     before = cv2.getNumThreads()
-    during = [cv2.getNumThreads() for _ in batches(Recipe("r", batch=4), prepared().squares, prepared().reference, 0)]
+    during = [
+        cv2.getNumThreads()
+        for _ in batches(Recipe("r", batch=4), SquareStore(prepared().squares, Compute()), prepared().reference, 0)
+    ]
     assert during == [1, 1, 1]
     assert cv2.getNumThreads() == before
 
@@ -56,7 +62,7 @@ def test_training_leaves_the_global_generator_alone(cohort, tmp_path):
     expected = torch.rand(4)
     torch.manual_seed(3)
     recipe = Recipe("r", size_px=32, batch=8, epochs=1, head="linear", augmentation="none")
-    fit.fit(cohort, BACKBONES["mobilenet_v2"], recipe, tmp_path / "run", init="scratch", cache=tmp_path / "cache")
+    fit(cohort, BACKBONES["mobilenet_v2"], recipe, tmp_path / "run", init="scratch", cache=tmp_path / "cache")
     assert torch.equal(torch.rand(4), expected)
 
 
@@ -103,6 +109,6 @@ def test_the_new_head_of_each_backbone_is_what_the_imagenet_weights_do_not_fill(
     v3 = build(BACKBONES["mobilenet_v3_large"], "linear")
     heads = {name for name, _ in v3.model.named_parameters() if is_head(name, BACKBONES["mobilenet_v3_large"])}
     assert heads == {"classifier.3.weight", "classifier.3.bias"}
-    optimizer = fit._optimizer(v3, Recipe("r", head_rate=10.0), BACKBONES["mobilenet_v3_large"])
+    optimizer = trainer._optimizer(v3, Recipe("r", head_rate=10.0), BACKBONES["mobilenet_v3_large"])
     faster = next(group for group in optimizer.param_groups if group["times"] == 10)
     assert {id(p) for p in faster["params"]} == {id(v3.model.get_parameter(name)) for name in heads}

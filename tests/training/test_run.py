@@ -19,7 +19,7 @@ from pneumoscope.classifier.checkpoint import load
 from pneumoscope.classifier.network import build
 from pneumoscope.cohort import split
 from pneumoscope.heatmap.gradcam import METHODS, explain
-from pneumoscope.training import TrainingError, resume_state
+from pneumoscope.training import TrainingError, loss, resume_state
 from pneumoscope.training import fit as loop
 from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.fixed_on_tune import map_scales
@@ -270,7 +270,7 @@ def test_a_loss_that_becomes_infinite_in_the_last_step_is_refused_too(train, tmp
 
 def test_an_infinite_loss_keeps_the_epochs_before_it(train, stopped, monkeypatch):
     before = (stopped / "state" / "last.safetensors").read_bytes()
-    monkeypatch.setattr(loop.loss, "focal", lambda logits, *_: logits.sum() * float("inf"))
+    monkeypatch.setattr(loss, "focal", lambda logits, *_: logits.sum() * float("inf"))
 
     with pytest.raises(TrainingError, match="no longer finite numbers in epoch 2"):
         train(stopped, resume=True)

@@ -211,6 +211,8 @@ def _upgraded(tree: Any) -> Any:
             f"the card has format {tree['format']}, this version reads {' and '.join(map(str, _READ_FORMATS))}; update "
             "pneumoscope or the model"
         )
+    if empty := [name for name in ("preprocessing", "calibration") if tree.get(name) == {}]:
+        raise CardError(f"the card is damaged (its {empty[0]} is empty); copy the model again from its source")
     if tree["format"] == FORMAT:
         return tree
     split = {"side": "split"}

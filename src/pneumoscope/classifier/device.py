@@ -47,13 +47,30 @@ def find(asked: str) -> torch.device:
 
 
 def available() -> list[str]:
-    """List the devices of this machine by name, the fastest kind first; ``cpu`` is always the last."""
+    """List the devices of this machine by name, the fastest kind first.
+
+    Returns
+    -------
+    list of str
+        Names as `find` takes them; ``cpu`` is always the last.
+    """
     gpus = [f"cuda:{k}" for k in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     return [*gpus, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
 
 
 def name_of(device: torch.device) -> str:
-    """Return the name of the hardware, as its maker writes it."""
+    """Return the name of the hardware, as its maker writes it.
+
+    Parameters
+    ----------
+    device
+        A device of this machine.
+
+    Returns
+    -------
+    str
+        For example the model of a GPU or of a processor.
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
@@ -71,12 +88,34 @@ def _processor() -> str:
 
 
 def of(network: nn.Module) -> torch.device:
-    """Return the device of a network's parameters."""
+    """Return the device of a network's parameters.
+
+    Parameters
+    ----------
+    network
+        A network with at least one parameter, all on one device.
+
+    Returns
+    -------
+    torch.device
+        The device.
+    """
     return next(network.parameters()).device
 
 
 def free_bytes(device: torch.device) -> int:
-    """Count the bytes that a device has left; 0 for a CPU, whose memory the system manages."""
+    """Count the bytes of memory that a device has left.
+
+    Parameters
+    ----------
+    device
+        A device of this machine.
+
+    Returns
+    -------
+    int
+        Bytes; 0 for a CPU, whose memory the system manages.
+    """
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     if device.type == "mps":

@@ -22,9 +22,10 @@ from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph.acceptance import MARK_ALL
 from pneumoscope.reader import Reader
-from pneumoscope.training.compute import Compute, Precision
+from pneumoscope.training.compute import Compute
 from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.fit import fit, has_state
+from pneumoscope.training.precision import Precision
 from pneumoscope.training.process_group import joined
 
 

@@ -11,10 +11,11 @@ from pneumoscope.cohort import table
 from pneumoscope.cohort.case import SPLITS
 from pneumoscope.export.lungs import export
 from pneumoscope.lung_fields.card import CARD_NAME
-from pneumoscope.training.compute import Compute, Precision
+from pneumoscope.training.compute import Compute
 from pneumoscope.training.lung_fields.fit import LungEpoch, fit
 from pneumoscope.training.lung_fields.recipe import LungRecipe
 from pneumoscope.training.lung_fields.squares import LungSet
+from pneumoscope.training.precision import Precision
 
 
 @click.command("train-lungs")

@@ -8,13 +8,12 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.backbone import check_side
 from pneumoscope.classifier.checkpoint import file_sha256
-from pneumoscope.classifier.device import AUTO
 from pneumoscope.experiment.errors import ComparisonError
 from pneumoscope.experiment.marked_cohort import RegionSource
 from pneumoscope.experiment.settings import NOT_STATED
 from pneumoscope.lung_fields.finder import SHIPPED
 from pneumoscope.statistics.intervals import DRAWS
-from pneumoscope.training.compute import Precision
+from pneumoscope.training.precision import Precision
 from pneumoscope.training.recipe import Recipe, recipe
 
 WITHOUT_FILE = ("imagenet", "scratch")
@@ -78,7 +77,7 @@ class ExperimentRequest:
     licences: tuple[str, ...] = ()
     population: str = NOT_STATED
     draws: int = DRAWS
-    device: str = AUTO
+    device: str = "auto"
     precision: Precision = "fp32"
     compiled: bool = False
     allow_training_patients: bool = False

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pneumoscope.experiment.marked_cohort import MarkedCohort
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
-from pneumoscope.training.compute import Compute
+
+if TYPE_CHECKING:  # it needs PyTorch, which reports of finished experiments do without
+    from pneumoscope.training.compute import Compute
 
 NOT_STATED = "not stated"
 
@@ -30,7 +33,7 @@ class TrainingSettings:
         Whom the data show, for the cards.
     """
 
-    compute: Compute
+    compute: "Compute"
     finder: LungFinder | None = None
     teacher: Reader | None = None
     licences: tuple[str, ...] = ()

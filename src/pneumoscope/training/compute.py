@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ from torch import Tensor
 
 from pneumoscope.classifier import DeviceError
 from pneumoscope.classifier import device as devices
+from pneumoscope.training.precision import Precision
 
-Precision = Literal["fp32", "bf16", "fp16"]
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _LIBRARIES = ("torch", "torchvision", "timm", "numpy")
 _RESIDENT_SHARE = 0.5
@@ -73,7 +73,18 @@ class Compute:
         return self.precision == "fp16"
 
     def send(self, values: NDArray[Any]) -> Tensor:
-        """Copy an array to the device; floating-point values get the type of the weights."""
+        """Copy an array to the device.
+
+        Parameters
+        ----------
+        values
+            Any shape and type.
+
+        Returns
+        -------
+        Tensor
+            Same shape; floating-point values have the type of the weights.
+        """
         tensor = torch.from_numpy(values)
         if self.device.type == "cuda":
             tensor = tensor.pin_memory()
@@ -81,7 +92,18 @@ class Compute:
         return tensor.to(self.device, kind, non_blocking=True)
 
     def send_squares(self, squares: NDArray[np.uint8]) -> Tensor:
-        """Copy grey levels 0 to 255 to the device, as numbers in [0, 1] of the type of the weights."""
+        """Copy grey levels to the device.
+
+        Parameters
+        ----------
+        squares
+            uint8, any shape.
+
+        Returns
+        -------
+        Tensor
+            Same shape, in [0, 1], of the type of the weights.
+        """
         return in_unit_interval(self.send(squares), self.dtype)
 
     def send_ahead(self, squares: NDArray[np.uint8]) -> Callable[[], Tensor]:
@@ -114,18 +136,46 @@ class Compute:
         return taken
 
     def holds(self, squares: NDArray[np.uint8]) -> bool:
-        """Whether squares fit into the share of the device's free memory that is meant for them; never on a CPU."""
+        """Tell whether squares fit into half of the free memory of the device.
+
+        Parameters
+        ----------
+        squares
+            uint8, any shape.
+
+        Returns
+        -------
+        bool
+            Always False for a CPU.
+        """
         return squares.nbytes <= _RESIDENT_SHARE * devices.free_bytes(self.device)
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Return PyTorch's context for the precision."""
+        """Return the context in which the network computes in the precision.
+
+        Returns
+        -------
+        context manager
+            PyTorch's autocast; nothing in single precision.
+        """
         if self.precision == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, _TYPES[self.precision])
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Compute deterministically in the context, leave the random generators as they were, and explain a full memory."""
+        """Compute deterministically within the context, and leave the random generators as they were.
+
+        Yields
+        ------
+        None
+            No value.
+
+        Raises
+        ------
+        DeviceError
+            If the device runs out of memory.
+        """
         advice = "choose a smaller --batch or --size-px, --precision bf16, or --device cpu"
         forked = [self.device] if self.device.type == "cuda" else []
         with (
@@ -143,11 +193,23 @@ class Compute:
             torch.mps.synchronize()
 
     def rounding(self) -> tuple[str, ...]:
-        """What decides the result of a run besides its settings; empty in single precision, whatever the device."""
+        """State what decides the result of a run besides its settings.
+
+        Returns
+        -------
+        tuple of str
+            Precision and compilation; empty in single precision, whatever the device.
+        """
         return () if self.precision == "fp32" and not self.compiled else (self.precision, "compiled" if self.compiled else "")
 
     def recorded(self) -> dict[str, str]:
-        """Describe the device, the precision and the versions of the libraries, for the card and the learning curves."""
+        """Describe the device, the precision and the versions of the libraries, for the card and the learning curves.
+
+        Returns
+        -------
+        dict of str to str
+            ``device``, ``device_name``, ``precision`` and ``libraries``.
+        """
         return {
             "device": str(self.device),
             "device_name": devices.name_of(self.device),

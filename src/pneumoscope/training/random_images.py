@@ -27,19 +27,63 @@ class Draws:
 
     @classmethod
     def like(cls, images: Tensor) -> "Draws":
-        """Return the draws for images (n, ...), with their device and type."""
+        """Return the draws for images.
+
+        Parameters
+        ----------
+        images
+            Shape (n, ...), whose device and type the numbers have.
+
+        Returns
+        -------
+        Draws
+            Random numbers for n images.
+        """
         return cls(len(images), images.device, images.dtype)
 
     def sent(self, drawn: Tensor) -> Tensor:
-        """Send numbers that were drawn on the CPU to the device, as the type of the images."""
+        """Send numbers to the device.
+
+        Parameters
+        ----------
+        drawn
+            Drawn on the CPU.
+
+        Returns
+        -------
+        Tensor
+            Same shape, of the type of the images.
+        """
         return drawn.to(self.device, self.dtype, non_blocking=True)
 
     def share(self, *shape: int) -> Tensor:
-        """Draw from [0, 1) in a shape."""
+        """Draw evenly from [0, 1).
+
+        Parameters
+        ----------
+        *shape
+            Shape of the result.
+
+        Returns
+        -------
+        Tensor
+            The numbers.
+        """
         return self.sent(torch.rand(shape, device="cpu"))
 
     def normal(self, *shape: int) -> Tensor:
-        """Draw from the standard normal distribution in a shape."""
+        """Draw from the standard normal distribution.
+
+        Parameters
+        ----------
+        *shape
+            Shape of the result.
+
+        Returns
+        -------
+        Tensor
+            The numbers.
+        """
         return self.sent(torch.randn(shape, device="cpu"))
 
     def uniform(self, low: float, high: float) -> Tensor:

@@ -8,7 +8,8 @@ from typing import Any
 from pneumoscope import DISCLAIMER
 from pneumoscope.comparison.comparison import COST, cheapest_non_inferior
 from pneumoscope.comparison.published import PRINTED, PUBLISHED
-from pneumoscope.comparison.summary import LUNG_SHARE, OF_MAPS, ON_TUNE
+from pneumoscope.comparison.repeated_runs import ON_TUNE
+from pneumoscope.comparison.summary import LUNG_SHARE, OF_MAPS
 from pneumoscope.comparison.tables import of_shortcuts
 from pneumoscope.statistics.estimate import from_json
 

@@ -366,16 +366,31 @@ def test_a_unit_made_under_other_conditions_is_not_taken_for_finished(compared):
 
 
 @pytest.mark.slow
-def test_every_case_of_a_cohort_without_a_split_is_tested_once_in_folds(tmp_path, cohort_file):
+def test_every_case_of_a_cohort_without_a_split_is_tested_once_in_folds_by_every_seed(tmp_path, cohort_file):
     split = table.read(cohort_file)
     cases = tuple(dataclasses.replace(case, split="") for case in split.cases)
     table.write(dataclasses.replace(split, partition=None, cases=cases), tmp_path / "c.parquet")
     ran = run(
         "compare", tmp_path / "c.parquet", "-o", tmp_path / "out", "--cache", tmp_path / "cache", *TINY, "--epochs", 1,
-        "--backbones", "mobilenet_v2", "--folds", 3,
+        "--intervene", 0, *BOTH[:2], "--folds", 3, "--seeds", 2,
     )  # fmt: skip
     assert ran.code == 0, ran.err
     told = json.loads((tmp_path / "out/comparison.json").read_text(encoding="utf-8"))
     assert told["test"] == {"images": 60, "patients": 30, "positive": 30}
-    assert told["members"]["mobilenet_v2"]["ROC-AUC"]["runs"] == 3
-    assert "each tested once, in 3 folds by patient" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    figure = told["members"]["mobilenet_v2"]["ROC-AUC"]
+    assert (figure["runs"], figure["n"]) == (6, 30)
+    assert figure["low"] <= figure["value"] <= figure["high"]
+    assert figure["method"].endswith("within 3 folds, 2 seeds on the same draws")
+    (pair,) = told["pairs"]
+    other = told["members"]["efficientnet_lite0"]
+    assert pair["roc_auc"]["value"] == pytest.approx(figure["value"] - other["ROC-AUC"]["value"])
+    assert pair["bootstrap"]["F1"]["n"] == 30
+    parts = told["variance components"]["mobilenet_v2"]["ROC-AUC"]
+    assert (parts["observed_seeds"]["n"], parts["folds"]["n"]) == (3, 2)  # degrees of freedom
+    assert parts["error"] >= parts["error_of_patients"] > 0
+    assert told["power"][0]["power"]["margin"] == 0.005
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    for text in ("each tested once, in 3 folds by patient", "<h2>Variance components</h2>", "<h2>Power of the paired tests</h2>"):
+        assert text in page
+    for name in ("components.csv", "components.tex", "power.csv", "power.tex"):
+        assert (tmp_path / "out" / name).stat().st_size > 0

@@ -150,7 +150,8 @@ def test_one_run_has_its_interval_and_several_have_a_spread():
     twice = [made("a", GOOD, GOOD, REFERENCE, seed=0), made("a", POOR, POOR, REFERENCE, seed=1)]
     found = summaries(twice, 50)["a"]["ROC-AUC"]
     assert (found.value, found.spread) == (pytest.approx(13.5 / 16), pytest.approx(3 / 16 / math.sqrt(2)))
-    assert str(found) == "0.8438 ± 0.1326 (2 runs)"
+    assert str(found) == f"0.8438 ({found.low:.4f}–{found.high:.4f}); SD 0.1326, 2 runs"
+    assert found.low < found.value < found.high
     flat = [made("a", GOOD, np.full(8, 0.5), REFERENCE, seed=0), made("a", GOOD, GOOD, REFERENCE, seed=1)]
     slope = summaries(flat, 50)["a"]["calibration slope"]
     assert str(slope) == "undefined (not defined on these cases)"  # in one of the two

@@ -72,7 +72,7 @@ def filled(
         All items of CLAIM 2024, and those of TRIPOD+AI that have no counterpart there.
     """
     runs = len(plan.units) // len(plan.backbones)
-    uncertainty = "95 % intervals by patient" if runs == 1 else f"standard deviation over {runs} runs"
+    uncertainty = "95 % intervals by patient" + (f", standard deviation over {runs} runs" if runs > 1 else "")
     answers = {
         1: "Comparison of deep networks that classify chest radiographs and show where, trained with image-level labels.",
         4: f"{_question(plan)}, at what cost, and whether its heat map can be believed.",
@@ -92,7 +92,7 @@ def filled(
         27: "Only where the name says so: mean of probabilities or of calibrated log-odds.",
         28: ", ".join(metrics),
         29: f"{uncertainty}; paired tests with the patient as the unit: DeLong with Obuchowski's variance{_over_folds(plan)}, "
-        "McNemar exact by patient, bootstrap; Holm's adjustment over all pairs.",
+        "McNemar exact by patient, bootstrap; Holm's adjustment over all pairs; variance components of patients and training.",
         30: f"{len(plan.seeds)} seed(s), {plan.folds or 'no'} folds; deletion and insertion by the map on {intervened} cases.",
         31: f"Heat map of every reading; {localized}",
         32: "Held-out test side of the same cohort; thresholds and calibration fitted on tune.",

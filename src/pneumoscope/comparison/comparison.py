@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,9 @@ from pneumoscope.comparison import map_agreement, other_comparisons
 from pneumoscope.comparison.map_agreement import Agreement
 from pneumoscope.comparison.other_comparisons import Against, Other
 from pneumoscope.comparison.pairwise import Pair, inseparable_runs, pairs, tested_members
-from pneumoscope.comparison.summary import ON_TUNE, Summary, costs_of, summaries
+from pneumoscope.comparison.repeated_runs import ON_TUNE
+from pneumoscope.comparison.summary import Summary, costs_of, summaries
+from pneumoscope.comparison.uncertainty import PairPower, components, patients_ratio, powers
 from pneumoscope.evaluation import shortcut_baseline
 from pneumoscope.evaluation.errors import EvaluationError
 from pneumoscope.experiment.cached_measurement import cached
@@ -26,6 +28,7 @@ from pneumoscope.reader import Reader
 from pneumoscope.statistics.estimate import Estimate, from_json
 from pneumoscope.statistics.figure import Figure
 from pneumoscope.statistics.superiority import non_inferior
+from pneumoscope.statistics.variance_components import VarianceComponents
 
 COST = "score and map ms"
 """The cost by which the best trade-off is the cheapest."""
@@ -47,7 +50,7 @@ class Comparison:
     summary, costs
         By member and figure, and by network and cost.
     tested
-        Paired tests of the first seed's members.
+        Paired tests of every two members, over all folds and seeds.
     agreed
         How far the heat maps of every two networks agree, of the first run of each.
     shortcuts
@@ -62,6 +65,8 @@ class Comparison:
         Networks compared with themselves in other comparisons.
     left_out
         Why a backbone could not be finished, one sentence each.
+    components
+        Where the variance of the figures comes from, by member and figure.
     """
 
     plan: Plan
@@ -76,6 +81,12 @@ class Comparison:
     margin: float = MARGIN
     against: tuple[Against, ...] = ()
     left_out: tuple[str, ...] = ()
+    components: Mapping[str, Mapping[str, VarianceComponents]] = field(default_factory=dict)
+
+    @property
+    def powers(self) -> list[PairPower]:
+        """What the test of each pair can show with these patients, for a difference of `margin`."""
+        return powers(self.tested, self.margin)
 
     @property
     def inseparable(self) -> list[tuple[str, ...]]:
@@ -186,7 +197,7 @@ def compare(experiment: Experiment, others: Mapping[str, Other] | None = None, *
         tuple(members),
         summary,
         costs,
-        tuple(pairs(experiment.first_seed, draws)),
+        tuple(pairs(members, draws)),
         tuple(_agreements(experiment, [name for name in order if name in costs])),
         shortcuts,
         no_shortcuts,
@@ -194,6 +205,7 @@ def compare(experiment: Experiment, others: Mapping[str, Other] | None = None, *
         margin,
         tuple(other_comparisons.tested(networks, others or {})),
         tuple(experiment.left_out),
+        components(members, draws, patients_ratio(experiment.cohorts.values())),
     )
 
 
@@ -246,6 +258,10 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "members": {name: {k: asdict(s) for k, s in figures.items()} for name, figures in comparison.summary.items()},
         "costs": {name: dict(own) for name, own in comparison.costs.items()},
         "pairs": [asdict(pair) for pair in comparison.tested],
+        "variance components": {
+            name: {figure: asdict(one) for figure, one in own.items()} for name, own in comparison.components.items()
+        },
+        "power": [asdict(pair) for pair in comparison.powers],
         "maps": [asdict(pair) for pair in comparison.agreed],
         "shortcuts": {name: asdict(value) for name, value in comparison.shortcuts.items()},
         "beside": [dataclasses.asdict(pair) for pair in comparison.against],

@@ -29,20 +29,21 @@ _OF_DECISIONS: Mapping[Figure, Metric] = {
 
 @dataclass(frozen=True)
 class Pair:
-    """Two members compared on the same cases, first minus second.
+    """Two members compared on the same cases, first minus second; every figure is the mean over folds and seeds.
 
     Parameters
     ----------
     first, second
         Names of the members.
     roc_auc
-        Difference of ROC-AUC with DeLong's interval, clustered by patient; over folds the mean of the folds' differences.
+        Difference of ROC-AUC with DeLong's interval, clustered by patient.
     p, adjusted
         p value of that test, and after Holm's adjustment over all pairs.
     bootstrap
-        Differences by figure, by a bootstrap over patients, within folds if there are any.
+        Differences by figure, by a bootstrap over patients within folds; both members and all seeds are evaluated on the same
+        draws.
     mcnemar, mcnemar_adjusted
-        p value that both decide rightly equally often, and after Holm's adjustment.
+        p value that both decide rightly equally often, over all folds and seeds, and after Holm's adjustment.
     """
 
     first: str
@@ -133,7 +134,7 @@ def pairs(members: Sequence[ComparedModel], draws: int) -> list[Pair]:
     Parameters
     ----------
     members
-        Members of one seed.
+        Members of all seeds.
     draws
         Bootstrap draws of patients.
 
@@ -145,16 +146,16 @@ def pairs(members: Sequence[ComparedModel], draws: int) -> list[Pair]:
     Raises
     ------
     ComparisonError
-        If two members were not tested on the same cases.
+        If two members, or two seeds, were not tested on the same cases.
     """
-    tested = tested_members(members)
-    both = list(itertools.combinations(tested, 2))
+    both = list(itertools.combinations(_over_seeds(members), 2))
     if not both:
         return []
-    weights = patient_weights(tested[0].patients, draws, np.random.default_rng(0), folds=tested[0].folds)
-    draws_of = {member.name: _draws(member, weights) for member in tested}
-    delong = [paired.delong(a.reference, a.probability, b.probability, a.patients, folds=a.folds) for a, b in both]
-    mcnemar = [paired.mcnemar(a.reference, a.decisions, b.decisions, a.patients) for a, b in both]
+    cases = both[0][0].cases
+    weights = patient_weights(cases.patients, draws, np.random.default_rng(0), folds=cases.folds)
+    draws_of = {member.name: _draws(member, weights) for pair in both for member in pair}
+    delong = [paired.delong(cases.reference, a.scores, b.scores, cases.patients, folds=cases.folds) for a, b in both]
+    mcnemar = [_mcnemar(a, b) for a, b in both]
     adjusted, mcnemar_adjusted = paired.holm([test.p for test in delong]), paired.holm(mcnemar)
     return [
         Pair(
@@ -163,7 +164,7 @@ def pairs(members: Sequence[ComparedModel], draws: int) -> list[Pair]:
             test.difference,
             test.p,
             adjusted[k],
-            {name: paired.difference(own, draws_of[b.name][name], a.patients) for name, own in draws_of[a.name].items()},
+            {name: paired.difference(own, draws_of[b.name][name], cases.patients) for name, own in draws_of[a.name].items()},
             mcnemar[k],
             mcnemar_adjusted[k],
         )
@@ -171,16 +172,63 @@ def pairs(members: Sequence[ComparedModel], draws: int) -> list[Pair]:
     ]
 
 
-def _draws(member: TestedMember, weights: Array) -> dict[str, Draws]:
-    """The compared figures in every draw. Counts and squares are summed over folds; ranks are taken within each fold alone."""
-    ranking = metrics.roc_auc if member.folds is None else metrics.mean_over_folds(metrics.roc_auc, member.folds)
-    of_probabilities = {**_OF_PROBABILITIES, Figure.ROC_AUC: ranking}
-    columns = ((of_probabilities, member.probability), (_OF_DECISIONS, member.decisions))
-    return {
-        name: paired.draws_of(metric, member.reference, column, weights)
-        for measures, column in columns
-        for name, metric in measures.items()
-    }
+@dataclass(frozen=True, eq=False)
+class _MemberOverSeeds:
+    """A member on all test cases, once for each seed."""
+
+    seeds: tuple[TestedMember, ...]
+
+    @property
+    def name(self) -> str:
+        return self.seeds[0].name
+
+    @property
+    def cases(self) -> TestedMember:
+        """The first seed, which has the cases of all."""
+        return self.seeds[0]
+
+    @property
+    def scores(self) -> Array:
+        """Calibrated probabilities, shape (seeds, n)."""
+        return np.stack([one.probability for one in self.seeds])
+
+
+def _over_seeds(members: Sequence[ComparedModel]) -> list[_MemberOverSeeds]:
+    seeds = dict.fromkeys(member.seed for member in members)
+    tested = [tested_members([member for member in members if member.seed == seed]) for seed in seeds]
+    if any([_cases(one) for one in own] != [_cases(one) for one in tested[0]] for own in tested):
+        raise ComparisonError("two seeds were not tested on the same cases in the same order; measure all of them again")
+    return [_MemberOverSeeds(own) for own in zip(*tested, strict=True)]
+
+
+def _cases(member: TestedMember) -> tuple[object, ...]:
+    folds = () if member.folds is None else tuple(member.folds.tolist())
+    return member.name, member.patients, tuple(member.reference.tolist()), folds
+
+
+def _mcnemar(first: _MemberOverSeeds, second: _MemberOverSeeds) -> float:
+    """McNemar's test of the decisions of all seeds: a patient's surplus is its sum over seeds, and the patients stay as many."""
+    decided = [np.concatenate([one.decisions for one in member.seeds]) for member in (first, second)]
+    seeds = len(first.seeds)
+    return paired.mcnemar(np.tile(first.cases.reference, seeds), *decided, first.cases.patients * seeds)
+
+
+def _draws(member: _MemberOverSeeds, weights: Array) -> dict[str, Draws]:
+    """The compared figures in every draw: within each fold, then the mean over folds and seeds."""
+    figures: dict[str, Draws] = {}
+    for measures, columns in (
+        (_OF_PROBABILITIES, [one.probability for one in member.seeds]),
+        (_OF_DECISIONS, [one.decisions for one in member.seeds]),
+    ):
+        for name, metric in measures.items():
+            folds, reference = member.cases.folds, member.cases.reference
+            within = metric if folds is None else metrics.mean_over_folds(metric, folds)
+            figures[name] = _mean([paired.draws_of(within, reference, column, weights) for column in columns])
+    return figures
+
+
+def _mean(seeds: Sequence[Draws]) -> Draws:
+    return Draws(float(np.mean([one.value for one in seeds])), np.asarray(np.mean([one.drawn for one in seeds], axis=0)))
 
 
 def inseparable_runs(names: Sequence[str], tested: Sequence[Pair], level: float = LEVEL) -> list[tuple[str, ...]]:

@@ -36,7 +36,7 @@ from pneumoscope.statistics.figure import Figure
 from pneumoscope.statistics.table import Table
 
 REPORT_NAME, CASES_NAME, CARDS = "report.html", "cases.html", "cards"
-PAIR_FILES = ("pairs.csv", "pairs.tex", "agreement.tex")
+PAIR_FILES = ("pairs.csv", "pairs.tex", "power.csv", "power.tex", "agreement.tex")
 LATEX_SHOWN = (Figure.ROC_AUC, Figure.ACCURACY, Figure.F1, Figure.SENSITIVITY, Figure.SPECIFICITY)
 LIBRARIES = ("torch", "torchvision", "timm", "onnxruntime", "scikit-learn")
 NamedRadiographs = Sequence[tuple[str, Radiograph]]
@@ -69,6 +69,8 @@ def write(
     contents = {
         "figures.csv": tables.of_figures(comparison.summary, comparison.costs).csv(),
         "figures.tex": sections.figure_table(comparison, LATEX_SHOWN).latex(),
+        "components.csv": tables.of_all_components(comparison.components).csv(),
+        "components.tex": sections.component_table(comparison).latex(),
         **_pair_files(comparison),
         FIGURES_NAME: json.dumps(tree, indent=2) + "\n",
         CASES_NAME: _cases_page(comparison, experiment, readers),
@@ -85,12 +87,14 @@ def write(
 
 def _pair_files(comparison: Comparison) -> dict[str, str]:
     """Tables of pairs by file name, if there are pairs."""
-    as_csv, as_latex, agreement = PAIR_FILES
+    as_csv, as_latex, power_csv, power_latex, agreement = PAIR_FILES
     files: dict[str, str] = {}
     if comparison.tested:
         files |= {
             as_csv: tables.of_differences(comparison.tested).csv(),
             as_latex: tables.of_pairs(comparison.tested).latex(),
+            power_csv: tables.of_power_numbers(comparison.powers).csv(),
+            power_latex: tables.of_power(comparison.powers).latex(),
         }
     if comparison.agreed:
         files[agreement] = tables.of_agreements(comparison.agreed).latex()
@@ -125,6 +129,8 @@ def _page(
         trained_on_marked=marked.training_cases if marked else 0,
         shortcuts=tables.of_shortcuts(comparison.shortcuts),
         tested=tables.of_pairs(comparison.tested),
+        power=tables.of_power(comparison.powers),
+        power_note=sections.power_note(comparison),
         agreed=tables.of_agreements(comparison.agreed),
         listed=other_comparisons.table(listed) if listed else Table.of((), ()),
         against=tables.of_others(comparison.against),
@@ -189,7 +195,7 @@ def _checklist(comparison: Comparison, experiment: Experiment) -> list[Item]:
 
 def _cards(comparison: Comparison, experiment: Experiment, readers: Mapping[str, Reader]) -> dict[str, str]:
     sizes, marked = comparison.sizes, experiment.measurement.marked
-    several = "mean ± standard deviation over the runs; the model is the first of them"
+    several = "mean over the runs, 95 % interval by patient, SD over the runs; the model is the first of them"
     measured = Measured(
         test=f"test side ({sizes['images']:,} images of {sizes['patients']:,} patients)",
         spread=several if comparison.several_runs else "95 % interval by patient",

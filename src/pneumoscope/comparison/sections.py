@@ -7,19 +7,11 @@ from dataclasses import dataclass
 from pneumoscope.comparison import tables
 from pneumoscope.comparison.comparison import COST, Comparison
 from pneumoscope.comparison.published import PRINTED, PUBLISHED
-from pneumoscope.comparison.summary import (
-    AGAINST,
-    AT_TARGET,
-    LUNG_SHARE,
-    OF_CHANGES,
-    OF_MAPS,
-    ON_TUNE,
-    Summary,
-    subgroup_figures,
-)
+from pneumoscope.comparison.repeated_runs import AT_TARGET, ON_TUNE
+from pneumoscope.comparison.summary import AGAINST, LUNG_SHARE, OF_CHANGES, OF_MAPS, Summary, subgroup_figures
 from pneumoscope.statistics.estimate import Estimate
 from pneumoscope.statistics.figure import Figure
-from pneumoscope.statistics.formatting import MISSING
+from pneumoscope.statistics.formatting import MISSING, number
 from pneumoscope.statistics.table import Table
 
 DISCRIMINATION = (
@@ -51,6 +43,22 @@ MAPS_NOTE = (
 SUBGROUPS_NOTE = (
     "Each at the member's own threshold. A subgroup of one class (bacterial pneumonia) is compared with all cases of the other "
     "class."
+)
+COMPONENTS_NOTE = (
+    "Standard deviations (95 % intervals) of a figure of one training, tested on one test set; a dash is undefined. Patients: "
+    "another sample of test patients. Seeds, on these patients: another seed on the same test patients. It has two parts: seeds, "
+    "on all patients (what unlimited test patients would leave), and seeds × patients (trainings that are right on different "
+    "patients). Folds: another training set, as far as those of the folds differ. The standard errors are of the mean over runs: "
+    "from patients alone, as its interval has it, and from patients and training."
+)
+ONE_SEED_NOTE = (
+    "There is one seed, so the randomness of training is {}; use --seeds 3 or more. A difference between two members may be a "
+    "difference between two seeds."
+)
+POWER_NOTE = (
+    "What the test of the difference of ROC-AUC can show with these patients, by its own standard error; two-sided at 0.05, for "
+    "one planned test, and for all tests (0.05 divided by their number; Holm's adjustment detects at least as much). The numbers "
+    "help to plan a study. The power at the observed difference is left out: it only repeats the p value (Hoenig & Heisey 2001)."
 )
 COSTS_NOTE = (
     "Milliseconds per radiograph, one at a time, with all networks in turns: the network on its input without and with its map, "
@@ -100,6 +108,7 @@ def sections(comparison: Comparison, intervened: int) -> list[Section]:
     return [
         Section("Accuracy, truthfulness of the map and cost", "", _overview(comparison)),
         Section("Discrimination and decisions", "", figure_table(comparison, DISCRIMINATION)),
+        Section("Variance components", _components_note(comparison), component_table(comparison)),
         Section("At other thresholds, fixed on tune", AT_TARGET_NOTE, figure_table(comparison, tuple(AT_TARGET))),
         Section("Calibration", CALIBRATION_NOTE, figure_table(comparison, CALIBRATION)),
         *([Section("Subgroups", SUBGROUPS_NOTE, figure_table(comparison, within))] if within else []),
@@ -107,6 +116,68 @@ def sections(comparison: Comparison, intervened: int) -> list[Section]:
         *([changes] if intervened else []),
         Section("Cost", COSTS_NOTE, _cost_table(comparison)),
     ]
+
+
+def component_table(comparison: Comparison) -> Table:
+    """Make the table of variance components.
+
+    Parameters
+    ----------
+    comparison
+        The comparison.
+
+    Returns
+    -------
+    Table
+        A line for each member and each of a few figures.
+    """
+    return tables.of_components(comparison.components, comparison.order, (Figure.ROC_AUC, Figure.ACCURACY, Figure.F1))
+
+
+def _components_note(comparison: Comparison) -> str:
+    note = COMPONENTS_NOTE
+    if len(comparison.plan.seeds) == 1:
+        return f"{note} {ONE_SEED_NOTE.format('part of the folds' if comparison.plan.folds else 'not known')}"
+    best = comparison.best_network
+    own = comparison.components[best][Figure.ROC_AUC]
+    if not own.observed_seeds.defined:
+        return note
+    seeds = number(math.sqrt(own.observed_seeds.value))
+    return (
+        f"{note} ROC-AUC of {best}: the standard deviation between seeds is {seeds}; the standard error is "
+        f"{number(own.error_of_patients)} from patients alone and {number(own.error)} with training."
+    )
+
+
+def power_note(comparison: Comparison) -> str:
+    """Say what the paired tests can show with these patients.
+
+    Parameters
+    ----------
+    comparison
+        The comparison.
+
+    Returns
+    -------
+    str
+        Plain sentences; empty without pairs.
+    """
+    known = [one.power for one in comparison.powers if not one.power.reason]
+    if not known:
+        return POWER_NOTE if comparison.powers else ""
+    alone = _span([number(p.detectable_alone) for p in known])
+    together = _span([number(p.detectable) for p in known])
+    chance = _span([number(p.power_alone, decimals=2) for p in known])
+    return (
+        f"{POWER_NOTE} With {comparison.sizes['patients']:,} patients one planned test detects a true difference of {alone} "
+        f"with a power of 80 %, and each of all tests one of {together}. A true difference of {comparison.margin:g} is detected "
+        f"with a power of {chance} by one planned test."
+    )
+
+
+def _span(texts: Sequence[str]) -> str:
+    low, high = min(texts, key=float), max(texts, key=float)
+    return low if low == high else f"{low} to {high} (by pair)"
 
 
 def values(comparison: Comparison, figure: str) -> dict[str, float]:

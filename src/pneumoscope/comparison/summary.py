@@ -1,4 +1,4 @@
-"""The noun `Summary`: a figure of a member, with its interval or, over several runs, its standard deviation."""
+"""The noun `Summary`: a figure of a member with its interval and, over several runs, its standard deviation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pneumoscope.comparison.repeated_runs import AT_TARGET, ON_TUNE, WITHIN, repeated_figures
 from pneumoscope.experiment.compared_model import ComparedModel
 from pneumoscope.experiment.experiment import Cost
 from pneumoscope.faithfulness import intervention
@@ -20,18 +21,6 @@ MEASURED = (
     Figure.BALANCED_ACCURACY, Figure.MCC, Figure.PPV, Figure.NPV, Figure.BRIER, Figure.ECE, Figure.CALIBRATION_SLOPE,
     Figure.CALIBRATION_INTERCEPT,
 )  # fmt: skip
-AT_TARGET: Mapping[str, tuple[str, Figure]] = {
-    f"{figure} at tune's {percent} % {of}": (f"{of}>={percent / 100:g}", figure)
-    for of, figures in (
-        (Figure.SPECIFICITY, (Figure.SENSITIVITY, Figure.SPECIFICITY)),
-        (Figure.SENSITIVITY, (Figure.SPECIFICITY, Figure.SENSITIVITY)),
-    )
-    for percent in (90, 95)
-    for figure in figures
-}
-"""Figures at thresholds that met a target on tune: the rule, and the figure."""
-ON_TUNE = Figure.ROC_AUC_ON_TUNE
-"""Use this for model selection; an order by the test split is descriptive only."""
 OF_MAPS = (Figure.ENERGY_IN_LUNGS, Figure.PEAK_IN_LUNGS)
 LUNG_SHARE = Figure.LUNG_SHARE
 """The energy in the lungs of a map that is the same everywhere."""
@@ -39,29 +28,30 @@ OF_REGIONS = (Figure.HIT, Figure.PIXEL_AP, Figure.ENERGY_INSIDE)
 OF_CHANGES = tuple(f"{name}{end}" for name in (Figure.DELETION, Figure.INSERTION) for end in ("", ", minus a shuffled map's"))
 AGAINST = " against regions"
 """What follows the name of a figure that is measured against reference regions."""
-WITHIN = ", "
-"""What stands between a figure and the subgroup that it is of."""
 _NO_CASES = undefined(0, "a run has no case of the subgroup")
+_NOT_KEPT = undefined(0, "values of single cases are not kept")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A figure of a member: of one run with its interval, or the mean of several runs with their standard deviation.
+    """A figure of a member: of one run, or the mean of several runs, with its interval.
 
     Parameters
     ----------
     value
         The figure; NaN if it is undefined in any run.
     low, high
-        Ends of the 95 % interval of one run; NaN if there is none.
+        Ends of the 95 % interval by patient, of several runs by `repeated_runs.repeated_figures`; NaN if there is none.
     spread
-        Standard deviation over several runs; NaN for one run.
+        Standard deviation over several runs (seeds and folds); NaN for one run. It is no standard error: runs share patients.
     runs
         Number of runs.
     reason
         Why the figure is undefined or has no interval.
     n
-        Number of patients; 0 if not known.
+        Number of patients, of all folds together; 0 if not known.
+    method
+        How the interval was computed; empty if not known.
     """
 
     value: float
@@ -71,12 +61,14 @@ class Summary:
     runs: int = 1
     reason: str = ""
     n: int = 0
+    method: str = ""
 
     def __str__(self) -> str:
-        """The value with its interval or its standard deviation, or why there is none."""
+        """The value with its interval, or why there is none, and the standard deviation of several runs."""
+        shown = formatting.figure(self.value, self.low, self.high, reason=self.reason)
         if self.runs > 1 and not math.isnan(self.value):
-            return f"{formatting.number(self.value)} ± {formatting.number(self.spread)} ({self.runs} runs)"
-        return formatting.figure(self.value, self.low, self.high, reason=self.reason)
+            return f"{shown}; SD {formatting.number(self.spread)}, {self.runs} runs"
+        return shown
 
 
 def summaries(members: Sequence[ComparedModel], draws: int) -> dict[str, dict[str, Summary]]:
@@ -96,9 +88,15 @@ def summaries(members: Sequence[ComparedModel], draws: int) -> dict[str, dict[st
     """
     table: dict[str, dict[str, Summary]] = {}
     for name in dict.fromkeys(member.name for member in members):
-        runs = [_figures(member, draws) for member in members if member.name == name]
-        figures = dict.fromkeys(figure for run in runs for figure in run)
-        table[name] = {figure: _summary([run.get(figure, _NO_CASES) for run in runs]) for figure in figures}
+        own = [member for member in members if member.name == name]
+        runs = [_figures(member, draws) for member in own]
+        repeated = repeated_figures(own, draws) if len(own) > 1 else {}
+        table[name] = {
+            figure: _summary(
+                [run.get(figure, _NO_CASES) for run in runs], repeated[figure].estimate() if figure in repeated else _NOT_KEPT
+            )
+            for figure in dict.fromkeys(figure for run in runs for figure in run)
+        }
     return table
 
 
@@ -149,13 +147,22 @@ def _at_targets(member: ComparedModel, boot: Bootstrap) -> dict[str, Estimate]:
     return figures
 
 
-def _summary(runs: Sequence[Estimate]) -> Summary:
-    n = max(run.n for run in runs)
+def _summary(runs: Sequence[Estimate], over_runs: Estimate) -> Summary:
     if len(runs) == 1:
-        return Summary(runs[0].value, runs[0].low, runs[0].high, reason=runs[0].reason, n=n)
+        (run,) = runs
+        return Summary(run.value, run.low, run.high, reason=run.reason, n=run.n, method=run.method)
     values = np.array([run.value for run in runs])  # the mean is NaN if the figure of any run is
-    reason = "; ".join(dict.fromkeys(run.reason for run in runs if not run.defined))
-    return Summary(float(values.mean()), spread=float(values.std(ddof=1)), runs=len(values), reason=reason, n=n)
+    reason = "; ".join(dict.fromkeys(run.reason for run in runs if not run.defined)) or over_runs.reason
+    return Summary(
+        float(values.mean()),
+        over_runs.low,
+        over_runs.high,
+        float(values.std(ddof=1)),
+        len(values),
+        reason,
+        over_runs.n or max(run.n for run in runs),
+        over_runs.method,
+    )
 
 
 def costs_of(members: Sequence[ComparedModel], costs: Mapping[str, Cost]) -> dict[str, dict[str, float]]:

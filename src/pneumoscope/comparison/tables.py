@@ -1,5 +1,6 @@
 """The figures of a comparison as tables of text, for its page and for papers."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,16 +9,21 @@ from pneumoscope.comparison.map_agreement import Agreement
 from pneumoscope.comparison.other_comparisons import Against
 from pneumoscope.comparison.pairwise import Pair
 from pneumoscope.comparison.summary import AGAINST, OF_REGIONS, Summary
+from pneumoscope.comparison.uncertainty import SOURCES, PairPower
 from pneumoscope.evaluation.shortcut_baseline import ALL as ALL_SHORTCUTS
 from pneumoscope.experiment.compared_model import ComparedModel
 from pneumoscope.statistics.estimate import Estimate, from_json
 from pneumoscope.statistics.figure import Figure
+from pneumoscope.statistics.formatting import MISSING, number, p_value
 from pneumoscope.statistics.formatting import figure as figure_text
-from pneumoscope.statistics.formatting import p_value
+from pneumoscope.statistics.power import PairedPower
 from pneumoscope.statistics.superiority import shown_above_zero
 from pneumoscope.statistics.table import Table
+from pneumoscope.statistics.variance_components import VarianceComponents
 
 UNINFORMED = "uninformed baseline: "
+Components = Mapping[str, Mapping[str, VarianceComponents]]
+"""Variance components by member and figure."""
 
 
 def of_figures(summary: Mapping[str, Mapping[str, Summary]], costs: Mapping[str, Mapping[str, float]]) -> Table:
@@ -68,6 +74,115 @@ def of_differences(tested: Sequence[Pair]) -> Table:
             p = tests.get(figure, (math.nan, math.nan))
             rows.append([pair.first, pair.second, figure, *_digits(estimate.value, estimate.low, estimate.high, *p)])
     return Table.of(("first", "second", "figure", "difference", "low", "high", "p", "p, Holm"), rows)
+
+
+def of_components(components: Components, order: Sequence[str], figures: Sequence[str]) -> Table:
+    """List where the variance of some figures comes from, as standard deviations.
+
+    Parameters
+    ----------
+    components
+        Variance components by member and figure.
+    order
+        Members in the order of the lines.
+    figures
+        Names of the figures.
+
+    Returns
+    -------
+    Table
+        A line for each figure of a member.
+    """
+    head = ("", "figure", *SOURCES.values(), "standard error, patients alone", "standard error, patients and training")
+    rows = []
+    for figure in figures:
+        for own, name in ((components[name][figure], name) for name in order):
+            deviations = [_deviation(getattr(own, source)) for source in SOURCES]
+            rows.append([name, figure, *deviations, number(own.error_of_patients), number(own.error)])
+    return Table.of(head, rows)
+
+
+def _deviation(variance: Estimate) -> str:
+    """The square root of a variance with its interval; a dash where it is undefined, since the note says why."""
+    value, low, high = (math.sqrt(end) for end in (variance.value, variance.low, variance.high))
+    return figure_text(value, low, high) if variance.defined else MISSING
+
+
+def of_all_components(components: Components) -> Table:
+    """List all variance components, for a spreadsheet.
+
+    Parameters
+    ----------
+    components
+        Variance components by member and figure.
+
+    Returns
+    -------
+    Table
+        A line for each source of each figure of a member.
+    """
+    rows = []
+    for name, own in components.items():
+        for figure, parts in own.items():
+            for source, words in SOURCES.items():
+                e: Estimate = getattr(parts, source)
+                rows.append([name, figure, words, *map(_plain, (e.value, e.low, e.high)), e.method, e.reason])
+    return Table.of(("member", "figure", "source", "variance", "low", "high", "method", "reason"), rows)
+
+
+def of_power(powers: Sequence[PairPower]) -> Table:
+    """List what the test of each pair's difference of ROC-AUC can show.
+
+    Parameters
+    ----------
+    powers
+        One for each pair.
+
+    Returns
+    -------
+    Table
+        A line for each pair.
+    """
+    margin, tests = (powers[0].power.margin, powers[0].power.tests) if powers else (math.nan, 0)
+    head = (
+        "first", "second", "standard error of the difference", "difference detected with 80 % power, one planned test",
+        f"the same, {tests} tests", f"power at a difference of {margin:g}, one planned test", f"the same, {tests} tests",
+        f"power to show a loss below {margin:g} if there is none", f"patients for 80 % power at {margin:g}, one planned test",
+    )  # fmt: skip
+    return Table.of(head, [[one.first, one.second, *_power_cells(one)] for one in powers])
+
+
+def of_power_numbers(powers: Sequence[PairPower]) -> Table:
+    """List what the test of each pair's difference of ROC-AUC can show, for a spreadsheet.
+
+    Parameters
+    ----------
+    powers
+        One for each pair.
+
+    Returns
+    -------
+    Table
+        A line for each pair, with the attributes of `PairedPower`.
+    """
+    names = [field.name for field in dataclasses.fields(PairedPower)]
+    rows = [[one.first, one.second, *(_plain(getattr(one.power, name)) for name in names)] for one in powers]
+    return Table.of(("first", "second", *(name.replace("_", " ") for name in names)), rows)
+
+
+def _plain(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
+def _power_cells(one: PairPower) -> list[str]:
+    p = one.power
+    differences = [number(value) for value in (p.error, p.detectable_alone, p.detectable)]
+    chances = [number(value, decimals=2) for value in (p.power_alone, p.power, p.non_inferior)]
+    patients = MISSING if math.isnan(p.patients) else f"{p.patients:,.0f}"
+    cells = [*differences, *chances, patients]
+    return [f"undefined ({p.reason})", *cells[1:]] if p.reason else cells
 
 
 def _digits(*values: float) -> list[str]:

@@ -34,7 +34,7 @@ DECISION: Mapping[Figure, Metric] = {
     Figure.MCC: metrics.mcc,
 }
 """Figures of decisions at the operating point."""
-_DENOMINATOR: Mapping[Figure, Callable[[Array, Array], NDArray[np.bool_]]] = {
+DENOMINATOR: Mapping[Figure, Callable[[Array, Array], NDArray[np.bool_]]] = {
     Figure.ACCURACY: lambda reference, positive: np.ones(len(reference), bool),
     Figure.SENSITIVITY: lambda reference, positive: reference == 1,
     Figure.SPECIFICITY: lambda reference, positive: reference == 0,
@@ -223,7 +223,7 @@ def _figures(
         if name == Figure.ROC_AUC and single:
             figures[name] = intervals.delong(reference, probability)
         else:
-            denominator = _DENOMINATOR.get(name)
+            denominator = DENOMINATOR.get(name)
             share_of = denominator(reference, positive) if denominator else None
             figures[name] = boot.estimate(metric, reference, positive if name in DECISION else probability, share_of=share_of)
     return figures
@@ -252,17 +252,42 @@ def _subgroups(
 
     A subgroup of one class (bacterial pneumonia) is compared with all cases of the other class.
     """
+    wanted: dict[Figure, Metric] = {Figure.ROC_AUC: metrics.roc_auc, Figure.SENSITIVITY: metrics.sensitivity}
+    return {
+        value: _figures(rows, point, Bootstrap.of_patients([row.patient_id for row in rows], draws, seed), wanted)
+        for value, rows in subgroup_rows(predictions, column).items()
+    }
+
+
+def subgroup_rows(predictions: Predictions, column: str) -> dict[str, list[Prediction]]:
+    """List the cases that each subgroup with positives is evaluated on.
+
+    Parameters
+    ----------
+    predictions
+        Of both classes.
+    column
+        Column of the predictions whose values make subgroups.
+
+    Returns
+    -------
+    dict[str, list[Prediction]]
+        By the value of the column: the cases that have it, and for a subgroup of positives alone all negatives after them.
+
+    Raises
+    ------
+    EvaluationError
+        If there is no such column.
+    """
     if column not in Prediction.__dataclass_fields__:
         raise EvaluationError(
             f"predictions have no column '{column}'; choose one of {', '.join(Prediction.__dataclass_fields__)}"
         )
-    wanted: dict[Figure, Metric] = {Figure.ROC_AUC: metrics.roc_auc, Figure.SENSITIVITY: metrics.sensitivity}
-    table: dict[str, dict[str, Estimate]] = {}
+    table: dict[str, list[Prediction]] = {}
     for value in sorted({str(getattr(row, column)) for row in predictions.rows} - {""}):
         members = [row for row in predictions.rows if str(getattr(row, column)) == value]
         classes = {row.reference for row in members}
-        if classes == {0}:
-            continue
-        rows = members if classes == {0, 1} else [*members, *(row for row in predictions.rows if row.reference == 0)]
-        table[value] = _figures(rows, point, Bootstrap.of_patients([row.patient_id for row in rows], draws, seed), wanted)
+        if classes != {0}:
+            negatives = [row for row in predictions.rows if row.reference == 0] if classes == {1} else []
+            table[value] = [*members, *negatives]
     return table

@@ -102,14 +102,15 @@ def delong(
 
     Where every patient has one case the test is DeLong's own. With folds the difference is the mean of the folds' differences,
     and its variance comes from the variances within folds: scores of different folds belong to different models and are never
-    ranked together. Two models that rank all cases alike do not differ: p is 1.
+    ranked together. With several seeds the area of a model is the mean of the areas of its seeds, and so is each case's
+    component: seeds add no patients. Two models that rank all cases alike do not differ: p is 1.
 
     Parameters
     ----------
     reference
         Shape (n,), 0 or 1.
     first, second
-        Scores of the two models, shape (n,).
+        Scores of the two models, shape (n,), or (seeds, n) for models that were trained several times.
     patients
         The patient of each case, length n.
     folds
@@ -135,10 +136,12 @@ def delong(
     if any(_too_few(reference[part], names[part]) for part in parts):
         where = "" if folds is None else " in a fold"
         return PairedTest(undefined(n, f"fewer than two patients of a class{where}"), np.nan)
-    gaps, variances = zip(*(_gap(reference[p], first[p], second[p], names[p]) for p in parts), strict=True)
+    first, second = np.atleast_2d(first), np.atleast_2d(second)
+    gaps, variances = zip(*(_gap(reference[p], first[:, p], second[:, p], names[p]) for p in parts), strict=True)
     gap, variance = float(np.mean(gaps)), sum(variances) / len(parts) ** 2
     method = "DeLong" if n == len(reference) else "DeLong, clustered by patient (Obuchowski)"
     method += "" if folds is None else f", mean over {len(parts)} folds"
+    method += f", mean over {len(first)} seeds" if len(first) > 1 else ""
     if variance < 1e-16:
         same = max(map(abs, gaps)) < 1e-12
         reason = SAME_RANKING if same else "no variance of the difference"
@@ -154,13 +157,18 @@ def _too_few(reference: Array, patients: NDArray[np.str_]) -> bool:
 
 
 def _gap(reference: Array, first: Array, second: Array, patients: NDArray[np.str_]) -> tuple[float, float]:
-    """The difference of two ROC-AUC on the same cases, and its variance."""
+    """The difference of two ROC-AUC on the same cases, each a mean over the rows of its scores, and its variance."""
     names, of_patient = np.unique(patients, return_inverse=True)
-    positive, parts = reference == 1, [delong_components(reference, scores) for scores in (first, second)]
+    positive, parts = reference == 1, [_mean_components(reference, scores) for scores in (first, second)]
     gap = parts[0][0] - parts[1][0]
     of_positives = _summed(parts[0][1] - parts[1][1] - gap, of_patient[positive], len(names))
     of_negatives = _summed(parts[0][2] - parts[1][2] - gap, of_patient[~positive], len(names))
     return gap, _variance(of_positives, of_negatives, of_patient, positive)
+
+
+def _mean_components(reference: Array, scores: Array) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    areas, of_positives, of_negatives = zip(*(delong_components(reference, row) for row in scores), strict=True)
+    return float(np.mean(areas)), np.mean(of_positives, axis=0), np.mean(of_negatives, axis=0)
 
 
 def _summed(values: NDArray[np.float64], groups: NDArray[np.intp], count: int) -> NDArray[np.float64]:

@@ -66,12 +66,19 @@ def test_with_one_seed_the_folds_contain_the_seeds():
 
 
 def test_a_negative_component_is_set_to_zero_and_says_so():
-    found = variance_components(of([[0.90, 0.90]], DRAWN[:1]))
+    found = variance_components(of([[0.90, 0.905]], DRAWN[:1]))
     assert (found.seeds.value, found.seeds.low) == (0.0, 0.0)
+    assert found.seeds.high > 0
     assert found.seeds.method.endswith("negative estimate set to 0")
     apart = variance_components(of([[0.90, 0.90]], [[[0.88, 0.92], [0.88, 0.92]]]))
     assert (apart.seeds.value, apart.seeds_patients.value) == (0.0, pytest.approx(0.0, abs=1e-15))
     assert apart.patients.value == pytest.approx(0.0008)
+
+
+def test_an_interval_that_would_end_at_zero_is_none():
+    found = variance_components(of([[0.90, 0.90]], DRAWN[:1]))
+    assert (found.seeds.value, found.seeds.reason) == (0.0, "the other components explain all of it")
+    assert math.isnan(found.seeds.high)
 
 
 @pytest.mark.parametrize(

@@ -208,9 +208,13 @@ def _cases(member: TestedMember) -> tuple[object, ...]:
 
 def _mcnemar(first: _MemberOverSeeds, second: _MemberOverSeeds) -> float:
     """McNemar's test of the decisions of all seeds: a patient's surplus is its sum over seeds, and the patients stay as many."""
-    decided = [np.concatenate([one.decisions for one in member.seeds]) for member in (first, second)]
     seeds = len(first.seeds)
-    return paired.mcnemar(np.tile(first.cases.reference, seeds), *decided, first.cases.patients * seeds)
+    return paired.mcnemar(
+        np.tile(first.cases.reference, seeds),
+        np.concatenate([one.decisions for one in first.seeds]),
+        np.concatenate([one.decisions for one in second.seeds]),
+        first.cases.patients * seeds,
+    )
 
 
 def _draws(member: _MemberOverSeeds, weights: Array) -> dict[str, Draws]:

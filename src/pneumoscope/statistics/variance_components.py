@@ -14,6 +14,8 @@ ONE_SEED = "one seed"
 NO_FOLDS = "no folds"
 SAMPLED = "a bootstrap variance"
 """The reason for no interval of a component that is the variance of bootstrap draws."""
+EXPLAINED = "the other components explain all of it"
+"""The reason for no interval of a component whose interval would end at 0."""
 _NEGATIVE = "; negative estimate set to 0"
 
 
@@ -78,7 +80,8 @@ def variance_components(figure: RepeatedFigure, test_to_train: float = 0.0) -> V
     -------
     VarianceComponents
         Variances. Intervals of `seeds`, `observed_seeds` and `folds` have 95 % coverage if the effects are normal (chi-squared
-        interval of the mean square, minus what is subtracted from it, not below 0); a variance of the bootstrap has none.
+        interval of the mean square, minus what is subtracted from it, not below 0; none if it ends at 0); a variance of the
+        bootstrap has none.
 
     References
     ----------
@@ -141,6 +144,8 @@ def _mean_square(square: float, freedom: int, subtracted: float, unit: str, none
     high, low = (freedom * square / float(stats.chi2.ppf(p, freedom)) for p in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     value, low, high = (max(0.0, end - subtracted) for end in (square, low, high))
     method = f"mean square, {freedom} degrees of freedom{_NEGATIVE if square < subtracted else ''}"
+    if high <= 0:
+        return Estimate(value, np.nan, np.nan, freedom, unit, method, EXPLAINED)
     return Estimate(value, low, high, freedom, unit, method)
 
 

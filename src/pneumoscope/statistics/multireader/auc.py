@@ -105,6 +105,23 @@ def empirical_auc(ratings: ReaderRatings) -> Jackknife:
     return Jackknife(value, left_out)
 
 
+def mean_and_without(values: Array) -> Jackknife:
+    """Compute the mean over cases, and without each case.
+
+    Parameters
+    ----------
+    values
+        Shape (modalities, readers, cases); NaN for a case that was not read.
+
+    Returns
+    -------
+    Jackknife
+        A case that was not read leaves the mean as it is.
+    """
+    value = _mean(values)
+    return Jackknife(value, _without(value, values))
+
+
 def _without(value: Array, placement: Array) -> Array:
     """The mean of placements without each of them; unchanged where a case was not read."""
     read = ~np.isnan(placement)

@@ -40,9 +40,14 @@ class Jackknife:
 
     @cached_property
     def pseudovalues(self) -> Array:
-        """K · value − (K − 1) · value with one case left out; (modalities, readers, cases left out)."""
+        """Pseudovalues (modalities, readers, cases left out), centred so that their mean is the figure.
+
+        They are value + (K − 1) · (mean of the K values with one case left out − value with this case left out); Hillis,
+        Berbaum & Metz 2008, Academic Radiology 15:647 (normalized pseudovalues).
+        """
         n_cases = self.left_out.shape[2]
-        return np.asarray(n_cases * self.value[..., None] - (n_cases - 1) * self.left_out)
+        deviations = self.left_out.mean(2, keepdims=True) - self.left_out
+        return np.asarray(self.value[..., None] + (n_cases - 1) * deviations)
 
     def minus(self, other: "Jackknife") -> "Jackknife":
         """Subtract another figure of the same cases, cell by cell.

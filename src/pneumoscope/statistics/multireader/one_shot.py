@@ -171,7 +171,7 @@ def degrees_of_freedom(variance: float, projections: Array, numbers: Array) -> f
     Examples
     --------
     >>> degrees_of_freedom(0.003, np.array([0.04, 0.03, 0.01]), np.array([41.0, 31.0, 6.0])).__round__(2)
-    10.47
+    10.49
     """
     below = np.round(numbers) - 1
     if (below < 1).any() or not variance > 0:
@@ -204,7 +204,7 @@ class OneShotStudy:
     >>> cube = rng.normal(size=(2, 4, 40)) + rng.normal(size=40) + 1.5 * truth
     >>> study = one_shot(ReaderRatings(cube, truth, ("A", "B"), tuple("1234"), tuple(range(40))))
     >>> print(f"{study.modality(0).result.estimate:.3f} {study.difference(0, 1).result.p:.3f}")
-    0.836 0.650
+    0.819 0.261
     """
 
     comparisons: Comparisons

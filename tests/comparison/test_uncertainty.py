@@ -179,6 +179,8 @@ def test_tables_of_components_and_power():
     (numbers,) = csv.DictReader(io.StringIO(tables.of_power_numbers(shown.powers).csv()))
     assert float(numbers["margin"]) == 0.02
     assert float(numbers["detectable"]) == pytest.approx(shown.powers[0].power.detectable, rel=1e-5)
+    assert numbers["McNemar differing"] == str(shown.powers[0].decisions.differing)
+    assert line[-2:] == ("–", "–")  # two of sixteen patients can reach no p value below 0.05
 
 
 def test_the_report_says_what_is_known():
@@ -188,7 +190,7 @@ def test_the_report_says_what_is_known():
     note = next(s for s in sections.sections(single, 0) if s.title == "Variance components").note
     assert "the randomness of training is part of the folds; use --seeds 3 or more" in note
     power = sections.power_note(several)
-    assert "With 16 patients one planned test detects a true difference of " in power
+    assert "With 16 patients one planned test detects a true difference of ROC-AUC of " in power
     assert "it only repeats the p value (Hoenig & Heisey 2001)" in power
     assert sections.power_note(replace(several, tested=())) == ""
 

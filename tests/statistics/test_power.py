@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pneumoscope.statistics import paired
 from pneumoscope.statistics.estimate import Estimate, undefined
-from pneumoscope.statistics.power import detectable, paired_power, power, standard_error
+from pneumoscope.statistics.power import detectable, paired_power, power, sign_power, standard_error
 
 ERROR = 0.004
 Z = 1.959963984540054
@@ -86,6 +87,34 @@ def test_a_difference_without_an_interval_has_no_power():
 
 def test_the_standard_error_is_read_back():
     assert standard_error(wald(0.01, 0.003)) == pytest.approx(0.003)
+
+
+def test_mcnemars_test_detects_what_its_exact_power_says():
+    """Of 700 patients 100 differ; the exact power sums the binomial distribution over all p values of SciPy's exact test."""
+    differing, cases = 100, 700
+    found = sign_power(np.array([1.0] * 50 + [-1.0] * 50 + [0.0] * 600), cases)
+    assert found.differing == differing
+    favourable = (1 + found.detectable_alone * cases / differing) / 2
+    counts = np.arange(differing + 1)
+    rejected = np.array([stats.binomtest(int(k), differing, 0.5).pvalue < 0.05 for k in counts])
+    exact = stats.binom.pmf(counts, differing, favourable)[rejected].sum()
+    assert 0.74 < exact < 0.82
+
+
+def test_mcnemars_smallest_difference_by_hand():
+    """Surpluses 2, −1 and eight of 1: the sum of squares is 13; 10 patients reach 2/1024 but not 0.05/28."""
+    found = sign_power(np.array([2.0, -1.0, *[1.0] * 8, 0.0]), cases=50, tests=28)
+    assert found.detectable_alone == pytest.approx(2.80158 * math.sqrt(13) / 50, rel=1e-4)  # qnorm(0.975) + qnorm(0.8)
+    assert math.isnan(found.detectable)
+    assert math.isnan(sign_power(np.array([1.0] * 5), cases=50).detectable_alone)  # p is 0.0625 at best
+
+
+@pytest.mark.parametrize("differing", range(12))
+def test_what_the_exact_test_can_reach_is_known(differing):
+    right = np.arange(20) < differing
+    lowest = paired.mcnemar(np.ones(20), right.astype(float), np.zeros(20), [str(k) for k in range(20)])
+    found = sign_power(paired.surplus(np.ones(20), right, np.zeros(20), [str(k) for k in range(20)]), 20)
+    assert math.isnan(found.detectable_alone) == (lowest >= 0.05)
 
 
 def test_the_test_rejects_as_often_as_its_power_says():

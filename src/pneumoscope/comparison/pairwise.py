@@ -15,6 +15,7 @@ from pneumoscope.statistics.figure import Figure
 from pneumoscope.statistics.intervals import patient_weights
 from pneumoscope.statistics.metrics import Array, Metric
 from pneumoscope.statistics.paired import Draws
+from pneumoscope.statistics.power import SignPower, sign_power
 
 LEVEL = 0.05
 """Significance level of the paired tests after Holm's adjustment."""
@@ -44,6 +45,8 @@ class Pair:
         draws.
     mcnemar, mcnemar_adjusted
         p value that both decide rightly equally often, over all folds and seeds, and after Holm's adjustment.
+    decisions
+        What McNemar's test can show with these patients; None if it was not computed.
     """
 
     first: str
@@ -54,6 +57,7 @@ class Pair:
     bootstrap: Mapping[str, Estimate]
     mcnemar: float
     mcnemar_adjusted: float
+    decisions: SignPower | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +171,7 @@ def pairs(members: Sequence[ComparedModel], draws: int) -> list[Pair]:
             {name: paired.difference(own, draws_of[b.name][name], cases.patients) for name, own in draws_of[a.name].items()},
             mcnemar[k],
             mcnemar_adjusted[k],
+            _sign_power(a, b, len(both)),
         )
         for k, ((a, b), test) in enumerate(zip(both, delong, strict=True))
     ]
@@ -192,6 +197,21 @@ class _MemberOverSeeds:
         """Calibrated probabilities, shape (seeds, n)."""
         return np.stack([one.probability for one in self.seeds])
 
+    @property
+    def decisions(self) -> Array:
+        """Decisions of all seeds one after the other, shape (seeds · n,)."""
+        return np.concatenate([one.decisions for one in self.seeds])
+
+    @property
+    def references(self) -> Array:
+        """The reference of each of `decisions`."""
+        return np.tile(self.cases.reference, len(self.seeds))
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The patient of each of `decisions`."""
+        return self.cases.patients * len(self.seeds)
+
 
 def _over_seeds(members: Sequence[ComparedModel]) -> list[_MemberOverSeeds]:
     seeds = dict.fromkeys(member.seed for member in members)
@@ -208,13 +228,12 @@ def _cases(member: TestedMember) -> tuple[object, ...]:
 
 def _mcnemar(first: _MemberOverSeeds, second: _MemberOverSeeds) -> float:
     """McNemar's test of the decisions of all seeds: a patient's surplus is its sum over seeds, and the patients stay as many."""
-    seeds = len(first.seeds)
-    return paired.mcnemar(
-        np.tile(first.cases.reference, seeds),
-        np.concatenate([one.decisions for one in first.seeds]),
-        np.concatenate([one.decisions for one in second.seeds]),
-        first.cases.patients * seeds,
-    )
+    return paired.mcnemar(first.references, first.decisions, second.decisions, first.patients)
+
+
+def _sign_power(first: _MemberOverSeeds, second: _MemberOverSeeds, tests: int) -> SignPower:
+    surplus = paired.surplus(first.references, first.decisions, second.decisions, first.patients)
+    return sign_power(surplus, len(first.references), tests, LEVEL)
 
 
 def _draws(member: _MemberOverSeeds, weights: Array) -> dict[str, Draws]:

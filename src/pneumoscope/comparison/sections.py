@@ -56,9 +56,11 @@ ONE_SEED_NOTE = (
     "difference between two seeds."
 )
 POWER_NOTE = (
-    "What the test of the difference of ROC-AUC can show with these patients, by its own standard error; two-sided at 0.05, for "
-    "one planned test, and for all tests (0.05 divided by their number; Holm's adjustment detects at least as much). The numbers "
-    "help to plan a study. The power at the observed difference is left out: it only repeats the p value (Hoenig & Heisey 2001)."
+    "What the tests can show with these patients: that of the difference of ROC-AUC by its own standard error, McNemar's by the "
+    "patients on whom the two differ (normal approximation; a dash where these are too few for any p value below the level). "
+    "Two-sided at 0.05, for one planned test and for all tests (0.05 divided by their number; Holm's adjustment detects at least "
+    "as much). The numbers help to plan a study. The power at the observed difference is left out: it only repeats the p value "
+    "(Hoenig & Heisey 2001)."
 )
 COSTS_NOTE = (
     "Milliseconds per radiograph, one at a time, with all networks in turns: the network on its input without and with its map, "
@@ -169,9 +171,9 @@ def power_note(comparison: Comparison) -> str:
     together = _span([number(p.detectable) for p in known])
     chance = _span([number(p.power_alone, decimals=2) for p in known])
     return (
-        f"{POWER_NOTE} With {comparison.sizes['patients']:,} patients one planned test detects a true difference of {alone} "
-        f"with a power of 80 %, and each of all tests one of {together}. A true difference of {comparison.margin:g} is detected "
-        f"with a power of {chance} by one planned test."
+        f"{POWER_NOTE} With {comparison.sizes['patients']:,} patients one planned test detects a true difference of ROC-AUC of "
+        f"{alone} with a power of 80 %, and each of all tests one of {together}. A true difference of {comparison.margin:g} is "
+        f"detected with a power of {chance} by one planned test."
     )
 
 

@@ -16,7 +16,7 @@ from pneumoscope.statistics.estimate import Estimate, from_json
 from pneumoscope.statistics.figure import Figure
 from pneumoscope.statistics.formatting import MISSING, number, p_value
 from pneumoscope.statistics.formatting import figure as figure_text
-from pneumoscope.statistics.power import PairedPower
+from pneumoscope.statistics.power import PairedPower, SignPower
 from pneumoscope.statistics.superiority import shown_above_zero
 from pneumoscope.statistics.table import Table
 from pneumoscope.statistics.variance_components import VarianceComponents
@@ -131,7 +131,7 @@ def of_all_components(components: Components) -> Table:
 
 
 def of_power(powers: Sequence[PairPower]) -> Table:
-    """List what the test of each pair's difference of ROC-AUC can show.
+    """List what the tests of each pair can show.
 
     Parameters
     ----------
@@ -148,12 +148,13 @@ def of_power(powers: Sequence[PairPower]) -> Table:
         "first", "second", "standard error of the difference", "difference detected with 80 % power, one planned test",
         f"the same, {tests} tests", f"power at a difference of {margin:g}, one planned test", f"the same, {tests} tests",
         f"power to show a loss below {margin:g} if there is none", f"patients for 80 % power at {margin:g}, one planned test",
+        "difference of accuracy detected with 80 % power by McNemar's test, one planned test", f"the same, {len(powers)} tests",
     )  # fmt: skip
     return Table.of(head, [[one.first, one.second, *_power_cells(one)] for one in powers])
 
 
 def of_power_numbers(powers: Sequence[PairPower]) -> Table:
-    """List what the test of each pair's difference of ROC-AUC can show, for a spreadsheet.
+    """List what the tests of each pair can show, for a spreadsheet.
 
     Parameters
     ----------
@@ -163,11 +164,15 @@ def of_power_numbers(powers: Sequence[PairPower]) -> Table:
     Returns
     -------
     Table
-        A line for each pair, with the attributes of `PairedPower`.
+        A line for each pair, with the attributes of `PairedPower` and, of McNemar's test, of `SignPower`.
     """
-    names = [field.name for field in dataclasses.fields(PairedPower)]
-    rows = [[one.first, one.second, *(_plain(getattr(one.power, name)) for name in names)] for one in powers]
-    return Table.of(("first", "second", *(name.replace("_", " ") for name in names)), rows)
+    names, of_decisions = ([field.name for field in dataclasses.fields(of)] for of in (PairedPower, SignPower))
+    rows = []
+    for one in powers:
+        decisions = [getattr(one.decisions, name, math.nan) for name in of_decisions]
+        rows.append([one.first, one.second, *map(_plain, (*(getattr(one.power, name) for name in names), *decisions))])
+    head = [name.replace("_", " ") for name in (*names, *(f"McNemar {name}" for name in of_decisions))]
+    return Table.of(("first", "second", *head), rows)
 
 
 def _plain(value: float | str) -> str:
@@ -181,7 +186,8 @@ def _power_cells(one: PairPower) -> list[str]:
     differences = [number(value) for value in (p.error, p.detectable_alone, p.detectable)]
     chances = [number(value, decimals=2) for value in (p.power_alone, p.power, p.non_inferior)]
     patients = MISSING if math.isnan(p.patients) else f"{p.patients:,.0f}"
-    cells = [*differences, *chances, patients]
+    decisions = [number(getattr(one.decisions, name, math.nan)) for name in ("detectable_alone", "detectable")]
+    cells = [*differences, *chances, patients, *decisions]
     return [f"undefined ({p.reason})", *cells[1:]] if p.reason else cells
 
 

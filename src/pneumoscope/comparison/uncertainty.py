@@ -10,7 +10,7 @@ from pneumoscope.comparison.pairwise import LEVEL, Pair
 from pneumoscope.comparison.repeated_runs import repeated_figures
 from pneumoscope.experiment.compared_model import ComparedModel
 from pneumoscope.statistics.figure import Figure
-from pneumoscope.statistics.power import PairedPower, paired_power
+from pneumoscope.statistics.power import PairedPower, SignPower, paired_power
 from pneumoscope.statistics.variance_components import VarianceComponents, variance_components
 
 OF_COMPONENTS = (
@@ -29,19 +29,22 @@ SOURCES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class PairPower:
-    """The power of the test of one pair's difference of ROC-AUC.
+    """The power of the tests of one pair.
 
     Parameters
     ----------
     first, second
         Names of the members.
     power
-        What the test can show.
+        What the test of the difference of ROC-AUC can show.
+    decisions
+        What McNemar's test can show; None if it was not computed.
     """
 
     first: str
     second: str
     power: PairedPower
+    decisions: SignPower | None
 
 
 def components(members: Sequence[ComparedModel], draws: int, test_to_train: float) -> dict[str, dict[str, VarianceComponents]]:
@@ -91,7 +94,7 @@ def patients_ratio(cohorts: Iterable[Cohort]) -> float:
 
 
 def powers(tested: Sequence[Pair], margin: float) -> list[PairPower]:
-    """Compute the power of the test of every pair's difference of ROC-AUC.
+    """Compute the power of the tests of every pair.
 
     Parameters
     ----------
@@ -106,4 +109,7 @@ def powers(tested: Sequence[Pair], margin: float) -> list[PairPower]:
         One for each pair; the tests that have a p value share the significance level.
     """
     tests = sum(not np.isnan(pair.p) for pair in tested)
-    return [PairPower(pair.first, pair.second, paired_power(pair.roc_auc, margin, max(1, tests), LEVEL)) for pair in tested]
+    return [
+        PairPower(pair.first, pair.second, paired_power(pair.roc_auc, margin, max(1, tests), LEVEL), pair.decisions)
+        for pair in tested
+    ]

@@ -222,16 +222,42 @@ def mcnemar(reference: Array, first: Array, second: Array, patients: Sequence[st
     >>> mcnemar(reference, first, np.zeros(5), list("abcde"))
     0.0625
     """
-    _, of_patient = np.unique(np.asarray(patients), return_inverse=True)
-    surplus = np.bincount(of_patient, (first == reference).astype(float) - (second == reference).astype(float))
-    steps = [round(abs(s)) for s in surplus if s]
+    of_patients = surplus(reference, first, second, patients)
+    steps = [round(abs(s)) for s in of_patients if s]
     reach = sum(steps)
     chance = np.zeros(2 * reach + 1)  # of each sum from -reach to reach
     chance[reach] = 1.0
     for step in steps:
         chance = (np.roll(chance, step) + np.roll(chance, -step)) / 2
     sums = np.abs(np.arange(-reach, reach + 1))
-    return float(min(1.0, chance[sums >= abs(round(surplus.sum()))].sum()))
+    return float(min(1.0, chance[sums >= abs(round(of_patients.sum()))].sum()))
+
+
+def surplus(reference: Array, first: Array, second: Array, patients: Sequence[str]) -> NDArray[np.float64]:
+    """Count the right decisions of the first model minus those of the second one, by patient.
+
+    Parameters
+    ----------
+    reference
+        Shape (n,), 0 or 1.
+    first, second
+        Decisions of the two models, shape (n,), 0 or 1.
+    patients
+        The patient of each case, length n.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Whole numbers, one for each patient in the order of their names.
+
+    Examples
+    --------
+    >>> surplus(np.ones(3), np.array([1.0, 1, 0]), np.array([0.0, 0, 1]), ["a", "a", "b"]).tolist()
+    [2.0, -1.0]
+    """
+    _, of_patient = np.unique(np.asarray(patients), return_inverse=True)
+    right = (first == reference).astype(float) - (second == reference).astype(float)
+    return np.asarray(np.bincount(of_patient, right), np.float64)
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from pneumoscope.statistics.estimate import Estimate
@@ -99,6 +101,65 @@ def paired_power(difference: Estimate, margin: float, tests: int = 1, level: flo
         float(stats.norm.sf(stats.norm.isf((1 - LEVEL) / 2) - margin / error)),
         math.ceil(difference.n * (alone / margin) ** 2),
     )
+
+
+@dataclass(frozen=True)
+class SignPower:
+    """What McNemar's test of two models' decisions can show with these patients.
+
+    Parameters
+    ----------
+    differing
+        Number of patients on whom the two models are not right equally often: the test knows no others.
+    detectable_alone
+        Smallest true difference of accuracy that is detected with a power of 80 % if this is the only planned test; NaN if the
+        exact test cannot reach the level with `differing` patients.
+    detectable
+        The same at the level divided by the number of tests.
+    """
+
+    differing: int
+    detectable_alone: float
+    detectable: float
+
+
+def sign_power(surplus: NDArray[np.float64], cases: int, tests: int = 1, level: float = 1 - LEVEL) -> SignPower:
+    """Compute what McNemar's test, exact over exchanges within patients, can show with these patients.
+
+    Under the hypothesis the sign of each patient's surplus is random, so that the standard error of the difference of accuracy
+    is the root of the sum of the squared surpluses over the number of cases. The power is that of the normal approximation with
+    this standard error; the exact test has somewhat less, as its p values are discrete. With k differing patients the smallest
+    possible p value is 2 · 2⁻ᵏ.
+
+    Parameters
+    ----------
+    surplus
+        Of each patient, as `paired.surplus` counts it.
+    cases
+        Number of decisions of each model, at least 1.
+    tests
+        Number of tests that share the significance level, at least 1.
+    level
+        Significance level of all tests together, two-sided, in (0, 1).
+
+    Returns
+    -------
+    SignPower
+        Differences of accuracy.
+
+    References
+    ----------
+    Miettinen 1968, Biometrics 24:339; Lachin 1992, Statistics in Medicine 11:1239.
+
+    Examples
+    --------
+    >>> found = sign_power(np.array([1.0] * 8 + [-1.0] * 8 + [0.0] * 684), cases=700, tests=28)
+    >>> print(f"{found.differing} {found.detectable_alone:.4f} {found.detectable:.4f}")
+    16 0.0160 0.0227
+    """
+    differing, error = int(np.count_nonzero(surplus)), float(np.sqrt((surplus**2).sum())) / cases
+    alone, together = (detectable(error, own) if 2 * 0.5**differing < own else math.nan for own in (level, level / tests))
+    return SignPower(differing, alone, together)
 
 
 def standard_error(difference: Estimate) -> float:

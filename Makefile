@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
 
-.PHONY: demo test slow hosts shared lint coverage check mutation docs site clean
+.PHONY: demo test slow hosts shared gpu lint coverage check mutation docs site clean
 
 demo: $(VENV)/.light ## read the sixteen shipped radiographs; no PyTorch
 	$(BIN)/pneumoscope demo
@@ -15,13 +15,16 @@ test: $(VENV)/.test ## the tests of the default lane (installs PyTorch once)
 	$(PYTEST)
 
 slow: $(VENV)/.test ## tests that take more than five seconds: small trainings, exports, whole comparisons
-	$(PYTEST) --dist loadscope -m "slow and not hosts and not shared"
+	$(PYTEST) --dist loadscope -m "slow and not hosts and not shared and not gpu"
 
 hosts: $(VENV)/.test ## several processes and, as root with iproute2, two hosts in network namespaces; one test at a time
 	$(BIN)/pytest -m hosts
 
 shared: $(VENV)/.test ## tests on the development data in ../shared
 	$(BIN)/pytest -m shared
+
+gpu: $(VENV)/.test ## tests of training on a CUDA device, for machines that have one
+	$(BIN)/pytest -m gpu
 
 lint: $(VENV)/.check ## style, types and layers
 	$(BIN)/ruff check .

@@ -1,61 +1,86 @@
-"""Measure images per second of training: the model alone, our pipeline, and a pipeline like that of the reference repository.
+"""Measure images per second of training: the network alone, our pipeline, and a plain loop of torchvision or timm.
 
-    python benchmarks/training.py [--images FOLDER] [--backbones resnet18 mobilenet_v2] [--steps 12] [--rounds 3]
+    python benchmarks/training.py [--device auto] [--precision fp32] [--batch 32] [--size-px 224] [--images FOLDER]
+                                  [--backbones resnet18 mobilenet_v2] [--steps 12] [--rounds 3] [--json FILE]
 
-All three train the same network on the same images at 224 px in batches of 32, each in a separate process, in turn. Prints
-medians over the rounds and their ratios. "Reference shape" does what kiranshahi/pneumonia-analysis does: Pillow decodes each
-image from its file each time; three channels, albumentations, a DataLoader with two workers, contiguous (NCHW) tensors. The
-images are the sixteen shipped radiographs, repeated, unless `--images` is given. Needs the extra ``benchmark``.
+All three train the same architecture on the same images, with the recipe `default`, each in a process of its own, in turn; the
+first step warms up and does not count. *alone* repeats the step on one batch that lies on the device. *pipeline* is what
+`pneumoscope train` does after the images are prepared: published augmentation, copy, step. *plain loop* is the usual one: Pillow
+decodes each image from its file in each epoch, torchvision resizes, augments and normalizes three channels, a DataLoader with one
+worker for each core feeds the model as its library builds it, with cross-entropy, in the same precision. *peak MiB* is the
+memory of the device that PyTorch allocated; on a CPU that of the process, without the workers of the plain loop. The images are
+the sixteen shipped radiographs, repeated, unless `--images` names a folder of JPEG or PNG files.
 """
 
-import argparse
+import contextlib
+import itertools
 import multiprocessing
-import statistics
+import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any
 
-import albumentations
 import numpy as np
+import timm
 import torch
+import torchvision
+from measuring import CORES, machine, median_ratio, parser, table, write
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
 
 from pneumoscope import radiograph
-from pneumoscope.classifier import BACKBONES, Preprocessing
-from pneumoscope.classifier.network import Network, build
+from pneumoscope.classifier import BACKBONES, Backbone, Preprocessing
+from pneumoscope.classifier import device as devices
+from pneumoscope.classifier.backbone import backbone as look_up
+from pneumoscope.classifier.network import build
 from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.cohort.sample import sample
-from pneumoscope.training import allocator, batches
+from pneumoscope.training import allocator
 from pneumoscope.training.compute import Compute
-from pneumoscope.training.loss import focal
+from pneumoscope.training.prepared_split import PreparedSplit
 from pneumoscope.training.recipe import recipe
-from pneumoscope.training.square_store import SquareStore
+from pneumoscope.training.schedule import take_step
+from pneumoscope.training.trainer import Trainer
 
-BATCH, SIDE = 32, 224
-Batches = Iterator[tuple[Tensor, Tensor]]
+KINDS = ("alone", "pipeline", "plain loop")
+RATE = 1e-4
 
 
-class ReferenceShape(Dataset[tuple[Tensor, int]]):
+@dataclass(frozen=True)
+class Job:
+    """What one process measures."""
+
+    kind: str
+    backbone: Backbone
+    files: tuple[Path, ...]
+    compute: Compute
+    batch: int
+    size_px: int
+    steps: int
+
+    @property
+    def images(self) -> int:
+        return self.batch * self.steps
+
+
+class PlainImages(Dataset[tuple[Tensor, int]]):
     """Decode, resize, augment and normalize three channels, one image at a time."""
 
-    def __init__(self, files: list[Path], length: int) -> None:
-        self.files, self.length = files, length
-        self.transform = albumentations.Compose(
+    def __init__(self, job: Job) -> None:
+        self.files, self.length = job.files, job.images
+        self.transform = transforms.Compose(
             [
-                albumentations.Resize(SIDE, SIDE),
-                albumentations.Rotate(limit=15, p=0.5),
-                albumentations.Affine(translate_percent=(-0.05, 0.05), scale=(0.9, 1.1), p=0.5),
-                albumentations.RandomBrightnessContrast(p=0.5),
-                albumentations.CLAHE(p=0.3),
-                albumentations.RandomGamma(p=0.3),
-                albumentations.GaussNoise(p=0.2),
-                albumentations.MotionBlur(p=0.1),
-                albumentations.MedianBlur(blur_limit=3, p=0.1),
-                albumentations.CoarseDropout(p=0.1),
-                albumentations.Normalize(),
+                transforms.Resize((job.size_px, job.size_px)),
+                transforms.RandomAffine(15, (0.05, 0.05), (0.9, 1.1)),
+                transforms.ColorJitter(0.2, 0.2),
+                transforms.ToTensor(),
+                transforms.Normalize(job.backbone.mean, job.backbone.std),
             ]
         )
 
@@ -63,89 +88,124 @@ class ReferenceShape(Dataset[tuple[Tensor, int]]):
         return self.length
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        grey = np.array(Image.open(self.files[index % len(self.files)]).convert("L"))
-        image = np.stack([grey] * 3, axis=-1)
-        return torch.from_numpy(self.transform(image=image)["image"].transpose(2, 0, 1).copy()), index % 2
+        image = Image.open(self.files[index % len(self.files)]).convert("RGB")
+        return self.transform(image), index % 2
 
 
-def train(network: Network, forward: Callable[[Tensor], Tensor], source: Batches) -> float:
-    """Measure images per second over a source; its first batch warms up."""
-    optimizer = torch.optim.AdamW(network.parameters(), 1e-4)
-    network.train()
-    images, start = 0, 0.0
-    for step, (image, target) in enumerate(source):
-        if step == 1:
-            start = time.perf_counter()
-        loss = focal(forward(image), target, 2.0)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        images += len(image) if step else 0
-    return images / (time.perf_counter() - start)
+def trainer(job: Job) -> Trainer:
+    """Make the trainer of the recipe `default` on squares prepared from the files."""
+    chosen = recipe("default", batch=job.batch, size_px=job.size_px)
+    preprocessing = Preprocessing(job.size_px)
+    once = [np.rint(prepare(radiograph.read(f), preprocessing).pixels * 255).astype(np.uint8) for f in job.files]
+    squares = np.stack([once[k % len(once)] for k in range(job.images)])
+    side = PreparedSplit(squares, np.arange(job.images) % 2, tuple(map(str, range(job.images))))
+    network = build(job.backbone, chosen.head, 2, job.size_px).to(job.compute.device).to(memory_format=torch.channels_last)
+    return Trainer(network, job.backbone, chosen, side, job.compute)
 
 
-def ready(steps: int, channels: int) -> Batches:
-    image, target = torch.rand(BATCH, channels, SIDE, SIDE), torch.arange(BATCH) % 2
-    for _ in range(steps):
-        yield image, target
+def alone(job: Job) -> Iterator[Tensor]:
+    """Repeat the step on one batch."""
+    made = trainer(job)
+    made.network.train()
+    squares = torch.rand(job.batch, 1, job.size_px, job.size_px, device=job.compute.device)
+    target = (torch.arange(job.batch) % 2).to(job.compute.device)
+    for _ in range(job.steps):
+        value = made.criterion(made.spread.of_rows(squares), target)
+        take_step(value, made.optimizer, RATE, made.scaler)
+        yield value.detach()
 
 
-def ours(squares: np.ndarray, steps: int) -> Batches:
-    repeated = np.concatenate([squares] * (steps * BATCH // len(squares) + 1))[: steps * BATCH]
-    store = SquareStore(repeated, Compute())
-    for batch in batches.batches(recipe("default"), store, np.arange(len(repeated)) % 2, 0):
-        yield batch.squares, batch.target
+def pipeline(job: Job) -> Iterator[Tensor]:
+    """Take the steps of an epoch as `pneumoscope train` does."""
+    return (step.loss for step in trainer(job).epoch(0))
 
 
-def reference(files: list[Path], steps: int) -> Batches:
-    yield from DataLoader(ReferenceShape(files, steps * BATCH), BATCH, num_workers=2)
+def plain_loop(job: Job) -> Iterator[Tensor]:
+    """Train the library's own model, fed by a DataLoader."""
+    library = torchvision.models.get_model if job.backbone.library == "torchvision" else timm.create_model
+    name = job.backbone.name if job.backbone.library == "torchvision" else job.backbone.weights.partition(".")[0]
+    size = {"image_size": job.size_px} if job.backbone.patch_px else {}
+    model: nn.Module = library(name, num_classes=2, **size).to(job.compute.device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), RATE)
+    scaler = torch.amp.GradScaler(job.compute.device.type) if job.compute.scales_loss else None
+    on_gpu = job.compute.device.type == "cuda"
+    for image, target in DataLoader(PlainImages(job), job.batch, num_workers=CORES, pin_memory=on_gpu):
+        sent = image.to(job.compute.device, non_blocking=True), target.to(job.compute.device, non_blocking=True)
+        with job.compute.autocast():
+            value = nn.functional.cross_entropy(model(sent[0]), sent[1])
+        take_step(value, optimizer, RATE, scaler)
+        yield value.detach()
+
+
+WAYS = {"alone": alone, "pipeline": pipeline, "plain loop": plain_loop}
+
+
+def measure(job: Job) -> tuple[float, float]:
+    """Measure images per second after the first step, and the peak memory in MiB."""
+    if job.kind != "plain loop":
+        allocator.keep_freed()
+    on_gpu = job.compute.device.type == "cuda"
+    with job.compute.running() if job.kind != "plain loop" else contextlib.nullcontext():
+        steps = WAYS[job.kind](job)
+        next(steps)
+        job.compute.synchronize()
+        start = time.perf_counter()
+        taken = list(itertools.islice(steps, job.steps - 1))
+        job.compute.synchronize()
+        seconds = time.perf_counter() - start
+    if len(taken) != job.steps - 1:
+        raise RuntimeError(f"{job.kind} took {len(taken) + 1} of {job.steps} steps")
+    peak = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    return job.batch * len(taken) / seconds, peak
+
+
+def row(name: str, shared: dict[str, Any], rounds: int) -> dict[str, Any]:
+    """Measure one backbone; each way in a fresh process, in turn."""
+    spawn = multiprocessing.get_context("spawn")
+    rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    peaks: dict[str, float] = {}
+    for _ in range(rounds):
+        for kind in KINDS:
+            job = Job(kind, look_up(name), **shared)
+            with ProcessPoolExecutor(1, mp_context=spawn) as fresh:
+                rate, peaks[kind] = fresh.submit(measure, job).result()
+            rates[kind].append(rate)
+    return {
+        "backbone": name,
+        **{f"{kind} images/s": median(values) for kind, values in rates.items()},
+        "pipeline / alone": median_ratio(rates["pipeline"], rates["alone"]),
+        "pipeline / plain loop": median_ratio(rates["pipeline"], rates["plain loop"]),
+        "peak MiB": round(peaks["pipeline"]),
+        "plain loop peak MiB": round(peaks["plain loop"]),
+    }
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = parser(__doc__)
+    arguments.add_argument("--device", default=devices.AUTO)
+    arguments.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
+    arguments.add_argument("--compile", action="store_true")
+    arguments.add_argument("--batch", type=int, default=32)
+    arguments.add_argument("--size-px", type=int, default=224)
     arguments.add_argument("--images", type=Path)
-    arguments.add_argument("--backbones", nargs="+", default=["resnet18", "mobilenet_v2"])
+    arguments.add_argument("--backbones", nargs="+", default=["resnet18", "mobilenet_v2"], choices=list(BACKBONES))
     arguments.add_argument("--steps", type=int, default=12)
     arguments.add_argument("--rounds", type=int, default=3)
     asked = arguments.parse_args()
+    compute = Compute(devices.find(asked.device), asked.precision, asked.compile)
     with sample() as cohort:
-        files = sorted(asked.images.rglob("*.jp*g")) if asked.images else [cohort.file(c) for c in cohort.cases]
-        run(files[: asked.steps * BATCH], asked.backbones, asked.steps, asked.rounds)
-
-
-def built(name: str) -> Network:
-    made = build(BACKBONES[name], "linear")
-    assert isinstance(made, Network)
-    return made
-
-
-def measure(kind: str, name: str, files: list[Path], steps: int) -> float:
-    """Measure images per second of one kind."""
-    if kind == "reference shape":
-        plain = built(name)
-        return train(plain, plain.model, reference(files, steps))
-    allocator.keep_freed()
-    lean = built(name).to(memory_format=torch.channels_last)
-    if kind == "model alone":
-        return train(lean, lean, ready(steps, 1))
-    squares = np.stack([np.rint(prepare(radiograph.read(f), Preprocessing(SIDE)).pixels * 255).astype(np.uint8) for f in files])
-    return train(lean, lean, ours(squares, steps))
-
-
-def run(files: list[Path], backbones: list[str], steps: int, rounds: int) -> None:
-    print(
-        f"{len(files)} images, {steps - 1} counted steps of {BATCH}, {rounds} rounds, {torch.get_num_threads()} threads, images/s"
-    )
-    spawn = multiprocessing.get_context("spawn")
-    for name in backbones:
-        speeds: dict[str, list[float]] = {"model alone": [], "our pipeline": [], "reference shape": []}
-        for _ in range(rounds):
-            for kind, measured in speeds.items():
-                with ProcessPoolExecutor(1, mp_context=spawn) as fresh:
-                    measured.append(fresh.submit(measure, kind, name, files, steps).result())
-        alone, own, other = (statistics.median(v) for v in speeds.values())
-        ratios = f"ours / alone {own / alone:.2f}, ours / reference {own / other:.2f}"
-        print(f"{name:<16}" + ", ".join(f"{k} {statistics.median(v):.1f}" for k, v in speeds.items()) + f"; {ratios}", flush=True)
+        found = sorted(f for f in asked.images.rglob("*") if f.suffix in (".jpeg", ".jpg", ".png")) if asked.images else []
+        files = tuple(found or [cohort.file(case) for case in cohort.cases])[: asked.steps * asked.batch]
+        shared = {"files": files, "compute": compute, "batch": asked.batch, "size_px": asked.size_px, "steps": asked.steps}
+        print(f"{compute}; {len(files)} images, {asked.steps - 1} counted steps of {asked.batch}, {asked.rounds} rounds")
+        rows = []
+        for name in asked.backbones:
+            rows.append(row(name, shared, asked.rounds))
+            print(table(rows[-1:]), flush=True)
+    print(table(rows))
+    conditions = {"batch": asked.batch, "size_px": asked.size_px, "steps": asked.steps, "rounds": asked.rounds}
+    about = {**machine("torch", "torchvision", "timm", "pillow"), **compute.recorded()}
+    write(asked.json, {"machine": about, **conditions, "images": len(files), "rows": rows})
 
 
 if __name__ == "__main__":

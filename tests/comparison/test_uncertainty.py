@@ -108,6 +108,7 @@ def test_pairs_are_means_over_all_folds_and_seeds():
     assert pair.roc_auc.value == pytest.approx(expected)
     assert pair.roc_auc.method == "DeLong, mean over 2 folds, mean over 2 seeds"
     assert pair.roc_auc.n == 16
+    assert pair.bootstrap["F1"].method.endswith(", within 2 folds, 2 seeds on the same draws")
     figures = summaries(GRID, 200)
     for name, difference in pair.bootstrap.items():
         assert difference.value == pytest.approx(figures["a"][name].value - figures["b"][name].value), name

@@ -1,5 +1,6 @@
 """Paired tests of every two members on the same cases, and the members that the tests cannot separate."""
 
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pneumoscope.statistics.intervals import patient_weights
 from pneumoscope.statistics.metrics import Array, Metric
 from pneumoscope.statistics.paired import Draws
 from pneumoscope.statistics.power import SignPower, sign_power
+from pneumoscope.statistics.repeated_figure import design
 
 LEVEL = 0.05
 """Significance level of the paired tests after Holm's adjustment."""
@@ -168,7 +170,7 @@ def pairs(members: Sequence[ComparedModel], draws: int) -> list[Pair]:
             test.difference,
             test.p,
             adjusted[k],
-            {name: paired.difference(own, draws_of[b.name][name], cases.patients) for name, own in draws_of[a.name].items()},
+            {name: _difference(a, own, draws_of[b.name][name]) for name, own in draws_of[a.name].items()},
             mcnemar[k],
             mcnemar_adjusted[k],
             _sign_power(a, b, len(both)),
@@ -248,6 +250,12 @@ def _draws(member: _MemberOverSeeds, weights: Array) -> dict[str, Draws]:
             within = metric if folds is None else metrics.mean_over_folds(metric, folds)
             figures[name] = _mean([paired.draws_of(within, reference, column, weights) for column in columns])
     return figures
+
+
+def _difference(member: _MemberOverSeeds, first: Draws, second: Draws) -> Estimate:
+    difference = paired.difference(first, second, member.cases.patients)
+    folds = 1 if member.cases.folds is None else len(np.unique(member.cases.folds))
+    return dataclasses.replace(difference, method=f"{difference.method}{design(folds, len(member.seeds))}")
 
 
 def _mean(seeds: Sequence[Draws]) -> Draws:

@@ -76,10 +76,26 @@ class RepeatedFigure:
             low, high = clopper_pearson(round(mean.value * self.n), self.n)
             return Estimate(mean.value, low, high, self.n, "patient", "Clopper–Pearson on patients (share at the boundary)")
         estimate = percentile(mean.value, mean.drawn, self.n)
-        return dataclasses.replace(estimate, method=f"{estimate.method}{self._design}")
+        return dataclasses.replace(estimate, method=f"{estimate.method}{design(*self.values.shape)}")
 
-    @property
-    def _design(self) -> str:
-        folds, seeds = self.values.shape
-        within = f", within {folds} folds" if folds > 1 else ""
-        return within + (f", {seeds} seeds on the same draws" if seeds > 1 else "")
+
+def design(folds: int, seeds: int) -> str:
+    """Say over how many folds and seeds the draws of a bootstrap were evaluated.
+
+    Parameters
+    ----------
+    folds, seeds
+        Number of each, at least 1.
+
+    Returns
+    -------
+    str
+        What follows the name of the method; empty for one fold and one seed.
+
+    Examples
+    --------
+    >>> design(5, 3), design(1, 1)
+    (', within 5 folds, 3 seeds on the same draws', '')
+    """
+    within = f", within {folds} folds" if folds > 1 else ""
+    return within + (f", {seeds} seeds on the same draws" if seeds > 1 else "")

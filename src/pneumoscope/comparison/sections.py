@@ -169,10 +169,11 @@ def power_note(comparison: Comparison) -> str:
         return POWER_NOTE if comparison.powers else ""
     alone = _span([number(p.detectable_alone) for p in known])
     together = _span([number(p.detectable) for p in known])
+    several = f", and each of {known[0].tests} tests one of {together}" if known[0].tests > 1 else ""
     chance = _span([number(p.power_alone, decimals=2) for p in known])
     return (
         f"{POWER_NOTE} With {comparison.sizes['patients']:,} patients one planned test detects a true difference of ROC-AUC of "
-        f"{alone} with a power of 80 %, and each of all tests one of {together}. A true difference of {comparison.margin:g} is "
+        f"{alone} with a power of 80 %{several}. A true difference of {comparison.margin:g} is "
         f"detected with a power of {chance} by one planned test."
     )
 

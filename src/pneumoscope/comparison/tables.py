@@ -148,7 +148,7 @@ def of_power(powers: Sequence[PairPower]) -> Table:
         "first", "second", "standard error of the difference", "difference detected with 80 % power, one planned test",
         f"the same at 0.05 / {tests}", f"power at a difference of {margin:g}, one planned test", f"the same at 0.05 / {tests}",
         f"power to show a loss below {margin:g} if there is none", f"patients for 80 % power at {margin:g}, one planned test",
-        "difference of accuracy detected with 80 % power by McNemar's test, one planned test", f"the same at 0.05 / {len(powers)}",
+        "accuracy, McNemar: difference detected with 80 % power, one planned test", f"the same at 0.05 / {len(powers)}",
     )  # fmt: skip
     return Table.of(head, [[one.first, one.second, *_power_cells(one)] for one in powers])
 

@@ -15,6 +15,7 @@ LIGHT = (
 NEED_TORCH = {
     "classifier.network",
     "classifier.evidence_network",
+    "classifier.timm_weights",
     "classifier.weights",
     "classifier.checkpoint",
     "heatmap.gradcam",

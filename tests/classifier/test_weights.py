@@ -153,7 +153,7 @@ def test_weights_of_another_backbone_are_refused(tmp_path):
 
 
 def test_a_missing_file_says_what_may_be_given():
-    with pytest.raises(WeightsError, match="imagenet, scratch, or"):
+    with pytest.raises(WeightsError, match="imagenet, scratch, timm:NAME, or"):
         initialize(fresh(), BACKBONES[NAME], "nowhere.pth")
 
 

@@ -1,5 +1,7 @@
 """The published policy: what is drawn, and what a drawn value does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -90,3 +92,16 @@ def test_holes_are_black():
     out = apply(np.full((100, 100), 200, np.uint8), Augmentation(holes=((0.1, 0.2, 0.03, 0.05),)))
     assert (out[10:13, 20:25] == 0).all()
     assert (out == 0).sum() == 15
+
+
+def test_mirroring_is_drawn_as_often_as_asked_and_changes_no_other_value():
+    plain, mirrored = ([draw(np.random.default_rng((7, k)), probability) for k in range(2000)] for probability in (0.0, 0.5))
+    assert not any(a.mirrored for a in plain)
+    assert stats.binomtest(sum(a.mirrored for a in mirrored), len(mirrored), 0.5).pvalue > 1e-4
+    assert [replace(a, mirrored=False) for a in mirrored] == plain
+
+
+def test_a_mirrored_square_is_the_mirror_image_of_the_augmented_one():
+    square = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
+    changes = Augmentation(turn_deg=10, noise=0.02, holes=((0.1, 0.1, 0.04, 0.04),))
+    assert (apply(square, replace(changes, mirrored=True)) == np.fliplr(apply(square, changes))).all()

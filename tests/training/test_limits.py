@@ -15,7 +15,7 @@ from pneumoscope.training.batches import batches, order, steps
 from pneumoscope.training.compute import Compute
 from pneumoscope.training.loss import focal
 from pneumoscope.training.recipe import RECIPES, Recipe, recipe
-from pneumoscope.training.schedule import rate_at
+from pneumoscope.training.schedule import rate_at, take_step
 from pneumoscope.training.square_store import SquareStore
 from tests.radiograph.builders import property_test
 
@@ -32,7 +32,7 @@ def test_a_number_that_is_none_is_refused(name, value):
 
 def test_the_table_of_recipes_cannot_be_changed():
     with pytest.raises(TypeError):
-        RECIPES["default"] = RECIPES["published"]
+        RECIPES["default"] = RECIPES["evidence"]
 
 
 def test_a_change_leaves_the_named_recipe_alone():
@@ -63,6 +63,17 @@ def test_the_last_step_of_a_cosine_is_near_zero():
     r = Recipe("r", rate=1.0, warmup_epochs=1, epochs=12, schedule="cosine")
 
     assert 0 < rate_at(r, 12 * 100 - 1, 100) < 1e-5
+
+
+@pytest.mark.parametrize(("clip_norm", "change"), [(0.0, (-3.0, -4.0)), (10.0, (-3.0, -4.0)), (1.0, (-0.6, -0.8))])
+def test_a_long_gradient_is_scaled_down_to_the_limit(clip_norm, change):
+    """The gradient (3, 4) over two groups of parameters has the norm 5."""
+    weights = [torch.zeros(1, requires_grad=True) for _ in range(2)]
+    optimizer = torch.optim.SGD([{"params": [w]} for w in weights], lr=0.5)
+
+    take_step(3 * weights[0].sum() + 4 * weights[1].sum(), optimizer, 1.0, clip_norm)
+
+    assert [float(w.detach()) for w in weights] == pytest.approx(change, rel=1e-5)
 
 
 @pytest.mark.parametrize("alpha", [0.25, 0.5, 0.9])

@@ -52,3 +52,30 @@ def test_recipes_choose_their_loss():
     weighted = of_recipe(Recipe("r", loss="weighted-cross-entropy"), reference)
     torch.testing.assert_close(plain(LOGITS, TARGET), F.cross_entropy(LOGITS, TARGET))
     torch.testing.assert_close(weighted(LOGITS, TARGET), F.cross_entropy(LOGITS, TARGET, weight=torch.tensor([1.5, 0.5])))
+
+
+@pytest.mark.parametrize("smoothing", [0.05, 0.1, 0.5])
+def test_smoothed_focal_loss_without_focus_is_pytorchs_smoothed_cross_entropy(smoothing):
+    expected = F.cross_entropy(LOGITS, TARGET, label_smoothing=smoothing)
+    torch.testing.assert_close(focal(LOGITS, TARGET, 0.0, smoothing=smoothing), expected)
+
+
+def test_smoothed_focal_loss_with_class_weights_and_without_focus_is_pytorchs_sum_over_images():
+    """PyTorch's mean divides by the weights of the labels; the focal loss by the number of images."""
+    alpha = torch.tensor([2.0, 0.5])
+    expected = F.cross_entropy(LOGITS, TARGET, alpha, label_smoothing=0.1, reduction="sum") / len(TARGET)
+    torch.testing.assert_close(focal(LOGITS, TARGET, 0.0, alpha, 0.1), expected)
+
+
+def test_smoothed_focal_loss_by_hand():
+    """p = 0.9 for the label: 0.95 · 0.1² · −ln 0.9 + 0.05 · 0.9² · −ln 0.1, with ε = 0.1 over two classes."""
+    logits = torch.tensor([[math.log(0.1), math.log(0.9)]])
+    expected = 0.95 * 0.1**2 * -math.log(0.9) + 0.05 * 0.9**2 * -math.log(0.1)
+    assert float(focal(logits, torch.tensor([1]), 2.0, smoothing=0.1)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["focal", "cross-entropy", "weighted-cross-entropy"])
+def test_label_smoothing_reaches_every_loss_of_a_recipe(loss):
+    reference, weight = np.array([0, 1, 1, 1]), torch.tensor([1.5, 0.5]) if loss.startswith("weighted") else None
+    smoothed = of_recipe(Recipe("r", loss=loss, gamma=0.0, label_smoothing=0.2), reference)
+    torch.testing.assert_close(smoothed(LOGITS, TARGET), F.cross_entropy(LOGITS, TARGET, weight, label_smoothing=0.2))

@@ -1,6 +1,7 @@
 """Recipes: names, bounds, the published protocol."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,17 +10,49 @@ from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.recipe import OPTIONS, RECIPES, Distillation, EvidenceTraining, Recipe, from_options, recipe
 from pneumoscope.training.schedule import rate_at
 
+LATER = ("label_smoothing", "clip_norm", "ema_share", "mirror_probability")
+
 
 def test_published_recipe_is_the_published_protocol():
     """Shahi & Bagale 2025: ten epochs of 32, Adam 1e-4, decay 1e-4, constant rate, focal γ = 2 with α, balanced sampler."""
-    r = recipe("published")
+    r = recipe("published-224")
     assert (r.epochs, r.batch, r.optimizer, r.rate, r.weight_decay) == (10, 32, "adam", 1e-4, 1e-4)
     assert (r.schedule, r.warmup_epochs, r.loss, r.gamma, r.alpha) == ("constant", 0, "focal", 2, "inverse-frequency")
     assert (r.sampling, r.patience, r.head, r.size_px, r.augmentation) == ("balanced", 3, "mlp", 224, "published")
 
 
+def test_the_earlier_name_of_the_published_recipe_means_the_same_recipe(tmp_path):
+    (tmp_path / "mine.toml").write_text('base = "published"\n')
+    assert recipe("published") == RECIPES["published-224"]
+    assert replace(chosen(str(tmp_path / "mine.toml"), {}), name="published-224") == RECIPES["published-224"]
+
+
+@pytest.mark.parametrize("name", ["label_smoothing", "ema_share"])
+@pytest.mark.parametrize("value", [-0.1, 1.0, float("nan")])
+def test_a_share_lies_between_0_and_1(name, value):
+    with pytest.raises(TrainingError, match=f"{name} is .*; it must lie between 0 and below 1"):
+        recipe("default", **{name: value})
+
+
+def test_a_probability_may_be_1_and_not_more():
+    assert recipe("default", mirror_probability=1.0).mirror_probability == 1
+    with pytest.raises(TrainingError, match=r"mirror_probability is 1\.5; it must lie between 0 and 1"):
+        recipe("default", mirror_probability=1.5)
+
+
+@pytest.mark.parametrize("value", [-1.0, float("inf")])
+def test_the_limit_of_the_gradient_is_a_finite_number(value):
+    with pytest.raises(TrainingError, match="clip_norm"):
+        recipe("default", clip_norm=value)
+
+
+def test_only_the_published_augmentation_mirrors_with_a_probability():
+    with pytest.raises(TrainingError, match="augmentation published mirrors by it, not views; set mirror_probability to 0"):
+        recipe("evidence", mirror_probability=0.5)
+
+
 def test_unknown_names_list_the_near_ones():
-    with pytest.raises(TrainingError, match="did you mean published"):
+    with pytest.raises(TrainingError, match="did you mean published-224"):
         recipe("publised")
     with pytest.raises(TrainingError, match="did you mean epochs"):
         recipe("default", epoch=3)
@@ -82,6 +115,12 @@ def test_a_recipe_in_a_card_of_an_earlier_version_is_read():
     earlier = {**options, "view": options.pop("crop"), "side_px": options.pop("size_px")}
     del earlier["crop"], earlier["size_px"]
     assert from_options(earlier) == recipe("evidence")
+
+
+@pytest.mark.parametrize("name", ["default", "evidence", "evidence-taught", "published"])
+def test_a_card_from_before_smoothing_clipping_averages_and_mirroring_is_read(name):
+    earlier = {k: v for k, v in recipe(name).options.items() if k not in LATER}
+    assert from_options(earlier) == recipe(name)
 
 
 def test_earlier_names_of_settings_are_still_read_as_options_and_in_files(tmp_path):

@@ -15,6 +15,7 @@ import torchvision
 from torch import Tensor
 from torchvision.models.vision_transformer import interpolate_embeddings
 
+from pneumoscope.classifier import timm_weights
 from pneumoscope.classifier.backbone import Backbone, is_head
 from pneumoscope.classifier.errors import WeightsError
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
@@ -44,8 +45,9 @@ def initialize(network: Network | EvidenceNetwork, backbone: Backbone, init: str
     backbone
         Its architecture.
     init
-        ``imagenet`` (weights from the library, downloaded once), ``scratch`` (random weights), or the path of a ``.safetensors``
-        file or of a ``.pth`` file with a state dict. A ``.pth`` file is loaded with ``weights_only=True``.
+        ``imagenet`` (weights from the library, downloaded once), ``timm:NAME`` (pretrained weights of timm, downloaded once),
+        ``scratch`` (random weights), or the path of a ``.safetensors`` file or of a ``.pth`` file with a state dict. A ``.pth``
+        file is loaded with ``weights_only=True``.
 
     Returns
     -------
@@ -59,6 +61,10 @@ def initialize(network: Network | EvidenceNetwork, backbone: Backbone, init: str
     """
     if init == "scratch":
         return "scratch"
+    if init.startswith(timm_weights.PREFIX):
+        name = timm_weights.full_name(backbone, init.removeprefix(timm_weights.PREFIX))
+        _load_trunk(network, backbone, timm_weights.load(backbone, name), name)
+        return f"timm {name}"
     state = _imagenet(backbone) if init == "imagenet" else _from_file(Path(init))
     if init != "imagenet" and state.keys() == network.state_dict().keys():
         return _load_all(network, state, Path(init))
@@ -92,7 +98,9 @@ def _three_ways(backbone: Backbone, error: Exception) -> str:
 
 def _from_file(path: Path) -> State:
     if not path.is_file():
-        raise WeightsError(f"there is no weights file '{path}': give imagenet, scratch, or a .safetensors or .pth file")
+        raise WeightsError(
+            f"there is no weights file '{path}': give imagenet, scratch, timm:NAME, or a .safetensors or .pth file"
+        )
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)

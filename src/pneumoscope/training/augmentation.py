@@ -59,6 +59,8 @@ class Augmentation:
         Edge of a median filter in pixels, odd; 0 for none.
     holes
         Rectangles (row, col, rows, cols) as shares of the edge, which become black.
+    mirrored
+        Whether the result is mirrored left to right.
     """
 
     turn_deg: float = 0.0
@@ -74,15 +76,19 @@ class Augmentation:
     motion_deg: float = 0.0
     median_px: int = 0
     holes: tuple[tuple[float, float, float, float], ...] = ()
+    mirrored: bool = False
 
 
-def draw(rng: np.random.Generator) -> Augmentation:
+def draw(rng: np.random.Generator, mirror_probability: float = 0.0) -> Augmentation:
     """Draw an augmentation from the published policy (probabilities and limits of the paper's code).
 
     Parameters
     ----------
     rng
         Source of the random numbers.
+    mirror_probability
+        Probability in [0, 1] of mirroring, which the published policy does not have; 0 draws no number for it. It is drawn last,
+        so that the other values are the same for every probability.
 
     Returns
     -------
@@ -110,7 +116,7 @@ def draw(rng: np.random.Generator) -> Augmentation:
         )
     return Augmentation(
         turn, scale, shift, brightness, contrast, gamma, clahe, noise, int(rng.integers(2**31)), motion,
-        rng.uniform(0, 180), median, holes,
+        rng.uniform(0, 180), median, holes, mirror_probability > 0 and happens(mirror_probability),
     )  # fmt: skip
 
 
@@ -137,7 +143,8 @@ def apply(square: Square, a: Augmentation) -> Square:
     if a.noise:
         noise = np.random.default_rng(a.noise_seed).standard_normal(out.shape, np.float32) * (a.noise * 255)
         out = np.clip(out + noise, 0, 255).astype(np.uint8)
-    return _holes(out, a)
+    out = _holes(out, a)
+    return np.ascontiguousarray(out[:, ::-1]) if a.mirrored else out
 
 
 def _geometry(square: Square, a: Augmentation) -> Square:

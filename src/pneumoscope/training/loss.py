@@ -14,8 +14,12 @@ from pneumoscope.training.recipe import Distillation, Recipe
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def focal(logits: Tensor, target: Tensor, gamma: float, alpha: Tensor | None = None) -> Tensor:
+def focal(logits: Tensor, target: Tensor, gamma: float, alpha: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
     """Compute the mean focal loss, FL = −α_t (1 − p_t)^γ log p_t (Lin et al. 2017, arXiv 1708.02002, eq. 5).
+
+    With label smoothing ε, the loss of an image is (1 − ε) times its focal loss plus ε times the mean over the classes of the
+    focal losses that the image would have if it were of that class; without focus (γ = 0) this is the cross-entropy of
+    Szegedy et al. 2016, arXiv 1512.00567, section 7.
 
     Parameters
     ----------
@@ -27,16 +31,27 @@ def focal(logits: Tensor, target: Tensor, gamma: float, alpha: Tensor | None = N
         Focusing exponent, ≥ 0.
     alpha
         Weight of each class, shape (classes,); None for 1.
+    smoothing
+        Label smoothing ε, in [0, 1).
 
     Returns
     -------
     Tensor
         A scalar.
     """
+    own = _focal_of(logits, target, gamma, alpha).mean()
+    if smoothing == 0:
+        return own
+    every = [_focal_of(logits, torch.full_like(target, k), gamma, alpha).mean() for k in range(logits.shape[1])]
+    return (1 - smoothing) * own + smoothing * torch.stack(every).mean()
+
+
+def _focal_of(logits: Tensor, target: Tensor, gamma: float, alpha: Tensor | None) -> Tensor:
+    """The focal loss of each image."""
     log_p = F.log_softmax(logits, 1).gather(1, target[:, None])[:, 0]
     # At p = 1 the power has an infinite slope for γ < 1; times the slope 0 of log p it would be NaN.
     loss = -((1 - log_p.exp()).clamp_min(torch.finfo(log_p.dtype).tiny) ** gamma) * log_p
-    return (loss if alpha is None else loss * alpha[target]).mean()
+    return loss if alpha is None else loss * alpha[target]
 
 
 def inverse_frequency(reference: NDArray[np.integer], classes: int = 2) -> NDArray[np.float32]:
@@ -76,9 +91,13 @@ def of_recipe(recipe: Recipe, reference: NDArray[np.integer]) -> Loss:
     weights = torch.from_numpy(inverse_frequency(reference))
     if recipe.loss == "focal":
         alpha = weights if recipe.alpha == "inverse-frequency" else None
-        return lambda logits, target: focal(logits, target, recipe.gamma, None if alpha is None else alpha.to(logits))
+        return lambda logits, target: focal(
+            logits, target, recipe.gamma, None if alpha is None else alpha.to(logits), recipe.label_smoothing
+        )
     weight = weights if recipe.loss == "weighted-cross-entropy" else None
-    return lambda logits, target: F.cross_entropy(logits, target, None if weight is None else weight.to(logits))
+    return lambda logits, target: F.cross_entropy(
+        logits, target, None if weight is None else weight.to(logits), label_smoothing=recipe.label_smoothing
+    )
 
 
 def beside_teacher(criterion: Loss, taught: Tensor, distillation: Distillation) -> Loss:

@@ -96,6 +96,8 @@ class Recipe:
         Focusing exponent of the focal loss, ≥ 0; 0 gives cross-entropy.
     alpha
         Class weights of the focal loss: ``none``, or ``inverse-frequency``, which add up to 2.
+    label_smoothing
+        Share of each label that is spread evenly over the classes, in [0, 1) (Szegedy et al. 2016, arXiv 1512.00567, section 7).
     sampling
         ``shuffled`` (every image once an epoch) or ``balanced`` (drawn with replacement, classes equally likely).
     optimizer
@@ -106,6 +108,12 @@ class Recipe:
         Factor > 0 on the rate of the layers that start from random weights.
     weight_decay
         Weight decay, ≥ 0.
+    clip_norm
+        Largest Euclidean norm of the gradient, ≥ 0; longer gradients are scaled down to it (Pascanu et al. 2013,
+        arXiv 1211.5063, algorithm 1). 0 does not limit the norm.
+    ema_share
+        Share of the steps of the run, in [0, 1), over which an exponential moving average of the weights reaches back: the decay
+        per step is ``1 − 1 / (ema_share · steps)``. The average is evaluated on tune and saved. 0 takes no average.
     schedule
         Course of the rate after the warm-up: ``constant``, or ``cosine`` to zero at the end of `epochs`.
     warmup_epochs
@@ -118,6 +126,8 @@ class Recipe:
         Images of a step, ≥ 2; painted images come in addition.
     augmentation
         ``published`` policy, ``views`` (`pneumoscope.training.view_augmentation`, for evidence heads), or ``none``.
+    mirror_probability
+        Probability that the ``published`` policy also mirrors a square left to right, in [0, 1]; ``views`` mirrors half of them.
     evidence
         Training of the evidence; None for other heads, or without it.
     distillation
@@ -142,17 +152,21 @@ class Recipe:
     loss: Literal["focal", "cross-entropy", "weighted-cross-entropy"] = "focal"
     gamma: float = 2.0
     alpha: Literal["none", "inverse-frequency"] = "none"
+    label_smoothing: float = 0.0
     sampling: Literal["shuffled", "balanced"] = "shuffled"
     optimizer: Literal["adam", "adamw"] = "adamw"
     rate: float = 5e-4
     head_rate: float = 1.0
     weight_decay: float = 0.02
+    clip_norm: float = 0.0
+    ema_share: float = 0.0
     schedule: Literal["constant", "cosine"] = "cosine"
     warmup_epochs: float = 1.0
     epochs: int = 12
     patience: int = 5
     batch: int = 32
     augmentation: Literal["published", "views", "none"] = "published"
+    mirror_probability: float = 0.0
     evidence: EvidenceTraining | None = None
     distillation: Distillation | None = None
     labels: Literal["reference", "shuffled"] = "reference"
@@ -166,9 +180,15 @@ class Recipe:
                 raise TrainingError(f"the recipe's {name} is '{value}'; choose one of {', '.join(choices)}")
         _at_least(self, {"epochs": 1, "batch": 2, "size_px": 32, "patience": 0, "seed": 0})
         _above_0(self, ("rate", "head_rate"))
-        _finite(self, ("rate", "head_rate", "gamma", "weight_decay", "warmup_epochs"))
+        _finite(self, ("rate", "head_rate", "gamma", "weight_decay", "warmup_epochs", "clip_norm"))
+        _shares(self, ("label_smoothing", "ema_share", "mirror_probability"))
         if self.adds_up != (self.augmentation == "views") and self.augmentation != "none":
             raise TrainingError(f"the head {self.head} and the augmentation {self.augmentation} do not go together")
+        if self.mirror_probability and self.augmentation != "published":
+            raise TrainingError(
+                f"mirror_probability is {self.mirror_probability:g}, but only the augmentation published mirrors by it, not "
+                f"{self.augmentation}; set mirror_probability to 0"
+            )
         if not self.adds_up and (self.evidence or (self.distillation and self.distillation.teacher_weight)):
             raise TrainingError(
                 f"energy_weight, painting_weight and teacher_weight are for the evidence heads, not for {self.head}"
@@ -230,6 +250,15 @@ def _finite(part: object, names: Iterable[str]) -> None:
             raise TrainingError(f"the recipe's {name} is {getattr(part, name)}; it must be a finite number, not below 0")
 
 
+def _shares(part: object, names: Iterable[str]) -> None:
+    """Check that values lie in [0, 1); a probability may also be 1."""
+    for name in names:
+        value = getattr(part, name)
+        if not (0 <= value < 1 or (value == 1 and name.endswith("probability"))):
+            end = "1" if name.endswith("probability") else "below 1"
+            raise TrainingError(f"the recipe's {name} is {value}; it must lie between 0 and {end}")
+
+
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         r.name: r
@@ -265,7 +294,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             ),
             # Shahi & Bagale 2025 as in its code, except that the checkpoint is chosen by ROC-AUC on tune, not by accuracy.
             Recipe(
-                "published",
+                "published-224",
                 alpha="inverse-frequency",
                 sampling="balanced",
                 optimizer="adam",
@@ -276,9 +305,39 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 epochs=10,
                 patience=3,
             ),
+            # As `benchmarks/full_comparison` trains networks from ImageNet weights without a teacher.
+            Recipe(
+                "full-224",
+                head="linear",
+                rate=6e-4,
+                head_rate=2.5,
+                clip_norm=5.0,
+                ema_share=0.1,
+                epochs=20,
+                patience=0,
+                batch=64,
+                mirror_probability=0.5,
+            ),
+            Recipe(
+                "full-224-lungs",
+                head="evidence",
+                crop="lungs",
+                augmentation="views",
+                rate=8e-4,
+                head_rate=2.5,
+                weight_decay=0.01,
+                clip_norm=5.0,
+                ema_share=0.1,
+                epochs=16,
+                patience=0,
+                batch=64,
+                evidence=EvidenceTraining(energy_weight=0.4, painting_weight=0.5, painted_negatives=16, painted_positives=8),
+            ),
         )
     }
 )
+EARLIER_NAMES: Mapping[str, str] = MappingProxyType({"published": "published-224"})
+"""Earlier names of recipes, which are still read."""
 
 
 def recipe(name: str, **changes: object) -> Recipe:
@@ -287,7 +346,7 @@ def recipe(name: str, **changes: object) -> Recipe:
     Parameters
     ----------
     name
-        One of `RECIPES`.
+        One of `RECIPES`, or an earlier name of one, `EARLIER_NAMES`.
     changes
         New values by the flat names of `OPTIONS` (or by their earlier names, `ALIASES`).
 
@@ -301,6 +360,7 @@ def recipe(name: str, **changes: object) -> Recipe:
     TrainingError
         If there is no such recipe or setting (the error lists near names), or a value is not allowed.
     """
+    name = EARLIER_NAMES.get(name, name)
     if name not in RECIPES:
         near = get_close_matches(name, RECIPES, n=3, cutoff=0.3) or list(RECIPES)
         raise TrainingError(f"there is no recipe '{name}'; did you mean {', '.join(near)}?")

@@ -1,4 +1,4 @@
-"""The learning rate of a step."""
+"""The learning rate of a step, and the step."""
 
 import math
 from typing import Protocol
@@ -52,7 +52,13 @@ def rate_at(recipe: Schedule, step: int, steps: int) -> float:
     return recipe.rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
 
 
-def take_step(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float, scaler: torch.amp.GradScaler | None = None) -> None:
+def take_step(
+    loss: Tensor,
+    optimizer: torch.optim.Optimizer,
+    rate: float,
+    scaler: torch.amp.GradScaler | None = None,
+    clip_norm: float = 0.0,
+) -> None:
     """Take one step of an optimizer down the gradient of a loss.
 
     Parameters
@@ -65,14 +71,20 @@ def take_step(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float, scale
         Learning rate of the step.
     scaler
         Scale of the loss in fp16; None for a loss that is not scaled. A step whose gradients overflow is left out.
+    clip_norm
+        Largest Euclidean norm of the gradient of all parameters together, to which a longer one is scaled down (Pascanu et al.
+        2013, arXiv 1211.5063, algorithm 1), ≥ 0; 0 does not limit it.
     """
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("times", 1.0)
     optimizer.zero_grad(set_to_none=True)
+    (loss if scaler is None else scaler.scale(loss)).backward()
+    if clip_norm:
+        if scaler is not None:
+            scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], clip_norm)
     if scaler is None:
-        loss.backward()
         optimizer.step()
-        return
-    scaler.scale(loss).backward()
-    scaler.step(optimizer)
-    scaler.update()
+    else:
+        scaler.step(optimizer)
+        scaler.update()

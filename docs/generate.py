@@ -13,6 +13,7 @@ import architecture_picture
 import click
 import localization_page
 import performance_page
+import recipes_table
 import results_page
 
 from pneumoscope import DISCLAIMER, radiograph
@@ -30,6 +31,7 @@ BLOCKS = {
     "results": ("<!-- results: made by docs/generate.py -->", "<!-- end of results -->"),
     "maps": ("<!-- maps: made by docs/generate.py -->", "<!-- end of maps -->"),
     "comparison": ("<!-- comparison: made by docs/generate.py -->", "<!-- end of comparison -->"),
+    "recipes": ("<!-- recipes: made by docs/generate.py -->", "<!-- end of recipes -->"),
     "speed": ("<!-- speed: made by docs/generate.py -->", "<!-- end of speed -->"),
 }
 _SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "specificity", "PPV", "NPV", "F1", "MCC",
@@ -41,6 +43,7 @@ def texts() -> dict[Path, str]:
     blocks = {
         "README.md": {"maps": localization_page.headline() + "\n"},
         "docs/model.md": {"results": results()},
+        "docs/how-to/train.md": {"recipes": recipes_table.tables()},
         "docs/comparison.md": {"comparison": results_page.headline()},
         "docs/index.md": {"speed": performance_page.speed()},
     }

@@ -39,6 +39,7 @@ def _generate():
         "docs/architecture.svg",
         "docs/commands.md",
         "docs/comparison.md",
+        "docs/how-to/train.md",
         "docs/index.md",
         "docs/localization.md",
         "docs/model.md",

@@ -51,3 +51,9 @@ def test_some_rows_of_a_batch_are_those_of_the_whole_one_and_its_targets_are_all
     assert torch.equal(part.squares, whole.squares[5:15])
     assert torch.equal(part.target, whole.target)
     assert (part.drawn == whole.drawn).all()
+
+
+def test_a_recipe_that_mirrors_every_square_gives_the_mirror_images_of_one_that_does_not():
+    plain, mirrored = (Recipe("r", batch=20, mirror_probability=p) for p in (0.0, 1.0))
+    one, other = (next(batches.batches(r, STORE, REFERENCE, 3)) for r in (plain, mirrored))
+    assert torch.equal(other.squares, one.squares.flip(-1))

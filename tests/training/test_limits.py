@@ -65,13 +65,16 @@ def test_the_last_step_of_a_cosine_is_near_zero():
     assert 0 < rate_at(r, 12 * 100 - 1, 100) < 1e-5
 
 
+@pytest.mark.parametrize("scale", [None, 1024.0])
 @pytest.mark.parametrize(("clip_norm", "change"), [(0.0, (-3.0, -4.0)), (10.0, (-3.0, -4.0)), (1.0, (-0.6, -0.8))])
-def test_a_long_gradient_is_scaled_down_to_the_limit(clip_norm, change):
+def test_a_long_gradient_is_scaled_down_to_the_limit(clip_norm, change, scale):
     """The gradient (3, 4) over two groups of parameters has the norm 5."""
     weights = [torch.zeros(1, requires_grad=True) for _ in range(2)]
     optimizer = torch.optim.SGD([{"params": [w]} for w in weights], lr=0.5)
 
-    take_step(3 * weights[0].sum() + 4 * weights[1].sum(), optimizer, 1.0, clip_norm)
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale) if scale else None
+
+    take_step(3 * weights[0].sum() + 4 * weights[1].sum(), optimizer, 1.0, scaler, clip_norm)
 
     assert [float(w.detach()) for w in weights] == pytest.approx(change, rel=1e-5)
 

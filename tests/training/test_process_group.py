@@ -105,7 +105,10 @@ def test_gradients_and_running_statistics_of_two_processes_are_those_of_one(netw
 # The command
 
 
-TRAIN = ["--backbone", "efficientnet_b0", "--init", "scratch", "--side-px", "32", "--batch", "8", "--rate", "1e-4"]
+TRAIN = [
+    "--backbone", "efficientnet_b0", "--init", "scratch", "--side-px", "32", "--batch", "8", "--rate", "1e-4",
+    "--ema-share", "0.5", "--clip-norm", "1", "--mirror-probability", "0.5",
+]  # fmt: skip
 
 
 def curves(out: Path) -> list[dict[str, str]]:

@@ -153,5 +153,5 @@ def canvas(recipe: Recipe, store: SquareStore, reference: NDArray[np.integer], e
 def _augmented(recipe: Recipe, square: Squares, epoch: int, step: int, place: int) -> Squares:
     rng = np.random.default_rng((recipe.seed, epoch, step, place))
     out = square.copy()
-    out[0] = augmentation.apply(square[0], augmentation.draw(rng))
+    out[0] = augmentation.apply(square[0], augmentation.draw(rng, recipe.mirror_probability))
     return out

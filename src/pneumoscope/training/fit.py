@@ -257,7 +257,7 @@ def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
     progress: Progress[Epoch] = Progress((), run.sha256)
     finished = (run.out / CARD_NAME).exists()
     if resume and last.exists():
-        progress = resume_state.load(last, network, trainer.optimizer, run.sha256, Epoch, trainer.scaler)
+        progress = resume_state.load(last, trainer.weights.state, trainer.optimizer, run.sha256, Epoch, trainer.scaler)
     elif resume and finished:
         raise TrainingError(f"the run in '{run.out}' is finished; nothing is left to resume")
     elif last.exists() or finished:
@@ -280,8 +280,8 @@ def _keep(progress: Progress[Epoch], trainer: Trainer, run: _Run) -> None:
     """Write the state after an epoch, and report it."""
     row, state = progress.history[-1], run.out / "state"
     if progress.best is row:
-        resume_state.save(state / "best.safetensors", trainer.network, trainer.optimizer, progress, trainer.scaler)
-    resume_state.save(state / "last.safetensors", trainer.network, trainer.optimizer, progress, trainer.scaler)
+        resume_state.save(state / "best.safetensors", trainer.weights.evaluated, trainer.optimizer, progress, trainer.scaler)
+    resume_state.save(state / "last.safetensors", trainer.weights.state, trainer.optimizer, progress, trainer.scaler)
     curves.write_table(run.out / curves.CURVES_NAME, progress.history)
     run.on_epoch(row)
 
@@ -299,7 +299,7 @@ def _epoch(trainer: Trainer, run: _Run, epoch: int) -> Epoch:
     seconds = time.perf_counter() - start
 
     def measured() -> Epoch:
-        logits = predict(trainer.network, run.tune.squares)
+        logits = predict(trainer.weights.evaluated, run.tune.squares)
         reference = run.tune.reference
         finite = math.isfinite(total) and bool(np.isfinite(logits).all())
         return Epoch(

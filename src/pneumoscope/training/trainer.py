@@ -18,6 +18,7 @@ from pneumoscope.training.process_group import ALONE, Group, Spread
 from pneumoscope.training.recipe import Recipe
 from pneumoscope.training.schedule import rate_at, take_step
 from pneumoscope.training.square_store import SquareStore
+from pneumoscope.training.weight_average import averaged
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Trainer:
         self.criterion = loss.of_recipe(recipe, train.reference)
         self.spread = Spread(network, group, self.compute)
         self.store = SquareStore(train.squares, self.compute)
+        self.weights = averaged(network, recipe.ema_share, recipe.epochs * self.steps)
 
     @property
     def steps(self) -> int:
@@ -101,7 +103,8 @@ class Trainer:
         for number, batch in enumerate(drawn):
             rate = rate_at(recipe, epoch * self.steps + number, self.steps)
             value = self._loss(batch, batches.canvas(recipe, self.store, self.train.reference, epoch, number))
-            take_step(value, self.optimizer, rate, self.scaler)
+            take_step(value, self.optimizer, rate, self.scaler, recipe.clip_norm)
+            self.weights.after_step()
             yield Step(value.detach(), rate)
 
     def _loss(self, batch: batches.Batch, canvas: tuple[Tensor, Tensor]) -> Tensor:

@@ -40,7 +40,8 @@ def test_starting_weights_are_the_one_file_of_the_backbone(tmp_path):
     assert start == str(tmp_path / "resnet18-f37.pth")
     assert start_in_words(start) == f"resnet18-f37.pth (sha256 {hashlib.sha256(content).hexdigest()[:12]})"
     assert (starting_weights("resnet18", "imagenet"), start_in_words("scratch")) == ("imagenet", "scratch")
+    assert starting_weights("mobilenet_v2", "timm") == start_in_words("timm:mobilenetv2_100.ra_in1k")
     with pytest.raises(ComparisonError, match="has 0 files of weights for resnet50"):
         starting_weights("resnet50", str(tmp_path))
-    with pytest.raises(ComparisonError, match="neither imagenet nor scratch nor a folder"):
+    with pytest.raises(ComparisonError, match="neither imagenet, timm or scratch nor a folder"):
         starting_weights("resnet18", str(tmp_path / "none"))

@@ -37,7 +37,10 @@ _OPTIONS = (
     click.option("--folds", default=0, show_default=True, type=click.IntRange(0), help="Cross-validate in folds by patient."),
     click.option("--recipe", "recipe_", show_default="default; evidence where --crop is lungs", help=HELP),
     click.option(
-        "--init", default="imagenet", show_default=True, help="imagenet, scratch, or a folder with BACKBONE*.safetensors."
+        "--init",
+        default="imagenet",
+        show_default=True,
+        help="imagenet, timm (timm's default weights of each backbone), scratch, or a folder with BACKBONE*.safetensors.",
     ),
     click.option(
         "--budget", "minutes", type=click.FloatRange(0, min_open=True), help="Minutes of training, shared out as equal epochs."

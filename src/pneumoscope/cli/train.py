@@ -42,7 +42,8 @@ from pneumoscope.training.process_group import joined
     "--init",
     default="imagenet",
     show_default=True,
-    help="Initial weights: imagenet, scratch (random), or a .safetensors or .pth file.",
+    help="Initial weights: imagenet, timm:NAME (pretrained weights of timm, such as timm:resnet18.a1_in1k), scratch (random), or "
+    "a .safetensors or .pth file.",
 )
 @click.option("--recipe", "recipe_", default="default", show_default=True, help=HELP)
 @click.option("--resume", is_flag=True, help="Continue after the last completed epoch.")

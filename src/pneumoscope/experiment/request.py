@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pneumoscope.classifier import BACKBONES
+from pneumoscope.classifier import BACKBONES, timm_weights
 from pneumoscope.classifier.backbone import backbone as look_up
 from pneumoscope.classifier.backbone import check_side
 from pneumoscope.classifier.checkpoint import file_sha256
@@ -36,7 +36,8 @@ class ExperimentRequest:
     folds
         Number of folds by patient; 0 for the cohort's own split.
     init
-        ``imagenet``, ``scratch``, or a folder with a file ``BACKBONE*.safetensors`` for each backbone.
+        ``imagenet``, ``timm`` (timm's default weights of each backbone), ``scratch``, or a folder with a file
+        ``BACKBONE*.safetensors`` for each backbone.
     minutes
         Training budget of all runs together, from which equal numbers of epochs follow; None for the recipe's epochs.
     ensembles
@@ -113,12 +114,12 @@ def starting_weights(backbone: str, init: str) -> str:
     backbone
         Name of the backbone.
     init
-        ``imagenet``, ``scratch``, or a folder of files of weights.
+        ``imagenet``, ``timm``, ``scratch``, or a folder of files of weights.
 
     Returns
     -------
     str
-        ``imagenet``, ``scratch`` or the path of the one file for this backbone.
+        ``imagenet``, ``scratch``, ``timm:NAME`` or the path of the one file for this backbone.
 
     Raises
     ------
@@ -127,9 +128,11 @@ def starting_weights(backbone: str, init: str) -> str:
     """
     if init in WITHOUT_FILE:
         return init
+    if init == "timm":
+        return timm_weights.PREFIX + timm_weights.full_name(look_up(backbone), timm_weights.MODELS[backbone][0])
     folder = Path(init)
     if not folder.is_dir():
-        raise ComparisonError(f"the start '{init}' is neither imagenet nor scratch nor a folder; give one of these")
+        raise ComparisonError(f"the start '{init}' is neither imagenet, timm or scratch nor a folder; give one of these")
     files = sorted(f for f in folder.iterdir() if f.suffix in _SUFFIXES and f.stem.removeprefix("tf_").startswith(backbone))
     if len(files) != 1:
         pattern = f"{backbone}*.safetensors or {backbone}*.pth"
@@ -150,4 +153,8 @@ def start_in_words(init: str) -> str:
     str
         A file is given by its name and hash, not by its path.
     """
-    return init if init in WITHOUT_FILE else f"{Path(init).name} (sha256 {file_sha256(Path(init))[:12]})"
+    return (
+        init
+        if init in WITHOUT_FILE or init.startswith(timm_weights.PREFIX)
+        else f"{Path(init).name} (sha256 {file_sha256(Path(init))[:12]})"
+    )

@@ -81,7 +81,7 @@ def full_name(backbone: Backbone, name: str) -> str:
     if "." in name and name not in known:
         near = get_close_matches(name, known, n=3) or known
         raise WeightsError(f"timm has no weights '{name}'; did you mean {', '.join(near)}?")
-    config = timm.get_pretrained_cfg(name)
+    config = _config(name)
     complete = f"{model}.{config.tag}"
     if not _fits(backbone, config):
         raise WeightsError(
@@ -119,7 +119,7 @@ def load(backbone: Backbone, name: str) -> State:
             f"the weights '{name}' of timm are not available ({type(error).__name__}): connect to the network and run again, "
             "give a file with --init FILE (.safetensors or .pth), or start from random weights with --init scratch"
         ) from error
-    config = timm.get_pretrained_cfg(name)
+    config = _config(name)
     return converted(backbone, model, config.mean, config.std)
 
 
@@ -198,6 +198,11 @@ def _normalized_as(backbone: Backbone, state: State, mean: Sequence[float], std:
     return {**state, "conv_proj.weight": weight * (own_std / given_std)[:, None, None], "conv_proj.bias": bias + shift}
 
 
+def _config(name: str) -> Any:
+    """What timm knows of weights that it has: their tag, and the normalization of their input."""
+    return timm.get_pretrained_cfg(name)
+
+
 def _fits(backbone: Backbone, config: Any) -> bool:
     """Whether the backbone's network can take the normalization of weights."""
     return bool(backbone.patch_px) or (tuple(config.mean), tuple(config.std)) == (backbone.mean, backbone.std)
@@ -206,7 +211,7 @@ def _fits(backbone: Backbone, config: Any) -> bool:
 def _fitting(backbone: Backbone) -> list[str]:
     """The weights of timm that fit a backbone."""
     names = [name for model in MODELS[backbone.name] for name in timm.list_pretrained(f"{model}.*")]
-    return [name for name in names if _fits(backbone, timm.get_pretrained_cfg(name))]
+    return [name for name in names if _fits(backbone, _config(name))]
 
 
 def _shown(values: Sequence[float]) -> str:

@@ -332,6 +332,22 @@ def test_every_item_of_the_checklist_is_asked_once_and_what_nobody_knows_is_blan
     assert "standard deviation over 2 runs" in answers[29]
 
 
+def test_the_checklist_states_smoothing_clipping_averages_and_mirroring_where_a_recipe_has_them(cohort):
+    told = {"metrics": ("ROC-AUC",), "localized": "measured.", "external": "", "intervened": 0, "versions": {"torch": "1"}}
+    plain, full = (
+        " ".join(item.answer for item in checklist.filled(replace(PLAN, recipe=chosen), cohort, **told))
+        for chosen in (recipe("default"), recipe("full-224", label_smoothing=0.1))
+    )
+    for stated in (
+        "label smoothing 0.1",
+        "gradients of a norm of 5 at most",
+        "exponential average of the weights over 0.1 of the steps",
+        "augmentation 'published' (mirrored with a probability of 0.5)",
+    ):
+        assert stated in full
+        assert stated not in plain
+
+
 def told(view, start):
     figure = {"value": 0.9, "low": 0.8, "high": 0.95, "spread": None, "runs": 1}
     return {

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from pneumoscope.classifier import BACKBONES
+from pneumoscope.classifier.network import build
 from pneumoscope.training.weight_average import averaged, decay_of
 
 
@@ -72,3 +74,11 @@ def test_the_state_holds_the_network_and_its_average():
         trained.after_step()
     assert torch.equal(other.evaluated[0].weight, one.evaluated[0].weight)
     assert not torch.equal(one.evaluated[0].weight, one.network[0].weight)
+
+
+@pytest.mark.parametrize(("backbone", "head"), [("mobilenet_v2", "evidence"), ("efficientnet_lite0", "linear")])
+def test_the_first_average_of_a_real_network_computes_what_the_network_computes(backbone, head):
+    own = build(BACKBONES[backbone], head)
+    image = torch.rand(2, 2, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(averaged(own, 0.1, 100).evaluated.eval()(image), own.eval()(image))

@@ -157,9 +157,13 @@ def _training(plan: Plan) -> str:
     weights = {"evidence outside the lungs": own["energy_weight"], "painted opacities": own["painting_weight"]}
     weights |= {"a teacher's map": own["teacher_weight"], "a teacher's probabilities": own["distillation_weight"]}
     parts += [f"{what} (weight {weight:g})" for what, weight in weights.items() if weight]
+    parts += [f"label smoothing {r.label_smoothing:g}"] if r.label_smoothing else []
     parts += [f"learns from {plan.teacher}"] if plan.teacher else []
     parts += [f"{r.optimizer}, rate {r.rate:g} ({r.schedule}), batch {r.batch}, {r.epochs} epochs at most"]
-    return "; ".join([*parts, f"augmentation '{r.augmentation}', sampling {r.sampling}."])
+    parts += [f"gradients of a norm of {r.clip_norm:g} at most"] if r.clip_norm else []
+    parts += [f"exponential average of the weights over {r.ema_share:g} of the steps"] if r.ema_share else []
+    mirrored = f" (mirrored with a probability of {r.mirror_probability:g})" if r.mirror_probability else ""
+    return "; ".join([*parts, f"augmentation '{r.augmentation}'{mirrored}, sampling {r.sampling}."])
 
 
 ASKED = (

@@ -83,7 +83,7 @@ class Deviations:
             self.add(f"{name} {attribute}", getattr(result, attribute), reference[key])
 
     def none(self, at_least):
-        assert self.bad == []
+        assert not self.bad, self.bad
         assert self.compared >= at_least
 
 

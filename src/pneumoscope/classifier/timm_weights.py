@@ -131,7 +131,7 @@ def converted(backbone: Backbone, model: nn.Module, mean: Sequence[float], std: 
     backbone
         The backbone.
     model
-        Model of timm, one of `MODELS`.
+        Model of timm, one of `MODELS`; the weights of its batch norms may be changed.
     mean, std
         Mean and standard deviation of the input channels for which the model was trained.
 

@@ -101,7 +101,7 @@ def fit(
     out
         Folder for the checkpoint, and for the state of an unfinished run.
     init
-        What the weights start from: ``imagenet``, ``scratch``, or a ``.safetensors`` or ``.pth`` file.
+        What the weights start from: ``imagenet``, ``timm:NAME``, ``scratch``, or a ``.safetensors`` or ``.pth`` file.
     cache
         Folder for prepared squares and a teacher's lessons.
     finder

@@ -96,6 +96,15 @@ def test_no_tensor_of_a_step_is_made_on_another_device(case):
     assert step.loss.device == META
 
 
+def test_no_tensor_of_averages_and_limited_gradients_is_made_on_another_device():
+    (name, _, channels), changes = whole("mobilenet_v2"), {"size_px": SIDE, "batch": 8, "label_smoothing": 0.1}
+    prepared = PreparedSplit(side().squares[:, :channels], side().reference, side().patients)
+    network = build(BACKBONES[name], "linear", 2, SIDE).to(META)
+    taught = Trainer(network, BACKBONES[name], recipe("full-224", **changes), prepared, Compute(META))
+    assert [step.loss.device for step in islice(taught.epoch(0), 2)] == [META] * 2
+    assert {value.device for value in taught.weights.evaluated.state_dict().values()} == {META}
+
+
 def test_squares_that_fit_are_kept_on_the_device_and_are_the_same(monkeypatch):
     chosen = CASES["evidence, views, painted opacities, a teacher's maps"][1]
     reference = side().reference

@@ -92,6 +92,12 @@ def _of_cell(row: Array, truth: Bools, figure: Callable[[Array, Array], float]) 
     nondiseased, diseased = row[read & ~truth], row[read & truth]
     value = figure(nondiseased, diseased)
     left_out = np.full(len(row), value)
-    left_out[read & ~truth] = [figure(np.delete(nondiseased, k), diseased) for k in range(len(nondiseased))]
-    left_out[read & truth] = [figure(nondiseased, np.delete(diseased, k)) for k in range(len(diseased))]
+    left_out[read & ~truth] = _without_each(nondiseased, lambda rest: figure(rest, diseased))
+    left_out[read & truth] = _without_each(diseased, lambda rest: figure(nondiseased, rest))
     return value, left_out
+
+
+def _without_each(values: Array, figure: Callable[[Array], float]) -> Array:
+    """The figure without each value, computed once for equal values."""
+    _, first, same = np.unique(values, return_index=True, return_inverse=True)
+    return np.array([figure(np.delete(values, k)) for k in first])[same]

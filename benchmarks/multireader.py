@@ -28,7 +28,7 @@ MODEL = RoeMetz((1.5, 1.6), 0.03, 0.03, 0.3, 0.3, 0.2, 0.2)
 
 def in_five_categories(study: ReaderRatings) -> ReaderRatings:
     """Round ratings to 1 to 5, as readers give them."""
-    rating = np.digitize(study.rating, [-0.5, 0.3, 1.0, 1.8]) + 1.0
+    rating = np.asarray(np.digitize(study.rating, [-0.5, 0.3, 1.0, 1.8]) + 1, np.float64)
     return ReaderRatings(rating, study.truth, study.modalities, study.readers, study.cases)
 
 

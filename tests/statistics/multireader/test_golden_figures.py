@@ -243,6 +243,22 @@ def test_specificity_at_a_sensitivity(study):
     found.none(at_least=8)
 
 
+@pytest.mark.shared
+@pytest.mark.parametrize("study", ["van_dyke", "franken"])
+def test_partial_area_of_sensitivity(study):
+    reference = golden(study)["mrmcaov.empirical_auc_partial_sensitivity_0.7_1.jackknife"]["fom"]
+    table, found = ratings(study), Deviations()
+    values = roc_figures.partial_auc_of_sensitivity(table, 0.7).value
+    for (i, j), value in np.ndenumerate(values):
+        diseased = table.rating[i, j, table.truth]
+        # Where a reader reaches sensitivity 1 before the last point, MRMCaov draws the last line to (1, 1) instead.
+        if diseased.min() == table.rating[i, j].min():
+            found.add(f"{i} {j}", value, reference[table.modalities[i]][table.readers[j]])
+        else:
+            assert value > reference[table.modalities[i]][table.readers[j]]
+    found.none(at_least=5)
+
+
 CURVE = ReaderRatings(np.array([[[1.0, 2.0, 3.0, 2.0, 3.0, 4.0]]]), np.arange(6) > 2, ("m",), ("r",), tuple(range(6)))
 """ROC points (0, 0), (0, 1/3), (1/3, 2/3), (2/3, 1), (1, 1)."""
 

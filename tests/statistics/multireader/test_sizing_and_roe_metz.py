@@ -11,7 +11,9 @@ from pneumoscope.statistics.multireader.auc import delong_covariance, empirical_
 from pneumoscope.statistics.multireader.design import design
 from pneumoscope.statistics.multireader.obuchowski_rockette import Population, analyse, components
 from pneumoscope.statistics.multireader.one_shot import one_shot
+from pneumoscope.statistics.multireader.roc_figures import sensitivity
 from pneumoscope.statistics.multireader.roe_metz import RoeMetz, StudySize, bivariate_normal, simulate
+from pneumoscope.statistics.multireader.simulated_power import simulated_power
 from pneumoscope.statistics.multireader.sizing import (
     StatedComponents,
     cases_for_readers,
@@ -208,6 +210,25 @@ def test_a_simulated_split_plot_study_has_its_design_and_unequal_variances():
     values = study.rating[study.read & ~study.truth], study.rating[study.read & study.truth]
     assert np.std(values[0]) / np.std(values[1]) == pytest.approx(0.5, rel=0.05)
     assert values[1].mean() == pytest.approx(1.5, abs=0.1)
+
+
+def test_simulated_power_is_that_of_the_formula():
+    model, size, rng = RoeMetz((0.75, 1.5), 0.011, 0.011, 0.3, 0.3, 0.2, 0.2), StudySize(30, 30, 4), np.random.default_rng(7)
+    simulated = simulated_power(model, size, empirical_auc, 150, rng)
+    formula = power(model.components(30, 30), model.auc(1) - model.auc(0), 4, 60).power
+    assert simulated.power == pytest.approx(formula, abs=3 * simulated.standard_error + 0.03)  # the formula is approximate
+    assert simulated.n_undefined == 0
+
+
+def test_simulated_power_of_a_decision():
+    model, size, rng = RoeMetz((0.5, 2.5), 0.0, 0.0, 0.3, 0.3, 0.2, 0.2), StudySize(20, 30, 4), np.random.default_rng(8)
+    found = simulated_power(model, size, lambda ratings: sensitivity(ratings, 1.0), 40, rng)
+    assert found.power > 0.9
+    assert found.standard_error == pytest.approx(math.sqrt(found.power * (1 - found.power) / 40))
+    never = simulated_power(model, size, lambda ratings: sensitivity(ratings, 100.0), 3, rng)
+    assert (never.power, never.n_undefined) == (0.0, 3)
+    with pytest.raises(StatisticsError, match="0 simulated studies: give at least 1"):
+        simulated_power(model, size, empirical_auc, 0, rng)
 
 
 @pytest.mark.slow

@@ -104,7 +104,7 @@ def _counts(ratings: Array, weighting: Weighting) -> _Counts:
 
 
 def _coefficient(table: _Counts, expected: float, expected_of_unit: Array) -> Agreement:
-    """The coefficient and its variance over units, by linearization (Gwet 2008, equation 16)."""
+    """The coefficient and its variance over units, by linearization (Gwet 2008)."""
     several = table.raters > 1
     agreement = table.agreement
     observed = float(agreement[several].mean())
@@ -137,7 +137,7 @@ def gwet(ratings: Array, weighting: Weighting = Weighting.IDENTITY) -> Agreement
     References
     ----------
     Gwet 2008, British Journal of Mathematical and Statistical Psychology 61:29; Gwet 2014, Handbook of Inter-Rater Reliability,
-    4th edition, chapters 4–5 (weights, missing ratings).
+    4th edition (weights, missing ratings).
 
     Examples
     --------

@@ -151,7 +151,7 @@ def delong_covariance(ratings: ReaderRatings) -> Array:
 
     References
     ----------
-    DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837, equations 5–7.
+    DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837.
     """
     if not ratings.complete:
         raise StatisticsError("DeLong's covariance of readings that are not fully crossed: use the jackknife or the unbiased one")

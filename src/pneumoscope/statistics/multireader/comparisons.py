@@ -99,7 +99,7 @@ def compare(ratings: ReaderRatings) -> Comparisons:
 
     References
     ----------
-    Gallas, Bandos, Samuelson & Wagner 2009, Communications in Statistics 38:2586, equations 9–17.
+    Gallas, Bandos, Samuelson & Wagner 2009, Communications in Statistics 38:2586.
     """
     n_modalities, n_readers, n_cases = ratings.rating.shape
     cells = ratings.rating.reshape(-1, n_cases)

@@ -108,7 +108,7 @@ def design(ratings: ReaderRatings) -> Design:
 
     References
     ----------
-    Obuchowski 2009, Academic Radiology 16:1424 (split-plot); Gallas & Brown 2008, Neural Networks 21:387 (any design).
+    Obuchowski 2009, Academic Radiology 16:209 (split-plot); Gallas & Brown 2008, Neural Networks 21:387 (any design).
 
     Examples
     --------

@@ -17,7 +17,7 @@ from pneumoscope.statistics.multireader.ratings import Bools
 
 
 class FreeResponseFigure(StrEnum):
-    """The figures of merit, by their names in the literature (Chakraborty 2017, Observer Performance Methods, chapter 14)."""
+    """The figures of merit, by their names in the literature (Chakraborty 2017, Observer Performance Methods)."""
 
     WEIGHTED_AFROC = "wAFROC"
     AFROC = "AFROC"
@@ -52,8 +52,8 @@ def figure(study: MarkedCases, name: FreeResponseFigure) -> Jackknife:
 
     References
     ----------
-    Chakraborty & Berbaum 2004, Medical Physics 31:2313 (AFROC); Chakraborty & Zhai 2016, Medical Physics 43:2263 (wAFROC);
-    Chakraborty 2017, Observer Performance Methods, chapters 13–14.
+    Chakraborty & Berbaum 2004, Medical Physics 31:2313 (AFROC);
+    Chakraborty 2017, Observer Performance Methods (wAFROC).
 
     Examples
     --------

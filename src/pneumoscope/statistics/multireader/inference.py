@@ -171,7 +171,7 @@ def non_inferiority(difference: Inference, margin: float) -> float:
 
     References
     ----------
-    Chen, Petrick & Sahiner 2012, Academic Radiology 19:1158, section 2.3.
+    Chen, Petrick & Sahiner 2012, Academic Radiology 19:1158.
 
     Examples
     --------

@@ -279,7 +279,7 @@ def one_modality(
 
     References
     ----------
-    Hillis, Obuchowski & Berbaum 2011, Academic Radiology 18:129, section on one modality; Hillis 2018, Statistics in Medicine
+    Hillis, Obuchowski & Berbaum 2011, Academic Radiology 18:129; Hillis 2018, Statistics in Medicine
     37:2067.
     """
     _checked(figure[None], covariance)
@@ -374,8 +374,7 @@ def analyse(
 
     References
     ----------
-    Obuchowski & Rockette 1995, Communications in Statistics: Simulation 24:285; Hillis 2007, Statistics in Medicine 26:596,
-    equations 5–9.
+    Obuchowski & Rockette 1995, Communications in Statistics: Simulation 24:285; Hillis 2007, Statistics in Medicine 26:596.
 
     Examples
     --------

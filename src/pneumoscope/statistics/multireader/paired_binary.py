@@ -234,7 +234,7 @@ def eliasziw_donner(counts: ClusteredPairs) -> ChiSquare:
 
     References
     ----------
-    Eliasziw & Donner 1991, Statistics in Medicine 10:1981, sections 3–4.
+    Eliasziw & Donner 1991, Statistics in Medicine 10:1981.
     """
     discordant = counts.first_only + counts.second_only
     with_discordance = discordant[discordant > 0]

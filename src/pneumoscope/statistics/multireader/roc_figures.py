@@ -211,7 +211,7 @@ def expected_utility(ratings: ReaderRatings, slope: float = 1.0) -> Jackknife:
 
     References
     ----------
-    Abbey, Samuelson & Gallas 2013, Academic Radiology 20:798, equation 3.
+    Abbey, Samuelson & Gallas 2013, Academic Radiology 20:798.
     """
     if not slope > 0:
         raise StatisticsError(f"a slope of {slope}: give one above 0")

@@ -179,8 +179,8 @@ def analyse(figure: Jackknife, population: Population, level: float = LEVEL) -> 
 
     References
     ----------
-    Dorfman, Berbaum & Metz 1992, Investigative Radiology 27:723; Hillis, Berbaum & Metz 2008, Academic Radiology 15:647,
-    section 2 (the denominator and the degrees of freedom used here).
+    Dorfman, Berbaum & Metz 1992, Investigative Radiology 27:723; Hillis, Berbaum & Metz 2008, Academic Radiology 15:647
+    (the denominator and the degrees of freedom used here).
     """
     pseudovalues = figure.pseudovalues
     squares = mean_squares(pseudovalues)

@@ -56,7 +56,7 @@ def against_readers(figure: Jackknife, model: int, population: Population, level
 
     References
     ----------
-    Hupse et al. 2013, European Radiology 23:93; Chakraborty 2017, Observer Performance Methods, chapter 22 (1T-RRRC and
+    Hupse et al. 2013, European Radiology 23:93; Chakraborty 2017, Observer Performance Methods (1T-RRRC and
     1T-RRFC).
     """
     n_modalities, n_all = figure.value.shape

@@ -120,12 +120,18 @@ def pipeline(job: Job) -> Iterator[Tensor]:
     return (step.loss for step in trainer(job).epoch(0))
 
 
+def library_model(backbone: Backbone, size_px: int) -> nn.Module:
+    """Build the model of two classes as its library has it."""
+    if backbone.library == "timm":
+        return timm.create_model(backbone.weights.partition(".")[0], num_classes=2)
+    size: dict[str, Any] = {"image_size": size_px} if backbone.patch_px else {}
+    model: nn.Module = torchvision.models.get_model(backbone.name, num_classes=2, **size)
+    return model
+
+
 def plain_loop(job: Job) -> Iterator[Tensor]:
     """Train the library's own model, fed by a DataLoader."""
-    library = torchvision.models.get_model if job.backbone.library == "torchvision" else timm.create_model
-    name = job.backbone.name if job.backbone.library == "torchvision" else job.backbone.weights.partition(".")[0]
-    size = {"image_size": job.size_px} if job.backbone.patch_px else {}
-    model: nn.Module = library(name, num_classes=2, **size).to(job.compute.device).train()
+    model = library_model(job.backbone, job.size_px).to(job.compute.device).train()
     optimizer = torch.optim.AdamW(model.parameters(), RATE)
     scaler = torch.amp.GradScaler(job.compute.device.type) if job.compute.scales_loss else None
     on_gpu = job.compute.device.type == "cuda"

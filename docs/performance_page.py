@@ -44,6 +44,7 @@ def page() -> str:
         "max_auc": str(MAX_AUC),
         "min_agreement": f"{MIN_AGREEMENT:.0%}",
         "min_correlation": str(MIN_CORRELATION),
+        **_training(),
         "web": _web(),
         "table:browser": _browser(),
         "split": figures("domain-default")["split"],
@@ -296,6 +297,36 @@ def _precision() -> str:
             ("convolutions not in eight bits", _number("wide_share", ".0%")),
         ],
     )
+
+
+def _training() -> dict[str, str]:
+    """Make the parts about training, on the machine of the benchmarks and on the GPU of the full comparison."""
+    measured = figures("training")
+    full: dict[str, Any] = json.loads((FIGURES.parent / "results" / "full" / "figures.json").read_text(encoding="utf-8"))
+    about = measured["machine"]
+    columns: list[Column] = [
+        ("backbone", _plain("backbone")),
+        *((f"{kind}, images/s", _number(f"{kind} images/s", ".1f")) for kind in ("alone", "pipeline", "plain loop")),
+        ("pipeline / alone", _number("pipeline / alone")),
+        ("pipeline / plain loop", _number("pipeline / plain loop")),
+        ("peak, MiB", _number("peak MiB", ".0f")),
+        ("plain loop, peak MiB", _number("plain loop peak MiB", ".0f")),
+    ]
+    on_gpu: list[Column] = [
+        ("network and crop", _plain("training")),
+        ("alone, images/s", _number("model alone images/s", ",.0f")),
+        ("pipeline, images/s", _number("pipeline images/s", ",.0f")),
+        ("pipeline / alone", lambda row: f"{row['pipeline images/s'] / row['model alone images/s']:.2f}"),
+        ("peak, GiB", _number("peak GiB", ".1f")),
+    ]
+    return {
+        "training_size": f"{measured['size_px']} px",
+        "training_batch": str(measured["batch"]),
+        "training_device": f"{about['device_name']}, {about['cores']} cores, {about['precision']}",
+        "gpu": full["machine"]["device"],
+        "table:training": _table(measured["rows"], columns),
+        "table:training_gpu": _table(full["alone"], on_gpu),
+    }
 
 
 def _web() -> str:

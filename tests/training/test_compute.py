@@ -252,7 +252,8 @@ def test_each_process_of_a_host_has_a_gpu_of_its_own(monkeypatch):
     assert second.device("auto") == torch.device("cuda:1")
     assert chosen == [torch.device("cuda:1")]
     assert second.device("cpu") == devices.CPU
-    assert Group().device("cuda:1") == torch.device("cuda:1")
+    alone_on_its_host = Group(rank=1, size=2, launched=True)
+    assert Group().device("cuda:1") == alone_on_its_host.device("cuda:1") == torch.device("cuda:1")
     crowded = Group(rank=0, size=3, local_rank=0, local_size=3, launched=True)
     for group, asked in ((crowded, "auto"), (second, "cuda:1")):
         with pytest.raises(TrainingError, match=r"processes on this host share the devices .* --nproc-per-node 2"):

@@ -168,12 +168,13 @@ class Group:
         if self.size == 1 or found.type == "cpu":
             return found
         gpus = torch.cuda.device_count() if found.type == "cuda" else 1
-        if asked.startswith("cuda:") or self.local_size > gpus:
+        chosen = asked.startswith("cuda:")
+        if self.local_size > (1 if chosen else gpus):
             raise TrainingError(
                 f"{self.local_size} processes on this host share the devices '{asked}', of which there are {gpus}; give torchrun "
                 f"--nproc-per-node {gpus} and --device cuda, or --device cpu"
             )
-        own = torch.device(found.type, self.local_rank)
+        own = found if chosen else torch.device(found.type, self.local_rank)
         if own.type == "cuda":
             torch.cuda.set_device(own)
         return own

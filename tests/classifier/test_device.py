@@ -39,26 +39,42 @@ def test_auto_is_the_cpu_where_there_is_nothing_else(no_gpu):
 
 @pytest.mark.parametrize("asked", ["cuda", "cuda:0", "mps", "tpu", ""])
 def test_a_device_that_is_not_there_is_said_with_those_that_are(no_gpu, asked):
-    with pytest.raises(DeviceError, match=rf"there is no device '{asked}'; PyTorch \S+ has cpu on this machine"):
+    with pytest.raises(DeviceError, match=rf"there is no device '{asked}'; PyTorch \S+ finds only cpu on this machine"):
         devices.find(asked)
 
 
 def test_a_gpu_beyond_the_last_is_said(two_gpus):
-    with pytest.raises(DeviceError, match=r"there is no device 'cuda:2'; .* has cuda:0, cuda:1, .*cpu on this machine"):
+    with pytest.raises(DeviceError, match=r"there is no device 'cuda:2'; .* finds only cuda:0, cuda:1, .*cpu on this machine"):
         devices.find("cuda:2")
 
 
-def test_a_full_memory_is_one_sentence_with_what_to_do():
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 5.05 GB, other allocations: 4.01 GB, max allowed: 9.07 GB)."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["cuda", "mps", "cublas"],
+)
+def test_a_full_memory_is_one_sentence_with_what_to_do(error):
     with (
         pytest.raises(DeviceError, match=r"^the memory of cpu \(.+\) is not enough; choose a smaller --batch$"),
         devices.enough_memory(devices.CPU, "choose a smaller --batch"),
     ):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
+
+
+def test_a_full_memory_of_a_cpu_is_the_same_sentence():
+    """2^60 bytes are more than any machine lends."""
+    with pytest.raises(DeviceError, match=r"the memory of cpu .* is not enough"), devices.measuring(devices.CPU):
+        torch.empty(2**60, dtype=torch.uint8)
 
 
 def test_other_errors_stay_what_they_are():
-    with pytest.raises(ZeroDivisionError), devices.measuring(devices.CPU):
-        raise ZeroDivisionError
+    for error in (ZeroDivisionError, RuntimeError):
+        with pytest.raises(error), devices.measuring(devices.CPU):
+            raise error("something else")
 
 
 def test_a_processor_has_a_name():
@@ -73,5 +89,6 @@ def test_exactness_on_a_gpu_is_given_back_afterwards(two_gpus):
         assert torch.backends.cudnn.deterministic
         assert not torch.backends.cudnn.benchmark
         assert not torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cuda.matmul.allow_tf32
     after = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32
     assert before == after

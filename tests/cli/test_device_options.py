@@ -40,10 +40,10 @@ def test_a_bundle_stays_on_the_cpu(cohort_file, tmp_path):
         "evaluate", SHIPPED["default"], "--cohort", cohort_file, "--device", "cuda", "--draws", "10", "-o", tmp_path / "out"
     )
     assert ran.code == 2
-    assert "is a bundle, which ONNX Runtime reads on the CPU, and not on 'cuda'" in ran.err
+    assert "is a bundle, which runs on the CPU only, not on 'cuda'" in ran.err
 
 
-def test_a_precision_that_there_is_not_is_refused(cohort_file, tmp_path):
+def test_an_unknown_precision_is_refused(cohort_file, tmp_path):
     ran = run("train", cohort_file, "--backbone", "mobilenet_v2", "--precision", "fp8", "-o", tmp_path / "out")
     assert ran.code == 2
     assert "'fp8' is not one of 'fp32', 'bf16', 'fp16'" in ran.err

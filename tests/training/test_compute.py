@@ -91,7 +91,7 @@ def test_the_first_ten_losses_agree_across_devices(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_no_tensor_of_a_step_is_made_on_another_device(case):
-    """An operation with tensors of ``meta`` and of the CPU is an error."""
+    """An operation with tensors of ``meta`` and of the CPU is an error, but for indices and numbers of the CPU, as on CUDA."""
     step = next(trainer(case, Compute(META)).epoch(0))
     assert step.loss.device == META
 
@@ -202,6 +202,56 @@ def test_a_run_in_lower_precision_is_recorded_and_resumed_to_the_bit(cohort, cac
     assert ended[0] == ended[1]
 
 
+def test_a_run_that_is_resumed_elsewhere_names_both_places(cohort, cache, tmp_path, monkeypatch):
+    def stop(_):
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(cohort, tmp_path / "run", cache, on_epoch=stop)
+    monkeypatch.setattr(devices, "name_of", lambda device: "Example Processor")
+    card = train(cohort, tmp_path / "run", cache, resume=True)
+    first, second = card.trained_with["device_name"].split("; ")
+    assert first != second == "Example Processor"
+    assert card.trained_with["device"] == "cpu"
+
+
+def test_recipes_with_views_are_not_trained_on_apples_gpu(cohort, cache, tmp_path):
+    """Before anything is prepared."""
+    with pytest.raises(TrainingError, match="uses operations that mps lacks; give --device cpu"):
+        fit(
+            cohort, BACKBONES["mobilenet_v2"], recipe("evidence"), tmp_path / "run", init="scratch", cache=cache,
+            compute=Compute(torch.device("mps")),
+        )  # fmt: skip
+
+
+def test_a_device_that_is_not_cuda_is_sent_to_by_the_thread_that_computes():
+    """Copies that are not waited for may read freed memory on MPS, and a second thread that uses MPS ends the process."""
+    squares = np.full((2, 1, 8, 8), 51, np.uint8)
+    sent = Compute(META).send_ahead(squares)
+    assert sent().device == META
+    assert sent() is not sent()  # copied when it is asked for
+    assert torch.equal(Compute().send_ahead(squares)(), torch.full((2, 1, 8, 8), 0.2))
+
+
+def test_squares_that_are_not_used_on_the_device_are_not_copied_to_it(monkeypatch):
+    """The published augmentation reads them on the CPU, and its canvas is empty."""
+    monkeypatch.setattr(Compute, "holds", lambda self, squares: True)
+    made = trainer("linear head, published augmentation", Compute(META))
+    next(made.epoch(0))
+    assert made.store.resident
+    assert "_on_device" not in vars(made.store)
+
+
+def test_threads_of_several_processes_share_the_cores(monkeypatch):
+    chosen, reference = CASES["linear head, published augmentation"][1], side().reference
+    threads = []
+    monkeypatch.setattr(batches, "cores", lambda: 17)
+    monkeypatch.setattr(batches, "ordered_map", lambda make, steps, workers: threads.append(workers) or map(make, steps))
+    for processes in (1, 4, 32):
+        list(batches.batches(chosen, SquareStore(side().squares[:, :1], Compute(META)), reference, 0, processes=processes))
+    assert threads == [8, 4, 1]
+
+
 def test_the_loss_is_scaled_in_fp16_alone():
     assert trainer("linear head, published augmentation", Compute(precision="fp16")).scaler is not None
     assert trainer("linear head, published augmentation", Compute(precision="bf16")).scaler is None
@@ -244,6 +294,7 @@ def test_a_compiled_network_learns(cohort, cache, tmp_path):
 
 
 def test_each_process_of_a_host_has_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(Group, "agree", lambda self, value, what: None)
     monkeypatch.setattr(devices, "find", lambda asked: torch.device("cuda:0" if asked in ("auto", "cuda") else asked))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     chosen = []

@@ -61,6 +61,18 @@ def test_a_resumed_run_ends_in_the_same_weights(cohort, tmp_path, precision):
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_no_step_waits_for_the_gpu(case):
+    with Compute(GPU).running():
+        steps = trainer(case, Compute(GPU)).epoch(0)
+        next(steps)
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            next(steps)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_batches_that_are_copied_ahead_are_those_that_lie_on_the_device(case, monkeypatch):
     with Compute(GPU).running():
         kept = trainer(case, Compute(GPU))

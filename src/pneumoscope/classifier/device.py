@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pneumoscope.classifier.errors import DeviceError
 
 AUTO = "auto"
 CPU = torch.device("cpu")
 _GIB = 2**30
+_FULL = ("out of memory", "ALLOC_FAILED", "can't allocate memory", "DefaultCPUAllocator")
+"""Texts of errors of a full memory that are no `torch.OutOfMemoryError`: of MPS, of CUDA's libraries, of a CPU."""
 
 
 def find(asked: str) -> torch.device:
@@ -40,8 +42,8 @@ def find(asked: str) -> torch.device:
     wanted = "cuda:0" if asked == "cuda" else asked
     if wanted not in names:
         raise DeviceError(
-            f"there is no device '{asked}'; PyTorch {torch.__version__} has {', '.join(names)} on this machine: choose one with "
-            "--device, or install a build of PyTorch for your GPU"
+            f"there is no device '{asked}'; PyTorch {torch.__version__} finds only {', '.join(names)} on this machine: choose "
+            "one with --device, or install a build of PyTorch for your GPU"
         )
     return torch.device(wanted)
 
@@ -74,7 +76,7 @@ def name_of(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
-        return f"{platform.processor() or platform.machine()} GPU"
+        return f"GPU of {platform.machine()}"
     return _processor()
 
 
@@ -117,10 +119,33 @@ def free_bytes(device: torch.device) -> int:
         Bytes; 0 for a CPU, whose memory the system manages.
     """
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        reusable = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + reusable)
     if device.type == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     return 0
+
+
+def send(values: Tensor, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """Copy a tensor of the CPU to a device, without waiting for the device if it is a CUDA GPU.
+
+    Parameters
+    ----------
+    values
+        A tensor on the CPU.
+    device
+        Where it goes.
+    dtype
+        Type of the result; None for that of `values`.
+
+    Returns
+    -------
+    Tensor
+        Same shape.
+    """
+    if device.type != "cuda":  # elsewhere a copy that is not waited for may read memory that is freed already
+        return values.to(device, dtype)
+    return values.pin_memory().to(device, dtype, non_blocking=True)
 
 
 @contextlib.contextmanager
@@ -145,12 +170,17 @@ def exact(device: torch.device) -> Iterator[None]:
         return
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic with a workspace of fixed size only
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    filled, tf32 = torch.utils.deterministic.fill_uninitialized_memory, torch.backends.cuda.matmul.allow_tf32
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads memory that was not written
+    torch.backends.cuda.matmul.allow_tf32 = False
     try:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
             yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.utils.deterministic.fill_uninitialized_memory = filled
+        torch.backends.cuda.matmul.allow_tf32 = tf32
 
 
 @contextlib.contextmanager
@@ -176,7 +206,9 @@ def enough_memory(device: torch.device, advice: str) -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not (isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _FULL)):
+            raise
         size = f" of {torch.cuda.get_device_properties(device).total_memory / _GIB:.0f} GiB" if device.type == "cuda" else ""
         raise DeviceError(f"the memory{size} of {device} ({name_of(device)}) is not enough; {advice}") from error
 
@@ -200,5 +232,6 @@ def measuring(device: torch.device) -> Iterator[None]:
     DeviceError
         If the device runs out of memory.
     """
-    with exact(device), enough_memory(device, "choose --device cpu"):
+    advice = "end other programs" if device.type == "cpu" else "choose --device cpu"
+    with exact(device), enough_memory(device, advice):
         yield

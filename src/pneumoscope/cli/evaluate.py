@@ -69,6 +69,8 @@ def command(
     """
     if (stored is None) == (model is None or cohort_ is None):
         raise click.UsageError("give MODEL and --cohort, or --predictions")
+    if stored and device not in ("auto", "cpu"):
+        raise click.UsageError("--device is for MODEL; stored predictions need none")
     if record and model is None:
         raise click.UsageError("--record needs MODEL")
     if draws < 1 or seed < 0:

@@ -74,6 +74,8 @@ def command(
         raise click.UsageError("--only chooses rows of --regions; give a CSV of boxes")
     if beside and not sanity:
         raise click.UsageError("--beside is for --sanity; say on how many cases")
+    if device not in ("auto", "cpu") and not (methods or sanity):
+        raise click.UsageError("--device is for --methods and --sanity; all else runs on the CPU")
     others = dict(_named(text) for text in beside)
     checks = _explanation_checks(model) if methods or sanity else None
     cohort = table.read(cohort_)

@@ -48,7 +48,7 @@ def load(folder: Path, device: str = "cpu") -> Model:
     if (folder / GRAPH_NAME).exists():
         if device not in ("auto", "cpu"):
             raise DeviceError(
-                f"'{folder}' is a bundle, which ONNX Runtime reads on the CPU, and not on '{device}'; give the checkpoint that "
+                f"'{folder}' is a bundle, which runs on the CPU only, not on '{device}'; give the checkpoint that "
                 "it was exported from, or leave out --device"
             )
         return Reader.load(folder)

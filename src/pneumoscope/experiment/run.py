@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pneumoscope import radiograph
+from pneumoscope.classifier import DeviceError
 from pneumoscope.cohort import Cohort
 from pneumoscope.cohort.sample import sample
 from pneumoscope.experiment import budget, compared_model, cost, marked_cohort, plan, unit_measurement, unit_training
@@ -222,7 +223,7 @@ def _each(units: Sequence[Unit], what: str, group: Group, tell: OnMessage, work:
         tell(f"{what} {k}/{len(units)}: {unit.name}")
         try:
             work(unit)
-        except (TrainingError, ExportError) as error:
+        except (TrainingError, ExportError, DeviceError) as error:
             if group.size > 1:
                 raise
             failed[unit.backbone] = f"{unit.name}, {error}"

@@ -86,10 +86,7 @@ class Compute:
             Same shape; floating-point values have the type of the weights.
         """
         tensor = torch.from_numpy(values)
-        if self.device.type == "cuda":
-            tensor = tensor.pin_memory()
-        kind = self.dtype if tensor.is_floating_point() else tensor.dtype
-        return tensor.to(self.device, kind, non_blocking=True)
+        return devices.send(tensor, self.device, self.dtype if tensor.is_floating_point() else None)
 
     def send_squares(self, squares: NDArray[np.uint8]) -> Tensor:
         """Copy grey levels to the device.
@@ -119,19 +116,21 @@ class Compute:
         Callable
             Gives the tensor to the thread that computes; what the thread queues afterwards waits for the copy.
         """
-        if self.device.type != "cuda":
-            sent = self.send_squares(squares)
-            return lambda: sent
+        if self.device.type == "cpu":
+            converted = self.send_squares(squares)
+            return lambda: converted
+        if self.device.type != "cuda":  # a second thread may not use the device
+            return lambda: self.send_squares(squares)
         stream = _copy_stream(self.device)
         with torch.cuda.stream(stream):
-            sent = self.send_squares(squares)
+            sent = self.send(squares)
             copied = stream.record_event()
 
         def taken() -> Tensor:
             computing = torch.cuda.current_stream(self.device)
             computing.wait_event(copied)
             sent.record_stream(computing)
-            return sent
+            return in_unit_interval(sent, self.dtype)
 
         return taken
 
@@ -164,7 +163,7 @@ class Compute:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Compute deterministically within the context, and leave the random generators as they were.
+        """Compute deterministically within the context, and leave the generators of the CPU and of the device as they were.
 
         Yields
         ------
@@ -176,14 +175,20 @@ class Compute:
         DeviceError
             If the device runs out of memory.
         """
-        advice = "choose a smaller --batch or --size-px, --precision bf16, or --device cpu"
         forked = [self.device] if self.device.type == "cuda" else []
         with (
-            devices.enough_memory(self.device, advice),
+            devices.enough_memory(self.device, self._advice),
             devices.exact(self.device),
             torch.random.fork_rng(devices=forked),
         ):
             yield
+
+    @property
+    def _advice(self) -> str:
+        smaller = "choose a smaller --batch"
+        if self.device.type == "cpu":
+            return smaller
+        return f"{smaller}, {'--precision bf16, ' if self.precision == 'fp32' and _has_bf16(self.device) else ''}or --device cpu"
 
     def synchronize(self) -> None:
         """Wait until the device has computed what it was given."""

@@ -12,7 +12,8 @@ from pneumoscope import atomic_files
 from pneumoscope.training.epoch import Epoch
 
 CURVES_NAME = "curves.csv"
-_WORDS = ("device", "device_name", "precision", "libraries")
+WORDS = ("device", "device_name", "precision", "libraries")
+"""Columns that are no numbers: what computed an epoch."""
 
 
 def write_table(path: Path, history: Sequence[Epoch]) -> None:
@@ -49,7 +50,7 @@ def read_table(path: Path) -> list[Epoch]:
 
 
 def _row(row: dict[str, str]) -> Epoch:
-    words = {name: row.pop(name, "") for name in _WORDS}
+    words = {name: row.pop(name, "") for name in WORDS}
     whole = {"epoch": int(row.pop("epoch")), "processes": int(row.pop("processes", "1"))}
     return Epoch(**whole, **{name: float(value) for name, value in row.items()}, **words)  # type: ignore[arg-type]  # by name
 

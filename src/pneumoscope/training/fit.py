@@ -139,6 +139,7 @@ def fit(
         If the device runs out of memory.
     """
     compute = compute or Compute()
+    _can_compute(recipe, compute)
     allocator.keep_freed()
     known_cases = _trained_on(cohort, teacher, init)
     preprocessing = preprocessing_of(recipe, finder)
@@ -159,7 +160,7 @@ def fit(
         if not group.leads:
             return group.from_leader(lambda: cards.read(out))
         card = _card(cohort, backbone, recipe, preprocessing, started_from, teacher)
-        card = dataclasses.replace(card, data_licences=licences, intended_population=population, trained_with=compute.recorded())
+        card = dataclasses.replace(card, data_licences=licences, intended_population=population, trained_with=_trained_with(out))
         domain, card = known(network, tuned(network, card, tune, calibrate), train, tune)
     finished = save(Classifier(network, card, finder, domain, known_cases), out)
     _clear_state(out)
@@ -230,6 +231,11 @@ def _trained_on(cohort: Cohort, teacher: Reader | None, init: str) -> tuple[Fing
     return (fingerprint(cohort.on("train")), *(one for fingerprints in inherited.values() for one in fingerprints))
 
 
+def _can_compute(recipe: Recipe, compute: Compute) -> None:
+    if compute.device.type == "mps" and recipe.adds_up:
+        raise TrainingError(f"the augmentation of '{recipe.name}' uses operations that {compute.device} lacks; give --device cpu")
+
+
 def _can_paint(recipe: Recipe, train: PreparedSplit) -> None:
     for value, needed in enumerate(recipe.painted):
         available = int((train.reference == value).sum())
@@ -253,16 +259,13 @@ def _taught(side: PreparedSplit, recipe: Recipe, teacher: Card, taught: Lessons)
 def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
     """Run the remaining epochs and return the weights of the best epoch."""
     last, best = run.out / "state" / "last.safetensors", run.out / "state" / "best.safetensors"
+    goes_on = _goes_on(run.out, resume)
+    run.group.agree((run.sha256, goes_on), "run to go on with")
     trainer = Trainer(network, run.backbone, run.recipe, run.train, run.compute, run.group)
     progress: Progress[Epoch] = Progress((), run.sha256)
-    finished = (run.out / CARD_NAME).exists()
-    if resume and last.exists():
+    if goes_on:
         progress = resume_state.load(last, trainer.weights.state, trainer.optimizer, run.sha256, Epoch, trainer.scaler)
-    elif resume and finished:
-        raise TrainingError(f"the run in '{run.out}' is finished; nothing is left to resume")
-    elif last.exists() or finished:
-        raise TrainingError(f"'{run.out}' already holds a run; add --resume to go on, or choose another folder")
-    run.group.agree((run.sha256, len(progress.history)), "run to go on with")
+    run.group.agree(len(progress.history), "run to go on with")
     last.parent.mkdir(parents=True, exist_ok=True)
     while len(progress.history) < run.recipe.epochs and not _stopped(run.recipe, progress):
         row = _epoch(trainer, run, len(progress.history))
@@ -274,6 +277,22 @@ def _epochs(network: AnyNetwork, run: _Run, resume: bool) -> dict[str, Tensor]:
         curves.plot(run.out / "curves.png", progress.history)
         resume_state.load(best, network, trainer.optimizer, run.sha256, Epoch)
     return network.state_dict()
+
+
+def _goes_on(out: Path, resume: bool) -> bool:
+    """Whether the run has a state to go on from; TrainingError if what is in the folder does not fit `resume`."""
+    interrupted, finished = has_state(out), (out / CARD_NAME).exists()
+    if resume and finished and not interrupted:
+        raise TrainingError(f"the run in '{out}' is finished; nothing is left to resume")
+    if not resume and (interrupted or finished):
+        raise TrainingError(f"'{out}' already holds a run; add --resume to go on, or choose another folder")
+    return interrupted
+
+
+def _trained_with(out: Path) -> dict[str, str]:
+    """What computed the epochs of a run, from its learning curves; a run that was resumed elsewhere names both."""
+    rows = [dataclasses.asdict(row) for row in curves.read_table(out / curves.CURVES_NAME)]
+    return {name: "; ".join(dict.fromkeys(row[name] for row in rows)) for name in curves.WORDS}
 
 
 def _keep(progress: Progress[Epoch], trainer: Trainer, run: _Run) -> None:

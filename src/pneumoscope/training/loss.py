@@ -1,5 +1,6 @@
 """Losses on two-class logits."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -89,15 +90,19 @@ def of_recipe(recipe: Recipe, reference: NDArray[np.integer]) -> Loss:
         Logits (batch, 2) and target (batch,) to a scalar.
     """
     weights = torch.from_numpy(inverse_frequency(reference))
-    if recipe.loss == "focal":
-        alpha = weights if recipe.alpha == "inverse-frequency" else None
-        return lambda logits, target: focal(
-            logits, target, recipe.gamma, None if alpha is None else alpha.to(logits), recipe.label_smoothing
-        )
-    weight = weights if recipe.loss == "weighted-cross-entropy" else None
-    return lambda logits, target: F.cross_entropy(
-        logits, target, None if weight is None else weight.to(logits), label_smoothing=recipe.label_smoothing
-    )
+    weighted = recipe.alpha == "inverse-frequency" if recipe.loss == "focal" else recipe.loss == "weighted-cross-entropy"
+
+    @functools.cache
+    def sent(device: torch.device, dtype: torch.dtype) -> Tensor | None:
+        return weights.to(device, dtype) if weighted else None
+
+    def focal_loss(logits: Tensor, target: Tensor) -> Tensor:
+        return focal(logits, target, recipe.gamma, sent(logits.device, logits.dtype), recipe.label_smoothing)
+
+    def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(logits, target, sent(logits.device, logits.dtype), label_smoothing=recipe.label_smoothing)
+
+    return focal_loss if recipe.loss == "focal" else cross_entropy
 
 
 def beside_teacher(criterion: Loss, taught: Tensor, distillation: Distillation) -> Loss:

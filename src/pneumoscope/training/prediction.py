@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pneumoscope.classifier import device as devices
 from pneumoscope.classifier.checkpoint import evaluating
+from pneumoscope.training.compute import in_unit_interval
 
 BATCH = 64
 """Images of a batch outside training."""
@@ -49,7 +50,9 @@ def outputs(network: nn.Module, of: Callable[[Tensor], Tensor], squares: NDArray
     """
     device = devices.of(network)
     with evaluating(network), torch.inference_mode(), devices.exact(device):
-        parts = [of(as_tensor(squares[k : k + BATCH]).to(device)).cpu() for k in range(0, len(squares), BATCH)]
+        copies = (torch.from_numpy(np.array(squares[k : k + BATCH])) for k in range(0, len(squares), BATCH))
+        sent = (devices.send(copy, device) for copy in copies)
+        parts = [of(in_unit_interval(batch)).cpu() for batch in sent]
     return np.concatenate([part.numpy() for part in parts])
 
 

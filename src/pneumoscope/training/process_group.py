@@ -165,18 +165,20 @@ class Group:
             If the processes of this host cannot each have a device of their own.
         """
         found = devices.find(asked)
+        self.agree(found.type, "kind of device")
         if self.size == 1 or found.type == "cpu":
             return found
-        gpus = torch.cuda.device_count() if found.type == "cuda" else 1
+        if found.type != "cuda":
+            raise TrainingError(f"several processes cannot train on {found.type}; give --device cpu, or start one process")
+        gpus = torch.cuda.device_count()
         chosen = asked.startswith("cuda:")
         if self.local_size > (1 if chosen else gpus):
             raise TrainingError(
                 f"{self.local_size} processes on this host share the devices '{asked}', of which there are {gpus}; give torchrun "
                 f"--nproc-per-node {gpus} and --device cuda, or --device cpu"
             )
-        own = found if chosen else torch.device(found.type, self.local_rank)
-        if own.type == "cuda":
-            torch.cuda.set_device(own)
+        own = found if chosen else torch.device("cuda", self.local_rank)
+        torch.cuda.set_device(own)
         return own
 
     def wait(self) -> None:
@@ -211,13 +213,17 @@ def joined() -> Iterator[Group]:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with_gpus = torch.cuda.is_available() and distributed.is_nccl_available()
     distributed.init_process_group("cpu:gloo,cuda:nccl" if with_gpus else "gloo", timeout=_PATIENCE)
+    given = os.environ  # by torchrun
+    restarted = int(given.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    local_rank, local_size = int(given["LOCAL_RANK"]), int(given["LOCAL_WORLD_SIZE"])
     try:
-        given = os.environ  # by torchrun
-        restarted = int(given.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-        local_rank, local_size = int(given["LOCAL_RANK"]), int(given["LOCAL_WORLD_SIZE"])
         yield Group(distributed.get_rank(), distributed.get_world_size(), local_rank, local_size, True, restarted)
-    finally:
-        distributed.destroy_process_group()
+    except BaseException:
+        # NCCL is shut down by all processes together: after an error the others would be waited for, and they for this one.
+        if not with_gpus:
+            distributed.destroy_process_group()
+        raise
+    distributed.destroy_process_group()
 
 
 class _Output(nn.Module):
@@ -251,6 +257,7 @@ class Spread:
             raise TrainingError("processes cannot share a compiled network; leave out --compile, or train in one process")
         self._output: nn.Module = _Output(network)
         if self.compute.compiled:
+            torch.compiler.reset()  # otherwise the ninth network of a process would run as it is, in silence
             self._output = cast(nn.Module, torch.compile(self._output))
         if group.size > 1:
             self._output = DistributedDataParallel(self._output)
@@ -328,7 +335,8 @@ class _DrawnOnCpu(TorchFunctionMode):
         if func is F.dropout2d:
             return _dropout(self._group, True, *args, **given)
         if func is torch.Tensor.bernoulli_ and len(args) == 2:  # stochastic depth draws by itself
-            return args[0].copy_(_drawn(self._group, args[0].shape, args[1]))
+            drawn = _drawn(self._group, args[0].shape, args[1])
+            return args[0].copy_(devices.send(drawn, args[0].device, args[0].dtype))
         return func(*args, **given)
 
 
@@ -380,7 +388,7 @@ def _dropout(group: Group, channels: bool, x: Tensor, p: float = 0.5, training: 
     if not training or p == 0:
         return x
     shape = (*x.shape[:2], *[1] * (x.ndim - 2)) if channels else x.shape
-    noise = (_drawn(group, shape, 1 - p) / (1 - p)).to(x)
+    noise = devices.send(_drawn(group, shape, 1 - p) / (1 - p), x.device, x.dtype)
     return x.mul_(noise) if inplace else x * noise
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pneumoscope.classifier import device as devices
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -54,7 +56,7 @@ class Draws:
         Tensor
             Same shape, of the type of the images.
         """
-        return drawn.to(self.device, self.dtype, non_blocking=True)
+        return devices.send(drawn, self.device, self.dtype)
 
     def share(self, *shape: int) -> Tensor:
         """Draw evenly from [0, 1).

@@ -167,3 +167,7 @@ def _restore(network: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict
             _, index, name = key.split(".")
             restored.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": restored, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, entries in optimizer.state.items():
+        for name, value in entries.items():
+            if value.shape == parameter.shape:  # in the parameter's order of memory, as in a run that was never interrupted
+                entries[name] = torch.empty_like(parameter).copy_(value)

@@ -43,6 +43,8 @@ class SquareStore:
         Tensor
             Shape (m, channels, size_px, size_px), in [0, 1].
         """
+        if not len(chosen):
+            return torch.empty((0, *self.squares.shape[1:]), device=self.compute.device, dtype=self.compute.dtype)
         if self.resident:
             return in_unit_interval(self._on_device[self.compute.send(chosen)], self.compute.dtype)
         return self.compute.send_squares(self.squares[chosen])

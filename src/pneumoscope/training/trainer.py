@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pneumoscope.classifier import Backbone
+from pneumoscope.classifier import device as devices
 from pneumoscope.classifier.backbone import is_head
 from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.training import batches, evidence_losses, loss
@@ -99,7 +101,7 @@ class Trainer:
         self.network.train()
         # Augmented views and painted opacities are drawn for the whole batch at once.
         rows = batches.ALL if recipe.adds_up else self.group.rows(recipe.batch)
-        drawn = batches.batches(recipe, self.store, self.train.reference, epoch, rows)
+        drawn = batches.batches(recipe, self.store, self.train.reference, epoch, rows, self.group.local_size)
         for number, batch in enumerate(drawn):
             rate = rate_at(recipe, epoch * self.steps + number, self.steps)
             value = self._loss(batch, batches.canvas(recipe, self.store, self.train.reference, epoch, number))
@@ -121,13 +123,16 @@ class Trainer:
 def _optimizer(network: AnyNetwork, recipe: Recipe, backbone: Backbone) -> torch.optim.Optimizer:
     """The optimizer, with the pretrained and the new layers as two groups and the factor ``times`` on the rate of each."""
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
+    settings: dict[str, Any] = {"lr": recipe.rate, "weight_decay": recipe.weight_decay}
+    if devices.of(network).type == "cuda":
+        settings["fused"] = True
     if recipe.head_rate == 1:
-        return kind([{"params": list(network.parameters()), "times": 1.0}], lr=recipe.rate, weight_decay=recipe.weight_decay)
+        return kind([{"params": list(network.parameters()), "times": 1.0}], **settings)
     new = [p for name, p in network.named_parameters() if _is_new(name, backbone)]
     known = {id(p) for p in new}
     old = [p for p in network.parameters() if id(p) not in known]
     groups = [{"params": old, "times": 1.0}, {"params": new, "times": recipe.head_rate}]
-    return kind(groups, lr=recipe.rate, weight_decay=recipe.weight_decay)
+    return kind(groups, **settings)
 
 
 def _is_new(name: str, backbone: Backbone) -> bool:

@@ -217,6 +217,7 @@ class _Learner:
         compute, recipe = run.compute, run.recipe
         self.optimizer = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=recipe.weight_decay)
         self.scaler = torch.amp.GradScaler(compute.device.type) if compute.scales_loss else None
+        torch.compiler.reset()
         self._output = cast(nn.Module, torch.compile(network)) if compute.compiled else network
         self._images = SquareStore(run.squares.images[:, None], compute)
 

@@ -75,6 +75,16 @@ def test_a_negative_component_is_set_to_zero_and_says_so():
     assert apart.patients.value == pytest.approx(0.0008)
 
 
+def test_seeds_that_go_against_each_other_leave_no_variance_to_the_patients():
+    """Draws of variance 1 and covariance −1: the component of the patients is 0, that of seeds × patients is 1."""
+    drawn = np.array([[[0.4, 0.6, 0.5], [0.6, 0.4, 0.5]]]) * 10
+    components = variance_components(RepeatedFigure(np.array([[0.5, 0.5]]), drawn, np.array([[40, 40]])))
+    assert components.patients.value == 0
+    assert components.patients.method == "patient bootstrap; negative estimate set to 0"
+    assert components.seeds_patients.value == pytest.approx(1.0)
+    assert components.error_of_patients == pytest.approx(0, abs=1e-12)
+
+
 def test_an_interval_that_would_end_at_zero_is_none():
     found = variance_components(of([[0.90, 0.90]], DRAWN[:1]))
     assert (found.seeds.value, found.seeds.reason) == (0.0, "the other components explain all of it")

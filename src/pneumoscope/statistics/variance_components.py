@@ -103,7 +103,8 @@ def variance_components(figure: RepeatedFigure, test_to_train: float = 0.0) -> V
         nothing = undefined(figure.n, reason)
         return VarianceComponents(nothing, nothing, nothing, nothing, nothing, np.nan, np.nan)
     variance = float(drawn.var(axis=-1, ddof=1).mean())
-    shared = _covariance(drawn) if seeds > 1 else variance
+    covariance = _covariance(drawn) if seeds > 1 else variance
+    shared = max(0.0, covariance)  # seeds of a network that learned nothing may go against each other
     within = float(figure.values.var(axis=1, ddof=1).mean()) if seeds > 1 else np.nan
     between = float(figure.values.mean(axis=1).var(ddof=1)) if folds > 1 else np.nan
     of_seeds = _mean_square(within, folds * (seeds - 1), variance - shared, "training", ONE_SEED)
@@ -111,9 +112,9 @@ def variance_components(figure: RepeatedFigure, test_to_train: float = 0.0) -> V
     of_patients = float(drawn.mean(axis=1).var(axis=-1, ddof=1).sum()) / folds**2
     trained = _of_training(of_seeds, folds * seeds, of_folds, 1 / folds + test_to_train)
     return VarianceComponents(
-        Estimate(shared, np.nan, np.nan, figure.n, "patient", "patient bootstrap", SAMPLED),
+        _of_bootstrap(covariance, figure.n),
         of_seeds,
-        _interaction(variance - shared, figure.n) if seeds > 1 else undefined(figure.n, ONE_SEED),
+        _of_bootstrap(variance - shared, figure.n) if seeds > 1 else undefined(figure.n, ONE_SEED),
         of_folds,
         _mean_square(within, folds * (seeds - 1), 0.0, "training", ONE_SEED),
         float(np.sqrt(of_patients + trained)),
@@ -149,7 +150,8 @@ def _mean_square(square: float, freedom: int, subtracted: float, unit: str, none
     return Estimate(value, low, high, freedom, unit, method)
 
 
-def _interaction(value: float, n: int) -> Estimate:
+def _of_bootstrap(value: float, n: int) -> Estimate:
+    """A component that is a variance or a covariance over the draws, without an interval."""
     method = "patient bootstrap" + (_NEGATIVE if value < 0 else "")
     return Estimate(max(0.0, value), np.nan, np.nan, n, "patient", method, SAMPLED)
 

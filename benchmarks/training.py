@@ -1,21 +1,27 @@
 """Measure images per second of training: the network alone, our pipeline, and a plain loop of torchvision or timm.
 
     python benchmarks/training.py [--device auto] [--precision fp32] [--batch 32] [--size-px 224] [--images FOLDER]
-                                  [--backbones resnet18 mobilenet_v2] [--steps 12] [--rounds 3] [--json FILE]
+                                  [--backbones resnet18 mobilenet_v2] [--warm-up 4] [--steps 12] [--rounds 3] [--json FILE]
 
-All three train the same architecture on the same images, with the recipe `default`, each in a process of its own, in turn; the
-first step warms up and does not count. *alone* repeats the step on one batch that lies on the device. *pipeline* is what
-`pneumoscope train` does after the images are prepared: published augmentation, copy, step. *plain loop* is the usual one: Pillow
-decodes each image from its file in each epoch, torchvision resizes, augments and normalizes three channels, a DataLoader with one
-worker for each core feeds the model as its library builds it, with cross-entropy, in the same precision. *peak MiB* is the
-memory of the device that PyTorch allocated; on a CPU that of the process, without the workers of the plain loop. The images are
-the sixteen shipped radiographs, repeated, unless `--images` names a folder of JPEG or PNG files.
+All three train the same architecture on the same images, with the recipe `default`, each in a process of its own, in turn. The
+first `--warm-up` steps do not count: give at least as many as may be prepared ahead, so that the clock sees the preparation, and on a
+GPU count some hundred steps.
+
+- *alone* repeats the step on one batch that lies on the device.
+- *pipeline* is what `pneumoscope train` does after the images are prepared: published augmentation, copy, step.
+- *plain loop* is the usual one: Pillow decodes each image from its file in each epoch, torchvision resizes, augments and normalizes
+  three channels, a DataLoader with one worker for each core feeds the model as its library builds it, with cross-entropy, in the same
+  precision, with the library's own choice of algorithms.
+
+*peak MiB* is the memory of the device that PyTorch allocated; on a CPU that of the process, without the workers of the plain loop.
+The images are the sixteen shipped radiographs, repeated, unless `--images` names a folder of JPEG or PNG files.
 """
 
 import contextlib
 import itertools
 import multiprocessing
 import resource
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -62,11 +68,12 @@ class Job:
     compute: Compute
     batch: int
     size_px: int
+    warm_up: int
     steps: int
 
     @property
     def images(self) -> int:
-        return self.batch * self.steps
+        return self.batch * (self.warm_up + self.steps)
 
 
 class PlainImages(Dataset[tuple[Tensor, int]]):
@@ -109,7 +116,7 @@ def alone(job: Job) -> Iterator[Tensor]:
     made.network.train()
     squares = torch.rand(job.batch, 1, job.size_px, job.size_px, device=job.compute.device)
     target = (torch.arange(job.batch) % 2).to(job.compute.device)
-    for _ in range(job.steps):
+    for _ in range(job.warm_up + job.steps):
         value = made.criterion(made.spread.of_rows(squares), target)
         take_step(value, made.optimizer, RATE, made.scaler)
         yield value.detach()
@@ -153,29 +160,30 @@ def measure(job: Job) -> tuple[float, float]:
     on_gpu = job.compute.device.type == "cuda"
     with job.compute.running() if job.kind != "plain loop" else contextlib.nullcontext():
         steps = WAYS[job.kind](job)
-        next(steps)
+        warm = list(itertools.islice(steps, job.warm_up))
         job.compute.synchronize()
         start = time.perf_counter()
-        taken = list(itertools.islice(steps, job.steps - 1))
+        taken = list(itertools.islice(steps, job.steps))
         job.compute.synchronize()
         seconds = time.perf_counter() - start
-    if len(taken) != job.steps - 1:
-        raise RuntimeError(f"{job.kind} took {len(taken) + 1} of {job.steps} steps")
-    peak = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    return job.batch * len(taken) / seconds, peak
+    if (len(warm), len(taken)) != (job.warm_up, job.steps):
+        raise RuntimeError(f"{job.kind} took {len(warm) + len(taken)} of {job.warm_up + job.steps} steps")
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return job.batch * len(taken) / seconds, torch.cuda.max_memory_allocated(job.compute.device) / 2**20 if on_gpu else resident
 
 
 def row(name: str, shared: dict[str, Any], rounds: int) -> dict[str, Any]:
     """Measure one backbone; each way in a fresh process, in turn."""
     spawn = multiprocessing.get_context("spawn")
     rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    peaks: dict[str, float] = {}
+    peaks: dict[str, float] = dict.fromkeys(KINDS, 0.0)
     for _ in range(rounds):
         for kind in KINDS:
             job = Job(kind, look_up(name), **shared)
             with ProcessPoolExecutor(1, mp_context=spawn) as fresh:
-                rate, peaks[kind] = fresh.submit(measure, job).result()
+                rate, peak = fresh.submit(measure, job).result()
             rates[kind].append(rate)
+            peaks[kind] = max(peaks[kind], peak)
     return {
         "backbone": name,
         **{f"{kind} images/s": median(values) for kind, values in rates.items()},
@@ -195,23 +203,24 @@ def main() -> None:
     arguments.add_argument("--size-px", type=int, default=224)
     arguments.add_argument("--images", type=Path)
     arguments.add_argument("--backbones", nargs="+", default=["resnet18", "mobilenet_v2"], choices=list(BACKBONES))
+    arguments.add_argument("--warm-up", type=int, default=4)
     arguments.add_argument("--steps", type=int, default=12)
     arguments.add_argument("--rounds", type=int, default=3)
     asked = arguments.parse_args()
     compute = Compute(devices.find(asked.device), asked.precision, asked.compile)
     with sample() as cohort:
         found = sorted(f for f in asked.images.rglob("*") if f.suffix in (".jpeg", ".jpg", ".png")) if asked.images else []
-        files = tuple(found or [cohort.file(case) for case in cohort.cases])[: asked.steps * asked.batch]
-        shared = {"files": files, "compute": compute, "batch": asked.batch, "size_px": asked.size_px, "steps": asked.steps}
-        print(f"{compute}; {len(files)} images, {asked.steps - 1} counted steps of {asked.batch}, {asked.rounds} rounds")
+        files = tuple(found or [cohort.file(case) for case in cohort.cases])[: (asked.warm_up + asked.steps) * asked.batch]
+        conditions = {name: getattr(asked, name) for name in ("batch", "size_px", "warm_up", "steps")}
+        shared = {"files": files, "compute": compute, **conditions}
+        print(f"{compute}; {len(files)} images, {asked.steps} counted steps of {asked.batch}, {asked.rounds} rounds")
         rows = []
         for name in asked.backbones:
             rows.append(row(name, shared, asked.rounds))
             print(table(rows[-1:]), flush=True)
     print(table(rows))
-    conditions = {"batch": asked.batch, "size_px": asked.size_px, "steps": asked.steps, "rounds": asked.rounds}
     about = {**machine("torch", "torchvision", "timm", "pillow"), **compute.recorded()}
-    write(asked.json, {"machine": about, **conditions, "images": len(files), "rows": rows})
+    write(asked.json, {"machine": about, **conditions, "rounds": asked.rounds, "images": len(files), "rows": rows})
 
 
 if __name__ == "__main__":

@@ -4,17 +4,17 @@
                                   [--backbones resnet18 mobilenet_v2] [--warm-up 4] [--steps 12] [--rounds 3] [--json FILE]
 
 All three train the same architecture on the same images, with the recipe `default`, each in a process of its own, in turn. The
-first `--warm-up` steps do not count: give at least as many as may be prepared ahead, so that the clock sees the preparation, and on a
-GPU count some hundred steps.
+first `--warm-up` steps do not count: give at least as many as may be prepared ahead, so that the clock sees the preparation, and
+on a GPU count some hundred steps.
 
 - *alone* repeats the step on one batch that lies on the device.
 - *pipeline* is what `pneumoscope train` does after the images are prepared: published augmentation, copy, step.
-- *plain loop* is the usual one: Pillow decodes each image from its file in each epoch, torchvision resizes, augments and normalizes
-  three channels, a DataLoader with one worker for each core feeds the model as its library builds it, with cross-entropy, in the same
-  precision, with the library's own choice of algorithms.
+- *plain loop* is the usual one: Pillow decodes each image from its file in each epoch, torchvision resizes, augments and
+  normalizes three channels, a DataLoader with one worker for each core feeds the model as its library builds it, with
+  cross-entropy, in the same precision, with the library's own choice of algorithms.
 
-*peak MiB* is the memory of the device that PyTorch allocated; on a CPU that of the process, without the workers of the plain loop.
-The images are the sixteen shipped radiographs, repeated, unless `--images` names a folder of JPEG or PNG files.
+*peak MiB* is the memory of the device that PyTorch allocated; on a CPU that of the process, without the workers of the plain
+loop. The images are the sixteen shipped radiographs, repeated, unless `--images` names a folder of JPEG or PNG files.
 """
 
 import contextlib

@@ -14,7 +14,7 @@ from pneumoscope.statistics.multireader.inference import Inference
 try:
     import krippendorff
 except ImportError:  # the extra is named when Krippendorff's alpha is asked for
-    krippendorff = None  # type: ignore[assignment]
+    krippendorff = None  # type: ignore[assignment]  # a module where the extra is installed
 
 
 class Weighting(StrEnum):

@@ -258,7 +258,7 @@ def test_what_is_named_twice_is_compared_once(compared):
     [
         (("--backbones", "resnet19"), "resnet18"),
         (("--backbones", "resnet18", "--ensemble", "resnet18,vit_b_16"), "should name two or more of the compared backbones"),
-        (("--init", "nowhere"), "neither imagenet nor scratch nor a folder"),
+        (("--init", "nowhere"), "neither imagenet, timm, scratch nor a folder"),
         (("--recipe", "missing.toml"), "could not be read"),
         (("--recipe", "evidence-taught"), "learns from a teacher; give its bundle"),
         (("--only", "a=b"), "say more about --regions"),

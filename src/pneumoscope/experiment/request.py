@@ -132,7 +132,7 @@ def starting_weights(backbone: str, init: str) -> str:
         return timm_weights.PREFIX + timm_weights.full_name(look_up(backbone), timm_weights.MODELS[backbone][0])
     folder = Path(init)
     if not folder.is_dir():
-        raise ComparisonError(f"the start '{init}' is neither imagenet, timm or scratch nor a folder; give one of these")
+        raise ComparisonError(f"the start '{init}' is neither imagenet, timm, scratch nor a folder; give one of these")
     files = sorted(f for f in folder.iterdir() if f.suffix in _SUFFIXES and f.stem.removeprefix("tf_").startswith(backbone))
     if len(files) != 1:
         pattern = f"{backbone}*.safetensors or {backbone}*.pth"

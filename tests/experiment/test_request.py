@@ -43,5 +43,5 @@ def test_starting_weights_are_the_one_file_of_the_backbone(tmp_path):
     assert starting_weights("mobilenet_v2", "timm") == start_in_words("timm:mobilenetv2_100.ra_in1k")
     with pytest.raises(ComparisonError, match="has 0 files of weights for resnet50"):
         starting_weights("resnet50", str(tmp_path))
-    with pytest.raises(ComparisonError, match="neither imagenet, timm or scratch nor a folder"):
+    with pytest.raises(ComparisonError, match="neither imagenet, timm, scratch nor a folder"):
         starting_weights("resnet18", str(tmp_path / "none"))

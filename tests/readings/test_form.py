@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumoscope.classifier import GreyZone, OperatingPoint, Score
+from pneumoscope.classifier import GreyZone, OperatingPoint, PopulationChoice, Score
 from pneumoscope.radiograph import Region
 from pneumoscope.readings import CaseKey, DomainCheck, Finding, Mark, ModelIdentity, ModelReading, Reading, form
 from pneumoscope.readings.line import (
@@ -21,6 +21,7 @@ from pneumoscope.readings.line import (
     MapLine,
     OperatingPointLine,
     Pixel,
+    PopulationLine,
 )
 from tests.heatmap.builders import heatmap_of
 from tests.lung_fields.builders import lungs
@@ -60,9 +61,14 @@ FINDING_LINES = st.builds(
     laterality=st.sampled_from(["right", "left", None]),
     zone=st.sampled_from(["upper", "mid", "lower", None]),
 )
+POPULATIONS = (
+    PopulationLine("child", "age", "child", False),
+    PopulationLine("adult", "user", "adult", False),
+    PopulationLine(None, "unknown", "adult", True),
+)
 ANSWERED = st.builds(
     Line,
-    schema=st.just(4),
+    schema=st.just(5),
     path=TEXT,
     file_sha256=SHA256,
     target=TEXT,
@@ -70,10 +76,12 @@ ANSWERED = st.builds(
     log_odds=NUMBER,
     decision=st.sampled_from(["positive", "negative"]),
     abstains=st.booleans(),
+    population=st.sampled_from([None, *POPULATIONS]),
     operating_point=st.builds(OperatingPointLine, SHARE, TEXT),
     domain=st.none() | st.builds(DomainLine, st.booleans(), st.floats(0, 100), st.floats(0, 100), st.none() | TEXT),
     cautions=st.lists(TEXT, max_size=2).map(tuple),
     findings=st.lists(FINDING_LINES, max_size=3).map(tuple),
+    severity=st.none(),
     lung_fields=st.builds(LungFieldsLine, st.sampled_from(["found", "partly found", "not found"]), SHARE, SHARE, REGIONS),
     map=st.builds(MapLine, TEXT, TEXT, st.floats(1e-9, 1e9), st.floats(1e-9, 1)),
     rows=st.integers(1, 10_000),
@@ -131,7 +139,9 @@ def test_a_line_without_any_one_key_is_no_line(key):
     "change",
     [
         {"more": 1},
-        {"schema": 5},
+        {"schema": 6},
+        {"population": "adult"},
+        {"severity": 3},
         {"probability": 1.5},
         {"decision": "maybe"},
         {"findings": [{}]},
@@ -149,7 +159,7 @@ def test_a_line_with_anything_else_is_no_line(change):
 
 def test_a_line_says_everything_in_pixels_of_the_radiograph():
     assert json.loads(form.to_json(form.line_of(CASE, READING))) == {
-        "schema": 4,
+        "schema": 5,
         "path": "a/b.png",
         "file_sha256": "cd" * 32,
         "target": "pneumonia",
@@ -157,6 +167,7 @@ def test_a_line_says_everything_in_pixels_of_the_radiograph():
         "log_odds": 1.465,
         "decision": "positive",
         "abstains": False,
+        "population": None,
         "operating_point": {"threshold": 0.5, "rule": "youden"},
         "domain": None,
         "cautions": [],
@@ -178,6 +189,7 @@ def test_a_line_says_everything_in_pixels_of_the_radiograph():
                 "zone": None,
             },
         ],
+        "severity": None,
         # 24 rows by 12 and 12 of 40 cells: 576 of 1,600; columns 4 to 36 and rows 10 to 34 with 7 % more on each side
         "lung_fields": {
             "state": "found",
@@ -212,6 +224,31 @@ def test_numbers_are_rounded_and_what_is_not_known_is_null():
     assert (line.lung_fields.quality, line.file_sha256, line.domain) == (0.1235, None, None)
     assert form.error_line(CASE, "pneumonia", MODEL, "E", "m").file_sha256 == "cd" * 32
     assert form.error_line(CaseKey("c.dcm"), "pneumonia", MODEL, "E", "m").file_sha256 is None
+
+
+@pytest.mark.parametrize(
+    ("choice", "line"),
+    [
+        (PopulationChoice("child", "age", "child"), PopulationLine("child", "age", "child", cautious=False)),
+        (PopulationChoice(None, "unknown", "adult"), PopulationLine(None, "unknown", "adult", cautious=True)),
+    ],
+)
+def test_the_population_and_how_it_was_known_are_said(choice, line):
+    assert form.line_of(CASE, dataclasses.replace(READING, population=choice)).population == line
+
+
+@pytest.mark.parametrize(
+    ("population", "says"),
+    [
+        ({"value": "child", "source": "age", "settings": "child", "cautious": True}, "cautious ones if and only if"),
+        ({"value": None, "source": "unknown", "settings": "child", "cautious": False}, "cautious ones if and only if"),
+        ({"value": "baby", "source": "age", "settings": "child", "cautious": False}, "Invalid enum value"),
+    ],
+)
+def test_a_population_that_contradicts_itself_is_refused(population, says):
+    tree = json.loads(form.to_json(LINE)) | {"population": population}
+    with pytest.raises(form.FormError, match=says):
+        form.parse(json.dumps(tree))
 
 
 def test_a_reading_shows_itself_in_one_line():
@@ -261,8 +298,10 @@ def test_a_model_reading_and_its_line_give_the_same_reading_up_to_rounding():
 
 
 def earlier(version: int) -> dict:
-    """The line of `READING` as the forms 1, 2 and 3 had it, by their schemas."""
-    tree = json.loads(form.to_json(LINE))
+    """The line of `READING` as the forms 1 to 4 had it, by their schemas."""
+    tree = {k: v for k, v in json.loads(form.to_json(LINE)).items() if k not in ("population", "severity")}
+    if version == 4:
+        return tree | {"schema": 4}
     findings = [{"side" if k == "laterality" else k: v for k, v in finding.items()} for finding in tree["findings"]]
     tree |= {"schema": version, "findings": findings}
     missing = ["file_sha256", "cautions"] + ["abstains", "domain"] * (version < 3) + ["lung_fields"] * (version < 2)
@@ -273,6 +312,21 @@ def earlier(version: int) -> dict:
             del finding["side"], finding["zone"]
         del tree["map"]["threshold"]
     return tree
+
+
+def test_a_line_of_form_4_is_read():
+    assert form.parse_line(json.dumps(earlier(4))) == LINE
+
+
+@pytest.mark.parametrize("key", list(earlier(4)))
+def test_a_line_of_form_4_without_any_one_key_is_no_line(key):
+    tree = {k: v for k, v in earlier(4).items() if k != key}
+    with pytest.raises(form.FormError, match=rf"missing required field `{key}`|form None|^this is no reading"):
+        form.parse(json.dumps(tree))
+
+
+def test_a_human_reading_of_form_4_is_read():
+    assert form.parse(json.dumps(json.loads(form.to_json(HUMAN)) | {"schema": 4})) == HUMAN
 
 
 def test_a_line_of_form_3_is_read():
@@ -290,13 +344,13 @@ def test_a_line_of_form_1_is_read():
     assert (line.probability, line.path) == (0.812346, "a/b.png")
 
 
-@pytest.mark.parametrize("version", [0, 5, True, "4", None])
+@pytest.mark.parametrize("version", [0, 6, True, "5", None])
 def test_a_line_of_another_form_is_refused(version):
-    with pytest.raises(form.FormError, match=r"only of forms 1 to 4"):
+    with pytest.raises(form.FormError, match=r"only of forms 1 to 5"):
         form.parse(json.dumps({**earlier(3), "schema": version}))
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"schema": 4, "path": "\xc3', "[" * 100_000, "NaN"], ids=len)
+@pytest.mark.parametrize("text", ["", "{", '{"schema": 5, "path": "\xc3', "[" * 100_000, "NaN"], ids=len)
 def test_a_line_that_was_cut_is_told_from_one_of_another_program(text):
     with pytest.raises(form.TornLineError, match="no valid JSON"):
         form.parse(text)

@@ -18,7 +18,7 @@ from tests.reports.pages import Page, assert_self_contained
 EVIL = '<b onclick="x">&"\'</b>.png'
 BOX = Region(10.0, 20.0, 30.0, 40.0)
 LINE = Line(
-    4, "a.png", "0" * 64, "pneumonia", 0.25, -1.1, "negative", False, OperatingPointLine(0.5, "youden"), None, (), (),
+    5, "a.png", "0" * 64, "pneumonia", 0.25, -1.1, "negative", False, None, OperatingPointLine(0.5, "youden"), None, (), (), None,
     LungFieldsLine("found", 0.9, 0.3, BOX), MapLine("pneumonia", "grad-cam", 1.0, 0.5), 30, 40, ModelIdentity("m", ""), None,
 )  # fmt: skip
 FINDING = FindingLine(BOX, Pixel(15, 25), 400, 0.75, "left", "lower")

@@ -72,7 +72,7 @@ class Run:
     model: ModelIdentity
     options: Options
     policy: AcceptancePolicy = DEFAULT_POLICY
-    form: Literal[4] = form.SCHEMA_VERSION
+    form: Literal[5] = form.SCHEMA_VERSION
 
 
 class Journal:

@@ -7,6 +7,7 @@ from pneumoscope.classifier.backbone import BACKBONES, Backbone
 from pneumoscope.classifier.card import Card
 from pneumoscope.classifier.domain import Domain, DomainLimit
 from pneumoscope.classifier.errors import CardError, CheckpointError, ClassifierError, DeviceError, WeightsError
+from pneumoscope.classifier.population import Population, PopulationChoice
 from pneumoscope.classifier.preprocessing import ModelInput, Preprocessing
 from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint, Score
 
@@ -24,6 +25,8 @@ __all__ = [
     "GreyZone",
     "ModelInput",
     "OperatingPoint",
+    "Population",
+    "PopulationChoice",
     "Preprocessing",
     "Score",
     "WeightsError",

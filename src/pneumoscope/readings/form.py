@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from pneumoscope import PneumoscopeError, strict_json
+from pneumoscope.classifier import PopulationChoice
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
 from pneumoscope.readings.case_key import CaseKey
@@ -20,12 +21,13 @@ from pneumoscope.readings.line import (
     MapLine,
     OperatingPointLine,
     Pixel,
+    PopulationLine,
 )
 from pneumoscope.readings.model_reading import DomainCheck, ModelIdentity, ModelReading
 from pneumoscope.readings.reading import Reading
 
-SCHEMA_VERSION: Literal[4] = 4
-_READ_VERSIONS = (1, 2, 3, 4)
+SCHEMA_VERSION: Literal[5] = 5
+_READ_VERSIONS = (1, 2, 3, 4, 5)
 _RATING_DECIMALS = 4
 
 
@@ -81,10 +83,12 @@ def line_of(case: CaseKey, reading: ModelReading) -> Line:
         log_odds=round(score.log_odds, 6),
         decision=reading.decision,
         abstains=reading.abstains,
+        population=_population(reading.population) if reading.population else None,
         operating_point=OperatingPointLine(point.threshold, point.rule),
         domain=_domain(reading.domain) if reading.domain else None,
         cautions=tuple(caution.value for caution in reading.cautions),
         findings=tuple(_finding(finding) for finding in reading.findings),
+        severity=None,
         lung_fields=_lung_fields(reading.lung_fields),
         map=_map(reading.heatmap),
         rows=placement.rows,
@@ -124,10 +128,12 @@ def error_line(case: CaseKey, target: str, model: ModelIdentity, kind: str, mess
         log_odds=None,
         decision=None,
         abstains=None,
+        population=None,
         operating_point=None,
         domain=None,
         cautions=(),
         findings=(),
+        severity=None,
         lung_fields=None,
         map=None,
         rows=None,
@@ -153,7 +159,7 @@ def to_json(line: Line | Reading) -> str:
     Examples
     --------
     >>> to_json(Reading("reader 1", CaseKey("a.png"), "pneumonia", 0.5))[:36]
-    '{"schema": 4, "reader": "reader 1", '
+    '{"schema": 5, "reader": "reader 1", '
     """
     tree = msgspec.to_builtins(line)
     return json.dumps(tree if isinstance(line, Line) else {"schema": SCHEMA_VERSION, **tree}, ensure_ascii=False)
@@ -170,7 +176,7 @@ def parse(text: str | bytes) -> Line | Reading:
     Returns
     -------
     Line or Reading
-        The line of a model (lines of forms 1 to 3 in the present form), or the answer of a human reader.
+        The line of a model (lines of forms 1 to 4 in the present form), or the answer of a human reader.
 
     Raises
     ------
@@ -181,7 +187,7 @@ def parse(text: str | bytes) -> Line | Reading:
 
     Examples
     --------
-    >>> parse('{"schema": 4, "reader": "R1", "case": {"path": "a.png"}, "target": "pneumonia", "rating": 3}').rating
+    >>> parse('{"schema": 5, "reader": "R1", "case": {"path": "a.png"}, "target": "pneumonia", "rating": 3}').rating
     3.0
     """
     try:
@@ -229,7 +235,10 @@ def _upgraded(tree: dict[str, Any]) -> dict[str, Any]:
     """A line of an earlier form in the present one: what was not asked then is None."""
     if tree["schema"] == SCHEMA_VERSION:
         return tree
-    absent: dict[str, Any] = {"file_sha256": None, "abstains": None, "domain": None, "lung_fields": None, "cautions": []}
+    absent: dict[str, Any] = {"population": None, "severity": None}
+    if tree["schema"] == 4:
+        return absent | tree | {"schema": SCHEMA_VERSION}
+    absent |= {"file_sha256": None, "abstains": None, "domain": None, "lung_fields": None, "cautions": []}
     findings = [_renamed(finding) for finding in tree.get("findings", [])]
     shown = tree.get("map")
     changes = {"schema": SCHEMA_VERSION, "findings": findings, "map": shown and {"threshold": None, **shown}}
@@ -240,6 +249,10 @@ def _renamed(finding: dict[str, Any]) -> dict[str, Any]:
     """A finding of an earlier form: `laterality` was called `side`, and was not there in form 1."""
     rest = {name: part for name, part in finding.items() if name != "side"}
     return {"laterality": finding.get("side"), "zone": None, **rest}
+
+
+def _population(choice: PopulationChoice) -> PopulationLine:
+    return PopulationLine(choice.value, choice.source, choice.settings, choice.cautious)
 
 
 def _domain(domain: DomainCheck) -> DomainLine:

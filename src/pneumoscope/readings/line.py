@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pneumoscope.classifier import Population
+from pneumoscope.classifier.population import PopulationSource
 from pneumoscope.classifier.score import Decision
 from pneumoscope.lung_fields.lung_fields import Laterality, State, Zone
 from pneumoscope.radiograph import Region
@@ -38,6 +40,20 @@ class OperatingPointLine:
 
     threshold: float
     rule: str
+
+
+@dataclass(frozen=True)
+class PopulationLine:
+    """The population that the radiograph was read as, how it was known, and whose settings decided."""
+
+    value: Population | None
+    source: PopulationSource
+    settings: Population
+    cautious: bool
+
+    def __post_init__(self) -> None:
+        if self.cautious != (self.value is None):
+            raise ValueError("the settings are the cautious ones if and only if the population is unknown")
 
 
 @dataclass(frozen=True)
@@ -86,7 +102,7 @@ class Line:
     answers are None.
     """
 
-    schema: Literal[4]
+    schema: Literal[5]
     path: str
     file_sha256: str | None
     target: str
@@ -94,10 +110,12 @@ class Line:
     log_odds: float | None
     decision: Decision | None
     abstains: bool | None
+    population: PopulationLine | None
     operating_point: OperatingPointLine | None
     domain: DomainLine | None
     cautions: tuple[str, ...]
     findings: tuple[FindingLine, ...]
+    severity: None
     lung_fields: LungFieldsLine | None
     map: MapLine | None
     rows: int | None

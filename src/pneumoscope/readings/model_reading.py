@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pneumoscope.classifier import GreyZone, OperatingPoint, Score
+from pneumoscope.classifier import GreyZone, OperatingPoint, PopulationChoice, Score
 from pneumoscope.classifier.score import Decision
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
@@ -88,6 +88,8 @@ class ModelReading:
         Whether the image resembles the training images; None where the model cannot tell.
     cautions : tuple of Caution
         Why the reading should be taken with care (`pneumoscope.radiograph.review`); usually empty.
+    population : PopulationChoice, optional
+        The population that the radiograph was read as; None for a model that has the same settings for all patients.
     """
 
     score: Score
@@ -100,6 +102,7 @@ class ModelReading:
     grey_zone: GreyZone | None = None
     domain: DomainCheck | None = None
     cautions: tuple[Caution, ...] = ()
+    population: PopulationChoice | None = None
 
     def __repr__(self) -> str:
         unsure = ", abstains" if self.abstains else ""

@@ -1,0 +1,45 @@
+"""Name the populations of patients that a model may know: children and adults; no PyTorch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Population = Literal["child", "adult"]
+"""A group of patients with calibration, operating points and limits of its own."""
+PopulationSource = Literal["age", "user", "unknown"]
+"""How the population of a patient was known: from the age in the file, from the user, or not at all."""
+
+
+@dataclass(frozen=True)
+class PopulationChoice:
+    """The population that a radiograph was read as, and how it was known.
+
+    Parameters
+    ----------
+    value : {"child", "adult"}, optional
+        The patient's population; None where it is unknown.
+    source : {"age", "user", "unknown"}
+        How it was known.
+    settings : {"child", "adult"}
+        The population whose calibration, operating point and grey zone decided. It is `value` where that is known, and otherwise
+        the population whose operating point is more sensitive.
+
+    Raises
+    ------
+    ValueError
+        A known population is said to be unknown, an unknown one known, or the settings are those of another population.
+    """
+
+    value: Population | None
+    source: PopulationSource
+    settings: Population
+
+    def __post_init__(self) -> None:
+        if (self.value is None) != (self.source == "unknown"):
+            raise ValueError(f"the source of the population {self.value} cannot be '{self.source}'")
+        if self.value not in (None, self.settings):
+            raise ValueError(f"a patient of the population '{self.value}' cannot be read with the settings of '{self.settings}'")
+
+    @property
+    def cautious(self) -> bool:
+        """Whether the population is unknown, so that the more sensitive settings and the smaller domain limit decided."""
+        return self.value is None

@@ -118,6 +118,33 @@ def joined(parts: Mapping[str, onnx.ModelProto], inputs: Sequence[str], outputs:
     return whole
 
 
+def pruned(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Remove the operations and weights that no output depends on.
+
+    Parameters
+    ----------
+    model
+        Graph whose operations are in the order of their execution; changed in place.
+
+    Returns
+    -------
+    ModelProto
+        The same graph.
+    """
+    graph = model.graph
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            kept.append(node)
+    weights = [tensor for tensor in graph.initializer if tensor.name in needed]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(reversed(kept))
+    graph.initializer.extend(weights)
+    return model
+
+
 @contextmanager
 def exporter_silenced() -> Iterator[None]:
     """Suppress warnings and log messages of the exporter and the quantizer in a context."""

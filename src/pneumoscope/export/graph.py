@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from pneumoscope.classifier import Card, Preprocessing, trained_on
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.checkpoint import Classifier, file_sha256
+from pneumoscope.export.antialiasing import without_antialiased_resize
 from pneumoscope.export.conversion import EXAMPLE_BATCH, OPSET, ExportError, any_image, converted, joined
 from pneumoscope.export.cost import cost
 from pneumoscope.export.explained_head import explained
@@ -221,8 +222,11 @@ def _looking(preprocessing: Preprocessing, cells: int) -> onnx.ModelProto:
 
 
 def _finding(folder: Path) -> onnx.ModelProto:
-    """Load the graph of a lung-field model and connect its input to the resampled image."""
-    lungs = onnx.load(folder / LUNGS_NAME)
+    """Load the graph of a lung-field model and connect its input to the resampled image.
+
+    A classifier names its lung-field model by the hash of the file, so the file is not changed when its operations are replaced.
+    """
+    lungs = without_antialiased_resize(onnx.load(folder / LUNGS_NAME))
     lungs.graph.input[0].name = _SEEN
     for node in lungs.graph.node:
         node.input[:] = [_SEEN if name == bundle.IMAGE else name for name in node.input]

@@ -2,9 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from pneumoscope.classifier.preprocessing import Preprocessing
+from pneumoscope.lung_fields.triangle_filter import cropped, resampled
 
 
 class Whole(nn.Module):
@@ -33,7 +33,7 @@ class Whole(nn.Module):
         Tensor
             Squares, shape (batch, 1, side, side).
         """
-        return F.interpolate(image, size=(self.side, self.side), mode="bilinear", antialias=True)
+        return resampled(image, self.side)
 
 
 class Look(nn.Module):
@@ -72,24 +72,4 @@ class Look(nn.Module):
         box = box * self.cut + torch.tensor([0.0, 0.0, 1.0, 1.0]) * (1 - self.cut)
         # Unless both lungs were found, everything counts as lung, so that a doubtful mask excludes no part of the box.
         counted = torch.where((found == 2)[:, None, None, None], lungs.amax(1, keepdim=True), 1.0)
-        return torch.cat([_cropped(image, box, self.side), _cropped(counted, box, self.side)], 1)
-
-
-def _cropped(image: Tensor, box: Tensor, side: int) -> Tensor:
-    """Crop each image (batch, 1, rows, cols) to its box (batch, 4) and resample it with an antialiasing triangle filter."""
-    rows, cols = image.shape[-2:]
-    down = _weights(box[:, 0], box[:, 2], rows, side)
-    across = _weights(box[:, 1], box[:, 3], cols, side)
-    return (down @ image[:, 0] @ across.transpose(1, 2))[:, None]
-
-
-def _weights(low: Tensor, high: Tensor, cells: int, side: int) -> Tensor:
-    """Compute the weights (batch, side, cells) that resample a line of `cells` values between two edges (batch,), in shares.
-
-    The filter is Pillow's triangle filter: its half-width is the distance between two new cells, but at least one old cell.
-    """
-    start, step = low * cells, (high - low) * (cells / side)
-    centre = start[:, None] + (torch.arange(side) + 0.5) * step[:, None]  # (batch, side)
-    distance = (torch.arange(cells) + 0.5 - centre[..., None]).abs() / step.clamp(min=1)[:, None, None]
-    weight = torch.relu(1 - distance)
-    return weight / weight.sum(2, keepdim=True)
+        return torch.cat([cropped(image, box, self.side), cropped(counted, box, self.side)], 1)

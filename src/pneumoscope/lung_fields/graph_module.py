@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from pneumoscope.lung_fields.lung_fields import FALLBACK, MARGIN, MAX_AREA_SHARE, MIN_AREA_SHARE
 from pneumoscope.lung_fields.network import LungNetwork
+from pneumoscope.lung_fields.triangle_filter import resampled
 
 _COARSE = 4  # edge, in cells of the mask, of one cell of the coarse grid on which a lung is grown
 _SEED = 11  # edge, in coarse cells, of the window whose densest position is the seed; about the width of a lung
@@ -53,9 +54,7 @@ class LungFieldModule(nn.Module):
         box : Tensor
             Top, left, bottom and right edge of the lung box, as shares of the radiograph, shape (batch, 4), in [0, 1].
         """
-        # Antialiased, as `Placement.pixels_to_square` resamples.
-        square = F.interpolate(image, size=(self.size_px, self.size_px), mode="bilinear", antialias=True)
-        probability = self.network(square).sigmoid()
+        probability = self.network(resampled(image, self.size_px)).sigmoid()
         lungs = filled(connected((probability >= 0.5).float()))
         quality = 2 * (probability * lungs).sum((2, 3)) / (probability.sum((2, 3)) + lungs.sum((2, 3)))
         area = lungs.mean((2, 3))

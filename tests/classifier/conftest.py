@@ -9,7 +9,16 @@ import pytest
 import torch
 import torchvision
 
-from pneumoscope.classifier import Calibration, Card, DomainLimit, GreyZone, OperatingPoint, Preprocessing
+from pneumoscope.classifier import (
+    Calibration,
+    Card,
+    DomainLimit,
+    FixedOn,
+    GreyZone,
+    OperatingPoint,
+    PopulationSettings,
+    Preprocessing,
+)
 from pneumoscope.classifier.backbone import BACKBONES
 from pneumoscope.classifier.checkpoint import Classifier
 from pneumoscope.classifier.network import build
@@ -48,6 +57,16 @@ def card():
         map_method="grad-cam of another kind",
         map_scale=0.75,
         finding_threshold=0.25,
+        populations={
+            "adult": PopulationSettings(
+                Calibration("logistic", 0.75, (), "tune", "4712", 0.5),
+                (OperatingPoint(0.125, "specificity>=0.97", "tune", "4712"),),
+                GreyZone(0.0625, 0.5, "sensitivity>=0.99, specificity>=0.99", "tune", "4712"),
+                DomainLimit(2.5, "99% of the images lie nearer", "tune", "4712"),
+                0.75,
+                (FixedOn("adults", "tune", "4712", 20, 10, 5), FixedOn("healthy adults", "all", "4713", 9, 9, 0)),
+            ),
+        },
         recipe={"name": "default", "rate": 5e-4, "warmup_epochs": 1.0},
         trained_with={"device": "cuda:0", "precision": "bf16"},
         cohort="CSV; 32 images",

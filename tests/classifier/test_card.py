@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumoscope.classifier import Calibration, Card, CardError, OperatingPoint, Preprocessing
+from pneumoscope.classifier import Calibration, Card, CardError, FixedOn, OperatingPoint, PopulationSettings, Preprocessing
 from pneumoscope.classifier import card as cards
 from tests.radiograph.builders import property_test
 
@@ -25,6 +25,23 @@ MAPPING = st.dictionaries(TEXT, JSON, max_size=4)
 KNOTS = st.lists(st.tuples(NUMBER, st.floats(0, 1)), min_size=1, max_size=4).map(
     lambda knots: tuple(zip(*(sorted(part) for part in zip(*knots, strict=True)), strict=True))
 )
+CALIBRATIONS = st.one_of(
+    st.builds(Calibration, st.sampled_from(["none", "temperature", "isotonic"]), ABOVE_0, KNOTS, TEXT, TEXT),
+    st.builds(Calibration, st.just("logistic"), ABOVE_0, split=TEXT, split_sha256=TEXT, intercept=NUMBER),
+)
+POINTS = st.builds(OperatingPoint, st.floats(0, 1), TEXT, TEXT, TEXT)
+FIXED_ON = st.builds(
+    FixedOn, TEXT, st.sampled_from(["train", "tune", "all"]), TEXT, st.just(9), st.integers(1, 9), st.integers(0, 9)
+)
+SETTINGS = st.builds(
+    PopulationSettings,
+    calibration=CALIBRATIONS,
+    operating_points=st.lists(POINTS, min_size=1, max_size=2).map(tuple),
+    grey_zone=st.none(),
+    domain=st.none(),
+    finding_threshold=SHARE,
+    fixed_on=st.lists(FIXED_ON, max_size=2).map(tuple),
+)
 CARDS = st.builds(
     Card,
     name=TEXT,
@@ -33,11 +50,12 @@ CARDS = st.builds(
     classes=st.lists(TEXT, min_size=2, max_size=2, unique=True).map(tuple),
     preprocessing=st.builds(Preprocessing, st.integers(1, 4096), st.just("lungs"), st.integers(0, 4096), TEXT.filter(bool)),
     init=TEXT,
-    calibration=st.builds(Calibration, st.sampled_from(["none", "temperature", "isotonic"]), ABOVE_0, KNOTS, TEXT, TEXT),
-    operating_points=st.lists(st.builds(OperatingPoint, st.floats(0, 1), TEXT, TEXT, TEXT), max_size=3).map(tuple),
+    calibration=CALIBRATIONS,
+    operating_points=st.lists(POINTS, max_size=3).map(tuple),
     map_method=TEXT,
     map_scale=ABOVE_0,
     finding_threshold=SHARE,
+    populations=st.dictionaries(st.sampled_from(["child", "adult"]), SETTINGS, max_size=2),
     recipe=MAPPING,
     trained_with=st.dictionaries(st.text(), st.text(), max_size=2),
     cohort=TEXT,
@@ -87,6 +105,23 @@ def test_junk_anywhere_is_refused_with_a_sentence_or_is_a_card(data, junk, card)
         assert json.loads(json.dumps(dataclasses.asdict(cards.parse(json.dumps(content))))) == content
 
 
+FIXED = {"source": "adults", "split": "tune", "split_sha256": "", "n_images": 20, "n_patients": 10, "n_positive": 5}
+SOUND = {
+    "calibration": {"method": "logistic", "temperature": 0.5, "intercept": -1.0},
+    "operating_points": [{"threshold": 0.5, "rule": "youden", "split": "tune", "split_sha256": ""}],
+    "grey_zone": None,
+    "domain": {"distance": 1.0, "rule": "", "split": "tune", "split_sha256": ""},
+    "finding_threshold": 0.5,
+    "fixed_on": [FIXED],
+}
+
+
+def test_the_settings_of_a_population_are_read(card):
+    (settings,) = cards.parse(json.dumps({**dataclasses.asdict(card), "populations": {"adult": SOUND}})).populations.values()
+    assert settings.calibration == Calibration("logistic", 0.5, intercept=-1.0)
+    assert settings.fixed_on == (FixedOn("adults", "tune", "", 20, 10, 5),)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -127,6 +162,16 @@ def test_junk_anywhere_is_refused_with_a_sentence_or_is_a_card(data, junk, card)
         {"preprocessing": {"size_px": 32, "source_px": -1}},
         {"opset": -1},
         {"precision": "fp64"},
+        {"calibration": {"method": "temperature", "temperature": 2, "intercept": 1}},
+        {"calibration": {"method": "logistic", "intercept": 10**400}},
+        {"populations": {"baby": {}}},
+        {"populations": {"adult": {}}},
+        {"populations": {"adult": SOUND | {"operating_points": []}}},
+        {"populations": {"adult": SOUND | {"domain": None}}},
+        {"populations": {"adult": SOUND | {"finding_threshold": 0}}},
+        {"populations": {"adult": SOUND | {"unheard_of": 1}}},
+        {"populations": {"adult": SOUND | {"fixed_on": [FIXED | {"split": "test"}]}}},
+        {"populations": {"adult": SOUND | {"fixed_on": [FIXED | {"n_patients": 21}]}}},
     ],
     ids=str,
 )
@@ -137,7 +182,8 @@ def test_a_field_that_no_model_can_have_is_refused(card, change):
 
 def test_a_card_of_an_earlier_version_says_in_a_sentence_what_its_calibration_was_fitted_on(card):
     old = {"method": "temperature", "temperature": 2.0, "knots": [], "fitted_on": "tune side of split 12ab"}
-    fitted = cards.parse(json.dumps({**dataclasses.asdict(card), "format": 2, "calibration": old})).calibration
+    tree = {name: value for name, value in dataclasses.asdict(card).items() if name != "populations"}
+    fitted = cards.parse(json.dumps({**tree, "format": 2, "calibration": old})).calibration
     assert (fitted.temperature, fitted.split, fitted.split_sha256) == (2.0, "tune", "12ab")
 
 
@@ -164,6 +210,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 
 def test_a_card_of_format_2_is_read_with_its_names(card):
     old = json.loads(json.dumps(dataclasses.asdict(card))) | {"format": 2}
+    del old["populations"]
     for fields in (*old["operating_points"], old["grey_zone"], old["domain"]):
         fields["side"] = fields.pop("split")
     fitted = old["calibration"]
@@ -171,13 +218,24 @@ def test_a_card_of_format_2_is_read_with_its_names(card):
     looks = old["preprocessing"]
     looks["side_px"], looks["view"] = looks.pop("size_px"), looks.pop("crop")
 
-    assert cards.parse(json.dumps(old)) == card
+    assert cards.parse(json.dumps(old)) == dataclasses.replace(card, populations={})
 
 
-@pytest.mark.parametrize("number", [1, 4, True, "3", None])
+def test_a_card_of_format_3_is_read(card):
+    old = {name: value for name, value in dataclasses.asdict(card).items() if name != "populations"} | {"format": 3}
+    assert cards.parse(json.dumps(old)) == dataclasses.replace(card, populations={})
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_card_of_an_earlier_format_has_no_populations(card, number):
+    with pytest.raises(CardError, match=f"a card of format {number} has no populations"):
+        cards.parse(json.dumps({**dataclasses.asdict(card), "format": number}))
+
+
+@pytest.mark.parametrize("number", [1, 5, True, "4", None])
 def test_a_card_of_another_format_is_refused(card, number):
     content = {**dataclasses.asdict(card), "format": number}
-    with pytest.raises(CardError, match=rf"has format {number}, this version reads 2 and 3"):
+    with pytest.raises(CardError, match=rf"has format {number}, this version reads 2, 3 and 4"):
         cards.parse(json.dumps(content))
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.calibration import _SigmoidCalibration
 
 from pneumoscope.evaluation import EvaluationError, calibration
 
@@ -16,6 +17,34 @@ def test_temperature_is_the_one_of_least_log_loss():
     losses = np.logaddexp(0, (1 - 2 * REFERENCE) * LOG_ODDS / grid[:, None]).mean(1)
     assert fitted.temperature == pytest.approx(grid[int(np.argmin(losses))], rel=0.01)
     assert (fitted.split, fitted.split_sha256) == ("tune", "abc")
+
+
+def test_platt_scaling_is_that_of_scikit_learn():
+    """scikit-learn fits p = 1 / (1 + exp(a z + b)) with the targets of Platt 1999, section 2.2."""
+    fitted = calibration.fit("logistic", REFERENCE, LOG_ODDS, "tune", "abc")
+    independent = _SigmoidCalibration().fit(LOG_ODDS, REFERENCE)
+    assert -1 / fitted.temperature == pytest.approx(independent.a_, rel=1e-4)
+    assert -fitted.intercept == pytest.approx(independent.b_, rel=1e-3, abs=1e-4)
+    assert (fitted.method, fitted.split, fitted.split_sha256) == ("logistic", "tune", "abc")
+
+
+def test_platt_scaling_shifts_as_far_as_the_log_odds_were_shifted():
+    fitted = calibration.fit("logistic", REFERENCE, LOG_ODDS, "tune", "abc")
+    shifted = calibration.fit("logistic", REFERENCE, LOG_ODDS - 5, "tune", "abc")
+    assert shifted.temperature == pytest.approx(fitted.temperature, rel=1e-6)
+    assert shifted(LOG_ODDS - 5) == pytest.approx(fitted(LOG_ODDS), abs=1e-7)
+
+
+def test_platt_scaling_of_separable_cases_gives_its_targets():
+    """Two log-odds only: the line passes through the targets (n + 1) / (n + 2) = 0.8 and 1 / (n + 2) = 0.2 for n = 3."""
+    fitted = calibration.fit("logistic", np.repeat([0.0, 1.0], 3), np.repeat([-2.0, 4.0], 3), "tune", "abc")
+    assert fitted(np.array([-2.0, 4.0])) == pytest.approx([0.2, 0.8], abs=1e-6)
+
+
+@pytest.mark.parametrize("log_odds", [-LOG_ODDS, np.zeros(400)], ids=["reversed", "equal"])
+def test_no_increasing_line_fits_log_odds_that_do_not_order(log_odds):
+    with pytest.raises(EvaluationError, match="no increasing calibration fits"):
+        calibration.fit("logistic", REFERENCE, log_odds, "tune", "abc")
 
 
 def test_isotonic_is_monotone_and_matches_the_event_rate():

@@ -143,8 +143,12 @@ def test_the_way_from_the_radiograph_is_that_of_the_preparation(bundled_evidence
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "calibration",
-    [Calibration("temperature", 2.5), Calibration("isotonic", knots=((-1.0, 0.1), (0.0, 0.4), (2.0, 0.9)))],
-    ids=["temperature", "isotonic"],
+    [
+        Calibration("temperature", 2.5),
+        Calibration("logistic", 0.5, intercept=-1.25),
+        Calibration("isotonic", knots=((-1.0, 0.1), (0.0, 0.4), (2.0, 0.9))),
+    ],
+    ids=["temperature", "logistic", "isotonic"],
 )
 def test_the_probability_in_the_graph_is_the_cards(tmp_path, shown, calibration):
     out = tmp_path / "bundle"

@@ -10,6 +10,7 @@ from pneumoscope.radiograph import Placement, Region
 CALIBRATIONS = {
     "none": Calibration(),
     "temperature": Calibration("temperature", 2.5),
+    "logistic": Calibration("logistic", 0.5, intercept=-1.25),
     "isotonic": Calibration("isotonic", knots=((-3.0, 0.01), (1.0, 0.04), (2.0, 0.048), (6.0, 0.9))),
 }
 

@@ -6,8 +6,16 @@ This package exports only names that need no PyTorch; import `network`, `weights
 from pneumoscope.classifier.backbone import BACKBONES, Backbone
 from pneumoscope.classifier.card import Card
 from pneumoscope.classifier.domain import Domain, DomainLimit
-from pneumoscope.classifier.errors import CardError, CheckpointError, ClassifierError, DeviceError, WeightsError
+from pneumoscope.classifier.errors import (
+    CardError,
+    CheckpointError,
+    ClassifierError,
+    DeviceError,
+    PopulationError,
+    WeightsError,
+)
 from pneumoscope.classifier.population import Population, PopulationChoice
+from pneumoscope.classifier.population_settings import FixedOn, PopulationSettings
 from pneumoscope.classifier.preprocessing import ModelInput, Preprocessing
 from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint, Score
 
@@ -22,11 +30,14 @@ __all__ = [
     "DeviceError",
     "Domain",
     "DomainLimit",
+    "FixedOn",
     "GreyZone",
     "ModelInput",
     "OperatingPoint",
     "Population",
     "PopulationChoice",
+    "PopulationError",
+    "PopulationSettings",
     "Preprocessing",
     "Score",
     "WeightsError",

@@ -11,11 +11,13 @@ from typing import Any, Literal
 from pneumoscope import atomic_files, strict_json
 from pneumoscope.classifier.domain import DomainLimit
 from pneumoscope.classifier.errors import CardError
+from pneumoscope.classifier.population import Population
+from pneumoscope.classifier.population_settings import PopulationSettings, cautious_settings, require_population
 from pneumoscope.classifier.preprocessing import Preprocessing
 from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint
 
-FORMAT = 3
-_READ_FORMATS = (2, FORMAT)
+FORMAT = 4
+_READ_FORMATS = (2, 3, FORMAT)
 _PREPROCESSING_NAMES = {"side_px": "size_px", "view": "crop"}
 """Names of format 2 and what they became."""
 CARD_NAME = "card.json"
@@ -56,6 +58,10 @@ class Card:
         The other methods that the graph gives, each with the raw value of full scale, > 0.
     finding_threshold : float
         Value of the heat map, in (0, 1], from which a pixel belongs to a finding.
+    populations : mapping of {"child", "adult"} to PopulationSettings
+        The settings of each population that the model knows. Where there is any, `settings` gives the ones that decide, and the
+        fields of the same names on the card only scale the heat map and make the probability in the graph. Empty for a model
+        that has the same settings for all patients.
     recipe : mapping
         The whole training recipe.
     trained_with : mapping of str to str
@@ -91,6 +97,7 @@ class Card:
     map_scale: float = 1.0
     other_map_scales: Mapping[str, float] = field(default_factory=dict)
     finding_threshold: float = 0.5
+    populations: Mapping[Population, PopulationSettings] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     trained_with: Mapping[str, str] = field(default_factory=dict)
     cohort: str = ""
@@ -119,6 +126,33 @@ class Card:
         if not self.operating_points:
             raise CardError(f"the model '{self.name}' has no operating point; train it to its end first")
         return self.operating_points[0]
+
+    def settings(self, population: Population | None = None) -> PopulationSettings:
+        """Return the settings that decide for a patient.
+
+        Parameters
+        ----------
+        population
+            Population of the patient; None where it is unknown.
+
+        Returns
+        -------
+        PopulationSettings
+            The settings of the population; for an unknown one those of the population with the more sensitive operating point,
+            with the smallest domain limit. Of a model without populations, the fields of the card.
+
+        Raises
+        ------
+        CardError
+            The model has no settings of its own for the population, or no operating point yet.
+        """
+        require_population(self.populations, population)
+        if population is not None:
+            return self.populations[population]
+        if self.populations:
+            return cautious_settings(self.populations)
+        own = (self.operating_point, *self.operating_points[1:])
+        return PopulationSettings(self.calibration, own, self.grey_zone, self.domain, self.finding_threshold)
 
 
 def write(card: Card, folder: Path) -> None:
@@ -197,6 +231,8 @@ def _problem(card: Card) -> str:
         return "the scale of a heat map must be a finite number above 0"
     if card.map_method in card.other_map_scales:
         return f"the heat map method {card.map_method} has two scales"
+    if any((settings.domain is None) != (card.domain is None) for settings in card.populations.values()):
+        return "each population needs a domain limit if the model has one, and none otherwise"
     if not 0 < card.finding_threshold <= 1:
         return f"the finding threshold must lie above 0 and not above 1, not at {card.finding_threshold}"
     return "" if card.opset >= 0 else f"the version of the ONNX operators must not be below 0, not {card.opset}"
@@ -208,13 +244,17 @@ def _upgraded(tree: Any) -> Any:
         raise CardError("the card is not one of Pneumoscope's; give the folder of a checkpoint or a bundle")
     if tree["format"] not in _READ_FORMATS or isinstance(tree["format"], bool):
         raise CardError(
-            f"the card has format {tree['format']}, this version reads {' and '.join(map(str, _READ_FORMATS))}; update "
-            "pneumoscope or the model"
+            f"the card has format {tree['format']}, this version reads {', '.join(map(str, _READ_FORMATS[:-1]))} and {FORMAT}; "
+            "update pneumoscope or the model"
         )
     if empty := [name for name in ("preprocessing", "calibration") if tree.get(name) == {}]:
         raise CardError(f"the card is damaged (its {empty[0]} is empty); copy the model again from its source")
     if tree["format"] == FORMAT:
         return tree
+    if "populations" in tree:
+        raise ValueError(f"a card of format {tree['format']} has no populations")
+    if tree["format"] == _READ_FORMATS[1]:
+        return {**tree, "format": FORMAT}
     split = {"side": "split"}
     changes: dict[str, Any] = {name: _renamed(tree[name], split) for name in ("grey_zone", "domain") if name in tree}
     if "preprocessing" in tree:

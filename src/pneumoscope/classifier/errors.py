@@ -5,6 +5,7 @@ PneumoscopeError
     ├── WeightsError      pretrained weights are not available or do not fit
     ├── CardError         a card is missing, damaged or has an unknown format
     ├── CheckpointError   a checkpoint is damaged or does not match its card
+    ├── PopulationError   a patient's age contradicts the population that the user states
     └── DeviceError       a device does not exist, lacks a precision, or runs out of memory
 """
 
@@ -25,6 +26,10 @@ class CardError(ClassifierError):
 
 class CheckpointError(ClassifierError):
     """A checkpoint is damaged or does not match its card."""
+
+
+class PopulationError(ClassifierError):
+    """The age of a patient contradicts the population that the user states."""
 
 
 class DeviceError(ClassifierError):

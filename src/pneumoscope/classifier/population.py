@@ -1,5 +1,6 @@
 """Name the populations of patients that a model may know: children and adults; no PyTorch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,6 +8,26 @@ Population = Literal["child", "adult"]
 """A group of patients with calibration, operating points and limits of its own."""
 PopulationSource = Literal["age", "user", "unknown"]
 """How the population of a patient was known: from the age in the file, from the user, or not at all."""
+ADULT_YEARS = 18
+"""Age from which a patient is an adult."""
+PLURALS: Mapping[Population, str] = {"child": "children", "adult": "adults"}
+"""The populations, and the word for their patients."""
+
+
+def population_of(age_years: float) -> Population:
+    """Return the population of a patient of a known age.
+
+    Parameters
+    ----------
+    age_years
+        Age in years, >= 0.
+
+    Returns
+    -------
+    {"child", "adult"}
+        An adult is `ADULT_YEARS` or older.
+    """
+    return "adult" if age_years >= ADULT_YEARS else "child"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Probabilities = NDArray[np.float64]
-CalibrationMethod = Literal["none", "temperature", "isotonic"]
+CalibrationMethod = Literal["none", "temperature", "logistic", "isotonic"]
 Decision = Literal["positive", "negative"]
 _JUST_ABOVE_1 = math.nextafter(1.0, 2.0)
 _ROUNDINGS = 16
@@ -26,16 +26,19 @@ class Calibration:
     Parameters
     ----------
     method
-        ``temperature`` divides the log-odds by one number (Guo et al. 2017, arXiv 1706.04599); ``isotonic`` interpolates
-        between `knots` (Zadrozny & Elkan 2002, doi 10.1145/775047.775151); ``none`` is the logistic function.
+        ``temperature`` divides the log-odds by one number (Guo et al. 2017, arXiv 1706.04599); ``logistic`` adds an intercept
+        to that quotient (Platt 1999, "Probabilistic outputs for support vector machines"); ``isotonic`` interpolates between
+        `knots` (Zadrozny & Elkan 2002, doi 10.1145/775047.775151); ``none`` is the logistic function.
     temperature
-        Divisor of the log-odds, > 0; 1 for the other methods.
+        Divisor of the log-odds, > 0: the inverse of the slope of ``logistic``; 1 for ``none`` and ``isotonic``.
     knots
         Pairs of (log-odds, probability), both non-decreasing; empty for the other methods.
     split
         The part of the split that the calibration was fitted on (``tune``); empty if it was not fitted.
     split_sha256
         SHA-256 of that split; empty if the calibration was not fitted.
+    intercept
+        Calibrated log-odds where the log-odds are 0, finite; 0 unless the method is ``logistic``.
     """
 
     method: CalibrationMethod = "none"
@@ -43,8 +46,11 @@ class Calibration:
     knots: tuple[tuple[float, float], ...] = ()
     split: str = ""
     split_sha256: str = ""
+    intercept: float = 0.0
 
     def __post_init__(self) -> None:
+        if not math.isfinite(self.intercept) or (self.intercept and self.method != "logistic"):
+            raise ValueError(f"the intercept must be finite, and 0 unless the method is logistic, not {self.intercept}")
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise ValueError(f"the temperature must be a finite number above 0, not {self.temperature}")
         if self.method == "isotonic" and not self.knots:
@@ -76,8 +82,33 @@ class Calibration:
         if self.method == "isotonic":
             x, p = np.array(self.knots, float).T
             return np.asarray(np.interp(z, x, p))
-        scaled = z / self.temperature
+        scaled = z / self.temperature + self.intercept
         return np.asarray(np.where(scaled >= 0, 1, np.exp(-np.abs(scaled))) / (1 + np.exp(-np.abs(scaled))))
+
+    def inverse(self, probability: float) -> float:
+        """Compute the lowest log-odds at which the calibrated probability reaches a value.
+
+        Parameters
+        ----------
+        probability
+            Calibrated probability of the target, in [0, 1].
+
+        Returns
+        -------
+        float
+            Uncalibrated log-odds; −∞ where every probability reaches the value, +∞ where none below log-odds of +∞ does.
+        """
+        if self.method == "isotonic":
+            x, p = np.array(self.knots, float).T
+            if probability <= p[0]:
+                return -math.inf
+            if probability > p[-1]:
+                return math.inf
+            k = int(np.argmax(p >= probability))
+            return float(x[k - 1] + (x[k] - x[k - 1]) * (probability - p[k - 1]) / (p[k] - p[k - 1]))
+        if probability in (0, 1):
+            return -math.inf if probability == 0 else math.inf
+        return self.temperature * (math.log(probability) - math.log1p(-probability) - self.intercept)
 
     def agrees(self, log_odds: NDArray[np.floating], probability: NDArray[np.floating]) -> bool:
         """Check probabilities that a graph computed in single precision from the same log-odds.
@@ -97,7 +128,8 @@ class Calibration:
             Whether every probability lies within 1e-5 of the interval that rounding allows; False where one is NaN.
         """
         z = np.asarray(log_odds, np.float64)
-        rounding = _ROUNDINGS * np.finfo(np.float32).eps * np.maximum(np.abs(z), 1)
+        size = np.maximum(np.abs(z), max(1.0, abs(self.intercept) * self.temperature))
+        rounding = _ROUNDINGS * np.finfo(np.float32).eps * size
         low, high = self(z - rounding) - _PROBABILITY_TOLERANCE, self(z + rounding) + _PROBABILITY_TOLERANCE
         return bool(np.all((low <= probability) & (probability <= high)))
 

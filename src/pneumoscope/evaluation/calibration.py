@@ -1,8 +1,8 @@
-"""Fit calibrations, operating points and grey zones, all on the tune side."""
+"""Fit calibrations, operating points and grey zones, all on the tune split."""
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_expit
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit, log_expit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_curve
 
@@ -18,7 +18,7 @@ def fit(method: CalibrationMethod, reference: Array, log_odds: Array, split: str
     Parameters
     ----------
     method
-        ``temperature``, ``isotonic`` or ``none``.
+        ``temperature``, ``logistic``, ``isotonic`` or ``none``.
     reference
         Shape (n,), 0 or 1.
     log_odds
@@ -34,15 +34,25 @@ def fit(method: CalibrationMethod, reference: Array, log_odds: Array, split: str
     Raises
     ------
     EvaluationError
-        If only one class is present or a log-odds is not finite.
+        If only one class is present, a log-odds is not finite, or the log-odds of the positives do not tend to be higher than
+        those of the negatives (``logistic``).
 
     References
     ----------
-    Guo et al. 2017, arXiv 1706.04599 (temperature); Zadrozny & Elkan 2002, doi 10.1145/775047.775151 (isotonic).
+    Guo et al. 2017, arXiv 1706.04599 (temperature); Platt 1999, "Probabilistic outputs for support vector machines", with the
+    targets of its section 2.2 (logistic); Zadrozny & Elkan 2002, doi 10.1145/775047.775151 (isotonic).
     """
     _check(reference, log_odds)
     if method == "temperature":
         return Calibration("temperature", temperature=_temperature(reference, log_odds), split=split, split_sha256=split_sha256)
+    if method == "logistic":
+        slope, intercept = _platt(reference, log_odds)
+        if not slope > 0:
+            raise EvaluationError(
+                "the log-odds of the positives are not higher than those of the negatives, so no increasing calibration fits; "
+                "check the labels, or train the model for these patients"
+            )
+        return Calibration("logistic", temperature=1 / slope, split=split, split_sha256=split_sha256, intercept=intercept)
     if method == "isotonic":
         model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(log_odds, reference)
         knots = zip(model.X_thresholds_.tolist(), model.y_thresholds_.tolist(), strict=True)
@@ -58,6 +68,23 @@ def _temperature(reference: Array, log_odds: Array) -> float:
         return float(-log_expit(sign * log_odds / np.exp(log_t)).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-np.log(20), np.log(20)), method="bounded").x))
+
+
+def _platt(reference: Array, log_odds: Array) -> tuple[float, float]:
+    """Slope and intercept of the highest likelihood for targets (n₊ + 1) / (n₊ + 2) and 1 / (n₋ + 2), which keep both finite."""
+    n_positive, n_negative = np.count_nonzero(reference == 1), np.count_nonzero(reference == 0)
+    target = np.where(reference == 1, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
+    mean, scale = log_odds.mean(), log_odds.std() or 1.0
+    z = (log_odds - mean) / scale
+
+    def loss(line: Array) -> tuple[float, Array]:
+        calibrated = line[0] * z + line[1]
+        residual = expit(calibrated) - target
+        value = -(target * log_expit(calibrated) + (1 - target) * log_expit(-calibrated)).mean()
+        return float(value), np.array([(residual * z).mean(), residual.mean()])
+
+    slope, intercept = minimize(loss, np.zeros(2), jac=True, method="BFGS", options={"gtol": 1e-10}).x
+    return float(slope / scale), float(intercept - slope * mean / scale)
 
 
 def choose(rule: str, reference: Array, probability: Array, split: str, split_sha256: str) -> OperatingPoint:

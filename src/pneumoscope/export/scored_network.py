@@ -69,7 +69,8 @@ class ScoredNetwork(nn.Module):
         """
         fitted = self.calibration
         if fitted.method != "isotonic":
-            return torch.sigmoid(log_odds / fitted.temperature)
+            scaled = log_odds / fitted.temperature
+            return torch.sigmoid(scaled + fitted.intercept if fitted.intercept else scaled)
         at, value = (torch.tensor(v, dtype=log_odds.dtype) for v in zip(*fitted.knots, strict=True))
         width = (at[1:] - at[:-1]).clamp(min=1e-12)
         share = ((log_odds[:, None] - at[:-1]) / width).clamp(0, 1)

@@ -105,7 +105,7 @@ def scaled(raw: Grey, card: Card, method: str = "", target: str = "") -> Grey:
     scale = np.float32(card.map_scales[method])
     if method != EVIDENCE:
         return np.asarray(raw / scale, np.float32)
-    if card.calibration.method != "isotonic":
+    if card.calibration.method not in ("isotonic", "logistic"):
         return np.asarray(np.exp(-np.logaddexp(np.float32(0), -raw / scale)), np.float32)
     if target in ("", card.target):
         return card.calibration(raw).astype(np.float32)

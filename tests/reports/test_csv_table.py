@@ -4,14 +4,17 @@ import csv
 import dataclasses
 
 from pneumoscope.reports.csv_table import write_csv
-from tests.readings.test_form import FAILED, LINE
+from tests.readings.test_form import FAILED, LINE, POPULATIONS
 
 
 def test_csv_has_one_row_a_line(tmp_path):
-    write_csv(tmp_path / "r.csv", [dataclasses.replace(LINE, cautions=("lateral view", "x")), FAILED])
+    write_csv(tmp_path / "r.csv", [dataclasses.replace(LINE, cautions=("lateral view", "x"), population=POPULATIONS[0]), FAILED])
     with (tmp_path / "r.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
-    header = "path target probability decision threshold abstains outside_domain cautions findings boxes model error"
+    header = (
+        "path target probability decision threshold abstains population population_source population_settings outside_domain "
+        "cautions findings boxes model error"
+    )
     assert rows[0] == header.split()
     assert rows[1:] == [
         [
@@ -21,6 +24,9 @@ def test_csv_has_one_row_a_line(tmp_path):
             "positive",
             "0.5",
             "False",
+            "child",
+            "age",
+            "child",
             "",
             "lateral view; x",
             "2",
@@ -28,5 +34,5 @@ def test_csv_has_one_row_a_line(tmp_path):
             "m",
             "",
         ],
-        ["c.dcm", "pneumonia", "", "", "", "", "", "", "0", "", "m", 'cut, "short"'],
+        ["c.dcm", "pneumonia", "", "", "", "", "", "", "", "", "", "0", "", "m", 'cut, "short"'],
     ]

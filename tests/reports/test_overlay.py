@@ -1,10 +1,12 @@
 """`blend` and `paint`: one scale for all images, golden pixels by hand, boxes where they belong."""
 
+import dataclasses
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from pneumoscope.classifier import OperatingPoint, Score
+from pneumoscope.classifier import OperatingPoint, PopulationChoice, Score
 from pneumoscope.radiograph import Radiograph, Region
 from pneumoscope.readings import Finding, ModelIdentity, ModelReading
 from pneumoscope.reports.overlay import blend, paint
@@ -147,3 +149,18 @@ def test_the_colour_bar_grows_lighter_from_bottom_to_top():
     luminance = inside @ [0.2126, 0.7152, 0.0722]  # ITU-R 709
     assert (np.diff(luminance[::4]) < 0).all()
     assert luminance[0] - luminance[-1] > 200
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        (PopulationChoice("adult", "age", "adult"), "read as adult (by age); "),
+        (PopulationChoice(None, "unknown", "child"), "population unknown: read with the cautious settings (child); "),
+        (None, ""),
+    ],
+)
+def test_the_caption_says_as_what_the_patient_was_read(monkeypatch, choice, says):
+    texts = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda self, xy, text, **how: texts.append(text))
+    paint(flat(40, 60), dataclasses.replace(reading(values([0, 0], [0, 0])), population=choice))
+    assert texts[-1].startswith(f"{says}grad-cam for pneumonia")

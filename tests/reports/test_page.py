@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumoscope.classifier import DomainLimit
 from pneumoscope.radiograph import Region
 from pneumoscope.reader import Reader
 from pneumoscope.readings import ModelIdentity
-from pneumoscope.readings.line import FindingLine, Line, LungFieldsLine, MapLine, OperatingPointLine, Pixel
+from pneumoscope.readings.line import FindingLine, Line, LungFieldsLine, MapLine, OperatingPointLine, Pixel, PopulationLine
 from pneumoscope.reports.page import Entry, write_page
+from tests.reader.test_population import POPULATIONS
 from tests.reports.pages import Page, assert_self_contained
 
 EVIL = '<b onclick="x">&"\'</b>.png'
@@ -82,3 +84,15 @@ def test_the_page_tells_the_threshold_and_whom_the_model_is_for(written):
     text = Page(written(entry(), intended_population="children of one to five years")).text
     assert "Threshold 0.500 by youden, fixed on the tune part" in text
     assert "children of one to five years" in text
+
+
+def test_the_page_tells_the_population_of_each_radiograph_and_what_its_settings_were_fixed_on(written):
+    page = written(
+        entry(population=PopulationLine("adult", "age", "adult", False)),
+        domain=DomainLimit(9.0, "", "tune", "abc"),
+        populations=POPULATIONS,
+    )
+    assert "negative at 0.500, read as adult (by age)." in page
+    assert "Threshold for the population adult: 0.500 by youden, fixed on 9 images of cohort (tune)." in page
+    assert "the white line is at 0.75 or 0.25" in page
+    assert "read as" not in written(entry())

@@ -19,6 +19,7 @@ from pneumoscope.archive import outputs
 from pneumoscope.archive.errors import ArchiveError, FolderInUseError
 from pneumoscope.archive.manifest import MAPS, OVERLAYS, Item
 from pneumoscope.archive.outputs import OverlayScale
+from pneumoscope.classifier import Population
 from pneumoscope.ordered_map import cores, ordered_map
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY, AcceptancePolicy
 from pneumoscope.radiograph.files import content_of
@@ -45,12 +46,15 @@ class Options:
         Whether overlays are painted, and on which scale.
     maps : bool
         Whether heat maps are written.
+    population : {"child", "adult"}, optional
+        Population of every patient whose age the file does not tell; None if it is unknown.
     """
 
     target: str = ""
     method: str = ""
     overlays: OverlayScale = "fixed"
     maps: bool = False
+    population: Population | None = None
 
 
 @dataclass(frozen=True)

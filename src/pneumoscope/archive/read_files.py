@@ -3,7 +3,8 @@
 import errno
 import hashlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,6 +38,9 @@ class Summary:
         with a caution.
     failed : tuple of str
         Name and error of each file that was not read.
+    populations : mapping of str to int
+        Number of files by the population that they were read as and how it was known, in words; empty for a model that has the
+        same settings for all patients.
     outside_listed, cautioned_listed : tuple of str
         Name and reason of the first 20 files outside of the domain, and of the first 20 with a caution.
     """
@@ -47,6 +51,7 @@ class Summary:
     outside: int
     cautioned: int
     failed: tuple[str, ...]
+    populations: Mapping[str, int]
     outside_listed: tuple[str, ...]
     cautioned_listed: tuple[str, ...]
 
@@ -96,12 +101,12 @@ def read_files(
     ArchiveError
         The folder holds readings of another model.
     CardError
-        The model does not have this target or method.
+        The model does not have this target or method, or no settings for the stated population.
     OSError
         The folder cannot be written: the disk is full, or permission is denied.
     """
     options = options or Options()
-    reader.check(options.target, options.method)
+    reader.check(options.target, options.method, options.population)
     card = reader.card
     named = replace(options, target=options.target or card.target, method=options.method or card.map_method)
     run = Run(reader.model, named, reader.policy)
@@ -136,6 +141,7 @@ def summary(out: Path, items: Sequence[Item]) -> Summary:
     names = {item.name for item in items}
     read = positive = unsure = 0
     failed, outside, cautioned = [], [], []
+    populations: Counter[str] = Counter()
     for line in journal.lines_of(out):
         if line.path not in names:
             continue
@@ -145,12 +151,14 @@ def summary(out: Path, items: Sequence[Item]) -> Summary:
         read += 1
         positive += line.decision == "positive"
         unsure += bool(line.abstains)
+        if line.population:
+            populations[str(line.population.choice)] += 1
         if line.outside_domain:
             outside.append(f"{line.path}: {line.outside_domain}")
         if line.cautions:
             cautioned.append(f"{line.path}: {', '.join(line.cautions)}")
     listed = tuple(outside[:_MOST_LISTED]), tuple(cautioned[:_MOST_LISTED])
-    return Summary(read, positive, unsure, len(outside), len(cautioned), tuple(failed), *listed)
+    return Summary(read, positive, unsure, len(outside), len(cautioned), tuple(failed), dict(populations.most_common()), *listed)
 
 
 def _lines(reader: Reader, items: Sequence[Item], out: Path, options: Options) -> list[Line]:
@@ -171,7 +179,7 @@ def _outcomes(reader: Reader, contents: Sequence[Content], options: Options) -> 
     """One outcome a file, whatever goes wrong with it."""
     sources = [content for content in contents if isinstance(content, bytes)]
     try:
-        answers = iter(reader.read_together(sources, target=options.target, method=options.method))
+        answers = iter(reader.read_together(sources, target=options.target, method=options.method, population=options.population))
     except Exception as error:
         if len(contents) > 1:
             return [outcome for content in contents for outcome in _outcomes(reader, [content], options)]

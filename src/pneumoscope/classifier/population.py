@@ -60,6 +60,12 @@ class PopulationChoice:
         if self.value not in (None, self.settings):
             raise ValueError(f"a patient of the population '{self.value}' cannot be read with the settings of '{self.settings}'")
 
+    def __str__(self) -> str:
+        """What the radiograph was read as and how that was known, for people."""
+        if self.value is None:
+            return f"population unknown: read with the cautious settings ({self.settings})"
+        return f"read as {self.value} ({'by age' if self.source == 'age' else 'as stated'})"
+
     @property
     def cautious(self) -> bool:
         """Whether the population is unknown, so that the more sensitive settings and the smaller domain limit decided."""

@@ -1,13 +1,14 @@
 """``pneumoscope read``: any number of files, in flat memory, resumably."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import click
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.archive import LINES_NAME, Options, Summary, manifest, read_files
 from pneumoscope.archive.journal import lines_of
+from pneumoscope.classifier import Population
 from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
@@ -35,6 +36,11 @@ from pneumoscope.reports.csv_table import write_csv
     help="Class whose evidence the heat map shows; predicted: the class of the decision.",
 )
 @click.option("--method", default="", show_default="the model's own", help="Heat map method, one of those that the card names.")
+@click.option(
+    "--population",
+    type=click.Choice(get_args(Population)),
+    help="The patients' population where their age is not in the file, for a model with settings by population.",
+)
 @click.option("--provider", multiple=True, help="ONNX Runtime execution provider; may be repeated. The processor by default.")
 @click.option(
     "--batch", type=click.IntRange(1), default=1, show_default=True, help="Radiographs that go through the graph together."
@@ -63,6 +69,7 @@ def command(
     maps: bool,
     target: str,
     method: str,
+    population: Population | None,
     provider: tuple[str, ...],
     batch: int,
     overlay_scale: Literal["fixed", "image"],
@@ -74,12 +81,15 @@ def command(
     OUT/readings.jsonl gets one line a file. A file that cannot be read gets a line with its error, the rest go on, and the
     exit code is 1. Run the same command again to go on where it stopped: files with an error, and files whose content has
     changed since, are read again.
+
+    A model with settings by population (children, adults) reads each file as the Patient's Age in it tells, else as --population
+    says, else with the cautious settings of the more sensitive population; every output says which.
     """
     files = manifest.find(inputs_, out)
     items = files.items
     # Several are read at once, each by one thread; a single one by all.
     reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider, policy=policy_of(policy_said))
-    options = Options(target, method, overlay_scale if overlays else "none", maps)
+    options = Options(target, method, overlay_scale if overlays else "none", maps, population)
     summary = read_files(
         reader,
         items,
@@ -101,6 +111,8 @@ def _report(summary: Summary, out: Path, left_out: str) -> None:
         f"{summary.outside} outside the model's domain, {summary.cautioned} with a caution"
     )
     click.echo(f"{counts}: {out / LINES_NAME}. {DISCLAIMER}")
+    for read_as, count in summary.populations.items():
+        click.echo(f"  {count} {read_as}")
     for what, listed, count in (
         ("outside the model's domain", summary.outside_listed, summary.outside),
         ("with a caution", summary.cautioned_listed, summary.cautioned),

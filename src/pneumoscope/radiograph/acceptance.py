@@ -32,6 +32,7 @@ class Caution(StrEnum):
     MODALITY = "modality not stated"
     BODY_PART = "body part not the chest"
     GREY_SCALE = "grey scale taken from the data"
+    AGE = "age not readable"
     FEW_GREY_LEVELS = f"uses fewer than {FEWEST_GREY_LEVELS} of {GREY_LEVELS} grey levels"
 
 

@@ -19,6 +19,7 @@ from pneumoscope.radiograph.errors import NotARadiographError, RadiographError, 
 from pneumoscope.radiograph.grey_scale import display
 from pneumoscope.radiograph.header import (
     NOT_A_TERM,
+    age_of,
     identifier_of,
     integer_of,
     number_of,
@@ -110,6 +111,7 @@ def _decode(content: bytes) -> Radiograph:
     displayed = display(dataset, stored_values(dataset))
     orientation = _orientation(dataset)
     view = _view_position(dataset)
+    age_years, age_stated = age_of(dataset)
     return Radiograph(
         displayed.pixels,
         spacing=_spacing(dataset),
@@ -123,6 +125,8 @@ def _decode(content: bytes) -> Radiograph:
         file_format="DICOM",
         grey_source=displayed.source,
         contradictions=_contradictions(dataset, orientation, view),
+        age_years=age_years,
+        age_stated=age_stated,
     )
 
 

@@ -18,6 +18,10 @@ from pneumoscope.radiograph.terms import TERMS
 NOT_A_TERM = "(no defined term)"
 """Stands for text of a header that is none of the Standard's defined terms."""
 
+OLDEST_YEARS = 130
+"""Age in years above which a stated age is not one of a patient."""
+_AGE = re.compile(r"(\d{3})([DWMY])")
+_PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _TEXT_VRS = frozenset(
     {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UN", "UR", "UT"}
@@ -126,6 +130,7 @@ _TEXT_ATTRIBUTES = frozenset(
         "EstimatedRadiographicMagnificationFactor",
         "ImagerPixelSpacing",
         "NumberOfFrames",
+        "PatientAge",
         "PatientOrientation",
         "PixelSpacing",
         "RescaleIntercept",
@@ -250,6 +255,32 @@ def integer_of(dataset: Dataset, keyword: str, default: int | None = None) -> in
     if len(given) > 1 or given[0] != int(given[0]):
         raise unreadable(keyword, "not one integer")
     return int(given[0])
+
+
+def age_of(dataset: Dataset) -> tuple[float | None, bool]:
+    """Read Patient's Age (0010,1010), an Age String (PS3.5 6.2): three digits and D, W, M or Y.
+
+    Text of another form, such as a number without a unit, is not interpreted.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Data set.
+
+    Returns
+    -------
+    age_years : float or None
+        Age in years, in [0, `OLDEST_YEARS`]; None where none is stated, or what is stated is not a valid age.
+    stated : bool
+        Whether the attribute is present and not empty, in whatever form.
+    """
+    try:
+        texts = texts_of(dataset, "PatientAge")
+    except UnreadableFileError:
+        return None, True
+    parsed = _AGE.fullmatch(texts[0]) if len(texts) == 1 else None
+    years = int(parsed[1]) / _PER_YEAR[parsed[2]] if parsed else None
+    return years if years is not None and years <= OLDEST_YEARS else None, bool(texts)
 
 
 def identifier_of(dataset: Dataset, keyword: str) -> str:

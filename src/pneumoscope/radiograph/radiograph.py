@@ -89,11 +89,16 @@ class Radiograph:
         What the grey scale spans (`grey_range.Source`); empty where pixels are taken as they are.
     contradictions : tuple of str
         What the header says that cannot all be true.
+    age_years : float, optional
+        The patient's age in years, >= 0; None where the file does not state a valid one. Never printed.
+    age_stated : bool
+        Whether the file states an age, even one that is not valid and was therefore not interpreted.
 
     Raises
     ------
     ValueError
-        If the pixels are not float32 of two dimensions, not finite, or not in [0, 1] within float32 rounding (1e-6).
+        If the pixels are not float32 of two dimensions, not finite, or not in [0, 1] within float32 rounding (1e-6); or if the
+        age is negative or not finite.
 
     Examples
     --------
@@ -119,6 +124,8 @@ class Radiograph:
     file_format: Literal["", "DICOM", "PNG", "JPEG"] = ""
     grey_source: Source | Literal[""] = ""
     contradictions: tuple[str, ...] = ()
+    age_years: float | None = field(default=None, repr=False)
+    age_stated: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.pixels, np.ndarray) or self.pixels.dtype != np.float32 or self.pixels.ndim != 2:
@@ -126,6 +133,8 @@ class Radiograph:
             raise ValueError(f"pixels must be float32 (rows, cols), not {kind}")
         if not self.pixels.size:
             raise ValueError(f"pixels must not be empty, but their shape is {self.pixels.shape}")
+        if self.age_years is not None and not 0 <= self.age_years < np.inf:
+            raise ValueError(f"an age must be a finite number of years of at least 0, not {self.age_years}")
         low, high = float(self.pixels.min()), float(self.pixels.max())
         if not np.isfinite([low, high]).all():
             raise ValueError("pixels must be finite, but some are NaN or infinite")

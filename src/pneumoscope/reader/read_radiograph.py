@@ -3,6 +3,7 @@
 import functools
 from pathlib import Path
 
+from pneumoscope.classifier import Population
 from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.reader.outcome import Source
@@ -16,6 +17,7 @@ def read(
     model: Path | str = "default",
     target: str = "",
     method: str = "",
+    population: Population | None = None,
     policy: AcceptancePolicy = DEFAULT_POLICY,
 ) -> ModelReading:
     """Read one radiograph with a shipped model or another bundle.
@@ -33,6 +35,9 @@ def read(
         Class that the heat map explains; the model's target by default.
     method : str
         Method of the heat map; the model's default method if empty.
+    population : {"child", "adult"}, optional
+        The patient's population, for a model that has settings by population; the age in the file comes first. If neither tells
+        it, the cautious settings decide, and the reading says so.
     policy : AcceptancePolicy
         Rules by which radiographs are refused or read with a caution.
 
@@ -46,7 +51,9 @@ def read(
     RadiographError
         If the file cannot be decoded as a radiograph, or if the policy refuses it.
     BundleError, CardError
-        If the model cannot be loaded, or does not have this target or method.
+        If the model cannot be loaded, or does not have this target or method, or no settings for the patient's population.
+    PopulationError
+        If the patient's age in the file contradicts the stated population.
     ModelOutputError
         If the model failed on the radiograph or gave an invalid output.
     SourceError
@@ -62,7 +69,7 @@ def read(
     """
     shipped = isinstance(model, str) and model in SHIPPED
     reader = _shipped(str(model), policy) if shipped else Reader.load(model, policy=policy)
-    return reader.read(source, target=target, method=method)
+    return reader.read(source, target=target, method=method, population=population)
 
 
 @functools.cache

@@ -11,31 +11,29 @@ from numpy.typing import NDArray
 
 from pneumoscope import PneumoscopeError
 from pneumoscope import radiograph as radiographs
-from pneumoscope.classifier import Card, CardError, Score, trained_on
-from pneumoscope.classifier.backbone import backbone
+from pneumoscope.classifier import Card, CardError, Population, PopulationChoice, trained_on
 from pneumoscope.classifier.identity import identity_sha256
+from pneumoscope.classifier.population_settings import choose_population, require_population
 from pneumoscope.classifier.preprocessing import ModelInput, place
 from pneumoscope.fingerprint import Fingerprint
-from pneumoscope.heatmap import heatmap
 from pneumoscope.lung_fields import LungFields, finder
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.ordered_map import chunks, cores, ordered_map
-from pneumoscope.radiograph import AcceptancePolicy, Placement, Radiograph, review
+from pneumoscope.radiograph import AcceptancePolicy, Radiograph, review
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader.bundle import DISTANCE, IMAGE, LOGITS, LOOKED_AT, open_bundle, without_image
+from pneumoscope.reader.composition import PREDICTED, compose
 from pneumoscope.reader.errors import ModelOutputError, SourceError
 from pneumoscope.reader.outcome import Outcome, Source
-from pneumoscope.reader.output_checks import check_finite, check_outputs
-from pneumoscope.readings import DomainCheck, ModelIdentity, ModelReading, extract
+from pneumoscope.reader.output_checks import check_finite
+from pneumoscope.readings import ModelIdentity, ModelReading
 
 _BUNDLES = Path(__file__).parent / "bundles"
 SHIPPED = {"default": _BUNDLES / "default", "whole": _BUNDLES / "whole"}
 """Folders of the shipped bundles: the lung model, which is the default, and the published whole-image model with Grad-CAM."""
 DEFAULT_BUNDLE = SHIPPED["default"]
-PREDICTED = "predicted"
-"""Placeholder for the class that the decision favours."""
 
 
 class Reader:
@@ -55,6 +53,13 @@ class Reader:
         Rules by which radiographs are refused or read with a caution.
     trained_on : tuple of Fingerprint
         Salted hashes of the patients and images that the model was trained on.
+    population : {"child", "adult"}, optional
+        Population of every patient whose age the file does not tell, unless a call states another; None if it is unknown.
+
+    Raises
+    ------
+    CardError
+        If the model has no settings of its own for the population.
 
     Examples
     --------
@@ -74,7 +79,10 @@ class Reader:
         threads: int,
         policy: AcceptancePolicy = DEFAULT_POLICY,
         trained_on: tuple[Fingerprint, ...] = (),
+        population: Population | None = None,
     ) -> None:
+        require_population(card.populations, population)
+        self.population = population
         self._session = session
         self._threads = threads
         self.policy = policy
@@ -93,6 +101,7 @@ class Reader:
         threads: int = 0,
         providers: Sequence[str] = (),
         policy: AcceptancePolicy = DEFAULT_POLICY,
+        population: Population | None = None,
     ) -> Self:
         """Load a bundle and check its graph against its card.
 
@@ -107,6 +116,8 @@ class Reader:
             Execution providers of ONNX Runtime by name; the CPU by default.
         policy : AcceptancePolicy
             Rules by which radiographs are refused or read with a caution.
+        population : {"child", "adult"}, optional
+            Population of every patient whose age the file does not tell, unless a call states another; None if it is unknown.
 
         Returns
         -------
@@ -118,10 +129,10 @@ class Reader:
         BundleError
             If the graph is missing, damaged, not the one that the card names, or has another calibration than the card.
         CardError
-            If the card is missing or damaged.
+            If the card is missing or damaged, or if the model has no settings of its own for the population.
         """
         session, card, sha256 = open_bundle(Path(bundle), threads, providers)
-        return cls(session, card, sha256, threads, policy, trained_on.read(Path(bundle), card))
+        return cls(session, card, sha256, threads, policy, trained_on.read(Path(bundle), card), population)
 
     def __call__(self, source: Source) -> ModelReading:
         """Read one radiograph; the same as `read` without options.
@@ -138,7 +149,7 @@ class Reader:
         """
         return self.read(source)
 
-    def read(self, source: Source, *, target: str = "", method: str = "") -> ModelReading:
+    def read(self, source: Source, *, target: str = "", method: str = "", population: Population | None = None) -> ModelReading:
         """Read one radiograph.
 
         Parameters
@@ -150,6 +161,10 @@ class Reader:
             empty. Score and decision always refer to the card's target.
         method : str
             Method of the heat map, one of the card's; the card's default method if empty.
+        population : {"child", "adult"}, optional
+            The patient's population, for a model that has settings by population. If None, it is the reader's own, `population`.
+            The age in the file comes first; if neither tells the population, the cautious settings decide
+            (`pneumoscope.classifier.Card.settings`), and the reading says so.
 
         Returns
         -------
@@ -165,18 +180,27 @@ class Reader:
         ModelOutputError
             If the model failed on the radiograph or gave an invalid output.
         CardError
-            If the model does not have this target or method.
+            If the model does not have this target or method, or no settings for the patient's population.
+        PopulationError
+            If the patient's age in the file contradicts the stated population.
         SourceError
             If the source has another type.
         """
-        self.check(target, method)
-        (answer,) = self._read_all([self._accepted(source)], target, method)
+        self.check(target, method, population)
+        (answer,) = self._read_all([self._accepted(source, population)], target, method, population)
         if isinstance(answer, PneumoscopeError):
             raise answer
         return answer
 
     def read_many(
-        self, sources: Iterable[Source], *, batch: int = 1, target: str = "", method: str = "", workers: int = 0
+        self,
+        sources: Iterable[Source],
+        *,
+        batch: int = 1,
+        target: str = "",
+        method: str = "",
+        population: Population | None = None,
+        workers: int = 0,
     ) -> Iterator[Outcome]:
         """Read many radiographs in parallel, with memory use that does not depend on their number.
 
@@ -188,6 +212,8 @@ class Reader:
             Number of radiographs per inference, >= 1; more than one is faster only on a GPU.
         target, method : str
             As in `read`.
+        population : {"child", "adult"}, optional
+            As in `read`, for every source.
         workers : int
             Number of threads that decode and read, >= 0; 0 for `self.workers`.
 
@@ -199,13 +225,16 @@ class Reader:
         Raises
         ------
         CardError
-            If the model does not have this target or method.
+            If the model does not have this target or method, or no settings for the stated population.
         """
-        together = functools.partial(self.read_together, target=target, method=method)
+        self.check(target, method, population)
+        together = functools.partial(self.read_together, target=target, method=method, population=population)
         for outcomes in ordered_map(together, chunks(sources, batch), workers or self.workers):
             yield from outcomes
 
-    def read_together(self, sources: Sequence[Source], *, target: str = "", method: str = "") -> list[Outcome]:
+    def read_together(
+        self, sources: Sequence[Source], *, target: str = "", method: str = "", population: Population | None = None
+    ) -> list[Outcome]:
         """Read a batch of radiographs in one inference.
 
         Parameters
@@ -214,6 +243,8 @@ class Reader:
             As in `read`.
         target, method : str
             As in `read`.
+        population : {"child", "adult"}, optional
+            As in `read`, for every source.
 
         Returns
         -------
@@ -223,12 +254,12 @@ class Reader:
         Raises
         ------
         CardError
-            If the model does not have this target or method.
+            If the model does not have this target or method, or no settings for the stated population.
         """
-        self.check(target, method)
-        outcomes = [self._decoded(source) for source in sources]
+        self.check(target, method, population)
+        outcomes = [self._decoded(source, population) for source in sources]
         images = [outcome.radiograph for outcome in outcomes if outcome.radiograph is not None]
-        answers = iter(self._read_all(images, target, method) if images else ())
+        answers = iter(self._read_all(images, target, method, population) if images else ())
         return [o if o.radiograph is None else o.answered(next(answers)) for o in outcomes]
 
     @property
@@ -376,26 +407,8 @@ class Reader:
         """
         return on_whole(radiograph, self.card.preprocessing.seen_px).pixels_to_square(radiograph)
 
-    def explained(self, target: str, decision: str) -> str:
-        """Determine the class that the heat map of a reading explains.
-
-        Parameters
-        ----------
-        target : str
-            A class of the card, ``predicted`` for the class that the decision favours, or empty for the card's target.
-        decision : str
-            ``positive`` or ``negative``.
-
-        Returns
-        -------
-        str
-            Name of a class of the card.
-        """
-        decided = self.card.target if decision == "positive" else self.card.classes[0]
-        return decided if target == PREDICTED else target or self.card.target
-
-    def check(self, target: str, method: str) -> None:
-        """Check that the model has a class and a method.
+    def check(self, target: str, method: str, population: Population | None = None) -> None:
+        """Check that the model has a class, a method and settings for a population.
 
         Parameters
         ----------
@@ -403,18 +416,23 @@ class Reader:
             A class of the card, ``predicted``, or empty for the default.
         method : str
             A method of the card, or empty for the default.
+        population : {"child", "adult"}, optional
+            A population that the card has settings for, or None.
 
         Raises
         ------
         CardError
-            If the model does not have the class or the method; the message lists those that it has.
+            If the model does not have the class, the method or the population; the message lists those that it has.
         """
+        require_population(self.card.populations, population)
         if target and target not in (*self.card.classes, PREDICTED):
             raise CardError(f"the model has the classes {', '.join(self.card.classes)}, not '{target}'; give one, or {PREDICTED}")
         if method and method not in self.card.map_scales:
             raise CardError(f"the model gives heat maps by {', '.join(self.card.map_scales)}, not '{method}'")
 
-    def _read_all(self, images: Sequence[Radiograph], target: str, method: str) -> list[ModelReading | PneumoscopeError]:
+    def _read_all(
+        self, images: Sequence[Radiograph], target: str, method: str, population: Population | None
+    ) -> list[ModelReading | PneumoscopeError]:
         """Read a batch of radiographs, or return the error of each; if the inference of the batch fails, read one by one."""
         method = method or self.card.map_method
         seen = np.stack([self.seen(image) for image in images])[:, None]
@@ -423,44 +441,22 @@ class Reader:
         except ModelOutputError as error:
             if len(images) == 1:
                 return [error]
-            return [answer for image in images for answer in self._read_all([image], target, method)]
+            return [answer for image in images for answer in self._read_all([image], target, method, population)]
         answers: list[ModelReading | PneumoscopeError] = []
         for k, image in enumerate(images):
             try:
-                answers.append(self._reading(image, [part[k] for part in outputs], target, method))
+                choice = self._choice(image, population)
+                own = [part[k] for part in outputs]
+                answers.append(compose(self.card, self.model, self.policy, image, own, target, method, choice))
             except ModelOutputError as error:
                 answers.append(error)
         return answers
 
-    def _reading(self, image: Radiograph, outputs: Sequence[NDArray[np.float32]], target: str, method: str) -> ModelReading:
-        check_outputs(outputs)
-        fields = finder.fields(outputs[: len(FIELDS)], image.rows, image.cols, image.orientation)
-        logits, distance, maps = outputs[len(FIELDS) :]
-        log_odds = float(logits[-1] - logits[0])
-        score = Score(self.card.target, float(self.card.calibration(np.array([log_odds]))[0]), log_odds)
-        point = self.card.operating_point
-        decision = point.decide(score.probability)
-        explained = self.explained(target, decision)
-        raw = maps[self.card.classes.index(explained)]
-        layer = "evidence" if method == heatmap.EVIDENCE else backbone(self.card.backbone).explained_layer
-        shown = heatmap.on_radiograph(raw, self._placement(image, fields), self.card, explained, layer, method)
-        speaks = decision == "positive" and explained == self.card.target
-        findings = extract(shown, score.probability, fields) if speaks else ()
-        domain = self._domain(float(distance), fields)
-        cautions = review(image, self.policy)
-        return ModelReading(score, decision, point, shown, findings, fields, self.model, self.card.grey_zone, domain, cautions)
+    def _choice(self, image: Radiograph, stated: Population | None) -> PopulationChoice | None:
+        return choose_population(self.card.populations, image.age_years, stated or self.population)
 
-    def _placement(self, image: Radiograph, fields: LungFields) -> Placement:
-        wanted = self.card.preprocessing
-        box = fields.box if wanted.crop == "lungs" else image.whole
-        return Placement.of(image, box, wanted.size_px)
-
-    def _domain(self, distance: float, fields: LungFields) -> DomainCheck | None:
-        limit = self.card.domain
-        return DomainCheck(distance, limit.distance, fields.state != "not found") if limit else None
-
-    def _accepted(self, source: Source) -> Radiograph:
-        """Decode a source and apply the acceptance policy; raise the errors of `read`."""
+    def _accepted(self, source: Source, population: Population | None) -> Radiograph:
+        """Decode a source, and apply the acceptance policy and the rules of populations; raise the errors of `read`."""
         if not isinstance(source, Radiograph | Path | str | bytes):
             raise SourceError(
                 f"a source must be a Radiograph, a path or the bytes of a file, not {type(source).__name__}; convert grey levels "
@@ -468,10 +464,11 @@ class Reader:
             )
         image = source if isinstance(source, Radiograph) else radiographs.read(source)
         review(image, self.policy)
+        self._choice(image, population)
         return image
 
-    def _decoded(self, source: Source) -> Outcome:
+    def _decoded(self, source: Source, population: Population | None) -> Outcome:
         try:
-            return Outcome(source, self._accepted(source))
+            return Outcome(source, self._accepted(source, population))
         except (PneumoscopeError, OSError) as error:
             return Outcome(source, error=error)

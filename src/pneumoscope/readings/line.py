@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pneumoscope.classifier import Population
+from pneumoscope.classifier import Population, PopulationChoice
 from pneumoscope.classifier.population import PopulationSource
 from pneumoscope.classifier.score import Decision
 from pneumoscope.lung_fields.lung_fields import Laterality, State, Zone
@@ -52,8 +52,13 @@ class PopulationLine:
     cautious: bool
 
     def __post_init__(self) -> None:
-        if self.cautious != (self.value is None):
+        if self.cautious != self.choice.cautious:
             raise ValueError("the settings are the cautious ones if and only if the population is unknown")
+
+    @property
+    def choice(self) -> PopulationChoice:
+        """The same as in a `ModelReading`."""
+        return PopulationChoice(self.value, self.source, self.settings)
 
 
 @dataclass(frozen=True)

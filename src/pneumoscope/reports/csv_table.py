@@ -8,7 +8,8 @@ from pneumoscope import atomic_files
 from pneumoscope.readings.line import FindingLine, Line
 
 COLUMNS = (
-    "path", "target", "probability", "decision", "threshold", "abstains", "outside_domain", "cautions", "findings", "boxes",
+    "path", "target", "probability", "decision", "threshold", "abstains",
+    "population", "population_source", "population_settings", "outside_domain", "cautions", "findings", "boxes",
     "model", "error",
 )  # fmt: skip
 
@@ -22,7 +23,7 @@ def write_csv(path: Path, lines: Iterable[Line]) -> None:
         File of the table.
     lines : iterable of Line
         Lines of ``readings.jsonl``. The column ``boxes`` has ``top left bottom right rating laterality zone`` of each finding,
-        separated by semicolons.
+        separated by semicolons. The columns ``population…`` are empty for a model that has the same settings for all patients.
     """
     with atomic_files.text(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
@@ -32,11 +33,13 @@ def write_csv(path: Path, lines: Iterable[Line]) -> None:
 
 def _row(line: Line) -> list[object]:
     threshold = line.operating_point and line.operating_point.threshold
+    read_as = line.population
+    population = (read_as.value, read_as.source, read_as.settings) if read_as else (None, None, None)
     boxes = "; ".join(_as_text(finding) for finding in line.findings)
     error = line.error and line.error.message
     return [
-        line.path, line.target, line.probability, line.decision, threshold, line.abstains, line.outside_domain,
-        "; ".join(line.cautions), len(line.findings), boxes, line.model.name, error,
+        line.path, line.target, line.probability, line.decision, threshold, line.abstains,
+        *population, line.outside_domain, "; ".join(line.cautions), len(line.findings), boxes, line.model.name, error,
     ]  # fmt: skip
 
 

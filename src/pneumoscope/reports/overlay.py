@@ -159,9 +159,10 @@ def _caption(canvas: Image.Image, top: int, reading: ModelReading) -> None:
         fill=(255, 255, 255),
         font=_font(),
     )
+    read_as = f"{reading.population}; " if reading.population else ""
     draw.text(
         (_MARGIN_PX, top + _TEXT_PX),
-        f"{reading.heatmap.method} for {reading.heatmap.target}, {reading.model.name}. {DISCLAIMER}",
+        f"{read_as}{reading.heatmap.method} for {reading.heatmap.target}, {reading.model.name}. {DISCLAIMER}",
         fill=(190, 190, 190),
         font=_font(14),
     )

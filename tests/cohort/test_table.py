@@ -15,6 +15,7 @@ from pneumoscope.cohort.table import not_the_cohort, read, write
 from tests.cohort.conftest import case, cohort
 
 SUFFIXES = (".parquet", ".csv")
+LATER = ("source", "age_years", "sex", "view_position", "population")
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def given(tmp_path):
     """An unsplit cohort with every kind of value that a table must bring back."""
     return cohort(
         case("a/1,2.png", "Ünal", subtype="virus", official_split="test", rows=1000, cols=900, file_bytes=2**40),
-        case('b "x".png', "p;2\tq", "PNEUMONIA", rows=1, pixel_sha256=""),
+        case('b "x".png', "p;2\tq", "PNEUMONIA", rows=1, pixel_sha256="", source="nih"),
         case("c.png", "007", "line\nbreak"),
         root=tmp_path / "images",
         source="a test",
@@ -35,6 +36,35 @@ def test_what_was_written_is_read_back_equal(tmp_path, given, suffix):
     for stored in (given, by_ratio(given, ratios=(0.5, 0.25, 0.25))):
         write(stored, tmp_path / f"c{suffix}")
         assert read(tmp_path / f"c{suffix}") == stored
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_age_sex_view_population_and_source_are_read_back(tmp_path, given, suffix):
+    known = {"source": "nih", "age_years": 0.5, "sex": "F", "view_position": "AP", "population": "child"}
+    stored = replace(given, cases=(replace(given.cases[0], **known), *given.cases[1:]))
+    write(stored, tmp_path / f"c{suffix}")
+    assert read(tmp_path / f"c{suffix}").cases == stored.cases
+
+
+def test_a_parquet_cohort_of_an_earlier_version_is_read_without_what_it_does_not_have(tmp_path, given):
+    split = by_ratio(given, ratios=(0.5, 0.25, 0.25))
+    write(split, tmp_path / "c.parquet")
+    now = parquet.read_table(tmp_path / "c.parquet")
+    parquet.write_table(now.drop_columns(list(LATER)), tmp_path / "former.parquet")
+    assert read(tmp_path / "former.parquet").cases == tuple(replace(c, source="") for c in split.cases)
+
+
+@pytest.mark.parametrize("age", ["-1", "nan", "inf", "old"])
+def test_an_age_that_is_none_is_refused(tmp_path, given, age):
+    write(given, tmp_path / "c.csv")
+    with (tmp_path / "c.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    with (tmp_path / "c.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows({**row, "age_years": age} for row in rows)
+    with pytest.raises(CohortError, match="is no cohort table of format 1"):
+        read(tmp_path / "c.csv")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -179,9 +209,10 @@ def test_csv_cohort_of_version_0_1_is_read(tmp_path, given):
     (tmp_path / "c.csv.json").rename(tmp_path / "c.json")
     text = (tmp_path / "c.csv").read_text(encoding="utf-8")
     header, _, rest = text.partition("\n")
-    former = header.replace("official_split", "official_side").replace(",split,", ",side,").removesuffix(",remarks")
+    names = header.replace("official_split", "official_side").replace(",split,", ",side,").split(",")
+    former = ",".join(names[: names.index("remarks")])
     rows = list(csv.reader(rest.splitlines(keepends=True)))
     with (tmp_path / "c.csv").open("w", newline="", encoding="utf-8") as stream:
         stream.write(former + "\n")
-        csv.writer(stream, lineterminator="\n").writerows(row[:-1] for row in rows)
-    assert read(tmp_path / "c.csv") == split
+        csv.writer(stream, lineterminator="\n").writerows(row[: names.index("remarks")] for row in rows)
+    assert read(tmp_path / "c.csv") == replace(split, cases=tuple(replace(c, source="") for c in split.cases))

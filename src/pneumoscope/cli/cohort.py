@@ -1,21 +1,22 @@
-"""``pneumoscope cohort``: build, split, audit, sample."""
+"""``pneumoscope cohort``: build, split, join, audit, sample."""
 
 from pathlib import Path
 
 import click
 
-from pneumoscope.cli import cohort_audit, cohort_build, cohort_split
+from pneumoscope.cli import cohort_audit, cohort_build, cohort_join, cohort_split
 from pneumoscope.cohort import table
 from pneumoscope.cohort.sample import sample
 
 
 @click.group("cohort")
 def command() -> None:
-    """Build, split and audit a cohort of radiographs."""
+    """Build, split, join and audit cohorts of radiographs."""
 
 
 command.add_command(cohort_build.command)
 command.add_command(cohort_split.command)
+command.add_command(cohort_join.command)
 command.add_command(cohort_audit.command)
 
 

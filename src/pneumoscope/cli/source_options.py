@@ -51,6 +51,9 @@ _OPTIONS = (
     click.option("--patient-column", default="patient_id", show_default=True, help="csv, dicom."),
     click.option("--subtype-column", default="subtype", show_default=True, help="csv, dicom; may be absent."),
     click.option("--official-column", default="official_split", show_default=True, help="csv, dicom; may be absent."),
+    click.option("--age-column", default="", help="csv, dicom: age in years, or such as 058Y or 006M; not read by default."),
+    click.option("--sex-column", default="", help="csv, dicom: F, M or O; not read by default."),
+    click.option("--view-column", default="", help="csv, dicom: DICOM View Position, such as AP or PA; not read by default."),
 )
 
 
@@ -94,6 +97,9 @@ def layout_options(said: dict[str, Any]) -> LayoutOptions:
             subtype=said["subtype_column"],
             official=said["official_column"],
             separator=said["separator"],
+            age=said["age_column"],
+            sex=said["sex_column"],
+            view=said["view_column"],
         ),
         only=RowFilter.parse(said["only"]),
         **{name: said[name] for name in _AS_NAMED},

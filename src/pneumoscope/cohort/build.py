@@ -2,17 +2,20 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from pneumoscope.cohort.build_report import BuildReport, warnings_about
+from pneumoscope.cohort.build_report import BuildReport, known_of, warnings_about
 from pneumoscope.cohort.case import Case, Cohort
+from pneumoscope.cohort.demographics import PopulationName, population_of, require_population, view_term
 from pneumoscope.cohort.errors import CohortError
 from pneumoscope.cohort.file_matching import Match, matched, present, some
 from pneumoscope.cohort.label_rules import LabelRules, decide
 from pneumoscope.cohort.label_table import Labelled, LabelledImage, LabelTable
 from pneumoscope.cohort.opened_file import OpenedFile, open_files
 from pneumoscope.cohort.patient_ids import PatientIds, as_given
+from pneumoscope.cohort.source_names import name_of, source_name
 from pneumoscope.ordered_map import cores
 from pneumoscope.radiograph import AcceptancePolicy, Caution
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
@@ -45,6 +48,8 @@ def build(
     *,
     patient_ids: PatientIds | None = None,
     policy: AcceptancePolicy = DEFAULT_POLICY,
+    source: str = "",
+    population: PopulationName | Literal[""] = "",
     skip_unmatched: bool = False,
     workers: int | None = None,
     show_progress: bool = False,
@@ -66,6 +71,10 @@ def build(
     policy
         Which radiographs are refused or accepted with a caution, as when a model reads them. A view that the table calls
         lateral counts like one that the header calls so.
+    source
+        Short name of the data set, `Case.source`; by default the name of its folder.
+    population
+        Population that all images are of, for a set without ages; empty where nothing is known.
     skip_unmatched
         Whether rows without a file, and files without a row, are left out and counted instead of being an error.
     workers
@@ -82,7 +91,8 @@ def build(
     ------
     CohortError
         If a rule is missing (see `decide`), a file is missing, a DICOM file has no row or no patient, patients of DICOM headers
-        are not to be replaced, or nothing is left.
+        are not to be replaced, the table contradicts the headers or the stated population, the source has no usable name, or
+        nothing is left.
 
     Examples
     --------
@@ -95,7 +105,9 @@ def build(
     >>> {case.reference for case in built.cohort.cases if case.label == "NORMAL"}
     {0}
     """
+    name = source_name(source) if source else name_of(table.root)
     labelled = decide(table, rules)
+    require_population((image.age_years for image in labelled.images), population)
     left_out = Counter(labelled.left_out)
     images = [image for image in labelled.images if policy.lateral == "mark" or not _is_lateral(image)]
     left_out["lateral view"] += len(labelled.images) - len(images)
@@ -113,6 +125,7 @@ def build(
     else:
         matches = [Match(image, file) for image, file in zip(images, files, strict=True)]
     cohort = _cohort(table, matches, patient_ids or as_given, left_out)
+    cohort = replace(cohort, cases=tuple(_of_source(case, name, population) for case in cohort.cases))
     return Built(cohort, _report(table, labelled, cohort, left_out))
 
 
@@ -149,7 +162,14 @@ def _case(image: LabelledImage, file: OpenedFile, patient_ids: PatientIds, table
         file_bytes=file.file_bytes,
         pixel_sha256=file.pixel_sha256,
         remarks="; ".join(_cautions(image, file)),
+        age_years=image.age_years,
+        sex=image.sex,
+        view_position=view_term(image.view_position) or file.view_position,
     )
+
+
+def _of_source(case: Case, source: str, population: PopulationName | Literal[""]) -> Case:
+    return replace(case, source=source, population=population_of(case.age_years, population))
 
 
 def _cautions(image: LabelledImage, file: OpenedFile) -> tuple[Caution, ...]:
@@ -175,6 +195,7 @@ def _report(table: LabelTable, labelled: Labelled, cohort: Cohort, left_out: Cou
         n_disagreeing=labelled.n_disagreeing,
         left_out=dict(reasons),
         remarks=dict(Counter(case.remarks for case in cohort.cases if case.remarks)),
+        known=known_of(cohort.cases),
         notes=table.notes,
         warnings=warnings_about(cohort.cases),
     )

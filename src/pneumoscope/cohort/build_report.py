@@ -1,6 +1,6 @@
 """What was seen when a cohort was built, as a noun with a text form."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +34,8 @@ class BuildReport:
         Number of images (or rows) left out, by reason.
     remarks
         Number of images by the remark that their row of the cohort keeps.
+    known
+        What is known of age, sex, view position and population, in words by their name; without those that no image has.
     notes
         What a user must know about the source.
     warnings
@@ -51,6 +53,7 @@ class BuildReport:
     n_disagreeing: int
     left_out: Mapping[str, int]
     remarks: Mapping[str, int]
+    known: Mapping[str, str]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -79,7 +82,35 @@ class BuildReport:
             lines.append(f"  decided by consensus: {self.n_disagreeing} images whose rows disagree")
         lines += [f"  left out: {count} ({reason})" for reason, count in self.left_out.items()]
         lines += [f"  remark: {count} images: {remark}" for remark, count in self.remarks.items()]
+        lines += [f"  {name}: {what}" for name, what in self.known.items()]
         return [*lines, *(f"  note: {note}" for note in self.notes), *(f"  warning: {warning}" for warning in self.warnings)]
+
+
+def known_of(cases: Sequence[Case]) -> dict[str, str]:
+    """Say for how many cases age, sex, view position and population are known, and what they are.
+
+    Parameters
+    ----------
+    cases
+        The cases.
+
+    Returns
+    -------
+    dict of str to str
+        A phrase for each of the four that at least one case has.
+    """
+    ages = [case.age_years for case in cases if case.age_years is not None]
+    known = {"age": f"{len(ages)} images, {min(ages):.3g} to {max(ages):.3g} years"} if ages else {}
+    columns = {
+        "sex": [case.sex for case in cases],
+        "view position": [case.view_position for case in cases],
+        "population": [case.population for case in cases],
+    }
+    for name, values in columns.items():
+        counts = Counter(filter(None, values))
+        if counts:
+            known[name] = f"{counts.total()} images, " + ", ".join(f"{value} {count}" for value, count in sorted(counts.items()))
+    return known
 
 
 def warnings_about(cases: Sequence[Case]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pneumoscope.cohort.demographics import PopulationName, Sex
 from pneumoscope.cohort.errors import CohortError
 
 SplitName = Literal["train", "tune", "test"]
@@ -41,6 +42,16 @@ class Case:
     remarks
         Cautions under which the radiograph was accepted (`radiograph.Caution`), such as an overridden Modality; empty where
         there are none.
+    source
+        Short name of the data set that the case comes from; empty in tables of earlier versions.
+    age_years
+        Age of the patient in years; None where unknown.
+    sex
+        Patient's Sex (DICOM): ``F``, ``M``, ``O`` (other), empty where unknown.
+    view_position
+        View Position (DICOM): AP, PA, LL, …; empty where unknown.
+    population
+        ``child`` or ``adult``: by the age, or as stated for the whole data set; empty where unknown.
     """
 
     path: str
@@ -55,6 +66,16 @@ class Case:
     file_bytes: int = 0
     pixel_sha256: str = ""
     remarks: str = ""
+    source: str = ""
+    age_years: float | None = None
+    sex: Sex | Literal[""] = ""
+    view_position: str = ""
+    population: PopulationName | Literal[""] = ""
+
+    @property
+    def patient_in_source(self) -> str:
+        """Identify the patient within the source: the identifier without the prefix that `cohort.join` adds."""
+        return self.patient_id.removeprefix(f"{self.source}:") if self.source else self.patient_id
 
     @property
     def image(self) -> str:

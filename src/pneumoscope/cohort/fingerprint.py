@@ -97,7 +97,7 @@ def overlap(known: Fingerprint, cases: Iterable[Case]) -> Overlap:
 
 
 def _patient(salt: str, case: Case) -> str:
-    return _hash(salt, "patient", case.patient_id)
+    return _hash(salt, "patient", case.patient_in_source)  # a joined cohort and its parents name a patient alike
 
 
 def _image(salt: str, case: Case) -> str:

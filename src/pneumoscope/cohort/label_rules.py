@@ -214,7 +214,9 @@ def _reference(votes: Sequence[int], consensus: Consensus | None) -> int | None:
 def _joined(group: Sequence[LabelRow], reference: int) -> LabelledImage:
     patients = {row.patient_id for row in group if row.patient_id}
     splits = {row.official_split for row in group if row.official_split}
-    for values, what in ((patients, "patients"), (splits, "official splits")):
+    ages = {row.age_years for row in group if row.age_years is not None}
+    sexes = {row.sex for row in group if row.sex}
+    for values, what in ((patients, "patients"), (splits, "official splits"), (ages, "ages"), (sexes, "sexes")):
         if len(values) > 1:
             raise CohortError(f"{_rows_of(group)} describe one image but name {len(values)} {what}; correct the table")
     words = list(dict.fromkeys(word for row in group for word in row.words)) or [BLANK]
@@ -228,6 +230,8 @@ def _joined(group: Sequence[LabelRow], reference: int) -> LabelledImage:
         rows=group[0].rows,
         cols=group[0].cols,
         view_position=group[0].view_position,
+        age_years=next(iter(ages), None),
+        sex=next((row.sex for row in group if row.sex), ""),
     )
 
 

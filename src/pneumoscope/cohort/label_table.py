@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from pneumoscope.cohort.case import SplitName
+from pneumoscope.cohort.demographics import Sex
 
 BLANK = "(blank)"
 EVERY_OTHER = "*"
@@ -53,6 +54,10 @@ class LabelRow:
         Size of the original image in pixels where the table gives it, else 0.
     view_position
         DICOM View Position or the table's own word for the projection, in any case; empty where unknown.
+    age_years
+        Age of the patient in years; None where unknown.
+    sex
+        Patient's Sex (DICOM), empty where unknown.
     left_out
         Reason for which the source itself excludes the image, empty for an image to be taken.
     """
@@ -66,6 +71,8 @@ class LabelRow:
     rows: int = 0
     cols: int = 0
     view_position: str = ""
+    age_years: float | None = None
+    sex: Sex | Literal[""] = ""
     left_out: str = ""
 
 
@@ -121,7 +128,7 @@ class LabelledImage:
         All words of its rows, joined by ``|``.
     reference
         1 if the target is present by the reference standard, else 0.
-    patient_id, subtype, official_split, rows, cols, view_position
+    patient_id, subtype, official_split, rows, cols, view_position, age_years, sex
         As in `LabelRow`.
     """
 
@@ -134,6 +141,8 @@ class LabelledImage:
     rows: int = 0
     cols: int = 0
     view_position: str = ""
+    age_years: float | None = None
+    sex: Sex | Literal[""] = ""
 
 
 @dataclass(frozen=True)

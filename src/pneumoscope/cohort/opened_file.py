@@ -9,6 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pneumoscope import radiograph
+from pneumoscope.cohort.demographics import view_term
 from pneumoscope.ordered_map import ordered_map
 from pneumoscope.radiograph import AcceptancePolicy, Caution, Radiograph, review
 
@@ -29,6 +30,8 @@ class OpenedFile:
         Hash of the grey levels, see `pixel_sha256`.
     patient_id, sop_instance_uid
         Values of the DICOM header; empty for PNG and JPEG.
+    view_position
+        View Position of the DICOM header; empty where unknown.
     cautions
         Cautions under which the policy accepts the radiograph.
     error
@@ -42,6 +45,7 @@ class OpenedFile:
     pixel_sha256: str = ""
     patient_id: str = ""
     sop_instance_uid: str = ""
+    view_position: str = ""
     cautions: tuple[Caution, ...] = ()
     error: str = ""
 
@@ -109,5 +113,6 @@ def _open(root: Path, policy: AcceptancePolicy, path: str) -> OpenedFile:
         pixel_sha256=pixel_sha256(image),
         patient_id=image.identity.patient_id,
         sop_instance_uid=image.identity.sop_instance_uid,
+        view_position=view_term(image.view_position),
         cautions=cautions,
     )

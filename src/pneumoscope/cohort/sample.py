@@ -46,6 +46,8 @@ def _read(root: Path) -> Cohort:
             cols=int(row["columns"]),
             file_bytes=(root / row["path"]).stat().st_size,
             pixel_sha256=row["pixel_sha256"],
+            source="kermany",
+            population="child",
         )
         for row in rows
     )

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -108,7 +109,7 @@ def read(path: Path) -> Cohort:
         if head["format"] != _FORMAT:
             raise ValueError(f"its format is {head['format']}")
         rows = [{_RENAMED.get(name, name): value for name, value in row.items()} for row in rows]
-        cases = tuple(Case(**{**row, **{k: int(row[k]) for k in _INTEGERS}}) for row in rows)
+        cases = tuple(_case(row) for row in rows)
         split = head["split"] and Partition(**{**head["split"], "ratios": _ratios(head["split"]["ratios"])})
         root = Path(os.path.normpath(path.parent.resolve() / head["root"]))
         cohort = Cohort(root, cases, head["target"], head["source"], split or None, tuple(head["unreadable"]))
@@ -117,6 +118,14 @@ def read(path: Path) -> Cohort:
     if cohort.partition and split_sha256(cases) != cohort.partition.sha256:
         raise CohortError(f"'{path}' was changed after its split was drawn; run  pneumoscope cohort split  again")
     return cohort
+
+
+def _case(row: Mapping[str, Any]) -> Case:
+    age = row.get("age_years")
+    years = None if age in (None, "") else float(age)
+    if years is not None and not 0 <= years < math.inf:
+        raise ValueError(f"its age_years hold {years}")
+    return Case(**{**row, **{k: int(row[k]) for k in _INTEGERS}, "age_years": years})
 
 
 def _ratios(values: list[float] | None) -> tuple[float, float, float] | None:

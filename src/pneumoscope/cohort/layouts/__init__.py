@@ -37,6 +37,22 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
 )
 
 
+def default_source(layout: Layout) -> str:
+    """Return the short name of the data set of a layout, as `Case.source` has it.
+
+    Parameters
+    ----------
+    layout
+        The layout.
+
+    Returns
+    -------
+    str
+        The name of a published set; empty for a user's own folder or table, whose folder names it.
+    """
+    return layout.name if layout in _PUBLISHED else ""
+
+
 def recognise(source: Path) -> Layout:
     """Find the layout of a folder or table.
 
@@ -64,4 +80,4 @@ def recognise(source: Path) -> Layout:
     return fitting[0]
 
 
-__all__ = ["LAYOUTS", "Columns", "Layout", "LayoutOptions", "recognise"]
+__all__ = ["LAYOUTS", "Columns", "Layout", "LayoutOptions", "default_source", "recognise"]

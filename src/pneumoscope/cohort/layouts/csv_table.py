@@ -26,11 +26,11 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
     Raises
     ------
     CohortError
-        If a column is missing, a row names no patient, or a size is no whole number.
+        If a column is missing, a row names no patient, or a size, age, sex or View Position is none.
     """
     columns = options.columns
     path_column = columns.path or "path"
-    required = [path_column, columns.label] + ([] if options.patient_per_file else [columns.patient])
+    required = [path_column, columns.label, *columns.demographics] + ([] if options.patient_per_file else [columns.patient])
     rows, filtered_out = read_rows(source, required, options.only)
     sizes_given = bool(rows) and columns.rows in rows[0].cells and columns.cols in rows[0].cells
     root = root_of(source, options.root)
@@ -82,6 +82,9 @@ def _row(row: TableRow, root: Path, path_column: str, columns: Columns, patient_
         official_split=official_split(row.text(columns.official)),
         rows=row.pixels(columns.rows),
         cols=row.pixels(columns.cols),
+        view_position=row.view_position(columns.view),
+        age_years=row.age_years(columns.age),
+        sex=row.sex(columns.sex),
     )
 
 

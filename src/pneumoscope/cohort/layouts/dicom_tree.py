@@ -33,7 +33,7 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
         raise CohortError("--layout dicom needs the labels: give --labels FILE.csv")
     columns = options.columns
     key = columns.path or "sop_instance_uid"
-    rows, _ = read_rows(options.labels, [key, columns.label, *options.only.accepted])
+    rows, _ = read_rows(options.labels, [key, columns.label, *columns.demographics, *options.only.accepted])
     files, notes = image_files(source)
     return LabelTable(
         root=source,
@@ -45,6 +45,9 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
                 number=row.number,
                 subtype=row.text(columns.subtype),
                 official_split=official_split(row.text(columns.official)),
+                view_position=row.view_position(columns.view),
+                age_years=row.age_years(columns.age),
+                sex=row.sex(columns.sex),
                 left_out="" if options.only.keeps(row.cells) else "row not chosen by --only",
             )
             for row in rows

@@ -30,6 +30,8 @@ class Columns:
         Size in pixels of the original where the files are resized copies; may be absent, blank where unknown.
     separator
         What separates several labels in one cell; empty if a cell is one label.
+    age, sex, view
+        Age of the patient, sex, and View Position; empty names for columns that are not read.
     """
 
     path: str = ""
@@ -40,6 +42,14 @@ class Columns:
     rows: str = "orig_height"
     cols: str = "orig_width"
     separator: str = ""
+    age: str = ""
+    sex: str = ""
+    view: str = ""
+
+    @property
+    def demographics(self) -> list[str]:
+        """The named columns of age, sex and View Position, which the table must have."""
+        return [name for name in (self.age, self.sex, self.view) if name]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """NIH ChestX-ray14 (Wang et al., CVPR 2017): ``Data_Entry_2017*.csv``, several labels in one cell, separated by ``|``."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from pneumoscope.cohort.case import SplitName
+from pneumoscope.cohort.demographics import OLDEST_YEARS, parse_age
 from pneumoscope.cohort.errors import CohortError
 from pneumoscope.cohort.label_table import LabelRow, LabelTable, LabelWords
 from pneumoscope.cohort.layouts.csv_table import split_cell
@@ -11,6 +14,7 @@ from pneumoscope.cohort.layouts.tables import Files, TableRow, one_table, read_r
 
 _TABLE = "Data_Entry_2017*.csv"
 _IMAGE, _LABELS, _PATIENT, _VIEW = "Image Index", "Finding Labels", "Patient ID", "View Position"
+_AGE, _SEX = "Patient Age", ("Patient Gender", "Patient Sex")  # the header of the sex depends on the release
 _COLS, _ROWS = "OriginalImage[Width", "Height]"  # one header cell, "OriginalImage[Width,Height]", that its comma cuts in two
 _NEGATIVE = (
     "No Finding", "Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis", "Hernia",
@@ -51,7 +55,10 @@ def read(source: Path, options: LayoutOptions = LayoutOptions()) -> LabelTable:
         rows=tuple(_row(row, files, splits) for row in rows),
         words=LabelWords(("Pneumonia",), _NEGATIVE),
         source="NIH ChestX-ray14",
-        notes=("labels were mined from reports: the absence of 'Pneumonia' does not mean that a radiologist excluded it",),
+        notes=(
+            "labels were mined from reports: the absence of 'Pneumonia' does not mean that a radiologist excluded it",
+            *_impossible_ages(rows),
+        ),
         filtered_out=filtered_out,
         sizes_from_files=not sizes_given,
     )
@@ -68,7 +75,22 @@ def _row(row: TableRow, files: Files, splits: dict[str, SplitName]) -> LabelRow:
         rows=row.pixels(_ROWS),
         cols=row.pixels(_COLS),
         view_position=row.text(_VIEW),
+        age_years=row.age_years(_AGE) if _possible(row) else None,
+        sex=row.sex(next((name for name in _SEX if name in row.cells), "")),
     )
+
+
+def _possible(row: TableRow) -> bool:
+    """Whether the age of a row is not one of the set's own errors, such as 411 years."""
+    try:
+        return (parse_age(row.text(_AGE), oldest=math.inf) or 0) <= OLDEST_YEARS
+    except ValueError:
+        return True  # of another form: the row says so itself
+
+
+def _impossible_ages(rows: Sequence[TableRow]) -> tuple[str, ...]:
+    impossible = sum(not _possible(row) for row in rows)
+    return (f"{impossible} rows give an age above {OLDEST_YEARS:g} years, which is taken as unknown",) if impossible else ()
 
 
 def _official_splits(folder: Path) -> dict[str, SplitName]:

@@ -3,16 +3,18 @@
 import csv
 import gzip
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal, TextIO, TypeVar
 
 from pneumoscope.cohort.case import SplitName
+from pneumoscope.cohort.demographics import Sex, parse_age, parse_sex, parse_view
 from pneumoscope.cohort.errors import CohortError
 from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.radiograph import list_folder
 
+Value = TypeVar("Value")
 _SPLIT_WORDS: Mapping[str, SplitName] = {
     "train": "train",
     "val": "tune",
@@ -100,6 +102,74 @@ class TableRow:
                 f"row {self.number} of {self.table} has no whole number of pixels as {column}; correct it or leave it blank"
             )
         return int(whole)
+
+    def age_years(self, column: str) -> float | None:
+        """Read a cell as an age, see `parse_age`.
+
+        Parameters
+        ----------
+        column
+            Name of the column; empty for a column that is not read.
+
+        Returns
+        -------
+        float or None
+            The age in years; None where the cell is blank.
+
+        Raises
+        ------
+        CohortError
+            If the cell holds no age.
+        """
+        return self._parsed(column, parse_age, "age (in years, or such as 058Y or 006M)")
+
+    def sex(self, column: str) -> Sex | Literal[""]:
+        """Read a cell as a sex, see `parse_sex`.
+
+        Parameters
+        ----------
+        column
+            Name of the column; empty for a column that is not read.
+
+        Returns
+        -------
+        str
+            ``F``, ``M``, ``O``, or empty where the cell is blank or says that the sex is unknown.
+
+        Raises
+        ------
+        CohortError
+            If the cell holds anything else.
+        """
+        return self._parsed(column, parse_sex, "sex (F, M or O)")
+
+    def view_position(self, column: str) -> str:
+        """Read a cell as a View Position, see `parse_view`.
+
+        Parameters
+        ----------
+        column
+            Name of the column; empty for a column that is not read.
+
+        Returns
+        -------
+        str
+            The term in capitals; empty where the cell is blank.
+
+        Raises
+        ------
+        CohortError
+            If the cell holds no term of DICOM's View Position.
+        """
+        return self._parsed(column, parse_view, "View Position of DICOM (such as AP, PA or LL)")
+
+    def _parsed(self, column: str, parse: Callable[[str], Value], expected: str) -> Value:
+        try:
+            return parse(self.text(column))
+        except ValueError as error:
+            raise CohortError(
+                f"row {self.number} of {self.table} has no {expected} as {column}; correct it or leave it blank"
+            ) from error
 
 
 def read_rows(table: Path, required: Iterable[str], only: RowFilter = RowFilter()) -> tuple[list[TableRow], int]:

@@ -101,13 +101,13 @@ def known_of(cases: Sequence[Case]) -> dict[str, str]:
     """
     ages = [case.age_years for case in cases if case.age_years is not None]
     known = {"age": f"{len(ages)} images, {min(ages):.3g} to {max(ages):.3g} years"} if ages else {}
-    columns = {
-        "sex": [case.sex for case in cases],
+    columns: dict[str, list[str]] = {
+        "sex": [str(case.sex) for case in cases],
         "view position": [case.view_position for case in cases],
-        "population": [case.population for case in cases],
+        "population": [str(case.population) for case in cases],
     }
     for name, values in columns.items():
-        counts = Counter(filter(None, values))
+        counts = Counter(value for value in values if value)
         if counts:
             known[name] = f"{counts.total()} images, " + ", ".join(f"{value} {count}" for value, count in sorted(counts.items()))
     return known

@@ -241,7 +241,7 @@ def _cases(parent: Parent, root: Path) -> list[Case]:
             split=split,
         )
         for case, split in splits
-        if split != NONE
+        if split != "none"
     ]
 
 

@@ -1,5 +1,6 @@
 """Define `LungFields`: the lung masks of a radiograph, with their quality."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -13,6 +14,12 @@ Mask = NDArray[np.bool_]
 Laterality = Literal["right", "left"]
 Zone = Literal["upper", "mid", "lower"]
 State = Literal["found", "partly found", "not found"]
+LungZone = tuple[Laterality, Zone]
+
+THIRDS: tuple[Zone, Zone, Zone] = ("upper", "mid", "lower")
+"""Zones of one lung: thirds of its own height, from above."""
+ZONES: tuple[LungZone, ...] = tuple((laterality, zone) for laterality in ("right", "left") for zone in THIRDS)
+"""The six zones of both lungs, in the order of the Brixia score (A to F): right lung from above, then left lung."""
 
 MARGIN = 0.07
 """Margin of the lung box on each side, as a share of its height and width."""
@@ -129,12 +136,47 @@ class LungFields:
         at = self.placement.points_to_square(np.array([[row, col]]))[0]
         laterality: Laterality = "right" if _distance(self.right_cells, at) <= _distance(self.left_cells, at) else "left"
         lung = Region.around(self.right_cells if laterality == "right" else self.left_cells)
-        third = int(np.clip((at[0] - lung.top) / lung.height * 3, 0, 2))
-        zones: tuple[Zone, Zone, Zone] = ("upper", "mid", "lower")
-        return laterality, zones[third]
+        return laterality, THIRDS[int(_third(at[0], lung))]
+
+    @cached_property
+    def zone_cells(self) -> Mapping[LungZone, Mask] | None:
+        """Masks of the six zones on the finder's square, each bool, shape (size_px, size_px).
+
+        The keys are `ZONES`, the rule is that of `where`, so that the three zones of a lung divide its mask without rest. None
+        unless both lungs were found.
+        """
+        if self.state != "found":
+            return None
+        return self._zones((self.right_cells, self.left_cells), (np.arange(len(self.right_cells)) + 0.5)[:, None])
+
+    @cached_property
+    def zones(self) -> Mapping[LungZone, Mask] | None:
+        """Masks of the six zones on the radiograph's stored grid, each bool, shape (rows, cols); keys as in `zone_cells`.
+
+        None unless both lungs were found.
+        """
+        if self.state != "found":
+            return None
+        rows, cols = (np.stack([np.arange(n) + 0.5] * 2, 1) for n in (self.placement.rows, self.placement.cols))
+        if self.placement.orientation.transposed:
+            height = self.placement.points_to_square(cols)[None, :, 0]
+        else:
+            height = self.placement.points_to_square(rows)[:, 0, None]
+        return self._zones((self.right, self.left), height)
+
+    def _zones(self, lungs: tuple[Mask, Mask], height: NDArray[np.float64]) -> dict[LungZone, Mask]:
+        """Divide the masks of the lungs by the row of the finder's square at which each of their pixels lies."""
+        thirds = [_third(height, Region.around(cells)) for cells in (self.right_cells, self.left_cells)]
+        each = zip(ZONES, np.repeat([0, 1], 3), [0, 1, 2] * 2, strict=True)
+        return {name: np.asarray(lungs[lung] & (thirds[lung] == third)) for name, lung, third in each}
 
     def _on_radiograph(self, cells: Mask) -> Mask:
         return np.asarray(self.placement.map_to_radiograph(cells.astype(np.float32)) >= 0.5)
+
+
+def _third(row: float | NDArray[np.float64], lung: Region) -> NDArray[np.intp]:
+    """Number the third of a lung's height, 0 to 2 from above, at a row of the finder's square."""
+    return np.asarray(np.clip((np.asarray(row) - lung.top) / lung.height * 3, 0, 2), np.intp)
 
 
 def _distance(cells: Mask, at: NDArray[np.float64]) -> float:

@@ -1,0 +1,134 @@
+"""Define the opacity severity of a reading: how opaque each lung zone is by the heat map, and the graded sum."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pneumoscope.classifier.severity_scale import SeverityScale
+from pneumoscope.heatmap import Heatmap
+from pneumoscope.lung_fields import LungFields
+from pneumoscope.lung_fields.lung_fields import ZONES, Laterality, Zone
+
+SEVERITY_NAME = "opacity severity by the heat map, not a radiologist's score"
+"""What the score is called wherever it is shown."""
+NO_SCALE = "the model has no severity scale; fix one with pneumoscope calibrate-severity"
+OUTSIDE = "no interval: the image lies outside the model's domain"
+_NO_AREA = "a third of a lung has no area"
+_OTHER_MAP = "the heat map explains another class or was made by another method than the severity scale is for"
+
+
+@dataclass(frozen=True)
+class ZoneOpacity:
+    """The opacity of one lung zone by the heat map.
+
+    Parameters
+    ----------
+    laterality : {"right", "left"}
+        The patient's side.
+    zone : {"upper", "mid", "lower"}
+        Third of that lung's own height (`LungFields.where`).
+    share_opaque : float
+        Share of the zone's lung area, in [0, 1], where the heat map reaches the threshold of findings.
+    density : float
+        Mean of the heat map, cut at full scale, over the zone's lung area, in [0, 1].
+    grade : float, optional
+        The density on the model's severity scale, in [0, 3]; None for a model without one.
+    """
+
+    laterality: Laterality
+    zone: Zone
+    share_opaque: float
+    density: float
+    grade: float | None = None
+
+
+@dataclass(frozen=True)
+class Severity:
+    """The opacity severity of a radiograph by the heat map; it is not a radiologist's score (`SEVERITY_NAME`).
+
+    A radiograph with a negative decision has a severity too. An image outside the model's domain has a score without an interval,
+    since the interval holds for images like those that it was fixed on.
+
+    Parameters
+    ----------
+    zones : tuple of ZoneOpacity
+        The six zones in the order of `pneumoscope.lung_fields.lung_fields.ZONES`; empty unless both lungs were found.
+    score : float, optional
+        Sum of the six grades, in [0, 18]; None where it is undefined.
+    low, high : float, optional
+        Prediction interval of the score (`SeverityScale`), in [0, 18]; None where there is none.
+    scale : SeverityScale, optional
+        What the grades, the interval and its coverage rest on; None for a model without one.
+    reason : str
+        Why the score or its interval is undefined; else empty.
+    """
+
+    zones: tuple[ZoneOpacity, ...] = ()
+    score: float | None = None
+    low: float | None = None
+    high: float | None = None
+    scale: SeverityScale | None = None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """The score with its interval in a few words, or why there is none."""
+        if self.score is None:
+            return f"severity undefined ({self.reason})"
+        interval = f" ({self.low:.1f}–{self.high:.1f})" if self.low is not None and self.high is not None else ""
+        return f"severity {self.score:.1f} of 18{interval}"
+
+
+def severity_of(
+    heatmap: Heatmap, lung_fields: LungFields, scale: SeverityScale | None, *, inside: bool = True, scale_fits: bool = True
+) -> Severity:
+    """Measure the opacity severity of a radiograph.
+
+    Parameters
+    ----------
+    heatmap : Heatmap
+        The evidence for the target.
+    lung_fields : LungFields
+        The lungs of the same radiograph; their square must lie on the whole radiograph, as `LungFinder` places it.
+    scale : SeverityScale or None
+        The severity scale of the model's card; None for a model without one, whose zones have no grade.
+    inside : bool
+        Whether the image lies inside the model's domain.
+    scale_fits : bool
+        Whether `heatmap` explains the class, by the method, that `scale` was fixed for.
+
+    Returns
+    -------
+    Severity
+        The six zones, the score and its interval, or the reason why something of it is undefined.
+
+    Raises
+    ------
+    ValueError
+        If the square of the lung fields does not lie on the whole radiograph.
+    """
+    if lung_fields.zone_cells is None:
+        return Severity(reason=f"lungs {lung_fields.state}")
+    zones = _zone_opacities(heatmap, lung_fields)
+    if not zones or not scale_fits:
+        return Severity(reason=_OTHER_MAP if zones else _NO_AREA)
+    if scale is None:
+        return Severity(zones, reason=NO_SCALE)
+    grades = scale.grade(np.array([zone.density for zone in zones])).tolist()
+    graded = tuple(replace(zone, grade=grade) for zone, grade in zip(zones, grades, strict=True))
+    score = float(sum(grades))
+    return Severity(graded, score, *(scale.interval(score) if inside else (None, None)), scale, "" if inside else OUTSIDE)
+
+
+def _zone_opacities(heatmap: Heatmap, lung_fields: LungFields) -> tuple[ZoneOpacity, ...]:
+    """Measure the six zones at the centres of the cells of the finder's square; nothing if a zone has no cell."""
+    placement, masks = lung_fields.placement, lung_fields.zone_cells or {}
+    box = placement.rectangle
+    if (box.top, box.left, box.bottom, box.right) != (0, 0, placement.rows, placement.cols):
+        raise ValueError(f"the square of the lung fields covers {box}, not the whole radiograph")
+    if not all(mask.any() for mask in masks.values()):
+        return ()
+    values = placement.orientation.to_display(heatmap.on_grid(placement.size_px, placement.size_px))
+    opaque, density = values >= heatmap.threshold, np.minimum(values, 1, dtype=np.float64)
+    return tuple(
+        ZoneOpacity(*name, float(opaque[masks[name]].mean()), float(density[masks[name]].mean())) for name in ZONES
+    )

@@ -18,6 +18,7 @@ from pneumoscope.classifier import (
     OperatingPoint,
     PopulationSettings,
     Preprocessing,
+    SeverityScale,
 )
 from pneumoscope.classifier.backbone import BACKBONES
 from pneumoscope.classifier.checkpoint import Classifier
@@ -67,6 +68,7 @@ def card():
                 (FixedOn("adults", "tune", "4712", 20, 10, 5), FixedOn("healthy adults", "all", "4713", 9, 9, 0)),
             ),
         },
+        severity=SeverityScale(((0.125, 0.0), (0.5, 2.5)), 1.5, 0.9, 11, 12, "opacity masks", "tune", "4711"),
         recipe={"name": "default", "rate": 5e-4, "warmup_epochs": 1.0},
         trained_with={"device": "cuda:0", "precision": "bf16"},
         cohort="CSV; 32 images",

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumoscope.classifier import Calibration, Card, CardError, FixedOn, OperatingPoint, PopulationSettings, Preprocessing
+from pneumoscope.classifier import (
+    Calibration,
+    Card,
+    CardError,
+    FixedOn,
+    OperatingPoint,
+    PopulationSettings,
+    Preprocessing,
+    SeverityScale,
+)
 from pneumoscope.classifier import card as cards
 from tests.radiograph.builders import property_test
 
@@ -42,6 +51,17 @@ SETTINGS = st.builds(
     finding_threshold=SHARE,
     fixed_on=st.lists(FIXED_ON, max_size=2).map(tuple),
 )
+SCALES = st.builds(
+    SeverityScale,
+    knots=st.lists(st.floats(0, 1), min_size=2, max_size=5, unique=True).map(lambda xs: tuple((x, 3 * x) for x in sorted(xs))),
+    half_width=st.floats(0, 18),
+    coverage=st.floats(0.01, 0.99),
+    n_patients=st.integers(1, 999),
+    n_fitted=st.integers(1, 999),
+    reference=TEXT,
+    split=st.just("tune"),
+    split_sha256=TEXT,
+)
 CARDS = st.builds(
     Card,
     name=TEXT,
@@ -56,6 +76,7 @@ CARDS = st.builds(
     map_scale=ABOVE_0,
     finding_threshold=SHARE,
     populations=st.dictionaries(st.sampled_from(["child", "adult"]), SETTINGS, max_size=2),
+    severity=st.none() | SCALES,
     recipe=MAPPING,
     trained_with=st.dictionaries(st.text(), st.text(), max_size=2),
     cohort=TEXT,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import journal, manifest, outputs
-from pneumoscope.classifier import Preprocessing
+from pneumoscope.classifier import Preprocessing, SeverityScale
 from pneumoscope.reader import ModelOutputError, Reader
 from tests.cli.run import by_path, lines_of, run
 from tests.radiograph.builders import PATIENT, cr, jpeg, png, real, real_as_cr, show_stored, written
@@ -95,6 +95,20 @@ def test_csv_has_a_row_a_file(read, folder, tmp_path):
     assert rows["a.png"]["boxes"].startswith("0 0 40 80 0.73")
     assert (rows["c.png"]["decision"], rows["a.png"]["error"]) == ("", "")
     assert "neither DICOM nor PNG nor JPEG" in rows["c.png"]["error"]
+
+
+def test_the_severity_of_one_radiograph_and_the_range_of_several_are_said_by_name(read, folder, tmp_path):
+    scale = SeverityScale(((0.0, 0.0), (1.0, 3.0)), 1.0, 0.9, 20, 20, "masks", "tune", "")
+    model = glass_bundle(tmp_path / "bundle", graph(lungs=1), severity=scale)
+    name = "opacity severity by the heat map, not a radiologist's score"
+    one = read(folder / "a.png", out=tmp_path / "one", model=model)
+    assert one.out.splitlines()[1] == f"severity 4.5 of 18 (90% interval 3.5–5.5): {name}"
+    both = read(folder, "--format", "csv", out=tmp_path / "both", model=model)
+    scores = {path: line["severity"]["score"] for path, line in by_path(tmp_path / "both").items()}
+    low, high = scores["sub/b.png"], scores["a.png"]
+    line = f"severity {low:.1f} to {high:.1f} of 18, median {(low + high) / 2:.1f}, in 2 radiographs: {name}"
+    assert both.out.splitlines()[1] == line
+    assert "severity by the heat map" not in read(folder, out=tmp_path / "none").out
 
 
 def test_another_class_may_be_explained(read, folder, tmp_path):

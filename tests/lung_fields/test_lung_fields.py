@@ -16,10 +16,11 @@ from scipy import ndimage
 
 from pneumoscope import radiograph
 from pneumoscope.cohort.sample import sample
-from pneumoscope.lung_fields import LungFieldsError, LungFinder, card, model_copy
+from pneumoscope.lung_fields import LungFields, LungFieldsError, LungFinder, card, model_copy
 from pneumoscope.lung_fields.card import LungCard
 from pneumoscope.lung_fields.finder import GRAPH_NAME, SHIPPED, fields
-from pneumoscope.radiograph import Placement, Radiograph
+from pneumoscope.lung_fields.lung_fields import ZONES
+from pneumoscope.radiograph import Orientation, Placement, Radiograph, Region
 from tests.lung_fields.builders import LEFT, RIGHT, SIDE, drawn, lungs
 
 
@@ -322,3 +323,33 @@ def test_a_model_of_another_hash_is_refused_and_both_are_named(other, finder, tm
     model_copy.keep(other, other.sha256, tmp_path)
     with pytest.raises(LungFieldsError, match=f"{finder.sha256[:12]}, but {other.sha256[:12]} is in it"):
         model_copy.load(tmp_path, finder.sha256, threads=1)
+
+
+# Zones
+
+
+@settings(max_examples=50, deadline=None)
+@given(boxes(), st.sampled_from([(60, 90), (97, 41)]), st.sampled_from(["", "R F", "L H", "F L", "H R"]))
+def test_the_zones_divide_each_lung_by_the_rule_of_a_point(pair, shape, directions):
+    orientation = Orientation(*directions.split())
+    placement = Placement(*shape, Region(0, 0, *shape), SIDE, orientation)
+    f = LungFields(drawn(pair[0]), drawn(pair[1]), placement, 0.98, 0.96, "found")
+    for masks, right, left in ((f.zone_cells, f.right_cells, f.left_cells), (f.zones, f.right, f.left)):
+        assert tuple(masks) == ZONES
+        assert np.array_equal(sum(masks[name].astype(int) for name in ZONES[:3]), right)
+        assert np.array_equal(sum(masks[name].astype(int) for name in ZONES[3:]), left)
+    points = np.argwhere(f.right & ~f.left)[::37] + 0.5
+    assert all(f.zones[f.where(row, col)][int(row), int(col)] for row, col in points)
+
+
+def test_zones_are_thirds_of_the_height_of_their_own_lung():
+    """The right lung has the rows 10 to 33, the left one 20 to 31: thirds of 8 and of 4 cells."""
+    masks = lungs(left=(20, 24, 32, 36)).zone_cells
+    tops = {name: (np.flatnonzero(mask.any(1)).min(), np.flatnonzero(mask.any(1)).max()) for name, mask in masks.items()}
+    assert tops == dict(zip(ZONES, [(10, 17), (18, 25), (26, 33), (20, 23), (24, 27), (28, 31)], strict=True))
+
+
+@pytest.mark.parametrize("state", ["partly found", "not found"])
+def test_without_both_lungs_there_are_no_zones(state):
+    assert lungs(state=state).zones is None
+    assert lungs(state=state).zone_cells is None

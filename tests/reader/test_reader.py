@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from pneumoscope import radiograph
-from pneumoscope.classifier import Calibration, CardError, OperatingPoint
+from pneumoscope.classifier import Calibration, CardError, DomainLimit, OperatingPoint, SeverityScale
 from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.cohort.sample import sample
 from pneumoscope.radiograph import Radiograph, Region
 from pneumoscope.reader import ModelOutputError, NotAChestError, Reader, SourceError
 from tests.radiograph.builders import png, real
-from tests.reader.builders import glass_bundle, quadrant, spot
+from tests.reader.builders import glass_bundle, graph, quadrant, spot
 
 
 def picture(pixels) -> Radiograph:
@@ -223,3 +223,39 @@ def test_what_is_no_upright_chest_lies_outside_of_the_domain_and_the_shipped_rad
         domain = shipped.read(Radiograph(np.ascontiguousarray(strange))).domain
         assert not domain.inside
         assert domain.reason
+
+
+# Severity
+
+
+def test_the_severity_of_a_white_quarter_is_the_one_computed_by_hand(tmp_path):
+    """Lungs everywhere, so that both lungs are the whole square of 4 × 4 cells, with thirds of 1, 2 and 1 rows.
+
+    The map is 1, 15/16, 1/16, 0 down and across, so its mean across is 1/2: densities 1/2, (15/16 + 1/16) / 4 and 0.
+    """
+    scale = SeverityScale(((0.0, 0.0), (1.0, 3.0)), 1.0, 0.9, 20, 20, "masks", "tune", "")
+    folder = glass_bundle(tmp_path / "bundle", graph(lungs=1), severity=scale)
+    reader = Reader.load(folder, threads=1)
+    severity = reader.read(picture(quadrant())).severity
+    assert [zone.density for zone in severity.zones] == pytest.approx([0.5, 0.25, 0] * 2, abs=1e-3)
+    assert [zone.share_opaque for zone in severity.zones] == [0.5, 0.25, 0] * 2
+    assert severity.score == pytest.approx(4.5, abs=1e-2)
+    assert (severity.low, severity.high) == pytest.approx((3.5, 5.5), abs=1e-2)
+    assert "explains another class" in reader.read(picture(quadrant()), target="normal").severity.reason
+
+
+def test_a_negative_radiograph_has_a_severity_and_one_without_lungs_has_a_reason(tmp_path, clear):
+    reader = Reader.load(glass_bundle(tmp_path / "bundle", graph(lungs=1)), threads=1)
+    reading = reader.read(picture(spot()))
+    assert reading.decision == "negative"
+    assert max(zone.density for zone in reading.severity.zones) > 0
+    assert clear.read(picture(quadrant())).severity.reason == "lungs not found"
+
+
+def test_a_radiograph_outside_the_domain_has_a_score_without_an_interval(tmp_path):
+    scale = SeverityScale(((0.0, 0.0), (1.0, 3.0)), 1.0, 0.9, 20, 20, "masks", "tune", "")
+    limit = DomainLimit(0.2, "by hand", "tune", "")
+    reader = Reader.load(glass_bundle(tmp_path / "bundle", graph(lungs=1), severity=scale, domain=limit), threads=1)
+    inside, outside = (reader.read(picture(pixels)).severity for pixels in (spot(), quadrant()))
+    assert inside.high is not None
+    assert (outside.score is None, outside.low) == (False, None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumoscope.classifier import GreyZone, OperatingPoint, PopulationChoice, Score
+from pneumoscope.classifier import GreyZone, OperatingPoint, PopulationChoice, Score, SeverityScale
 from pneumoscope.radiograph import Region
 from pneumoscope.readings import CaseKey, DomainCheck, Finding, Mark, ModelIdentity, ModelReading, Reading, form
 from pneumoscope.readings.line import (
@@ -22,7 +22,10 @@ from pneumoscope.readings.line import (
     OperatingPointLine,
     Pixel,
     PopulationLine,
+    SeverityLine,
+    ZoneLine,
 )
+from pneumoscope.readings.severity import SEVERITY_NAME, Severity, ZoneOpacity
 from tests.heatmap.builders import heatmap_of
 from tests.lung_fields.builders import lungs
 from tests.radiograph.builders import property_test
@@ -66,6 +69,28 @@ POPULATIONS = (
     PopulationLine("adult", "user", "adult", False),
     PopulationLine(None, "unknown", "adult", True),
 )
+SEVERITIES = st.builds(
+    SeverityLine,
+    name=st.just(SEVERITY_NAME),
+    score=st.none() | st.floats(0, 18),
+    low=st.none() | st.floats(0, 18),
+    high=st.none() | st.floats(0, 18),
+    coverage=st.none() | st.floats(0.5, 0.99),
+    n_patients=st.none() | st.integers(1, 10_000),
+    reference=st.none() | TEXT,
+    reason=st.text(min_size=1, max_size=8),
+    zones=st.lists(
+        st.builds(
+            ZoneLine,
+            st.sampled_from(["right", "left"]),
+            st.sampled_from(["upper", "mid", "lower"]),
+            SHARE,
+            SHARE,
+            st.none() | st.floats(0, 3),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
 ANSWERED = st.builds(
     Line,
     schema=st.just(5),
@@ -81,7 +106,7 @@ ANSWERED = st.builds(
     domain=st.none() | st.builds(DomainLine, st.booleans(), st.floats(0, 100), st.floats(0, 100), st.none() | TEXT),
     cautions=st.lists(TEXT, max_size=2).map(tuple),
     findings=st.lists(FINDING_LINES, max_size=3).map(tuple),
-    severity=st.none(),
+    severity=st.none() | SEVERITIES,
     lung_fields=st.builds(LungFieldsLine, st.sampled_from(["found", "partly found", "not found"]), SHARE, SHARE, REGIONS),
     map=st.builds(MapLine, TEXT, TEXT, st.floats(1e-9, 1e9), st.floats(1e-9, 1)),
     rows=st.integers(1, 10_000),
@@ -119,6 +144,33 @@ def test_the_schemas_are_schemas(of):
 
 
 # Written
+
+
+def test_a_severity_is_written_with_what_its_interval_rests_on():
+    scale = SeverityScale(((0.0, 0.0), (1.0, 3.0)), 2.0, 0.9, 11, 12, "masks", "tune", "")
+    severity = Severity((ZoneOpacity("right", "mid", 1 / 3, 0.123456, 0.370368),), 7.12345, 5.12345, 9.12345, scale)
+    line = form.line_of(CASE, dataclasses.replace(READING, severity=severity))
+    assert json.loads(form.to_json(line))["severity"] == {
+        "name": "opacity severity by the heat map, not a radiologist's score",
+        "score": 7.12,
+        "low": 5.12,
+        "high": 9.12,
+        "coverage": 0.9,
+        "n_patients": 11,
+        "reference": "masks",
+        "reason": None,
+        "zones": [{"laterality": "right", "zone": "mid", "share_opaque": 0.3333, "density": 0.1235, "grade": 0.3704}],
+    }
+    assert valid(json.loads(form.to_json(line)))
+    assert form.parse(form.to_json(line)) == line
+
+
+def test_a_severity_without_score_and_without_reason_is_refused():
+    tree = json.loads(form.to_json(LINE))
+    tree["severity"] = dict.fromkeys(("score", "low", "high", "coverage", "n_patients", "reference", "reason"))
+    tree["severity"] |= {"name": SEVERITY_NAME, "zones": []}
+    with pytest.raises(form.FormError, match="a severity without a score needs a reason"):
+        form.parse(json.dumps(tree))
 
 
 def test_a_reading_an_error_and_a_human_reading_have_the_form_of_their_schema():

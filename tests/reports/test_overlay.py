@@ -7,8 +7,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pneumoscope.classifier import OperatingPoint, PopulationChoice, Score
+from pneumoscope.lung_fields.lung_fields import ZONES
 from pneumoscope.radiograph import Radiograph, Region
-from pneumoscope.readings import Finding, ModelIdentity, ModelReading
+from pneumoscope.readings import Finding, ModelIdentity, ModelReading, Severity, ZoneOpacity
 from pneumoscope.reports.overlay import blend, paint
 from tests.heatmap.builders import heatmap_of
 from tests.lung_fields.builders import lungs
@@ -164,3 +165,15 @@ def test_the_caption_says_as_what_the_patient_was_read(monkeypatch, choice, says
     monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda self, xy, text, **how: texts.append(text))
     paint(flat(40, 60), dataclasses.replace(reading(values([0, 0], [0, 0])), population=choice))
     assert texts[-1].startswith(f"{says}grad-cam for pneumonia")
+
+
+def test_a_severity_has_a_third_line_below_the_panels():
+    """Three lines of 23 px below a panel of 100 px with margins of 12; the name and the grades lie in the last line."""
+    zones = tuple(ZoneOpacity(laterality, zone, 0.0, 0.0, 0.0) for laterality, zone in ZONES)
+    plain = reading(np.zeros((100, 200)))
+    severe = dataclasses.replace(plain, severity=Severity(zones, 0.0, reason="no interval"))
+    undefined = dataclasses.replace(plain, severity=Severity(reason="lungs not found"))
+    assert paint(flat(100, 200), severe).size == (760, 100 + 24 + 69)
+    last = np.asarray(paint(flat(100, 200), severe))[100 + 24 + 46 :]
+    assert (last == 190).all(2).any(1).sum() > 5
+    assert np.array_equal(paint(flat(100, 200), undefined), paint(flat(100, 200), plain))

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import html
 import io
 
 import numpy as np
@@ -12,7 +13,17 @@ from pneumoscope.classifier import DomainLimit
 from pneumoscope.radiograph import Region
 from pneumoscope.reader import Reader
 from pneumoscope.readings import ModelIdentity
-from pneumoscope.readings.line import FindingLine, Line, LungFieldsLine, MapLine, OperatingPointLine, Pixel, PopulationLine
+from pneumoscope.readings.line import (
+    FindingLine,
+    Line,
+    LungFieldsLine,
+    MapLine,
+    OperatingPointLine,
+    Pixel,
+    PopulationLine,
+    SeverityLine,
+)
+from pneumoscope.readings.severity import SEVERITY_NAME
 from pneumoscope.reports.page import Entry, write_page
 from tests.reader.test_population import POPULATIONS
 from tests.reports.pages import Page, assert_self_contained
@@ -96,3 +107,11 @@ def test_the_page_tells_the_population_of_each_radiograph_and_what_its_settings_
     assert "Threshold for the population adult: 0.500 by youden, fixed on 9 images of cohort (tune)." in page
     assert "the white line is at 0.75 or 0.25" in page
     assert "read as" not in written(entry())
+
+
+def test_a_severity_is_named_for_what_it_is_and_an_undefined_one_is_not_shown(written):
+    scored = SeverityLine(SEVERITY_NAME, 5.25, 3.25, 7.25, 0.9, 11, "masks", None, ())
+    undefined = SeverityLine(SEVERITY_NAME, None, None, None, None, None, None, "lungs not found", ())
+    source = html.unescape(written(entry(severity=scored), entry(severity=undefined), entry()))
+    assert "Severity 5.2 of 18 (90% interval 3.2–7.2): opacity severity by the heat map, not a radiologist's score." in source
+    assert source.lower().count("severity 5.2") == source.count("Severity") == 1

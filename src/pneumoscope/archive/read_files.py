@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import itertools
+import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +15,13 @@ from pneumoscope import PneumoscopeError
 from pneumoscope.archive import journal, outputs
 from pneumoscope.archive.journal import Options, Run
 from pneumoscope.archive.manifest import Item
+from pneumoscope.classifier.severity_scale import HIGHEST_SCORE
 from pneumoscope.ordered_map import chunks, ordered_map
 from pneumoscope.radiograph.files import content_of
 from pneumoscope.reader import Outcome, Reader
 from pneumoscope.readings import CaseKey, form
-from pneumoscope.readings.line import Line
+from pneumoscope.readings.line import Line, SeverityLine
+from pneumoscope.readings.severity import SEVERITY_NAME
 
 Content = bytes | PneumoscopeError | OSError
 _OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ)
@@ -43,6 +46,8 @@ class Summary:
         same settings for all patients.
     outside_listed, cautioned_listed : tuple of str
         Name and reason of the first 20 files outside of the domain, and of the first 20 with a caution.
+    severity : str
+        The severity scores in a few words; empty if no file has one.
     """
 
     read: int
@@ -54,6 +59,7 @@ class Summary:
     populations: Mapping[str, int]
     outside_listed: tuple[str, ...]
     cautioned_listed: tuple[str, ...]
+    severity: str = ""
 
 
 def read_files(
@@ -142,6 +148,7 @@ def summary(out: Path, items: Sequence[Item]) -> Summary:
     read = positive = unsure = 0
     failed, outside, cautioned = [], [], []
     populations: Counter[str] = Counter()
+    severities: list[SeverityLine] = []
     for line in journal.lines_of(out):
         if line.path not in names:
             continue
@@ -153,12 +160,29 @@ def summary(out: Path, items: Sequence[Item]) -> Summary:
         unsure += bool(line.abstains)
         if line.population:
             populations[str(line.population.choice)] += 1
+        if line.severity and line.severity.score is not None:
+            severities.append(line.severity)
         if line.outside_domain:
             outside.append(f"{line.path}: {line.outside_domain}")
         if line.cautions:
             cautioned.append(f"{line.path}: {', '.join(line.cautions)}")
     listed = tuple(outside[:_MOST_LISTED]), tuple(cautioned[:_MOST_LISTED])
-    return Summary(read, positive, unsure, len(outside), len(cautioned), tuple(failed), dict(populations.most_common()), *listed)
+    read_as, severity = dict(populations.most_common()), _severity_text(severities, read)
+    return Summary(read, positive, unsure, len(outside), len(cautioned), tuple(failed), read_as, *listed, severity)
+
+
+def _severity_text(severities: Sequence[SeverityLine], n_read: int) -> str:
+    """The severity of one file, or the range of several, and of how many it is undefined."""
+    if not severities:
+        return ""
+    if n_read == 1:
+        return f"{severities[0]}: {SEVERITY_NAME}"
+    scores = [one.score for one in severities if one.score is not None]
+    undefined = f", undefined in {n_read - len(scores)}" if n_read > len(scores) else ""
+    return (
+        f"severity {min(scores):.1f} to {max(scores):.1f} of {HIGHEST_SCORE}, median {statistics.median(scores):.1f}, "
+        f"in {len(scores)} radiographs{undefined}: {SEVERITY_NAME}"
+    )
 
 
 def _lines(reader: Reader, items: Sequence[Item], out: Path, options: Options) -> list[Line]:

@@ -18,6 +18,7 @@ from pneumoscope.classifier.population import Population, PopulationChoice
 from pneumoscope.classifier.population_settings import FixedOn, PopulationSettings
 from pneumoscope.classifier.preprocessing import ModelInput, Preprocessing
 from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint, Score
+from pneumoscope.classifier.severity_scale import SeverityScale
 
 __all__ = [
     "BACKBONES",
@@ -40,5 +41,6 @@ __all__ = [
     "PopulationSettings",
     "Preprocessing",
     "Score",
+    "SeverityScale",
     "WeightsError",
 ]

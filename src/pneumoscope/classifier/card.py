@@ -15,6 +15,7 @@ from pneumoscope.classifier.population import Population
 from pneumoscope.classifier.population_settings import PopulationSettings, cautious_settings, require_population
 from pneumoscope.classifier.preprocessing import Preprocessing
 from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint
+from pneumoscope.classifier.severity_scale import SeverityScale
 
 FORMAT = 4
 _READ_FORMATS = (2, 3, FORMAT)
@@ -62,6 +63,8 @@ class Card:
         The settings of each population that the model knows. Where there is any, `settings` gives the ones that decide, and the
         fields of the same names on the card only scale the heat map and make the probability in the graph. Empty for a model
         that has the same settings for all patients.
+    severity : SeverityScale, optional
+        From the density of the default heat map over a lung zone to a grade of opacity, fixed on tune; None for a model without.
     recipe : mapping
         The whole training recipe.
     trained_with : mapping of str to str
@@ -98,6 +101,7 @@ class Card:
     other_map_scales: Mapping[str, float] = field(default_factory=dict)
     finding_threshold: float = 0.5
     populations: Mapping[Population, PopulationSettings] = field(default_factory=dict)
+    severity: SeverityScale | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     trained_with: Mapping[str, str] = field(default_factory=dict)
     cohort: str = ""

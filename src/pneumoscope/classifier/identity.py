@@ -44,6 +44,8 @@ def identity_sha256(card: Card, graph_sha256: str) -> str:
     }
     if card.populations:
         decisive["populations"] = {name: _of_settings(settings) for name, settings in card.populations.items()}
+    if card.severity:  # a model without a severity scale has the hash that earlier versions gave it
+        decisive["severity"] = (card.severity.knots, card.severity.half_width)
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 

@@ -113,6 +113,8 @@ def _report(summary: Summary, out: Path, left_out: str) -> None:
     click.echo(f"{counts}: {out / LINES_NAME}. {DISCLAIMER}")
     for read_as, count in summary.populations.items():
         click.echo(f"  {count} {read_as}")
+    if summary.severity:
+        click.echo(summary.severity)
     for what, listed, count in (
         ("outside the model's domain", summary.outside_listed, summary.outside),
         ("with a caution", summary.cautioned_listed, summary.cautioned),

@@ -164,7 +164,7 @@ class LungFields:
             height = self.placement.points_to_square(rows)[:, 0, None]
         return self._zones((self.right, self.left), height)
 
-    def _zones(self, lungs: tuple[Mask, Mask], height: NDArray[np.float64]) -> dict[LungZone, Mask]:
+    def _zones(self, lungs: tuple[Mask, Mask], height: NDArray[np.floating]) -> dict[LungZone, Mask]:
         """Divide the masks of the lungs by the row of the finder's square at which each of their pixels lies."""
         thirds = [_third(height, Region.around(cells)) for cells in (self.right_cells, self.left_cells)]
         each = zip(ZONES, np.repeat([0, 1], 3), [0, 1, 2] * 2, strict=True)
@@ -174,7 +174,7 @@ class LungFields:
         return np.asarray(self.placement.map_to_radiograph(cells.astype(np.float32)) >= 0.5)
 
 
-def _third(row: float | NDArray[np.float64], lung: Region) -> NDArray[np.intp]:
+def _third(row: float | NDArray[np.floating], lung: Region) -> NDArray[np.intp]:
     """Number the third of a lung's height, 0 to 2 from above, at a row of the finder's square."""
     return np.asarray(np.clip((np.asarray(row) - lung.top) / lung.height * 3, 0, 2), np.intp)
 

@@ -14,6 +14,7 @@ from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import AcceptancePolicy, Caution, Placement, Radiograph, review
 from pneumoscope.reader.output_checks import check_outputs
 from pneumoscope.readings import DomainCheck, ModelIdentity, ModelReading, extract
+from pneumoscope.readings.severity import severity_of
 
 PREDICTED = "predicted"
 """Placeholder for the class that the decision favours."""
@@ -72,19 +73,22 @@ def compose(
     layer = "evidence" if method == heatmap.EVIDENCE else backbone(card.backbone).explained_layer
     shown = heatmap.on_radiograph(raw, _placement(card, image, fields), card, explained, layer, method)
     shown = replace(shown, threshold=settings.finding_threshold)
-    speaks = answer.decision == "positive" and explained == card.target
+    of_target = explained == card.target
+    domain = _domain(settings, float(distance), fields)
+    inside, scale_fits = domain is None or domain.inside, of_target and method == card.map_method
     return ModelReading(
         score=Score(card.target, answer.probability, log_odds),
         decision=answer.decision,
         operating_point=settings.operating_point,
         heatmap=shown,
-        findings=extract(shown, answer.probability, fields) if speaks else (),
+        findings=extract(shown, answer.probability, fields) if of_target and answer.decision == "positive" else (),
         lung_fields=fields,
         model=model,
         grey_zone=settings.grey_zone,
-        domain=_domain(settings, float(distance), fields),
+        domain=domain,
         cautions=(*review(image, policy), *_age_caution(image, choice)),
         population=choice,
+        severity=severity_of(shown, fields, card.severity, inside=inside, scale_fits=scale_fits),
     )
 
 

@@ -5,6 +5,7 @@ from pneumoscope.readings.finding import Finding, extract
 from pneumoscope.readings.mark import Mark
 from pneumoscope.readings.model_reading import DomainCheck, ModelIdentity, ModelReading, ReadsRadiographs
 from pneumoscope.readings.reading import Reading
+from pneumoscope.readings.severity import Severity, ZoneOpacity
 
 __all__ = [
     "CaseKey",
@@ -15,5 +16,7 @@ __all__ = [
     "ModelReading",
     "Reading",
     "ReadsRadiographs",
+    "Severity",
+    "ZoneOpacity",
     "extract",
 ]

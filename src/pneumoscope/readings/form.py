@@ -22,9 +22,12 @@ from pneumoscope.readings.line import (
     OperatingPointLine,
     Pixel,
     PopulationLine,
+    SeverityLine,
+    ZoneLine,
 )
 from pneumoscope.readings.model_reading import DomainCheck, ModelIdentity, ModelReading
 from pneumoscope.readings.reading import Reading
+from pneumoscope.readings.severity import SEVERITY_NAME, Severity, ZoneOpacity
 
 SCHEMA_VERSION: Literal[5] = 5
 _READ_VERSIONS = (1, 2, 3, 4, 5)
@@ -88,7 +91,7 @@ def line_of(case: CaseKey, reading: ModelReading) -> Line:
         domain=_domain(reading.domain) if reading.domain else None,
         cautions=tuple(caution.value for caution in reading.cautions),
         findings=tuple(_finding(finding) for finding in reading.findings),
-        severity=None,
+        severity=_severity(reading.severity) if reading.severity else None,
         lung_fields=_lung_fields(reading.lung_fields),
         map=_map(reading.heatmap),
         rows=placement.rows,
@@ -265,6 +268,27 @@ def _map(heatmap: Heatmap) -> MapLine:
 
 def _lung_fields(fields: LungFields) -> LungFieldsLine:
     return LungFieldsLine(fields.state, round(fields.quality, 4), round(fields.area_share, 4), fields.box)
+
+
+def _severity(severity: Severity) -> SeverityLine:
+    score, low, high = (None if part is None else round(part, 2) for part in (severity.score, severity.low, severity.high))
+    scale = severity.scale
+    return SeverityLine(
+        name=SEVERITY_NAME,
+        score=score,
+        low=low,
+        high=high,
+        coverage=scale.coverage if scale else None,
+        n_patients=scale.n_patients if scale else None,
+        reference=scale.reference if scale else None,
+        reason=severity.reason or None,
+        zones=tuple(_zone(zone) for zone in severity.zones),
+    )
+
+
+def _zone(zone: ZoneOpacity) -> ZoneLine:
+    grade = None if zone.grade is None else round(zone.grade, 4)
+    return ZoneLine(zone.laterality, zone.zone, round(zone.share_opaque, 4), round(zone.density, 4), grade)
 
 
 def _finding(finding: Finding) -> FindingLine:

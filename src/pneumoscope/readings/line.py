@@ -12,6 +12,7 @@ from pneumoscope.readings.case_key import CaseKey
 from pneumoscope.readings.mark import Mark
 from pneumoscope.readings.model_reading import ModelIdentity
 from pneumoscope.readings.reading import Reading
+from pneumoscope.readings.severity import severity_text
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,40 @@ class DomainLine:
 
 
 @dataclass(frozen=True)
+class ZoneLine:
+    """The opacity of one lung zone: `ZoneOpacity` with four decimals."""
+
+    laterality: Laterality
+    zone: Zone
+    share_opaque: float
+    density: float
+    grade: float | None
+
+
+@dataclass(frozen=True)
+class SeverityLine:
+    """The opacity severity by the heat map: `Severity` with two decimals, and what its interval rests on."""
+
+    name: str
+    score: float | None
+    low: float | None
+    high: float | None
+    coverage: float | None
+    n_patients: int | None
+    reference: str | None
+    reason: str | None
+    zones: tuple[ZoneLine, ...]
+
+    def __post_init__(self) -> None:
+        if self.score is None and not self.reason:
+            raise ValueError("a severity without a score needs a reason")
+
+    def __str__(self) -> str:
+        """The score with its interval in a few words; empty for an undefined score."""
+        return severity_text(self.score, self.low, self.high, self.coverage)
+
+
+@dataclass(frozen=True)
 class LungFieldsLine:
     """The lungs that were found, and the rectangle that a model of the lungs sees."""
 
@@ -120,7 +155,7 @@ class Line:
     domain: DomainLine | None
     cautions: tuple[str, ...]
     findings: tuple[FindingLine, ...]
-    severity: None
+    severity: SeverityLine | None
     lung_fields: LungFieldsLine | None
     map: MapLine | None
     rows: int | None

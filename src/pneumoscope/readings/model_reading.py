@@ -11,6 +11,7 @@ from pneumoscope.radiograph import Caution, Radiograph
 from pneumoscope.readings.case_key import CaseKey
 from pneumoscope.readings.finding import Finding
 from pneumoscope.readings.reading import Reading
+from pneumoscope.readings.severity import Severity
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class ModelReading:
         Why the reading should be taken with care (`pneumoscope.radiograph.review`); usually empty.
     population : PopulationChoice, optional
         The population that the radiograph was read as; None for a model that has the same settings for all patients.
+    severity : Severity, optional
+        How opaque each lung zone is by the heat map, and the graded sum; None where it was not measured.
     """
 
     score: Score
@@ -103,6 +106,7 @@ class ModelReading:
     domain: DomainCheck | None = None
     cautions: tuple[Caution, ...] = ()
     population: PopulationChoice | None = None
+    severity: Severity | None = None
 
     def __repr__(self) -> str:
         unsure = ", abstains" if self.abstains else ""

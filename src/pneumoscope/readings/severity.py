@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pneumoscope.classifier.severity_scale import SeverityScale
+from pneumoscope.classifier.severity_scale import HIGHEST_SCORE, SeverityScale
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
 from pneumoscope.lung_fields.lung_fields import ZONES, Laterality, Zone
@@ -72,10 +72,29 @@ class Severity:
 
     def __str__(self) -> str:
         """The score with its interval in a few words, or why there is none."""
-        if self.score is None:
-            return f"severity undefined ({self.reason})"
-        interval = f" ({self.low:.1f}–{self.high:.1f})" if self.low is not None and self.high is not None else ""
-        return f"severity {self.score:.1f} of 18{interval}"
+        coverage = self.scale.coverage if self.scale else None
+        return severity_text(self.score, self.low, self.high, coverage) or f"severity undefined ({self.reason})"
+
+
+def severity_text(score: float | None, low: float | None, high: float | None, coverage: float | None) -> str:
+    """Say a score with its interval in a few words.
+
+    Parameters
+    ----------
+    score, low, high, coverage : float or None
+        As in `Severity` and `SeverityScale`.
+
+    Returns
+    -------
+    str
+        Such as ``severity 5.2 of 18 (90 % interval 3.2–7.2)``; empty for an undefined score.
+    """
+    if score is None:
+        return ""
+    has_interval = low is not None and high is not None and coverage is not None
+    return f"severity {score:.1f} of {HIGHEST_SCORE}" + (
+        f" ({coverage:.0%} interval {low:.1f}–{high:.1f})" if has_interval else ""
+    )
 
 
 def severity_of(
@@ -116,7 +135,10 @@ def severity_of(
     grades = scale.grade(np.array([zone.density for zone in zones])).tolist()
     graded = tuple(replace(zone, grade=grade) for zone, grade in zip(zones, grades, strict=True))
     score = float(sum(grades))
-    return Severity(graded, score, *(scale.interval(score) if inside else (None, None)), scale, "" if inside else OUTSIDE)
+    if not inside:
+        return Severity(graded, score, scale=scale, reason=OUTSIDE)
+    low, high = scale.interval(score)
+    return Severity(graded, score, low, high, scale)
 
 
 def _zone_opacities(heatmap: Heatmap, lung_fields: LungFields) -> tuple[ZoneOpacity, ...]:
@@ -129,6 +151,4 @@ def _zone_opacities(heatmap: Heatmap, lung_fields: LungFields) -> tuple[ZoneOpac
         return ()
     values = placement.orientation.to_display(heatmap.on_grid(placement.size_px, placement.size_px))
     opaque, density = values >= heatmap.threshold, np.minimum(values, 1, dtype=np.float64)
-    return tuple(
-        ZoneOpacity(*name, float(opaque[masks[name]].mean()), float(density[masks[name]].mean())) for name in ZONES
-    )
+    return tuple(ZoneOpacity(*name, float(opaque[masks[name]].mean()), float(density[masks[name]].mean())) for name in ZONES)

@@ -10,7 +10,7 @@ from pneumoscope.readings.line import FindingLine, Line
 COLUMNS = (
     "path", "target", "probability", "decision", "threshold", "abstains",
     "population", "population_source", "population_settings", "outside_domain", "cautions", "findings", "boxes",
-    "model", "error",
+    "severity", "severity_low", "severity_high", "model", "error",
 )  # fmt: skip
 
 
@@ -24,6 +24,8 @@ def write_csv(path: Path, lines: Iterable[Line]) -> None:
     lines : iterable of Line
         Lines of ``readings.jsonl``. The column ``boxes`` has ``top left bottom right rating laterality zone`` of each finding,
         separated by semicolons. The columns ``population…`` are empty for a model that has the same settings for all patients.
+        ``severity`` is the opacity severity by the heat map, 0 to 18, not a radiologist's score, with
+        its prediction interval; empty where it is undefined.
     """
     with atomic_files.text(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
@@ -36,10 +38,11 @@ def _row(line: Line) -> list[object]:
     read_as = line.population
     population = (read_as.value, read_as.source, read_as.settings) if read_as else (None, None, None)
     boxes = "; ".join(_as_text(finding) for finding in line.findings)
+    severity = (line.severity.score, line.severity.low, line.severity.high) if line.severity else (None, None, None)
     error = line.error and line.error.message
     return [
         line.path, line.target, line.probability, line.decision, threshold, line.abstains,
-        *population, line.outside_domain, "; ".join(line.cautions), len(line.findings), boxes, line.model.name, error,
+        *population, line.outside_domain, "; ".join(line.cautions), len(line.findings), boxes, *severity, line.model.name, error,
     ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pneumoscope import DISCLAIMER
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.readings import ModelReading
+from pneumoscope.readings.severity import SEVERITY_NAME
 from pneumoscope.reports.colours import INFERNO
 
 _OPACITY = 0.55
@@ -14,6 +15,7 @@ _PANEL_PX = 720
 _MARGIN_PX = 12
 _BAR_PX = 18
 _TEXT_PX = 17
+_GREY = (190, 190, 190)
 _BOX_COLOUR = (90, 220, 255)
 _PALETTE = INFERNO.tobytes()
 _ALPHA = [round(_OPACITY * level) for level in range(256)]
@@ -78,13 +80,17 @@ def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0
     values = reading.heatmap.on_grid(rows, cols)
     overlay = Image.fromarray(_contoured(blend(small, values, full_scale), values, reading.heatmap.threshold))
     _boxes(overlay, reading, shrink)
-    text = 2 * (_TEXT_PX + 6)
+    severity = _severity_text(reading)
+    text = (3 if severity else 2) * (_TEXT_PX + 6)
     width = 2 * cols + 3 * _MARGIN_PX + _BAR_PX + 70
     canvas = Image.new("RGB", (max(width, 760), rows + 2 * _MARGIN_PX + text), (18, 18, 18))
     canvas.paste(Image.fromarray(_bytes(small.pixels)), (_MARGIN_PX, _MARGIN_PX))
     canvas.paste(overlay, (cols + 2 * _MARGIN_PX, _MARGIN_PX))
     _colour_bar(canvas, 2 * cols + 3 * _MARGIN_PX, rows, full_scale, reading.heatmap.threshold)
     _caption(canvas, rows + 2 * _MARGIN_PX, reading)
+    if severity:
+        below = _MARGIN_PX, rows + 2 * _MARGIN_PX + 2 * _TEXT_PX + 6
+        ImageDraw.Draw(canvas).text(below, severity, fill=_GREY, font=_font(14))
     return canvas
 
 
@@ -163,6 +169,15 @@ def _caption(canvas: Image.Image, top: int, reading: ModelReading) -> None:
     draw.text(
         (_MARGIN_PX, top + _TEXT_PX),
         f"{read_as}{reading.heatmap.method} for {reading.heatmap.target}, {reading.model.name}. {DISCLAIMER}",
-        fill=(190, 190, 190),
+        fill=_GREY,
         font=_font(14),
     )
+
+
+def _severity_text(reading: ModelReading) -> str:
+    """The severity score with the grades of its zones; empty for an undefined score."""
+    if reading.severity is None or reading.severity.score is None:
+        return ""
+    grades = [f"{zone.grade:.1f}" for zone in reading.severity.zones]
+    zones = f"right {' '.join(grades[:3])}, left {' '.join(grades[3:])} from above"
+    return f"{reading.severity}: {SEVERITY_NAME}; {zones}"

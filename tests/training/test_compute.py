@@ -107,15 +107,15 @@ def test_no_tensor_of_averages_and_limited_gradients_is_made_on_another_device()
 
 def test_squares_that_fit_are_kept_on_the_device_and_are_the_same(monkeypatch):
     chosen = CASES["evidence, views, painted opacities, a teacher's maps"][1]
-    reference = side().reference
+    pool = side().pool
     read = SquareStore(side().squares, Compute())
     monkeypatch.setattr(devices, "free_bytes", lambda device: 4 * side().squares.nbytes)
     kept = SquareStore(side().squares, Compute())
     assert (read.resident, kept.resident) == (False, True)
-    for a, b in zip(*(batches.batches(chosen, store, reference, 1) for store in (read, kept)), strict=True):
+    for a, b in zip(*(batches.batches(chosen, store, pool, 1) for store in (read, kept)), strict=True):
         assert torch.equal(a.squares, b.squares)
         assert torch.equal(a.target, b.target)
-    a, b = (batches.canvas(chosen, store, reference, 1, 2) for store in (read, kept))
+    a, b = (batches.canvas(chosen, store, pool, 1, 2) for store in (read, kept))
     assert torch.equal(a[0], b[0])
 
 
@@ -127,14 +127,14 @@ def test_half_of_the_free_memory_is_for_squares(monkeypatch):
 
 
 def test_any_number_of_threads_prepares_the_same_batches(monkeypatch):
-    chosen, reference = CASES["linear head, published augmentation"][1], side().reference
-    one = list(batches.batches(chosen, SquareStore(side().squares[:, :1], Compute()), reference, 1))
+    chosen, pool = CASES["linear head, published augmentation"][1], side().pool
+    one = list(batches.batches(chosen, SquareStore(side().squares[:, :1], Compute()), pool, 1))
     monkeypatch.setattr(batches, "cores", lambda: 5)
-    many = list(batches.batches(chosen, SquareStore(side().squares[:, :1], Compute(META)), reference, 1))
+    many = list(batches.batches(chosen, SquareStore(side().squares[:, :1], Compute(META)), pool, 1))
     assert [b.drawn.tolist() for b in many] == [b.drawn.tolist() for b in one]
     sent = []
     monkeypatch.setattr(Compute, "send_ahead", lambda self, squares: lambda: sent.append(squares) or torch.empty(0))
-    list(batches.batches(chosen, SquareStore(side().squares[:, :1], Compute(META)), reference, 1))
+    list(batches.batches(chosen, SquareStore(side().squares[:, :1], Compute(META)), pool, 1))
     assert all(np.array_equal(np.rint(b.squares.numpy() * 255), squares) for b, squares in zip(one, sent, strict=True))
 
 
@@ -243,12 +243,12 @@ def test_squares_that_are_not_used_on_the_device_are_not_copied_to_it(monkeypatc
 
 
 def test_threads_of_several_processes_share_the_cores(monkeypatch):
-    chosen, reference = CASES["linear head, published augmentation"][1], side().reference
+    chosen, pool = CASES["linear head, published augmentation"][1], side().pool
     threads = []
     monkeypatch.setattr(batches, "cores", lambda: 17)
     monkeypatch.setattr(batches, "ordered_map", lambda make, steps, workers: threads.append(workers) or map(make, steps))
     for processes in (1, 4, 32):
-        list(batches.batches(chosen, SquareStore(side().squares[:, :1], Compute(META)), reference, 0, processes=processes))
+        list(batches.batches(chosen, SquareStore(side().squares[:, :1], Compute(META)), pool, 0, processes=processes))
     assert threads == [8, 4, 1]
 
 

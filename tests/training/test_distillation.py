@@ -343,9 +343,9 @@ def test_shuffled_labels_are_those_of_the_train_side_alone(cohort, cache, tmp_pa
     drawn, tuned = [], []
     make, auc = batches.batches, fitting.roc_auc_score
 
-    def watched(chosen, store, reference, epoch, *rest):
-        drawn.append(reference)
-        return make(chosen, store, reference, epoch, *rest)
+    def watched(chosen, store, pool, epoch, *rest):
+        drawn.append(pool.reference)
+        return make(chosen, store, pool, epoch, *rest)
 
     monkeypatch.setattr(batches, "batches", watched)
     monkeypatch.setattr(fitting, "roc_auc_score", lambda reference, z: tuned.append(reference) or auc(reference, z))

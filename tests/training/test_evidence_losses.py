@@ -15,6 +15,7 @@ from pneumoscope.training.compute import Compute
 from pneumoscope.training.evidence_losses import energy_outside, painting_loss, step_loss
 from pneumoscope.training.loss import of_recipe
 from pneumoscope.training.painted_opacities import paint
+from pneumoscope.training.pool import Pool
 from pneumoscope.training.random_images import Draws
 from pneumoscope.training.recipe import EvidenceTraining, Recipe
 from pneumoscope.training.square_store import SquareStore
@@ -279,7 +280,7 @@ def numbers(canvas):
 def test_a_canvas_has_the_wanted_number_of_each_class_and_no_image_twice():
     recipe = Recipe("r", head="evidence", augmentation="views", evidence=EvidenceTraining(0, 0, 20, 9))
     for step in range(5):
-        squares, target = canvas = batches.canvas(recipe, STORE, REFERENCE, 0, step)
+        squares, target = canvas = batches.canvas(recipe, STORE, Pool(REFERENCE), 0, step)
         assert squares.shape == (29, 2, 32, 32)
         assert squares.dtype == torch.float32
         drawn = numbers(canvas)
@@ -291,12 +292,12 @@ def test_a_canvas_has_the_wanted_number_of_each_class_and_no_image_twice():
 def test_a_canvas_follows_from_seed_epoch_and_step():
     def drawn(seed=1, epoch=2, step=3):
         recipe = Recipe("r", head="evidence", augmentation="views", evidence=EvidenceTraining(0, 0, 8, 4), seed=seed)
-        return numbers(batches.canvas(recipe, STORE, REFERENCE, epoch, step))
+        return numbers(batches.canvas(recipe, STORE, Pool(REFERENCE), epoch, step))
 
     assert drawn() == drawn()
     assert all(drawn(**other) != drawn() for other in ({"seed": 2}, {"epoch": 3}, {"step": 2}))
 
 
 def test_a_canvas_may_be_empty():
-    squares, target = batches.canvas(Recipe("r"), STORE, REFERENCE, 0, 0)
+    squares, target = batches.canvas(Recipe("r"), STORE, Pool(REFERENCE), 0, 0)
     assert (squares.shape, target.shape) == ((0, 2, 32, 32), (0,))

@@ -33,8 +33,7 @@ def prepared(n=12):
 def test_opencv_has_one_thread_only_while_batches_are_made():
     before = cv2.getNumThreads()
     during = [
-        cv2.getNumThreads()
-        for _ in batches(Recipe("r", batch=4), SquareStore(prepared().squares, Compute()), prepared().reference, 0)
+        cv2.getNumThreads() for _ in batches(Recipe("r", batch=4), SquareStore(prepared().squares, Compute()), prepared().pool, 0)
     ]
     assert during == [1, 1, 1]
     assert cv2.getNumThreads() == before

@@ -10,7 +10,7 @@ from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.recipe import OPTIONS, RECIPES, Distillation, EvidenceTraining, Recipe, from_options, recipe
 from pneumoscope.training.schedule import rate_at
 
-LATER = ("label_smoothing", "clip_norm", "ema_share", "mirror_probability")
+LATER = ("label_smoothing", "clip_norm", "ema_share", "mirror_probability", "source_shares")
 
 
 def test_published_recipe_is_the_published_protocol():

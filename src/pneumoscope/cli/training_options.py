@@ -71,7 +71,9 @@ _HELP = {
     "gamma": "Focusing exponent of the focal loss.",
     "alpha": "Class weights of the focal loss.",
     "label_smoothing": "Share of each label that is spread evenly over the classes, below 1.",
-    "sampling": "shuffled: every image once per epoch; balanced: classes with equal probability.",
+    "sampling": "shuffled: every image once per epoch; balanced: classes with equal probability; balanced-by-source: fixed "
+    "places per batch for each source, half of them for each class, negatives equally over labels.",
+    "source_shares": "Shares of the sources in a batch for balanced-by-source, such as kermany=3,nih=1; equal by default.",
     "optimizer": "Optimizer.",
     "rate": "Peak learning rate.",
     "head_rate": "Factor on the learning rate of layers with random initial weights.",

@@ -12,13 +12,14 @@ from pneumoscope.experiment.plan import Plan
 from pneumoscope.training import allocator, batches
 from pneumoscope.training.compute import Compute
 from pneumoscope.training.fit import CLASSES
+from pneumoscope.training.pool import Pool
 from pneumoscope.training.process_group import ALONE, Group, Spread
 from pneumoscope.training.recipe import Recipe
 
 _STEPS = 3
 
 
-def epochs(plan: Plan, images: int, group: Group = ALONE, compute: Compute | None = None) -> int:
+def epochs(plan: Plan, pool: Pool, group: Group = ALONE, compute: Compute | None = None) -> int:
     """Compute how many epochs every unit gets, by timing a few steps of every backbone.
 
     Only forward pass, backward pass and optimizer step are timed, not the losses of an evidence head, the tune split or the
@@ -28,8 +29,8 @@ def epochs(plan: Plan, images: int, group: Group = ALONE, compute: Compute | Non
     ----------
     plan
         With the minutes of the budget.
-    images
-        Number of images of the largest train split.
+    pool
+        Images of the train split with the most steps an epoch.
     group
         The processes that train together; all of them take part and get the answer of the leading one.
     compute
@@ -46,9 +47,9 @@ def epochs(plan: Plan, images: int, group: Group = ALONE, compute: Compute | Non
         If less than one epoch fits, or the images do not fill one batch.
     """
     allocator.keep_freed()
-    steps = batches.steps(plan.recipe, images)
+    steps = batches.steps(plan.recipe, pool)
     if steps < 1:
-        raise ComparisonError(f"{images} training images do not fill one batch of {plan.recipe.batch}; use --batch")
+        raise ComparisonError(f"{len(pool)} training images do not fill one batch of {plan.recipe.batch}; use --batch")
     once = {
         name: steps * group.from_leader(partial(float, seconds_a_step(name, plan.recipe, group, compute)))
         for name in plan.backbones

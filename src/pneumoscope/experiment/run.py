@@ -21,10 +21,12 @@ from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.acceptance import MARK_ALL
 from pneumoscope.reader import Reader
+from pneumoscope.training import batches
 from pneumoscope.training.compute import Compute
 from pneumoscope.training.distillation import taught_by
 from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.errors import TrainingError
+from pneumoscope.training.pool import Pool
 from pneumoscope.training.prepared import default_cache
 from pneumoscope.training.prepared_split import preprocessing_of
 from pneumoscope.training.process_group import Group, joined
@@ -162,8 +164,9 @@ def _within_budget(
         epochs, runs = earlier["conditions"]["recipe"]["epochs"], earlier["conditions"].get("shared by", 0)
     else:
         tell("timing a few steps of each backbone")
-        images = max(len(cohort.on("train")) for cohort in cohorts.values())
-        epochs, runs = budget.epochs(wanted, images, group, compute), len(wanted.units)
+        pools = [Pool.of(cohort.on("train")) for cohort in cohorts.values()]
+        longest = max(pools, key=lambda pool: batches.steps(wanted.recipe, pool))
+        epochs, runs = budget.epochs(wanted, longest, group, compute), len(wanted.units)
     tell(f"{wanted.minutes:g} minutes, shared by {runs} runs, are {epochs} epochs for each")
     recipe = dataclasses.replace(wanted.recipe, epochs=epochs)
     return dataclasses.replace(wanted, recipe=recipe, at_most=wanted.recipe.epochs, shared_by=runs)

@@ -16,6 +16,7 @@ from pneumoscope.experiment.workspace import CHECKPOINT, UNIT_NAME, Workspace
 from pneumoscope.training import batches
 from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.fit import CLASSES, fit, has_state
+from pneumoscope.training.pool import Pool
 from pneumoscope.training.process_group import Group
 
 OnEpoch = Callable[[Epoch], None]
@@ -71,14 +72,14 @@ def check(plan: Plan, cohorts: Mapping[int, Cohort], workspace: Workspace, group
     ClassifierError
         If starting weights cannot be read.
     TrainingError
-        If a batch cannot be shared by the processes.
+        If a batch cannot be shared by the processes, or the cohort cannot be drawn as the recipe wants.
     """
     recipe = plan.recipe
     group.rows(recipe.step_images)
     for cohort in cohorts.values():
-        images = len(cohort.on("train"))
-        if batches.steps(recipe, images) < 1:
-            raise ComparisonError(f"{images} training images do not fill one batch of {recipe.batch}; use --batch")
+        pool = Pool.of(cohort.on("train"))
+        if batches.steps(recipe, pool) < 1:
+            raise ComparisonError(f"{len(pool)} training images do not fill one batch of {recipe.batch}; use --batch")
     begun = {unit.backbone for unit in plan.units if (workspace.folder(unit) / CHECKPOINT).exists()}
     for name in plan.backbones:
         if name not in begun and plan.inits[name] != "scratch":

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pneumoscope.ordered_map import cores, ordered_map
-from pneumoscope.training import augmentation
+from pneumoscope.training import augmentation, source_sampling
+from pneumoscope.training.pool import Pool
 from pneumoscope.training.prepared import Squares
 from pneumoscope.training.recipe import Recipe
 from pneumoscope.training.square_store import SquareStore
 
 ALL = slice(None)
+BY_SOURCE = "balanced-by-source"
 _THREADS = 8
 """Most threads that augment: at half a millisecond for an image they feed a network of 16,000 images a second."""
 
@@ -36,15 +38,15 @@ class Batch(NamedTuple):
     drawn: NDArray[np.intp]
 
 
-def order(recipe: Recipe, reference: NDArray[np.integer], epoch: int) -> NDArray[np.intp]:
+def order(recipe: Recipe, pool: Pool, epoch: int) -> NDArray[np.intp]:
     """Draw the images of an epoch.
 
     Parameters
     ----------
     recipe
         Sampling, batch size and seed.
-    reference
-        int, shape (n,): 1 for cases with the target, else 0.
+    pool
+        The training images.
     epoch
         Number of the epoch, from 0.
 
@@ -53,37 +55,44 @@ def order(recipe: Recipe, reference: NDArray[np.integer], epoch: int) -> NDArray
     ndarray of int
         Indices of images, shape (steps · batch,); an incomplete last batch is left out.
     """
+    if recipe.sampling == BY_SOURCE:
+        return source_sampling.order(recipe, pool, epoch)
     rng = np.random.default_rng((recipe.seed, epoch))
     if recipe.sampling == "balanced":
-        chance = 1 / np.bincount(reference)[reference]
-        drawn = rng.choice(len(reference), len(reference), p=chance / chance.sum())
+        chance = 1 / np.bincount(pool.reference)[pool.reference]
+        drawn = rng.choice(len(pool), len(pool), p=chance / chance.sum())
     else:
-        drawn = rng.permutation(len(reference))
-    return drawn[: steps(recipe, len(reference)) * recipe.batch]
+        drawn = rng.permutation(len(pool))
+    return drawn[: steps(recipe, pool) * recipe.batch]
 
 
-def steps(recipe: Recipe, images: int) -> int:
+def steps(recipe: Recipe, pool: Pool) -> int:
     """Count the steps of an epoch.
 
     Parameters
     ----------
     recipe
-        The batch size.
-    images
-        Number of training images.
+        Sampling and batch size.
+    pool
+        The training images.
 
     Returns
     -------
     int
-        Number of complete batches.
+        Number of complete batches; balanced by source, the number in which the largest source is seen once.
+
+    Raises
+    ------
+    TrainingError
+        If the pool cannot be drawn balanced by source, as the recipe wants.
     """
-    return images // recipe.batch
+    return source_sampling.steps(recipe, pool) if recipe.sampling == BY_SOURCE else len(pool) // recipe.batch
 
 
 def batches(
     recipe: Recipe,
     store: SquareStore,
-    reference: NDArray[np.integer],
+    pool: Pool,
     epoch: int,
     rows: slice = ALL,
     processes: int = 1,
@@ -98,9 +107,9 @@ def batches(
     recipe
         Sampling, augmentation, batch size and seed.
     store
-        The training images, with the device that the batches go to.
-    reference
-        int, shape (n,): 1 for cases with the target, else 0.
+        The squares of the training images, with the device that the batches go to.
+    pool
+        The training images.
     epoch
         Number of the epoch, from 0.
     rows
@@ -113,12 +122,12 @@ def batches(
     Batch
         The prepared rows.
     """
-    drawn, compute = order(recipe, reference, epoch).reshape(-1, recipe.batch), store.compute
+    drawn, compute = order(recipe, pool, epoch).reshape(-1, recipe.batch), store.compute
     places = range(recipe.batch)[rows]
     published = recipe.augmentation == "published"  # `views` is applied to whole batches, in the step
 
     def batch(step: int, squares: Tensor) -> Batch:
-        return Batch(squares, compute.send(reference[drawn[step]].astype(np.int64)), drawn[step])
+        return Batch(squares, compute.send(pool.reference[drawn[step]].astype(np.int64)), drawn[step])
 
     def ahead(step: int) -> Callable[[], Tensor]:
         chosen = store.squares[drawn[step][rows]]
@@ -136,17 +145,17 @@ def batches(
             yield batch(step, sent())
 
 
-def canvas(recipe: Recipe, store: SquareStore, reference: NDArray[np.integer], epoch: int, step: int) -> tuple[Tensor, Tensor]:
-    """Draw the images that a step paints opacities onto, without replacement from each class.
+def canvas(recipe: Recipe, store: SquareStore, pool: Pool, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+    """Draw the images that a step paints opacities onto, without replacement from each class, balanced by source if batches are.
 
     Parameters
     ----------
     recipe
-        Numbers of images, and the seed.
+        Sampling, numbers of images, and the seed.
     store
-        The training images, with the device that the canvas goes to.
-    reference
-        int, shape (n,): 1 for cases with the target, else 0.
+        The squares of the training images, with the device that the canvas goes to.
+    pool
+        The training images.
     epoch, step
         Number of the epoch and of the step in it, from 0.
 
@@ -156,9 +165,12 @@ def canvas(recipe: Recipe, store: SquareStore, reference: NDArray[np.integer], e
         As in `Batch`; no rows if the recipe paints nothing.
     """
     rng = np.random.default_rng((recipe.seed, epoch, step, recipe.batch))
-    numbers = enumerate(recipe.painted)
-    chosen = np.concatenate([rng.choice(np.flatnonzero(reference == k), n, replace=False) for k, n in numbers])
-    return store.rows(chosen), store.compute.send(reference[chosen])
+    if recipe.sampling == BY_SOURCE:
+        chosen = source_sampling.canvas(recipe, pool, rng)
+    else:
+        numbers = enumerate(recipe.painted)
+        chosen = np.concatenate([rng.choice(np.flatnonzero(pool.reference == k), n, replace=False) for k, n in numbers])
+    return store.rows(chosen), store.compute.send(pool.reference[chosen])
 
 
 def _augmented(recipe: Recipe, square: Squares, epoch: int, step: int, place: int) -> Squares:

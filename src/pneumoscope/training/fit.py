@@ -26,7 +26,7 @@ from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.heatmap.heatmap import EVIDENCE, GRAD_CAM
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.reader import Reader
-from pneumoscope.training import allocator, curves, resume_state
+from pneumoscope.training import allocator, curves, resume_state, source_sampling
 from pneumoscope.training import batches as epochs
 from pneumoscope.training.compute import Compute
 from pneumoscope.training.distillation import Lessons, lessons, taught_by
@@ -183,8 +183,9 @@ def _prepared(
         taught = lessons(teacher, cohort, cohort.on("train"), cache, show_progress=show_progress)
         train = _taught(train, recipe, teacher.card, taught)
     if recipe.labels == "shuffled":
-        train = dataclasses.replace(train, reference=np.random.default_rng(recipe.seed).permutation(train.reference))
-    if epochs.steps(recipe, len(train.reference)) < 1:
+        exchanged = train.pool.shuffled(recipe.seed)
+        train = dataclasses.replace(train, reference=exchanged.reference, labels=exchanged.labels)
+    if epochs.steps(recipe, train.pool) < 1:
         raise TrainingError(f"{len(train.reference)} training images do not fill one batch of {recipe.batch}; use --batch")
     _can_paint(recipe, train)
     return train, tune
@@ -237,6 +238,9 @@ def _can_compute(recipe: Recipe, compute: Compute) -> None:
 
 
 def _can_paint(recipe: Recipe, train: PreparedSplit) -> None:
+    if recipe.sampling == epochs.BY_SOURCE:
+        source_sampling.check(recipe, train.pool)
+        return
     for value, needed in enumerate(recipe.painted):
         available = int((train.reference == value).sum())
         if available < needed:

@@ -11,6 +11,7 @@ from pneumoscope.cohort import Cohort
 from pneumoscope.cohort.case import both_classes
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.training.errors import TrainingError
+from pneumoscope.training.pool import Pool
 from pneumoscope.training.prepared import Squares, squares
 from pneumoscope.training.recipe import Recipe
 
@@ -32,12 +33,21 @@ class PreparedSplit:
         Patient of each image.
     taught
         A teacher's log-odds, float32, shape (n,); None without a teacher.
+    sources, labels
+        Data set and label of each image; empty where they are not known.
     """
 
     squares: Squares
     reference: NDArray[np.int64]
     patients: tuple[str, ...]
     taught: NDArray[np.float32] | None = None
+    sources: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    @property
+    def pool(self) -> Pool:
+        """What batches are drawn by."""
+        return Pool(self.reference, self.sources, self.labels)
 
 
 def preprocessing_of(recipe: Recipe, finder: LungFinder | None) -> Preprocessing:
@@ -108,4 +118,6 @@ def prepare_split(
     cases = cohort.on(split)
     both_classes(cases, f"the {split} side")
     images = squares(cohort, cases, preprocessing, cache, finder=finder, show_progress=show_progress)
-    return PreparedSplit(images, np.array([c.reference for c in cases]), tuple(c.patient_id for c in cases))
+    pool = Pool.of(cases)
+    patients = tuple(case.patient_id for case in cases)
+    return PreparedSplit(images, pool.reference, patients, sources=pool.sources, labels=pool.labels)

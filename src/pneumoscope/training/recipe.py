@@ -99,7 +99,11 @@ class Recipe:
     label_smoothing
         Share of each label that is spread evenly over the classes, in [0, 1) (Szegedy et al. 2016, arXiv 1512.00567, section 7).
     sampling
-        ``shuffled`` (every image once an epoch) or ``balanced`` (drawn with replacement, classes equally likely).
+        ``shuffled`` (every image once an epoch), ``balanced`` (drawn with replacement, classes equally likely), or
+        ``balanced-by-source`` (each data set has fixed places in a batch, half of them for each class; see
+        `pneumoscope.training.source_sampling`).
+    source_shares
+        ``balanced-by-source``: the shares of the data sets in a batch, such as ``kermany=3,nih=1``; empty for equal shares.
     optimizer
         ``adam`` (weight decay in the gradient) or ``adamw`` (decoupled).
     rate
@@ -153,7 +157,8 @@ class Recipe:
     gamma: float = 2.0
     alpha: Literal["none", "inverse-frequency"] = "none"
     label_smoothing: float = 0.0
-    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    sampling: Literal["shuffled", "balanced", "balanced-by-source"] = "shuffled"
+    source_shares: str = ""
     optimizer: Literal["adam", "adamw"] = "adamw"
     rate: float = 5e-4
     head_rate: float = 1.0
@@ -182,6 +187,9 @@ class Recipe:
         _above_0(self, ("rate", "head_rate"))
         _finite(self, ("rate", "head_rate", "gamma", "weight_decay", "warmup_epochs", "clip_norm"))
         _shares(self, ("label_smoothing", "ema_share", "mirror_probability"))
+        if self.source_shares and self.sampling != "balanced-by-source":
+            raise TrainingError(f"source_shares are for the sampling balanced-by-source, not for {self.sampling}; leave them out")
+        _parsed_shares(self.source_shares)
         if self.adds_up != (self.augmentation == "views") and self.augmentation != "none":
             raise TrainingError(f"the head {self.head} and the augmentation {self.augmentation} do not go together")
         if self.mirror_probability and self.augmentation != "published":
@@ -198,6 +206,11 @@ class Recipe:
     def adds_up(self) -> bool:
         """Whether the score of the head is pooled from its own map."""
         return self.head in EVIDENCE_HEADS
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The stated shares of the data sets in a batch by their names; empty for equal shares."""
+        return _parsed_shares(self.source_shares)
 
     @property
     def painted(self) -> tuple[int, int]:
@@ -230,6 +243,24 @@ OPTIONS: Mapping[str, Any] = MappingProxyType(
     }
 )
 """The settings that an option or a line of a file may change, by their flat name, each with its type."""
+
+
+def _parsed_shares(text: str) -> dict[str, float]:
+    """The share of each data set in ``NAME=NUMBER,…``; TrainingError for text of another form."""
+    shares = dict[str, float]()
+    for part in text.split(",") if text else ():
+        name, _, number = part.strip().partition("=")
+        try:
+            share = float(number)
+        except ValueError:
+            share = math.nan
+        if not name or name in shares or not 0 < share < math.inf:
+            raise TrainingError(
+                f"the recipe's source_shares are '{text}'; they must be names with a number above 0, each once, such "
+                "as kermany=3,nih=1"
+            )
+        shares[name] = share
+    return shares
 
 
 def _at_least(part: object, least: Mapping[str, int]) -> None:

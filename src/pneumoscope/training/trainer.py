@@ -79,7 +79,7 @@ class Trainer:
     @property
     def steps(self) -> int:
         """Number of steps of an epoch."""
-        return batches.steps(self.recipe, len(self.train.reference))
+        return batches.steps(self.recipe, self.train.pool)
 
     def epoch(self, epoch: int) -> Iterator[Step]:
         """Take the steps of an epoch, one each time that the next is asked for.
@@ -101,10 +101,10 @@ class Trainer:
         self.network.train()
         # Augmented views and painted opacities are drawn for the whole batch at once.
         rows = batches.ALL if recipe.adds_up else self.group.rows(recipe.batch)
-        drawn = batches.batches(recipe, self.store, self.train.reference, epoch, rows, self.group.local_size)
+        drawn = batches.batches(recipe, self.store, self.train.pool, epoch, rows, self.group.local_size)
         for number, batch in enumerate(drawn):
             rate = rate_at(recipe, epoch * self.steps + number, self.steps)
-            value = self._loss(batch, batches.canvas(recipe, self.store, self.train.reference, epoch, number))
+            value = self._loss(batch, batches.canvas(recipe, self.store, self.train.pool, epoch, number))
             take_step(value, self.optimizer, rate, self.scaler, recipe.clip_norm)
             self.weights.after_step()
             yield Step(value.detach(), rate)

@@ -12,11 +12,13 @@ from pneumoscope import DISCLAIMER, MissingExtraError
 from pneumoscope.cli import models
 from pneumoscope.cli.device_options import device_option
 from pneumoscope.cli.model_folder import ModelFolder
+from pneumoscope.cli.zone_options import read_zones, zone_options
 from pneumoscope.cohort import SPLITS, Case, Cohort, table
 from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.faithfulness.assessment import Extent, assess
 from pneumoscope.localization import tables
 from pneumoscope.localization.localize import ALL, cases_of, tune_cases
+from pneumoscope.localization.zone_agreement import zone_agreement
 from pneumoscope.reader.bundle import GRAPH_NAME
 from pneumoscope.reference import regions as reference_regions
 from pneumoscope.reference.box_space import BoxSpace
@@ -53,6 +55,7 @@ from pneumoscope.reference.regions import Consensus, ReferenceSet
               help="Add cascading randomization of the weights on this many cases; needs a checkpoint.")
 @click.option("--beside", multiple=True, metavar="NAME=CHECKPOINT",
               help="With --sanity: compare with the maps of another checkpoint, such as one of shuffled labels; may be repeated.")
+@zone_options
 @device_option
 @click.option("--allow-training-patients", is_flag=True,
               help="Measure on patients that MODEL was trained on too, and mark the result.")
@@ -61,12 +64,14 @@ from pneumoscope.reference.regions import Consensus, ReferenceSet
 def command(
     model: Path, cohort_: Path, split: str, regions: Path | None, only: tuple[str, ...], box_space: str | None,
     lesions: LesionRule, consensus: Consensus, lung_folder: Path | None, shortcuts: bool, intervene: int, stability: int,
-    methods: int, sanity: int, beside: tuple[str, ...], device: str, allow_training_patients: bool, draws: int, out: Path,
+    methods: int, sanity: int, beside: tuple[str, ...], zones: Path | None, zone_max: int, device: str,
+    allow_training_patients: bool, draws: int, out: Path,
 ) -> None:
     # fmt: on
     """Measure the heat maps of MODEL (a bundle or a checkpoint) on one split of a cohort.
 
-    Compares them with reference regions, with uninformed baseline maps and with the lungs; every figure has an interval. The
+    Compares them with reference regions, with uninformed baseline maps, with the lungs and with readers' zone scores; every
+    figure has an interval. The
     threshold of the map is fixed on the tune split if that has reference regions and another split is measured, else it is the
     model's own. A model is not measured on patients or images that it was trained on.
     """
@@ -80,6 +85,7 @@ def command(
     checks = _explanation_checks(model) if methods or sanity else None
     cohort = table.read(cohort_)
     cases = cases_of(cohort, split)
+    scored = [zone_agreement(read_zones(zones, zone_max, cohort), cases)] if zones else []
     space = BoxSpace.parse(box_space) if box_space else None
     drawn_on = (*cases, *tune_cases(cohort, split))
     reference = _reference(regions, cohort, drawn_on, RowFilter.parse(only), consensus, space, lesions)
@@ -91,8 +97,9 @@ def command(
             else ()
         )
         result = assess(
-            reader, cohort, split, source=cohort_.stem, regions=reference, lung_mask_of=masks.on_grid if masks else None,
-            extent=Extent(shortcuts, intervene, stability), further=further, allow_training_patients=allow_training_patients,
+            reader, cohort, split, source=cohort_.stem, regions=reference,
+            lung_mask_of=masks.on_grid if masks else None, extent=Extent(shortcuts, intervene, stability),
+            further=(*further, *scored), allow_training_patients=allow_training_patients,
             draws=draws, show_progress=True,
         )  # fmt: skip
     click.echo(f"{tables.write(result, out)}\ntables: {out}. {DISCLAIMER}")

@@ -34,6 +34,7 @@ VERBS: Mapping[str, _Verb] = MappingProxyType(
         "train-lungs": _Verb("train_lungs", "train", "Train the network that finds lung fields."),
         "evaluate": _Verb("evaluate", "evaluate", "Measure a model on a part of a split, with intervals."),
         "localize": _Verb("localize", "evaluate", "Measure heat maps: regions, chance, lungs, intervention."),
+        "calibrate-severity": _Verb("calibrate_severity", "evaluate", "Fix the severity scale of a model on tune."),
         "compare": _Verb("compare", "train", "Train backbones under the same conditions and compare them."),
         "export": _Verb("export", "train", "Turn a checkpoint into a bundle that reads without PyTorch."),
     }

@@ -13,8 +13,10 @@ from pneumoscope.reference.annotation import KINDS, Annotation, CaseNames, Corne
 from pneumoscope.reference.box_space import BoxSpace
 from pneumoscope.reference.errors import RegionsError
 
-_IMAGE_COLUMNS = ("path", "image", "nih_image", "patientId", "Image Index", "image_id", "dicom_id", "id")
-_READER_COLUMNS = ("reader", "rad_id")
+IMAGE_COLUMNS = ("path", "image", "nih_image", "patientId", "Image Index", "image_id", "dicom_id", "id")
+"""Columns that may name the image of a row, in order of preference."""
+READER_COLUMNS = ("reader", "rad_id")
+"""Columns that may name the reader of a row."""
 LABEL_COLUMNS = ("class_name", "category_name", "Finding Label", "label", "category")
 _NEAR_AND_SIZE = (("x", "y", "w", "h"), ("x", "y", "width", "height"))
 _NEAR_AND_FAR = (("left", "top", "right", "bottom"), ("x_min", "y_min", "x_max", "y_max"), ("x1", "y1", "x2", "y2"))
@@ -79,7 +81,7 @@ def from_table(text: str, source: Path, names: CaseNames, only: RowFilter, space
     RegionsError
         If the layout is unknown, a row is damaged, no row is taken, or the space is stated nowhere or twice.
     """
-    numbered = _numbered_rows(text, source)
+    numbered = numbered_rows(text, source)
     header = [name.strip() for name in next(numbered, (0, []))[1]]
     layout = _layout(header, source)
     if missing := [column for column in only.accepted if column not in header]:
@@ -118,7 +120,7 @@ def _layout(header: Sequence[str], source: Path) -> _Layout:
     def four_of(layouts: Sequence[Sequence[str]]) -> tuple[int, ...]:
         return next((tuple(at[name] for name in names) for names in layouts if set(names) <= at.keys()), ())
 
-    image, cell, far = first_of(_IMAGE_COLUMNS), at.get("boxes"), four_of(_NEAR_AND_FAR)
+    image, cell, far = first_of(IMAGE_COLUMNS), at.get("boxes"), four_of(_NEAR_AND_FAR)
     box = far or four_of(_NEAR_AND_SIZE)
     if not box and cell is None and len(header) > 2 and header[2].startswith(_NIH_BOX):
         # NIH's header writes its one box column with commas inside, so that its names do not stand above their values.
@@ -126,11 +128,11 @@ def _layout(header: Sequence[str], source: Path) -> _Layout:
     if image is None or (not box and cell is None):
         raise RegionsError(
             f"'{source}' is neither JSON nor a table of boxes; give {KINDS}, a CSV with one of the columns "
-            f"{', '.join(_IMAGE_COLUMNS)}, and with x,y,w,h or x,y,width,height or left,top,right,bottom or "
+            f"{', '.join(IMAGE_COLUMNS)}, and with x,y,w,h or x,y,width,height or left,top,right,bottom or "
             "x_min,y_min,x_max,y_max or boxes or NIH's Bbox"
         )
     return _Layout(
-        image, box, bool(far), None if box else cell, _size(at, source), first_of(_READER_COLUMNS), first_of(LABEL_COLUMNS)
+        image, box, bool(far), None if box else cell, _size(at, source), first_of(READER_COLUMNS), first_of(LABEL_COLUMNS)
     )
 
 
@@ -144,7 +146,28 @@ def _size(at: Mapping[str, int], source: Path) -> tuple[int, int] | None:
     return None
 
 
-def _numbered_rows(text: str, source: Path) -> Iterator[tuple[int, list[str]]]:
+def numbered_rows(text: str, source: Path) -> Iterator[tuple[int, list[str]]]:
+    """Split a CSV table into rows.
+
+    Parameters
+    ----------
+    text
+        The table.
+    source
+        Its file, for the message.
+
+    Yields
+    ------
+    int
+        Number of the row's last line, from 1.
+    list of str
+        Its cells.
+
+    Raises
+    ------
+    RegionsError
+        If the text is no intact CSV.
+    """
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
         for row in reader:

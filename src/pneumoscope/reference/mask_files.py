@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from pneumoscope.radiograph.limits import MAX_PIXELS
@@ -77,18 +78,54 @@ def painted(file: Path, where: str) -> Mask:
     RegionsError
         If the file is damaged or larger than any radiograph.
     """
+    stored, mode = _stored(file, where)
+    values = stored.astype(bool)  # grey values are not below zero
+    if values.ndim == 2:
+        return values
+    alpha = mode in ("LA", "PA", "RGBA")
+    return np.asarray(values[..., :-1].any(-1) & values[..., -1] if alpha else values.any(-1))
+
+
+def grey(file: Path, where: str) -> NDArray[np.uint8]:
+    """Read the grey values of a mask picture.
+
+    Parameters
+    ----------
+    file
+        A PNG of one channel with 8 bits, or with 1 bit.
+    where
+        The place of the file in its source, for the message.
+
+    Returns
+    -------
+    ndarray
+        uint8 (rows, cols); the two values of a picture with 1 bit are 0 and 255.
+
+    Raises
+    ------
+    RegionsError
+        If the file is damaged, larger than any radiograph, or has another kind of pixels.
+    """
+    stored, mode = _stored(file, where)
+    if mode == "1":
+        return np.where(stored, np.uint8(255), np.uint8(0))
+    if mode != "L":
+        raise RegionsError(
+            f"{where} has pixels of the kind {mode}; save it as a grey PNG with 8 bits, whose values say how opaque"
+        )
+    return np.asarray(stored, np.uint8)
+
+
+def _stored(file: Path, where: str) -> tuple[NDArray[np.generic], str]:
+    """The pixels of a PNG, (rows, cols) or (rows, cols, channels), and their mode in Pillow's words."""
     with silenced_decoders():
         try:
             with Image.open(file, formats=["PNG"]) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise ValueError("more pixels than any radiograph has")
-                values = np.asarray(image) > 0
-                alpha = image.mode in ("LA", "PA", "RGBA")
+                return np.asarray(image), image.mode
         except Exception as error:  # Pillow reports damage as OSError, SyntaxError, ValueError, struct.error …
             raise RegionsError(f"{where} is damaged or larger than any radiograph; save it again as a PNG") from error
-    if values.ndim == 2:
-        return values
-    return np.asarray(values[..., :-1].any(-1) & values[..., -1] if alpha else values.any(-1))
 
 
 def decoded(run_lengths: RunLengths, where: str) -> Mask:

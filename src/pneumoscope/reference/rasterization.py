@@ -1,6 +1,7 @@
 """From outlines and masks of any grid to the pixels of a radiograph."""
 
 import math
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from pneumoscope.radiograph import Region
 from pneumoscope.reference.annotation import Mask, Outline
 from pneumoscope.reference.errors import RegionsError
 
+_Pixel = TypeVar("_Pixel", bound=np.generic)
 Grid = tuple[int, int]
 """Size of a radiograph in pixels, (rows, cols)."""
 ASPECT_TOLERANCE = 0.02
@@ -157,16 +159,41 @@ def fitted(mask: Mask, grid: Grid, where: str) -> Mask:
     RegionsError
         If the aspect ratios differ by more than `ASPECT_TOLERANCE`, or nothing of the mask is left.
     """
-    rows, cols = mask.shape
-    if abs(rows * grid[1] / (cols * grid[0]) - 1) > ASPECT_TOLERANCE:
-        raise RegionsError(
-            f"{where} has {rows} × {cols} pixels and its radiograph {grid[0]} × {grid[1]}, which is another aspect ratio; "
-            "draw it on the whole radiograph"
-        )
-    from_row, from_col = (((np.arange(new) + 0.5) * old / new).astype(np.intp) for new, old in zip(grid, mask.shape, strict=True))
-    resized = mask[np.ix_(from_row, from_col)]
+    resized = resampled(mask, grid, where)
     if not resized.any():
         raise RegionsError(
             f"{where} marks too little to be seen on its radiograph of {grid[0]} × {grid[1]} pixels; draw it on that grid"
         )
     return resized
+
+
+def resampled(values: NDArray[_Pixel], grid: Grid, where: str) -> NDArray[_Pixel]:
+    """Bring the pixels of a mask to the grid of its radiograph by the nearest pixel.
+
+    Parameters
+    ----------
+    values
+        Shape (rows, cols), on a grid of their own.
+    grid
+        Size of the radiograph, (rows, cols) in pixels.
+    where
+        The place of the entry in its source, for the message.
+
+    Returns
+    -------
+    ndarray
+        Of the size of the radiograph and the type of `values`.
+
+    Raises
+    ------
+    RegionsError
+        If the aspect ratios differ by more than `ASPECT_TOLERANCE`.
+    """
+    rows, cols = values.shape
+    if abs(rows * grid[1] / (cols * grid[0]) - 1) > ASPECT_TOLERANCE:
+        raise RegionsError(
+            f"{where} has {rows} × {cols} pixels and its radiograph {grid[0]} × {grid[1]}, which is another aspect ratio; "
+            "draw it on the whole radiograph"
+        )
+    at = [((np.arange(new) + 0.5) * old / new).astype(np.intp) for new, old in zip(grid, values.shape, strict=True)]
+    return values[np.ix_(*at)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pneumoscope.classifier import Calibration, Card, OperatingPoint, Preprocessing
-from pneumoscope.heatmap.heatmap import on_radiograph, scaled
+from pneumoscope.heatmap.heatmap import EVIDENCE, Heatmap, scaled
 from pneumoscope.radiograph import Placement, Region
 
 CALIBRATIONS = {
@@ -47,7 +47,8 @@ def test_evidence_for_the_other_class_is_one_minus_it(name):
 def test_a_pixel_belongs_to_a_finding_where_an_image_of_its_evidence_is_positive(name):
     model = evidence_card(name)
     e = np.linspace(-8, 8, 12, dtype=np.float32).reshape(3, 4)
-    shown = on_radiograph(e, Placement(3, 4, Region(0, 0, 3, 4), 4), model, "pneumonia", "evidence")
+    placement = Placement(3, 4, Region(0, 0, 3, 4), 4)
+    shown = Heatmap(scaled(e, model), placement, "pneumonia", EVIDENCE, "evidence", model.map_scale, model.finding_threshold)
     positive = model.calibration(e) >= model.operating_point.threshold
     assert positive.any()
     assert not positive.all()

@@ -1,11 +1,11 @@
 """Convert PyTorch modules to ONNX graphs with a dynamic batch size, and join graphs."""
 
+import inspect
 import itertools
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import onnx
 import onnxruntime
@@ -64,12 +64,11 @@ def converted(
     """
     batch = torch.export.Dim("batch", min=1, max=4096)
     free = {2: torch.export.Dim("rows", min=2, max=_MOST), 3: torch.export.Dim("cols", min=2, max=_MOST)}
-    shapes: tuple[Mapping[int, Any], ...] = tuple(
-        {0: batch, **(free if e.shape[2:] == (EXAMPLE_ROWS, EXAMPLE_COLS) else {})} for e in examples
-    )
+    shapes = [{0: batch, **(free if e.shape[2:] == (EXAMPLE_ROWS, EXAMPLE_COLS) else {})} for e in examples]
+    by_argument = tuple(inspect.signature(module.forward).bind(*shapes).arguments.values())  # one tuple for all of `*arguments`
     # ONNX has no counterpart of fused attention; the unfused implementation agrees to 1e-9.
     with exporter_silenced(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
-        program = torch.export.export(module, tuple(examples), dynamic_shapes=shapes, strict=False)
+        program = torch.export.export(module, tuple(examples), dynamic_shapes=by_argument, strict=False)
         exported = torch.onnx.export(
             program, dynamo=True, optimize=True, verbose=False, opset_version=OPSET,
             input_names=[*input_names], output_names=[*output_names],
@@ -105,7 +104,8 @@ def joined(parts: Mapping[str, onnx.ModelProto], inputs: Sequence[str], outputs:
         The joined graph, validated by the ONNX checker.
     """
     renamed = [compose.add_prefix(model, f"{name}/", rename_inputs=False, rename_outputs=False) for name, model in parts.items()]
-    known = {value.name: value for part in renamed for value in (*part.graph.output, *part.graph.input)}
+    # The axes of a value are named by the part that computes it.
+    known = {v.name: v for part in renamed for v in part.graph.input} | {v.name: v for part in renamed for v in part.graph.output}
     graph = onnx.helper.make_graph(
         [node for part in renamed for node in part.graph.node],
         "pneumoscope",

@@ -12,14 +12,15 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, compose, helper, numpy_helper
 
 from pneumoscope.classifier import Card, Preprocessing, trained_on
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.checkpoint import Classifier, file_sha256
 from pneumoscope.export.antialiasing import without_antialiased_resize
-from pneumoscope.export.conversion import EXAMPLE_BATCH, OPSET, ExportError, any_image, converted, joined
+from pneumoscope.export.conversion import EXAMPLE_BATCH, OPSET, ExportError, any_image, converted, joined, pruned
 from pneumoscope.export.cost import cost
+from pneumoscope.export.deciding import Deciding
 from pneumoscope.export.explained_head import explained
 from pneumoscope.export.lung_crop import Look, Whole
 from pneumoscope.export.parity import prove
@@ -30,6 +31,7 @@ from pneumoscope.lung_fields.finder import GRAPH_NAME as LUNGS_NAME
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader, bundle
+from pneumoscope.reader.settings import settings_of
 
 _SEEN, _MADE = "seen", "made"  # values inside the graph: the resampled image, and the square prepared from it
 
@@ -191,10 +193,10 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
     square = torch.rand(EXAMPLE_BATCH, preprocessing.channels, preprocessing.size_px, preprocessing.size_px)
     try:
         network, methods = explained(classifier.network, len(card.classes), preprocessing.size_px)
-        scored = ScoredNetwork(network, card.calibration, classifier.domain).eval()
+        scored = ScoredNetwork(network, classifier.domain).eval()
         seeing = converted(Whole(preprocessing.seen_px), [any_image()], [bundle.IMAGE], [_SEEN])
         looking = _looking(preprocessing, cells)
-        names = [bundle.LOGITS, bundle.PROBABILITY, bundle.DISTANCE, *methods]
+        names = [bundle.LOGITS, bundle.DISTANCE, *methods]
         # There may be more given squares than images, so the axes have different names.
         scoring = converted(scored, [square], [bundle.LOOKED_AT], names, axis="readings")
     except Exception as error:  # the tracer and the converter raise many different classes
@@ -203,12 +205,48 @@ def whole_graph(classifier: Classifier) -> onnx.ModelProto:
             f"({type(error).__name__}); evaluate the checkpoint without export, or train another backbone"
         ) from error
     parts = {"seeing": seeing, "lungs": lungs, "looking": looking, "choice": _choice(list(square.shape[1:])), "scoring": scoring}
-    whole = joined(parts, [bundle.IMAGE, bundle.SQUARE, bundle.GIVEN], bundle.outputs(card))
+    outputs = [*FIELDS, bundle.LOOKED_AT, *names]
+    whole = with_answers(joined(parts, [bundle.IMAGE, bundle.SQUARE, bundle.GIVEN], outputs), card)
     # ONNX: an input with an initializer is optional.
     nothing = np.zeros((1, square.shape[1], 1, 1), np.float32)
     whole.graph.initializer.append(numpy_helper.from_array(nothing, bundle.SQUARE))
     whole.graph.initializer.append(numpy_helper.from_array(np.array(False), bundle.GIVEN))
-    helper.set_model_props(whole, {bundle.MAKER: bundle.FORMAT})
+    onnx.checker.check_model(whole)
+    return whole
+
+
+def with_answers(graph: onnx.ModelProto, card: Card) -> onnx.ModelProto:
+    """Compute the answers under the settings of a card at the end of a graph, in place of the answers that the graph has.
+
+    Parameters
+    ----------
+    graph
+        Graph with the outputs of `pneumoscope.reader.bundle` other than the answers; not changed.
+    card
+        Card of the bundle.
+
+    Returns
+    -------
+    ModelProto
+        Graph of the present format, validated by the ONNX checker.
+    """
+    whole = onnx.ModelProto()
+    whole.CopyFrom(graph)
+    values = {value.name: value for value in graph.graph.output}
+    before = [*FIELDS, bundle.LOOKED_AT, bundle.LOGITS, bundle.DISTANCE, *card.map_scales]
+    del whole.graph.output[:]
+    whole.graph.output.extend(values[name] for name in before)
+    pruned(whole)
+    inputs = [bundle.LOGITS, bundle.DISTANCE, FIELDS[2], *card.map_scales]
+    sizes = [[dim.dim_value for dim in values[name].type.tensor_type.shape.dim[1:]] for name in inputs]
+    names = bundle.outputs(card)[len(before) :]
+    examples = [torch.rand(EXAMPLE_BATCH, *size) for size in sizes]
+    deciding = converted(Deciding(card).eval(), examples, inputs, names, axis="readings")
+    part = compose.add_prefix(deciding, "deciding/", rename_inputs=False, rename_outputs=False).graph
+    whole.graph.node.extend(part.node)
+    whole.graph.initializer.extend(part.initializer)
+    whole.graph.output.extend(part.output)
+    helper.set_model_props(whole, {bundle.MAKER: bundle.FORMAT, bundle.SETTINGS: ",".join(settings_of(card))})
     onnx.checker.check_model(whole)
     return whole
 

@@ -23,9 +23,10 @@ from pneumoscope.classifier.network import Network
 from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.classifier.score import OTHER, TARGET
 from pneumoscope.export.conversion import ExportError
+from pneumoscope.export.deciding import Deciding
 from pneumoscope.export.scored_network import ScoredNetwork
 from pneumoscope.heatmap.gradcam import METHODS
-from pneumoscope.heatmap.heatmap import EVIDENCE
+from pneumoscope.heatmap.heatmap import EVIDENCE, scaled
 from pneumoscope.lung_fields import finder
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.onnx_session import open_session
@@ -33,6 +34,7 @@ from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader import bundle
+from pneumoscope.reader.settings import calibrated, decided
 
 FACTOR = 10.0
 """Allowed difference of the graph from double precision, as a multiple of the difference of PyTorch in single precision."""
@@ -71,7 +73,8 @@ class Difference:
 def prove(classifier: Classifier, folder: Path, radiographs: Sequence[Radiograph]) -> dict[str, Any]:
     """Compare every output of a bundle with PyTorch.
 
-    Probability, logits, distance and all maps of all classes are compared on squares that `prepare` made. The square and the
+    Logits, distance, probability and all maps of all classes are compared on squares that `prepare` made. Decision, abstention
+    and domain are compared with those that the card prescribes for the graph's own probability and distance. The square and the
     lung fields of the graph are compared with those of `prepare` and of the lung finder. The probability of a whole radiograph
     is compared with that of PyTorch for the square that the graph prepared.
 
@@ -135,7 +138,8 @@ class _Proof:
         self.names = bundle.outputs(classifier.card)
         self.single = copy.deepcopy(classifier.network).float().eval().requires_grad_(False)
         self.double = copy.deepcopy(classifier.network).double().eval().requires_grad_(False)
-        self.scored = ScoredNetwork(nn.Identity(), self.card.calibration, classifier.domain)
+        self.scored = ScoredNetwork(nn.Identity(), classifier.domain)
+        self.deciding = Deciding(self.card)
         self.formulas = copy.deepcopy(self.scored).double()
 
     def of(self, radiograph: Radiograph) -> dict[str, _Row]:
@@ -147,7 +151,8 @@ class _Proof:
         rows = self.of_square(given, self.run(seen, given))
         again = self.of_square(made, whole)[bundle.PROBABILITY]
         square = _Row(float(np.abs(made - given).max()), bound=MAX_SQUARE)
-        return {**self.of_fields(seen, whole), bundle.LOOKED_AT: square, **rows, WHOLE: again}
+        decisions = self.of_decisions(whole)
+        return {**self.of_fields(seen, whole), bundle.LOOKED_AT: square, **rows, **decisions, WHOLE: again}
 
     def run(self, seen: Grey, square: Grey | None = None) -> dict[str, NDArray[np.float64]]:
         """Compute all outputs of the graph for an image, or for a prepared square."""
@@ -158,7 +163,7 @@ class _Proof:
         return {name: value[0].astype(np.float64) for name, value in zip(self.names, values, strict=True)}
 
     def of_square(self, square: Grey, graph: Answers) -> dict[str, _Row]:
-        """Compare logits, probability, distance and maps for one square."""
+        """Compare logits, distance, probability and maps for one square."""
         exact, single = self.exact(square), self.rounded(square)
         rows = {}
         for name, expected in exact.items():
@@ -183,27 +188,40 @@ class _Proof:
         return float(max(np.abs(exact[name]).max(), self.card.map_scales.get(name, 1.0)))
 
     def exact(self, square: Grey) -> Answers:
-        """Compute the outputs in double precision, with the reader's calibration and domain."""
+        """Compute the outputs in double precision, with the reader's calibration, domain and scales."""
         logits, features, maps = _eager(self.double, torch.from_numpy(square).double()[None])
-        log_odds = (logits[:, TARGET] - logits[:, OTHER]).numpy()
+        log_odds = logits[:, TARGET] - logits[:, OTHER]
         domain = self.classifier.domain
         distance = domain.distance(features.numpy()) if domain else np.zeros(1)
-        probability = self.card.calibration(log_odds)
+        probability = calibrated(self.deciding.settings, log_odds.numpy())
         for name, expected, formula in (
             (bundle.DISTANCE, distance, self.formulas.distance(features)),
-            (bundle.PROBABILITY, probability, self.formulas.probability(torch.from_numpy(log_odds))),
+            (bundle.PROBABILITY, probability, self.deciding.probability(log_odds)),
         ):
             if not np.allclose(formula.numpy(), expected, rtol=FORMULA, atol=FORMULA):
                 raise ExportError(f"the graph computes another '{name}' than the reader; report this as an error of the export")
-        scores = {bundle.LOGITS: logits[0].numpy(), bundle.DISTANCE: distance[0]}
-        return {**scores, bundle.PROBABILITY: probability[0], **maps}
+        scores = {bundle.LOGITS: logits[0].numpy(), bundle.DISTANCE: distance[0], bundle.PROBABILITY: probability[0]}
+        return {**scores, **maps, **{bundle.scaled_name(method): self.scaled(raw, method) for method, raw in maps.items()}}
+
+    def scaled(self, raw: NDArray[np.float64], method: str) -> NDArray[np.float64]:
+        """Scale the raw maps of all classes (classes, h, w) as the reader does."""
+        by_class = zip(raw, self.card.classes, strict=True)
+        return np.stack([scaled(one, self.card, method, name) for one, name in by_class]).astype(np.float64)
 
     def rounded(self, square: Grey) -> Answers:
         """Compute the outputs in single precision throughout."""
         logits, features, maps = _eager(self.single, torch.from_numpy(square)[None])
-        probability = self.scored.probability(logits[:, TARGET] - logits[:, OTHER])
-        scores = {bundle.LOGITS: logits, bundle.PROBABILITY: probability, bundle.DISTANCE: self.scored.distance(features)}
-        return {**{name: value[0].double().numpy() for name, value in scores.items()}, **maps}
+        probability = self.deciding.probability(logits[:, TARGET] - logits[:, OTHER])
+        scores = {bundle.LOGITS: logits, bundle.DISTANCE: self.scored.distance(features), bundle.PROBABILITY: probability}
+        shown = {bundle.scaled_name(m): self.deciding.scaled(torch.from_numpy(raw).float()[None], m) for m, raw in maps.items()}
+        return {**{name: value[0].double().numpy() for name, value in (scores | shown).items()}, **maps}
+
+    def of_decisions(self, graph: Answers) -> dict[str, _Row]:
+        """Compare decision, abstention and domain with those that the card prescribes for the graph's own probability."""
+        probability, distance, lungs_found = (graph[name][None] for name in (bundle.PROBABILITY, bundle.DISTANCE, FIELDS[2]))
+        expected = decided(self.deciding.settings, probability, distance, lungs_found)
+        pairs = ((bundle.DECISION, expected.decision), (bundle.ABSTAINS, expected.abstains), (bundle.INSIDE, expected.inside))
+        return {name: _Row(float(np.abs(graph[name] - one[0]).max()), bound=0.0) for name, one in pairs}
 
     def of_fields(self, seen: Grey, graph: Answers) -> dict[str, _Row]:
         """Compare the lung fields with those of the finder for the same image."""

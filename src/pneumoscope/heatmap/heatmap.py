@@ -110,31 +110,3 @@ def scaled(raw: Grey, card: Card, method: str = "", target: str = "") -> Grey:
     if target in ("", card.target):
         return card.calibration(raw).astype(np.float32)
     return (1 - card.calibration(-raw)).astype(np.float32)
-
-
-def on_radiograph(raw: Grey, placement: Placement, card: Card, target: str, layer: str, method: str = "") -> Heatmap:
-    """Construct a heat map from a raw map over the model's square.
-
-    Parameters
-    ----------
-    raw
-        Raw values from the model's graph, float32, shape (h, w).
-    placement
-        Placement of the square on the radiograph.
-    card
-        The model's card.
-    target
-        Name of the class that `raw` explains.
-    layer
-        Name of the explained layer.
-    method
-        Method of the map, one of the card's; the card's default method if empty.
-
-    Returns
-    -------
-    Heatmap
-        The scaled map.
-    """
-    method = method or card.map_method
-    cells = scaled(raw, card, method, target)
-    return Heatmap(cells, placement, target, method, layer, card.map_scales[method], card.finding_threshold)

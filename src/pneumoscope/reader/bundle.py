@@ -14,6 +14,7 @@ from pneumoscope.classifier.backbone import backbone
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.onnx_session import CPU, open_session
 from pneumoscope.reader.errors import BundleError
+from pneumoscope.reader.settings import settings_of
 
 GRAPH_NAME = "model.onnx"
 IMAGE = "image"
@@ -21,34 +22,63 @@ IMAGE = "image"
 SQUARE, GIVEN = "square", "square_given"
 """Optional inputs: prepared squares, float32, shape (n, channels, size_px, size_px), in [0, 1], and a boolean, true if the graph
 scores these squares in place of those that it prepares from the image."""
-LOOKED_AT, LOGITS, PROBABILITY, DISTANCE = "looked_at", "logits", "probability", "distance"
-"""Outputs: the scored squares, shape (batch, channels, size_px, size_px); logits, shape (batch, classes); calibrated probability
-of the target, shape (batch,); distance from the training images, shape (batch,).
+LOOKED_AT, LOGITS, DISTANCE = "looked_at", "logits", "distance"
+"""Outputs: the scored squares, shape (batch, channels, size_px, size_px); logits, shape (batch, classes); distance from the
+training images, shape (batch,).
 
-The other outputs are `FIELDS`, those of `pneumoscope.lung_fields.graph_module.LungFieldModule`, and, under the name of each
-method in the card, the raw heat maps of all classes, shape (batch, classes, h, w).
+The other outputs are `FIELDS`, those of `pneumoscope.lung_fields.graph_module.LungFieldModule`; `ANSWERS`; and, for each method
+in the card, the heat maps of all classes, shape (batch, classes, h, w): the raw ones under the name of the method, the scaled ones
+under `scaled_name`.
 """
+PROBABILITY, DECISION, ABSTAINS, INSIDE = ANSWERS = ("probability", "decision", "abstains", "inside_domain")
+"""Outputs: calibrated probability of the target; 1 for a positive decision; 1 where the model abstains; 1 where the image lies
+inside the domain and a lung was found (if the card states no limit: where a lung was found). Each is float32 of shape (batch,
+settings) with one column for each of `pneumoscope.reader.settings.settings_of`, in the same order; the last three are 0 or 1."""
 MAKER = "pneumoscope"
 """Key of the graph's metadata that holds its format."""
-FORMAT = "2"
+SETTINGS = "settings"
+"""Key of the graph's metadata that holds the names of the columns of `ANSWERS`, separated by commas."""
+FORMAT = "3"
+EARLIER_FORMAT = "2"
+"""Format of graphs whose only answer is the probability by the calibration of the card, of shape (batch,)."""
 OPSETS = range(18, 24)
 """Supported versions of the ONNX operator set; version 18 introduced antialiased resizing."""
 
 
-def outputs(card: Card) -> tuple[str, ...]:
+def scaled_name(method: str) -> str:
+    """Name the output with the scaled heat maps of a method.
+
+    Parameters
+    ----------
+    method : str
+        Method of the heat maps.
+
+    Returns
+    -------
+    str
+        Name of the output.
+    """
+    return f"{method}-scaled"
+
+
+def outputs(card: Card, made: str = FORMAT) -> tuple[str, ...]:
     """List the outputs of the graph of a card.
 
     Parameters
     ----------
     card : Card
         Card of the bundle.
+    made : str
+        Format of the graph, `FORMAT` or `EARLIER_FORMAT`.
 
     Returns
     -------
     tuple of str
         Names of the outputs, in their order.
     """
-    return (*FIELDS, LOOKED_AT, LOGITS, PROBABILITY, DISTANCE, *card.map_scales)
+    if made == EARLIER_FORMAT:
+        return (*FIELDS, LOOKED_AT, LOGITS, PROBABILITY, DISTANCE, *card.map_scales)
+    return (*FIELDS, LOOKED_AT, LOGITS, DISTANCE, *card.map_scales, *ANSWERS, *(scaled_name(m) for m in card.map_scales))
 
 
 def open_bundle(folder: Path, threads: int, providers: Sequence[str]) -> tuple[onnxruntime.InferenceSession, Card, str]:
@@ -127,15 +157,18 @@ def without_image(card: Card, squares: NDArray[np.float32]) -> dict[str, NDArray
 
 def _check(session: onnxruntime.InferenceSession, card: Card, folder: Path) -> None:
     """Raise BundleError unless the graph is one of this package, in a supported format, with the outputs that the card names."""
-    made = session.get_modelmeta().custom_metadata_map.get(MAKER)
+    about = session.get_modelmeta().custom_metadata_map
+    made = about.get(MAKER)
     if made is None or [i.name for i in session.get_inputs()] != [IMAGE]:
         raise BundleError(f"the graph in '{folder}' is not a graph of Pneumoscope; export the checkpoint again")
-    if made != FORMAT or card.opset not in OPSETS:
+    if made not in (EARLIER_FORMAT, FORMAT) or card.opset not in OPSETS:
         raise BundleError(
-            f"the graph in '{folder}' has format {made} and ONNX operator set {card.opset}, but this version reads format "
-            f"{FORMAT} and operator sets {OPSETS.start} to {OPSETS.stop - 1}; export the checkpoint again"
+            f"the graph in '{folder}' has format {made} and ONNX operator set {card.opset}, but this version reads formats "
+            f"{EARLIER_FORMAT} and {FORMAT} and operator sets {OPSETS.start} to {OPSETS.stop - 1}; export the checkpoint again"
         )
-    if tuple(o.name for o in session.get_outputs()) != outputs(card):
+    if made == FORMAT and about.get(SETTINGS) != ",".join(settings_of(card)):
+        raise BundleError(f"the graph in '{folder}' has other settings than its card; export the checkpoint again")
+    if tuple(o.name for o in session.get_outputs()) != outputs(card, made):
         raise BundleError(f"the graph in '{folder}' does not have the outputs that its card names; export the checkpoint again")
     wanted = card.preprocessing
     looked_at = next(o.shape for o in session.get_outputs() if o.name == LOOKED_AT)
@@ -159,5 +192,7 @@ def _check_calibration(session: onnxruntime.InferenceSession, card: Card, folder
     except Exception as error:  # of any class, as above
         raise BundleError(f"the graph in '{folder}' cannot be run by ONNX Runtime; export the checkpoint again") from error
     log_odds = (logits[:, -1] - logits[:, 0]).astype(np.float64)
-    if not card.calibration.agrees(log_odds, probability):
+    columns = probability.reshape(len(squares), -1).T  # a graph of the earlier format has no columns
+    fitted = [one.calibration for one in settings_of(card).values()] if probability.ndim > 1 else [card.calibration]
+    if not all(calibration.agrees(log_odds, column) for calibration, column in zip(fitted, columns, strict=True)):
         raise BundleError(f"the graph in '{folder}' has another calibration than its card; export the checkpoint again")

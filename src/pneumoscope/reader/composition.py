@@ -1,18 +1,21 @@
 """Compose the reading of one radiograph from the outputs of the graph."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pneumoscope.classifier import Card, PopulationChoice, PopulationSettings, Score
 from pneumoscope.classifier.backbone import backbone
-from pneumoscope.heatmap import heatmap
+from pneumoscope.classifier.score import Decision
+from pneumoscope.heatmap import Heatmap
+from pneumoscope.heatmap.heatmap import EVIDENCE
 from pneumoscope.lung_fields import LungFields, finder
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph import AcceptancePolicy, Caution, Placement, Radiograph, review
-from pneumoscope.reader.output_checks import check_outputs
+from pneumoscope.reader.bundle import DECISION, DISTANCE, LOGITS, PROBABILITY, scaled_name
+from pneumoscope.reader.output_checks import check_answers, check_outputs
+from pneumoscope.reader.settings import column
 from pneumoscope.readings import DomainCheck, ModelIdentity, ModelReading, extract
 from pneumoscope.readings.severity import severity_of
 
@@ -25,7 +28,7 @@ def compose(
     model: ModelIdentity,
     policy: AcceptancePolicy,
     image: Radiograph,
-    outputs: Sequence[NDArray[np.float32]],
+    outputs: Mapping[str, NDArray[np.floating]],
     target: str,
     method: str,
     choice: PopulationChoice | None,
@@ -42,9 +45,9 @@ def compose(
         Rules that accept the radiograph; they give its cautions.
     image : Radiograph
         The radiograph.
-    outputs : sequence of ndarray
-        Outputs of the graph for the radiograph without the batch axis: those of
-        `pneumoscope.lung_fields.finder.OUTPUT_NAMES`, then logits (classes,), distance () and raw heat maps (classes, h, w).
+    outputs : mapping of str to ndarray
+        Outputs of the graph for the radiograph without the batch axis, by name (`pneumoscope.reader.bundle`): lung fields, logits,
+        distance, answers, and the raw and the scaled heat maps of the method.
     target : str
         A class of the card, ``predicted``, or empty for the card's target.
     method : str
@@ -60,28 +63,29 @@ def compose(
     Raises
     ------
     ModelOutputError
-        If an output is not finite or outside its range.
+        If an output is not finite or outside its range, or an answer is not the one that the card prescribes.
     """
     check_outputs(outputs)
-    settings = card.settings(choice and choice.value)
-    fields = finder.fields(outputs[: len(FIELDS)], image.rows, image.cols, image.orientation)
-    logits, distance, maps = outputs[len(FIELDS) :]
-    log_odds = float(logits[-1] - logits[0])
-    answer = settings.answer(log_odds)
-    explained = explained_class(card, target, answer.decision)
-    raw = maps[card.classes.index(explained)]
-    layer = "evidence" if method == heatmap.EVIDENCE else backbone(card.backbone).explained_layer
-    shown = heatmap.on_radiograph(raw, _placement(card, image, fields), card, explained, layer, method)
-    shown = replace(shown, threshold=settings.finding_threshold)
+    check_answers(card, outputs)
+    population = choice.value if choice else None
+    settings, at = card.settings(population), column(card, population)
+    fields = finder.fields([outputs[name] for name in FIELDS], image.rows, image.cols, image.orientation)
+    score = Score(card.target, float(outputs[PROBABILITY][at]), float(outputs[LOGITS][-1] - outputs[LOGITS][0]))
+    decision: Decision = "positive" if outputs[DECISION][at] else "negative"
+    explained = explained_class(card, target, decision)
+    cells = outputs[scaled_name(method)][card.classes.index(explained)]
+    layer = "evidence" if method == EVIDENCE else backbone(card.backbone).explained_layer
+    threshold = settings.finding_threshold
+    shown = Heatmap(cells, _placement(card, image, fields), explained, method, layer, card.map_scales[method], threshold)
     of_target = explained == card.target
-    domain = _domain(settings, float(distance), fields)
+    domain = _domain(settings, float(outputs[DISTANCE]), fields)
     inside, scale_fits = domain is None or domain.inside, of_target and method == card.map_method
     return ModelReading(
-        score=Score(card.target, answer.probability, log_odds),
-        decision=answer.decision,
+        score=score,
+        decision=decision,
         operating_point=settings.operating_point,
         heatmap=shown,
-        findings=extract(shown, answer.probability, fields) if of_target and answer.decision == "positive" else (),
+        findings=extract(shown, score.probability, fields) if of_target and decision == "positive" else (),
         lung_fields=fields,
         model=model,
         grey_zone=settings.grey_zone,

@@ -1,49 +1,74 @@
 """Refuse invalid outputs of a model before they become a decision."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumoscope.classifier import Card
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
+from pneumoscope.reader.bundle import ABSTAINS, DECISION, DISTANCE, INSIDE, PROBABILITY
 from pneumoscope.reader.errors import ModelOutputError
+from pneumoscope.reader.settings import decided, settings_of
 
 _ROUNDING = 1e-4
+_RANGES = {FIELDS[1]: (0.0, 1.0 + _ROUNDING), FIELDS[2]: (0.0, 2.0), DISTANCE: (0.0, np.inf), PROBABILITY: (0.0, 1.0)}
 
 
-def check_outputs(outputs: Sequence[NDArray[np.float32]]) -> None:
+def check_outputs(outputs: Mapping[str, NDArray[np.floating]]) -> None:
     """Check the outputs of the graph for one radiograph.
 
     Parameters
     ----------
-    outputs : sequence of ndarray
-        Outputs for one radiograph without the batch axis: those of `pneumoscope.lung_fields.finder.OUTPUT_NAMES`, then logits,
-        distance and heat maps.
+    outputs : mapping of str to ndarray
+        Outputs for one radiograph without the batch axis, by name: those of `pneumoscope.reader.bundle` that a reading uses.
 
     Raises
     ------
     ModelOutputError
-        If a value is NaN or infinite, or if a lung quality, the number of lungs or the distance lies outside its range.
+        If a value is NaN or infinite, or if a lung quality, the number of lungs, the distance or the probability lies outside its
+        range.
     """
-    names = (*FIELDS, "logits", "distance", "heat map")
-    for name, values in zip(names, outputs, strict=True):
+    for name, values in outputs.items():
         check_finite(name, values)
-    ranges = ((1, 0.0, 1.0 + _ROUNDING), (2, 0.0, 2.0), (len(FIELDS) + 1, 0.0, np.inf))
-    for index, low, high in ranges:
-        if (outputs[index] < low).any() or (outputs[index] > high).any():
-            raise ModelOutputError(
-                f"the model gave a {names[index]} outside its range for this radiograph; the radiograph was not read"
-            )
+    for name, (low, high) in _RANGES.items():
+        if (outputs[name] < low).any() or (outputs[name] > high).any():
+            raise ModelOutputError(f"the model gave a {name} outside its range for this radiograph; the radiograph was not read")
 
 
-def check_finite(name: str, values: NDArray[np.float32]) -> None:
+def check_answers(card: Card, outputs: Mapping[str, NDArray[np.floating]]) -> None:
+    """Check that a graph decides as its card prescribes.
+
+    Parameters
+    ----------
+    card : Card
+        Card of the model.
+    outputs : mapping of str to ndarray
+        As in `check_outputs`.
+
+    Raises
+    ------
+    ModelOutputError
+        If decision, abstention or domain is not the one that the card prescribes for the probability and the distance.
+    """
+    probability, distance, lungs_found = (outputs[name][None] for name in (PROBABILITY, DISTANCE, FIELDS[2]))
+    prescribed = decided(settings_of(card), probability, distance, lungs_found)
+    pairs = ((DECISION, prescribed.decision), (ABSTAINS, prescribed.abstains), (INSIDE, prescribed.inside))
+    if different := [name for name, expected in pairs if (outputs[name] != expected[0]).any()]:
+        raise ModelOutputError(
+            f"the graph of the model gave another {different[0]} than its card prescribes; the radiograph was not read: export "
+            "the model again"
+        )
+
+
+def check_finite(name: str, values: NDArray[np.floating]) -> None:
     """Check that no value is NaN or infinite.
 
     Parameters
     ----------
     name : str
         Name of the output in the error message.
-    values : ndarray of float32
+    values : ndarray
         Values of the output.
 
     Raises

@@ -23,7 +23,18 @@ from pneumoscope.radiograph import AcceptancePolicy, Radiograph, review
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
-from pneumoscope.reader.bundle import DISTANCE, IMAGE, LOGITS, LOOKED_AT, open_bundle, without_image
+from pneumoscope.reader import earlier_format
+from pneumoscope.reader.bundle import (
+    ANSWERS,
+    DECISION,
+    DISTANCE,
+    IMAGE,
+    LOGITS,
+    LOOKED_AT,
+    open_bundle,
+    scaled_name,
+    without_image,
+)
 from pneumoscope.reader.composition import PREDICTED, compose
 from pneumoscope.reader.errors import ModelOutputError, SourceError
 from pneumoscope.reader.outcome import Outcome, Source
@@ -88,6 +99,7 @@ class Reader:
         self.policy = policy
         self.trained_on = trained_on
         self.card = card
+        self._earlier = DECISION not in [output.name for output in session.get_outputs()]
         self.model = ModelIdentity(card.name, identity_sha256(card, sha256))
 
     def __repr__(self) -> str:
@@ -435,9 +447,8 @@ class Reader:
     ) -> list[ModelReading | PneumoscopeError]:
         """Read a batch of radiographs, or return the error of each; if the inference of the batch fails, read one by one."""
         method = method or self.card.map_method
-        seen = np.stack([self.seen(image) for image in images])[:, None]
         try:
-            outputs = self._run((*FIELDS, LOGITS, DISTANCE, method), {IMAGE: seen})
+            outputs = self._outputs(np.stack([self.seen(image) for image in images])[:, None], method)
         except ModelOutputError as error:
             if len(images) == 1:
                 return [error]
@@ -446,11 +457,17 @@ class Reader:
         for k, image in enumerate(images):
             try:
                 choice = self._choice(image, population)
-                own = [part[k] for part in outputs]
+                own = {name: part[k] for name, part in outputs.items()}
                 answers.append(compose(self.card, self.model, self.policy, image, own, target, method, choice))
             except ModelOutputError as error:
                 answers.append(error)
         return answers
+
+    def _outputs(self, seen: NDArray[np.float32], method: str) -> dict[str, NDArray[np.floating]]:
+        """Compute the outputs that readings use, by name, for resampled radiographs (n, 1, seen_px, seen_px)."""
+        names = (*FIELDS, LOGITS, DISTANCE, method, *(() if self._earlier else (*ANSWERS, scaled_name(method))))
+        outputs = dict(zip(names, self._run(names, {IMAGE: seen}), strict=True))
+        return earlier_format.answered(outputs, self.card, method) if self._earlier else outputs
 
     def _choice(self, image: Radiograph, stated: Population | None) -> PopulationChoice | None:
         return choose_population(self.card.populations, image.age_years, stated or self.population)

@@ -27,8 +27,8 @@ LOOKED_AT, LOGITS, DISTANCE = "looked_at", "logits", "distance"
 training images, shape (batch,).
 
 The other outputs are `FIELDS`, those of `pneumoscope.lung_fields.graph_module.LungFieldModule`; `ANSWERS`; and, for each method
-in the card, the heat maps of all classes, shape (batch, classes, h, w): the raw ones under the name of the method, the scaled ones
-under `scaled_name`.
+in the card, the heat maps of all classes, shape (batch, classes, h, w): the raw ones under the name of the method, the scaled
+ones under `scaled_name`.
 """
 PROBABILITY, DECISION, ABSTAINS, INSIDE = ANSWERS = ("probability", "decision", "abstains", "inside_domain")
 """Outputs: calibrated probability of the target; 1 for a positive decision; 1 where the model abstains; 1 where the image lies

@@ -189,10 +189,8 @@ def test_a_reading_is_the_graphs_answer(populations, shown):
 )
 def test_a_graph_that_decides_otherwise_than_its_card_gives_no_reading(bundled_evidence, shown, tmp_path, output, changes):
     """Its thresholds were others when the graph was made: once they decide for all, once for none."""
-    everything = {
-        "operating_points": (OperatingPoint(0.0, "", "tune", "abc"),), "grey_zone": None, "domain": DomainLimit(0.0, "", "tune", "abc"),
-    }  # fmt: skip
-    _, folder = reform(bundled_evidence, tmp_path / "bundle", **everything)
+    positive, outside = (OperatingPoint(0.0, "", "tune", "abc"),), DomainLimit(0.0, "", "tune", "abc")
+    _, folder = reform(bundled_evidence, tmp_path / "bundle", operating_points=positive, grey_zone=None, domain=outside)
     graph = onnx.load(folder / bundle.GRAPH_NAME)
     write(graph, dataclasses.replace(Reader.load(folder).card, **changes), folder)
     with pytest.raises(ModelOutputError, match=f"gave another {output} than its card prescribes"):

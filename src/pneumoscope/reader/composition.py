@@ -46,8 +46,8 @@ def compose(
     image : Radiograph
         The radiograph.
     outputs : mapping of str to ndarray
-        Outputs of the graph for the radiograph without the batch axis, by name (`pneumoscope.reader.bundle`): lung fields, logits,
-        distance, answers, and the raw and the scaled heat maps of the method.
+        Outputs of the graph for the radiograph without the batch axis, by name (`pneumoscope.reader.bundle`): lung fields,
+        logits, distance, answers, and the raw and the scaled heat maps of the method.
     target : str
         A class of the card, ``predicted``, or empty for the card's target.
     method : str

@@ -19,8 +19,14 @@ from pneumoscope.export.scored_network import ScoredNetwork
 from pneumoscope.reader import bundle
 from tests.classifier import tiny
 
-OUTPUTS = ("lungs", "lung_quality", "lungs_found", "lung_box", "looked_at", "logits", "probability", "distance")
-MAPS = {"bundled": ("grad-cam", "hirescam", "layercam"), "bundled_evidence": ("evidence",)}
+OUTPUTS = (
+    "lungs", "lung_quality", "lungs_found", "lung_box", "looked_at", "logits", "distance", "probability", "decision", "abstains",
+    "inside_domain",
+)  # fmt: skip
+MAPS = {
+    "bundled": ("grad-cam", "hirescam", "layercam", "grad-cam-scaled", "hirescam-scaled", "layercam-scaled"),
+    "bundled_evidence": ("evidence", "evidence-scaled"),
+}
 
 
 def test_every_output_of_the_graph_has_a_bound_that_it_keeps(bundled, bundled_evidence, shown):
@@ -52,6 +58,8 @@ def changed(folder, output, change, to):
         ("looked_at", 5e-3),
         ("lungs", -1.0),
         ("lungs_found", -1.0),
+        *((f"{name}-scaled", 1e-3) for name in ("grad-cam", "hirescam", "layercam")),
+        *((name, 0.5) for name in ("decision", "inside_domain")),
     ],
 )
 def test_a_graph_that_is_off_in_any_output_is_refused(bundled, shown, tmp_path, output, change):
@@ -62,8 +70,9 @@ def test_a_graph_that_is_off_in_any_output_is_refused(bundled, shown, tmp_path, 
 
 def test_evidence_that_is_off_is_refused(bundled_evidence, shown, tmp_path):
     classifier, folder = bundled_evidence
-    with pytest.raises(ExportError, match="in its output 'evidence'"):
-        prove(classifier, changed(folder, "evidence", 1e-3, tmp_path / "bundle"), shown)
+    for output in ("evidence", "evidence-scaled"):
+        with pytest.raises(ExportError, match=f"in its output '{output}'"):
+            prove(classifier, changed(folder, output, 1e-3, tmp_path / output), shown)
 
 
 @pytest.mark.parametrize(

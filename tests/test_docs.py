@@ -16,6 +16,7 @@ from pneumoscope.classifier import BACKBONES
 from pneumoscope.cli.main import VERBS, pneumoscope
 from pneumoscope.cli.training_options import chosen
 from pneumoscope.cohort.sample import sample
+from pneumoscope.export.renewal import renew
 from pneumoscope.reader import DEFAULT_BUNDLE, Reader
 from pneumoscope.training.recipe import changed, from_options
 
@@ -113,16 +114,25 @@ def test_every_command_that_is_shown_exists_with_its_options(page, words):
     assert options <= known | {"-h", "--help"}
 
 
-def test_the_contract_of_a_bundle_gives_the_readers_answer():
+@pytest.fixture(scope="module")
+def present(tmp_path_factory):
+    """The default bundle in the present format."""
+    folder = tmp_path_factory.mktemp("present") / "bundle"
+    with sample() as cohort:
+        renew(DEFAULT_BUNDLE, folder, [radiograph.read(cohort.file(cohort.cases[0]))])
+    return folder
+
+
+def test_the_contract_of_a_bundle_gives_the_readers_answer(present):
     """The page's code, without Pneumoscope, on shipped radiographs of both classes."""
     page = (ROOT / "docs" / "bundle.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     space = {}
     exec(code, space)
-    reader = Reader.load()
+    reader = Reader.load(present)
     with sample() as cohort:
         for case in (cohort.cases[0], cohort.cases[-1]):
-            answer, reading = space["read"](DEFAULT_BUNDLE, cohort.file(case)), reader.read(radiograph.read(cohort.file(case)))
+            answer, reading = space["read"](present, cohort.file(case)), reader.read(radiograph.read(cohort.file(case)))
             assert answer["probability"] == pytest.approx(reading.score.probability, abs=1e-5)
             assert (answer["decision"], answer["abstains"], answer["inside"]) == (
                 reading.decision, reading.abstains, reading.domain.inside,

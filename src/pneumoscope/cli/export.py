@@ -8,16 +8,20 @@ import numpy as np
 
 from pneumoscope import radiograph
 from pneumoscope.classifier.checkpoint import load
+from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import table
 from pneumoscope.cohort.sample import sample
 from pneumoscope.export.conversion import ExportError
 from pneumoscope.export.graph import Tune, export
+from pneumoscope.export.renewal import renew
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.reader.bundle import GRAPH_NAME
 
 _PAYS = 1.05  # speed-ups below this factor are within the timing noise
 
 
 @click.command("export")
-@click.argument("checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("model", type=ModelFolder())
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the bundle; must not exist.")
 @click.option(
     "--precision",
@@ -32,18 +36,24 @@ _PAYS = 1.05  # speed-ups below this factor are within the timing noise
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Split cohort of the model, required for fp16 and int8; they are compared with fp32 on its tune split.",
 )
-def command(checkpoint: Path, out: Path, precision: Literal["fp32", "fp16", "int8"], cohort_: Path | None) -> None:
-    """Export CHECKPOINT as a bundle: an ONNX graph from radiograph to lung fields, probability and heat maps, with its card.
+def command(model: Path, out: Path, precision: Literal["fp32", "fp16", "int8"], cohort_: Path | None) -> None:
+    """Export a checkpoint as a bundle: an ONNX graph from radiograph to lung fields, answer and heat maps, with its card.
 
     The bundle is written only if all outputs agree with PyTorch on the sixteen shipped radiographs. In fp16 and int8, the
     readings of the tune split must also agree with fp32: ROC-AUC may change by at most 0.003, at least 99 % of the decisions
     must be equal, and the mean correlation of the heat maps must be at least 0.97.
+
+    If MODEL is a bundle, it is rewritten in the present format with the weights of its graph and in its precision. It is written
+    only if the outputs of both graphs agree on the shipped radiographs.
     """
-    classifier = load(checkpoint)
-    tune = _tune(cohort_, classifier.card.split_sha256) if cohort_ else None
-    click.echo("converting the network to ONNX; this takes about half a minute", err=True)
     with sample() as cohort:
         proof = [radiograph.read(cohort.file(c)) for c in cohort.cases]
+    if (model / GRAPH_NAME).is_file():
+        _renew(model, out, proof, precision, cohort_)
+        return
+    classifier = load(model)
+    tune = _tune(cohort_, classifier.card.split_sha256) if cohort_ else None
+    click.echo("converting the network to ONNX; this takes about half a minute", err=True)
     card = export(classifier, out, proof, precision=precision, tune=tune)
     proven = card.results["export"]
     worst = max(proven["outputs"].items(), key=lambda item: item[1]["graph"] / item[1]["allowed"] if item[1]["allowed"] else 0)
@@ -63,6 +73,20 @@ def command(checkpoint: Path, out: Path, precision: Literal["fp32", "fp16", "int
             f"ROC-AUC changes by {smaller['auc_difference']:+.4f}, {smaller['decisions']:.1%} of the decisions agree, "
             f"maps correlate by {smaller['map_correlation']:.3f}"
         )
+
+
+def _renew(model: Path, out: Path, proof: list[Radiograph], precision: str, cohort: Path | None) -> None:
+    if precision != "fp32" or cohort is not None:
+        raise ExportError(
+            f"'{model}' is a bundle, which keeps its precision; leave out --precision and --cohort, or give a checkpoint"
+        )
+    card = renew(model, out, proof)
+    renewal = card.results["renewal"]
+    worst = max(renewal["differences"].items(), key=lambda item: item[1])
+    click.echo(
+        f"on {renewal['images']} radiographs both graphs agree; the largest difference is {worst[1]:.1e}, of '{worst[0]}'; "
+        f"bundle: {out}"
+    )
 
 
 def _tune(path: Path, split_sha256: str) -> Tune:

@@ -24,16 +24,14 @@ def without_antialiased_resize(graph: onnx.ModelProto) -> onnx.ModelProto:
     ModelProto
         Graph without antialiased ``Resize``; all other operations, weights, inputs and outputs are the same.
     """
-    sizes = {
-        value.name: value.type.tensor_type.shape.dim[-1].dim_value
-        for value in shape_inference.infer_shapes(graph, data_prop=True).graph.value_info
-    }
+    inferred = shape_inference.infer_shapes(graph, data_prop=True).graph.value_info
+    shapes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in inferred}
     portable = onnx.ModelProto()
     portable.CopyFrom(graph)
     del portable.graph.node[:]
     for node in graph.graph.node:
         if _is_antialiased(node):
-            product = _product(sizes[node.output[0]], node.name, node.input[0], node.output[0])
+            product = _product(shapes[node.output[0]][-1], node.name, node.input[0], node.output[0])
             portable.graph.node.extend(product.node)
             portable.graph.initializer.extend(product.initializer)
         else:

@@ -14,6 +14,7 @@ LIGHT = (
 )  # fmt: skip
 NEED_TORCH = {
     "classifier.network",
+    "lung_fields.triangle_filter",
     "classifier.evidence_network",
     "classifier.timm_weights",
     "classifier.weights",

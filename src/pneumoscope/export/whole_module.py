@@ -1,4 +1,4 @@
-"""Compose all parts of a reader's graph to one PyTorch module for one radiograph of a fixed size, for runtimes other than ONNX's."""
+"""Compose all parts of a reader's graph to a PyTorch module for one radiograph of a fixed size, for runtimes without ONNX."""
 
 import onnx
 import torch
@@ -63,7 +63,8 @@ class WholeModule(nn.Module):
         square = self.whole(image) if self.crop is None else self.crop(image, lungs, lungs_found, box)
         logits, distance, *by_method = self.scored(square)
         maps = [by_method[k] for k in self.order]
-        return lungs, quality, lungs_found, box, square, logits, distance, *maps, *self.deciding(logits, distance, lungs_found, *maps)
+        answers = self.deciding(logits, distance, lungs_found, *maps)
+        return lungs, quality, lungs_found, box, square, logits, distance, *maps, *answers
 
 
 def lung_network(finder: LungFinder) -> LungNetwork:

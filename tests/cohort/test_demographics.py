@@ -59,7 +59,7 @@ def test_weeks_are_seven_days():
     assert parse_age("052W") == pytest.approx(364 / 365.25)
 
 
-@pytest.mark.parametrize("text", ["-1", "old", "58 Y", "5 8", "Y", "121", "411Y", "nan", "inf", "1e1", "٥", "58Y58"])
+@pytest.mark.parametrize("text", ["-1", "old", "58 Y", "5 8", "Y", "131", "411Y", "nan", "inf", "1e1", "٥", "58Y58"])
 def test_what_is_no_age_is_refused(text):
     with pytest.raises(ValueError, match="no age"):
         parse_age(text)
@@ -102,7 +102,7 @@ def test_columns_that_are_not_named_are_not_read(tmp_path):
     ("changes", "words"),
     [
         ({"age": "old"}, r"row 2 of t.csv has no age \(in years, or such as 058Y or 006M\) as age; correct it or leave it blank"),
-        ({"age": "130"}, "row 2 of t.csv has no age"),
+        ({"age": "131"}, "row 2 of t.csv has no age"),
         ({"sex": "Mr"}, r"row 2 of t.csv has no sex \(F, M or O\) as sex"),
         ({"view": "front"}, r"row 2 of t.csv has no View Position of DICOM \(such as AP, PA or LL\) as view"),
     ],
@@ -165,15 +165,37 @@ def test_nih_tables_of_both_releases_are_read(tmp_path, sex, age):
 def test_impossible_ages_of_nih_are_unknown_and_counted(tmp_path):
     """The table of 2017 has ages such as 411Y."""
     tree(tmp_path, "0.png", "1.png")
-    rows = ({**NIH, "Patient Age": "411Y"}, {**NIH, "Image Index": "1.png", "Patient Age": "120Y"})
+    rows = ({**NIH, "Patient Age": "411Y"}, {**NIH, "Image Index": "1.png", "Patient Age": "130Y"})
     table(tmp_path / "Data_Entry_2017.csv", *rows)
     made = build(nih.read(tmp_path))
-    assert [c.age_years for c in made.cohort.cases] == [None, 120.0]
-    assert "1 rows give an age above 120 years, which is taken as unknown" in made.report.notes
+    assert [c.age_years for c in made.cohort.cases] == [None, 130.0]
+    assert "1 rows give an age above 130 years, which is taken as unknown" in made.report.notes
 
 
-def test_the_view_of_a_dicom_header_is_taken_where_the_table_has_none(tmp_path):
-    dicom(tmp_path / "a.dcm", field(0), "1.2.3", "MRN", ViewPosition="AP")
-    labels = table(tmp_path / "labels.csv", {"sop_instance_uid": "1.2.3", "label": "NORMAL"})
-    (case,) = build(dicom_tree.read(tmp_path, LayoutOptions(labels=labels)), ONE_CLASS, patient_ids=keyed(bytes(32))).cohort.cases
-    assert case.view_position == "AP"
+def of_dicom(tmp_path, header, **row):
+    dicom(tmp_path / "a.dcm", field(0), "1.2.3", "MRN", **header)
+    labels = table(tmp_path / "labels.csv", {"sop_instance_uid": "1.2.3", "label": "NORMAL", **row})
+    options = LayoutOptions(labels=labels, columns=COLUMNS if row else Columns())
+    (case,) = build(dicom_tree.read(tmp_path, options), ONE_CLASS, patient_ids=keyed(bytes(32))).cohort.cases
+    return case.age_years, case.sex, case.view_position, case.population
+
+
+HEADER = {"PatientAge": "017Y", "PatientSex": "F", "ViewPosition": "AP"}
+
+
+def test_age_sex_and_view_of_a_dicom_header_are_taken_where_the_table_has_none(tmp_path):
+    assert of_dicom(tmp_path, HEADER) == (17.0, "F", "AP", "child")
+    assert of_dicom(tmp_path, HEADER, age="", sex="", view="") == (17.0, "F", "AP", "child")
+
+
+def test_the_table_decides_an_age_that_differs_by_a_year_at_most(tmp_path):
+    assert of_dicom(tmp_path, HEADER, age="18", sex="F", view="AP") == (18.0, "F", "AP", "adult")
+
+
+def test_a_table_that_contradicts_the_headers_is_refused(tmp_path):
+    with pytest.raises(CohortError, match="contradicts the age of 1 and the sex of 1 and the view position of 1 DICOM files"):
+        of_dicom(tmp_path, HEADER, age="19", sex="M", view="PA")
+
+
+def test_a_sex_in_a_header_that_is_no_term_is_unknown(tmp_path):
+    assert of_dicom(tmp_path, {"PatientSex": "X"})[1] == ""

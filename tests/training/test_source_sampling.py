@@ -164,7 +164,7 @@ def painting(negatives=8, positives=4, **changes):
     return by_source(head="evidence", augmentation="views", evidence=evidence, **changes)
 
 
-def canvases(recipe, monkeypatch, steps=200):
+def canvases(recipe, monkeypatch, steps=40):
     """Indices of the images that the first steps paint on."""
     store = SquareStore(SQUARES, Compute())
     chosen = []
@@ -185,9 +185,9 @@ def test_every_canvas_has_the_shares_of_the_sources_and_no_image_twice(monkeypat
 def test_canvases_that_cannot_be_shared_evenly_are_on_average(monkeypatch):
     """Three negatives, of which a quarter are adults: 0.75 a step on average, 0 or 1 in each."""
     recipe = painting(3, 0, source_shares="children=3,adults=1")
-    counts = [int((SOURCES[rows] == "adults").sum()) for rows in canvases(recipe, monkeypatch, 400)]
+    counts = [int((SOURCES[rows] == "adults").sum()) for rows in canvases(recipe, monkeypatch, 200)]
     assert set(counts) == {0, 1}
-    assert stats.binomtest(sum(counts), 400, 0.75).pvalue > 1e-4
+    assert stats.binomtest(sum(counts), 200, 0.75).pvalue > 1e-4
 
 
 def test_a_canvas_follows_from_seed_epoch_and_step():

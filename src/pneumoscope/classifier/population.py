@@ -4,30 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Population = Literal["child", "adult"]
-"""A group of patients with calibration, operating points and limits of its own."""
+from pneumoscope.population import ADULT_YEARS, Population, population_of
+
+__all__ = ["ADULT_YEARS", "PLURALS", "Population", "PopulationChoice", "PopulationSource", "population_of"]
+
 PopulationSource = Literal["age", "user", "unknown"]
 """How the population of a patient was known: from the age in the file, from the user, or not at all."""
-ADULT_YEARS = 18
-"""Age from which a patient is an adult."""
 PLURALS: Mapping[Population, str] = {"child": "children", "adult": "adults"}
 """The populations, and the word for their patients."""
-
-
-def population_of(age_years: float) -> Population:
-    """Return the population of a patient of a known age.
-
-    Parameters
-    ----------
-    age_years
-        Age in years, >= 0.
-
-    Returns
-    -------
-    {"child", "adult"}
-        An adult is `ADULT_YEARS` or older.
-    """
-    return "adult" if age_years >= ADULT_YEARS else "child"
 
 
 @dataclass(frozen=True)

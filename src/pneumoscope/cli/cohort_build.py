@@ -12,8 +12,8 @@ from pneumoscope.cli.patient_options import patient_options, patients
 from pneumoscope.cli.source_options import layout_options, source_options
 from pneumoscope.cohort import table
 from pneumoscope.cohort.build import Built, build
-from pneumoscope.cohort.demographics import PopulationName
 from pneumoscope.cohort.layouts import LAYOUTS, default_source, recognise
+from pneumoscope.population import Population
 
 
 @click.command("build")
@@ -38,7 +38,7 @@ def command(
     out: Path,
     layout: str | None,
     source_name: str,
-    population: PopulationName | None,
+    population: Population | None,
     skip_unmatched: bool,
     **said: Any,
 ) -> int:

@@ -22,9 +22,11 @@ from pneumoscope.cohort import table
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph.acceptance import MARK_ALL
 from pneumoscope.reader import Reader
+from pneumoscope.statistics.estimate import from_json
 from pneumoscope.training.compute import Compute
 from pneumoscope.training.epoch import Epoch
 from pneumoscope.training.fit import fit, has_state
+from pneumoscope.training.fixed_on_tune import BY_SOURCE
 from pneumoscope.training.precision import Precision
 from pneumoscope.training.process_group import joined
 
@@ -121,5 +123,7 @@ def command(
     if not group.leads:
         return
     point = card.operating_point
+    for source, auc in card.results.get(BY_SOURCE, {}).items():
+        click.echo(f"tune ROC-AUC of {source}: {from_json(auc)}")
     click.echo(f"threshold {point.threshold:.4f} by {point.rule} on {point.split}; checkpoint and learning curves: {out}")
     click.echo(f"next: pneumoscope evaluate {out} --cohort {cohort_} --split test -o {out}/test")

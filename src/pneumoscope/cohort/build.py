@@ -8,7 +8,7 @@ from typing import Literal
 
 from pneumoscope.cohort.build_report import BuildReport, known_of, warnings_about
 from pneumoscope.cohort.case import Case, Cohort
-from pneumoscope.cohort.demographics import PopulationName, population_of, require_population, view_term
+from pneumoscope.cohort.demographics import population_of, require_population, same_age, view_term
 from pneumoscope.cohort.errors import CohortError
 from pneumoscope.cohort.file_matching import Match, matched, present, some
 from pneumoscope.cohort.label_rules import LabelRules, decide
@@ -17,6 +17,7 @@ from pneumoscope.cohort.opened_file import OpenedFile, open_files
 from pneumoscope.cohort.patient_ids import PatientIds, as_given
 from pneumoscope.cohort.source_names import name_of, source_name
 from pneumoscope.ordered_map import cores
+from pneumoscope.population import Population
 from pneumoscope.radiograph import AcceptancePolicy, Caution
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.radiograph.terms import LATERAL_VIEWS, named_view
@@ -49,7 +50,7 @@ def build(
     patient_ids: PatientIds | None = None,
     policy: AcceptancePolicy = DEFAULT_POLICY,
     source: str = "",
-    population: PopulationName | Literal[""] = "",
+    population: Population | Literal[""] = "",
     skip_unmatched: bool = False,
     workers: int | None = None,
     show_progress: bool = False,
@@ -107,7 +108,6 @@ def build(
     """
     name = source_name(source) if source else name_of(table.root)
     labelled = decide(table, rules)
-    require_population((image.age_years for image in labelled.images), population)
     left_out = Counter(labelled.left_out)
     images = [image for image in labelled.images if policy.lateral == "mark" or not _is_lateral(image)]
     left_out["lateral view"] += len(labelled.images) - len(images)
@@ -125,6 +125,7 @@ def build(
     else:
         matches = [Match(image, file) for image, file in zip(images, files, strict=True)]
     cohort = _cohort(table, matches, patient_ids or as_given, left_out)
+    require_population((case.age_years for case in cohort.cases), population)
     cohort = replace(cohort, cases=tuple(_of_source(case, name, population) for case in cohort.cases))
     return Built(cohort, _report(table, labelled, cohort, left_out))
 
@@ -144,6 +145,7 @@ def _cohort(table: LabelTable, matches: Sequence[Match], patient_ids: PatientIds
             f"{len(nobody)} DICOM files have no Patient ID, such as {some(nobody)}, and their rows name no patient; "
             "add the patients to the table, or say --patient-per-file"
         )
+    _require_agreement(readable)
     cases = tuple(_case(image, file, patient_ids, table) for image, file in readable)
     return Cohort(table.root, cases, source=table.source, unreadable=unreadable)
 
@@ -162,13 +164,31 @@ def _case(image: LabelledImage, file: OpenedFile, patient_ids: PatientIds, table
         file_bytes=file.file_bytes,
         pixel_sha256=file.pixel_sha256,
         remarks="; ".join(_cautions(image, file)),
-        age_years=image.age_years,
-        sex=image.sex,
+        age_years=file.age_years if image.age_years is None else image.age_years,
+        sex=image.sex or file.sex,
         view_position=view_term(image.view_position) or file.view_position,
     )
 
 
-def _of_source(case: Case, source: str, population: PopulationName | Literal[""]) -> Case:
+def _require_agreement(pairs: Sequence[tuple[LabelledImage, OpenedFile]]) -> None:
+    """Refuse a table that contradicts the DICOM headers."""
+    differing = {
+        "age": sum(not same_age(image.age_years, file.age_years) for image, file in pairs),
+        "sex": sum(_differ(image.sex, file.sex) for image, file in pairs),
+        "view position": sum(_differ(view_term(image.view_position), file.view_position) for image, file in pairs),
+    }
+    if what := {name: count for name, count in differing.items() if count}:
+        listed = " and ".join(f"the {name} of {count}" for name, count in what.items())
+        raise CohortError(
+            f"the table contradicts {listed} DICOM files; correct it, or leave its columns out so that the headers decide"
+        )
+
+
+def _differ(first: str, second: str) -> bool:
+    return bool(first and second and first != second)
+
+
+def _of_source(case: Case, source: str, population: Population | Literal[""]) -> Case:
     return replace(case, source=source, population=population_of(case.age_years, population))
 
 

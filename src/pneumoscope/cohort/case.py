@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pneumoscope.cohort.demographics import PopulationName, Sex
 from pneumoscope.cohort.errors import CohortError
+from pneumoscope.population import Population
+from pneumoscope.radiograph.terms import Sex
 
 SplitName = Literal["train", "tune", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "tune", "test")
@@ -70,7 +71,7 @@ class Case:
     age_years: float | None = None
     sex: Sex | Literal[""] = ""
     view_position: str = ""
-    population: PopulationName | Literal[""] = ""
+    population: Population | Literal[""] = ""
 
     @property
     def patient_in_source(self) -> str:

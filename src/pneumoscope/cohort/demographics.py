@@ -6,14 +6,10 @@ from collections.abc import Iterable
 from typing import Literal, cast, get_args
 
 from pneumoscope.cohort.errors import CohortError
-from pneumoscope.radiograph.terms import TERMS
-
-Sex = Literal["F", "M", "O"]
-PopulationName = Literal["child", "adult"]
-ADULT_YEARS = 18.0
-"""Age from which a patient is an adult."""
-OLDEST_YEARS = 120.0
-"""Largest age that is taken as one."""
+from pneumoscope.population import ADULT_YEARS, Population
+from pneumoscope.population import population_of as by_age
+from pneumoscope.radiograph.header import OLDEST_YEARS
+from pneumoscope.radiograph.terms import TERMS, Sex
 
 _AGE = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[DWMY]?)")
 _UNITS_A_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
@@ -123,7 +119,7 @@ def view_term(text: str) -> str:
     return word if word in TERMS["ViewPosition"] else ""
 
 
-def population_of(age_years: float | None, stated: PopulationName | Literal[""] = "") -> PopulationName | Literal[""]:
+def population_of(age_years: float | None, stated: Population | Literal[""] = "") -> Population | Literal[""]:
     """Decide the population of a patient: by the age where it is known, else as stated.
 
     Parameters
@@ -138,12 +134,10 @@ def population_of(age_years: float | None, stated: PopulationName | Literal[""] 
     str
         ``child``, ``adult`` (`ADULT_YEARS` or older), or empty where nothing is known.
     """
-    if age_years is None:
-        return stated
-    return "adult" if age_years >= ADULT_YEARS else "child"
+    return stated if age_years is None else by_age(age_years)
 
 
-def require_population(ages: Iterable[float | None], stated: PopulationName | Literal[""]) -> None:
+def require_population(ages: Iterable[float | None], stated: Population | Literal[""]) -> None:
     """Refuse a statement about the population that contradicts known ages.
 
     Parameters
@@ -158,8 +152,8 @@ def require_population(ages: Iterable[float | None], stated: PopulationName | Li
     CohortError
         If the statement is no population, or an age contradicts it.
     """
-    if stated and stated not in get_args(PopulationName):
-        raise CohortError(f"the population '{stated}' is not known; choose one of {', '.join(get_args(PopulationName))}")
+    if stated and stated not in get_args(Population):
+        raise CohortError(f"the population '{stated}' is not known; choose one of {', '.join(get_args(Population))}")
     others = sum(population_of(age, stated) != stated for age in ages) if stated else 0
     if others:
         side = "below" if stated == "adult" else "of at least"

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from pneumoscope.cohort.case import SplitName
-from pneumoscope.cohort.demographics import Sex
+from pneumoscope.radiograph.terms import Sex
 
 BLANK = "(blank)"
 EVERY_OTHER = "*"

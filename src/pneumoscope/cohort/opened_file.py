@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from tqdm import tqdm
 
@@ -12,6 +13,7 @@ from pneumoscope import radiograph
 from pneumoscope.cohort.demographics import view_term
 from pneumoscope.ordered_map import ordered_map
 from pneumoscope.radiograph import AcceptancePolicy, Caution, Radiograph, review
+from pneumoscope.radiograph.terms import Sex
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,10 @@ class OpenedFile:
         Hash of the grey levels, see `pixel_sha256`.
     patient_id, sop_instance_uid
         Values of the DICOM header; empty for PNG and JPEG.
-    view_position
-        View Position of the DICOM header; empty where unknown.
+    age_years
+        Patient's Age of the DICOM header in years; None where unknown.
+    sex, view_position
+        Patient's Sex and View Position of the DICOM header; empty where unknown.
     cautions
         Cautions under which the policy accepts the radiograph.
     error
@@ -45,6 +49,8 @@ class OpenedFile:
     pixel_sha256: str = ""
     patient_id: str = ""
     sop_instance_uid: str = ""
+    age_years: float | None = None
+    sex: Sex | Literal[""] = ""
     view_position: str = ""
     cautions: tuple[Caution, ...] = ()
     error: str = ""
@@ -113,6 +119,8 @@ def _open(root: Path, policy: AcceptancePolicy, path: str) -> OpenedFile:
         pixel_sha256=pixel_sha256(image),
         patient_id=image.identity.patient_id,
         sop_instance_uid=image.identity.sop_instance_uid,
+        age_years=image.age_years,
+        sex=image.sex,
         view_position=view_term(image.view_position),
         cautions=cautions,
     )

@@ -24,6 +24,7 @@ from pneumoscope.radiograph.header import (
     integer_of,
     number_of,
     numbers_of,
+    sex_of,
     term_of,
     texts_of,
     value_of,
@@ -127,6 +128,7 @@ def _decode(content: bytes) -> Radiograph:
         contradictions=_contradictions(dataset, orientation, view),
         age_years=age_years,
         age_stated=age_stated,
+        sex=sex_of(dataset),
     )
 
 

@@ -6,14 +6,14 @@ of the Standard's defined terms; all other text becomes `NOT_A_TERM`.
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, cast
 
 from pydicom.datadict import dictionary_description, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
 from pneumoscope.radiograph.errors import UnreadableFileError
-from pneumoscope.radiograph.terms import TERMS
+from pneumoscope.radiograph.terms import TERMS, Sex
 
 NOT_A_TERM = "(no defined term)"
 """Stands for text of a header that is none of the Standard's defined terms."""
@@ -281,6 +281,26 @@ def age_of(dataset: Dataset) -> tuple[float | None, bool]:
     parsed = _AGE.fullmatch(texts[0]) if len(texts) == 1 else None
     years = int(parsed[1]) / _PER_YEAR[parsed[2]] if parsed else None
     return years if years is not None and years <= OLDEST_YEARS else None, bool(texts)
+
+
+def sex_of(dataset: Dataset) -> Sex | Literal[""]:
+    """Read Patient's Sex (0010,0040), PS3.3 C.7.1.1.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Data set.
+
+    Returns
+    -------
+    {"", "F", "M", "O"}
+        The term; empty where none is stated, or what is stated is no such term.
+    """
+    try:
+        term = term_of(dataset, "PatientSex")
+    except UnreadableFileError:
+        return ""
+    return cast("Sex", term) if term in TERMS["PatientSex"] else ""
 
 
 def identifier_of(dataset: Dataset, keyword: str) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pneumoscope.radiograph.grey_range import BULK, Source
 from pneumoscope.radiograph.orientation import UNKNOWN, Orientation
 from pneumoscope.radiograph.region import Region
+from pneumoscope.radiograph.terms import Sex
 
 Grey = NDArray[np.float32]
 Intent = Literal["", "FOR PRESENTATION", "FOR PROCESSING"]
@@ -93,6 +94,8 @@ class Radiograph:
         The patient's age in years, >= 0; None where the file does not state a valid one. Never printed.
     age_stated : bool
         Whether the file states an age, even one that is not valid and was therefore not interpreted.
+    sex : {"", "F", "M", "O"}
+        DICOM Patient's Sex; empty where the file does not state one of these. Never printed.
 
     Raises
     ------
@@ -126,6 +129,7 @@ class Radiograph:
     contradictions: tuple[str, ...] = ()
     age_years: float | None = field(default=None, repr=False)
     age_stated: bool = False
+    sex: Sex | Literal[""] = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.pixels, np.ndarray) or self.pixels.dtype != np.float32 or self.pixels.ndim != 2:

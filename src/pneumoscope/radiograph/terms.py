@@ -1,6 +1,10 @@
 """Defined terms of the DICOM attributes that are read: PS3.3 C.7.3.1.1.1, C.7.6.3.1.2, C.8.1.1, C.8.11 and PS3.16 annex L."""
 
 from collections.abc import Mapping
+from typing import Literal
+
+Sex = Literal["F", "M", "O"]
+"""Patient's Sex (PS3.3 C.7.1.1): female, male, other."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -36,6 +40,7 @@ TERMS: Mapping[str, frozenset[str]] = {
     "BodyPartExamined": _BODY_PARTS,
     "FieldOfViewHorizontalFlip": frozenset({"YES", "NO"}),
     "Modality": _MODALITIES,
+    "PatientSex": frozenset("FMO"),
     "PhotometricInterpretation": frozenset(
         {
             "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "HSV", "ARGB", "CMYK", "YBR_FULL", "YBR_FULL_422",

@@ -1,6 +1,7 @@
 """Fix calibration, operating points, scale of the heat maps and limit of the domain on the tune side."""
 
 import dataclasses
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -15,12 +16,19 @@ from pneumoscope.classifier.score import OTHER, TARGET, CalibrationMethod
 from pneumoscope.evaluation import calibration
 from pneumoscope.heatmap import gradcam
 from pneumoscope.heatmap.gradcam import METHODS
+from pneumoscope.statistics import metrics
+from pneumoscope.statistics.estimate import Estimate, plain
+from pneumoscope.statistics.intervals import DRAWS
+from pneumoscope.statistics.metrics import Array
+from pneumoscope.statistics.patient_bootstrap import Bootstrap
 from pneumoscope.training.errors import TrainingError
 from pneumoscope.training.prediction import BATCH, as_tensor, outputs, predict
 from pneumoscope.training.prepared import Squares
 from pneumoscope.training.prepared_split import PreparedSplit
 
 AnyNetwork = Network | EvidenceNetwork
+BY_SOURCE = "tune ROC-AUC by source"
+"""The name in the results of a card."""
 _ROUNDING = 1e-6
 """Rounding of a feature in single precision, relative to the size of the features: 16 units in the last place."""
 _RESOLVED = 1e-3
@@ -66,10 +74,39 @@ def tuned(network: AnyNetwork, card: Card, tune: PreparedSplit, method: Calibrat
     )
     zone = calibration.grey_zone(reference, probability, "tune", card.split_sha256)
     card = dataclasses.replace(card, calibration=fitted, operating_points=points, grey_zone=zone)
+    if by_source := auc_by_source(tune, log_odds):
+        card = dataclasses.replace(card, results={**card.results, BY_SOURCE: {k: plain(asdict(e)) for k, e in by_source.items()}})
     if not isinstance(network, Network):
         return dataclasses.replace(card, map_scale=fitted.temperature, finding_threshold=points[0].threshold)
     scales = map_scales(network, tune.squares[tune.reference == TARGET])
     return dataclasses.replace(card, map_scale=scales.pop(card.map_method), other_map_scales=scales)
+
+
+def auc_by_source(tune: PreparedSplit, log_odds: Array) -> dict[str, Estimate]:
+    """Compute the ROC-AUC on tune of each data set of a joined cohort.
+
+    Parameters
+    ----------
+    tune
+        The tune side.
+    log_odds
+        Log-odds of the target, shape (n,).
+
+    Returns
+    -------
+    dict of str to Estimate
+        By the name of the source, undefined for a source of one class; empty if there are fewer than two sources.
+    """
+    names, of = sorted(set(tune.sources)), np.array(tune.sources)
+    if len(names) < 2:
+        return {}
+    patients = np.array(tune.patients)
+    return {name: _auc(tune.reference[of == name], log_odds[of == name], patients[of == name].tolist()) for name in names}
+
+
+def _auc(reference: NDArray[np.int64], log_odds: Array, patients: list[str]) -> Estimate:
+    boot = Bootstrap.of_patients(patients, DRAWS)
+    return boot.estimate(metrics.roc_auc, reference.astype(np.float64), log_odds)
 
 
 def map_scales(network: Network, positives: Squares) -> dict[str, float]:

@@ -147,7 +147,7 @@ def _systematic(rng: np.random.Generator, shares: Sequence[float], number: int) 
     """Whole numbers that add up to `number`: each its share rounded down or up, on average its share (systematic sampling)."""
     edges = np.concatenate([[0.0], np.cumsum(shares)]) * number / sum(shares) + rng.random()
     edges[-1] = edges[0] + number
-    return np.diff(np.floor(edges)).astype(int).tolist()
+    return [int(count) for count in np.diff(np.floor(edges))]
 
 
 def _stream(rng: np.random.Generator, groups: Sequence[Indices], count: int) -> Indices:

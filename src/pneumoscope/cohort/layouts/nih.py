@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pneumoscope.cohort.case import SplitName
-from pneumoscope.cohort.demographics import OLDEST_YEARS, parse_age
+from pneumoscope.cohort.demographics import parse_age
 from pneumoscope.cohort.errors import CohortError
 from pneumoscope.cohort.label_table import LabelRow, LabelTable, LabelWords
 from pneumoscope.cohort.layouts.csv_table import split_cell
 from pneumoscope.cohort.layouts.layout import Layout, LayoutOptions
 from pneumoscope.cohort.layouts.tables import Files, TableRow, one_table, read_rows, root_of, tables_in
+from pneumoscope.radiograph.header import OLDEST_YEARS
 
 _TABLE = "Data_Entry_2017*.csv"
 _IMAGE, _LABELS, _PATIENT, _VIEW = "Image Index", "Finding Labels", "Patient ID", "View Position"

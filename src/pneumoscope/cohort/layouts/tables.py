@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal, TextIO, TypeVar
 
 from pneumoscope.cohort.case import SplitName
-from pneumoscope.cohort.demographics import Sex, parse_age, parse_sex, parse_view
+from pneumoscope.cohort.demographics import parse_age, parse_sex, parse_view
 from pneumoscope.cohort.errors import CohortError
 from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.radiograph import list_folder
+from pneumoscope.radiograph.terms import Sex
 
 Value = TypeVar("Value")
 _SPLIT_WORDS: Mapping[str, SplitName] = {

@@ -92,6 +92,24 @@ class Classifier:
             logits = self.network(torch.from_numpy(np.ascontiguousarray(squares)).to(device)).cpu()
         return np.asarray((logits[:, TARGET] - logits[:, OTHER]).double().numpy())
 
+    def features(self, squares: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute the features by which `domain` measures distances.
+
+        Parameters
+        ----------
+        squares
+            Prepared squares, float32, shape (n, channels, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        ndarray of float32
+            Features, shape (n, features).
+        """
+        device = devices.of(self.network)
+        with evaluating(self.network), torch.inference_mode(), devices.measuring(device):
+            features = self.network.embed(torch.from_numpy(np.ascontiguousarray(squares)).to(device)).cpu()
+        return np.asarray(features.numpy())
+
     def score(self, square: Grey) -> Score:
         """Compute the score of a prepared square.
 

@@ -32,6 +32,7 @@ VERBS: Mapping[str, _Verb] = MappingProxyType(
         "cohort": _Verb("cohort", "evaluate", "Build, split and audit a cohort of radiographs."),
         "train": _Verb("train", "train", "Train a classifier from a split cohort."),
         "train-lungs": _Verb("train_lungs", "train", "Train the network that finds lung fields."),
+        "calibrate": _Verb("calibrate", "train", "Fix threshold, calibration and domain limit for children or adults."),
         "evaluate": _Verb("evaluate", "evaluate", "Measure a model on a part of a split, with intervals."),
         "localize": _Verb("localize", "evaluate", "Measure heat maps: regions, chance, lungs, intervention."),
         "calibrate-severity": _Verb("calibrate_severity", "evaluate", "Fix the severity scale of a model on tune."),

@@ -20,9 +20,14 @@ from tests.training.test_population import made
 def classifier():
     """A small classifier with random weights and a domain."""
     torch.manual_seed(0)
-    network = build(BACKBONES["mobilenet_v2"], "linear").eval()
+    network = build(BACKBONES["mobilenet_v2"], "linear").train()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    grey = torch.linspace(0, 1, 40).reshape(40, 1, 1, 1)
     with torch.no_grad():
-        features = network.embed(torch.rand(40, 1, 32, 32)).numpy()
+        network(grey + 0.1 * torch.rand(40, 1, 32, 32))
+        features = network.eval().embed(torch.rand(40, 1, 32, 32)).numpy()
     card = Card(
         name="small", backbone="mobilenet_v2", head="linear", classes=("normal", "pneumonia"), preprocessing=Preprocessing(32),
         init="scratch", operating_points=(OperatingPoint(0.5, "youden", "tune", "abc"),),
@@ -67,6 +72,7 @@ def test_the_settings_are_printed_and_written_into_the_card(checkpoint, cohorts)
     assert settings.operating_point.rule == "specificity>=0.9"
     assert f"adults (tune): {settings.fixed_on[0].n_images} images" in ran.out
     assert f"specificity>=0.9 (default): threshold {settings.operating_point.threshold:.4f}" in ran.out
+    assert "adults: 0 images of another population left out; " in ran.out
     assert "The model does not say which patients it was trained on." in ran.out
     assert f"domain: up to a distance of {settings.domain.distance:.3f}; 99% of the images" in ran.out
     assert (checkpoint / "weights.safetensors").read_bytes() == weights

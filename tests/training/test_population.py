@@ -88,7 +88,9 @@ def made(root, levels, labels, *, ratios=None):
 @pytest.fixture
 def mixed(tmp_path):
     """Twenty negatives that grow brighter, and ten positives above most of them; not split."""
-    return CohortPart(made(tmp_path / "mixed", [*range(20, 120, 5), *range(110, 210, 10)], [0] * 20 + [1] * 10), "all", "mixed")
+    return CohortPart(
+        made(tmp_path / "mixed", [*range(20, 120, 5), *range(110, 210, 10)], [0] * 20 + [1] * 10), "all", "mixed", "adult"
+    )
 
 
 @pytest.fixture
@@ -104,10 +106,10 @@ def run(tmp_path):
 def test_settings_are_never_fixed_on_a_test_split(tmp_path):
     cohort = made(tmp_path / "c", range(0, 200, 10), [0, 0, 1, 1] * 5, ratios=(0.4, 0.3, 0.3))
     with pytest.raises(CohortError, match="cannot be fixed on the test split of 'c', on which results are reported"):
-        CohortPart(cohort, "test", "c")
+        CohortPart(cohort, "test", "c", "adult")
     with pytest.raises(CohortError, match="would include the test split"):
-        CohortPart(cohort, "all", "c")
-    part = CohortPart(cohort, "tune", "c")
+        CohortPart(cohort, "all", "c", "adult")
+    part = CohortPart(cohort, "tune", "c", "adult")
     assert {case.split for case in part.cases} == {"tune"}
     assert part.fixed_on == FixedOn("c", "tune", cohort.partition.sha256, 6, 3, sum(case.reference for case in part.cases))
 
@@ -119,51 +121,73 @@ def test_a_cohort_without_a_split_is_named_by_the_hash_of_its_cases(mixed, tmp_p
         15,
         10,
     )
-    other = CohortPart(made(tmp_path / "other", [50, 60], [0, 1]), "all", "other")
+    other = CohortPart(made(tmp_path / "other", [50, 60], [0, 1]), "all", "other", "adult")
     assert len(mixed.split_sha256) == 64
     assert mixed.split_sha256 != other.split_sha256
     with pytest.raises(CohortError, match="no split yet"):
-        CohortPart(mixed.cohort, "tune", "mixed")
+        CohortPart(mixed.cohort, "tune", "mixed", "adult")
 
 
 def test_cases_that_the_model_was_trained_on_are_refused_and_nothing_is_written(mixed, run):
     before = (run / "card.json").read_bytes()
     known = fingerprint(mixed.cases[:2])
     with pytest.raises(TrainingPatientsError, match=r"trained on 2 of these images \(1 patients, 2 identical images\)"):
-        calibrate(Glass(trained_on=(known,)), run, [mixed], "adult")
+        calibrate(Glass(trained_on=(known,)), run, [mixed])
     assert (run / "card.json").read_bytes() == before
 
 
 def test_whether_the_model_says_what_it_was_trained_on_is_told(mixed, run):
-    assert str(calibrate(Glass(), run, [mixed], "adult").training_overlap).startswith("The model does not say")
+    assert str(calibrate(Glass(), run, [mixed]).training_overlap).startswith("The model does not say")
     other = fingerprint([dataclasses.replace(mixed.cases[0], patient_id="x", pixel_sha256="y")])
-    assert str(calibrate(Glass(trained_on=(other,)), run, [mixed], "adult").training_overlap).endswith(
+    assert str(calibrate(Glass(trained_on=(other,)), run, [mixed]).training_overlap).endswith(
         "none of these patients and images."
     )
 
 
 @pytest.mark.parametrize(("label", "missing"), [(0, "positive"), (1, "negative")])
 def test_one_class_alone_is_refused_with_the_way_out(tmp_path, run, label, missing):
-    part = CohortPart(made(tmp_path / "one", [10, 20], [label] * 2), "all", "one")
+    part = CohortPart(made(tmp_path / "one", [10, 20], [label] * 2), "all", "one", "adult")
     with pytest.raises(EvaluationError, match=rf"these adults have no {missing} image.* add a cohort of {missing} adults"):
-        calibrate(Glass(), run, [part], "adult")
+        calibrate(Glass(), run, [part])
 
 
 def test_an_image_that_is_given_twice_is_refused(mixed, run):
     with pytest.raises(CohortError, match="30 images are given twice"):
-        calibrate(Glass(), run, [mixed, mixed], "adult")
+        calibrate(Glass(), run, [mixed, mixed])
 
 
-def test_positives_and_negatives_may_come_from_two_cohorts(tmp_path, run, mixed):
-    healthy = CohortPart(made(tmp_path / "healthy", range(20, 120, 5), [0] * 20), "all", "healthy")
-    sick = CohortPart(made(tmp_path / "sick", range(110, 210, 10), [1] * 10), "all", "sick")
-    settings = calibrate(Glass(), run, [healthy, sick], "adult").settings
-    together = calibrate(Glass(), run, [mixed], "adult").settings
-    assert settings.operating_point.threshold == pytest.approx(together.operating_point.threshold, abs=0.01)
+def test_positives_and_negatives_may_come_from_two_cohorts(tmp_path, run):
+    healthy = CohortPart(made(tmp_path / "healthy", range(20, 120, 5), [0] * 20), "all", "healthy", "adult")
+    sick = CohortPart(made(tmp_path / "sick", range(130, 230, 10), [1] * 10), "all", "sick", "adult")
+    calibrated = calibrate(Glass(), run, [healthy, sick])
+    settings = calibrated.settings
+    assert calibrated.measured.reference.tolist() == [0] * 20 + [1] * 10
+    assert 10 * 115 / 255 - 3 < settings.log_odds_threshold < 10 * 130 / 255 - 3 + 0.1  # between the classes
     assert settings.fixed_on == (healthy.fixed_on, sick.fixed_on)
     assert [one.n_positive for one in settings.fixed_on] == [0, 10]
     assert settings.operating_point.split == "all"
     assert settings.operating_point.split_sha256 not in (healthy.split_sha256, sick.split_sha256)
+
+
+def test_cases_of_the_other_population_are_left_out(mixed):
+    """Of every three cases one is a child, one an adult, and of one the cohort does not tell it."""
+    known = tuple(
+        dataclasses.replace(case, population=("child", "adult", "")[k % 3]) for k, case in enumerate(mixed.cohort.cases)
+    )
+    cohort = dataclasses.replace(mixed.cohort, cases=known)
+    adults, children = (CohortPart(cohort, "all", "c", population) for population in ("adult", "child"))
+    assert [case.population for case in adults.cases] == ["adult", ""] * 10
+    assert (adults.n_left_out, adults.n_taken, adults.fixed_on.n_images) == (10, 10, 20)
+    assert {case.population for case in children.cases} == {"child", ""}
+    assert adults.split_sha256 == children.split_sha256
+    adult = dataclasses.replace(cohort, cases=tuple(case for case in known if case.population == "adult"))
+    with pytest.raises(CohortError, match=r"'c' \(all\) has no case of children"):
+        CohortPart(adult, "all", "c", "child")
+
+
+def test_parts_for_two_populations_are_refused(mixed, run):
+    with pytest.raises(ValueError, match="too many values"):
+        calibrate(Glass(), run, [mixed, dataclasses.replace(mixed, population="child")])
 
 
 # What is written
@@ -171,15 +195,15 @@ def test_positives_and_negatives_may_come_from_two_cohorts(tmp_path, run, mixed)
 
 def test_only_the_settings_of_this_population_are_written(mixed, run):
     before = cards.read(run)
-    settings = calibrate(Glass(), run, [mixed], "adult").settings
+    settings = calibrate(Glass(), run, [mixed]).settings
     assert cards.read(run) == dataclasses.replace(before, populations={"child": CHILD, "adult": settings})
-    again = calibrate(Glass(), run, [mixed], "adult", rule="specificity>=0.9").settings
+    again = calibrate(Glass(), run, [mixed], rule="specificity>=0.9").settings
     assert cards.read(run).populations["adult"] == again != settings
     assert [path.name for path in run.iterdir()] == ["card.json"]
 
 
 def test_the_settings_are_those_of_the_log_odds_of_the_radiographs(mixed, run):
-    calibrated = calibrate(Glass(), run, [mixed], "adult")
+    calibrated = calibrate(Glass(), run, [mixed])
     levels = np.array([*range(20, 120, 5), *range(110, 210, 10)]) / 255
     np.testing.assert_allclose(calibrated.measured.log_odds, 10 * levels - 3, atol=0.2)  # one pixel of 64 is another
     np.testing.assert_allclose(calibrated.measured.distance, levels, atol=0.02)
@@ -189,7 +213,7 @@ def test_the_settings_are_those_of_the_log_odds_of_the_radiographs(mixed, run):
 def test_log_odds_that_are_not_finite_are_refused(mixed, run, monkeypatch):
     monkeypatch.setattr(Glass, "log_odds", lambda self, squares: np.full(len(squares), np.nan))
     with pytest.raises(EvaluationError, match="30 log-odds or distances that are not finite"):
-        calibrate(Glass(), run, [mixed], "adult")
+        calibrate(Glass(), run, [mixed])
 
 
 # What is fixed

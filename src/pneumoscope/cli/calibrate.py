@@ -11,6 +11,7 @@ from pneumoscope.classifier import Population, PopulationSettings
 from pneumoscope.classifier import device as devices
 from pneumoscope.classifier.card import CARD_NAME
 from pneumoscope.classifier.checkpoint import load
+from pneumoscope.classifier.population import PLURALS
 from pneumoscope.classifier.score import CalibrationMethod
 from pneumoscope.cli.device_options import device_option
 from pneumoscope.cohort import SPLITS, table
@@ -29,7 +30,12 @@ from pneumoscope.training.population import PART_NAMES, RULES, Calibrated, Cohor
     "for example one of positive and one of negative patients.",
 )
 @click.option("--split", default="tune", show_default=True, help="Part of the split of a cohort that is given without one.")
-@click.option("--population", type=click.Choice(get_args(Population)), required=True, help="The population of all patients.")
+@click.option(
+    "--population",
+    type=click.Choice(get_args(Population)),
+    required=True,
+    help="The population; cases of the other one are left out.",
+)
 @click.option(
     "--rule",
     default=RULES[0],
@@ -60,14 +66,14 @@ def command(
     cohorts, which must not be a test split and must hold no patient that the model was trained on. `pneumoscope export` carries
     the settings into a bundle, whose reader then reads each patient with the settings of the population.
     """
-    parts = [_part(text, split) for text in cohorts]
+    parts = [_part(text, split, population) for text in cohorts]
     classifier = load(run, devices.find(device))
-    calibrated = calibrate(classifier, run, parts, population, rule=rule, method=method, show_progress=True)
-    click.echo("\n".join(_report(population, calibrated)))
+    calibrated = calibrate(classifier, run, parts, rule=rule, method=method, show_progress=True)
+    click.echo("\n".join([*_report(population, calibrated), *map(_selection, parts)]))
     click.echo(f"written to {run / CARD_NAME}; next: pneumoscope export {run} -o BUNDLE. {DISCLAIMER}")
 
 
-def _part(text: str, default: str) -> CohortPart:
+def _part(text: str, default: str, population: Population) -> CohortPart:
     """A cohort and a part of its split, from FILE or FILE:SPLIT."""
     file, _, split = text.rpartition(":")
     if not file or split not in (*SPLITS, "all"):
@@ -75,7 +81,15 @@ def _part(text: str, default: str) -> CohortPart:
     if split not in (*SPLITS, "all"):
         raise click.UsageError(f"'{split}' is no part of a split; give one of {', '.join(PART_NAMES)}")
     path = Path(file)
-    return CohortPart(table.read(path), split, path.stem)  # type: ignore[arg-type]  # the test split is refused there
+    return CohortPart(table.read(path), split, path.stem, population)  # type: ignore[arg-type]  # the test split is refused there
+
+
+def _selection(part: CohortPart) -> str:
+    """Which cases of a cohort were taken, and which were left out."""
+    return (
+        f"{part.name}: {part.n_left_out:,} images of another population left out; {part.n_taken:,} images of which the cohort "
+        f"does not tell the population taken as {PLURALS[part.population]}"
+    )
 
 
 def _report(population: Population, calibrated: Calibrated) -> list[str]:

@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 
 from pneumoscope import DISCLAIMER, atomic_files
+from pneumoscope.classifier import Population
 from pneumoscope.classifier import card as cards
 from pneumoscope.cli.device_options import device_option
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cli.models import load as load_model
+from pneumoscope.cli.population_option import population_option
 from pneumoscope.cohort import SPLITS, table
 from pneumoscope.evaluation import Predictions, evaluate, plots, predict, prediction_files, tables
 
@@ -27,6 +29,7 @@ from pneumoscope.evaluation import Predictions, evaluate, plots, predict, predic
     show_default=True,
     help="Part of the split to test on.",
 )
+@population_option
 @click.option(
     "--predictions",
     "stored",
@@ -52,6 +55,7 @@ def command(
     model: Path | None,
     cohort_: Path | None,
     split: str,
+    population: Population | None,
     stored: Path | None,
     out: Path,
     rule: str,
@@ -71,11 +75,15 @@ def command(
         raise click.UsageError("give MODEL and --cohort, or --predictions")
     if stored and device not in ("auto", "cpu"):
         raise click.UsageError("--device is for MODEL; stored predictions need none")
+    if stored and population:
+        raise click.UsageError("--population is for MODEL; stored predictions have their population already")
     if record and model is None:
         raise click.UsageError("--record needs MODEL")
     if draws < 1 or seed < 0:
         raise click.UsageError("--draws must be at least 1 and --seed at least 0")
-    rows = prediction_files.read(stored) if stored else _predict(model, cohort_, split, allow_training_patients, device)
+    rows = (
+        prediction_files.read(stored) if stored else _predict(model, cohort_, split, population, allow_training_patients, device)
+    )
     result = evaluate(
         rows,
         rule=rule,
@@ -96,12 +104,20 @@ def command(
     plots.plot(out / "plots.png", rows, result)
     if record and model is not None:
         card = cards.read(model)
-        cards.write(dataclasses.replace(card, results={**card.results, split: tables.as_json(result)}), model)
+        measured = f"{split}, {rows.population}" if rows.population else split
+        cards.write(dataclasses.replace(card, results={**card.results, measured: tables.as_json(result)}), model)
     click.echo(text)
     click.echo(f"predictions, tables and plots: {out}. {DISCLAIMER}")
 
 
-def _predict(model: Path | None, cohort_: Path | None, split: str, allow_training_patients: bool, device: str) -> Predictions:
+def _predict(
+    model: Path | None,
+    cohort_: Path | None,
+    split: str,
+    population: Population | None,
+    allow_training_patients: bool,
+    device: str,
+) -> Predictions:
     assert model is not None
     assert cohort_ is not None
     loaded = load_model(model, device)
@@ -109,6 +125,7 @@ def _predict(model: Path | None, cohort_: Path | None, split: str, allow_trainin
         table.read(cohort_),
         split,
         loaded,
+        population=population,
         allow_training_patients=allow_training_patients,
         show_progress=True,
     )

@@ -9,12 +9,15 @@ from typing import get_args
 import click
 
 from pneumoscope import DISCLAIMER, MissingExtraError
+from pneumoscope.classifier import Population
 from pneumoscope.cli import models
 from pneumoscope.cli.device_options import device_option
 from pneumoscope.cli.model_folder import ModelFolder
+from pneumoscope.cli.population_option import population_option
 from pneumoscope.cli.zone_options import read_zones, zone_options
 from pneumoscope.cohort import SPLITS, Case, Cohort, table
 from pneumoscope.cohort.row_filter import RowFilter
+from pneumoscope.evaluation.population import of_population
 from pneumoscope.faithfulness.assessment import Extent, assess
 from pneumoscope.localization import tables
 from pneumoscope.localization.localize import ALL, cases_of, tune_cases
@@ -33,6 +36,7 @@ from pneumoscope.reference.regions import Consensus, ReferenceSet
 @click.option("--cohort", "cohort_", type=click.Path(path_type=Path), required=True, help="Cohort, split unless --split is all.")
 @click.option("--split", "--side", "split", type=click.Choice((*SPLITS, ALL)), default="test", show_default=True,
               help="The split to measure; all takes every case of the cohort.")
+@population_option
 @click.option("--regions", type=click.Path(exists=True, path_type=Path),
               help="Reference regions: a CSV of boxes, COCO or CheXlocalize JSON, a folder of mask PNGs, or DICOM SEG.")
 @click.option("--only", multiple=True, metavar="COLUMN=VALUE",
@@ -62,9 +66,9 @@ from pneumoscope.reference.regions import Consensus, ReferenceSet
 @click.option("--draws", type=click.IntRange(1), default=2000, show_default=True, help="Bootstrap draws of patients.")
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
 def command(
-    model: Path, cohort_: Path, split: str, regions: Path | None, only: tuple[str, ...], box_space: str | None,
-    lesions: LesionRule, consensus: Consensus, lung_folder: Path | None, shortcuts: bool, intervene: int, stability: int,
-    methods: int, sanity: int, beside: tuple[str, ...], zones: Path | None, zone_max: int, device: str,
+    model: Path, cohort_: Path, split: str, population: Population | None, regions: Path | None, only: tuple[str, ...],
+    box_space: str | None, lesions: LesionRule, consensus: Consensus, lung_folder: Path | None, shortcuts: bool, intervene: int,
+    stability: int, methods: int, sanity: int, beside: tuple[str, ...], zones: Path | None, zone_max: int, device: str,
     allow_training_patients: bool, draws: int, out: Path,
 ) -> None:
     # fmt: on
@@ -83,7 +87,7 @@ def command(
         raise click.UsageError("--device is for --methods and --sanity; all else runs on the CPU")
     others = dict(_named(text) for text in beside)
     checks = _explanation_checks(model) if methods or sanity else None
-    cohort = table.read(cohort_)
+    cohort = of_population(table.read(cohort_), population)
     cases = cases_of(cohort, split)
     scored = [zone_agreement(read_zones(zones, zone_max, cohort), cases)] if zones else []
     space = BoxSpace.parse(box_space) if box_space else None
@@ -97,9 +101,10 @@ def command(
             else ()
         )
         result = assess(
-            reader, cohort, split, source=cohort_.stem, regions=reference,
-            lung_mask_of=masks.on_grid if masks else None, extent=Extent(shortcuts, intervene, stability),
-            further=(*further, *scored), allow_training_patients=allow_training_patients,
+            reader.assuming(population) if reader.card.populations else reader, cohort, split,
+            source=cohort_.stem, regions=reference, lung_mask_of=masks.on_grid if masks else None,
+            extent=Extent(shortcuts, intervene, stability), further=(*further, *scored),
+            allow_training_patients=allow_training_patients,
             draws=draws, show_progress=True,
         )  # fmt: skip
     click.echo(f"{tables.write(result, out)}\ntables: {out}. {DISCLAIMER}")

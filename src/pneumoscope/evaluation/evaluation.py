@@ -70,6 +70,8 @@ class Evaluation:
         SHA-256 of the split that the model was trained under; empty if not known.
     training_overlap
         How many of the cases the model was trained on.
+    population
+        Whose settings decided, in words; empty for a model that has the same settings for all patients.
     """
 
     model: str
@@ -85,6 +87,7 @@ class Evaluation:
     subgroups: Mapping[str, Mapping[str, Estimate]]
     model_split_sha256: str = ""
     training_overlap: TrainingOverlap = field(default_factory=TrainingOverlap)
+    population: str = ""
 
 
 def evaluate(
@@ -134,7 +137,7 @@ def evaluate(
     _check(predictions)
     require_unseen(predictions.training_overlap, predictions.model, allow=allow_training_patients)
     point, here = _point(predictions, rule), FittedOn(predictions.split, predictions.split_sha256)
-    tested_on_itself = here in (FittedOn(point.split, point.split_sha256), predictions.calibrated_on)
+    tested_on_itself = here in (FittedOn(point.split, point.split_sha256), predictions.calibrated_on, *predictions.fixed_on)
     if tested_on_itself and on_itself == "refuse":
         raise TestedOnItselfError(
             f"the threshold or the calibration of '{predictions.model}' was fitted on the {predictions.split} side, which is the "
@@ -157,6 +160,7 @@ def evaluate(
         subgroups={},
         model_split_sha256=predictions.model_split_sha256,
         training_overlap=predictions.training_overlap,
+        population=predictions.population,
     )
     if tested_on_itself:
         return evaluation

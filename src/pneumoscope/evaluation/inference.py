@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pneumoscope import radiograph
-from pneumoscope.classifier import Card
+from pneumoscope.classifier import Card, Population
 from pneumoscope.classifier.preprocessing import ModelInput
 from pneumoscope.cohort import Case, Cohort, CohortError
 from pneumoscope.evaluation.errors import EvaluationError
+from pneumoscope.evaluation.population import common_population, of_population, settings_in_words
 from pneumoscope.evaluation.predictions import FittedOn, Prediction, Predictions
 from pneumoscope.evaluation.training_overlap import require_unseen, training_overlap
 from pneumoscope.fingerprint import Fingerprint
@@ -67,7 +68,13 @@ class Model(Protocol):
 
 
 def predict(
-    cohort: Cohort, split: str, model: Model, *, allow_training_patients: bool = False, show_progress: bool = False
+    cohort: Cohort,
+    split: str,
+    model: Model,
+    *,
+    population: Population | None = None,
+    allow_training_patients: bool = False,
+    show_progress: bool = False,
 ) -> Predictions:
     """Predict every case of a part of a split.
 
@@ -79,6 +86,8 @@ def predict(
         ``train``, ``tune`` or ``test``.
     model
         A classifier or a reader.
+    population
+        Predict the cases of this population alone; cases of which the cohort does not tell the population are taken to be of it.
     allow_training_patients
         Whether cases that the model was trained on are predicted too; they are counted in the result.
     show_progress
@@ -96,11 +105,14 @@ def predict(
     TrainingPatientsError
         If the model was trained on a patient or an image of this part and that is not allowed.
     EvaluationError
-        If the model answers with a number that is not finite.
+        If the model answers with a number that is not finite, or has settings by population and the cases are of several.
+    CardError
+        If the model has settings by population, but none for that of the cases.
     """
     if cohort.partition is None:
         raise CohortError("the cohort has no split; run `pneumoscope cohort split` first")
-    cases, card = cohort.on(split), model.card
+    cases, card = of_population(cohort, population).on(split), model.card
+    known = common_population(card, cases, population)
     overlap = training_overlap(model.trained_on, cases)
     require_unseen(overlap, card.name, allow=allow_training_patients)
     bar = tqdm(
@@ -115,17 +127,26 @@ def predict(
         raise EvaluationError(
             f"'{card.name}' gives no finite number for {wrong} of {len(cases)} radiographs; export or train it again"
         )
-    fitted = card.calibration
+    decisive = card.settings(known) if card.populations else card
+    fitted = decisive.calibration
     return Predictions(
         rows=_rows(cases, log_odds, fitted(log_odds)),
         split=split,
         split_sha256=cohort.partition.sha256,
         model=card.name,
-        operating_points=card.operating_points,
+        operating_points=decisive.operating_points,
         calibrated_on=FittedOn(fitted.split, fitted.split_sha256) if fitted.split else None,
         model_split_sha256=card.split_sha256,
         training_overlap=overlap,
+        population=settings_in_words(card, known),
+        fixed_on=_fixed_on(card, known),
     )
+
+
+def _fixed_on(card: Card, population: Population | None) -> tuple[FittedOn, ...]:
+    """The parts of splits that the settings of a population were fixed on; for an unknown one, those of all populations."""
+    chosen = [card.populations[population]] if population else card.populations.values()
+    return tuple(FittedOn(one.split, one.split_sha256) for settings in chosen for one in settings.fixed_on)
 
 
 def _rows(cases: Sequence[Case], log_odds: NDArray[np.float64], probability: NDArray[np.float64]) -> tuple[Prediction, ...]:

@@ -108,6 +108,7 @@ def _fields(head: Mapping[str, Any]) -> dict[str, Any]:
         **fields,
         "operating_points": tuple(OperatingPoint(**point) for point in points),
         "calibrated_on": _fitted_on(fields.get("calibrated_on")),
+        "fixed_on": tuple(FittedOn(**one) for one in fields.get("fixed_on", ())),
         "training_overlap": TrainingOverlap(**fields.get("training_overlap", {})),
     }
 

@@ -74,6 +74,10 @@ class Predictions:
         SHA-256 of the split that the model was trained under; empty if not known.
     training_overlap
         How many of the cases the model was trained on.
+    population
+        Whose settings decided, in words; empty for a model that has the same settings for all patients.
+    fixed_on
+        The parts of splits that the settings of the population were fixed on.
     """
 
     rows: tuple[Prediction, ...]
@@ -84,6 +88,8 @@ class Predictions:
     calibrated_on: FittedOn | None = None
     model_split_sha256: str = ""
     training_overlap: TrainingOverlap = field(default_factory=TrainingOverlap)
+    population: str = ""
+    fixed_on: tuple[FittedOn, ...] = ()
 
     @property
     def reference(self) -> Array:

@@ -60,7 +60,8 @@ def _threshold(evaluation: Evaluation) -> str:
     point = evaluation.operating_point
     if point is None:
         return "The threshold or the calibration was fitted on this side: figures that need either are left out."
-    return f"Threshold {point.threshold:.4f} ({point.rule}) fixed on the {point.split} side."
+    population = f" Population: {evaluation.population}." if evaluation.population else ""
+    return f"Threshold {point.threshold:.4f} ({point.rule}) fixed on the {point.split} side.{population}"
 
 
 def _training(evaluation: Evaluation) -> str:

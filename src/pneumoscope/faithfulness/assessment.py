@@ -10,7 +10,7 @@ from pneumoscope.faithfulness.intervention import Intervention
 from pneumoscope.faithfulness.occlusion_audit import OcclusionAudit
 from pneumoscope.faithfulness.stability import Stability
 from pneumoscope.localization.case import LungMaskOf
-from pneumoscope.localization.localize import Measure, Selected, cases_of, localize
+from pneumoscope.localization.localize import Measure, Selected, cases_of, for_cases, localize
 from pneumoscope.localization.localizer import Localization
 from pneumoscope.reader import Reader
 from pneumoscope.reference.regions import ReferenceRegions
@@ -103,6 +103,7 @@ def assess(
         print(result.verdict)
     """
     cases = cases_of(cohort, split)
+    reader = for_cases(reader, cases)
     measures: list[tuple[Measure, Sequence[Case]]] = []
     if extent.occlusion:
         measures.append((OcclusionAudit(reader, cohort, cases), cases))

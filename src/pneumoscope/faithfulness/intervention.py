@@ -166,7 +166,7 @@ def probability_of(reader: Reader, square: NDArray[np.float32]) -> ScoreFunction
     def probability(grey: Grey) -> NDArray[np.float64]:
         other_channels = np.broadcast_to(square[None, 1:], (len(grey), *square[1:].shape))
         squares = np.concatenate([grey[:, None], other_channels], 1).astype(np.float32)
-        return reader.card.calibration(reader.log_odds(squares))
+        return reader.card.settings(reader.population).calibration(reader.log_odds(squares))
 
     return probability
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pneumoscope.cohort import Case, Cohort
+from pneumoscope.evaluation.population import common_population
 from pneumoscope.evaluation.training_overlap import require_unseen, training_overlap
 from pneumoscope.localization.case import WORKERS, LungMaskOf, ReadCase, Reads, read_cases
 from pneumoscope.localization.localizer import Localization, Localizer, Provenance, best_threshold
@@ -107,6 +108,8 @@ def localize(
     ------
     LocalizationError
         If no case has the target or a reference region.
+    EvaluationError
+        If the model has settings by population and the cases are of several.
     CohortError
         If the cohort is not split, or the split is empty.
     TrainingPatientsError
@@ -121,6 +124,7 @@ def localize(
     (16, 'No reference regions: nothing is said about whether the map shows the opacity.')
     """
     cases = cases_of(cohort, split)
+    reader = for_cases(reader, cases)
     overlap = training_overlap(reader.trained_on, cases)
     require_unseen(overlap, reader.card.name, allow=allow_training_patients)
     threshold, threshold_from = fixed_threshold(reader, cohort, split, regions or {}, show_progress=show_progress)
@@ -227,6 +231,32 @@ def cases_of(cohort: Cohort, split: str) -> tuple[Case, ...]:
     return cohort.cases if split == ALL else cohort.on(split)
 
 
+def for_cases(reader: Reader, cases: Sequence[Case]) -> Reader:
+    """Make the reader that reads cases as their cohort tells the population.
+
+    Parameters
+    ----------
+    reader
+        The model; its own population stands for cases of which the cohort does not tell it.
+    cases
+        The cases.
+
+    Returns
+    -------
+    Reader
+        The same reader, or one that assumes their population.
+
+    Raises
+    ------
+    EvaluationError
+        If the model has settings by population and the cases are of several.
+    CardError
+        If the model has settings by population, but none for that of the cases.
+    """
+    population = common_population(reader.card, cases, reader.population)
+    return reader if population == reader.population else reader.assuming(population)
+
+
 def tune_cases(cohort: Cohort, split: str) -> tuple[Case, ...]:
     """Return the cases on which the threshold of the map may be fixed before a split is measured.
 
@@ -270,6 +300,6 @@ def fixed_threshold(
     """
     marked = [case for case in tune_cases(cohort, split) if case.path in regions]
     if not marked:
-        return reader.card.finding_threshold, FROM_CARD
+        return reader.card.settings(reader.population).finding_threshold, FROM_CARD
     reads = read_cases(reader, cohort, marked, regions, workers=reader.workers, show_progress=show_progress)
     return best_threshold(read.reduced for read in reads), FROM_TUNE

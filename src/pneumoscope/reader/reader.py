@@ -1,5 +1,6 @@
 """Define `Reader`: an ONNX graph with its card that reads radiographs with ONNX Runtime, without PyTorch."""
 
+import copy
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -145,6 +146,29 @@ class Reader:
         """
         session, card, sha256 = open_bundle(Path(bundle), threads, providers)
         return cls(session, card, sha256, threads, policy, trained_on.read(Path(bundle), card), population)
+
+    def assuming(self, population: Population | None) -> Self:
+        """Make a reader that assumes a population for patients whose age the file does not tell.
+
+        Parameters
+        ----------
+        population : {"child", "adult"}, optional
+            The population; None if it is unknown.
+
+        Returns
+        -------
+        Reader
+            A reader with the same session.
+
+        Raises
+        ------
+        CardError
+            If the model has no settings of its own for the population.
+        """
+        require_population(self.card.populations, population)
+        other = copy.copy(self)
+        other.population = population
+        return other
 
     def __call__(self, source: Source) -> ModelReading:
         """Read one radiograph; the same as `read` without options.

@@ -37,7 +37,7 @@ _LEAST = float(np.finfo(np.float32).tiny)
 
 @dataclass(frozen=True)
 class CohortPart:
-    """A cohort, and the part of its split that settings are fixed on.
+    """The cases of one population in a part of a cohort, on which its settings are fixed.
 
     Parameters
     ----------
@@ -47,16 +47,19 @@ class CohortPart:
         The part; ``all`` for a cohort without a split.
     name : str
         Name of the cohort in the card.
+    population : {"child", "adult"}
+        The population. Cases of the other one are left out; cases of which the cohort does not tell it are taken to be of it.
 
     Raises
     ------
     CohortError
-        The part is the test split, or every case of a cohort that has a test split; or the part has no case.
+        The part is the test split, or every case of a cohort that has a test split; or it has no case of the population.
     """
 
     cohort: Cohort
     split: Literal["train", "tune", "all"]
     name: str
+    population: Population
 
     def __post_init__(self) -> None:
         if self.split not in PART_NAMES:
@@ -69,17 +72,31 @@ class CohortPart:
                 f"'{self.name}' is split, so that all of its cases would include the test split; give its tune split"
             )
         if not self.cases:
-            raise CohortError(f"'{self.name}' has no case; give another cohort")
+            raise CohortError(f"'{self.name}' ({self.split}) has no case of {PLURALS[self.population]}; give another cohort")
 
     @property
     def cases(self) -> tuple[Case, ...]:
-        """The cases of the part."""
+        """The cases of the population."""
+        return tuple(case for case in self._all if case.population in ("", self.population))
+
+    @property
+    def n_left_out(self) -> int:
+        """Number of cases of the other population."""
+        return len(self._all) - len(self.cases)
+
+    @property
+    def n_taken(self) -> int:
+        """Number of cases that are taken to be of the population because the cohort does not tell it."""
+        return sum(not case.population for case in self.cases)
+
+    @property
+    def _all(self) -> tuple[Case, ...]:
         return self.cohort.cases if self.split == "all" else self.cohort.on(self.split)
 
     @property
     def split_sha256(self) -> str:
         """SHA-256 of the split, or of the cases of a cohort without a split."""
-        return self.cohort.partition.sha256 if self.cohort.partition else split_sha256(self.cases)
+        return self.cohort.partition.sha256 if self.cohort.partition else split_sha256(self._all)
 
     @property
     def fixed_on(self) -> FixedOn:
@@ -136,7 +153,6 @@ def calibrate(
     classifier: Classifier,
     folder: Path,
     parts: Sequence[CohortPart],
-    population: Population,
     *,
     rule: str = RULES[0],
     method: CalibrationMethod = "logistic",
@@ -154,9 +170,7 @@ def calibrate(
     folder
         Folder of the checkpoint; its card is replaced atomically.
     parts
-        Parts of cohorts of this population, at least one; together they need cases with and without the target.
-    population
-        The population that all cases belong to.
+        Parts of cohorts, at least one, all for the same population; together they need cases with and without the target.
     rule
         Rule of the default operating point (`pneumoscope.evaluation.calibration.choose`).
     method
@@ -171,6 +185,8 @@ def calibrate(
 
     Raises
     ------
+    ValueError
+        If the parts are for different populations.
     CohortError
         If an image is in two of the parts.
     TrainingPatientsError
@@ -180,6 +196,7 @@ def calibrate(
     RadiographError, OSError
         If a file cannot be decoded or opened.
     """
+    (population,) = {part.population for part in parts}
     cases = tuple(case for part in parts for case in part.cases)
     _check_distinct(cases)
     overlap = _require_unseen(classifier, cases)

@@ -121,17 +121,6 @@ def test_a_model_with_one_population_reads_patients_of_any_age_but_takes_no_stat
         choose_population({}, None, "adult")
 
 
-@pytest.mark.parametrize(
-    ("log_odds", "decision", "abstains"),
-    [(-0.1, "negative", True), (0.0, "positive", True), (1.0, "positive", True), (1.2, "positive", False)],
-)
-def test_an_answer_is_the_calibrated_probability_with_decision_and_abstention(log_odds, decision, abstains):
-    """By hand: the grey zone 0.25 to 0.75 lies between log-odds of −log 3 and log 3."""
-    answer = settings(zone=GreyZone(0.25, 0.75, "", "tune", "abc")).answer(log_odds)
-    assert answer.probability == pytest.approx(1 / (1 + math.exp(-log_odds)))
-    assert (answer.decision, answer.abstains) == (decision, abstains)
-
-
 def test_settings_without_an_operating_point_are_refused():
     with pytest.raises(ValueError, match="at least one operating point"):
         dataclasses.replace(CHILD, operating_points=())

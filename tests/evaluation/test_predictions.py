@@ -83,7 +83,7 @@ def test_a_row_says_all_that_a_figure_needs(folder, clustered):
     head = json.loads((folder / "p.json").read_text(encoding="utf-8"))
     assert set(head) == {
         "split", "split_sha256", "model", "operating_points", "calibrated_on", "model_split_sha256", "training_overlap",
-        "csv_sha256",
+        "csv_sha256", "population", "fixed_on",
     }  # fmt: skip
 
 

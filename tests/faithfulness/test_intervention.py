@@ -145,7 +145,7 @@ def test_the_lungs_stay_when_grey_is_replaced(clear, monkeypatch):
     asked = []
 
     class Watching:
-        card = clear.card
+        card, population = clear.card, None
 
         def log_odds(self, squares):
             asked.append(squares)

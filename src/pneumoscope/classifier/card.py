@@ -61,8 +61,8 @@ class Card:
         Value of the heat map, in (0, 1], from which a pixel belongs to a finding.
     populations : mapping of {"child", "adult"} to PopulationSettings
         The settings of each population that the model knows. Where there is any, `settings` gives the ones that decide, and the
-        fields of the same names on the card only scale the heat map and make the probability in the graph. Empty for a model
-        that has the same settings for all patients.
+        fields of the same names on the card only scale the heat map. Empty for a model that has the same settings for all
+        patients.
     severity : SeverityScale, optional
         From the density of the default heat map over a lung zone to a grade of opacity, fixed on tune; None for a model without.
     recipe : mapping

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from pneumoscope.classifier.domain import DomainLimit
 from pneumoscope.classifier.errors import CardError, PopulationError
 from pneumoscope.classifier.population import PLURALS, Population, PopulationChoice, population_of
-from pneumoscope.classifier.score import Calibration, Decision, GreyZone, OperatingPoint
+from pneumoscope.classifier.score import Calibration, GreyZone, OperatingPoint
 
 _ONE: Mapping[Population, str] = {"child": "a child", "adult": "an adult"}
 
@@ -47,25 +45,6 @@ class FixedOn:
             raise ValueError(
                 f"{self.n_images} images cannot be of {self.n_patients} patients with {self.n_positive} positive images"
             )
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a model says about one radiograph.
-
-    Parameters
-    ----------
-    probability : float
-        Calibrated probability of the target, in [0, 1].
-    decision : {"positive", "negative"}
-        By the operating point.
-    abstains : bool
-        Whether the probability lies in the grey zone.
-    """
-
-    probability: float
-    decision: Decision
-    abstains: bool
 
 
 @dataclass(frozen=True)
@@ -116,23 +95,6 @@ class PopulationSettings:
     def log_odds_threshold(self) -> float:
         """The lowest log-odds, before calibration, for which the decision is positive; may be infinite."""
         return self.calibration.inverse(self.operating_point.threshold)
-
-    def answer(self, log_odds: float) -> Answer:
-        """Turn log-odds into probability, decision and abstention.
-
-        Parameters
-        ----------
-        log_odds
-            Log-odds of the target before calibration, finite.
-
-        Returns
-        -------
-        Answer
-            The answer for a patient of this population.
-        """
-        probability = float(self.calibration(np.array([log_odds]))[0])
-        unsure = self.grey_zone is not None and self.grey_zone.holds(probability)
-        return Answer(probability, self.operating_point.decide(probability), unsure)
 
 
 def cautious_population(populations: Mapping[Population, PopulationSettings]) -> Population:

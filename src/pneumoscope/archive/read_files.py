@@ -19,6 +19,7 @@ from pneumoscope.classifier.severity_scale import HIGHEST_SCORE
 from pneumoscope.ordered_map import chunks, ordered_map
 from pneumoscope.radiograph.files import content_of
 from pneumoscope.reader import Outcome, Reader
+from pneumoscope.reader.composition import check_asked
 from pneumoscope.readings import CaseKey, form
 from pneumoscope.readings.line import Line, SeverityLine
 from pneumoscope.readings.severity import SEVERITY_NAME
@@ -112,8 +113,8 @@ def read_files(
         The folder cannot be written: the disk is full, or permission is denied.
     """
     options = options or Options()
-    reader.check(options.target, options.method, options.population)
     card = reader.card
+    check_asked(card, options.target, options.method, options.population)
     named = replace(options, target=options.target or card.target, method=options.method or card.map_method)
     run = Run(reader.model, named, reader.policy)
     with journal.open_journal(out, run, items) as opened:

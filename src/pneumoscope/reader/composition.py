@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumoscope.classifier import Card, PopulationChoice, PopulationSettings, Score
+from pneumoscope.classifier import Card, CardError, Population, PopulationChoice, PopulationSettings, Score
 from pneumoscope.classifier.backbone import backbone
+from pneumoscope.classifier.population_settings import require_population
 from pneumoscope.classifier.score import Decision
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.heatmap.heatmap import EVIDENCE
@@ -94,6 +95,32 @@ def compose(
         population=choice,
         severity=severity_of(shown, fields, card.severity, inside=inside, scale_fits=scale_fits),
     )
+
+
+def check_asked(card: Card, target: str, method: str, population: Population | None = None) -> None:
+    """Check that a model has a class, a method and settings for a population.
+
+    Parameters
+    ----------
+    card : Card
+        Card of the model.
+    target : str
+        A class of the card, ``predicted``, or empty for the default.
+    method : str
+        A method of the card, or empty for the default.
+    population : {"child", "adult"}, optional
+        A population that the card has settings for, or None.
+
+    Raises
+    ------
+    CardError
+        If the model does not have the class, the method or the population; the message lists those that it has.
+    """
+    require_population(card.populations, population)
+    if target and target not in (*card.classes, PREDICTED):
+        raise CardError(f"the model has the classes {', '.join(card.classes)}, not '{target}'; give one, or {PREDICTED}")
+    if method and method not in card.map_scales:
+        raise CardError(f"the model gives heat maps by {', '.join(card.map_scales)}, not '{method}'")
 
 
 def explained_class(card: Card, target: str, decision: str) -> str:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pneumoscope import PneumoscopeError
+from pneumoscope import radiograph as radiographs
 from pneumoscope.radiograph import Radiograph
+from pneumoscope.reader.errors import SourceError
 from pneumoscope.readings import ModelReading
 
 Source = Path | str | bytes | Radiograph
@@ -48,3 +50,31 @@ class Outcome:
         if isinstance(answer, PneumoscopeError):
             return Outcome(self.source, self.radiograph, error=answer)
         return Outcome(self.source, self.radiograph, answer)
+
+
+def open_source(source: Source) -> Radiograph:
+    """Decode a source.
+
+    Parameters
+    ----------
+    source : Path, str, bytes or Radiograph
+        The source.
+
+    Returns
+    -------
+    Radiograph
+        The decoded radiograph.
+
+    Raises
+    ------
+    RadiographError
+        If a file cannot be decoded as a radiograph.
+    SourceError
+        If the source has another type.
+    """
+    if not isinstance(source, Radiograph | Path | str | bytes):
+        raise SourceError(
+            f"a source must be a Radiograph, a path or the bytes of a file, not {type(source).__name__}; convert grey levels "
+            "in [0, 1] with  pneumoscope.Radiograph(pixels)  from a float32 array of shape (rows, cols)"
+        )
+    return source if isinstance(source, Radiograph) else radiographs.read(source)

@@ -11,8 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from pneumoscope import PneumoscopeError
-from pneumoscope import radiograph as radiographs
-from pneumoscope.classifier import Card, CardError, Population, PopulationChoice, trained_on
+from pneumoscope.classifier import Card, Population, PopulationChoice, trained_on
 from pneumoscope.classifier.identity import identity_sha256
 from pneumoscope.classifier.population_settings import choose_population, require_population
 from pneumoscope.classifier.preprocessing import ModelInput, place
@@ -36,9 +35,9 @@ from pneumoscope.reader.bundle import (
     scaled_name,
     without_image,
 )
-from pneumoscope.reader.composition import PREDICTED, compose
-from pneumoscope.reader.errors import ModelOutputError, SourceError
-from pneumoscope.reader.outcome import Outcome, Source
+from pneumoscope.reader.composition import check_asked, compose
+from pneumoscope.reader.errors import ModelOutputError
+from pneumoscope.reader.outcome import Outcome, Source, open_source
 from pneumoscope.reader.output_checks import check_finite
 from pneumoscope.readings import ModelIdentity, ModelReading
 
@@ -222,7 +221,7 @@ class Reader:
         SourceError
             If the source has another type.
         """
-        self.check(target, method, population)
+        check_asked(self.card, target, method, population)
         (answer,) = self._read_all([self._accepted(source, population)], target, method, population)
         if isinstance(answer, PneumoscopeError):
             raise answer
@@ -263,7 +262,7 @@ class Reader:
         CardError
             If the model does not have this target or method, or no settings for the stated population.
         """
-        self.check(target, method, population)
+        check_asked(self.card, target, method, population)
         together = functools.partial(self.read_together, target=target, method=method, population=population)
         for outcomes in ordered_map(together, chunks(sources, batch), workers or self.workers):
             yield from outcomes
@@ -292,7 +291,7 @@ class Reader:
         CardError
             If the model does not have this target or method, or no settings for the stated population.
         """
-        self.check(target, method, population)
+        check_asked(self.card, target, method, population)
         outcomes = [self._decoded(source, population) for source in sources]
         images = [outcome.radiograph for outcome in outcomes if outcome.radiograph is not None]
         answers = iter(self._read_all(images, target, method, population) if images else ())
@@ -443,29 +442,6 @@ class Reader:
         """
         return on_whole(radiograph, self.card.preprocessing.seen_px).pixels_to_square(radiograph)
 
-    def check(self, target: str, method: str, population: Population | None = None) -> None:
-        """Check that the model has a class, a method and settings for a population.
-
-        Parameters
-        ----------
-        target : str
-            A class of the card, ``predicted``, or empty for the default.
-        method : str
-            A method of the card, or empty for the default.
-        population : {"child", "adult"}, optional
-            A population that the card has settings for, or None.
-
-        Raises
-        ------
-        CardError
-            If the model does not have the class, the method or the population; the message lists those that it has.
-        """
-        require_population(self.card.populations, population)
-        if target and target not in (*self.card.classes, PREDICTED):
-            raise CardError(f"the model has the classes {', '.join(self.card.classes)}, not '{target}'; give one, or {PREDICTED}")
-        if method and method not in self.card.map_scales:
-            raise CardError(f"the model gives heat maps by {', '.join(self.card.map_scales)}, not '{method}'")
-
     def _read_all(
         self, images: Sequence[Radiograph], target: str, method: str, population: Population | None
     ) -> list[ModelReading | PneumoscopeError]:
@@ -498,12 +474,7 @@ class Reader:
 
     def _accepted(self, source: Source, population: Population | None) -> Radiograph:
         """Decode a source, and apply the acceptance policy and the rules of populations; raise the errors of `read`."""
-        if not isinstance(source, Radiograph | Path | str | bytes):
-            raise SourceError(
-                f"a source must be a Radiograph, a path or the bytes of a file, not {type(source).__name__}; convert grey levels "
-                "in [0, 1] with  pneumoscope.Radiograph(pixels)  from a float32 array of shape (rows, cols)"
-            )
-        image = source if isinstance(source, Radiograph) else radiographs.read(source)
+        image = open_source(source)
         review(image, self.policy)
         self._choice(image, population)
         return image

@@ -14,7 +14,7 @@ class Epoch:
     loss, tune_loss
         Mean loss over the steps, and over the tune images afterwards.
     tune_auc
-        ROC-AUC on tune, in [0, 1].
+        ROC-AUC on tune, in [0, 1]; the mean over the sources that have both classes.
     rate
         Learning rate of the last step.
     images_per_s

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from tqdm import tqdm
@@ -329,7 +330,7 @@ def _epoch(trainer: Trainer, run: _Run, epoch: int) -> Epoch:
             epoch=epoch + 1,
             loss=total / steps,
             tune_loss=float(trainer.criterion(torch.from_numpy(logits), torch.from_numpy(reference))) if finite else math.nan,
-            tune_auc=float(roc_auc_score(reference, logits[:, TARGET] - logits[:, OTHER])) if finite else math.nan,
+            tune_auc=_tune_auc(run.tune, logits[:, TARGET] - logits[:, OTHER]) if finite else math.nan,
             rate=taken[-1].rate,
             images_per_s=steps * recipe.batch / seconds,
             seconds=seconds,
@@ -344,6 +345,17 @@ def _epoch(trainer: Trainer, run: _Run, epoch: int) -> Epoch:
             f"({recipe.rate:g}) and start again"
         )
     return row
+
+
+def _tune_auc(tune: PreparedSplit, log_odds: NDArray[np.float32]) -> float:
+    """The mean ROC-AUC over the sources that have both classes.
+
+    The ROC-AUC of all images together would also count how well the score separates the sources.
+    """
+    sources = np.array(tune.sources or ("",) * len(tune.reference))
+    each = [sources == name for name in dict.fromkeys(tune.sources or ("",))]
+    both = [of_source for of_source in each if len(set(tune.reference[of_source].tolist())) == 2] or [sources == sources]
+    return float(np.mean([roc_auc_score(tune.reference[rows], log_odds[rows]) for rows in both]))
 
 
 def _shown(steps: Iterator[Step], recipe: Recipe, epoch: int, count: int, show: bool) -> Iterator[Step]:

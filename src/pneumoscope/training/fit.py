@@ -354,7 +354,7 @@ def _tune_auc(tune: PreparedSplit, log_odds: NDArray[np.float32]) -> float:
     """
     sources = np.array(tune.sources or ("",) * len(tune.reference))
     each = [sources == name for name in dict.fromkeys(tune.sources or ("",))]
-    both = [of_source for of_source in each if len(set(tune.reference[of_source].tolist())) == 2] or [sources == sources]
+    both = [of_source for of_source in each if len(set(tune.reference[of_source].tolist())) == 2] or [np.ones(len(sources), bool)]
     return float(np.mean([roc_auc_score(tune.reference[rows], log_odds[rows]) for rows in both]))
 
 

@@ -1,17 +1,19 @@
-"""Make the table of adults that the default reader is trained, calibrated and tested on, from the tables of two sets of NIH ChestX-ray14.
+"""Make the table of adults that the default reader is trained, calibrated and tested on, from two tables of NIH ChestX-ray14.
 
     python benchmarks/adult_labels.py NIH NORMAL --halves halves.parquet --teacher BUNDLE -o adults.csv
 
-NIH is the `manifest.csv` of adults and children of whom some were read by the radiologists of the RSNA Pneumonia Challenge (columns
-path, nih_labels, nih_patient_id, age, sex, view, rsna_class); NORMAL is that of adults whom these radiologists called Normal.
-`halves.parquet` splits the patients whom they read (`pneumoscope cohort split --ratios 0/50/50`); docs/model.md has the commands.
+NIH is the `manifest.csv` of adults and children of whom some were read by the radiologists of the RSNA Pneumonia Challenge
+(columns path, nih_labels, nih_patient_id, age, sex, view, rsna_class); NORMAL is that of adults whom these radiologists called
+Normal. `halves.parquet` splits the patients whom they read (`pneumoscope cohort split --ratios 0/50/50`); docs/model.md has the
+commands.
 
-The label of an image is what the radiologists said (`rsna_class`). An image that they did not read has its label of NIH: ``No Finding``,
-or ``Pneumonia, confirmed`` if the text of the report says pneumonia (which radiologists confirmed for fewer than half of the images)
-and the score of BUNDLE is higher than for 85 % of the NORMAL adults in train. Every other image is left out. No box is read.
+The label of an image is what the radiologists said (`rsna_class`). An image that they did not read has its label of NIH:
+``No Finding``, or ``Pneumonia, confirmed`` if the text of the report says pneumonia (which the radiologists confirmed for less than
+half of the images) and the score of BUNDLE is higher than for 85 % of the NORMAL adults in train. Every other image is left out.
+No box is read.
 
-The column split: the patients of the test half go to ``test``; the tune half is divided by a hash of the patient into ``tune`` and
-``train``; NIH patients whom no radiologist of RSNA read are for ``train``; the NORMAL adults are divided 60/20/20 by a hash.
+The column split: the patients of the test half go to ``test``; the tune half is divided by a hash of the patient into ``tune``
+and ``train``; NIH patients whom no radiologist of RSNA read are for ``train``; the NORMAL adults are divided 60/20/20 by a hash.
 Children (under 18 years) of NIH keep their label, and go to ``test`` alone: nothing is trained or chosen on them.
 """
 

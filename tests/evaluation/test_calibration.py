@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.calibration import _SigmoidCalibration
 
+from pneumoscope.classifier import Calibration
 from pneumoscope.evaluation import EvaluationError, calibration
 
 RNG = np.random.default_rng(0)
@@ -98,3 +99,20 @@ def test_one_class_gives_neither_calibration_nor_threshold():
         calibration.fit("temperature", np.ones(3), np.zeros(3), "tune", "abc")
     with pytest.raises(EvaluationError, match="one class"):
         calibration.choose("youden", np.zeros(3), np.zeros(3), "tune", "abc")
+
+
+def test_a_prevalence_moves_the_intercept_by_the_log_odds_of_the_two_shares():
+    # By Bayes' rule at equal likelihoods: a probability equal to the share of the sample becomes the share of the patients.
+    fitted = Calibration("logistic", temperature=0.5, intercept=-0.3)
+    at = np.array([fitted.inverse(0.03)])
+    assert calibration.at_prevalence(fitted, 0.03, 0.225)(at) == pytest.approx(0.225)
+    assert calibration.at_prevalence(fitted, 0.4, 0.4) == fitted
+
+
+@pytest.mark.parametrize(("fitted", "prevalence", "said"), [
+    (Calibration("logistic"), 1.0, "must lie between 0 and 1, not at 1"),
+    (Calibration("temperature"), 0.2, "only a logistic calibration can be moved"),
+])  # fmt: skip
+def test_a_prevalence_that_cannot_be_met_is_refused(fitted, prevalence, said):
+    with pytest.raises(EvaluationError, match=said):
+        calibration.at_prevalence(fitted, 0.5, prevalence)

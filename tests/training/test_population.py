@@ -152,7 +152,7 @@ def test_one_class_alone_is_refused_with_the_way_out(tmp_path, run, label, missi
 
 
 def test_an_image_that_is_given_twice_is_refused(mixed, run):
-    with pytest.raises(CohortError, match="30 images are given twice"):
+    with pytest.raises(CohortError, match="30 images are in two of the cohorts"):
         calibrate(Glass(), run, [mixed, mixed])
 
 
@@ -278,3 +278,21 @@ def test_everything_names_the_split_that_it_was_fixed_on():
 def test_the_settings_come_back_from_the_card():
     written = dataclasses.replace(CARD, populations={"adult": fix(CARD, MEASURED, FIXED, "youden", "isotonic")})
     assert cards.parse(json.dumps(dataclasses.asdict(written))) == written
+
+
+def test_copies_of_an_image_within_one_cohort_are_accepted(tmp_path, run):
+    levels, labels = [*range(20, 120, 5), *range(110, 210, 10)], [0] * 20 + [1] * 10
+    cohort = made(tmp_path / "c", levels, labels)
+    copied = dataclasses.replace(cohort, cases=(*cohort.cases, dataclasses.replace(cohort.cases[0], path=cohort.cases[0].path)))
+    assert len(calibrate(Glass(), run, [CohortPart(copied, "all", "c", "adult")]).measured.reference) == 31
+
+
+def test_a_stated_prevalence_changes_probabilities_and_no_decision(mixed, run):
+    as_drawn = calibrate(Glass(), run, [mixed])
+    moved = calibrate(Glass(), run, [mixed], prevalence=0.1)
+    assert moved.settings.prevalence == 0.1
+    log_odds = as_drawn.measured.log_odds
+    before, after = (one.settings.calibration(log_odds) for one in (as_drawn, moved))
+    assert (after < before).all()  # a third of the images is positive
+    decisions = [p >= one.settings.operating_point.threshold for p, one in ((before, as_drawn), (after, moved))]
+    assert (decisions[0] == decisions[1]).all()

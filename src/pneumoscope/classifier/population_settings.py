@@ -66,11 +66,13 @@ class PopulationSettings:
     fixed_on : tuple of FixedOn
         The images that all of these were fixed on; empty for the settings of a model that has one population, whose calibration
         and operating points name their split themselves.
+    prevalence : float, optional
+        Share of positives, in (0, 1), that the probabilities are right for; None for that of the images of `fixed_on`.
 
     Raises
     ------
     ValueError
-        There is no operating point, or the finding threshold lies outside of its range.
+        There is no operating point, or the finding threshold or the prevalence lies outside of its range.
     """
 
     calibration: Calibration
@@ -79,8 +81,11 @@ class PopulationSettings:
     domain: DomainLimit | None
     finding_threshold: float
     fixed_on: tuple[FixedOn, ...] = ()
+    prevalence: float | None = None
 
     def __post_init__(self) -> None:
+        if self.prevalence is not None and not 0 < self.prevalence < 1:
+            raise ValueError(f"the prevalence must lie between 0 and 1, not at {self.prevalence}")
         if not self.operating_points:
             raise ValueError("the settings of a population need at least one operating point")
         if not 0 < self.finding_threshold <= 1:

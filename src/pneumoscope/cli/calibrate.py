@@ -50,6 +50,11 @@ from pneumoscope.training.population import PART_NAMES, RULES, Calibrated, Cohor
     show_default=True,
     help="How log-odds become probabilities.",
 )
+@click.option(
+    "--prevalence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of positives that the probabilities are to be right for (logistic calibration). By default that of the images.",
+)
 @device_option
 def command(
     run: Path,
@@ -58,6 +63,7 @@ def command(
     population: Population,
     rule: str,
     method: CalibrationMethod,
+    prevalence: float | None,
     device: str,
 ) -> None:
     """Fix the settings of a population for the checkpoint RUN, and write them into its card.
@@ -68,7 +74,7 @@ def command(
     """
     parts = [_part(text, split, population) for text in cohorts]
     classifier = load(run, devices.find(device))
-    calibrated = calibrate(classifier, run, parts, rule=rule, method=method, show_progress=True)
+    calibrated = calibrate(classifier, run, parts, rule=rule, method=method, prevalence=prevalence, show_progress=True)
     click.echo("\n".join([*_report(population, calibrated), *map(_selection, parts)]))
     click.echo(f"written to {run / CARD_NAME}; next: pneumoscope export {run} -o BUNDLE. {DISCLAIMER}")
 
@@ -110,8 +116,10 @@ def _answers(settings: PopulationSettings, measured: Measured) -> list[str]:
     fitted, zone = settings.calibration, settings.grey_zone
     probability = fitted(measured.log_odds)
     present = measured.reference == 1
+    prevalence = measured.reference.mean() if settings.prevalence is None else settings.prevalence
     lines = [
-        f"calibration: {fitted.method}, slope {1 / fitted.temperature:.4f}, intercept {fitted.intercept:.4f}",
+        f"calibration: {fitted.method}, slope {1 / fitted.temperature:.4f}, intercept {fitted.intercept:.4f}; "
+        f"right for a prevalence of {prevalence:.1%}",
         "operating points (sensitivity and specificity on these same images, so that they are too good):",
     ]
     for point in settings.operating_points:

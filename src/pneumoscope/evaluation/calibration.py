@@ -1,8 +1,10 @@
 """Fit calibrations, operating points and grey zones, all on the tune split."""
 
+import dataclasses
+
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_curve
 
@@ -58,6 +60,44 @@ def fit(method: CalibrationMethod, reference: Array, log_odds: Array, split: str
         knots = zip(model.X_thresholds_.tolist(), model.y_thresholds_.tolist(), strict=True)
         return Calibration("isotonic", knots=tuple(knots), split=split, split_sha256=split_sha256)
     return Calibration(split=split, split_sha256=split_sha256)
+
+
+def at_prevalence(fitted: Calibration, sampled: float, prevalence: float) -> Calibration:
+    """Move a logistic calibration to patients among whom the target is more or less frequent than among those it was fitted on.
+
+    Only the intercept changes, by the difference of the log-odds of the two prevalences; sensitivity and specificity at a
+    threshold that is moved along stay the same.
+
+    Parameters
+    ----------
+    fitted
+        A logistic calibration.
+    sampled
+        Share of positives among the cases that it was fitted on, in (0, 1).
+    prevalence
+        Share of positives that the probabilities are to be right for, in (0, 1).
+
+    Returns
+    -------
+    Calibration
+        The moved calibration.
+
+    Raises
+    ------
+    EvaluationError
+        If a share lies outside (0, 1), or the calibration is not logistic.
+
+    References
+    ----------
+    King & Zeng 2001, doi 10.1093/oxfordjournals.pan.a004868, eq. 7 (prior correction).
+    """
+    if not (0 < sampled < 1 and 0 < prevalence < 1):
+        raise EvaluationError(
+            f"a prevalence must lie between 0 and 1, not at {prevalence:g} (images: {sampled:g}); give such a share"
+        )
+    if fitted.method != "logistic":
+        raise EvaluationError(f"only a logistic calibration can be moved to a prevalence, not '{fitted.method}'; use logistic")
+    return dataclasses.replace(fitted, intercept=fitted.intercept + float(logit(prevalence) - logit(sampled)))
 
 
 def _temperature(reference: Array, log_odds: Array) -> float:

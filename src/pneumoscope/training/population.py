@@ -156,6 +156,7 @@ def calibrate(
     *,
     rule: str = RULES[0],
     method: CalibrationMethod = "logistic",
+    prevalence: float | None = None,
     show_progress: bool = False,
 ) -> Calibrated:
     """Fix the settings of a population and write them into the card of a checkpoint.
@@ -175,6 +176,9 @@ def calibrate(
         Rule of the default operating point (`pneumoscope.evaluation.calibration.choose`).
     method
         How probabilities are calibrated.
+    prevalence
+        Share of positives that the probabilities are to be right for (`pneumoscope.evaluation.calibration.at_prevalence`); None
+        for that of the cases.
     show_progress
         Whether to show a progress bar.
 
@@ -198,11 +202,11 @@ def calibrate(
     """
     (population,) = {part.population for part in parts}
     cases = tuple(case for part in parts for case in part.cases)
-    _check_distinct(cases)
+    _check_distinct(parts)
     overlap = _require_unseen(classifier, cases)
     _check_classes(cases, population)
     measured = measure(classifier, parts, show_progress=show_progress)
-    settings = fix(classifier.card, measured, tuple(part.fixed_on for part in parts), rule, method)
+    settings = fix(classifier.card, measured, tuple(part.fixed_on for part in parts), rule, method, prevalence)
     card = cards.read(folder)
     cards.write(dataclasses.replace(card, populations={**card.populations, population: settings}), folder)
     return Calibrated(settings, measured, overlap)
@@ -249,7 +253,12 @@ def measure(classifier: Classifier, parts: Sequence[CohortPart], *, show_progres
 
 
 def fix(
-    card: Card, measured: Measured, fixed_on: tuple[FixedOn, ...], rule: str, method: CalibrationMethod
+    card: Card,
+    measured: Measured,
+    fixed_on: tuple[FixedOn, ...],
+    rule: str,
+    method: CalibrationMethod,
+    prevalence: float | None = None,
 ) -> PopulationSettings:
     """Fix calibration, operating points, grey zone, domain limit and finding threshold.
 
@@ -265,6 +274,8 @@ def fix(
         Rule of the default operating point.
     method
         How probabilities are calibrated.
+    prevalence
+        Share of positives that the probabilities are to be right for; None for that of the cases.
 
     Returns
     -------
@@ -278,6 +289,8 @@ def fix(
     """
     split, sha256 = _split_of(fixed_on)
     fitted = calibration.fit(method, measured.reference, measured.log_odds, split, sha256)
+    if prevalence is not None:
+        fitted = calibration.at_prevalence(fitted, float(measured.reference.mean()), prevalence)
     probability = fitted(measured.log_odds)
     rules = dict.fromkeys((rule, *RULES))
     points = tuple(calibration.choose(one, measured.reference, probability, split, sha256) for one in rules)
@@ -289,6 +302,7 @@ def fix(
         domain=None if measured.distance is None else _limit(measured.distance, split, sha256),
         finding_threshold=_on_evidence(card, threshold) if card.map_method == EVIDENCE else card.finding_threshold,
         fixed_on=fixed_on,
+        prevalence=prevalence,
     )
 
 
@@ -319,9 +333,11 @@ def _batches(classifier: Classifier, parts: Sequence[CohortPart]) -> Iterator[ND
     return (np.stack(squares) for squares in chunks(ordered_map(square, pairs, cores()), _BATCH))
 
 
-def _check_distinct(cases: Sequence[Case]) -> None:
-    if twice := len(cases) - len({case.image for case in cases}):
-        raise CohortError(f"{twice} images are given twice, in one cohort or in two; give each image once")
+def _check_distinct(parts: Sequence[CohortPart]) -> None:
+    """Refuse images of two parts. A data set may hold copies of an image, which lie in one part of its split."""
+    images = [{case.image for case in part.cases} for part in parts]
+    if twice := sum(map(len, images)) - len(set().union(*images)):
+        raise CohortError(f"{twice} images are in two of the cohorts; give each image once")
 
 
 def _check_classes(cases: Sequence[Case], population: Population) -> None:

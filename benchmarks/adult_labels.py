@@ -8,9 +8,9 @@ Normal. `halves.parquet` splits the patients whom they read (`pneumoscope cohort
 commands.
 
 The label of an image is what the radiologists said (`rsna_class`). An image that they did not read has its label of NIH:
-``No Finding``, or ``Pneumonia, confirmed`` if the text of the report says pneumonia (which the radiologists confirmed for less than
-half of the images) and the score of BUNDLE is higher than for 85 % of the NORMAL adults in train. Every other image is left out.
-No box is read.
+``No Finding``, or ``Pneumonia, confirmed`` if the text of the report says pneumonia (which the radiologists confirmed for fewer
+than half of the images) and the score of BUNDLE is higher than for 85 % of the NORMAL adults in train. Every other image is left
+out. No box is read.
 
 The column split: the patients of the test half go to ``test``; the tune half is divided by a hash of the patient into ``tune``
 and ``train``; NIH patients whom no radiologist of RSNA read are for ``train``; the NORMAL adults are divided 60/20/20 by a hash.

@@ -49,7 +49,11 @@ def test_help_names_every_verb_and_says_that_it_is_no_medical_device():
     [
         (["raed"], "'raed'. Did you mean read?"),
         (["evalaute"], "Did you mean evaluate?"),
-        (["zzz"], "The verbs are demo, read, cohort, train, train-lungs, calibrate, evaluate, localize, compare, export."),
+        (
+            ["zzz"],
+            "The verbs are demo, read, cohort, train, train-lungs, calibrate, evaluate, localize, "
+            "calibrate-severity, compare, export.",
+        ),
         (["cohort", "biuld"], "Did you mean 'build'?"),
         (["read", "x", "--modle", "y"], "--model"),
         (["demo", "--uot", "x"], "--out"),

@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from pneumoscope.classifier import DomainLimit
+from pneumoscope.reader import Reader
 from tests.cli.run import by_path, run
 from tests.radiograph.builders import cr, png, written
 from tests.reader.builders import glass_bundle, quadrant
@@ -110,3 +111,12 @@ def test_a_model_without_populations_takes_no_option(folder, glass, tmp_path):
     assert not (tmp_path / "out").exists()
     assert run("read", folder, "-o", tmp_path / "out", "--model", glass).code == 0
     assert {line["population"] for line in by_path(tmp_path / "out").values()} == {None}
+
+
+def test_the_demo_reads_the_shipped_radiographs_as_those_of_children(both, tmp_path, monkeypatch):
+    reader = Reader.load(both, threads=1)
+    monkeypatch.setattr(Reader, "load", lambda: reader)
+    ran = run("demo", "-o", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    populations = [line["population"] for line in by_path(tmp_path / "out").values()]
+    assert populations == [population("child", "user", "child")] * 16

@@ -41,7 +41,8 @@ def _entry(reader: Reader, cohort: Cohort, case: Case, out: Path) -> Entry:
     """Read one radiograph, write its overlay and print its row of the table."""
     file = cohort.file(case)
     image = radiograph.read(file)
-    reading = reader.read(image)
+    population = case.population or None if reader.card.populations else None
+    reading = reader.read(image, population=population)
     entry = Entry(
         form.line_of(CaseKey(case.path, file_sha256(file)), reading),
         "positive" if case.reference else "negative",

@@ -33,7 +33,12 @@ licence_option = click.option(
     "--data-licence", "licences", multiple=True, help="Source and licence of the training data, for the card; may be repeated."
 )
 population_option = click.option(
-    "--population", default="not stated", show_default=True, help="Population of the training data, for the card."
+    "--intended-population",
+    "--population",
+    "population",
+    default="not stated",
+    show_default=True,
+    help="Patients that the model is intended for, in words, for the card.",
 )
 teacher_option = click.option(
     "--teacher",

@@ -13,6 +13,7 @@ from pneumoscope.reader_study.errors import InvalidStudyError
 from pneumoscope.reader_study.pixels import overlay_png
 from pneumoscope.reader_study.protocol import FORM, AidFile, NotChosen, Protocol, Stage, StudyCase, sha256
 from pneumoscope.reference import regions
+from pneumoscope.reference.box_space import BoxSpace
 
 
 def assemble(definition: Definition, folder: Path, stage: Stage) -> Protocol:
@@ -85,7 +86,8 @@ def _chosen(definition: Definition, eligible: Sequence[Case], practice: Sequence
 def _lesions(definition: Definition, folder: Path, cohort: Cohort, cases: Sequence[Case]) -> Mapping[str, tuple[Region, ...]]:
     if not definition.cases.regions:
         return {}
-    reference = regions.read(folder / definition.cases.regions, cohort, cases)
+    space = BoxSpace.parse(definition.cases.box_space) if definition.cases.box_space else None
+    reference = regions.read(folder / definition.cases.regions, cohort, cases, box_space=space)
     return {path: drawn.boxes for path, drawn in reference.items()}
 
 

@@ -42,6 +42,8 @@ class CaseSelection:
         Paths, as in the cohort, of cases for practice with feedback; their patients are not read in the study.
     regions : str
         Path of the reference regions (a CSV of boxes); needed for figures of merit of marks. Empty without.
+    box_space : str
+        Pixel grid of boxes in a table that does not state image sizes: ``file``, or WIDTHxHEIGHT. Empty otherwise.
     """
 
     cohort: str
@@ -49,6 +51,7 @@ class CaseSelection:
     one_per_patient: bool = True
     training: tuple[str, ...] = ()
     regions: str = ""
+    box_space: str = ""
 
 
 @dataclass(frozen=True)

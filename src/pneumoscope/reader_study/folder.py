@@ -136,6 +136,22 @@ def _pilots(folder: Path) -> list[Path]:
     return [file.parent for file in folder.glob(f"pilot-*/{JOURNAL_FILE}")]
 
 
+def is_study(path: Path) -> bool:
+    """Whether a path is the folder of a study, frozen or not.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    bool
+        True for a folder with ``study.toml`` or with a journal.
+    """
+    return path.is_dir() and any((path / name).is_file() for name in (STUDY_FILE, JOURNAL_FILE))
+
+
 def frozen_folder(folder: Path) -> Path:
     """Find the frozen study in a folder.
 

@@ -142,4 +142,5 @@ def all_stored(connection: sqlite3.Connection, reader: str | None) -> tuple[Stor
 
 
 def _stored(row: tuple[Any, ...]) -> Stored:
-    return Stored(*row[:8], json.loads(row[8]), json.loads(row[9]))
+    reader, task, status, revision, event, shown_at, last_at, locked_at, answer, screen = row
+    return Stored(reader, task, status, revision, event, shown_at, last_at, locked_at, json.loads(answer), json.loads(screen))

@@ -1,0 +1,335 @@
+"""Analyse a table: the design that the table shows, the figure of merit of every reader, and what can be inferred."""
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pneumoscope.reader_study.analysis.plan import OF_RATINGS, POPULATIONS, FigureName, Method, Plan
+from pneumoscope.reader_study.errors import ReaderStudyError
+from pneumoscope.reader_study.formats.free_response_table import FreeResponseTable
+from pneumoscope.statistics.metrics import Array
+from pneumoscope.statistics.multireader import free_response, obuchowski_rockette, roc_figures
+from pneumoscope.statistics.multireader.auc import delong_covariance, empirical_auc
+from pneumoscope.statistics.multireader.binormal import binormal_auc
+from pneumoscope.statistics.multireader.comparisons import compare
+from pneumoscope.statistics.multireader.design import Crossing, Design, design
+from pneumoscope.statistics.multireader.free_response import FreeResponseFigure
+from pneumoscope.statistics.multireader.inference import Inference, equivalence, non_inferiority, superiority
+from pneumoscope.statistics.multireader.jackknife import Jackknife
+from pneumoscope.statistics.multireader.marks import MarkedCases
+from pneumoscope.statistics.multireader.obuchowski_rockette import Analysis, Components, Population, one_modality
+from pneumoscope.statistics.multireader.one_shot import OneShotStudy, one_shot
+from pneumoscope.statistics.multireader.ratings import ReaderRatings
+from pneumoscope.statistics.multireader.standalone_model import ModelAgainstReaders, against_readers
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to the question of the study.
+
+    Parameters
+    ----------
+    first, second : str
+        What is compared: modalities, a model and ``readers``, or a modality and a value.
+    difference : Inference
+        First − second.
+    p : float
+        Of the hypothesis; NaN if it is undefined.
+    shown : bool
+        Whether p is at most α.
+    sentence : str
+        The result, with design and population.
+    """
+
+    first: str
+    second: str
+    difference: Inference
+    p: float
+    shown: bool
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class StudyAnalysis:
+    """All that is computed from a table.
+
+    Parameters
+    ----------
+    plan : Plan
+        What was asked, with figure, method and modalities filled in.
+    figure : str
+        Figure of merit.
+    method : str
+        Method of the verdict.
+    design : Design
+        From the table.
+    ratings : ReaderRatings
+        Ratings of cases; of a free-response study the highest mark of each case.
+    marks : MarkedCases, optional
+        Of a free-response study.
+    values : ndarray of float64, shape (modalities, readers)
+        Figure of merit; NaN where it is undefined.
+    components : Components
+        Mean squares and variance components.
+    analyses : tuple of Analysis
+        Obuchowski–Rockette for each population.
+    u_statistics : OneShotStudy, optional
+        For AUC.
+    model : ModelAgainstReaders, optional
+        If a model was named.
+    verdict : Verdict
+        The answer.
+    notes : tuple of str
+        What a reader of the result must know.
+    """
+
+    plan: Plan
+    figure: FigureName
+    method: Method
+    design: Design
+    ratings: ReaderRatings
+    marks: MarkedCases | None
+    values: Array
+    components: Components
+    analyses: tuple[Analysis, ...]
+    u_statistics: OneShotStudy | None
+    model: ModelAgainstReaders | None
+    verdict: Verdict
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities."""
+        return tuple(map(str, self.ratings.modalities))
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """Names of the readers."""
+        return tuple(map(str, self.ratings.readers))
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """A figure of merit with its covariance."""
+
+    name: FigureName
+    figure: Jackknife
+    covariance: Array
+
+
+def analyse(table: ReaderRatings | FreeResponseTable, plan: Plan) -> StudyAnalysis:
+    """Analyse a table.
+
+    Parameters
+    ----------
+    table : ReaderRatings or FreeResponseTable
+        The readings.
+    plan : Plan
+        What is asked.
+
+    Returns
+    -------
+    StudyAnalysis
+        Undefined results are NaN with a reason.
+
+    Raises
+    ------
+    ReaderStudyError
+        If the table does not have what is asked for.
+    """
+    marks = table.study() if isinstance(table, FreeResponseTable) else None
+    ratings = marks.highest() if marks else table
+    assert isinstance(ratings, ReaderRatings)
+    found = design(ratings)
+    measured = _measured(ratings, marks, plan)
+    values, crossing = measured.figure.value, found.crossing
+    method = _method(plan, measured.name, found)
+    analyses = tuple(
+        obuchowski_rockette.analyse(values, measured.covariance, population, crossing, plan.level) for population in Population
+    )
+    u_statistics = one_shot(ratings) if measured.name == "AUC" else None
+    model = _model(measured.figure, ratings, plan)
+    verdict = _verdict(plan, measured, found, method, ratings, analyses, u_statistics, model)
+    parts = obuchowski_rockette.components(values, measured.covariance, crossing)
+    notes = _notes(measured, found, method, ratings, parts)
+    return StudyAnalysis(
+        plan, measured.name, method, found, ratings, marks, values, parts, analyses, u_statistics, model, verdict, notes
+    )
+
+
+def _measured(ratings: ReaderRatings, marks: MarkedCases | None, plan: Plan) -> _Measured:
+    name: FigureName = plan.figure or ("AUC" if marks is None else "wAFROC")
+    if name not in OF_RATINGS and marks is None:
+        raise ReaderStudyError(f"{name} is a figure of marks, and the table has ratings of cases; give marks, or ask for AUC")
+    figure = _figure(name, ratings, marks, plan)
+    if plan.covariance == "jackknife":
+        return _Measured(name, figure, figure.covariance)
+    if name != "AUC":
+        raise ReaderStudyError(f"the covariance {plan.covariance} is defined for AUC only; take the jackknife for {name}")
+    return _Measured(name, figure, delong_covariance(ratings) if plan.covariance == "DeLong" else compare(ratings).covariance)
+
+
+def _figure(name: FigureName, ratings: ReaderRatings, marks: MarkedCases | None, plan: Plan) -> Jackknife:
+    if name == "AUC":
+        return empirical_auc(ratings)
+    if name == "binormal AUC":
+        return binormal_auc(ratings)
+    if name in ("sensitivity", "specificity"):
+        assert plan.threshold is not None
+        return getattr(roc_figures, name)(ratings, plan.threshold)  # type: ignore[no-any-return]
+    assert marks is not None
+    return free_response.figure(marks, FreeResponseFigure(name))
+
+
+def _method(plan: Plan, name: FigureName, found: Design) -> Method:
+    if plan.method == "U-statistics" and name != "AUC":
+        raise ReaderStudyError(f"U-statistics are for AUC; take Obuchowski-Rockette for {name}")
+    if plan.method == "U-statistics" and plan.population != "readers and cases":
+        raise ReaderStudyError("U-statistics take readers and cases as random; take Obuchowski-Rockette for another population")
+    crossed = found.crossing is Crossing.FULLY_CROSSED
+    one_shot_fits = name == "AUC" and not crossed and plan.population == "readers and cases"
+    return plan.method or ("U-statistics" if one_shot_fits and plan.covariance == "jackknife" else "Obuchowski-Rockette")
+
+
+def _model(figure: Jackknife, ratings: ReaderRatings, plan: Plan) -> ModelAgainstReaders | None:
+    if not plan.model:
+        return None
+    if plan.model not in map(str, ratings.readers):
+        raise ReaderStudyError(
+            f"no reader of the table is named '{plan.model}'; the readers are {', '.join(map(str, ratings.readers))}"
+        )
+    position = [str(reader) for reader in ratings.readers].index(plan.model)
+    return against_readers(figure, position, POPULATIONS[plan.population], plan.level)
+
+
+def pair(modalities: tuple[Hashable, ...], plan: Plan) -> tuple[int, int]:
+    """Choose the two modalities to compare.
+
+    Parameters
+    ----------
+    modalities : tuple
+        Names, in the order of the table.
+    plan : Plan
+        With the names that were asked for, if any.
+
+    Returns
+    -------
+    tuple of int
+        Positions of first and second.
+
+    Raises
+    ------
+    ReaderStudyError
+        If the table does not have a modality that was asked for, or first and second are the same.
+    """
+    names = [str(name) for name in modalities]
+    default = ["aided", "unaided"] if set(names) == {"aided", "unaided"} else names[:2]
+    first = plan.first or next(name for name in default if name != plan.second)
+    second = plan.second or next((name for name in default if name != first), "")
+    if wrong := [name for name in (first, second) if name not in names]:
+        raise ReaderStudyError(f"the table has no modality '{wrong[0]}'; its modalities are {', '.join(names)}")
+    if first == second:
+        raise ReaderStudyError(f"the modality '{first}' is compared with itself; name two")
+    return names.index(first), names.index(second)
+
+
+def _difference(
+    method: Method, first: int, second: int, plan: Plan, analyses: tuple[Analysis, ...], u_statistics: OneShotStudy | None
+) -> Inference:
+    if method == "U-statistics":
+        assert u_statistics is not None
+        return u_statistics.difference(first, second, plan.level).result
+    analysis = next(one for one in analyses if one.population is POPULATIONS[plan.population])
+    low, high = sorted((first, second))
+    found = next(one.difference for one in analysis.contrasts if (one.first, one.second) == (low, high))
+    if low == first:
+        return found
+    return Inference(-found.estimate, found.standard_error, found.df, -found.null, found.level, found.reason)
+
+
+def _verdict(
+    plan: Plan, measured: _Measured, found: Design, method: Method, ratings: ReaderRatings, analyses: tuple[Analysis, ...],
+    u_statistics: OneShotStudy | None, model: ModelAgainstReaders | None,
+) -> Verdict:  # fmt: skip
+    if model:
+        first, second, difference, method_name = plan.model, "readers", model.difference, "Obuchowski-Rockette"
+    elif len(ratings.modalities) == 1:
+        null = math.nan if plan.null is None else plan.null
+        first, second = str(ratings.modalities[0]), "no value" if plan.null is None else f"{null:g}"
+        difference, method_name = _against_value(measured, method, found, plan, null, u_statistics), method
+    else:
+        a, b = pair(ratings.modalities, plan)
+        first, second = str(ratings.modalities[a]), str(ratings.modalities[b])
+        difference, method_name = _difference(method, a, b, plan, analyses, u_statistics), method
+    p = _p(plan, difference)
+    sentence = _sentence(plan, measured, found, method_name, ratings, first, second, difference, p)
+    return Verdict(first, second, difference, p, p <= plan.alpha, sentence)
+
+
+def _against_value(
+    measured: _Measured, method: Method, found: Design, plan: Plan, null: float, u_statistics: OneShotStudy | None
+) -> Inference:
+    """Mean figure of the only modality minus a value; NaN without one."""
+    if method == "U-statistics" and u_statistics is not None:
+        mean = u_statistics.modality(0, 0.0, plan.level).result
+    else:
+        nested = found.crossing is Crossing.CASES_NESTED_IN_READER
+        population = POPULATIONS[plan.population]
+        mean = one_modality(measured.figure.value[0], measured.covariance, population, 0.0, plan.level, not nested)
+    reason = mean.reason or ("there is one modality and no value to test; see the means" if math.isnan(null) else "")
+    return Inference(mean.estimate - null, mean.standard_error, mean.df, 0.0, plan.level, reason)
+
+
+def _p(plan: Plan, difference: Inference) -> float:
+    if plan.hypothesis == "superiority":
+        return superiority(difference, plan.margin)
+    if plan.hypothesis == "non-inferiority":
+        return non_inferiority(difference, plan.margin)
+    return equivalence(difference, plan.margin) if plan.hypothesis == "equivalence" else difference.p
+
+
+def _sentence(
+    plan: Plan, measured: _Measured, found: Design, method: str, ratings: ReaderRatings, first: str, second: str,
+    difference: Inference, p: float,
+) -> str:  # fmt: skip
+    study = (
+        f"In a study of {len(ratings.readers) - bool(plan.model)} readers and {len(ratings.cases)} cases "
+        f"({ratings.n_diseased} with the target), "
+        f"{found}, the {measured.name} of '{first}' minus that of '{second}' "
+    )
+    if math.isnan(difference.estimate) or difference.reason:
+        return f"{study}has no inference: {difference.reason or 'the figure of a reader is undefined'}."
+    claims = {
+        "difference": "that the difference is not 0",
+        "superiority": "that the first is better",
+        "non-inferiority": f"that the first is worse by less than {plan.margin:g}",
+        "equivalence": f"that the two differ by less than {plan.margin:g}",
+    }
+    interval = f"{100 * plan.level:g} % interval {difference.low:+.4f} to {difference.high:+.4f}"
+    shown = "shown" if p <= plan.alpha else "not shown"
+    p_text = "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
+    covariance = f" with {plan.covariance} covariance" if method == "Obuchowski-Rockette" else ""
+    return (
+        f"{study}was {difference.estimate:+.4f} ({interval}); {claims[plan.hypothesis]} is {shown} at α = {plan.alpha:g} "
+        f"({p_text}; {method}{covariance}; {POPULATIONS[plan.population]})."
+    ).replace("-0.", "−0.")
+
+
+def _notes(measured: _Measured, found: Design, method: Method, ratings: ReaderRatings, parts: Components) -> tuple[str, ...]:
+    notes = []
+    if method == "U-statistics":
+        notes.append("The AUC of a modality is the mean of all comparisons that exist: a reader with more cases counts more.")
+    elif not ratings.complete and found.crossing is not Crossing.READERS_NESTED:
+        notes.append("Readers have equal weight, however many cases each has read.")
+    undefined = int((np.isnan(measured.figure.value) & ratings.read.any(-1)).sum())
+    if undefined:
+        notes.append(f"{measured.name} is undefined for {undefined} readers in a modality: a class has no case.")
+    if parts.modality_reader < 0:
+        notes.append(
+            f"The variance of modality × reader is estimated as {parts.modality_reader:.6f}, below 0; it counts as 0 in sizing."
+        )
+    if parts.n_modalities > 1 and parts.cov2 < parts.cov3:
+        notes.append("Cov2 is below Cov3; their difference counts as 0 in the error term.")
+    return tuple(note.replace(" -0.", " −0.") for note in notes)

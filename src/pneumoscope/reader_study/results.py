@@ -245,11 +245,17 @@ def mark_table(found: Sequence[StudyReading]) -> FreeResponseTable:
         raise ReaderStudyError(
             "the figures of marks need every reader's answer to every case in every arm; exclude the cases that lack one"
         )
-    rows = [(one.reader.name, one.task.arm, one.case.name, lesion_of(one.case, mark.row, mark.col), mark.rating)
-            for one in found for mark in one.answer.marks]  # fmt: skip
+    placed = [(one, mark) for one in found for mark in one.answer.marks]
+    marks = Marks(
+        [one.reader.name for one, _ in placed],
+        [one.task.arm for one, _ in placed],
+        [one.case.name for one, _ in placed],
+        [lesion_of(one.case, mark.row, mark.col) for one, mark in placed],
+        [math.nan if mark.rating is None else mark.rating for _, mark in placed],
+    )
     lesions = [(case.name, str(k), 1 / len(case.lesions)) for case in cases.values() for k in range(1, len(case.lesions) + 1)]
-    marks = Marks(*([row[k] for row in rows] for k in range(4)), [float(row[4] or 0) for row in rows])
-    return FreeResponseTable(marks, Lesions(*([one[k] for one in lesions] for k in range(3))), tuple(cases), readers, arms)
+    case, lesion, weight = ([one[0] for one in lesions], [one[1] for one in lesions], [one[2] for one in lesions])
+    return FreeResponseTable(marks, Lesions(case, lesion, weight), tuple(cases), readers, arms)
 
 
 def lesion_of(case: StudyCase, row: float, col: float) -> str | None:

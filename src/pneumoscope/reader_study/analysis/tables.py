@@ -11,6 +11,7 @@ from pneumoscope.reader_study.analysis.plan import POPULATIONS
 from pneumoscope.statistics.estimate import plain
 from pneumoscope.statistics.formatting import interval, number, p_value
 from pneumoscope.statistics.multireader.inference import Inference
+from pneumoscope.statistics.multireader.ratings import Bools
 from pneumoscope.statistics.table import Table
 
 
@@ -50,8 +51,13 @@ def figure_table(result: StudyAnalysis) -> Table:
         One row a reader, and the mean.
     """
     rows = [[reader, *map(number, column)] for reader, column in zip(result.readers, result.values.T, strict=True)]
-    means = [number(float(np.mean(row[read]))) for row, read in zip(result.values, result.ratings.read.any(-1), strict=True)]
+    means = [number(float(np.mean(row[read]))) for row, read in zip(result.values, _has_read(result), strict=True)]
     return Table.of([f"{result.figure} of reader", *result.modalities], [*rows, ["mean of readers", *means]])
+
+
+def _has_read(result: StudyAnalysis) -> Bools:
+    """Whether a reader has read in a modality, (modalities, readers)."""
+    return np.asarray(np.any(result.ratings.read, -1))
 
 
 def comparison_table(result: StudyAnalysis) -> Table:

@@ -223,8 +223,8 @@ def _with_truth_rows(table: Rows, readers: Sequence[str], source: str) -> Reader
     if missing := sum(cases[k] not in truth_of for k in read):
         raise ReaderStudyError(f"{missing} readings in '{source}' are of cases without a row of truth")
     rating = numbers((scores[k] for k in read), "rating", source)
-    columns = ([values[k] for k in read] for values in (readers, modalities, cases))
-    return from_table(*columns, [truth_of[cases[k]] for k in read], rating)
+    reader, modality, case = ([values[k] for k in read] for values in (readers, modalities, cases))
+    return from_table(reader, modality, case, [truth_of[one] for one in case], rating)
 
 
 def marks_in(folder: Path) -> Path:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pneumoscope import MissingExtraError, atomic_files
 from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.reader_study.formats import csv_tables
@@ -141,11 +143,11 @@ def write(path: Path, table: FreeResponseTable) -> None:
         The study. Cases, lesions, readers and modalities are numbered, as the format demands; the names are in the sheet KEY.
     """
     numbers = _Numbers(table)
-    marks = list(
-        zip(table.marks.reader, table.marks.modality, table.marks.case, table.marks.lesion, table.marks.rating, strict=True)
-    )
-    true = [(*numbers.cell(r, m, c), numbers.lesion[c, lesion], float(v)) for r, m, c, lesion, v in marks if lesion is not None]
-    false = [(*numbers.cell(r, m, c), float(v)) for r, m, c, lesion, v in marks if lesion is None]
+    rating = np.asarray(table.marks.rating, np.float64).tolist()
+    named = (table.marks.reader, table.marks.modality, table.marks.case, table.marks.lesion)
+    marks = list(zip(*named, rating, strict=True))
+    true = [(*numbers.cell(r, m, c), numbers.lesion[c, lesion], v) for r, m, c, lesion, v in marks if lesion is not None]
+    false = [(*numbers.cell(r, m, c), v) for r, m, c, lesion, v in marks if lesion is None]
     book = _openpyxl().Workbook()
     book.remove(book.active)
     for sheet, rows in (("TP", true), ("FP", false), ("TRUTH", numbers.truth(table))):
@@ -198,8 +200,8 @@ class _Numbers:
         return self.reader[reader], self.modality[modality], self.case[case]
 
     def truth(self, table: FreeResponseTable) -> list[tuple[int, int, float]]:
-        weights = zip(self.lesion, table.lesions.weight, strict=True)  # type: ignore[arg-type]
-        diseased = [(self.case[case], self.lesion[case, lesion], float(weight)) for (case, lesion), weight in weights]
+        weights = zip(self.lesion.items(), np.asarray(table.lesions.weight, np.float64).tolist(), strict=True)
+        diseased = [(self.case[case], number, weight) for ((case, _), number), weight in weights]
         return [*((self.case[case], 0, 0.0) for case in table.cases if case not in set(table.lesions.case)), *diseased]
 
     def key(self) -> Iterable[tuple[str, int, str]]:

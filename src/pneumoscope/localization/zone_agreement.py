@@ -32,7 +32,9 @@ GLOBAL, ALL_ZONES, WITHIN, KAPPA = (
     "mean Spearman within an image",
     "quadratic-weighted kappa of the zones",
 )
+ORDERED = "images with a defined Spearman within the image"
 MEASURED = "images in which the model found both lungs"
+AMONG_READERS = "severity by zone, readers among themselves"
 _FEWEST_ZONES = 3
 _DECIMALS = 9
 _NO_SCALE = "the model has no severity scale, so its zones have no grades"
@@ -130,9 +132,10 @@ class ZoneAgreement:
             }
             each = _figures(boot, [(model, reader) for reader in readers])
             tables[f"severity by zone, model and each reader, mean of {len(names)}"] = each | of_each
-        title = f"severity by zone, readers among themselves, mean of {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}"
-        nothing = dict.fromkeys((GLOBAL, ALL_ZONES, WITHIN, KAPPA), undefined(0, _ONE_READER))
-        return tables | {title: _figures(boot, pairs) if pairs else nothing}
+        if not pairs:
+            return tables | {AMONG_READERS: dict.fromkeys((GLOBAL, ALL_ZONES, WITHIN, KAPPA), undefined(0, _ONE_READER))}
+        title = f"{AMONG_READERS}, mean of {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}"
+        return tables | {title: _figures(boot, pairs)}
 
     def _model(self) -> _Rater:
         density, grade = np.stack([row.density for row in self._rows]), np.stack([row.grade for row in self._rows])
@@ -176,11 +179,12 @@ def _reader(scores: Array) -> _Rater:
 
 
 def _figures(boot: Bootstrap, pairs: Sequence[tuple[_Rater, _Rater]]) -> dict[str, Estimate]:
-    within = [_within_images(a.zones, b.zones) for a, b in pairs]
+    of_image = _mean_of_known(np.array([_within_images(a.zones, b.zones) for a, b in pairs]))
     return {
         GLOBAL: _mean_of(boot, spearman, [(a.film[:, None], b.film[:, None]) for a, b in pairs]),
         ALL_ZONES: _mean_of(boot, spearman, [(a.zones, b.zones) for a, b in pairs]),
-        WITHIN: boot.mean(_mean_of_known(np.array(within)).tolist()),
+        WITHIN: boot.mean(of_image.tolist()),
+        ORDERED: boot.mean((~np.isnan(of_image)).astype(float).tolist(), share=True),
         KAPPA: _kappa(boot, pairs),
     }
 

@@ -13,6 +13,9 @@ from sklearn.metrics import cohen_kappa_score
 from pneumoscope.classifier import card as cards
 from pneumoscope.cohort import Case, Cohort, Partition, table
 from pneumoscope.cohort.case import split_sha256
+from pneumoscope.cohort.fingerprint import fingerprint
+from pneumoscope.localization.errors import LocalizationError
+from pneumoscope.localization.severity_calibration import calibrate
 from pneumoscope.reader import Reader
 from pneumoscope.reader.reader import DEFAULT_BUNDLE
 from tests.cli.run import run
@@ -104,6 +107,13 @@ def test_what_cannot_be_calibrated_is_a_users_mistake_and_leaves_the_card(folder
     assert ran.code == 2
     assert sentence in " ".join(ran.err.split())
     assert (model / "card.json").read_bytes() == before
+
+
+def test_a_model_that_was_trained_on_tune_patients_is_refused(folder, model):
+    cohort, reader = table.read(folder / "hand.csv"), Reader.load(model, threads=1)
+    reader.trained_on = (fingerprint(cohort.on("tune")[:2]),)
+    with pytest.raises(LocalizationError, match="'glass' was trained on 2 of the 24 tune images"):
+        calibrate(reader, cohort, lambda read: np.zeros(6), "by hand")
 
 
 def test_the_shipped_models_are_not_changed(folder):

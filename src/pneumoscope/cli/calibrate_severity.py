@@ -10,13 +10,11 @@ from pneumoscope.classifier import card as cards
 from pneumoscope.cli import models
 from pneumoscope.cli.zone_options import read_zones, zone_options
 from pneumoscope.cohort import SPLITS, Cohort, table
-from pneumoscope.evaluation.training_overlap import require_unseen, training_overlap
-from pneumoscope.localization.case import read_cases
 from pneumoscope.localization.severity_calibration import (
     MASKS_REFERENCE,
     SeverityFit,
     ZoneReference,
-    fit,
+    calibrate,
     masks_reference,
     readers_reference,
 )
@@ -55,13 +53,9 @@ def command(model: Path, cohort_: Path, split: str, regions: Path | None, zones:
     if model.resolve() in {folder.resolve() for folder in SHIPPED.values()}:
         raise click.UsageError("the shipped models stay as they are; copy the folder of the bundle and calibrate the copy")
     cohort = table.read(cohort_)
-    cases = cohort.on("tune")
     reference, description = _reference(regions, zones, zone_max, cohort)
     with models.reader(model) as reader:
-        require_unseen(training_overlap(reader.trained_on, cases), reader.card.name)
-        reads = read_cases(reader, cohort, cases, workers=reader.workers, show_progress=True)
-        split_sha256 = cohort.partition.sha256 if cohort.partition else ""
-        fitted = fit(reads, reference, f"{description}; {cohort_.stem}", split_sha256)
+        fitted = calibrate(reader, cohort, reference, f"{description}; {cohort_.stem}", show_progress=True)
     cards.write(dataclasses.replace(cards.read(model), severity=fitted.scale), model)
     click.echo(_report(fitted))
     click.echo(f"written into the card of '{model}': {SEVERITY_NAME}. {DISCLAIMER}")

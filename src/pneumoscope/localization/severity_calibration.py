@@ -15,8 +15,11 @@ import numpy as np
 from scipy.optimize import nnls
 
 from pneumoscope.classifier.severity_scale import HIGHEST_GRADE, HIGHEST_SCORE, SeverityScale
-from pneumoscope.localization.case import ReadCase
+from pneumoscope.cohort import Cohort
+from pneumoscope.evaluation.training_overlap import training_overlap
+from pneumoscope.localization.case import ReadCase, read_cases
 from pneumoscope.localization.errors import LocalizationError
+from pneumoscope.reader import Reader
 from pneumoscope.reference.opacity_masks import OpacityMasks
 from pneumoscope.reference.zone_tables import ZoneScores
 from pneumoscope.statistics.metrics import Array
@@ -96,6 +99,47 @@ def readers_reference(scores: ZoneScores) -> ZoneReference:
         return None if np.isnan(mean).any() else mean
 
     return reference
+
+
+def calibrate(
+    reader: Reader, cohort: Cohort, reference: ZoneReference, description: str, *, show_progress: bool = False
+) -> SeverityFit:
+    """Fix the severity scale of a model on the tune split of a cohort.
+
+    Parameters
+    ----------
+    reader : Reader
+        The model.
+    cohort : Cohort
+        A split cohort.
+    reference : ZoneReference
+        Reference scores of the zones, as `masks_reference` and `readers_reference` give them.
+    description : str
+        What the reference is, in words.
+    show_progress : bool
+        Show a progress bar on a terminal.
+
+    Returns
+    -------
+    SeverityFit
+        The scale for the card's field ``severity``, and what it rests on.
+
+    Raises
+    ------
+    CohortError
+        If the cohort has no tune split.
+    LocalizationError
+        If the model was trained on patients or images of the tune split, or as `fit` raises it.
+    """
+    cases = cohort.on("tune")
+    overlap = training_overlap(reader.trained_on, cases)
+    if overlap:
+        raise LocalizationError(
+            f"'{reader.card.name}' was trained on {overlap.cases} of the {len(cases)} tune images, so that its errors there are "
+            "too small; fix the scale on patients that it was not trained on"
+        )
+    reads = read_cases(reader, cohort, cases, workers=reader.workers, show_progress=show_progress)
+    return fit(reads, reference, description, cohort.partition.sha256 if cohort.partition else "")
 
 
 def fit(reads: Iterable[ReadCase], reference: ZoneReference, description: str, split_sha256: str) -> SeverityFit:

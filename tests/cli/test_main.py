@@ -52,7 +52,7 @@ def test_help_names_every_verb_and_says_that_it_is_no_medical_device():
         (
             ["zzz"],
             "The verbs are demo, read, cohort, train, train-lungs, calibrate, evaluate, localize, "
-            "calibrate-severity, compare, export.",
+            "calibrate-severity, compare, study, export.",
         ),
         (["cohort", "biuld"], "Did you mean 'build'?"),
         (["read", "x", "--modle", "y"], "--model"),

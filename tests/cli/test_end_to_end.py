@@ -6,12 +6,16 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pneumoscope.classifier import BACKBONES
+from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.checkpoint import load
-from pneumoscope.cohort import split, table
+from pneumoscope.cohort import Case, Cohort, Partition, split, table
+from pneumoscope.cohort.case import split_sha256
 from pneumoscope.cohort.sample import sample
 from pneumoscope.evaluation import evaluate, predict
+from pneumoscope.lung_fields import LungFinder
 from pneumoscope.training import recipe as training
 from pneumoscope.training.fit import fit
 from tests.cli.run import by_path, run
@@ -129,3 +133,45 @@ def test_the_exported_bundle_reads_and_evaluates_as_the_checkpoint_does(work, tm
         assert float(row["log_odds"]) == pytest.approx(float(checkpoint["log_odds"]), abs=2e-4)
         assert read[row["path"]]["log_odds"] == pytest.approx(float(checkpoint["log_odds"]), abs=2e-4)
         assert read[row["path"]]["probability"] == pytest.approx(float(row["probability"]), abs=1e-5)
+
+
+@pytest.mark.slow
+def test_the_severity_scale_of_a_checkpoint_is_written_into_its_card_and_exported(work, tmp_path):
+    """A mask for each of twenty tune radiographs: the shipped ones, some twice under the name of another patient."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    with sample() as shipped:
+        files = [shipped.file(case) for case in shipped.cases]
+        for k in range(20):
+            name = f"p{k}{files[k % 16].suffix}"
+            shutil.copy(files[k % 16], tmp_path / "images" / name)
+            with Image.open(files[k % 16]) as image:
+                Image.new("L", image.size, 255 * (k % 2)).save(tmp_path / "masks" / f"p{k}.png")
+    cases = tuple(Case(f.name, "x", 1, f.stem, split="tune") for f in sorted((tmp_path / "images").iterdir()))
+    partition = Partition("by hand", None, None, split_sha256(cases))
+    table.write(Cohort(tmp_path / "images", cases, partition=partition), tmp_path / "tune.csv")
+    checkpoint = tmp_path / "run"
+    recipe = training.recipe("evidence", size_px=64, batch=4, epochs=1, painted_negatives=2, painted_positives=1)
+    cohort = table.read(work / "cohort.parquet")
+    fit(
+        cohort,
+        BACKBONES["mobilenet_v2"],
+        recipe,
+        checkpoint,
+        init="scratch",
+        cache=work / "cache",
+        finder=LungFinder.load(threads=1),
+    )
+    weights = (checkpoint / "weights.safetensors").read_bytes()
+
+    said = done("calibrate-severity", checkpoint, "--cohort", tmp_path / "tune.csv", "--regions", tmp_path / "masks")
+    done("export", checkpoint, "-o", tmp_path / "bundle")
+
+    assert "interval of 10 other patients" in said
+    scale = cards.read(tmp_path / "bundle").severity
+    assert scale == cards.read(checkpoint).severity
+    assert (scale.n_fitted, scale.n_patients) == (10, 10)
+    assert (checkpoint / "weights.safetensors").read_bytes() == weights
+    done("read", tmp_path / "images", "-o", tmp_path / "read", "--model", tmp_path / "bundle", "--no-overlays")
+    scores = [line["severity"]["score"] for line in by_path(tmp_path / "read").values()]
+    assert all(0 <= score <= 18 for score in scores)

@@ -16,6 +16,7 @@ class Answering:
     card: Card
     log_odds: Callable[[np.ndarray], np.ndarray]
     trained_on: tuple[Fingerprint, ...] = ()
+    distance: Callable[[np.ndarray], np.ndarray] | None = None
 
     def prepare(self, radiograph: Radiograph) -> ModelInput:
         return prepare(radiograph, self.card.preprocessing)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pneumoscope.classifier import Calibration, Card, OperatingPoint, Preprocessing
+from pneumoscope.classifier import Calibration, Card, DomainLimit, GreyZone, OperatingPoint, Preprocessing
 from pneumoscope.cohort import CohortError
 from pneumoscope.cohort.fingerprint import fingerprint
 from pneumoscope.cohort.split import by_ratio
@@ -128,6 +128,31 @@ def test_probability_is_the_calibrated_one_and_the_cards_record_travels_along(fl
     assert [row.probability for row in found.rows] == pytest.approx([1 / (1 + math.exp(0.25)), 1 / (1 + math.exp(-0.25))])
     assert (found.split, found.split_sha256, found.model) == ("test", flat.partition.sha256, "m")
     assert (found.calibrated_on, found.operating_points) == (FittedOn("tune", "abc"), CARD.operating_points)
+
+
+def test_age_sex_view_and_abstention_travel_along_and_the_domain_where_it_is_asked(flat):
+    """The grey zone of [0.4, 0.6) holds the probability 0.5 of log-odds 0, and the limit 2 the first distance alone."""
+    cases = tuple(dataclasses.replace(c, age_years=4.0, sex="F", view_position="AP") for c in flat.cases)
+    card = dataclasses.replace(
+        CARD,
+        grey_zone=GreyZone(0.4, 0.6, "sensitivity>=0.99, specificity>=0.99", "tune", "abc"),
+        domain=DomainLimit(2.0, "99% of tune", "tune", "abc"),
+    )
+    model = Answering(card, lambda squares: 4.0 * np.arange(len(squares)), distance=lambda squares: 2.0 + np.arange(len(squares)))
+    known = dataclasses.replace(flat, cases=cases)
+    asked, plain = (predict(known, "test", model, with_domain=flag).rows for flag in (True, False))
+    assert {(row.age_years, row.sex, row.view_position) for row in asked} == {(4.0, "F", "AP")}
+    assert [row.abstained for row in asked] == [row.abstained for row in plain] == [True, False]
+    assert [row.inside_domain for row in asked] == [True, False]
+    assert [row.inside_domain for row in plain] == [None, None]
+    assert predict(flat, "test", Answering(CARD, model.log_odds), with_domain=True).rows[0].inside_domain is None
+
+
+def test_a_distance_that_is_no_number_is_refused(flat):
+    card = dataclasses.replace(CARD, domain=DomainLimit(2.0, "99% of tune", "tune", "abc"))
+    model = Answering(card, lambda squares: np.zeros(len(squares)), distance=lambda squares: np.full(len(squares), np.nan))
+    with pytest.raises(EvaluationError, match="'m' gives a distance from the training images that is not a finite number"):
+        predict(flat, "test", model, with_domain=True)
 
 
 def test_a_side_without_cases_cannot_be_predicted(flat):

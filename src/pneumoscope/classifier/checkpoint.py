@@ -110,6 +110,22 @@ class Classifier:
             features = self.network.embed(torch.from_numpy(np.ascontiguousarray(squares)).to(device)).cpu()
         return np.asarray(features.numpy())
 
+    def distance(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Compute the distances of prepared squares from the training images, for a classifier with a domain.
+
+        Parameters
+        ----------
+        squares
+            Prepared squares, float32, shape (n, channels, size_px, size_px), in [0, 1].
+
+        Returns
+        -------
+        ndarray of float64
+            Distances as `Domain.distance` gives them, shape (n,).
+        """
+        assert self.domain is not None
+        return self.domain.distance(self.features(squares))
+
     def score(self, square: Grey) -> Score:
         """Compute the score of a prepared square.
 

@@ -14,7 +14,7 @@ from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cli.models import load as load_model
 from pneumoscope.cli.population_option import population_option
 from pneumoscope.cohort import SPLITS, table
-from pneumoscope.evaluation import Predictions, evaluate, plots, predict, prediction_files, tables
+from pneumoscope.evaluation import Predictions, evaluate, patient_groups, plots, predict, prediction_files, tables
 
 
 @click.command("evaluate")
@@ -44,6 +44,13 @@ from pneumoscope.evaluation import Predictions, evaluate, plots, predict, predic
     help="Operating point of the model: youden, sensitivity>=0.95, specificity>=0.95.",
 )
 @click.option("--subgroup", default="subtype", show_default=True, help="Column whose values make subgroups.")
+@click.option(
+    "--by",
+    default="",
+    metavar="age,sex,view",
+    help="Measure groups of patients by age band (0-17, 18-39, 40-59, 60-79, 80+ years), sex and view position, each with its "
+    "difference to all other images.",
+)
 @click.option("--draws", default=2000, show_default=True, help="Bootstrap draws of patients.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option(
@@ -60,6 +67,7 @@ def command(
     out: Path,
     rule: str,
     subgroup: str,
+    by: str,
     draws: int,
     seed: int,
     allow_training_patients: bool,
@@ -81,19 +89,26 @@ def command(
         raise click.UsageError("--record needs MODEL")
     if draws < 1 or seed < 0:
         raise click.UsageError("--draws must be at least 1 and --seed at least 0")
+    columns = patient_groups.parse_columns(by)
     rows = (
-        prediction_files.read(stored) if stored else _predict(model, cohort_, split, population, allow_training_patients, device)
+        prediction_files.read(stored)
+        if stored
+        else _predict(model, cohort_, split, population, allow_training_patients, device, with_domain=bool(columns))
     )
     result = evaluate(
         rows,
         rule=rule,
         subgroup=subgroup,
+        by=columns,
         on_itself="leave-out",
         allow_training_patients=allow_training_patients,
         draws=draws,
         rng=seed,
     )
     text = tables.as_markdown(result)
+    if result.groups:
+        with atomic_files.text(out / "groups.csv") as stream:
+            stream.write(patient_groups.table(result.groups).csv())
     prediction_files.write(rows, out / "predictions.csv")
     for name, content in (
         ("metrics.json", json.dumps(tables.as_json(result), indent=2)),
@@ -117,6 +132,8 @@ def _predict(
     population: Population | None,
     allow_training_patients: bool,
     device: str,
+    *,
+    with_domain: bool,
 ) -> Predictions:
     assert model is not None
     assert cohort_ is not None
@@ -126,6 +143,7 @@ def _predict(
         split,
         loaded,
         population=population,
+        with_domain=with_domain,
         allow_training_patients=allow_training_patients,
         show_progress=True,
     )

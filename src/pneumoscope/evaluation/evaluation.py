@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pneumoscope.classifier import OperatingPoint
 from pneumoscope.evaluation.errors import EvaluationError, TestedOnItselfError
+from pneumoscope.evaluation.patient_groups import PatientGroup, patient_groups
 from pneumoscope.evaluation.predictions import FittedOn, Prediction, Predictions
 from pneumoscope.evaluation.training_overlap import TrainingOverlap, require_unseen
 from pneumoscope.statistics import intervals, metrics
@@ -72,6 +73,8 @@ class Evaluation:
         How many of the cases the model was trained on.
     population
         Whose settings decided, in words; empty for a model that has the same settings for all patients.
+    groups
+        Figures by age band, sex and view position; empty if they were not asked for.
     """
 
     model: str
@@ -88,6 +91,7 @@ class Evaluation:
     model_split_sha256: str = ""
     training_overlap: TrainingOverlap = field(default_factory=TrainingOverlap)
     population: str = ""
+    groups: tuple[PatientGroup, ...] = ()
 
 
 def evaluate(
@@ -95,6 +99,7 @@ def evaluate(
     *,
     rule: str = "youden",
     subgroup: str = "subtype",
+    by: Sequence[str] = (),
     on_itself: Literal["refuse", "leave-out"] = "refuse",
     allow_training_patients: bool = False,
     draws: int = intervals.DRAWS,
@@ -110,6 +115,8 @@ def evaluate(
         The rule of the operating point: ``youden``, ``sensitivity>=0.95``, ``specificity>=0.95``.
     subgroup
         Column of the predictions whose values make subgroups.
+    by
+        What patients are grouped by: any of ``age``, ``sex`` and ``view`` (`patient_groups`).
     on_itself
         What to do if the threshold or the calibration was fitted on the part under test: refuse, or leave out the figures that
         need either.
@@ -132,7 +139,8 @@ def evaluate(
     TrainingPatientsError
         If the model was trained on a case and that is not allowed.
     EvaluationError
-        If there is no prediction, only one class, a probability that is not finite, no such operating point or column.
+        If there is no prediction, only one class, a probability that is not finite, no such operating point or column, or no
+        image has a known value in a column of `by`.
     """
     _check(predictions)
     require_unseen(predictions.training_overlap, predictions.model, allow=allow_training_patients)
@@ -144,7 +152,7 @@ def evaluate(
             "side under test; evaluate another side"
         )
     seed = rng if isinstance(rng, int) else int(rng.integers(2**63))
-    rows = predictions.rows
+    rows, threshold = predictions.rows, None if tested_on_itself else point.threshold
     boot = Bootstrap.of_patients(predictions.patients, draws, seed)
     evaluation = Evaluation(
         model=predictions.model,
@@ -161,6 +169,7 @@ def evaluate(
         model_split_sha256=predictions.model_split_sha256,
         training_overlap=predictions.training_overlap,
         population=predictions.population,
+        groups=tuple(group for column in by for group in patient_groups(predictions, column, threshold, boot)),
     )
     if tested_on_itself:
         return evaluation

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pneumoscope import radiograph
-from pneumoscope.classifier import Card, Population
+from pneumoscope.classifier import Card, DomainLimit, GreyZone, Population
 from pneumoscope.classifier.preprocessing import ModelInput
 from pneumoscope.cohort import Case, Cohort, CohortError
 from pneumoscope.evaluation.errors import EvaluationError
@@ -18,7 +18,6 @@ from pneumoscope.evaluation.training_overlap import require_unseen, training_ove
 from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.ordered_map import chunks, cores, ordered_map
 from pneumoscope.radiograph import Radiograph
-from pneumoscope.radiograph.radiograph import Grey
 
 _BATCH = 16
 
@@ -66,6 +65,21 @@ class Model(Protocol):
         """
         ...
 
+    def distance(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Compute the distances from the training images; asked only of a model with a domain.
+
+        Parameters
+        ----------
+        squares
+            Prepared inputs, shape (n, channels, side, side).
+
+        Returns
+        -------
+        NDArray[np.float64]
+            Shape (n,).
+        """
+        ...
+
 
 def predict(
     cohort: Cohort,
@@ -73,6 +87,7 @@ def predict(
     model: Model,
     *,
     population: Population | None = None,
+    with_domain: bool = False,
     allow_training_patients: bool = False,
     show_progress: bool = False,
 ) -> Predictions:
@@ -88,6 +103,8 @@ def predict(
         A classifier or a reader.
     population
         Predict the cases of this population alone; cases of which the cohort does not tell the population are taken to be of it.
+    with_domain
+        Whether to tell of each case if it lies inside the model's domain, which takes a second pass through the network.
     allow_training_patients
         Whether cases that the model was trained on are predicted too; they are counted in the result.
     show_progress
@@ -122,15 +139,18 @@ def predict(
         unit=f"×{_BATCH} images",
         disable=None if show_progress else True,
     )
-    log_odds = np.concatenate([model.log_odds(np.stack(squares)) for squares in bar])
+    decisive = card.settings(known) if card.populations else card
+    limit = decisive.domain if with_domain else None
+    answers = [_answers(model, inputs, limit) for inputs in bar]
+    log_odds = np.concatenate([log_odds for log_odds, _ in answers])
+    inside = [flag for _, flags in answers for flag in flags]
     if wrong := int((~np.isfinite(log_odds)).sum()):
         raise EvaluationError(
             f"'{card.name}' gives no finite number for {wrong} of {len(cases)} radiographs; export or train it again"
         )
-    decisive = card.settings(known) if card.populations else card
     fitted = decisive.calibration
     return Predictions(
-        rows=_rows(cases, log_odds, fitted(log_odds)),
+        rows=_rows(cases, log_odds, fitted(log_odds), inside, decisive.grey_zone),
         split=split,
         split_sha256=cohort.partition.sha256,
         model=card.name,
@@ -149,15 +169,50 @@ def _fixed_on(card: Card, population: Population | None) -> tuple[FittedOn, ...]
     return tuple(FittedOn(one.split, one.split_sha256) for settings in chosen for one in settings.fixed_on)
 
 
-def _rows(cases: Sequence[Case], log_odds: NDArray[np.float64], probability: NDArray[np.float64]) -> tuple[Prediction, ...]:
+def _rows(
+    cases: Sequence[Case],
+    log_odds: NDArray[np.float64],
+    probability: NDArray[np.float64],
+    inside: Sequence[bool | None],
+    zone: GreyZone | None,
+) -> tuple[Prediction, ...]:
     return tuple(
-        Prediction(case.path, case.patient_id, case.label, case.subtype, case.reference, float(z), float(p))
-        for case, z, p in zip(cases, log_odds, probability, strict=True)
+        Prediction(
+            path=case.path,
+            patient_id=case.patient_id,
+            label=case.label,
+            subtype=case.subtype,
+            reference=case.reference,
+            log_odds=float(z),
+            probability=float(p),
+            age_years=case.age_years,
+            sex=case.sex,
+            view_position=case.view_position,
+            inside_domain=resembles,
+            abstained=None if zone is None else zone.holds(float(p)),
+        )
+        for case, z, p, resembles in zip(cases, log_odds, probability, inside, strict=True)
     )
 
 
-def _batches(cohort: Cohort, cases: Sequence[Case], model: Model) -> Iterator[list[Grey]]:
-    def square(case: Case) -> Grey:
-        return model.prepare(radiograph.read(cohort.file(case))).pixels
+def _answers(
+    model: Model, inputs: Sequence[ModelInput], limit: DomainLimit | None
+) -> tuple[NDArray[np.float64], list[bool | None]]:
+    """Log-odds of some inputs, and whether each lies inside the domain (as a reading says it); None without a limit."""
+    squares = np.stack([one.pixels for one in inputs])
+    if limit is None:
+        return model.log_odds(squares), [None] * len(inputs)
+    distance = model.distance(squares)
+    if not np.isfinite(distance).all():
+        raise EvaluationError(
+            f"'{model.card.name}' gives a distance from the training images that is not a finite number; export or train it again"
+        )
+    lungs = [one.lung_fields is None or one.lung_fields.state != "not found" for one in inputs]
+    return model.log_odds(squares), [some and bool(d <= limit.distance) for some, d in zip(lungs, distance, strict=True)]
 
-    return chunks(ordered_map(square, cases, cores()), _BATCH)
+
+def _batches(cohort: Cohort, cases: Sequence[Case], model: Model) -> Iterator[list[ModelInput]]:
+    def prepared(case: Case) -> ModelInput:
+        return model.prepare(radiograph.read(cohort.file(case)))
+
+    return chunks(ordered_map(prepared, cases, cores()), _BATCH)

@@ -98,7 +98,17 @@ def _row(row: Mapping[str, str]) -> Prediction:
         reference=int(row["reference"]),
         log_odds=float(row["log_odds"]),
         probability=float(row["probability"]),
+        age_years=float(row["age_years"]) if row.get("age_years") else None,
+        sex=row.get("sex", ""),
+        view_position=row.get("view_position", ""),
+        inside_domain=_flag(row.get("inside_domain", "")),
+        abstained=_flag(row.get("abstained", "")),
     )
+
+
+def _flag(text: str) -> bool | None:
+    """A truth value as CSV has it; empty in files of earlier versions and where it is not known."""
+    return {"": None, "True": True, "False": False}[text]
 
 
 def _fields(head: Mapping[str, Any]) -> dict[str, Any]:

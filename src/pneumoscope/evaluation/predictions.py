@@ -43,6 +43,12 @@ class Prediction:
         Log-odds of the target before calibration.
     probability
         Calibrated probability of the target, in [0, 1].
+    age_years, sex, view_position
+        As in the cohort; None and empty where unknown.
+    inside_domain
+        Whether the radiograph resembles the training images; None where the model has no domain or it was not asked.
+    abstained
+        Whether the probability lies in the model's grey zone; None where the model has none.
     """
 
     path: str
@@ -52,6 +58,11 @@ class Prediction:
     reference: int
     log_odds: float
     probability: float
+    age_years: float | None = None
+    sex: str = ""
+    view_position: str = ""
+    inside_domain: bool | None = None
+    abstained: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,17 @@
 from dataclasses import asdict
 from typing import Any
 
+from pneumoscope.evaluation import patient_groups
 from pneumoscope.evaluation.evaluation import Evaluation
 from pneumoscope.statistics import formatting
 from pneumoscope.statistics.estimate import Estimate
 from pneumoscope.statistics.estimate import plain as plain
 from pneumoscope.statistics.table import Table
+
+_GROUPS = (
+    "Groups of patients, with 95 % intervals by a bootstrap over patients. A difference is the figure of the group minus that of "
+    "all other images. The intervals are not corrected for the number of groups."
+)
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -21,9 +27,9 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
     Returns
     -------
     dict[str, Any]
-        Its fields by name; NaN is None, and the estimate's reason says why.
+        Its fields by name; NaN is None, and the estimate's reason says why. Without groups, there is no such field.
     """
-    return {str(key): plain(value) for key, value in asdict(evaluation).items()}
+    return {str(key): plain(value) for key, value in asdict(evaluation).items() if key != "groups" or value}
 
 
 def as_markdown(evaluation: Evaluation) -> str:
@@ -53,6 +59,9 @@ def as_markdown(evaluation: Evaluation) -> str:
         paragraphs.append(f"Confusion: TN {tn}, FP {fp}, FN {fn}, TP {tp}.")
     for name, figures in evaluation.subgroups.items():
         paragraphs.append(f"Subgroup {name}: " + "; ".join(f"{key} {estimate}" for key, estimate in figures.items()) + ".")
+    if evaluation.groups:
+        paragraphs.append(_GROUPS)
+        paragraphs.append(patient_groups.table(evaluation.groups).markdown().rstrip("\n"))
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
 

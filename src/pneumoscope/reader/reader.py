@@ -375,6 +375,21 @@ class Reader:
         check_finite(LOGITS, logits)
         return np.asarray(logits[:, -1] - logits[:, 0], np.float64)
 
+    def distance(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Compute the distances of prepared squares from the training images, for a model with a domain.
+
+        Parameters
+        ----------
+        squares : ndarray of float32, shape (n, channels, size_px, size_px)
+            Prepared squares in [0, 1].
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Distances before any check that they are finite.
+        """
+        return self._run((DISTANCE,), without_image(self.card, squares))[0].reshape(-1).astype(np.float64)
+
     def explain(self, squares: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Score and explain prepared squares.
 
@@ -456,8 +471,7 @@ class Reader:
         answers: list[ModelReading | PneumoscopeError] = []
         for k, image in enumerate(images):
             try:
-                choice = self._choice(image, population)
-                own = {name: part[k] for name, part in outputs.items()}
+                own, choice = {name: part[k] for name, part in outputs.items()}, self._choice(image, population)
                 answers.append(compose(self.card, self.model, self.policy, image, own, target, method, choice))
             except ModelOutputError as error:
                 answers.append(error)

@@ -79,7 +79,8 @@ def test_figures_of_stored_predictions_are_equal_to_the_last_bit(folder, cluster
 def test_a_row_says_all_that_a_figure_needs(folder, clustered):
     prediction_files.write(clustered, folder / "p.csv")
     header = (folder / "p.csv").read_text(encoding="utf-8").splitlines()[0]
-    assert header == "path,patient_id,label,subtype,reference,log_odds,probability"
+    figures, groups = "path,patient_id,label,subtype,reference,log_odds,probability", "age_years,sex,view_position"
+    assert header == f"{figures},{groups},inside_domain,abstained"
     head = json.loads((folder / "p.json").read_text(encoding="utf-8"))
     assert set(head) == {
         "split", "split_sha256", "model", "operating_points", "calibrated_on", "model_split_sha256", "training_overlap",

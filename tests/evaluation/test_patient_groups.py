@@ -78,6 +78,21 @@ def test_differences_are_to_all_other_images():
     )
 
 
+def test_a_group_of_one_negative_gives_no_narrow_difference():
+    """A share of 0 or 1 is the same in every draw: the bootstrap alone took one patient's specificity of 1 as certain."""
+    reference, rng = np.arange(60) % 2, np.random.default_rng(0)
+    ages = [10.0 if k in (0, 1, 3) else 50.0 for k in range(60)]
+    scores = [0.1 if k == 0 else 0.9 if k in (1, 3) else float(rng.uniform(0.2, 0.8)) for k in range(60)]
+    rows = [("", age, int(r), p, None, None) for age, r, p in zip(ages, reference, scores, strict=True)]
+    children = groups(by_hand(rows), "age")["0–17"]
+    assert (children.figures["specificity"].value, children.figures["specificity"].low) == (1.0, pytest.approx(0.025))
+    difference = children.differences["specificity"]
+    assert difference.method.startswith("from the intervals of both")
+    assert difference.low < difference.value - (1 - 0.025) < 0 < difference.high
+    assert not children.differences["ROC-AUC"].has_interval
+    assert "no interval" in children.differences["ROC-AUC"].reason
+
+
 def test_a_figure_that_a_group_has_no_images_for_says_why():
     unknown = groups(by_hand(), "sex")["unknown"]
     assert {name: e.reason for name, e in unknown.figures.items() if not e.defined} == {

@@ -1,10 +1,13 @@
 """Intervals against definitions, exact values and simulation."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from pneumoscope.statistics import intervals, metrics
+from pneumoscope.statistics.estimate import Estimate
 
 
 def delong_by_definition(reference, score):
@@ -69,6 +72,24 @@ def test_a_share_at_the_boundary_counts_the_patients_of_its_denominator():
     estimate = intervals.bootstrap(metrics.sensitivity, reference, positive, patients, weights, share_of=reference == 1)
     assert (estimate.value, estimate.n, estimate.high) == (1, 2, 1)
     assert estimate.low == pytest.approx(0.025 ** (1 / 2))
+
+
+def test_a_difference_of_shares_from_their_intervals_is_newcombes():
+    """Newcombe 1998, Statistics in Medicine 17:873, table II: 56/70 − 48/80 by method 10 is 0.0524 to 0.3339."""
+    first, second = (
+        Estimate(hits / n, *stats.binomtest(hits, n).proportion_ci(0.95, "wilson"), n, "patient", "Wilson")
+        for hits, n in ((56, 70), (48, 80))
+    )
+    difference = intervals.difference_from_intervals(first, second, 150)
+    assert (difference.value, difference.low, difference.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+
+
+def test_a_difference_to_a_figure_without_an_interval_has_none_and_says_why():
+    whole = Estimate(1.0, math.nan, math.nan, 3, "patient", "bootstrap", "the same in every bootstrap draw")
+    difference = intervals.difference_from_intervals(Estimate(0.8, 0.7, 0.9, 9, "patient", "x"), whole, 12)
+    assert difference.value == pytest.approx(-0.2)
+    assert not difference.has_interval
+    assert difference.reason == "one of the figures has no interval: the same in every bootstrap draw"
 
 
 def test_an_undefined_metric_has_a_reason():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pneumoscope.evaluation.errors import EvaluationError
 from pneumoscope.evaluation.predictions import Prediction, Predictions
-from pneumoscope.statistics import metrics, paired
+from pneumoscope.statistics import intervals, metrics, paired
 from pneumoscope.statistics.estimate import Estimate, undefined
 from pneumoscope.statistics.figure import Figure
 from pneumoscope.statistics.metrics import Array, Metric
@@ -44,7 +44,8 @@ class PatientGroup:
     figures
         ROC-AUC, sensitivity, specificity, and the shares of images inside the domain and of those where the model abstained.
     differences
-        Each figure minus the same figure of all other images, on the same bootstrap draws of patients.
+        Each figure minus the same figure of all other images, on the same bootstrap draws of patients; from the intervals of both
+        where one of them is a share of 0 or 1.
     """
 
     column: str
@@ -226,6 +227,9 @@ def _difference(measure: _Measure, reference: Array, members: NDArray[np.bool_],
     for chosen, where in ((members, "in the group"), (~members, "outside of the group")):
         if reason := _missing(measure, reference, chosen):
             return undefined(len(set(boot.patients)), f"{reason} {where}")
+    figures = [_figure(measure, reference, chosen, boot) for chosen in (members, ~members)]
+    if any(not figure.has_interval or figure.value in (0.0, 1.0) for figure in figures):
+        return intervals.difference_from_intervals(*figures, len(set(boot.patients)))
     one, other = (
         paired.draws_of(measure.metric, reference[part], measure.values[part], boot.weights[:, part])
         for part in (members & measure.known, ~members & measure.known)

@@ -236,6 +236,37 @@ def clopper_pearson(hits: int, n: int) -> tuple[float, float]:
     return float(ends.low), float(ends.high)
 
 
+def difference_from_intervals(first: Estimate, second: Estimate, n: int) -> Estimate:
+    """Estimate the difference of two figures of different patients from the intervals of both.
+
+    Serves where a bootstrap cannot: a share of 0 or 1 is the same in every draw, so that a bootstrap of the difference would take
+    it as certain.
+
+    Parameters
+    ----------
+    first, second
+        The figures with their intervals.
+    n
+        Number of patients of both.
+
+    Returns
+    -------
+    Estimate
+        First minus second; without an interval if one of the figures has none.
+
+    References
+    ----------
+    Newcombe 1998, Statistics in Medicine 17:873, method 10, for shares; Zou & Donner 2008, Statistics in Medicine 27:1693.
+    """
+    value = first.value - second.value
+    if not (first.has_interval and second.has_interval):
+        why = first.reason if not first.has_interval else second.reason
+        return Estimate(value, np.nan, np.nan, n, "patient", "none", f"one of the figures has no interval: {why}")
+    below = np.hypot(first.value - first.low, second.high - second.value)
+    above = np.hypot(first.high - first.value, second.value - second.low)
+    return Estimate(value, float(value - below), float(value + above), n, "patient", "from the intervals of both (Zou & Donner)")
+
+
 def delong_components(reference: Array, probability: Array) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """ROC-AUC with its structural components over positives and negatives.
 

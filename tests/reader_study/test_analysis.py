@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pneumoscope.reader_study import formats
-from pneumoscope.reader_study.analysis import tables
+from pneumoscope.reader_study.analysis import report, tables
 from pneumoscope.reader_study.analysis.analyse import analyse
 from pneumoscope.reader_study.analysis.curves import free_response_points, roc_points
 from pneumoscope.reader_study.analysis.plan import Plan
@@ -38,6 +38,13 @@ def by_command_line(study, out, *options):
     return json.loads((out / "results.json").read_text(encoding="utf-8")), ran.out
 
 
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Drawing takes longer than all statistics; the tests of the report draw."""
+    for name in ("curves", "forest"):
+        monkeypatch.setattr(report.curves, name, lambda result: "")
+
+
 def shared(*studies):
     return [pytest.param(study, marks=() if study.startswith("sim_") else pytest.mark.shared) for study in studies]
 
@@ -46,6 +53,7 @@ def close(value, reference):
     return value == pytest.approx(reference, rel=RELATIVE, abs=1e-11)
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("study", shared("sim_crossed", "sim_ordinal", *ROC))
 def test_ratings_by_the_command_line_give_the_numbers_of_rjafroc(study, tmp_path):
     reference, (found, shown) = golden(study)["rjafroc.or_jackknife"], by_command_line(study, tmp_path)
@@ -65,6 +73,7 @@ def test_ratings_by_the_command_line_give_the_numbers_of_rjafroc(study, tmp_path
                 assert close(mine[attribute], theirs[name]), (key, attribute)
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("study", shared("sim_froc", *FROC))
 @pytest.mark.parametrize("name", ["wAFROC", "AFROC", "HrAuc"])
 def test_marks_by_the_command_line_give_the_numbers_of_rjafroc(study, name, tmp_path):
@@ -89,6 +98,7 @@ DESIGNS = {
 }
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("study", shared(*DESIGNS))
 def test_a_design_that_is_not_fully_crossed_is_recognised_and_gives_the_numbers_of_imrmc(study, tmp_path):
     found, shown = by_command_line(study, tmp_path)

@@ -266,6 +266,7 @@ def test_a_study_is_frozen_once_and_a_pilot_as_often_as_wanted(tmp_path):
         study.journal.close()
         assert study.folder.name == expected
         assert (study.folder / "secret.key").stat().st_mode & 0o777 == 0o600
+        assert study.folder.stat().st_mode & 0o777 == 0o700
     with pytest.raises(ConflictError, match="frozen already"):
         freeze(tmp_path)
 

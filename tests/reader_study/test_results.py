@@ -133,6 +133,19 @@ def test_the_exports_are_whole_and_say_the_same(complete, tmp_path):
     assert events[-1]["sha256"] == run("study", "status", tmp_path).out.split()[-1]
 
 
+def test_marks_without_reference_regions_are_exported_as_places_and_the_workbook_holds_ratings(tmp_path, clock):
+    study = frozen(tmp_path, clock)
+    read_all(study, clock)
+    study.journal.close()
+    ran = run("study", "export", tmp_path, "-o", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "out" / "marks.csv").read_text().splitlines()[
+        0
+    ] == "reader,modality,case,rating,row,col,top,left,bottom,right"
+    assert not (tmp_path / "out" / "lesions.csv").exists()
+    assert formats.read(tmp_path / "out" / "jafroc.xlsx").n_diseased == 4
+
+
 def test_readings_have_the_versioned_form(complete, tmp_path):
     complete.journal.close()
     run("study", "export", tmp_path, "-o", tmp_path / "out")

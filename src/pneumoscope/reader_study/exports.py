@@ -34,6 +34,9 @@ _SCREEN = (
 )  # fmt: skip
 
 
+_MARK_COLUMNS = ("reader", "modality", "case", "lesion", "rating", "row", "col", "top", "left", "bottom", "right")
+
+
 def tidy_rows(study: OpenStudy, found: Sequence[StudyReading]) -> list[dict[str, Any]]:
     """Make the rows of the tidy table: one a locked answer.
 
@@ -142,25 +145,26 @@ def export(study: OpenStudy, out: Path) -> tuple[str, ...]:
 
 
 def _marks(out: Path, study: OpenStudy, kept: Sequence[StudyReading]) -> list[str]:
-    """Marks with cases and lesions, and the workbook; without marks the workbook holds the ratings."""
-    if study.protocol.definition.questions.marks is None:
+    """Marks with cases and lesions, and the workbook; without reference regions the workbook holds the ratings."""
+    rows, names = mark_rows(kept), []
+    if not study.protocol.definition.cases.regions:
         jafroc.write(out / "jafroc.xlsx", jafroc.from_ratings(rating_table(kept)))
-        return ["jafroc.xlsx"]
+        if study.protocol.definition.questions.marks:
+            head = tuple(name for name in _MARK_COLUMNS if name != "lesion")  # no region says what a mark is on
+            _write_table(out / "marks.csv", head, [[row[name] for name in head] for row in rows])
+            names = ["marks.csv"]
+        return [*names, "jafroc.xlsx"]
     cases = {one.case.name: one.case for one in kept}
     lesions = [(case.name, k + 1, 1 / len(case.lesions)) for case in cases.values() for k in range(len(case.lesions))]
     _write_table(out / "cases.csv", ("case", "truth"), [(case.name, int(bool(case.lesions))) for case in cases.values()])
     _write_table(out / "lesions.csv", ("case", "lesion", "weight"), lesions)
-    rows = mark_rows(kept)
-    _write_table(
-        out / "marks.csv",
-        tuple(rows[0]) if rows else ("reader", "modality", "case", "lesion", "rating"),
-        [r.values() for r in rows],
-    )
+    _write_table(out / "marks.csv", _MARK_COLUMNS, [row.values() for row in rows])
+    names = ["marks.csv", "cases.csv", "lesions.csv"]
     try:
         jafroc.write(out / "jafroc.xlsx", mark_table(kept))
-    except ReaderStudyError:
-        return ["marks.csv", "cases.csv", "lesions.csv"]
-    return ["marks.csv", "cases.csv", "lesions.csv", "jafroc.xlsx"]
+    except ReaderStudyError:  # the workbook cannot say that an answer is missing
+        return names
+    return [*names, "jafroc.xlsx"]
 
 
 def _forms(out: Path, study: OpenStudy, kept: Sequence[StudyReading]) -> list[str]:

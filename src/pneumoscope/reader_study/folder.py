@@ -114,6 +114,7 @@ def freeze(folder: Path, stage: Stage = "study", clock: Clock = now) -> OpenStud
     protocol, faults = check(folder, stage)
     if protocol is None:
         raise InvalidStudyError(f"the study is not valid: {'; '.join(errors(faults))}")
+    target.mkdir(mode=0o700, exist_ok=True)  # it holds the reference standard and the secret: not for readers on the same machine
     content = protocols.to_bytes(protocol)
     with atomic_files.binary(target / PROTOCOL_FILE) as stream:
         stream.write(content)

@@ -163,11 +163,11 @@ def _measured(ratings: ReaderRatings, marks: MarkedCases | None, plan: Plan) -> 
     name: FigureName = plan.figure or ("AUC" if marks is None else "wAFROC")
     if name not in OF_RATINGS and marks is None:
         raise ReaderStudyError(f"{name} is a figure of marks, and the table has ratings of cases; give marks, or ask for AUC")
+    if plan.covariance != "jackknife" and name != "AUC":
+        raise ReaderStudyError(f"the covariance {plan.covariance} is defined for AUC only; take the jackknife for {name}")
     figure = _figure(name, ratings, marks, plan)
     if plan.covariance == "jackknife":
         return _Measured(name, figure, figure.covariance)
-    if name != "AUC":
-        raise ReaderStudyError(f"the covariance {plan.covariance} is defined for AUC only; take the jackknife for {name}")
     return _Measured(name, figure, delong_covariance(ratings) if plan.covariance == "DeLong" else compare(ratings).covariance)
 
 

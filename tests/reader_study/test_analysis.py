@@ -235,6 +235,20 @@ def test_sensitivity_and_specificity_are_the_shares_of_cases():
         assert np.allclose(values, expected)
 
 
+@pytest.mark.usefixtures("without_pictures")
+def test_every_format_of_one_study_gives_one_result(tmp_path):
+    table = formats.read(DATA / "crossed.csv")
+    formats.imrmc.write(tmp_path / "table.imrmc", table, "crossed")
+    formats.jafroc.write(tmp_path / "table.xlsx", formats.jafroc.from_ratings(table))
+    expected = crossed().verdict
+    for name in ("table.imrmc", "table.xlsx"):
+        ran = run("study", "analyse", tmp_path / name, "-o", tmp_path / "out")
+        assert ran.code == 0, ran.err
+        verdict = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["verdict"]
+        assert close([verdict["estimate"], verdict["p"]], [expected.difference.estimate, expected.p])
+        assert verdict["sentence"] == expected.sentence
+
+
 # Curves and files
 
 

@@ -118,5 +118,5 @@ def test_a_checkpoint_of_a_later_format_is_refused(classifier, tmp_path):
     content = json.loads((tmp_path / "card.json").read_text())
     (tmp_path / "card.json").write_text(json.dumps(content | {"format": 99}))
 
-    with pytest.raises(CardError, match="has format 99, this version reads 2 and 3; update pneumoscope or the model"):
+    with pytest.raises(CardError, match="has format 99, this version reads 2, 3 and 4; update pneumoscope or the model"):
         load(tmp_path)

@@ -40,7 +40,18 @@ class Parent:
     moves: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType({}))
 
     def split_of(self, case: Case) -> Target:
-        """Return the split that a case of this cohort gets in the joined one, or ``none``."""
+        """Return the split that a case of this cohort gets in the joined one.
+
+        Parameters
+        ----------
+        case
+            A case of this cohort.
+
+        Returns
+        -------
+        {"train", "tune", "test", "none"}
+            The split; ``none`` for a case that is left out.
+        """
         if EVERY in self.moves:
             return self.moves[EVERY]
         assert case.split

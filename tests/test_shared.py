@@ -1,6 +1,7 @@
 """Against the development data beside the checkout; not part of the default run."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from pneumoscope import radiograph
 from pneumoscope.cli.main import main
 from pneumoscope.cohort import split
 from pneumoscope.cohort.build import build
-from pneumoscope.cohort.layouts import LayoutOptions, csv_table, kermany
+from pneumoscope.cohort.label_rules import LabelRules
+from pneumoscope.cohort.label_table import LabelWords
+from pneumoscope.cohort.layouts import Columns, LayoutOptions, csv_table, kermany
 from pneumoscope.lung_fields import LungFinder
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -86,3 +89,16 @@ def test_found_lungs_agree_with_masks_of_children_and_of_adults():
             found = finder.find(read).mask
             dice.append(2 * (found & reference).sum() / (found.sum() + reference.sum()))
         assert np.mean(dice) > 0.92
+
+
+def test_age_sex_and_view_of_the_adults_are_those_of_their_table():
+    """By the README: 3,000 images of 3,000 patients of 18 to 100 years, 718 AP and 2,282 PA."""
+    columns = Columns(patient="nih_patient_id", age="age", sex="sex", view="view")
+    rules = LabelRules(LabelWords(("Lung Opacity",), ("Normal",)), allow_no_positive=True)
+    options = LayoutOptions(columns=columns)
+    cases = build(csv_table.read(DATA / "rsna_normal" / "manifest.csv", options), rules, source="nih").cohort.cases
+    assert len({c.patient_id for c in cases}) == 3000
+    assert Counter(c.view_position for c in cases) == {"AP": 718, "PA": 2282}
+    assert all(c.age_years is not None and 18 <= c.age_years <= 100 for c in cases)
+    assert {c.population for c in cases} == {"adult"}
+    assert {c.sex for c in cases} == {"F", "M"}

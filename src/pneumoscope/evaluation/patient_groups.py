@@ -227,9 +227,9 @@ def _difference(measure: _Measure, reference: Array, members: NDArray[np.bool_],
     for chosen, where in ((members, "in the group"), (~members, "outside of the group")):
         if reason := _missing(measure, reference, chosen):
             return undefined(len(set(boot.patients)), f"{reason} {where}")
-    figures = [_figure(measure, reference, chosen, boot) for chosen in (members, ~members)]
-    if any(not figure.has_interval or figure.value in (0.0, 1.0) for figure in figures):
-        return intervals.difference_from_intervals(*figures, len(set(boot.patients)))
+    own, others = (_figure(measure, reference, chosen, boot) for chosen in (members, ~members))
+    if any(not figure.has_interval or figure.value in (0.0, 1.0) for figure in (own, others)):
+        return intervals.difference_from_intervals(own, others, len(set(boot.patients)))
     one, other = (
         paired.draws_of(measure.metric, reference[part], measure.values[part], boot.weights[:, part])
         for part in (members & measure.known, ~members & measure.known)

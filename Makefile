@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
 
-.PHONY: demo test slow hosts shared gpu lint coverage check mutation docs site clean
+.PHONY: demo test slow hosts shared gpu browser mobile lint coverage check mutation docs site clean
 
 demo: $(VENV)/.light ## read the sixteen shipped radiographs; no PyTorch
 	$(BIN)/pneumoscope demo
@@ -15,7 +15,7 @@ test: $(VENV)/.test ## the tests of the default lane (installs PyTorch once)
 	$(PYTEST)
 
 slow: $(VENV)/.test ## tests that take more than five seconds: small trainings, exports, whole comparisons
-	$(PYTEST) --dist loadscope -m "slow and not hosts and not shared and not gpu"
+	$(PYTEST) --dist loadscope -m "slow and not hosts and not shared and not gpu and not browser and not mobile"
 
 hosts: $(VENV)/.test ## several processes and, as root with iproute2, two hosts in network namespaces; one test at a time
 	$(BIN)/pytest -m hosts
@@ -25,6 +25,12 @@ shared: $(VENV)/.test ## tests on the development data in ../shared
 
 gpu: $(VENV)/.test ## tests of training on a CUDA device, for machines that have one
 	$(BIN)/pytest -m gpu
+
+browser: $(VENV)/.test ## the golden readings in Node.js and Chromium (needs npm and chromium)
+	$(BIN)/pytest -m browser
+
+mobile: $(VENV)/.mobile ## files for phones, read back by LiteRT and ExecuTorch
+	$(BIN)/pytest -m mobile
 
 lint: $(VENV)/.check ## style, types and layers
 	$(BIN)/ruff check .

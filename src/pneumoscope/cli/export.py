@@ -1,7 +1,7 @@
 """``pneumoscope export``: export a checkpoint as a bundle."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import click
 import numpy as np
@@ -11,6 +11,7 @@ from pneumoscope.classifier.checkpoint import load
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import table
 from pneumoscope.cohort.sample import sample
+from pneumoscope.export import browser, native
 from pneumoscope.export.conversion import ExportError
 from pneumoscope.export.graph import Tune, export
 from pneumoscope.export.renewal import renew
@@ -24,6 +25,14 @@ _PAYS = 1.05  # speed-ups below this factor are within the timing noise
 @click.argument("model", type=ModelFolder())
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the bundle; must not exist.")
 @click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["bundle", "browser", "litert", "executorch"]),
+    default="bundle",
+    show_default=True,
+    help="bundle: for Pneumoscope; browser: the graph and a small card; litert, executorch: for phones (extra 'mobile').",
+)
+@click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16", "int8"]),
     default="fp32",
@@ -36,7 +45,7 @@ _PAYS = 1.05  # speed-ups below this factor are within the timing noise
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Split cohort of the model, required for fp16 and int8; they are compared with fp32 on its tune split.",
 )
-def command(model: Path, out: Path, precision: Literal["fp32", "fp16", "int8"], cohort_: Path | None) -> None:
+def command(model: Path, out: Path, format_: str, precision: Literal["fp32", "fp16", "int8"], cohort_: Path | None) -> None:
     """Export a checkpoint as a bundle: an ONNX graph from radiograph to lung fields, answer and heat maps, with its card.
 
     The bundle is written only if all outputs agree with PyTorch on the sixteen shipped radiographs. In fp16 and int8, the
@@ -45,9 +54,16 @@ def command(model: Path, out: Path, precision: Literal["fp32", "fp16", "int8"], 
 
     If MODEL is a bundle, it is rewritten in the present format with the weights of its graph and in its precision. It is written
     only if the outputs of both graphs agree on the shipped radiographs.
+
+    The other formats have all parts of the bundle in one file, with client.json, a small card for programs that show its outputs.
+    browser needs a bundle in fp32, litert and executorch need a checkpoint. Each file is written only if its probability, scaled
+    heat maps and lung box agree on the shipped radiographs, with PyTorch or the bundle, within 1e-4 (fp16: 1e-2, maps 5e-2).
     """
     with sample() as cohort:
         proof = [radiograph.read(cohort.file(c)) for c in cohort.cases]
+    if format_ != "bundle":
+        _for_clients(model, out, proof, format_, precision)
+        return
     if (model / GRAPH_NAME).is_file():
         _renew(model, out, proof, precision, cohort_)
         return
@@ -73,6 +89,28 @@ def command(model: Path, out: Path, precision: Literal["fp32", "fp16", "int8"], 
             f"ROC-AUC changes by {smaller['auc_difference']:+.4f}, {smaller['decisions']:.1%} of the decisions agree, "
             f"maps correlate by {smaller['map_correlation']:.3f}"
         )
+
+
+def _for_clients(model: Path, out: Path, proof: list[Radiograph], format_: str, precision: str) -> None:
+    if precision == "int8":
+        raise ExportError(f"{format_} files are exported in fp32 or fp16; export a bundle for int8")
+    of_bundle = (model / GRAPH_NAME).is_file()
+    if of_bundle != (format_ == "browser"):
+        needs, first = (
+            ("a bundle", "export the checkpoint as one") if format_ == "browser" else ("a checkpoint", "give its folder")
+        )
+        raise ExportError(f"the format {format_} needs {needs}, and '{model}' is none; {first}")
+    small = cast(Literal["fp32", "fp16"], precision)
+    if format_ == "browser":
+        card = browser.write(model, out, proof, small)
+    else:
+        card = native.export(load(model), out, proof, cast(native.Runtime, format_), small)
+    outputs = card["parity"]["outputs"]
+    size = (out / card["file"]).stat().st_size
+    click.echo(
+        f"{format_}, {precision}: {size / 1e6:.1f} MB; on {len(proof)} radiographs the probability differs by at most "
+        f"{outputs['probability']:.1e}, the heat map by {outputs[card['map']['output']]:.1e}; files: {out}"
+    )
 
 
 def _renew(model: Path, out: Path, proof: list[Radiograph], precision: str, cohort: Path | None) -> None:

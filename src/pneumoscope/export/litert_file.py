@@ -1,0 +1,104 @@
+"""Write and run files of LiteRT, formerly TensorFlow Lite; needs the extra ``mobile``."""
+
+import contextlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from pneumoscope.export.conversion import ExportError, exporter_silenced
+
+NAME = "model.tflite"
+_MISSING = "LiteRT is not installed; install it with  pip install 'pneumoscope[mobile]'"
+_HALF_BITS = 16
+_OUTPUT = "output_{}"  # names that litert-torch gives to the outputs of a signature
+
+
+def write(module: nn.Module, example: torch.Tensor, folder: Path, *, half: bool) -> Path:
+    """Convert a module of one input to a LiteRT file.
+
+    Parameters
+    ----------
+    module
+        Module in evaluation mode.
+    example
+        Input; its shape is the only one that the file accepts.
+    folder
+        Existing folder.
+    half
+        Whether the weights of convolutions and products are stored in half precision.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ExportError
+        If LiteRT is not installed or cannot convert the module.
+    """
+    try:
+        import litert_torch  # noqa: PLC0415
+    except ImportError as error:
+        raise ExportError(_MISSING) from error
+    file = folder / NAME
+    try:
+        with exporter_silenced(), contextlib.redirect_stdout(io.StringIO()):
+            litert_torch.convert(module, (example,)).export(str(file))
+            if half:
+                _halve(file)
+    except Exception as error:  # the converter raises many different classes
+        raise ExportError(f"LiteRT cannot convert the network ({type(error).__name__}); export it in another format") from error
+    return file
+
+
+def _halve(file: Path) -> None:
+    """Store the weights of a file in half precision; the arithmetic stays in single precision."""
+    from ai_edge_quantizer import algorithm_manager, qtyping, quantizer  # noqa: PLC0415
+
+    made = quantizer.Quantizer(str(file))
+    for operation in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+        made.add_weight_only_config(
+            regex=".*",
+            operation_name=qtyping.TFLOperationName[operation],
+            num_bits=_HALF_BITS,
+            algorithm_key=algorithm_manager.AlgorithmName.FLOAT_CASTING,
+        )
+    file.write_bytes(made.quantize(enable_progress_report=False).quantized_model)
+
+
+def outputs(file: Path) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    """Open a file in LiteRT with one thread.
+
+    Parameters
+    ----------
+    file
+        LiteRT file.
+
+    Returns
+    -------
+    Callable
+        Function from an input to all outputs, in the order of the module's.
+
+    Raises
+    ------
+    ExportError
+        If LiteRT is not installed.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
+    except ImportError as error:
+        raise ExportError(_MISSING) from error
+    runner = Interpreter(str(file), num_threads=1).get_signature_runner()
+    (name,) = runner.get_input_details()
+
+    def run(image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        values = runner(**{name: image})
+        return [values[_OUTPUT.format(k)] for k in range(len(values))]
+
+    return run

@@ -70,6 +70,10 @@ $(VENV)/.test: $(VENV)/.python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
+$(VENV)/.mobile: $(VENV)/.test pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,mobile]'
+	@touch $@
+
 $(VENV)/.check: $(VENV)/.test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[check]'
 	@touch $@

@@ -1,5 +1,7 @@
 """Write and run files of ExecuTorch with XNNPACK; needs the extra ``mobile``."""
 
+import copy
+import importlib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +14,9 @@ from torch import nn
 from pneumoscope.export.conversion import ExportError, exporter_silenced
 
 NAME = "model.pte"
+_XNNPACK = "executorch.backends.xnnpack.partition"
 _BY_XNNPACK = ("Convolution", "BatchNorm", "Add", "ReLU", "Hardtanh", "MaxPool2d", "UpsampleBilinear2d", "BMM")
-"""Operations that take most of the time and are left to XNNPACK. It mistakes the memory format of some images of one channel in
-views and reductions (ExecuTorch 1.5), so the portable kernels compute all others."""
+"""Operations that take most of the time and are left to XNNPACK; ExecuTorch's own kernels compute all others."""
 _MISSING = "ExecuTorch is not installed; install it with  pip install 'pneumoscope[mobile]'"
 
 
@@ -41,22 +43,49 @@ def write(module: nn.Module, example: torch.Tensor, folder: Path) -> Path:
         If ExecuTorch is not installed or cannot convert the module.
     """
     try:
-        from executorch.backends.xnnpack.partition import config  # noqa: PLC0415
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner  # noqa: PLC0415
-        from executorch.exir import to_edge_transform_and_lower  # noqa: PLC0415
+        config = importlib.import_module(f"{_XNNPACK}.config")
+        partitioner = importlib.import_module(f"{_XNNPACK}.xnnpack_partitioner")
+        exir = importlib.import_module("executorch.exir")
     except ImportError as error:
         raise ExportError(_MISSING) from error
     configs = [getattr(config, f"{name}Config") for name in _BY_XNNPACK]
     try:
         with exporter_silenced(), torch.no_grad():
-            program = torch.export.export(module, (example,))
-            lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner(configs=configs)])
+            program = torch.export.export(_without_single_channels(module), (example,))
+            lowered = exir.to_edge_transform_and_lower(program, partitioner=[partitioner.XnnpackPartitioner(configs=configs)])
             content = lowered.to_executorch().buffer
     except Exception as error:  # the converter raises many different classes
         raise ExportError(f"ExecuTorch cannot convert the network ({type(error).__name__}); export another format") from error
     file = folder / NAME
     file.write_bytes(content)
     return file
+
+
+class _Product(nn.Module):
+    """A 1 × 1 convolution to one channel, computed as a product of matrices.
+
+    ExecuTorch 1.5 mistakes the memory format of the image of one channel that a convolution gives.
+    """
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = x.clone(memory_format=torch.contiguous_format).flatten(2)
+        product = self.convolution.weight.flatten(1)[None] @ rows
+        shifted = product if self.convolution.bias is None else product + self.convolution.bias
+        return shifted.unflatten(2, x.shape[2:])
+
+
+def _without_single_channels(module: nn.Module) -> nn.Module:
+    """Copy a module and replace its 1 × 1 convolutions to one channel by `_Product`."""
+    copied = copy.deepcopy(module)
+    for parent in [*copied.modules()]:
+        for name, child in [*parent.named_children()]:
+            if isinstance(child, nn.Conv2d) and child.out_channels == 1 and child.kernel_size == (1, 1):
+                setattr(parent, name, _Product(child))
+    return copied
 
 
 def outputs(file: Path) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:
@@ -80,10 +109,10 @@ def outputs(file: Path) -> Callable[[NDArray[np.float32]], list[NDArray[np.float
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from executorch.runtime import Runtime  # noqa: PLC0415
+            runtime = importlib.import_module("executorch.runtime")
     except ImportError as error:
         raise ExportError(_MISSING) from error
-    method = Runtime.get().load_program(file).load_method("forward")
+    method = runtime.Runtime.get().load_program(file).load_method("forward")
     if method is None:
         raise ExportError(f"ExecuTorch cannot load '{file.name}'")
 

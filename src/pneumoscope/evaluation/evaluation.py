@@ -97,7 +97,7 @@ class Evaluation:
 def evaluate(
     predictions: Predictions,
     *,
-    rule: str = "youden",
+    rule: str | None = None,
     subgroup: str = "subtype",
     by: Sequence[str] = (),
     on_itself: Literal["refuse", "leave-out"] = "refuse",
@@ -112,7 +112,7 @@ def evaluate(
     predictions
         Of both classes.
     rule
-        The rule of the operating point: ``youden``, ``sensitivity>=0.95``, ``specificity>=0.95``.
+        The rule of the operating point, such as ``youden`` or ``specificity>=0.95``; None for the default, which decides readings.
     subgroup
         Column of the predictions whose values make subgroups.
     by
@@ -206,12 +206,12 @@ def _check(predictions: Predictions) -> None:
         )
 
 
-def _point(predictions: Predictions, rule: str) -> OperatingPoint:
+def _point(predictions: Predictions, rule: str | None) -> OperatingPoint:
     for point in predictions.operating_points:
-        if point.rule == rule:
+        if rule in (None, point.rule):
             return point
     rules = ", ".join(p.rule for p in predictions.operating_points) or "none"
-    raise EvaluationError(f"the model has no operating point '{rule}' fixed on tune; it has {rules}")
+    raise EvaluationError(f"the model has no operating point '{rule or 'default'}' fixed on tune; it has {rules}")
 
 
 def _reference(rows: Sequence[Prediction]) -> Array:

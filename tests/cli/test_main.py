@@ -62,9 +62,7 @@ def test_an_unknown_verb_or_option_is_answered_with_the_near_ones(arguments, nea
     assert near in ran.err
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["read"], ["read", "x"], ["cohort"], ["evaluate", "-o", "x"], ["export", "nowhere"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["read"], ["read", "x"], ["cohort"], ["evaluate", "-o", "x"], ["export", "nowhere"]])
 def test_an_incomplete_command_is_a_mistake(arguments):
     ran = run(*arguments)
     assert ran.code == 2

@@ -121,7 +121,8 @@ class ActivatedMeans(nn.Module):
         means = embedding([maps])
         logits, gradients = self.explained_head(means)
         rows, cols = maps.shape[2:]
-        flat, weights = maps.flatten(2), gradients / (rows * cols)
+        # ExecuTorch flattens without regard to the memory format that its convolutions give.
+        flat, weights = maps.clone(memory_format=torch.contiguous_format).flatten(2), gradients / (rows * cols)
         cam, layer_cam = (torch.relu(w @ flat).unflatten(2, (rows, cols)) for w in (weights, torch.relu(weights)))
         by_name = {GRAD_CAM: cam, HIRES_CAM: cam, LAYER_CAM: layer_cam}
         return logits, means, *(by_name[name] for name in METHODS)

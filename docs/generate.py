@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import adults_page
 import architecture_picture
 import click
 import localization_page
@@ -29,6 +30,7 @@ PICTURE = ROOT / "docs" / "overlay.jpg"
 PICTURED_CASE = "PNEUMONIA/person1946_bacteria_4874.jpeg"
 BLOCKS = {
     "results": ("<!-- results: made by docs/generate.py -->", "<!-- end of results -->"),
+    "adults": ("<!-- adults: made by docs/generate.py -->", "<!-- end of adults -->"),
     "maps": ("<!-- maps: made by docs/generate.py -->", "<!-- end of maps -->"),
     "comparison": ("<!-- comparison: made by docs/generate.py -->", "<!-- end of comparison -->"),
     "recipes": ("<!-- recipes: made by docs/generate.py -->", "<!-- end of recipes -->"),
@@ -42,7 +44,7 @@ def texts() -> dict[Path, str]:
     """Make every generated text, by its file; in hand-written pages only the generated blocks are replaced."""
     blocks = {
         "README.md": {"maps": localization_page.headline() + "\n"},
-        "docs/model.md": {"results": results()},
+        "docs/model.md": {"results": results(), "adults": adults_page.tables()},
         "docs/how-to/train.md": {"recipes": recipes_table.tables()},
         "docs/comparison.md": {"comparison": results_page.headline()},
         "docs/index.md": {"speed": performance_page.speed()},
@@ -68,16 +70,16 @@ def _with_blocks(file: Path, blocks: dict[str, str]) -> str:
 
 
 def results() -> str:
-    """Make the table of the default model's figures on the test split from its card."""
+    """Make the table of the default model's figures on the children of the test split from its card."""
     card = cards.read(DEFAULT_BUNDLE)
-    test: dict[str, Any] = card.results["test"]
+    test: dict[str, Any] = card.results["test, child"]
     point = test["operating_point"]
     tn, fp, fn, tp = test["confusion"]
     lines = [
         f"`{card.name}`, {card.preprocessing.crop} crop, {card.preprocessing.size_px} px; "
-        f"test split of partition `{card.split_sha256[:12]}`: "
+        f"test split of partition `{test['split_sha256'][:12]}`: "
         f"{test['n_images']:,} images of {test['n_patients']:,} patients, {test['n_positive']} images with pneumonia. "
-        f"Threshold {point['threshold']:.3f} ({point['rule']}) and temperature fixed on tune.",
+        f"Children's threshold {point['threshold']:.3f} ({point['rule']}) and calibration fixed on tune.",
         "",
         "| figure | value | 95 % interval |",
         "|---|--:|:-:|",

@@ -20,8 +20,11 @@ def tables() -> str:
         + [_shown(group["figures"][name]) for name in OF_GROUPS]
         for group in now["groups"]
     ]
-    return f"""{now["n_images"]} images of {now["n_patients"]} adults of the test split, {now["n_positive"]} of them with an opacity, against healthy adults and
-adults with another abnormality; 95 % intervals by a bootstrap over patients:
+    counted = (
+        f"{now['n_images']} images of {now['n_patients']} adults of the test split, {now['n_positive']} of them with an opacity"
+    )
+    return f"""{counted}, against
+healthy adults and adults with another abnormality; 95 % intervals by a bootstrap over patients:
 
 {Table.of(["figure", "previous default, children alone", "`default`"], rows).markdown()}
 By age in years, sex and view position, at the adults' operating point:

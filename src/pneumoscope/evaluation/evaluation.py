@@ -112,7 +112,7 @@ def evaluate(
     predictions
         Of both classes.
     rule
-        The rule of the operating point, such as ``youden`` or ``specificity>=0.95``; None for the default, which decides readings.
+        The rule of the operating point, such as ``youden`` or ``specificity>=0.95``; None for the default.
     subgroup
         Column of the predictions whose values make subgroups.
     by

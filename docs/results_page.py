@@ -297,7 +297,7 @@ def _taught(first: Comparison) -> str:
 
 
 def _default() -> str:
-    """Decide by the tune split alone whether the shipped default should be replaced."""
+    """Decide by the tune split alone whether the default of that time should be replaced."""
     comparisons = {name: read_comparison(name) for name in (LUNGS, STARTS[1], LARGER[1])}
     candidates = [(name, network) for name, comparison in comparisons.items() for network in _networks(comparison)]
     on_tune = {(name, network): comparisons[name]["members"][network][ON_TUNE] for name, network in candidates}
@@ -305,7 +305,8 @@ def _default() -> str:
     gain = json.loads((RUNS / "on-tune" / f"kermany-{name}.json").read_text(encoding="utf-8"))
     verdict = "should be replaced" if gain["low"] > 0 else "stays"
     return (
-        "The default is replaced only by a network on the lungs crop (its map must be the score's own evidence inside the lungs) "
+        "The default of these comparisons is the earlier one, trained on children alone (`mobilenet_v2-evidence-taught`). "
+        "It is replaced only by a network on the lungs crop (its map must be the score's own evidence inside the lungs) "
         f"that is shown to be better on tune. The best such network is `{network}` of `{name}` with ROC-AUC "
         f"{_figure(on_tune[name, network])} on tune; its ROC-AUC minus the default's on the same cases is {_difference(gain)}. "
         f"The default therefore {verdict}.\n\n{_adults(name)}"

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from pneumoscope.cohort import table
@@ -19,6 +20,7 @@ from pneumoscope.experiment.plan import Plan, Unit
 from pneumoscope.experiment.workspace import Workspace
 from pneumoscope.training import fit
 from pneumoscope.training.errors import TrainingError
+from pneumoscope.training.pool import Pool
 from pneumoscope.training.process_group import ALONE
 from pneumoscope.training.recipe import recipe
 from tests.cli.run import run
@@ -348,7 +350,8 @@ def test_a_budget_gives_every_unit_the_same_number_of_epochs(monkeypatch):
 
     def epochs(minutes):
         return budget.epochs(
-            Plan(("resnet18", "mobilenet_v2"), (1, 2), recipe("default", batch=10), {}, {}, "", "", 0, minutes), 100
+            Plan(("resnet18", "mobilenet_v2"), (1, 2), recipe("default", batch=10), {}, {}, "", "", 0, minutes),
+            Pool(np.zeros(100, int)),
         )
 
     # 100 images are 10 steps: 10 and 20 s an epoch, a minute for one epoch of all four units.

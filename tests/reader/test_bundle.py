@@ -80,8 +80,10 @@ def test_the_probability_of_a_shipped_graph_is_the_calibration_of_its_card(name)
     reader = Reader.load(SHIPPED[name], threads=1)
     squares = np.random.default_rng(1).random((3, *reader.square(Radiograph(np.eye(40, dtype=np.float32))).shape), np.float32)
     logits, probability = reader._session.run(["logits", "probability"], without_image(reader.card, squares))
-    expected = reader.card.calibration((logits[:, -1] - logits[:, 0]).astype(float))
-    np.testing.assert_allclose(probability, expected, atol=1e-6)
+    card, log_odds = reader.card, (logits[:, -1] - logits[:, 0]).astype(float)
+    settings = [card.settings(one) for one in ("child", "adult", None)] if card.populations else [card]
+    expected = np.stack([one.calibration(log_odds) for one in settings], 1)
+    np.testing.assert_allclose(probability.reshape(expected.shape), expected, atol=1e-6)
 
 
 DECISIVE = {

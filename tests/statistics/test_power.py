@@ -42,7 +42,7 @@ def test_the_detectable_difference_is_that_of_statsmodels(level, expected):
     assert detectable(ERROR, level) == pytest.approx(expected, rel=1e-7)
 
 
-@given(st.floats(0, 8), st.floats(1e-6, 0.5))
+@given(st.just(0.0) | st.floats(1e-6, 8), st.floats(1e-6, 0.5))  # the square of a smaller shift is lost in SciPy's series
 def test_power_is_that_of_the_chi_squared_test(shift, level):
     """The square of the test's normal statistic follows a noncentral chi-squared distribution."""
     critical = stats.chi2.isf(level, 1)

@@ -14,6 +14,7 @@ from pneumoscope.training import TrainingError
 from pneumoscope.training.batches import batches, order, steps
 from pneumoscope.training.compute import Compute
 from pneumoscope.training.loss import focal
+from pneumoscope.training.pool import Pool
 from pneumoscope.training.recipe import RECIPES, Recipe, recipe
 from pneumoscope.training.schedule import rate_at, take_step
 from pneumoscope.training.square_store import SquareStore
@@ -122,7 +123,7 @@ def test_without_focus_the_slope_is_that_of_cross_entropy():
 def test_steps_are_whole_batches(images, batch, whole):
     r = Recipe("r", batch=batch)
 
-    assert steps(r, images) == whole
+    assert steps(r, Pool(np.zeros(images, int))) == whole
     assert len(order(r, np.arange(images) % 2, 0)) == whole * batch
 
 

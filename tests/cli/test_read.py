@@ -102,7 +102,7 @@ def test_the_severity_of_one_radiograph_and_the_range_of_several_are_said_by_nam
     model = glass_bundle(tmp_path / "bundle", graph(lungs=1), severity=scale)
     name = "opacity severity by the heat map, not a radiologist's score"
     one = read(folder / "a.png", out=tmp_path / "one", model=model)
-    assert one.out.splitlines()[1] == f"severity 4.5 of 18 (90% interval 3.5–5.5): {name}"
+    assert one.out.splitlines()[1] == f"severity 4.5 of 18 (90% interval 3.5 to 5.5): {name}"
     both = read(folder, "--format", "csv", out=tmp_path / "both", model=model)
     scores = {path: line["severity"]["score"] for path, line in by_path(tmp_path / "both").items()}
     low, high = scores["sub/b.png"], scores["a.png"]

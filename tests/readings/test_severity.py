@@ -43,7 +43,7 @@ def test_each_zone_has_its_own_share_and_density():
     assert [zone.grade for zone in severity.zones] == pytest.approx([0.75, 0, 1.5, 0, 3, 0])
     assert severity.score == pytest.approx(5.25)
     assert (severity.low, severity.high) == pytest.approx((3.25, 7.25))
-    assert str(severity) == "severity 5.2 of 18 (90% interval 3.2–7.2)"
+    assert str(severity) == "severity 5.2 of 18 (90% interval 3.2 to 7.2)"
 
 
 def test_a_value_at_the_threshold_is_opaque_and_one_beyond_full_scale_counts_as_full():

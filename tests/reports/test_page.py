@@ -113,5 +113,5 @@ def test_a_severity_is_named_for_what_it_is_and_an_undefined_one_is_not_shown(wr
     scored = SeverityLine(SEVERITY_NAME, 5.25, 3.25, 7.25, 0.9, 11, "masks", None, ())
     undefined = SeverityLine(SEVERITY_NAME, None, None, None, None, None, None, "lungs not found", ())
     source = html.unescape(written(entry(severity=scored), entry(severity=undefined), entry()))
-    assert "Severity 5.2 of 18 (90% interval 3.2–7.2): opacity severity by the heat map, not a radiologist's score." in source
+    assert "Severity 5.2 of 18 (90% interval 3.2 to 7.2): opacity severity by the heat map, not a radiologist's score." in source
     assert source.lower().count("severity 5.2") == source.count("Severity") == 1

@@ -87,13 +87,13 @@ def severity_text(score: float | None, low: float | None, high: float | None, co
     Returns
     -------
     str
-        Such as ``severity 5.2 of 18 (90 % interval 3.2–7.2)``; empty for an undefined score.
+        Such as ``severity 5.2 of 18 (90% interval 3.2 to 7.2)``; empty for an undefined score.
     """
     if score is None:
         return ""
     has_interval = low is not None and high is not None and coverage is not None
     return f"severity {score:.1f} of {HIGHEST_SCORE}" + (
-        f" ({coverage:.0%} interval {low:.1f}–{high:.1f})" if has_interval else ""
+        f" ({coverage:.0%} interval {low:.1f} to {high:.1f})" if has_interval else ""
     )
 
 

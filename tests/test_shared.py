@@ -61,8 +61,11 @@ def test_the_default_map_finds_opacities_of_adults_where_the_published_one_does_
     manifest, table = DATA / "nih_rsna" / "manifest.csv", str(tmp_path / "rsna.parquet")
     only = [f"--only=rsna_class={label}" for label in ("Lung Opacity", "Normal")]
     columns = ["--label-column=rsna_class", "--positive=Lung Opacity", "--patient-column=nih_patient_id"]
+    halves, other = str(tmp_path / "halves.parquet"), "--only=rsna_class=No Lung Opacity / Not Normal"
+    assert main(["cohort", "build", str(manifest), *columns, "--negative=*", *only, other, "-o", halves]) == 0
+    assert main(["cohort", "split", halves, "--ratios", "0/50/50"]) == 0  # the default was trained on the other half
     assert main(["cohort", "build", str(manifest), *columns, *only, "-o", table]) == 0
-    assert main(["cohort", "split", table, "--ratios", "0/50/50"]) == 0
+    assert main(["cohort", "split", table, "--like", halves]) == 0
     found = {}
     for model in ("default", "whole"):
         out = tmp_path / model

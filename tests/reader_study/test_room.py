@@ -79,7 +79,7 @@ def server(study):
             self.end_headers()
             self.wfile.write(response.body)
 
-        do_GET = do_POST = answer  # noqa: N815
+        do_GET = do_POST = answer  # noqa: N815  # the names that http.server calls
 
         def log_message(self, *arguments):
             pass

@@ -178,7 +178,7 @@ def _figure(name: FigureName, ratings: ReaderRatings, marks: MarkedCases | None,
         return binormal_auc(ratings)
     if name in ("sensitivity", "specificity"):
         assert plan.threshold is not None
-        return getattr(roc_figures, name)(ratings, plan.threshold)  # type: ignore[no-any-return]
+        return getattr(roc_figures, name)(ratings, plan.threshold)  # type: ignore[no-any-return]  # chosen by name
     assert marks is not None
     return free_response.figure(marks, FreeResponseFigure(name))
 

@@ -97,7 +97,7 @@ def of_study(fixed: AnalysisPlan) -> Plan:
         The same.
     """
     return Plan(
-        figure=fixed.figure,  # type: ignore[arg-type]
+        figure=fixed.figure,  # type: ignore[arg-type]  # the protocol checked the name
         first=fixed.first,
         second=fixed.second,
         population=fixed.population,

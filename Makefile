@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+NPM    := tests/web/node_modules
 # Tests run on all processors; each process computes with one thread (tests/conftest.py).
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
@@ -26,17 +27,18 @@ shared: $(VENV)/.test ## tests on the development data in ../shared
 gpu: $(VENV)/.test ## tests of training on a CUDA device, for machines that have one
 	$(BIN)/pytest -m gpu
 
-browser: $(VENV)/.test ## the golden readings in Node.js and Chromium (needs npm and chromium)
+browser: $(VENV)/.browser ## the pages, the viewer and the golden readings in Chromium (which must be installed) and Node.js
 	$(BIN)/pytest -m browser
 
 mobile: $(VENV)/.mobile ## files for phones, read back by LiteRT and ExecuTorch
 	$(BIN)/pytest -m mobile
 
-lint: $(VENV)/.check ## style, types and layers
+lint: $(VENV)/.check $(NPM)/.package-lock.json ## style, types (Python and JavaScript) and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/node $(NPM)/typescript/bin/tsc -p jsconfig.json
 
 coverage: $(VENV)/.check ## the default lane, and the share of the source lines and branches that it runs
 	$(PYTEST) --cov --cov-report=term:skip-covered
@@ -68,6 +70,14 @@ $(VENV)/.light: $(VENV)/.python pyproject.toml
 $(VENV)/.test: $(VENV)/.python pyproject.toml
 	@echo "installing PyTorch and the test tools into $(VENV) (several minutes the first time)"
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.test pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	@touch $@
+
+$(NPM)/.package-lock.json: tests/web/package-lock.json | $(VENV)/.check
+	cd tests/web && PATH="$(abspath $(BIN)):$$PATH" npm ci --loglevel=error
 	@touch $@
 
 $(VENV)/.mobile: $(VENV)/.test pyproject.toml

@@ -5,13 +5,8 @@ program that shows them.
 """
 
 import json
-import shutil
 import subprocess
-import threading
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -23,26 +18,14 @@ from pneumoscope.export.native import BOUNDS
 from pneumoscope.reader import Reader
 from pneumoscope.reader.reader import SHIPPED
 from tests.golden.compared import frozen
+from tests.web.serving import served
 
 HERE = Path(__file__).parent
-ORT = HERE / "node_modules" / "onnxruntime-web" / "dist"
 WRITTEN = 1e-4  # some numbers are written with four decimals
-
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="session")
-def packages():
-    """The packages of package.json, in exactly its versions."""
-    wanted = json.loads((HERE / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    there = {name: HERE / "node_modules" / name / "package.json" for name in wanted}
-    if any(not f.exists() or json.loads(f.read_text("utf-8"))["version"] != wanted[name] for name, f in there.items()):
-        options = ("--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-        subprocess.run(["npm", "install", *options], cwd=HERE, check=True)
 
 
 @pytest.fixture(scope="module", params=["fp32", "fp16"])
-def prepared(request, packages, tmp_path_factory):
+def prepared(request, tmp_path_factory):
     """A folder with the browser's bundle of the default model and the resampled radiographs by number, and their names."""
     with sample() as cohort:
         images = {case.path: radiograph.read(cohort.file(case)) for case in cohort.cases}
@@ -55,33 +38,8 @@ def prepared(request, packages, tmp_path_factory):
     return folder, [*images], maps, card
 
 
-def run(*command) -> list[dict]:
-    done = subprocess.run(["node", *map(str, command)], cwd=HERE, check=True, capture_output=True, text=True)
-    return [reading for _, reading in sorted(json.loads(done.stdout).items(), key=lambda item: int(item[0]))]
-
-
-@contextmanager
-def served(folder: Path):
-    """Serve the page, the runtime and the files of the folder on a free local port."""
-
-    class Handler(SimpleHTTPRequestHandler):
-        extensions_map: ClassVar = {
-            **SimpleHTTPRequestHandler.extensions_map,
-            ".mjs": "text/javascript",
-            ".wasm": "application/wasm",
-        }
-
-        def translate_path(self, path):
-            name = path.rsplit("/", 1)[-1] or "page.html"
-            return str(next(one / name for one in (ORT, HERE, folder) if (one / name).is_file()))
-
-        def log_message(self, format, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+def in_order(readings: dict) -> list[dict]:
+    return [reading for _, reading in sorted(readings.items(), key=lambda item: int(item[0]))]
 
 
 def check(readings, prepared):
@@ -110,14 +68,18 @@ def check(readings, prepared):
             )
 
 
-def test_nodejs_gives_the_golden_readings(prepared):
+def test_nodejs_gives_the_golden_readings(prepared, node, npm_packages):
     folder, names, *_ = prepared
-    check(run("in_node.mjs", folder, json.dumps([str(k) for k in range(len(names))])), prepared)
+    command = [node, "in_node.mjs", folder, json.dumps([str(k) for k in range(len(names))])]
+    done = subprocess.run([*map(str, command)], cwd=HERE, check=True, capture_output=True, text=True)
+    check(in_order(json.loads(done.stdout)), prepared)
 
 
-def test_chromium_gives_the_golden_readings(prepared):
+def test_chromium_gives_the_golden_readings(prepared, npm_packages, desktop):
     folder, names, *_ = prepared
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    assert chromium, "this test needs Chromium"
-    with served(folder) as url:
-        check(run("in_chromium.mjs", chromium, url, json.dumps([str(k) for k in range(len(names))])), prepared)
+    runtime = npm_packages / "onnxruntime-web" / "dist"
+    with served({"/": HERE, "/ort/": runtime, "/files/": folder}) as url:
+        desktop.goto(f"{url}/page.html")
+        desktop.wait_for_selector("html[data-ready]", state="attached")
+        asked = [str(k) for k in range(len(names))]
+        check(in_order(desktop.evaluate("names => window.readAll(names)", asked)), prepared)

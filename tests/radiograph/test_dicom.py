@@ -126,8 +126,18 @@ def test_a_file_without_transfer_syntax_is_read_as_its_elements_are_encoded():
         ({"ImagerPixelSpacing": [0.2, 0.1], "PixelSpacing": [0.2, 0.1]}, Spacing(0.2, 0.1, "detector")),
         # Different values: corrected for magnification or calibrated.
         ({"ImagerPixelSpacing": [0.2, 0.1], "PixelSpacing": [0.16, 0.08]}, Spacing(0.16, 0.08, "patient")),
-        # "Physical distance in the Patient".
-        ({"PixelSpacing": [0.16, 0.08]}, Spacing(0.16, 0.08, "patient")),
+        # Nothing to compare with: "it cannot be determined whether or not correction or calibration have been performed".
+        ({"PixelSpacing": [0.16, 0.08]}, Spacing(0.16, 0.08, "unstated")),
+        ({"PixelSpacing": [0.16, 0.08], "PixelSpacingCalibrationType": "GEOMETRY"}, Spacing(0.16, 0.08, "patient")),
+        ({"PixelSpacing": [0.16, 0.08], "PixelSpacingCalibrationType": "FIDUCIAL"}, Spacing(0.16, 0.08, "calibrated")),
+        (
+            {"ImagerPixelSpacing": [0.2, 0.1], "PixelSpacing": [0.1, 0.05], "PixelSpacingCalibrationType": "FIDUCIAL"},
+            Spacing(0.1, 0.05, "calibrated"),
+        ),
+        # A digitized film: the spacing on the film.
+        ({"NominalScannedPixelSpacing": [0.2, 0.1]}, Spacing(0.2, 0.1, "detector")),
+        ({"NominalScannedPixelSpacing": [0.2, 0.1], "PixelSpacing": [0.2, 0.1]}, Spacing(0.2, 0.1, "detector")),
+        ({"NominalScannedPixelSpacing": [0.2, 0.1], "PixelSpacing": [0.16, 0.08]}, Spacing(0.16, 0.08, "patient")),
         # Source to detector 1800 mm, to patient 1440 mm: factor 1.25.
         (
             {"ImagerPixelSpacing": [0.2, 0.1], "EstimatedRadiographicMagnificationFactor": "1.25"},
@@ -147,10 +157,10 @@ def test_a_file_without_transfer_syntax_is_read_as_its_elements_are_encoded():
         ({"PixelSpacing": None}, None),
     ],
 )
-def test_spacing_is_that_of_the_detector_or_of_the_patient(elements, expected):
+def test_spacing_says_where_it_holds(elements, expected):
     spacing = read(written(cr(STORED, **elements))).spacing
 
-    assert spacing == (expected and Spacing(pytest.approx(expected.row_mm), pytest.approx(expected.col_mm), expected.plane))
+    assert spacing == (expected and Spacing(pytest.approx(expected.row_mm), pytest.approx(expected.col_mm), expected.kind))
 
 
 # What is refused

@@ -1,4 +1,4 @@
-"""Read one file or byte string (DICOM CR, DX or RG, PNG, JPEG) into a `Radiograph`."""
+"""Read one file or byte string (DICOM CR, DX or RG, PNG, JPEG) into a `Radiograph`, or a `Film` for a viewer."""
 
 from pneumoscope.radiograph.acceptance import AcceptancePolicy, Caution, review
 from pneumoscope.radiograph.errors import (
@@ -10,9 +10,11 @@ from pneumoscope.radiograph.errors import (
     TooLargeError,
     UnreadableFileError,
 )
-from pneumoscope.radiograph.files import read
+from pneumoscope.radiograph.files import read, read_film
+from pneumoscope.radiograph.film import Film
+from pneumoscope.radiograph.grey_scale import Window, window
 from pneumoscope.radiograph.listing import Listing, list_folder
-from pneumoscope.radiograph.orientation import Orientation
+from pneumoscope.radiograph.orientation import Edges, Orientation
 from pneumoscope.radiograph.placement import Placement
 from pneumoscope.radiograph.radiograph import Identity, Radiograph, Spacing
 from pneumoscope.radiograph.region import Region
@@ -20,7 +22,9 @@ from pneumoscope.radiograph.region import Region
 __all__ = [
     "AcceptancePolicy",
     "Caution",
+    "Edges",
     "EmptyImageError",
+    "Film",
     "Identity",
     "Listing",
     "NotAChestError",
@@ -34,7 +38,10 @@ __all__ = [
     "Spacing",
     "TooLargeError",
     "UnreadableFileError",
+    "Window",
     "list_folder",
     "read",
+    "read_film",
     "review",
+    "window",
 ]

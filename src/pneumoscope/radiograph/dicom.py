@@ -1,22 +1,27 @@
-"""Decode a DICOM CR, DX or RG instance into a `Radiograph`."""
+"""Decode a DICOM CR, DX or RG instance into a `Film`."""
 
 import io
 import zlib
-from typing import Literal
 
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
     DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForProcessing,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSNearLossless,
 )
 
 from pneumoscope.radiograph.errors import NotARadiographError, RadiographError, TooLargeError, UnreadableFileError
-from pneumoscope.radiograph.grey_scale import display
+from pneumoscope.radiograph.film import Film
+from pneumoscope.radiograph.grey_scale import Displayed, display
 from pneumoscope.radiograph.header import (
     NOT_A_TERM,
     age_of,
@@ -31,7 +36,7 @@ from pneumoscope.radiograph.header import (
 )
 from pneumoscope.radiograph.limits import MAX_INFLATED_BYTES
 from pneumoscope.radiograph.orientation import UNKNOWN, Orientation
-from pneumoscope.radiograph.radiograph import Identity, Intent, Radiograph, Spacing
+from pneumoscope.radiograph.radiograph import Identity, Intent, Radiograph, Spacing, SpacingKind
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.radiograph.stored_values import check_size, stored_values
 from pneumoscope.radiograph.terms import FRONTAL_VIEWS, PROJECTION_MODALITIES, is_chest, named_view
@@ -49,6 +54,8 @@ _VIEW_CODES = (
     (codes.cid4010.LeftPosteriorOblique, "LPO"),
     (codes.cid4010.RightPosteriorOblique, "RPO"),
 )
+_LOSSY = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless})
+_LOSSY_UNLESS_STATED = frozenset({JPEG2000, HTJ2K})
 _VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT OB OW PN SH SL SQ SS ST TM UC UI UL UN UR US UT".split())
 
 
@@ -76,7 +83,7 @@ def looks_like(content: bytes) -> bool:
     return vr in _VRS or int.from_bytes(content[4:8], "little") < 2**10
 
 
-def decode(content: bytes) -> Radiograph:
+def decode(content: bytes) -> Film:
     """Decode one DICOM instance.
 
     Parameters
@@ -86,8 +93,8 @@ def decode(content: bytes) -> Radiograph:
 
     Returns
     -------
-    Radiograph
-        Display grey levels on the stored grid, with what the header states.
+    Film
+        The radiograph on the stored grid with what the header states, and the tables of its grey levels.
 
     Raises
     ------
@@ -105,17 +112,32 @@ def decode(content: bytes) -> Radiograph:
             ) from error
 
 
-def _decode(content: bytes) -> Radiograph:
+def _decode(content: bytes) -> Film:
     dataset = _parse(content)
     _check_kind(dataset)
     check_size(dataset)
     displayed = display(dataset, stored_values(dataset))
+    spacing = _spacing(dataset)
+    return Film(
+        _radiograph(dataset, displayed, spacing),
+        levels=displayed.levels,
+        shown=displayed.shown,
+        values=displayed.values,
+        padding=displayed.padding,
+        inverse=displayed.inverse,
+        window=displayed.window,
+        aspect=_aspect(dataset, spacing),
+        lossy=_is_lossy(dataset),
+    )
+
+
+def _radiograph(dataset: Dataset, displayed: Displayed, spacing: Spacing | None) -> Radiograph:
     orientation = _orientation(dataset)
     view = _view_position(dataset)
     age_years, age_stated = age_of(dataset)
     return Radiograph(
         displayed.pixels,
-        spacing=_spacing(dataset),
+        spacing=spacing,
         modality=term_of(dataset, "Modality"),
         view_position=view,
         body_part=_body_part(dataset),
@@ -247,21 +269,45 @@ def _contradictions(dataset: Dataset, orientation: Orientation | None, view: str
 
 
 def _spacing(dataset: Dataset) -> Spacing | None:
-    """Pixel Spacing and Imager Pixel Spacing, PS3.3 10.7.1.3 and C.8.7.1.
+    """Pixel Spacing, Imager Pixel Spacing and Nominal Scanned Pixel Spacing, PS3.3 10.7.1.
 
-    Pixel Spacing counts as corrected for magnification unless it equals Imager Pixel Spacing; Imager Pixel Spacing alone
-    is divided by the Estimated Radiographic Magnification Factor where there is one.
+    Pixel Spacing that equals one of the others is not corrected for magnification. Imager Pixel Spacing alone is divided by
+    the Estimated Radiographic Magnification Factor where there is one.
     """
-    pixel, imager = (_pair(dataset, keyword) for keyword in ("PixelSpacing", "ImagerPixelSpacing"))
+    pixel, imager, scanned = (_pair(dataset, f"{name}PixelSpacing") for name in ("", "Imager", "NominalScanned"))
     if pixel is not None:
-        plane: Literal["detector", "patient"] = "detector" if pixel == imager else "patient"
-        return Spacing(*pixel, plane)
-    if imager is None:
+        if pixel in (imager, scanned):
+            return Spacing(*pixel, "detector")
+        return Spacing(*pixel, _kind(dataset, compared=imager is not None or scanned is not None))
+    at_detector = imager or scanned
+    if at_detector is None:
         return None
     factor = number_of(dataset, "EstimatedRadiographicMagnificationFactor")
     if factor is not None and factor >= 1:
-        return Spacing(imager[0] / factor, imager[1] / factor, "patient")
-    return Spacing(*imager, "detector")
+        return Spacing(at_detector[0] / factor, at_detector[1] / factor, "patient")
+    return Spacing(*at_detector, "detector")
+
+
+def _kind(dataset: Dataset, compared: bool) -> SpacingKind:
+    """Kind of a Pixel Spacing that differs from the spacing at the detector, or has none to be compared with."""
+    calibration = term_of(dataset, "PixelSpacingCalibrationType")
+    if calibration == "FIDUCIAL":
+        return "calibrated"
+    return "patient" if compared or calibration == "GEOMETRY" else "unstated"
+
+
+def _aspect(dataset: Dataset, spacing: Spacing | None) -> float:
+    """Height of a pixel over its width: by the spacing, else by Pixel Aspect Ratio (PS3.3 C.7.6.3.1.7: vertical, horizontal)."""
+    if spacing is not None:
+        return spacing.row_mm / spacing.col_mm
+    ratio = _pair(dataset, "PixelAspectRatio")
+    return 1.0 if ratio is None else ratio[0] / ratio[1]
+
+
+def _is_lossy(dataset: Dataset) -> bool:
+    """By Lossy Image Compression (PS3.3 C.7.6.1.1.5) or by the transfer syntax; some syntaxes allow both and count as lossy."""
+    stated, syntax = term_of(dataset, "LossyImageCompression"), dataset.file_meta.TransferSyntaxUID
+    return stated == "01" or syntax in _LOSSY or (syntax in _LOSSY_UNLESS_STATED and stated != "00")
 
 
 def _pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:

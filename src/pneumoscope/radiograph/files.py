@@ -3,11 +3,15 @@
 import errno
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from pneumoscope.radiograph.dicom import decode as decode_dicom
 from pneumoscope.radiograph.dicom import looks_like as looks_like_dicom
 from pneumoscope.radiograph.errors import EmptyImageError, TooLargeError, UnreadableFileError
+from pneumoscope.radiograph.film import Film
 from pneumoscope.radiograph.limits import MAX_FILE_BYTES
 from pneumoscope.radiograph.pictures import decode as decode_picture
 from pneumoscope.radiograph.radiograph import Radiograph
@@ -56,15 +60,59 @@ def read(source: Path | str | bytes) -> Radiograph:
     >>> radiograph.file_format, radiograph.orientation.plane
     ('PNG', 'unknown')
     """
+    return _decoded(source).radiograph
+
+
+def read_film(source: Path | str | bytes) -> Film:
+    """Read a radiograph as `read` does, with the tables of its grey levels for a viewer.
+
+    Parameters
+    ----------
+    source : Path, str or bytes
+        A path, or the content of a file.
+
+    Returns
+    -------
+    Film
+        The radiograph that `read` returns, its levels as uint16, and their tables.
+
+    Raises
+    ------
+    RadiographError
+        Of a named class, as by `read`.
+    FileNotFoundError
+        If no file has this path.
+    OSError
+        If the file system fails.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> file = io.BytesIO()
+    >>> Image.fromarray(np.array([[0, 51], [102, 255]], np.uint8)).save(file, "PNG")
+    >>> film = read_film(file.getvalue())
+    >>> film.levels.tolist(), film.window
+    ([[0, 51], [102, 255]], None)
+    >>> bool((film.shown[film.levels] == film.radiograph.pixels).all())
+    True
+    """
+    film = _decoded(source)
+    return replace(film, levels=film.levels.astype(np.uint16, copy=False))
+
+
+def _decoded(source: Path | str | bytes) -> Film:
     content = source if isinstance(source, bytes) else content_of(Path(source))
     if not content:
         raise UnreadableFileError("the file is empty; an intact DICOM, PNG or JPEG file is needed")
-    radiograph = decode_dicom(content) if looks_like_dicom(content) else decode_picture(content)
+    film = decode_dicom(content) if looks_like_dicom(content) else decode_picture(content)
+    radiograph = film.radiograph
     if radiograph.pixels.min() == radiograph.pixels.max():
         raise EmptyImageError(
             f"every one of the {radiograph.rows} × {radiograph.cols} pixels has the same grey level; export the image again"
         )
-    return radiograph
+    return film
 
 
 def content_of(file: Path, most: int = MAX_FILE_BYTES) -> bytes:

@@ -5,6 +5,7 @@ header and the data disagree, the rule of `grey_range` holds.
 """
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,25 +17,66 @@ from pneumoscope.radiograph.header import number_of, term_of, unreadable, value_
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.radiograph.stored_values import Stored
 
+Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 
-@dataclass(frozen=True, eq=False)
-class Displayed:
-    """Pixels as displayed.
+
+@dataclass(frozen=True)
+class Window:
+    """A window of values, PS3.3 C.11.2.1.2.
 
     Parameters
     ----------
-    pixels : ndarray of float32, shape (rows, cols)
-        Grey levels in [0, 1], white is 1.
+    centre, width : float
+        Window Center and Window Width, in values after the Modality LUT; the width is above 0.
+    function : {"LINEAR", "LINEAR_EXACT", "SIGMOID"}
+        VOI LUT Function.
+    """
+
+    centre: float
+    width: float
+    function: Function = "LINEAR"
+
+
+@dataclass(frozen=True, eq=False)
+class Displayed:
+    """Stored values as levels, and the tables that say what each level is and how it is displayed.
+
+    Level k is the lowest stored value plus k. The tables have an entry for every level up to the highest stored value.
+
+    Parameters
+    ----------
+    levels : ndarray of unsigned integers, shape (rows, cols)
+        Level of each pixel.
+    shown : ndarray of float32, shape (n_levels,)
+        Display grey of each level, in [0, 1], white is 1.
+    values : ndarray of float64, shape (n_levels,)
+        Value after the Modality LUT.
+    padding : ndarray of bool, shape (n_levels,)
+        Whether the level is pixel padding.
+    inverse : bool
+        Whether the lowest value is white.
+    window : Window, optional
+        The window that the display follows; None where it follows a VOI LUT or the data.
     source : {"header", "range", "bulk"}
         What the grey scale spans.
     """
 
-    pixels: Grey
+    levels: NDArray[np.unsignedinteger[Any]]
+    shown: Grey
+    values: Values
+    padding: NDArray[np.bool_]
+    inverse: bool
+    window: Window | None
     source: Source
+
+    @property
+    def pixels(self) -> Grey:
+        """Display grey of each pixel, shape (rows, cols), computed at each access."""
+        return np.take(self.shown, self.levels)
 
 
 def display(dataset: Dataset, stored: Stored) -> Displayed:
-    """Compute the display grey levels of stored values.
+    """Compute the display grey of the stored values of an image.
 
     Parameters
     ----------
@@ -46,7 +88,7 @@ def display(dataset: Dataset, stored: Stored) -> Displayed:
     Returns
     -------
     Displayed
-        Grey levels, each computed once for every stored value that occurs.
+        Levels and tables.
 
     Raises
     ------
@@ -57,33 +99,29 @@ def display(dataset: Dataset, stored: Stored) -> Displayed:
     """
     lowest = int(stored.min())
     # The difference to the lowest may be beyond the stored type, and wraps into its unsigned counterpart.
-    above = (stored - stored.dtype.type(lowest)).view(f"u{stored.dtype.itemsize}")
-    counts = np.bincount(above.ravel())
-    occurs = counts > 0
+    levels = (stored - stored.dtype.type(lowest)).view(f"u{stored.dtype.itemsize}")
+    counts = np.bincount(levels.ravel()).astype(np.int64, copy=False)
     # Wide enough for a stored value less the first one of a LUT of 2¹⁶ entries.
-    levels = np.flatnonzero(occurs).astype(np.int32) + np.int32(lowest)
-    shown, source = _displayed(dataset, levels, counts[occurs].astype(np.int64))
-    table: Grey = np.zeros(occurs.size, np.float32)
-    table[occurs] = shown
-    return Displayed(np.take(table, above), source)
-
-
-def _displayed(dataset: Dataset, levels: NDArray[np.int32], counts: Counts) -> tuple[Grey, Source]:
-    """Grey levels in [0, 1] of the stored values that occur, shape (levels,)."""
-    padding = _padding(dataset, levels)
-    if padding.all():
+    each = np.arange(lowest, lowest + counts.size, dtype=np.int32)
+    padding = _padding(dataset, each)
+    counts[padding] = 0
+    if not counts.any():
         raise EmptyImageError("every pixel of the DICOM image is padding; export it again")
     with np.errstate(over="ignore", invalid="ignore"):
-        shown, source = _scaled(dataset, _modality_values(dataset, levels), np.where(padding, 0, counts))
-    if _is_inverse(dataset):
+        values = _modality_values(dataset, each)
+        stated = _window(dataset)
+        shown, source = _scaled(dataset, stated, values, counts)
+    inverse = _is_inverse(dataset)
+    if inverse:
         shown = 1 - shown
     shown[padding] = 0
     if not np.isfinite(shown).all():
         raise UnreadableFileError("the DICOM rescale or window values are not finite numbers; export the image again")
-    return shown.astype(np.float32), source
+    followed = stated if source == "header" else None
+    return Displayed(levels, shown.astype(np.float32), values, padding, inverse, followed, source)
 
 
-def _padding(dataset: Dataset, levels: NDArray[np.int32]) -> NDArray[np.bool_]:
+def _padding(dataset: Dataset, stored: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Which stored values are padding, PS3.3 C.7.5.1.1.2: one value, or the range up to Pixel Padding Range Limit.
 
     A padding value beyond the range of the stored values, such as one written with the other signedness, is taken modulo 2ⁿ,
@@ -91,10 +129,10 @@ def _padding(dataset: Dataset, levels: NDArray[np.int32]) -> NDArray[np.bool_]:
     """
     value = number_of(dataset, "PixelPaddingValue")
     if value is None:
-        return np.zeros(levels.shape, bool)
+        return np.zeros(stored.shape, bool)
     limit = number_of(dataset, "PixelPaddingRangeLimit")
     low, high = sorted(_as_stored(dataset, int(v)) for v in (value, value if limit is None else limit))
-    return np.asarray((levels >= low) & (levels <= high))
+    return np.asarray((stored >= low) & (stored <= high))
 
 
 def _as_stored(dataset: Dataset, value: int) -> int:
@@ -103,18 +141,18 @@ def _as_stored(dataset: Dataset, value: int) -> int:
     return int((value - lowest) % 2**bits + lowest)
 
 
-def _modality_values(dataset: Dataset, levels: NDArray[np.int32]) -> Values:
+def _modality_values(dataset: Dataset, stored: NDArray[np.int32]) -> Values:
     """Modality LUT Sequence, else rescale slope and intercept, else the stored values (PS3.3 C.11.1).
 
     As in DCMTK, rescaling needs both attributes and a slope other than 0.
     """
     sequence = value_of(dataset, "ModalityLUTSequence")
     if sequence:
-        return _looked_up(sequence[0], levels.astype(np.float64), dataset)[0]
+        return _looked_up(sequence[0], stored.astype(np.float64), dataset)[0]
     slope, intercept = (number_of(dataset, keyword) for keyword in ("RescaleSlope", "RescaleIntercept"))
     if not slope or intercept is None:
-        return levels.astype(np.float64)
-    return np.asarray(levels * np.float64(slope) + intercept)
+        return stored.astype(np.float64)
+    return np.asarray(stored * np.float64(slope) + intercept)
 
 
 def _is_inverse(dataset: Dataset) -> bool:
@@ -128,23 +166,27 @@ def _is_inverse(dataset: Dataset) -> bool:
     return term_of(dataset, "PhotometricInterpretation") == "MONOCHROME1"
 
 
-def _scaled(dataset: Dataset, values: Values, counts: Counts) -> tuple[Values, Source]:
-    """Values in [0, 1], white is high, by the header or by the data."""
-    shown = _by_header(dataset, values)
-    return range_or_bulk(values, counts) if shown is None else stated_or_bulk(shown, values, counts)
-
-
-def _by_header(dataset: Dataset, values: Values) -> Values | None:
-    """VOI LUT first, else the first window, else None (PS3.3 C.11.2.1: a LUT and a window are alternatives)."""
+def _scaled(dataset: Dataset, stated: Window | None, values: Values, counts: Counts) -> tuple[Values, Source]:
+    """Values in [0, 1], white is high: by the stated window, else the VOI LUT, else the data."""
+    if stated is not None:
+        return stated_or_bulk(window(values, stated.centre, stated.width, stated.function), values, counts)
     sequence = value_of(dataset, "VOILUTSequence")
     if sequence:
         looked_up, top = _looked_up(sequence[0], values, dataset)
-        return np.asarray(np.clip(looked_up / top, 0, 1))
-    centre, width = (number_of(dataset, keyword) for keyword in ("WindowCenter", "WindowWidth"))
-    function = term_of(dataset, "VOILUTFunction") or "LINEAR"
-    if centre is None or width is None or width <= 0 or (width < 1 and function not in ("LINEAR_EXACT", "SIGMOID")):
+        return stated_or_bulk(np.clip(looked_up / top, 0, 1), values, counts)
+    return range_or_bulk(values, counts)
+
+
+def _window(dataset: Dataset) -> Window | None:
+    """The first window, None where a VOI LUT takes its place (PS3.3 C.11.2.1) or its width is not one of its function."""
+    if value_of(dataset, "VOILUTSequence"):
         return None
-    return window(values, centre, width, function)
+    centre, width = (number_of(dataset, keyword) for keyword in ("WindowCenter", "WindowWidth"))
+    term = term_of(dataset, "VOILUTFunction")
+    function: Function = "SIGMOID" if term == "SIGMOID" else "LINEAR_EXACT" if term == "LINEAR_EXACT" else "LINEAR"
+    if centre is None or width is None or width <= 0 or (width < 1 and function == "LINEAR"):
+        return None
+    return Window(centre, width, function)
 
 
 def _looked_up(item: Dataset, values: Values, dataset: Dataset) -> tuple[Values, float]:

@@ -129,9 +129,11 @@ _TEXT_ATTRIBUTES = frozenset(
     {
         "EstimatedRadiographicMagnificationFactor",
         "ImagerPixelSpacing",
+        "NominalScannedPixelSpacing",
         "NumberOfFrames",
         "PatientAge",
         "PatientOrientation",
+        "PixelAspectRatio",
         "PixelSpacing",
         "RescaleIntercept",
         "RescaleSlope",

@@ -10,8 +10,25 @@ Direction = Literal["", "L", "R", "A", "P", "H", "F"]
 """Toward the patient's left, right, anterior, posterior, head or feet; empty where the file does not state it."""
 Plane = Literal["unknown", "coronal", "sagittal", "other"]
 
+_OPPOSITE: dict[Direction, Direction] = {"": "", "L": "R", "R": "L", "A": "P", "P": "A", "H": "F", "F": "H"}
 _Pixel = TypeVar("_Pixel", bound=np.generic)
 _AXES = {"L": "lateral", "R": "lateral", "A": "depth", "P": "depth", "H": "height", "F": "height"}
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Directions in the patient at the edges of a picture, the letters of a viewer.
+
+    Parameters
+    ----------
+    left, right, top, bottom : {"", "L", "R", "A", "P", "H", "F"}
+        Toward what the edge lies; empty where unknown.
+    """
+
+    left: Direction
+    right: Direction
+    top: Direction
+    bottom: Direction
 
 
 @dataclass(frozen=True)
@@ -95,6 +112,17 @@ class Orientation:
     def is_displayed(self) -> bool:
         """Whether the stored pixels are in the order of the displayed picture, or nothing else is known."""
         return not self.transposed and not any(self.flipped)
+
+    @property
+    def edges(self) -> Edges:
+        """What lies at the edges of the displayed picture."""
+        down, across = self.column_direction, self.row_direction
+        if self.transposed:
+            down, across = across, down
+        rows_flipped, cols_flipped = self.flipped
+        bottom = _OPPOSITE[down] if rows_flipped else down
+        right = _OPPOSITE[across] if cols_flipped else across
+        return Edges(left=_OPPOSITE[right], right=right, top=_OPPOSITE[bottom], bottom=bottom)
 
     def to_display(self, values: NDArray[_Pixel]) -> NDArray[_Pixel]:
         """Turn values of the stored grid into the displayed order.

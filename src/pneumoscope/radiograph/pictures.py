@@ -1,13 +1,14 @@
-"""Decode PNG and JPEG pictures into a `Radiograph`."""
+"""Decode PNG and JPEG pictures into a `Film`."""
 
 import io
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pneumoscope.radiograph.errors import EmptyImageError, RadiographError, TooLargeError, UnreadableFileError
+from pneumoscope.radiograph.film import Film, Levels
 from pneumoscope.radiograph.grey_range import Source, stated_or_bulk
 from pneumoscope.radiograph.limits import MAX_PIXELS
 from pneumoscope.radiograph.radiograph import Grey, Radiograph
@@ -16,11 +17,13 @@ from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 PNG_PREFIX, JPEG_PREFIX = b"\x89PNG", b"\xff\xd8\xff"
 _FORMATS = ("PNG", "JPEG")
 _DAMAGED = "the PNG or JPEG file is truncated or damaged; copy it again from its source"
+_FIRST_TRANSPOSED = 5
+"""Exif Orientation from which on the stored rows are columns of the upright picture."""
 _LEAST_UNUSED_BITS = 2
 """Unused high bits of a 16 bit picture from which its white is taken from its data: a picture four times too dark."""
 
 
-def decode(content: bytes) -> Radiograph:
+def decode(content: bytes) -> Film:
     """Decode a PNG or JPEG picture, turned upright by its Exif Orientation.
 
     A 16 bit picture whose highest grey level has k bits, 8 ≤ k ≤ 14, holds k bit data (as converted from DICOM), and its white
@@ -33,8 +36,9 @@ def decode(content: bytes) -> Radiograph:
 
     Returns
     -------
-    Radiograph
-        Grey levels; a picture states nothing else.
+    Film
+        The radiograph and the tables of its grey levels. A colour picture is converted to 8 bits of grey; a colour profile (ICC)
+        is ignored.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def decode(content: bytes) -> Radiograph:
             raise UnreadableFileError(_DAMAGED) from error
 
 
-def _decode(content: bytes) -> Radiograph:
+def _decode(content: bytes) -> Film:
     with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
         cols, rows = image.size
         if rows * cols > MAX_PIXELS:
@@ -63,11 +67,23 @@ def _decode(content: bytes) -> Radiograph:
             )
         image.load()
         file_format: Literal["PNG", "JPEG"] = "PNG" if image.format == "PNG" else "JPEG"
+        aspect = _aspect(image)
         ImageOps.exif_transpose(image, in_place=True)
-        if image.mode.startswith("I"):
-            pixels, source = _deep_grey(np.asarray(image))
-            return Radiograph(pixels, file_format=file_format, grey_source=source)
-        return Radiograph(_grey(image), file_format=file_format)
+        levels, shown, white, source = _deep_grey(np.asarray(image)) if image.mode.startswith("I") else _grey(image)
+    # Quicker than looking up where a picture is shown as it is, and the same number.
+    pixels = np.take(shown, levels) if source == "bulk" else np.divide(levels, white, dtype=np.float32)
+    radiograph = Radiograph(pixels, file_format=file_format, grey_source=source)
+    values, padding = np.arange(shown.size, dtype=np.float64), np.zeros(shown.size, bool)
+    return Film(radiograph, levels, shown, values, padding, aspect=aspect, lossy=file_format == "JPEG")
+
+
+def _aspect(image: Image.Image) -> float:
+    """Height of a pixel over its width in the upright picture, where a PNG (pHYs) or JFIF states unequal resolutions."""
+    across, down = image.info.get("aspect") or image.info.get("dpi") or image.info.get("jfif_density") or (1, 1)
+    if across <= 0 or down <= 0:
+        return 1.0
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _FIRST_TRANSPOSED
+    return float(down / across if turned else across / down)
 
 
 def _unidentified(content: bytes) -> RadiographError:
@@ -78,26 +94,26 @@ def _unidentified(content: bytes) -> RadiographError:
     return UnreadableFileError("the file is neither DICOM nor PNG nor JPEG; convert it to one of them")
 
 
-def _grey(image: Image.Image) -> Grey:
-    """Grey levels in [0, 1] of 8 bits: colour by ITU-R 601 luma, transparency over black."""
+def _grey(image: Image.Image) -> tuple[Levels, Grey, np.float32, Source | Literal[""]]:
+    """Levels, display grey and white of 8 bits: colour by ITU-R 601 luma, transparency over black."""
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
     grey = image if image.mode == "L" else image.convert("L")
-    return np.asarray(np.divide(np.asarray(grey), np.float32(255), dtype=np.float32))
+    white = np.float32(255)
+    return np.asarray(grey), np.arange(256, dtype=np.float32) / white, white, ""
 
 
-def _deep_grey(samples: NDArray[np.integer[Any]]) -> tuple[Grey, Source]:
-    """Grey levels in [0, 1] of 16 bits, and what their scale spans."""
-    white = _white(int(samples.max()))
-    counts = np.bincount(samples.ravel(), minlength=2**16)
-    values = np.flatnonzero(counts).astype(np.float64)
-    shown, source = stated_or_bulk(values / white, values, counts[counts > 0])
+def _deep_grey(samples: NDArray[np.integer[Any]]) -> tuple[Levels, Grey, np.float32, Source]:
+    """Levels, display grey and white of 16 bits, and what their scale spans."""
+    counts = np.bincount(samples.ravel())
+    white = _white(counts.size - 1)
+    values = np.arange(counts.size, dtype=np.float64)
+    shown, source = stated_or_bulk(values / white, values, counts)
+    levels, scale = samples.astype(np.uint16, copy=False), np.float32(white)
     if source == "bulk":
-        table: Grey = np.zeros(2**16, np.float32)
-        table[counts > 0] = shown
-        return np.take(table, samples), source
-    return samples.astype(np.float32) / np.float32(white), "header" if white == 2**16 - 1 else "range"
+        return levels, shown.astype(np.float32), scale, source
+    return levels, values.astype(np.float32) / scale, scale, "header" if white == 2**16 - 1 else "range"
 
 
 def _white(highest: int) -> int:

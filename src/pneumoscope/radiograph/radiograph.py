@@ -13,6 +13,7 @@ from pneumoscope.radiograph.region import Region
 from pneumoscope.radiograph.terms import Sex
 
 Grey = NDArray[np.float32]
+SpacingKind = Literal["detector", "patient", "calibrated", "unstated"]
 Intent = Literal["", "FOR PRESENTATION", "FOR PROCESSING"]
 
 GREY_LEVELS = 256
@@ -30,14 +31,16 @@ class Spacing:
     ----------
     row_mm, col_mm : float
         Distance between rows and between columns, in millimetres.
-    plane : {"detector", "patient"}
-        Where the distance holds: at the detector (Imager Pixel Spacing, so anatomy is magnified) or in the patient (corrected
-        for magnification, or calibrated).
+    kind : {"detector", "patient", "calibrated", "unstated"}
+        Where the distance holds. ``detector``: at the detector, or on the film that was scanned, so that anatomy is magnified.
+        ``patient``: in the patient, corrected for known or assumed geometric magnification, or by a method that is not stated.
+        ``calibrated``: in the patient, by an object of known size (Pixel Spacing Calibration Type FIDUCIAL). ``unstated``: the
+        file has Pixel Spacing alone, and whether it was corrected cannot be determined (PS3.3 10.7.1.1).
     """
 
     row_mm: float
     col_mm: float
-    plane: Literal["detector", "patient"]
+    kind: SpacingKind
 
 
 @dataclass(frozen=True)

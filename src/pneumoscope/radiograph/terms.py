@@ -39,6 +39,7 @@ FRONTAL_VIEWS = frozenset({"PA", "AP", "RLD", "LLD"})
 TERMS: Mapping[str, frozenset[str]] = {
     "BodyPartExamined": _BODY_PARTS,
     "FieldOfViewHorizontalFlip": frozenset({"YES", "NO"}),
+    "LossyImageCompression": frozenset({"00", "01"}),
     "Modality": _MODALITIES,
     "PatientSex": frozenset("FMO"),
     "PhotometricInterpretation": frozenset(
@@ -47,6 +48,7 @@ TERMS: Mapping[str, frozenset[str]] = {
             "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT", "XYB",
         }
     ),
+    "PixelSpacingCalibrationType": frozenset({"GEOMETRY", "FIDUCIAL"}),
     "PresentationIntentType": frozenset({"FOR PRESENTATION", "FOR PROCESSING"}),
     "PresentationLUTShape": frozenset({"IDENTITY", "INVERSE", "LIN OD"}),
     "ViewPosition": LATERAL_VIEWS | FRONTAL_VIEWS,

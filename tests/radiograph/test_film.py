@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pydicom
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from pydicom.pixels import apply_modality_lut, apply_windowing
 from pydicom.uid import HTJ2K, JPEG2000, JPEG2000Lossless, JPEGLSLossless, JPEGLSNearLossless
 
@@ -191,6 +191,16 @@ def test_aspect_of_a_png_is_turned_with_it():
 def test_aspect_of_a_jpeg_is_that_of_its_resolutions():
     assert read_film(jpeg(ramp(0, 255), dpi=(300, 100))).aspect == pytest.approx(3)
     assert read_film(jpeg(ramp(0, 255))).aspect == 1
+
+
+def test_a_jpeg_with_resolutions_in_exif_alone_is_read():
+    stated = Image.Exif()
+    stated[ExifTags.Base.XResolution] = stated[ExifTags.Base.YResolution] = 72.0
+    stated[ExifTags.Base.ResolutionUnit] = 2
+    content = jpeg(ramp(0, 255), exif=stated).replace(b"JFIF\0", b"none\0")
+    film = read_film(content)
+    assert film.aspect == 1
+    assert film.radiograph.pixels.tobytes() == read(jpeg(ramp(0, 255))).pixels.tobytes()
 
 
 # Loss

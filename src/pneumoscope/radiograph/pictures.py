@@ -78,8 +78,10 @@ def _decode(content: bytes) -> Film:
 
 
 def _aspect(image: Image.Image) -> float:
-    """Height of a pixel over its width in the upright picture, where a PNG (pHYs) or JFIF states unequal resolutions."""
-    across, down = image.info.get("aspect") or image.info.get("dpi") or image.info.get("jfif_density") or (1, 1)
+    """Height of a pixel over its width in the upright picture, where PNG (pHYs) or JFIF states unequal resolutions."""
+    # The resolution of a JPEG is Exif's where both are stated, which editors write for printing.
+    keys = ("aspect", "dpi") if image.format == "PNG" else ("jfif_density",)
+    across, down = next((image.info[key] for key in keys if key in image.info), (1, 1))
     if across <= 0 or down <= 0:
         return 1.0
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _FIRST_TRANSPOSED

@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from pneumoscope.cohort import Case, Cohort, table
+from pneumoscope.reader_study.entry import Entry
 from pneumoscope.reader_study.folder import freeze
-from pneumoscope.reader_study.room import Entry, reader_link
+from pneumoscope.reader_study.room import reader_link
 
 ROWS, COLS = 24, 32
 START = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)

@@ -10,12 +10,12 @@ import pytest
 from pneumoscope.reader_study import formats, trail
 from pneumoscope.reader_study.checklists import CLAIM_2024, DECIDE_AI, STARD_AI
 from pneumoscope.reader_study.definition import schema_text
+from pneumoscope.reader_study.entry import Entry
 from pneumoscope.reader_study.errors import BlindedError, ReaderStudyError
 from pneumoscope.reader_study.flow import flow
 from pneumoscope.reader_study.progress import progress
 from pneumoscope.reader_study.quality import flags
 from pneumoscope.reader_study.results import lesion_of, progress_of, rating_table, readings, require_results, unanswered
-from pneumoscope.reader_study.room import Entry
 from pneumoscope.readings import Reading, form
 from tests.cli.run import run
 from tests.reader_study.study_files import Clock, answer_session, case_name, frozen, full, key, link, make

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumoscope.reader_study.entry import Entry
 from pneumoscope.reader_study.errors import (
     ConflictError,
     ForbiddenError,
@@ -21,7 +22,7 @@ from pneumoscope.reader_study.errors import (
 )
 from pneumoscope.reader_study.folder import open_study, verify
 from pneumoscope.reader_study.interface import Request, respond
-from pneumoscope.reader_study.room import OVERRIDE, Entry
+from pneumoscope.reader_study.room import OVERRIDE
 from pneumoscope.reader_study.visible import case_token
 from tests.reader_study.study_files import (
     COLS,
@@ -201,7 +202,7 @@ def test_no_view_holds_anything_of_the_case_but_its_size(tmp_path, clock):
     assert len(tokens) == 10
     assert set(msgspec.to_builtins(view)) == {
         "state", "question", "questions", "locked", "assigned", "session", "practice", "token", "step", "rows", "cols", "aid",
-        "opened", "base", "answer", "next_token", "may_go_back", "waiting_until",
+        "opened", "base", "answer", "next_token", "may_go_back", "waiting_until", "display_checked",
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from pneumoscope.reader_study.protocol import StudyCase
 
 Decision = Literal["positive", "negative"]
 MOST_MARKS = 100
+MOST_NOTE = 1000
 
 
 @dataclass(frozen=True)
@@ -85,19 +86,67 @@ class Screen:
     overlay_opacity: float | None = None
 
 
-def parsed(tree: Any, kind: type[Answer] | type[Screen]) -> Any:
-    """Check that a client sent an answer, or a state of the screen, with finite numbers.
+@dataclass(frozen=True)
+class DisplayCheck:
+    """What a reader sees of the test pattern before a session.
+
+    Parameters
+    ----------
+    dark_square, bright_square : bool
+        Whether the square of 5 % on black, and that of 95 % on white, is seen.
+    steps : bool
+        Whether all neighbouring grey steps differ.
+    bars : bool
+        Whether the bars one pixel wide are seen as separate lines.
+    width, height : int
+        Size of the window in CSS pixels.
+    pixel_ratio : float
+        Pixels of the display for each CSS pixel.
+    depth : int
+        Bits of a colour, as the browser states it.
+    note : str
+        Display and room, in the reader's words.
+    """
+
+    dark_square: bool
+    bright_square: bool
+    steps: bool
+    bars: bool
+    width: int
+    height: int
+    pixel_ratio: float
+    depth: int
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.note) > MOST_NOTE:
+            raise ValueError(f"a note has {len(self.note)} characters; at most {MOST_NOTE} are stored")
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What the reader does not see, in words."""
+        seen = {
+            "the 5 % square": self.dark_square,
+            "the 95 % square": self.bright_square,
+            "all grey steps": self.steps,
+            "bars one pixel wide": self.bars,
+        }
+        return tuple(name for name, is_seen in seen.items() if not is_seen)
+
+
+def parsed(tree: Any, kind: type[Answer] | type[Screen] | type[DisplayCheck]) -> Any:
+    """Check that a client sent an answer, a state of the screen or a display check, with finite numbers.
 
     Parameters
     ----------
     tree : object
         Parsed JSON.
     kind : type
-        `Answer` or `Screen`.
+        `Answer`, `Screen` or `DisplayCheck`.
 
     Returns
     -------
-    Answer or Screen
+    Answer, Screen or DisplayCheck
         The value.
 
     Raises
@@ -108,10 +157,13 @@ def parsed(tree: Any, kind: type[Answer] | type[Screen]) -> Any:
     try:
         value = strict_json.convert(tree, kind)
     except strict_json.StrictJsonError as error:
-        raise ReaderStudyError(f"the request holds no valid {kind.__name__.lower()} ({error})") from error
+        raise ReaderStudyError(f"the request holds no valid {_WORDS[kind]} ({error})") from error
     if not _finite(msgspec.to_builtins(value)):
         raise ReaderStudyError("the request holds a number that is not finite")
     return value
+
+
+_WORDS: Mapping[type, str] = {Answer: "answer", Screen: "screen", DisplayCheck: "display check"}
 
 
 def _finite(tree: Any) -> bool:

@@ -11,7 +11,6 @@ from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.reader_study.flow import flow
 from pneumoscope.reader_study.folder import OpenStudy
 from pneumoscope.reader_study.formats import imrmc, jafroc
-from pneumoscope.reader_study.journal import canonical
 from pneumoscope.reader_study.results import (
     StudyReading,
     counting,
@@ -21,6 +20,7 @@ from pneumoscope.reader_study.results import (
     readings,
     require_results,
 )
+from pneumoscope.reader_study.trail import audit_lines
 from pneumoscope.readings import CaseKey, Mark, Reading, form
 
 try:
@@ -130,11 +130,8 @@ def export(study: OpenStudy, out: Path) -> tuple[str, ...]:
         *_marks(out, study, kept),
         *_forms(out, study, kept),
     ]
-    trail = "".join(
-        canonical({name: getattr(event, name) for name in event.__dataclass_fields__}) + "\n" for event in study.journal.events()
-    )
     for name, text in (
-        ("audit.jsonl", trail),
+        ("audit.jsonl", "".join(audit_lines(study, with_answers=True))),
         ("flow.txt", "\n".join(flow(study).lines()) + "\n"),
         ("checklists.md", as_markdown(study)),
     ):

@@ -98,6 +98,22 @@ def unanswered(study: OpenStudy) -> int:
     )
 
 
+def results_are_open(study: OpenStudy) -> bool:
+    """Whether results may be seen: all answers are locked or excluded, or the coordinator has unblinded the study.
+
+    Parameters
+    ----------
+    study : OpenStudy
+        The study.
+
+    Returns
+    -------
+    bool
+        False while the study is blinded.
+    """
+    return not unanswered(study) or bool(study.journal.events(UNBLINDED))
+
+
 def require_results(study: OpenStudy) -> None:
     """Refuse results before all answers are locked, unless the coordinator has unblinded the study with a reason.
 
@@ -111,11 +127,10 @@ def require_results(study: OpenStudy) -> None:
     BlindedError
         If answers are missing and the study is not unblinded.
     """
-    left = unanswered(study)
-    if left and not study.journal.events(UNBLINDED):
+    if not results_are_open(study):
         raise BlindedError(
-            f"{left} answers are not locked yet, so that there are no results; to see them now, which stays in the trail:  "
-            "pneumoscope study unblind --reason"
+            f"{unanswered(study)} answers are not locked yet, so that there are no results; to see them now, which stays in the "
+            "trail:  pneumoscope study unblind --reason"
         )
 
 

@@ -6,7 +6,6 @@ may not see or change now. It knows no web framework.
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -15,77 +14,26 @@ import msgspec
 
 from pneumoscope.reader_study import answer as answers
 from pneumoscope.reader_study import pixels, timing
+from pneumoscope.reader_study.answer import DisplayCheck
+from pneumoscope.reader_study.entry import Entry, Feedback, Receipt
 from pneumoscope.reader_study.errors import ConflictError, ForbiddenError, NotSignedInError, ReaderStudyError
 from pneumoscope.reader_study.journal import Change, Journal
 from pneumoscope.reader_study.progress import current
 from pneumoscope.reader_study.projection import Stored
-from pneumoscope.reader_study.protocol import Protocol
-from pneumoscope.reader_study.visible import View, case_token, next_radiograph, token, view
+from pneumoscope.reader_study.protocol import Protocol, StudyCase
+from pneumoscope.reader_study.visible import (
+    EarlierAnswer,
+    View,
+    case_token,
+    correctable,
+    earlier_answers,
+    next_radiograph,
+    token,
+    view,
+)
 from pneumoscope.reader_study.worklist import Task, worklists
 
-OVERRIDE = "washout overridden"
-
-
-@dataclass(frozen=True)
-class Feedback:
-    """The reference standard of a case for practice, after its last answer is locked.
-
-    Parameters
-    ----------
-    diseased : bool
-        Whether the target is present.
-    lesions : tuple
-        Reference regions, as (top, left, bottom, right) in pixels.
-    """
-
-    diseased: bool
-    lesions: tuple[tuple[float, float, float, float], ...]
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """The proof that a change is on the disk.
-
-    Parameters
-    ----------
-    number : int
-        Number of the event: the base of the next change.
-    sha256 : str
-        Hash of the event.
-    feedback : Feedback, optional
-        For a case for practice whose last answer was locked.
-    """
-
-    number: int
-    sha256: str
-    feedback: Feedback | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What a client sends with a change of an answer.
-
-    Parameters
-    ----------
-    token : str
-        Token of the case.
-    step : int
-        Step of the case.
-    key : str
-        Idempotency key, made by the client, unique for each change.
-    base : int
-        `View.base`, or the number of the last receipt.
-    answer, screen, signals : object
-        Parsed JSON of `answer.Answer`, `answer.Screen` and a list of `timing.Signal`.
-    """
-
-    token: str
-    step: int
-    key: str
-    base: int
-    answer: Any
-    screen: Any = field(default_factory=dict)
-    signals: Any = ()
+OVERRIDE, DISPLAY_CHECKED = "washout overridden", "display checked"
 
 
 class ReadingRoom:
@@ -162,7 +110,51 @@ class ReadingRoom:
         task = current(tasks, stored)
         end = self.washout_end(reader, task, stored) if task else None
         waiting = end.isoformat(timespec="seconds") if end and end > self.journal.time() else ""
-        return view(self.protocol, self._key, reader, tasks, stored, waiting)
+        checked = [event.body["session"] for event in self.journal.events(DISPLAY_CHECKED) if event.actor == reader]
+        return view(self.protocol, self._key, reader, tasks, stored, waiting, checked)
+
+    def earlier(self, link: str) -> tuple[EarlierAnswer, ...]:
+        """Return the locked answers that a reader may still correct.
+
+        Parameters
+        ----------
+        link : str
+            The reader's personal link.
+
+        Returns
+        -------
+        tuple of EarlierAnswer
+            As `visible.earlier_answers`.
+        """
+        reader = self.reader(link)
+        return earlier_answers(self.protocol, self._key, reader, self._tasks[reader], self.journal.answers(reader))
+
+    def check_display(self, link: str, key: str, check: Any) -> Receipt:
+        """Record what a reader sees of the test pattern, for the session that the reader is at.
+
+        Parameters
+        ----------
+        link : str
+            The reader's personal link.
+        key : str
+            Idempotency key.
+        check : object
+            Parsed JSON of a `DisplayCheck`.
+
+        Returns
+        -------
+        Receipt
+            The check is on the disk.
+
+        Raises
+        ------
+        ReaderStudyError
+            If the check is not valid.
+        """
+        reader = self.reader(link)
+        body = msgspec.to_builtins(answers.parsed(check, DisplayCheck))
+        event = self.journal.record(DISPLAY_CHECKED, reader, key, {"session": self._current(reader).session, **body})
+        return Receipt(event.number, event.sha256)
 
     def pixels(self, link: str, case: str) -> bytes:
         """Return the pixels of a radiograph.
@@ -172,7 +164,7 @@ class ReadingRoom:
         link : str
             The reader's personal link.
         case : str
-            Token of the current case, of the next one of the session or, where going back is allowed, of an earlier one of it.
+            Token of the current case, of the next one of the session, or of one whose answer may still be corrected.
 
         Returns
         -------
@@ -184,18 +176,42 @@ class ReadingRoom:
         ForbiddenError
             For any other token.
         """
+        chosen = self._open_radiograph(link, case)
+        return pixels.radiograph_png(self.protocol.file(chosen), chosen.sha256)
+
+    def film(self, link: str, case: str) -> bytes:
+        """Return a radiograph with the tables of its grey levels.
+
+        Parameters
+        ----------
+        link : str
+            The reader's personal link.
+        case : str
+            As in `pixels`.
+
+        Returns
+        -------
+        bytes
+            As `pixels.film_bytes`.
+
+        Raises
+        ------
+        ForbiddenError
+            As `pixels`.
+        """
+        chosen = self._open_radiograph(link, case)
+        return pixels.film_bytes(self.protocol.file(chosen), chosen.sha256)
+
+    def _open_radiograph(self, link: str, case: str) -> StudyCase:
         reader = self.reader(link)
-        task = self._current(reader)
-        tasks = self._tasks[reader]
-        allowed = [task, next_radiograph(tasks, task)]
-        if self.protocol.definition.going_back:
-            allowed += [one for one in tasks[: task.number] if one.session == task.session]
+        tasks, stored = self._tasks[reader], self.journal.answers(reader)
+        task = current(tasks, stored)
+        allowed = [task, task and next_radiograph(tasks, task), *correctable(self.protocol, tasks, stored)]
         named = next((one for one in allowed if one and case_token(self._key, reader, one) == case), None)
         if named is None:
             raise ForbiddenError("this radiograph is not open to the reader now")
         self._not_before_washout(reader, named)
-        chosen = self.protocol.by_name[named.case]
-        return pixels.radiograph_png(self.protocol.file(chosen), chosen.sha256)
+        return self.protocol.by_name[named.case]
 
     def aid(self, link: str, case: str) -> bytes:
         """Return the overlay of the current case.
@@ -205,7 +221,7 @@ class ReadingRoom:
         link : str
             The reader's personal link.
         case : str
-            Token of the current case.
+            Token of the current case, or of an aided one whose answer may be corrected.
 
         Returns
         -------
@@ -219,10 +235,12 @@ class ReadingRoom:
             step is an unaided one.
         """
         reader = self.reader(link)
-        task = self._current(reader)
-        opened = any(one.task == task.number for one in self.journal.answers(reader))
-        arm = self.protocol.definition.arm(task.arm)
-        if case_token(self._key, reader, task) != case or arm.aid is None or not opened:
+        tasks, stored = self._tasks[reader], self.journal.answers(reader)
+        now = current(tasks, stored)
+        opened = [now] if now and any(one.task == now.number for one in stored) else []
+        shown = [*opened, *correctable(self.protocol, tasks, stored)]
+        task = next((one for one in shown if case_token(self._key, reader, one) == case), None)
+        if task is None or self.protocol.definition.arm(task.arm).aid is None:
             raise ForbiddenError("the aid of this radiograph is not open to the reader now")
         file = self.protocol.aid_of[task.arm, task.case]
         return pixels.overlay_png(Path(file.file), file.sha256)

@@ -4,7 +4,7 @@ import uuid
 
 from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.reader_study.folder import COORDINATOR, OpenStudy
-from pneumoscope.reader_study.journal import Event
+from pneumoscope.reader_study.journal import Event, canonical
 from pneumoscope.reader_study.room import OVERRIDE
 from pneumoscope.reader_study.worklist import worklist
 
@@ -83,7 +83,7 @@ def exclude(study: OpenStudy, *, case: str = "", reader: str = "", reason: str) 
     return study.journal.record(EXCLUDED, COORDINATOR, uuid.uuid4().hex, body)
 
 
-def unblind(study: OpenStudy, reason: str) -> Event:
+def unblind(study: OpenStudy, reason: str, key: str = "") -> Event:
     """Open the results before all answers are locked.
 
     Parameters
@@ -92,6 +92,8 @@ def unblind(study: OpenStudy, reason: str) -> Event:
         The study.
     reason : str
         Why; at least two words.
+    key : str
+        Idempotency key of a client; a new one by default.
 
     Returns
     -------
@@ -103,7 +105,31 @@ def unblind(study: OpenStudy, reason: str) -> Event:
     ReaderStudyError
         If there is no reason.
     """
-    return study.journal.record(UNBLINDED, COORDINATOR, uuid.uuid4().hex, {"reason": _reason(reason)})
+    return study.journal.record(UNBLINDED, COORDINATOR, key or uuid.uuid4().hex, {"reason": _reason(reason)})
+
+
+def audit_lines(study: OpenStudy, *, with_answers: bool) -> tuple[str, ...]:
+    """Write the audit trail as JSON Lines.
+
+    Parameters
+    ----------
+    study : OpenStudy
+        The study.
+    with_answers : bool
+        Whether the answers are in the trail. Without them the hash of each event is still the one of the whole event.
+
+    Returns
+    -------
+    tuple of str
+        One line an event.
+    """
+    lines = []
+    for event in study.journal.events():
+        fields = {name: getattr(event, name) for name in event.__dataclass_fields__}
+        if not with_answers and "answer" in event.body:
+            fields["body"] = {**event.body, "answer": "blinded"}
+        lines.append(canonical(fields) + "\n")
+    return tuple(lines)
 
 
 def _known_reader(study: OpenStudy, reader: str) -> None:

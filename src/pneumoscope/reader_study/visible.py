@@ -7,7 +7,7 @@ session.
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -56,6 +56,8 @@ class View:
         Whether locked answers of this session may be corrected.
     waiting_until : str
         End of the washout, ISO 8601 in UTC; empty when not waiting.
+    display_checked : bool
+        Whether the reader has answered the display check of this session.
     """
 
     state: str
@@ -76,6 +78,36 @@ class View:
     next_token: str = ""
     may_go_back: bool = False
     waiting_until: str = ""
+    display_checked: bool = False
+
+
+@dataclass(frozen=True)
+class EarlierAnswer:
+    """A locked answer that the reader may still correct.
+
+    Parameters
+    ----------
+    token : str
+        Token of the case.
+    step : int
+        Step of the case.
+    rows, cols : int
+        Size of the radiograph.
+    aid : bool
+        Whether the answer was given with the aid, which may then be asked for again.
+    base : int
+        Number of the last event of the task, which a correction must name.
+    answer : mapping
+        The last revision.
+    """
+
+    token: str
+    step: int
+    rows: int
+    cols: int
+    aid: bool
+    base: int
+    answer: Mapping[str, Any]
 
 
 def token(key: bytes, *parts: object) -> str:
@@ -118,7 +150,13 @@ def case_token(key: bytes, reader: str, task: Task) -> str:
 
 
 def view(
-    protocol: Protocol, key: bytes, reader: str, tasks: Sequence[Task], answers: Sequence[Stored], waiting_until: str = ""
+    protocol: Protocol,
+    key: bytes,
+    reader: str,
+    tasks: Sequence[Task],
+    answers: Sequence[Stored],
+    waiting_until: str = "",
+    checked_sessions: Collection[int] = (),
 ) -> View:
     """Make what the page of a reader shows now.
 
@@ -136,6 +174,8 @@ def view(
         The reader's answers.
     waiting_until : str
         End of the washout of the current task; empty if it is over.
+    checked_sessions : collection of int
+        Sessions whose display check the reader has answered.
 
     Returns
     -------
@@ -165,6 +205,78 @@ def view(
         answer=own.answer if own else {},
         next_token=case_token(key, reader, following) if following else "",
         may_go_back=definition.going_back,
+        display_checked=task.session in checked_sessions,
+    )
+
+
+def earlier_answers(
+    protocol: Protocol, key: bytes, reader: str, tasks: Sequence[Task], answers: Sequence[Stored]
+) -> tuple[EarlierAnswer, ...]:
+    """Make the list of locked answers that a reader may still correct.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        The frozen study.
+    key : bytes
+        Secret of the study.
+    reader : str
+        Pseudonym.
+    tasks : sequence of Task
+        The reader's worklist.
+    answers : sequence of Stored
+        The reader's answers.
+
+    Returns
+    -------
+    tuple of EarlierAnswer
+        The reader's own, in the order of the worklist; empty where the study does not allow going back.
+    """
+    own = {answer.task: answer for answer in answers}
+    return tuple(
+        EarlierAnswer(
+            case_token(key, reader, task),
+            task.step,
+            protocol.by_name[task.case].rows,
+            protocol.by_name[task.case].cols,
+            protocol.definition.arm(task.arm).aid is not None,
+            own[task.number].event,
+            own[task.number].answer,
+        )
+        for task in correctable(protocol, tasks, answers)
+    )
+
+
+def correctable(protocol: Protocol, tasks: Sequence[Task], answers: Sequence[Stored]) -> tuple[Task, ...]:
+    """Select the tasks whose locked answers may still be corrected.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        The frozen study.
+    tasks : sequence of Task
+        The reader's worklist.
+    answers : sequence of Stored
+        The reader's answers.
+
+    Returns
+    -------
+    tuple of Task
+        Locked tasks of the session of the last one that was opened, the last one of each case, without practice; empty where the
+        study does not allow going back.
+    """
+    if not protocol.definition.going_back or not answers:
+        return ()
+    locked, opened = {one.task for one in answers if one.locked}, {one.task for one in answers}
+    session = tasks[max(opened) - 1].session
+    last_opened = {(task.session, task.place): task.number for task in tasks if task.number in opened}
+    return tuple(
+        task
+        for task in tasks
+        if task.number in locked
+        and task.session == session
+        and not task.training
+        and last_opened[task.session, task.place] == task.number
     )
 
 

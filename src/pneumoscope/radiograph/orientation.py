@@ -12,7 +12,6 @@ Plane = Literal["unknown", "coronal", "sagittal", "other"]
 
 _OPPOSITE: dict[Direction, Direction] = {"": "", "L": "R", "R": "L", "A": "P", "P": "A", "H": "F", "F": "H"}
 _Pixel = TypeVar("_Pixel", bound=np.generic)
-_OPPOSITE: dict[Direction, Direction] = {"": "", "L": "R", "R": "L", "A": "P", "P": "A", "H": "F", "F": "H"}
 _AXES = {"L": "lateral", "R": "lateral", "A": "depth", "P": "depth", "H": "height", "F": "height"}
 
 
@@ -108,22 +107,6 @@ class Orientation:
             down, across = across, down
         turnable = self.plane in ("coronal", "sagittal")
         return turnable and down == "H", turnable and across == "R"
-
-    @property
-    def edges(self) -> tuple[Direction, Direction, Direction, Direction]:
-        """Directions at the left, right, upper and lower edge of the displayed picture; empty where unknown.
-
-        Examples
-        --------
-        >>> Orientation("R", "F").edges
-        ('R', 'L', 'H', 'F')
-        """
-        down, across = self.column_direction, self.row_direction
-        if self.transposed:
-            down, across = across, down
-        flip_rows, flip_cols = self.flipped
-        bottom, right = _OPPOSITE[down] if flip_rows else down, _OPPOSITE[across] if flip_cols else across
-        return _OPPOSITE[right], right, _OPPOSITE[bottom], bottom
 
     @property
     def is_displayed(self) -> bool:

@@ -1,5 +1,6 @@
 """Pictures as they are sent to a client: decoded and written again, so that nothing of the file but its pixels is left."""
 
+import dataclasses
 import gzip
 import io
 import json
@@ -80,7 +81,7 @@ def film_bytes(file: Path, expected_sha256: str) -> bytes:
 def _film_header(film: Film) -> dict[str, object]:
     window, orientation = film.window, film.radiograph.orientation
     flip_rows, flip_cols = orientation.flipped
-    letters = dict(zip(("left", "right", "top", "bottom"), orientation.edges, strict=True))
+    letters = dataclasses.asdict(orientation.edges)
     turn = {"transposed": orientation.transposed, "flip_rows": flip_rows, "flip_cols": flip_cols}
     return {
         "rows": film.radiograph.rows,

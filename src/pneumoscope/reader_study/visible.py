@@ -50,6 +50,8 @@ class View:
         Number of the last event of the task, which the next change must name; 0 before the first.
     answer : mapping
         The reader's own answer as it was saved; empty before.
+    previous : mapping
+        The reader's own locked answer to the step before, such as the unaided one; empty at the first step.
     next_token : str
         Token of the next radiograph of the session, whose pixels may be fetched in advance; empty without one.
     may_go_back : bool
@@ -75,6 +77,7 @@ class View:
     opened: bool = False
     base: int = 0
     answer: Mapping[str, Any] = field(default_factory=dict)
+    previous: Mapping[str, Any] = field(default_factory=dict)
     next_token: str = ""
     may_go_back: bool = False
     waiting_until: str = ""
@@ -189,7 +192,8 @@ def view(
     if waiting_until:
         return replace(finished, state="waiting", session=task.session, waiting_until=waiting_until)
     case, following = protocol.by_name[task.case], next_radiograph(tasks, task)
-    own = next((one for one in answers if one.task == task.number), None)
+    by_task = {one.task: one for one in answers}
+    own, before = by_task.get(task.number), by_task.get(task.number - 1) if task.step else None
     return replace(
         finished,
         state="reading",
@@ -203,6 +207,7 @@ def view(
         opened=own is not None,
         base=own.event if own else 0,
         answer=own.answer if own else {},
+        previous=before.answer if before else {},
         next_token=case_token(key, reader, following) if following else "",
         may_go_back=definition.going_back,
         display_checked=task.session in checked_sessions,

@@ -27,7 +27,11 @@ export function forgetLink() {
 export const unanswered = {
   /** @param {import("./saver.js").Request} request */
   put(request) {
-    localStorage.setItem(UNANSWERED, JSON.stringify(request));
+    try {
+      localStorage.setItem(UNANSWERED, JSON.stringify(request));
+    } catch {
+      // A browser that is set to remember nothing: the request is still sent until it is answered.
+    }
   },
   drop() {
     localStorage.removeItem(UNANSWERED);

@@ -82,6 +82,7 @@
  * @property {boolean} opened
  * @property {number} base
  * @property {Partial<Answer>} answer
+ * @property {Partial<Answer>} previous  the reader's own answer to the step before; empty at the first step
  * @property {string} next_token
  * @property {boolean} may_go_back
  * @property {string} waiting_until

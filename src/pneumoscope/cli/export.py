@@ -57,7 +57,7 @@ def command(model: Path, out: Path, format_: str, precision: Literal["fp32", "fp
 
     The other formats have all parts of the bundle in one file, with client.json, a small card for programs that show its outputs.
     browser needs a bundle in fp32, litert and executorch need a checkpoint. Each file is written only if its probability, scaled
-    heat maps and lung box agree on the shipped radiographs, with PyTorch or the bundle, within 1e-4 (fp16: 2e-2, maps 5e-2).
+    heat maps and lung box agree on the shipped radiographs, with PyTorch or the bundle, within 1e-4 (fp16: 1e-2).
     """
     with sample() as cohort:
         proof = [radiograph.read(cohort.file(c)) for c in cohort.cases]

@@ -22,7 +22,7 @@ from pneumoscope.reader import bundle
 Runtime = Literal["litert", "executorch"]
 Outputs = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
 """Compute all outputs of a bundle, in their order, for one image (1, 1, seen_px, seen_px)."""
-BOUNDS: Mapping[str, tuple[float, float]] = {"fp32": (1e-4, 1e-4), "fp16": (2e-2, 5e-2)}
+BOUNDS: Mapping[str, tuple[float, float]] = {"fp32": (1e-4, 1e-4), "fp16": (1e-2, 1e-2)}
 """Allowed difference of the numbers and of the scaled heat maps, by precision."""
 MAX_MASK = 1e-2
 """Allowed share of differing cells of the lung masks."""

@@ -29,8 +29,8 @@ CALIBRATING = 96
 _LEAST = 4096
 """Smallest number of elements of a tensor that is stored in half precision.
 
-The small tensors of the first layers carry nearly all of the error (in the shipped default, one of 1,536 elements moves a heat map
-by 0.04) and hardly any of the size.
+The small tensors of the first layers carry nearly all of the error and hardly any of the size: in the shipped default, one of
+1,536 elements moves a heat map by 0.04.
 """
 
 

@@ -149,9 +149,23 @@ function elements(bytes, start, implicit, little, syntax) {
   const parser = little ? dicomParser.littleEndianByteArrayParser : dicomParser.bigEndianByteArrayParser;
   const stream = new dicomParser.ByteStream(parser, bytes, start);
   const data = new dicomParser.DataSet(parser, bytes, {});
-  if (implicit) dicomParser.parseDicomDataSetImplicit(data, stream, bytes.length, {});
-  else dicomParser.parseDicomDataSetExplicit(data, stream, bytes.length, {});
+  try {
+    if (implicit) dicomParser.parseDicomDataSetImplicit(data, stream, bytes.length, {});
+    else dicomParser.parseDicomDataSetExplicit(data, stream, bytes.length, {});
+  } catch (error) {
+    if (!isCut(data)) throw error;
+  }
   return { data, little, syntax };
+}
+
+/**
+ * Whether a data set ends within an element of stated length, as a truncated file does; its length is then what is there.
+ * @param {import("./header.js").DataSet} data
+ */
+function isCut({ byteArray, elements }) {
+  const cut = Object.values(elements).filter((element) => element.dataOffset + element.length > byteArray.length);
+  for (const element of cut) element.length = Math.max(byteArray.length - element.dataOffset, 0);
+  return cut.length > 0 && cut.every((element) => !element.hadUndefinedLength);
 }
 
 /**

@@ -14,6 +14,8 @@ import { JpegError, jpegHeader } from "./jpeg_header.js";
 const UPRIGHT = { transposed: false, flip_rows: false, flip_cols: false, left: "", right: "", top: "", bottom: "" };
 const LEAST_UNUSED_BITS = 2;
 const FIRST_TRANSPOSED = 5;
+/** Pixels above which Pillow refuses a picture as a decompression bomb. */
+const FAR_TOO_MANY = 178_956_970;
 
 /**
  * Decode a PNG or JPEG picture, turned upright by its Exif Orientation.
@@ -46,6 +48,7 @@ export const PICTURE = {
  * @param {{rows: number, cols: number}} size
  */
 function sized({ rows, cols }) {
+  if (rows * cols > FAR_TOO_MANY) throw tooLarge("the image declares far more pixels than any radiograph; it was not decoded");
   if (rows * cols > MAX_PIXELS) {
     throw tooLarge(`the image declares ${rows} × ${cols} pixels, more than the ${withCommas(MAX_PIXELS)} of any radiograph; it was not decoded`);
   }

@@ -160,6 +160,7 @@ function whole(bytes, { signed }, container) {
  */
 async function byCodec(frame, name, { rows, cols }, context, load) {
   const decoded = await decodeBy(name, frame, load);
+  if (!decoded.bytes.length) throw new Error("nothing was decoded");
   if (decoded.components !== 1 || decoded.rows !== rows || decoded.cols !== cols) {
     throw unreadableFile(
       `the DICOM pixel data are of shape (${decoded.rows}, ${decoded.cols}), not the declared ${rows} × ${cols}`,

@@ -1,7 +1,7 @@
 """Fetch the third-party files of the web pages by their lock file: ``python -m tests.web.vendor``.
 
-The lock file names each package with its version and licences, and each file with the SHA-256 of the package's own file and of the
-file in the repository. Files are copied unchanged, wrapped as an ES module (a fixed text before and after them), or compressed by
+The lock file names each package with its version and licences, and each file with the SHA-256 of the package's own file and of
+the file in the repository. Files are copied unchanged, wrapped as an ES module (a fixed text before and after), or compressed by
 Brotli. A change of a version is a change of the lock file: ``--lock`` writes the hashes of the versions that it names.
 """
 

@@ -1,0 +1,341 @@
+"""Run a function in worker processes that are killed when a call takes too long or needs too much memory.
+
+A decoder of images from strangers may loop, crash or ask for any amount of memory. In a process of its own it costs one call, not
+the program. This bounds time and memory and keeps crashes apart; it is no sandbox against code that has taken over the worker.
+"""
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Generic, ParamSpec, Self, TypeVar
+
+from pneumoscope import PneumoscopeError
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits; the limit of time holds there too
+    resource = None  # type: ignore[assignment]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_WORKER = "from pneumoscope.limited_process import work; work()"
+_LENGTH_BYTES = 8
+_ONE_GB = 10**9
+
+
+class LimitedProcessError(PneumoscopeError):
+    """A worker process did not finish a call."""
+
+
+class TimeLimitError(LimitedProcessError):
+    """A call took longer than its limit, and its process was killed."""
+
+
+class MemoryLimitError(LimitedProcessError):
+    """A call needed more memory than its limit."""
+
+
+class CrashedError(LimitedProcessError):
+    """The process of a call ended in the middle of it."""
+
+
+class UnexpectedFailureError(LimitedProcessError):
+    """A call raised an exception that is no `PneumoscopeError`; its text is left out, because it may quote the input."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one call may use.
+
+    Parameters
+    ----------
+    seconds : float
+        Wall time, > 0.
+    memory_bytes : int
+        Address space beyond what the worker has when it is ready, > 0. Only Linux enforces it.
+    """
+
+    seconds: float = 20.0
+    memory_bytes: int = 2 * _ONE_GB
+
+
+class LimitedPool(Generic[P, R]):
+    """A few worker processes that run one function; it is safe to use from several threads.
+
+    Workers start when they are first needed, and one that was killed or has crashed is replaced by the next call.
+
+    Parameters
+    ----------
+    function : callable
+        A function of a module, so that a worker can import it. Arguments and results are pickled; arrays travel without a copy in
+        the pickle.
+    action : str
+        What a call does, for messages: ``decoding``.
+    limits : Limits
+        Of each call.
+    workers : int
+        Most processes at the same time, >= 1.
+
+    Examples
+    --------
+    >>> import math
+    >>> with LimitedPool(math.sqrt, "the square root", workers=1) as square_root:
+    ...     square_root(9.0)
+    3.0
+    """
+
+    def __init__(self, function: Callable[P, R], action: str, limits: Limits | None = None, *, workers: int = 2) -> None:
+        self._function = function
+        self._action = action
+        self.limits = limits or Limits()
+        self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        for _ in range(workers):
+            self._idle.put(None)
+        self._workers = workers
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function in a worker, after waiting for one to be free.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            Arguments of the function.
+
+        Returns
+        -------
+        object
+            Its result.
+
+        Raises
+        ------
+        TimeLimitError, MemoryLimitError, CrashedError, UnexpectedFailureError
+            If the call did not finish within its limits; the sentence names the action and the limit.
+        PneumoscopeError
+            As the function raises it.
+        """
+        worker = self._idle.get()
+        try:
+            if worker is None or not worker.alive:
+                worker = _Worker(self._function, self.limits)
+            result: R = worker.call(args, kwargs, self._action)
+            return result
+        finally:
+            keep = worker is not None and worker.alive and not self._closed
+            if worker is not None and not keep:
+                worker.kill()
+            self._idle.put(worker if keep else None)
+
+    def start(self) -> None:
+        """Start one worker now, so that the first call does not wait for it."""
+        worker = self._idle.get()
+        try:
+            if worker is None and not self._closed:
+                worker = _Worker(self._function, self.limits)
+        finally:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        """Kill the workers that are idle; those that are busy end with their call."""
+        self._closed = True
+        with contextlib.suppress(queue.Empty):
+            for _ in range(self._workers):
+                worker = self._idle.get_nowait()
+                if worker:
+                    worker.kill()
+        for _ in range(self._workers):
+            self._idle.put(None)
+
+
+class _Worker:
+    """One process, and the pipes to it."""
+
+    def __init__(self, function: Callable[..., Any], limits: Limits) -> None:
+        self._limits = limits
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a decoder's complaint may quote the file
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for the program, which closes its workers itself
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._to: BinaryIO = self._process.stdin  # type: ignore[assignment]
+        self._from: BinaryIO = self._process.stdout  # type: ignore[assignment]
+        # The search path comes first: the function's module may lie where only this process looks.
+        self._broken = not self._said(sys.path) or not self._said((function, limits))
+
+    def _said(self, message: object) -> bool:
+        with contextlib.suppress(OSError):
+            _send(self._to, message)
+            return True
+        return False
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None and not self._broken
+
+    def kill(self) -> None:
+        self._broken = True
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._to, self._from):
+            with contextlib.suppress(OSError):
+                stream.close()
+
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any], action: str) -> Any:
+        late = threading.Event()
+        timer = threading.Timer(self._limits.seconds, self._expire, (late,))
+        timer.daemon = True
+        timer.start()
+        try:
+            _send(self._to, (args, kwargs))
+            kind, value = _receive(self._from)
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            self._broken = True
+            raise self._ended(late.is_set(), action) from error
+        except BaseException:
+            self._broken = True  # an answer may still come, which would be taken for that of the next call
+            raise
+        finally:
+            timer.cancel()
+        return self._answer(kind, value, action)
+
+    def _expire(self, late: threading.Event) -> None:
+        late.set()
+        self._process.kill()
+
+    def _ended(self, late: bool, action: str) -> LimitedProcessError:
+        if late:
+            return TimeLimitError(f"{action} took longer than {self._limits.seconds:g} s and was stopped")
+        return CrashedError(f"{action} failed: its process ended without an answer; the file is probably damaged")
+
+    def _answer(self, kind: str, value: Any, action: str) -> Any:
+        if kind == "result":
+            return value
+        if kind == "memory":
+            raise MemoryLimitError(f"{action} needed more memory than {self._limits.memory_bytes / _ONE_GB:g} GB")
+        if kind == "error":
+            raise value
+        raise UnexpectedFailureError(f"{action} failed with an unexpected {value}; please report this with the kind of the input")
+
+
+def work() -> None:
+    """Serve calls over the standard streams until the other end closes them: the life of a worker process."""
+    to, of = _own_streams()
+    try:
+        sys.path[:] = _receive(of)
+        function, limits = _receive(of)
+        _limit_memory(limits)
+        while True:
+            args, kwargs = _receive(of)
+            _limit_processor_time(limits)
+            _answer_call(to, function, args, kwargs)
+    except (EOFError, OSError):
+        pass  # the program that asked is gone
+
+
+def _own_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Take the standard streams for the protocol; what a library prints goes nowhere."""
+    to, of = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return to, of
+
+
+def _answer_call(to: BinaryIO, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    try:
+        answer = "result", function(*args, **kwargs)
+    except MemoryError:
+        answer = "memory", None
+    except PneumoscopeError as error:
+        answer = ("memory", None) if _out_of_memory(error) else ("error", error.with_traceback(None))
+    except Exception as error:
+        answer = ("memory", None) if _out_of_memory(error) else ("unexpected", type(error).__name__)
+    try:
+        _send(to, answer)
+    except MemoryError:
+        _send(to, ("memory", None))
+
+
+def _out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it was raised from, is that of an allocation that failed."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _limit_memory(limits: Limits) -> None:
+    if resource is None:
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, ValueError):  # a system that does not know its own size has no such limit
+        with open("/proc/self/statm", encoding="ascii") as stream:  # noqa: PTH123 - a Path would do nothing else
+            pages = int(stream.read().split()[0])
+        most = pages * resource.getpagesize() + limits.memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def _limit_processor_time(limits: Limits) -> None:
+    """Let the system end a call whose program was killed and can no longer end it."""
+    if resource is None:
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(used.ru_utime + used.ru_stime + limits.seconds) + 2
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    if hard == resource.RLIM_INFINITY or seconds < hard:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
+
+
+def _send(stream: BinaryIO, value: object) -> None:
+    """Write a value: the number of its parts and their lengths, then the parts, of which the first is the pickle."""
+    buffers: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    parts = [memoryview(head), *(buffer.raw() for buffer in buffers)]
+    numbers = (len(parts), *(part.nbytes for part in parts))
+    stream.write(b"".join(number.to_bytes(_LENGTH_BYTES, "little") for number in numbers))
+    for part in parts:
+        stream.write(part)
+    stream.flush()
+
+
+def _receive(stream: BinaryIO) -> Any:
+    lengths = [_number(stream) for _ in range(_number(stream))]
+    head, *buffers = [_exactly(stream, length) for length in lengths]
+    return pickle.loads(head, buffers=buffers)
+
+
+def _number(stream: BinaryIO) -> int:
+    return int.from_bytes(_exactly(stream, _LENGTH_BYTES), "little")
+
+
+def _exactly(stream: BinaryIO, length: int) -> bytearray:
+    content = bytearray(length)
+    view, at = memoryview(content), 0
+    while at < length:
+        count = stream.readinto(view[at:])  # type: ignore[attr-defined]  # buffered streams have it
+        if not count:
+            raise EOFError
+        at += count
+    return content

@@ -1,1 +1,1 @@
-"""Let people in: the viewer, its HTTP API, and the offline reader for phones."""
+"""Let people in: the viewer in the browser and its HTTP API, DICOMweb, and the offline reader for phones."""

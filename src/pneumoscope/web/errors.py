@@ -1,0 +1,89 @@
+"""What a request to the server can be refused for, each with its HTTP status.
+
+PneumoscopeError
+└── WebError
+    ├── RequestError          400  a parameter or body that is not understood
+    ├── ForbiddenError        403  a wrong token, Host or Origin
+    ├── MissingError          404  a film, model, reading or path that is not there
+    ├── NotReadError          404  a film that the model has not read yet
+    ├── SlowBodyError         408  a body that did not arrive in time
+    ├── ChangedError          409  a file that was replaced since it was opened
+    ├── TooLargeBodyError     413  a body above the limit
+    ├── UnusableFilmError     422  a film that cannot be decoded
+    ├── NotBuiltError         501  a path that is reserved
+    └── FullError             507  more uploads than fit into memory
+"""
+
+from pneumoscope import PneumoscopeError
+
+
+class WebError(PneumoscopeError):
+    """A request was refused."""
+
+    status = 500
+
+    @property
+    def kind(self) -> str:
+        """Name of the error in the API, with underscores: ``not_read``."""
+        name = type(self).__name__.removesuffix("Error")
+        return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+class RequestError(WebError):
+    """A parameter or a body is not understood."""
+
+    status = 400
+
+
+class ForbiddenError(WebError):
+    """The request has no valid token, or comes from a page of another origin."""
+
+    status = 403
+
+
+class MissingError(WebError):
+    """The film, model, reading or path is not there."""
+
+    status = 404
+
+
+class NotReadError(WebError):
+    """The model has not read the film yet."""
+
+    status = 404
+
+
+class SlowBodyError(WebError):
+    """The body did not arrive in time."""
+
+    status = 408
+
+
+class ChangedError(WebError):
+    """The file was replaced since it was opened."""
+
+    status = 409
+
+
+class TooLargeBodyError(WebError):
+    """The body is larger than any that is taken."""
+
+    status = 413
+
+
+class UnusableFilmError(WebError):
+    """The film cannot be decoded or read."""
+
+    status = 422
+
+
+class NotBuiltError(WebError):
+    """The path is reserved for something that is not there yet."""
+
+    status = 501
+
+
+class FullError(WebError):
+    """The uploads in memory would be more than the limit."""
+
+    status = 507

@@ -1,0 +1,372 @@
+"""The films that are open: where each comes from, what is known of it, and the ones decoded last."""
+
+import hashlib
+import itertools
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from pneumoscope import PneumoscopeError
+from pneumoscope.radiograph import AcceptancePolicy
+from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
+from pneumoscope.web.bounded_cache import BoundedCache
+from pneumoscope.web.decoding import DecodedFilm, decode
+from pneumoscope.web.errors import ChangedError, FullError, MissingError, UnusableFilmError
+from pneumoscope.web.sources import Source, UploadSource
+
+DECODED_BYTES = 512 * 2**20
+"""Most bytes of decoded films in memory."""
+UPLOADED_BYTES = 2 * 2**30
+"""Most bytes of uploads in memory."""
+_ID_BYTES = 12
+
+Decode = Callable[[bytes, AcceptancePolicy], DecodedFilm]
+
+
+@dataclass(frozen=True)
+class FilmFacts:
+    """What is known of a film once it was decoded; it names no patient."""
+
+    rows: int
+    cols: int
+    view_position: str
+    modality: str
+
+
+@dataclass(frozen=True)
+class FilmError:
+    """Why a film cannot be used: the class of the error and its sentence."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class OpenFilm:
+    """One open film.
+
+    Parameters
+    ----------
+    id : str
+        Random, so that it tells nothing of the file.
+    number : int
+        Its place in the order of opening, from 1.
+    source : Source
+        Where its bytes come from.
+    revision : int
+        Revision of the store at its last change.
+    facts : FilmFacts, optional
+        None before it was decoded.
+    error : FilmError, optional
+        Why it cannot be decoded.
+    sha256 : str
+        Of its bytes; empty before they were loaded.
+    """
+
+    id: str
+    number: int
+    source: Source = field(repr=False)
+    revision: int
+    facts: FilmFacts | None = None
+    error: FilmError | None = None
+    sha256: str = ""
+
+
+class FilmStore:
+    """The open films; it is safe to use from several threads.
+
+    Parameters
+    ----------
+    decode : callable
+        From the bytes of a file and the policy to a decoded film; `pneumoscope.web.decoding.decoding_pool` in a server.
+    policy : AcceptancePolicy
+        Rules by which films are refused or read with a caution.
+    decoded_bytes, uploaded_bytes : int
+        Most bytes in memory: of decoded films, which are decoded again when they are needed; and of uploads, which are refused
+        beyond it.
+    """
+
+    def __init__(
+        self,
+        decode: Decode = decode,
+        policy: AcceptancePolicy = DEFAULT_POLICY,
+        *,
+        decoded_bytes: int = DECODED_BYTES,
+        uploaded_bytes: int = UPLOADED_BYTES,
+    ) -> None:
+        self._decode = decode
+        self._policy = policy
+        self._films: dict[str, OpenFilm] = {}
+        self._removed: list[tuple[int, str]] = []
+        self._numbers = itertools.count(1)
+        self._revision = 0
+        self._lock = threading.RLock()
+        self._decoded: BoundedCache[str, DecodedFilm] = BoundedCache(decoded_bytes, lambda film: film.n_bytes)
+        self._thumbnails: dict[str, bytes] = {}
+        self._uploaded_bytes, self._reserved_bytes = uploaded_bytes, 0
+
+    def __len__(self) -> int:
+        return len(self._films)
+
+    @property
+    def revision(self) -> int:
+        """A number that grows with every change of a film, or of what is known of one."""
+        return self._revision
+
+    def add(self, source: Source | bytes, label: str = "", *, id: str = "") -> str:
+        """Open a film; it is decoded when it is needed.
+
+        Parameters
+        ----------
+        source : Source or bytes
+            Where its bytes come from, or the bytes themselves.
+        label : str
+            Name for people of bytes; a source has its own.
+        id : str
+            Id of a film of an earlier run; a new random one if empty.
+
+        Returns
+        -------
+        str
+            Its id.
+
+        Raises
+        ------
+        FullError
+            If uploads would take more memory than the limit.
+        """
+        opened = UploadSource(source, label) if isinstance(source, bytes) else source
+        if isinstance(opened, UploadSource):
+            self.reserve(len(opened.content))
+        with self._lock:
+            film = OpenFilm(id or secrets.token_urlsafe(_ID_BYTES), next(self._numbers), opened, self._next())
+            self._films[film.id] = film
+        return film.id
+
+    def remove(self, id: str) -> None:
+        """Close a film.
+
+        Parameters
+        ----------
+        id : str
+            Its id.
+
+        Raises
+        ------
+        MissingError
+            If there is no such film.
+        """
+        with self._lock:
+            film = self.film(id)
+            del self._films[id]
+            self._removed.append((self._next(), id))
+            self._thumbnails.pop(id, None)
+        self._decoded.drop(lambda key: key == id)
+        if isinstance(film.source, UploadSource):
+            self.release(len(film.source.content))
+
+    def film(self, id: str) -> OpenFilm:
+        """Return an open film.
+
+        Parameters
+        ----------
+        id : str
+            Its id.
+
+        Returns
+        -------
+        OpenFilm
+            As it is now.
+
+        Raises
+        ------
+        MissingError
+            If there is no such film.
+        """
+        film = self._films.get(id)
+        if film is None:
+            raise MissingError("there is no film with this id; it may have been closed")
+        return film
+
+    def films(self) -> Sequence[OpenFilm]:
+        """Return all open films in the order of opening.
+
+        Returns
+        -------
+        sequence of OpenFilm
+            As they are now.
+        """
+        with self._lock:
+            return list(self._films.values())
+
+    def removed_since(self, revision: int) -> list[str]:
+        """List films that were closed after a revision.
+
+        Parameters
+        ----------
+        revision : int
+            A revision of the store.
+
+        Returns
+        -------
+        list of str
+            Their ids.
+        """
+        with self._lock:
+            return [id for at, id in self._removed if at > revision]
+
+    def touch(self, id: str) -> None:
+        """Record that what is known of a film has changed, for clients that refresh; nothing for a film that was closed.
+
+        Parameters
+        ----------
+        id : str
+            Its id.
+        """
+        self._change(id)
+
+    def content(self, id: str) -> bytes:
+        """Load the bytes of a film.
+
+        Parameters
+        ----------
+        id : str
+            Its id.
+
+        Returns
+        -------
+        bytes
+            The file.
+
+        Raises
+        ------
+        MissingError
+            If there is no such film.
+        UnusableFilmError
+            If its file cannot be opened.
+        ChangedError
+            If the file is not the one that was loaded before.
+        """
+        film = self.film(id)
+        try:
+            content = film.source.load()
+        except OSError as error:
+            reason = (error.strerror or "it cannot be read").lower()
+            raise UnusableFilmError(f"the file could not be opened ({reason}); open it again") from error
+        sha256 = hashlib.sha256(content).hexdigest()
+        if film.sha256 and film.sha256 != sha256:
+            raise ChangedError("the file was replaced since it was opened; close the film and open the file again")
+        if not film.sha256:
+            self._change(id, sha256=sha256)
+        return content
+
+    def decoded(self, id: str) -> DecodedFilm:
+        """Decode a film, or return it where it was decoded lately.
+
+        Parameters
+        ----------
+        id : str
+            Its id.
+
+        Returns
+        -------
+        DecodedFilm
+            The film.
+
+        Raises
+        ------
+        MissingError
+            If there is no such film.
+        UnusableFilmError
+            If it cannot be decoded; one sentence says why, again at each later call.
+        ChangedError
+            If the file is not the one that was loaded before.
+        """
+        error = self.film(id).error
+        if error:
+            raise UnusableFilmError(error.message)
+        return self._decoded.get(id, lambda: self._decode_now(id))
+
+    def thumbnail(self, id: str) -> bytes:
+        """Return the thumbnail of a film.
+
+        Parameters
+        ----------
+        id : str
+            Its id.
+
+        Returns
+        -------
+        bytes
+            PNG.
+
+        Raises
+        ------
+        MissingError, UnusableFilmError, ChangedError
+            As `decoded`.
+        """
+        self.film(id)
+        thumbnail = self._thumbnails.get(id)
+        return self.decoded(id).thumbnail if thumbnail is None else thumbnail
+
+    def reserve(self, n_bytes: int) -> None:
+        """Count bytes of an upload against the limit.
+
+        Parameters
+        ----------
+        n_bytes : int
+            Bytes that will be kept.
+
+        Raises
+        ------
+        FullError
+            If the limit would be exceeded.
+        """
+        with self._lock:
+            if self._reserved_bytes + n_bytes > self._uploaded_bytes:
+                raise FullError(
+                    f"the uploads would take more than {self._uploaded_bytes:,} bytes of memory; close films, or start the server "
+                    "with the files themselves"
+                )
+            self._reserved_bytes += n_bytes
+
+    def release(self, n_bytes: int) -> None:
+        """Give back bytes that `reserve` counted.
+
+        Parameters
+        ----------
+        n_bytes : int
+            Bytes that are no longer kept.
+        """
+        with self._lock:
+            self._reserved_bytes -= n_bytes
+
+    def _decode_now(self, id: str) -> DecodedFilm:
+        try:
+            decoded = self._decode(self.content(id), self._policy)
+        except UnusableFilmError as error:
+            self._change(id, error=FilmError(error.kind, str(error)))
+            raise
+        except PneumoscopeError as error:
+            if isinstance(error, ChangedError | MissingError):
+                raise
+            self._change(id, error=FilmError(type(error).__name__, str(error)))
+            raise UnusableFilmError(str(error)) from error
+        facts = decoded.facts
+        with self._lock:
+            if id in self._films:
+                self._thumbnails[id] = decoded.thumbnail
+        self._change(id, facts=FilmFacts(decoded.rows, decoded.cols, facts.view_position, facts.modality))
+        return decoded
+
+    def _change(self, id: str, **changes: object) -> None:
+        with self._lock:
+            film = self._films.get(id)
+            if film is not None:
+                self._films[id] = replace(film, revision=self._next(), **changes)  # type: ignore[arg-type]
+
+    def _next(self) -> int:
+        with self._lock:
+            self._revision += 1
+            return self._revision

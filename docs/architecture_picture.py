@@ -11,7 +11,7 @@ WINGS = {
     "face": ("cli",),
     "compare": ("comparison", "experiment", "training", "export"),
     "measure": ("faithfulness", "localization", "reference", "evaluation", "cohort", "statistics"),
-    "use": ("archive", "reader_study", "reports"),
+    "use": ("archive", "reader_study", "reports", "web"),
     "read": ("reader", "readings", "heatmap", "classifier", "lung_fields", "radiograph"),
 }
 _COLOURS = {

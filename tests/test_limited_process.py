@@ -72,12 +72,12 @@ def test_a_call_over_its_memory_is_refused_and_its_worker_lives(pool, function):
 def test_a_crash_is_one_sentence_and_the_next_call_has_a_new_worker(pool):
     crash = pool(limited_functions.crash)
     for _ in range(2):
-        with pytest.raises(CrashedError, match="^decoding failed: its process ended without an answer"):
+        with pytest.raises(CrashedError, match=r"^decoding failed: its process ended without an answer"):
             crash()
 
 
 def test_our_errors_come_back_as_they_are(pool):
-    with pytest.raises(UnreadableFileError, match="^the file is empty$"):
+    with pytest.raises(UnreadableFileError, match=r"^the file is empty$"):
         pool(limited_functions.refuse)()
 
 

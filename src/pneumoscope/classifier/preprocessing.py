@@ -188,7 +188,7 @@ def place(radiograph: Radiograph, preprocessing: Preprocessing, fields: LungFiel
     channels = [_grey(radiograph, placement, preprocessing)]
     if preprocessing.lungs:
         assert fields is not None
-        channels.append(_lungs(fields, placement))
+        channels.append(lung_channel(fields, placement))
     return ModelInput(np.stack(channels), placement, fields)
 
 
@@ -207,8 +207,21 @@ def _grey(radiograph: Radiograph, placement: Placement, preprocessing: Preproces
     return Placement(source_px, source_px, inside, placement.size_px).pixels_to_square(small)
 
 
-def _lungs(fields: LungFields, placement: Placement) -> Grey:
-    """What counts as lung, resampled to the square: float32 (size, size) in [0, 1]."""
+def lung_channel(fields: LungFields, placement: Placement) -> Grey:
+    """Resample what counts as lung to the model's square.
+
+    Parameters
+    ----------
+    fields : LungFields
+        Of the radiograph.
+    placement : Placement
+        Where the square lies on the radiograph.
+
+    Returns
+    -------
+    ndarray of float32, shape (size_px, size_px)
+        In [0, 1]; 1 everywhere unless both lungs were found (`LungFields.looked_at`).
+    """
     box = fields.placement.region_to_square(placement.rectangle)
     size_px = fields.placement.size_px
     edges = np.clip((box.left, box.top, box.right, box.bottom), 0, size_px).tolist()

@@ -30,10 +30,22 @@ def write_csv(path: Path, lines: Iterable[Line]) -> None:
     with atomic_files.text(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(_row(line) for line in lines)
+        writer.writerows(row(line) for line in lines)
 
 
-def _row(line: Line) -> list[object]:
+def row(line: Line) -> list[object]:
+    """Make the row of a line.
+
+    Parameters
+    ----------
+    line : Line
+        A line of ``readings.jsonl``.
+
+    Returns
+    -------
+    list of object
+        One cell for each of `COLUMNS`; None for an empty one.
+    """
     threshold = line.operating_point and line.operating_point.threshold
     read_as = line.population
     population = (read_as.value, read_as.source, read_as.settings) if read_as else (None, None, None)

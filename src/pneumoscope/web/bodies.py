@@ -236,8 +236,8 @@ class ZonesBody:
 
 @dataclass(frozen=True)
 class DifferenceBody:
-    """The second map minus the first on a grid over the whole film, stored order; `compare.f32` gives the values, NaN where one of
-    them did not look."""
+    """The second map minus the first on a grid over the whole film, stored order; `compare.f32` gives the values, NaN where one
+    of them did not look."""
 
     rows: Count
     cols: Count

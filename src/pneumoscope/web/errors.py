@@ -10,6 +10,7 @@ PneumoscopeError
     ├── ChangedError          409  a file that was replaced since it was opened
     ├── TooLargeBodyError     413  a body above the limit
     ├── UnusableFilmError     422  a film that cannot be decoded
+    ├── UnexpectedError       500  what nobody foresaw
     ├── NotBuiltError         501  a path that is reserved
     └── FullError             507  more uploads than fit into memory
 """
@@ -75,6 +76,10 @@ class UnusableFilmError(WebError):
     """The film cannot be decoded or read."""
 
     status = 422
+
+
+class UnexpectedError(WebError):
+    """The server met an error that nobody foresaw."""
 
 
 class NotBuiltError(WebError):

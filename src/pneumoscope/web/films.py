@@ -19,7 +19,8 @@ DECODED_BYTES = 512 * 2**20
 """Most bytes of decoded films in memory."""
 UPLOADED_BYTES = 2 * 2**30
 """Most bytes of uploads in memory."""
-_ID_BYTES = 12
+ID_BYTES = 12
+"""Random bytes of an id."""
 
 Decode = Callable[[bytes, AcceptancePolicy], DecodedFilm]
 
@@ -140,7 +141,7 @@ class FilmStore:
         if isinstance(opened, UploadSource):
             self.reserve(len(opened.content))
         with self._lock:
-            film = OpenFilm(id or secrets.token_urlsafe(_ID_BYTES), next(self._numbers), opened, self._next())
+            film = OpenFilm(id or secrets.token_urlsafe(ID_BYTES), next(self._numbers), opened, self._next())
             self._films[film.id] = film
         return film.id
 
@@ -326,8 +327,8 @@ class FilmStore:
         with self._lock:
             if self._reserved_bytes + n_bytes > self._uploaded_bytes:
                 raise FullError(
-                    f"the uploads would take more than {self._uploaded_bytes:,} bytes of memory; close films, or start the server "
-                    "with the files themselves"
+                    f"the uploads would take more than {self._uploaded_bytes:,} bytes of memory; close films, or start the "
+                    "server with the files themselves"
                 )
             self._reserved_bytes += n_bytes
 

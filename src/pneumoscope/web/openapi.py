@@ -7,10 +7,9 @@ import msgspec
 
 from pneumoscope import DISCLAIMER, __version__
 from pneumoscope.web.bodies import ErrorAnswer
-from pneumoscope.web.operations import JSON, Body, Operation, Parameter, Schema
+from pneumoscope.web.guard import TOKEN_HEADER
+from pneumoscope.web.operations import API, JSON, Body, Operation, Parameter, Schema
 
-PREFIX = "/api/v1"
-TOKEN_HEADER = "X-Pneumoscope-Token"
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -31,7 +30,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(classes, ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for one in operations:
-        paths.setdefault(PREFIX + one.path, {})[one.method.lower()] = _operation(one)
+        paths.setdefault(API + one.path, {})[one.method.lower()] = _operation(one)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Pneumoscope", "version": __version__, "description": DISCLAIMER},
@@ -64,14 +63,13 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    described = {
+    return {
         "name": parameter.name,
         "in": parameter.where,
         "required": parameter.where == "path",
         "description": parameter.description,
         "schema": parameter.schema,
     }
-    return described
 
 
 def _response(body: Body) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from pneumoscope.web.workspace import Workspace
 JSON, BYTES, PNG, EVENTS, LINES, CSV = (
     "application/json", "application/octet-stream", "image/png", "text/event-stream", "application/jsonl", "text/csv",
 )  # fmt: skip
+API = "/api/v1"
+"""Where the API begins."""
 Schema = dict[str, Any]
 Arguments = Mapping[str, Any]
 Handler = Callable[[Workspace, Arguments], Response]

@@ -220,9 +220,7 @@ class ReadingStore:
         reader = self._models.reader(model)
         try:
             method = reader.card.map_method
-            reading = self._readings.get(
-                (film, model, method, population), lambda: self._infer(film, model, method, population)
-            )
+            reading = self._readings.get((film, model, method, population), lambda: self._infer(film, model, method, population))
         except PneumoscopeError as error:
             opened = self._films.film(film)  # a film that was closed meanwhile has no line
             kind = opened.error.kind if opened.error else type(error).__name__

@@ -139,6 +139,11 @@ class StoreFolder:
         ------
         tuple of (str, KeptSource)
             Id of the film, and where its bytes come from, in the order of uploading.
+
+        Raises
+        ------
+        StoreError
+            If what is kept of an upload is damaged.
         """
         files = [file for file in (self.path / _FILMS).glob("*.json") if _ID.fullmatch(file.stem)]
         for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name)):

@@ -1,0 +1,104 @@
+"""Build the server: the API by its table of routes, the page, and the guard in front of both."""
+
+import logging
+import traceback
+from collections.abc import Sequence
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from pneumoscope import PneumoscopeError
+from pneumoscope.web import films_api, jobs_api, openapi, readings_api, static_files
+from pneumoscope.web.errors import MissingError, RequestError, UnexpectedError, UnusableFilmError, WebError
+from pneumoscope.web.guard import Access, Guard, refusal
+from pneumoscope.web.operations import API, Arguments, AsyncHandler, Body, Handler, Operation, json_response
+from pneumoscope.web.workspace import Workspace
+
+_LOG = logging.getLogger(__name__)
+
+
+def _openapi(workspace: Workspace, arguments: Arguments) -> Response:
+    return json_response(openapi.document(OPERATIONS))
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    *films_api.OPERATIONS,
+    *readings_api.OPERATIONS,
+    *jobs_api.OPERATIONS,
+    Operation("GET", "/openapi.json", "getOpenApi", "This document.", _openapi, {200: Body("OpenAPI 3.1.", {"type": "object"})}),
+)
+"""The table of routes of the API."""
+
+
+def build(workspace: Workspace, access: Access | None = None, further: Sequence[BaseRoute] = ()) -> Starlette:
+    """Build the application.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        What the server has.
+    access : Access, optional
+        Who may use it; with the token of the workspace, on this machine, by default.
+    further : sequence of BaseRoute
+        Other routes, as those of DICOMweb; their errors are answered as the API's are.
+
+    Returns
+    -------
+    Starlette
+        The application.
+    """
+    routes = [
+        *(_route(workspace, operation) for operation in OPERATIONS),
+        *further,
+        Route("/", static_files.page),
+        Route("/static/{path:path}", static_files.static_file),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, access=access or Access(workspace.options.token))],
+        exception_handlers={
+            PneumoscopeError: _refused,
+            HTTPException: _not_routed,
+            ClientDisconnect: _left,
+            Exception: _unexpected,
+        },
+    )
+
+
+def _route(workspace: Workspace, operation: Operation) -> Route:
+    async def endpoint(request: Request) -> Response:
+        arguments = operation.arguments(request)
+        if operation.asynchronous:
+            return await cast(AsyncHandler, operation.handler)(workspace, arguments, request)
+        return await run_in_threadpool(cast(Handler, operation.handler), workspace, arguments)
+
+    return Route(API + operation.path, endpoint, methods=[operation.method], name=operation.name)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return refusal(error if isinstance(error, WebError) else UnusableFilmError(str(error)))
+
+
+async def _not_routed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    missing = error.status_code == MissingError.status
+    refused = MissingError("there is nothing at this path") if missing else RequestError("this method is not taken here")
+    refused.status = error.status_code
+    return refusal(refused, dict(error.headers or {}))
+
+
+async def _left(request: Request, error: Exception) -> Response:
+    return Response(status_code=499)  # nobody reads it
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """An error that nobody foresaw: where it happened is logged, but not its text, which may quote a file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    _LOG.error("unexpected %s at %s", type(error).__name__, ", ".join(f"{frame.name}:{frame.lineno}" for frame in frames[-3:]))
+    return refusal(UnexpectedError("the server met an unexpected error; please report what was asked"))

@@ -1,0 +1,147 @@
+// Draw regions and measurements over a film, and find the region at a point. The kinds differ in line and label, not in colour alone.
+
+/** @import {Box, Film, Shape} from "../film/film.js" */
+/** @import {Point} from "../film/measure.js" */
+/** @import {Measurement} from "./measurements.js" */
+/** @import {Affine} from "./view.js" */
+import { measured } from "./measurements.js";
+import { mapped } from "./view.js";
+
+/** @typedef {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} Context */
+
+export const FONT = "600 13px system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
+
+/** @type {Record<Shape["kind"], {colour: string, dash: number[], width: number, filled: boolean}>} */
+const STYLES = {
+  finding: { colour: "#5adcff", dash: [], width: 2, filled: false },
+  reference: { colour: "#ffd54a", dash: [8, 5], width: 2, filled: false },
+  lungs: { colour: "#9be59b", dash: [2, 4], width: 1.5, filled: false },
+  zone: { colour: "#c9d1d9", dash: [1, 5], width: 1, filled: false },
+  mark: { colour: "#ff8ad8", dash: [12, 3, 2, 3], width: 2, filled: false },
+};
+const MEASURE = "#ffe08a";
+const CASING = "rgb(0 0 0 / 75%)";
+const TICK = 5;
+
+/**
+ * The corners of a shape's polygons on the stored grid.
+ * @param {Shape} shape
+ * @returns {number[][][]}
+ */
+function polygons({ box, outline }) {
+  if (outline) return outline;
+  return box ? [corners(box)] : [];
+}
+
+/** @param {Box} box */
+function corners({ top, left, bottom, right }) {
+  return [[top, left], [top, right], [bottom, right], [bottom, left]];
+}
+
+/**
+ * @param {Context} context
+ * @param {Affine} toScreen
+ * @param {Shape[]} shapes
+ * @param {string | null} selected  id of the shape with a thicker line
+ */
+export function drawShapes(context, toScreen, shapes, selected) {
+  for (const shape of shapes) {
+    const style = STYLES[shape.kind];
+    const chosen = shape.id === selected;
+    const screen = polygons(shape).map((polygon) => polygon.map(([row, col]) => mapped(toScreen, col, row)));
+    for (const points of screen) {
+      stroke(context, points, true, chosen ? style.width + 2 : style.width, style.colour, style.dash);
+    }
+    const all = screen.flat();
+    if (!all.length || !shape.label) continue;
+    const [x, y] = [Math.min(...all.map((point) => point[0])), Math.min(...all.map((point) => point[1]))];
+    label(context, shape.label, x, y - 4, style.colour);
+  }
+}
+
+/**
+ * @param {Context} context
+ * @param {Film} film
+ * @param {Affine} toScreen
+ * @param {Measurement[]} measurements
+ */
+export function drawMeasurements(context, film, toScreen, measurements) {
+  for (const measurement of measurements) {
+    const points = measurement.points.map(([row, col]) => mapped(toScreen, col, row));
+    stroke(context, points, false, 2, MEASURE, []);
+    for (const [x, y] of points) {
+      const cross = [[x - TICK, y], [x + TICK, y]];
+      stroke(context, cross, false, 1.5, MEASURE, []);
+      stroke(context, cross.map(([cx]) => [x, y + cx - x]), false, 1.5, MEASURE, []);
+    }
+    const complete = measurement.points.length === (measurement.kind === "angle" ? 3 : 2);
+    const [x, y] = points[points.length - 1];
+    if (complete) label(context, measured(film, measurement).text, x + 10, y - 8, MEASURE);
+  }
+}
+
+/**
+ * Mark the point that the keyboard moves.
+ * @param {Context} context
+ * @param {Affine} toScreen
+ * @param {Point} point
+ */
+export function drawCrosshair(context, toScreen, [row, col]) {
+  const [x, y] = mapped(toScreen, col, row);
+  for (const [dx, dy] of [[1, 0], [0, 1], [-1, 0], [0, -1]]) {
+    const line = [[x + 4 * dx, y + 4 * dy], [x + 18 * dx, y + 18 * dy]];
+    stroke(context, line, false, 2, "#ffffff", []);
+  }
+}
+
+/**
+ * Draw a line with a dark casing, which is visible on black and on white.
+ * @param {Context} context
+ * @param {number[][]} points
+ * @param {boolean} closed
+ * @param {number} width
+ * @param {string} colour
+ * @param {number[]} dash
+ */
+function stroke(context, points, closed, width, colour, dash) {
+  context.beginPath();
+  points.forEach(([x, y], k) => (k ? context.lineTo(x, y) : context.moveTo(x, y)));
+  if (closed) context.closePath();
+  context.lineJoin = "miter";
+  context.setLineDash([]);
+  [context.strokeStyle, context.lineWidth] = [CASING, width + 2];
+  context.stroke();
+  context.setLineDash(dash);
+  [context.strokeStyle, context.lineWidth] = [colour, width];
+  context.stroke();
+  context.setLineDash([]);
+}
+
+/**
+ * Write a text with a dark outline.
+ * @param {Context} context
+ * @param {string} text
+ * @param {number} x
+ * @param {number} y
+ * @param {string} colour
+ */
+export function label(context, text, x, y, colour) {
+  context.font = FONT;
+  context.lineJoin = "round";
+  [context.strokeStyle, context.lineWidth] = ["rgb(0 0 0 / 85%)", 4];
+  context.strokeText(text, x, y);
+  context.fillStyle = colour;
+  context.fillText(text, x, y);
+}
+
+/**
+ * The smallest shape with a box that contains a point of the stored grid, or null.
+ * @param {Shape[]} shapes
+ * @param {Point} point
+ * @returns {Shape | null}
+ */
+export function shapeAt(shapes, [row, col]) {
+  const area = (/** @type {Shape} */ { box }) => (box ? (box.bottom - box.top) * (box.right - box.left) : Infinity);
+  const hit = shapes.filter(({ box }) => box && row >= box.top && row < box.bottom && col >= box.left && col < box.right);
+  return hit.sort((a, b) => area(a) - area(b))[0] ?? null;
+}

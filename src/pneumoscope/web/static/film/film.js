@@ -23,7 +23,7 @@
  * @typedef {object} Spacing
  * @property {number} row_mm  distance between two rows
  * @property {number} col_mm  distance between two columns
- * @property {"detector" | "calibrated" | "patient"} kind
+ * @property {"detector" | "calibrated" | "patient" | "unstated"} kind
  */
 
 /**

@@ -12,7 +12,7 @@
  * @typedef {object} Length
  * @property {number} value
  * @property {"mm" | "px"} unit
- * @property {"detector" | "calibrated" | "patient" | "pixels"} kind
+ * @property {"detector" | "calibrated" | "patient" | "unstated" | "pixels"} kind
  */
 
 /**

@@ -51,7 +51,7 @@ class ApiClient(TestClient):
     def __init__(self, workspace, access=None, **options):
         headers = {TOKEN_HEADER: workspace.options.token}
         access = access or Access(workspace.options.token)
-        super().__init__(build(workspace, access), BASE, headers=headers, **options)
+        super().__init__(build(workspace, access), base_url=BASE, headers=headers, **options)
         self.workspace = workspace
         self.texts = []
 

@@ -13,6 +13,7 @@ from pneumoscope.classifier import Population
 from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.limited_process import Limits
+from pneumoscope.ordered_map import cores
 from pneumoscope.radiograph.acceptance import Choice
 from pneumoscope.web import app, server
 from pneumoscope.web.decoding import decoding_pool
@@ -24,6 +25,8 @@ from pneumoscope.web.sources import FileSource
 from pneumoscope.web.store_folder import StoreFolder
 from pneumoscope.web.workspace import Options, Workspace
 
+_FEWEST_AT_ONCE, _MOST_AT_ONCE = 2, 8
+"""Films that are decoded, and read, at the same time."""
 _NO_OUTPUT = Path(os.devnull)
 """An output folder that holds nothing, for the listing of files."""
 
@@ -73,13 +76,14 @@ def command(
     loaded = Models.load(models, population, policy)
     options = Options(show_names=show_names, population=population)
     folder = StoreFolder.open(store) if store else None
-    with decoding_pool(Limits(decode_seconds)) as decode, address.listen() as listening:
+    at_once = max(_FEWEST_AT_ONCE, min(cores(), _MOST_AT_ONCE))
+    with decoding_pool(Limits(decode_seconds), at_once) as decode, address.listen() as listening:
         decode.start()
         films = FilmStore(decode, policy)
-        workspace = Workspace.of(loaded, films, options, references=cohort.references, folder=folder)
+        workspace = Workspace.of(loaded, films, options, references=cohort.references, folder=folder, threads=at_once)
         for source in sources:
             workspace.open(source)
-        application = app.build(workspace, Access(options.token, (host.lower(),)))
+        application = app.build(workspace, Access(options.token, address.names))
         url = server.url_of(listening, options.token)
         server.run(application, workspace, listening, lambda: _started(url, workspace, address, browser))
     click.echo("stopped" + (f"; uploads and readings are in {store}" if store else "; nothing was written"))

@@ -8,14 +8,22 @@ from typing import cast
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.web import films_api, jobs_api, openapi, readings_api, static_files
-from pneumoscope.web.errors import MissingError, RequestError, UnexpectedError, UnusableFilmError, WebError
+from pneumoscope.web.errors import (
+    MissingError,
+    RequestError,
+    SlowBodyError,
+    TooLargeBodyError,
+    UnexpectedError,
+    UnusableFilmError,
+    WebError,
+)
 from pneumoscope.web.guard import Access, Guard, refusal
 from pneumoscope.web.operations import API, Arguments, AsyncHandler, Body, Handler, Operation, json_response
 from pneumoscope.web.workspace import Workspace
@@ -36,7 +44,7 @@ OPERATIONS: tuple[Operation, ...] = (
 """The table of routes of the API."""
 
 
-def build(workspace: Workspace, access: Access | None = None, further: Sequence[BaseRoute] = ()) -> Starlette:
+def build(workspace: Workspace, access: Access | None = None, further: Sequence[BaseRoute] = ()) -> ASGIApp:
     """Build the application.
 
     Parameters
@@ -50,8 +58,8 @@ def build(workspace: Workspace, access: Access | None = None, further: Sequence[
 
     Returns
     -------
-    Starlette
-        The application.
+    ASGI application
+        The guarded application.
     """
     routes = [
         *(_route(workspace, operation) for operation in OPERATIONS),
@@ -59,9 +67,8 @@ def build(workspace: Workspace, access: Access | None = None, further: Sequence[
         Route("/", static_files.page),
         Route("/static/{path:path}", static_files.static_file),
     ]
-    return Starlette(
+    application = Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, access=access or Access(workspace.options.token))],
         exception_handlers={
             PneumoscopeError: _refused,
             HTTPException: _not_routed,
@@ -69,6 +76,7 @@ def build(workspace: Workspace, access: Access | None = None, further: Sequence[
             Exception: _unexpected,
         },
     )
+    return Guard(application, access or Access(workspace.options.token))  # outside of all, so that no answer lacks its headers
 
 
 def _route(workspace: Workspace, operation: Operation) -> Route:
@@ -82,7 +90,9 @@ def _route(workspace: Workspace, operation: Operation) -> Route:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return refusal(error if isinstance(error, WebError) else UnusableFilmError(str(error)))
+    refused = error if isinstance(error, WebError) else UnusableFilmError(str(error))
+    unread = isinstance(refused, SlowBodyError | TooLargeBodyError)
+    return refusal(refused, {"Connection": "close"} if unread else None)  # the rest of the body is no next request
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:

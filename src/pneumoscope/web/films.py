@@ -227,6 +227,22 @@ class FilmStore:
         """
         self._change(id)
 
+    def forget_error(self, id: str) -> None:
+        """Let a film that could not be decoded be tried again; nothing for other films.
+
+        Parameters
+        ----------
+        id : str
+            Its id.
+
+        Raises
+        ------
+        MissingError
+            If there is no such film.
+        """
+        if self.film(id).error:
+            self._change(id, error=None)
+
     def content(self, id: str) -> bytes:
         """Load the bytes of a film.
 

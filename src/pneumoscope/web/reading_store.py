@@ -152,6 +152,7 @@ class ReadingStore:
             self.mark(film, model, "")
             return state.line
         self.mark(film, model, "reading")
+        self._films.forget_error(film)
         line = self._read_now(film, model, population)
         self._change(film, model, line=line, population=population, phase="")
         if self._folder and not line.error:

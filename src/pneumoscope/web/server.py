@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import logging
+import os
 import socket
 import sys
 import threading
@@ -50,6 +51,12 @@ class Address:
             return ipaddress.ip_address(self.host).is_loopback
         return False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names under which it is reached, for the check of Host."""
+        own = self.host.lower()
+        return (own,) if self.is_loopback else (own, socket.gethostname().lower())
+
     def listen(self) -> socket.socket:
         """Open the socket.
 
@@ -67,7 +74,7 @@ class Address:
         try:
             return socket.create_server((self.host, self.port), family=family)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
             raise AddressError(
                 f"the server cannot listen on {self.host}, port {self.port} ({reason}); choose another with --port"
             ) from error
@@ -106,6 +113,35 @@ def url_of(listening: socket.socket, token: str) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/#token={token}"
 
 
+def configured(app: ASGIApp, workspace: Workspace) -> uvicorn.Server:
+    """Make the server of an application, which logs no request.
+
+    Parameters
+    ----------
+    app : ASGI application
+        Built by `pneumoscope.web.app.build`.
+    workspace : Workspace
+        What the server has.
+
+    Returns
+    -------
+    uvicorn.Server
+        Not started yet.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level=logging.CRITICAL,
+        access_log=False,  # a log of requests would hold what was looked at
+        server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        lifespan="off",
+        ws="none",
+    )
+    return _Server(config, workspace.closing)
+
+
 def run(app: ASGIApp, workspace: Workspace, listening: socket.socket, on_start: Callable[[], None]) -> None:
     """Serve until the program is interrupted (Ctrl-C, or a termination signal), then end the jobs.
 
@@ -121,21 +157,10 @@ def run(app: ASGIApp, workspace: Workspace, listening: socket.socket, on_start: 
         Called once before the first request is taken.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="pneumoscope: %(message)s")
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        log_level=logging.CRITICAL,
-        access_log=False,  # a log of requests would hold what was looked at
-        server_header=False,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        lifespan="off",
-        ws="none",
-    )
     try:
         on_start()
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again that has ended it
-            _Server(config, workspace.closing).run(sockets=[listening])
+            configured(app, workspace).run(sockets=[listening])
     finally:
         workspace.close()
         listening.close()

@@ -64,17 +64,18 @@ async def static_file(request: Request) -> Response:
 
 def _answer(name: str, known: str) -> Response:
     file = STATIC / name
-    if file.suffix not in _MEDIA_TYPES or not _is_below(file, STATIC) or not file.is_file():
-        raise MissingError("there is no such file")
-    content = file.read_bytes()
+    content = _content(file)
     headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "Cache-Control": "no-cache"}
     if headers["ETag"] in [tag.strip() for tag in known.split(",")]:
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=_MEDIA_TYPES[file.suffix], headers=headers)
 
 
-def _is_below(file: Path, folder: Path) -> bool:
+def _content(file: Path) -> bytes:
+    missing = MissingError("there is no such file")
     try:
-        return file.resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError):  # a name with a null byte, or one that is too long
-        return False
+        if file.suffix not in _MEDIA_TYPES or not file.resolve().is_relative_to(STATIC.resolve()):
+            raise missing
+        return file.read_bytes()
+    except (OSError, ValueError) as error:  # no file, a folder, a name that is too long or has a null byte
+        raise missing from error

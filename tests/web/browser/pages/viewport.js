@@ -2,6 +2,7 @@
 
 import { DEFAULT_KEYS } from "/static/viewport/keys.js";
 import "/static/viewport/px-viewport.js";
+import { screenTarget, snappedToScreen } from "/static/viewport/target.js";
 
 const EVENTS = ["viewchange", "windowchange", "mapchange", "measure", "select", "point", "probe", "message"];
 
@@ -27,7 +28,8 @@ window.events = [];
 window.open_viewport = async (name, { renderer = "webgl2", layers = [], shapes = [] } = {}) => {
   const viewport = document.createElement("px-viewport");
   viewport.setAttribute("renderer", renderer);
-  document.querySelector("main").replaceChildren(viewport);
+  document.querySelector("px-viewport")?.remove();
+  document.querySelector("main").append(viewport);
   window.viewport = viewport;
   window.events.length = 0;
   for (const kind of EVENTS) viewport.addEventListener(kind, (event) => window.events.push([kind, event.detail]));
@@ -38,8 +40,24 @@ window.open_viewport = async (name, { renderer = "webgl2", layers = [], shapes =
   return viewport.renderer;
 };
 
-window.read_pixels = (options) => {
-  const { width, height, pixels } = window.viewport.readPixels(options);
+window.screen_target = () => {
+  const { film, view, size, ratio, smooth } = window.viewport;
+  return screenTarget(snappedToScreen(film, view, size, ratio), size, ratio, smooth);
+};
+
+/** What is drawn on the screen now, without lines and letters. */
+async function on_screen() {
+  await window.viewport.drawn();
+  const source = window.viewport.shadowRoot.querySelector("canvas.film");
+  const { width, height } = source;
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  context.drawImage(source, 0, 0);
+  return { width, height, pixels: context.getImageData(0, 0, width, height).data };
+}
+
+window.read_pixels = async ({ screen = false, ...options } = {}) => {
+  const { width, height, pixels } = screen ? await on_screen() : window.viewport.readPixels(options);
   let text = "";
   for (let at = 0; at < pixels.length; at += 0x8000) text += String.fromCharCode(...pixels.subarray(at, at + 0x8000));
   return { width, height, base64: btoa(text) };

@@ -21,7 +21,8 @@ export const strings = {
     spacing: {
       detector: "at the detector",
       calibrated: "calibrated",
-      patient: "as stated by the file",
+      patient: "in the patient",
+      unstated: "the file does not say where",
       pixels: "no millimetres: the file states no spacing",
     },
     cells: "cell {height} × {width} {unit}",

@@ -1,12 +1,8 @@
 // Draw pictures on a 2-D canvas: the fallback where WebGL2 is missing, lost, or too small for a film. The arithmetic is that of
 // the shaders.
 
-/** @import {MapLayer} from "../film/film.js" */
 /** @import {Picture, Renderer, Target} from "./picture.js" */
-import { covers, lookedAt, toSquare, valueAt } from "../film/placement.js";
-import { COLOURS, colourIndex } from "./colours.js";
-import { HATCH, thresholdOf } from "./picture.js";
-import { mapped } from "./view.js";
+import { blend } from "./blend.js";
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -133,98 +129,4 @@ function composed(picture, target, greys) {
   }
   for (const layer of picture.layers) blend(pixels, picture, layer, target);
   return pixels;
-}
-
-/**
- * @param {Uint8ClampedArray} pixels
- * @param {Picture} picture
- * @param {MapLayer} layer
- * @param {Target} target
- */
-function blend(pixels, picture, layer, target) {
-  const { film, map } = picture;
-  const inside = insideTest(picture, layer, target);
-  for (let y = 0; y < target.height; y++) {
-    for (let x = 0; x < target.width; x++) {
-      const [col, row] = mapped(target.toFilm, x + 0.5, y + 0.5);
-      if (col < 0 || row < 0 || col >= film.cols || row >= film.rows) continue;
-      const colour = colourAt(picture, layer, row, col);
-      const at = 4 * (y * target.width + x);
-      if (!colour) {
-        if (map.unseen && (x + y) % target.hatch < Math.max(1, target.line >> 1)) mixIn(pixels, at, HATCH, 0, HATCH[3]);
-      } else if (map.contours && inside(x, y) && onBorder(inside, x, y, target.line)) {
-        pixels.fill(255, at, at + 3);
-      } else if (colour.index >= 0) {
-        mixIn(pixels, at, COLOURS[layer.colours ?? "inferno"], 3 * colour.index, map.opacity);
-      }
-    }
-  }
-}
-
-/**
- * The index of the colour at a point, −1 where it is below the threshold; null where the model did not look.
- * @param {Picture} picture
- * @param {MapLayer} layer
- * @param {number} row
- * @param {number} col
- */
-function colourAt({ film, map }, layer, row, col) {
-  if (!covers(layer, row, col)) return null;
-  const [across, down] = toSquare(layer, film.orientation, row, col);
-  if (!lookedAt(layer, across, down)) return null;
-  const value = valueAt(layer, across, down, map.smooth);
-  const coloured = map.whole || strength(layer, value) >= thresholdOf(layer, map);
-  return { index: coloured ? colourIndex(value, layer.full_scale, layer.colours ?? "inferno") : -1 };
-}
-
-/**
- * What is compared with the threshold: the value, or for a diverging map its amount.
- * @param {MapLayer} layer
- * @param {number} value
- */
-function strength(layer, value) {
-  return layer.colours === "diverging" ? Math.abs(value) : value;
-}
-
-/**
- * Whether a pixel of the target is at or above the threshold; what is outside of the film counts as inside.
- * @param {Picture} picture
- * @param {MapLayer} layer
- * @param {Target} target
- */
-function insideTest({ film, map }, layer, target) {
-  const threshold = thresholdOf(layer, map);
-  return (/** @type {number} */ x, /** @type {number} */ y) => {
-    const [col, row] = mapped(target.toFilm, x + 0.5, y + 0.5);
-    if (col < 0 || row < 0 || col >= film.cols || row >= film.rows) return true;
-    if (!covers(layer, row, col)) return 0 >= threshold;
-    const [across, down] = toSquare(layer, film.orientation, row, col);
-    return strength(layer, valueAt(layer, across, down, map.smooth)) >= threshold;
-  };
-}
-
-/**
- * Whether a pixel is not inside that is at most `reach` steps away.
- * @param {(x: number, y: number) => boolean} inside
- * @param {number} x
- * @param {number} y
- * @param {number} reach
- */
-function onBorder(inside, x, y, reach) {
-  for (let dy = -reach; dy <= reach; dy++) {
-    const width = reach - Math.abs(dy);
-    for (let dx = -width; dx <= width; dx++) if (!inside(x + dx, y + dy)) return true;
-  }
-  return false;
-}
-
-/**
- * @param {Uint8ClampedArray} pixels
- * @param {number} at
- * @param {ArrayLike<number>} colours
- * @param {number} from
- * @param {number} opacity
- */
-function mixIn(pixels, at, colours, from, opacity) {
-  for (let k = 0; k < 3; k++) pixels[at + k] += (colours[from + k] - pixels[at + k]) * opacity;
 }

@@ -58,7 +58,7 @@ void main() { colour = vec4(vec3(texelFetch(greys, ivec2(gl_FragCoord.xy), 0).r)
 
 /** A heat map with premultiplied opacity. */
 export const LAYER = `${HEAD}
-uniform sampler2D cells;
+uniform sampler2D cells;   // value, lowest strength around, steepest difference around
 uniform usampler2D looked;
 uniform sampler2D palette;
 uniform ivec2 grid;       // columns and rows of the cells
@@ -67,6 +67,7 @@ uniform bvec3 turn;       // transposed, flip_cols, flip_rows
 uniform float threshold, fullScale, opacity;
 uniform bool smoothing, whole, contours, unseen, diverging;
 uniform int reach, hatch;
+uniform float reachInCells;
 uniform vec4 hatching;
 out vec4 colour;
 vec2 onSquare(vec2 at) {
@@ -91,7 +92,11 @@ bool inside(vec2 at) {
   if (!covered(at)) return 0.0 >= threshold;
   return strength(valueAt(onSquare(at))) >= threshold;
 }
-bool onBorder(vec2 here) {
+bool onBorder(vec2 here, float value, vec4 cell) {
+  if (reachInCells <= 0.5) { // quickly no
+    if (cell.g >= threshold) return false;
+    if (smoothing && strength(value) - threshold > 1.01 * reachInCells * cell.b) return false;
+  }
   for (int dy = -reach; dy <= reach; dy++) {
     int width = reach - abs(dy);
     for (int dx = -width; dx <= width; dx++) if (!inside(onFilm(here + vec2(dx, dy)))) return true;
@@ -111,7 +116,7 @@ void main() {
   }
   float value = valueAt(share);
   bool above = strength(value) >= threshold;
-  if (contours && above && onBorder(here)) { colour = vec4(1.0); return; }
+  if (contours && above && onBorder(here, value, texelFetch(cells, nearest, 0))) { colour = vec4(1.0); return; }
   if (!above && !whole) return;
   float place = diverging ? (value / fullScale + 1.0) / 2.0 : value / fullScale;
   int index = int(floor(clamp(place, 0.0, 1.0) * 255.0 + 0.5));

@@ -3,6 +3,7 @@
 
 /** @import {Film, MapLayer} from "../film/film.js" */
 /** @import {MapState, Picture, Renderer, Target} from "./picture.js" */
+import { boundsOf, reachInCells } from "./border.js";
 import { COLOURS } from "./colours.js";
 import { HATCH, thresholdOf } from "./picture.js";
 import { COPY, GREY, LAYER, VERTEX } from "./shaders.js";
@@ -172,6 +173,7 @@ class WebGLRenderer {
     gl.uniform3i(uniform("turn"), Number(transposed), Number(flip_cols), Number(flip_rows));
     gl.uniform1i(uniform("reach"), target.line);
     gl.uniform1i(uniform("hatch"), target.hatch);
+    gl.uniform1f(uniform("reachInCells"), reachInCells(layer, target));
     shade(gl, uniform, layer, map);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
@@ -186,7 +188,7 @@ class WebGLRenderer {
     const { gl } = this;
     const { cell_cols: cols, cell_rows: rows } = layer;
     const cells = texture(gl);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.R32F, cols, rows, 0, gl.RED, gl.FLOAT, layer.cells);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA32F, cols, rows, 0, gl.RGBA, gl.FLOAT, boundsOf(layer));
     const looked = texture(gl);
     const seen = layer.looked ?? new Uint8Array(cols * rows).fill(1);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.R8UI, cols, rows, 0, gl.RED_INTEGER, gl.UNSIGNED_BYTE, seen);

@@ -12,6 +12,7 @@ from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.cohort import table
 from pneumoscope.cohort.sample import sample
 from pneumoscope.export import browser, native
+from pneumoscope.export.bundled_weights import classifier_of
 from pneumoscope.export.conversion import ExportError
 from pneumoscope.export.graph import Tune, export
 from pneumoscope.export.renewal import renew
@@ -56,8 +57,9 @@ def command(model: Path, out: Path, format_: str, precision: Literal["fp32", "fp
     only if the outputs of both graphs agree on the shipped radiographs.
 
     The other formats have all parts of the bundle in one file, with client.json, a small card for programs that show its outputs.
-    browser needs a bundle in fp32, litert and executorch need a checkpoint. Each file is written only if its probability, scaled
-    heat maps and lung box agree on the shipped radiographs, with PyTorch or the bundle, within 1e-4 (fp16: 1e-2).
+    browser needs a bundle in fp32; litert and executorch take a checkpoint, or a bundle in fp32 with an evidence head, such as
+    the shipped one. Each file is written only if its probability, scaled heat maps and lung box agree on the shipped
+    radiographs, with PyTorch or the bundle, within 1e-4 (fp16: 1e-2).
     """
     with sample() as cohort:
         proof = [radiograph.read(cohort.file(c)) for c in cohort.cases]
@@ -95,16 +97,14 @@ def _for_clients(model: Path, out: Path, proof: list[Radiograph], format_: str, 
     if precision == "int8":
         raise ExportError(f"{format_} files are exported in fp32 or fp16; export a bundle for int8")
     of_bundle = (model / GRAPH_NAME).is_file()
-    if of_bundle != (format_ == "browser"):
-        needs, first = (
-            ("a bundle", "export the checkpoint as one") if format_ == "browser" else ("a checkpoint", "give its folder")
-        )
-        raise ExportError(f"the format {format_} needs {needs}, and '{model}' is none; {first}")
+    if format_ == "browser" and not of_bundle:
+        raise ExportError(f"the format browser needs a bundle, and '{model}' is none; export the checkpoint as one")
     small = cast(Literal["fp32", "fp16"], precision)
     if format_ == "browser":
         card = browser.write(model, out, proof, small)
     else:
-        card = native.export(load(model), out, proof, cast(native.Runtime, format_), small)
+        classifier = classifier_of(model, proof) if of_bundle else load(model)
+        card = native.export(classifier, out, proof, cast(native.Runtime, format_), small)
     outputs = card["parity"]["outputs"]
     size = (out / card["file"]).stat().st_size
     click.echo(

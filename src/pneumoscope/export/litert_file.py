@@ -3,8 +3,10 @@
 import contextlib
 import importlib
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +14,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pneumoscope.export.conversion import ExportError, exporter_silenced
+from pneumoscope.export.precision import LEAST_HALVED
 
 NAME = "model.tflite"
 _MISSING = "LiteRT is not installed; install it with  pip install 'pneumoscope[mobile]'"
 _HALF_BITS = 16
+_HALVED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _OUTPUT = "output_{}"  # names that litert-torch gives to the outputs of a signature
 
 
@@ -59,19 +63,31 @@ def write(module: nn.Module, example: torch.Tensor, folder: Path, *, half: bool)
 
 
 def _halve(file: Path) -> None:
-    """Store the weights of a file in half precision; the arithmetic stays in single precision."""
-    algorithms, types, quantizer = (
-        importlib.import_module(f"ai_edge_quantizer.{name}") for name in ("algorithm_manager", "qtyping", "quantizer")
+    """Store the large weights of a file in half precision; the arithmetic stays in single precision."""
+    algorithms, types, quantizer, flatbuffers = (
+        importlib.import_module(f"ai_edge_quantizer.{name}")
+        for name in ("algorithm_manager", "qtyping", "quantizer", "utils.tfl_flatbuffer_utils")
     )
     made = quantizer.Quantizer(str(file))
-    for operation in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+    for operation, scope in _large(flatbuffers.read_model(str(file)), flatbuffers):
         made.add_weight_only_config(
-            regex=".*",
+            regex=f"^{re.escape(scope)}$",
             operation_name=types.TFLOperationName[operation],
             num_bits=_HALF_BITS,
             algorithm_key=algorithms.AlgorithmName.FLOAT_CASTING,
         )
     file.write_bytes(made.quantize(enable_progress_report=False).quantized_model)
+
+
+def _large(model: Any, flatbuffers: Any) -> list[tuple[str, str]]:
+    """Names of the operations of a file whose weights are stored in half precision, and the scopes by which they are known."""
+    listed = []
+    for graph in model.subgraphs:
+        for operation in graph.operators:
+            name = flatbuffers.TFL_OP_CODE_TO_NAME.get(model.operatorCodes[operation.opcodeIndex].builtinCode)
+            if name in _HALVED and np.prod(graph.tensors[operation.inputs[1]].shape) >= LEAST_HALVED:
+                listed.append((str(name.value), flatbuffers.get_op_scope(operation, graph.tensors)))
+    return listed
 
 
 def outputs(file: Path) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:

@@ -81,7 +81,7 @@ def export(
             file = executorch_file.write(module, example, made)
             outputs = executorch_file.outputs(file)
         images = [on_whole(image, seen_px).pixels_to_square(image)[None, None] for image in proof]
-        parity = compared(names, lambda image: _eager(module, image), outputs, images)
+        parity = compared(names, lambda image: eager(module, image), outputs, images)
         if broken := differing(parity, precision):
             raise ExportError(f"in {runtime}, {precision}, the graph differs {broken}; nothing was written")
         about = {"runtime": runtime, "precision": precision, "parity": {"images": len(proof), "outputs": parity}}
@@ -91,7 +91,21 @@ def export(
     return described
 
 
-def _eager(module: WholeModule, image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+def eager(module: WholeModule, image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Compute all outputs of a module in PyTorch.
+
+    Parameters
+    ----------
+    module
+        Module of all parts of a bundle.
+    image
+        Image, float32, shape (1, 1, seen_px, seen_px), in [0, 1].
+
+    Returns
+    -------
+    list of ndarray
+        Outputs, in their order.
+    """
     with torch.inference_mode():
         return [value.numpy() for value in module(torch.from_numpy(image.copy()))]
 

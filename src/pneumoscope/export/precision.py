@@ -26,7 +26,7 @@ WIDE_SHARES = (0.0, 0.2, 0.4, 0.6)
 """Shares of the classifier's convolutions that stay in single precision, tried in this order until an int8 bundle is accepted."""
 CALIBRATING = 96
 """Smallest number of radiographs from which the ranges of 8-bit values are determined; all, if tune has fewer."""
-_LEAST = 4096
+LEAST_HALVED = 4096
 """Smallest number of elements of a tensor that is stored in half precision.
 
 The small tensors of the first layers carry nearly all of the error and hardly any of the size: in the shipped default, one of
@@ -57,7 +57,7 @@ def halved(graph: onnx.ModelProto) -> onnx.ModelProto:
     body, given = half.graph, {value.name for value in graph.graph.input}
     casts = []
     for tensor in body.initializer:
-        wide = tensor.data_type == TensorProto.FLOAT and len(tensor.dims) >= 2 and np.prod(tensor.dims) >= _LEAST
+        wide = tensor.data_type == TensorProto.FLOAT and len(tensor.dims) >= 2 and np.prod(tensor.dims) >= LEAST_HALVED
         if not wide or tensor.name in given:
             continue
         values = numpy_helper.to_array(tensor)

@@ -1,0 +1,169 @@
+/** The film: head, tools, and one or two viewports with a common view. */
+
+import "../../viewport/px-viewport.js";
+
+import { strings } from "../../strings/en.js";
+import { Curtain } from "../compare/curtain.js";
+import { button, fill, h, icon } from "../dom.js";
+import { Toolbar } from "./toolbar.js";
+import { PRESETS } from "../../film/grey.js";
+
+const words = strings.viewer;
+
+/** @import {Film, MapLayer, Shape} from "../../film/film.js" */
+/** @import {Keymap} from "../keys/keymap.js" */
+/** @typedef {"single"|"side"|"curtain"|"difference"} Mode */
+/** @typedef {import("../../viewport/px-viewport.js").PxViewport} PxViewport */
+
+/** Emits "select" (shape id), "step" (1 or −1), "back", "mode" and "action". */
+export class FilmArea extends EventTarget {
+  /** @param {Keymap} keymap */
+  constructor(keymap) {
+    super();
+    /** @type {Mode} */
+    this.mode = "single";
+    /** @type {Film|null} */
+    this.film = null;
+    this.first = this.pane("first");
+    this.second = this.pane("second");
+    this.curtain = new Curtain();
+    this.toolbar = new Toolbar(keymap, [...PRESETS]);
+    this.title = h("h1", { class: "film-title" });
+    this.badges = h("span", { class: "film-badges" });
+    this.cover = h("div", { class: "cover", hidden: true });
+    this.compareBar = h("div", { class: "compare-bar", hidden: true });
+    this.stage = h("div", { class: "stage", "data-mode": "single" }, this.first.frame, this.second.frame, this.curtain.element, this.cover);
+    this.second.frame.hidden = true;
+    this.element = h(
+      "section",
+      { class: "film-area", "aria-label": words.film },
+      h(
+        "header",
+        { class: "film-head" },
+        button(words.backToList, () => this.emit("back"), { icon: "list", class: "back" }),
+        button(words.previousFilm, () => this.emit("step", -1), { icon: "up" }),
+        button(words.nextFilm, () => this.emit("step", 1), { icon: "down" }),
+        this.title,
+        this.badges,
+      ),
+      this.toolbar.element,
+      this.compareBar,
+      this.stage,
+    );
+    this.listen();
+  }
+
+  /** @param {string} name */
+  pane(name) {
+    const viewport = /** @type {PxViewport} */ (document.createElement("px-viewport"));
+    viewport.keys = {}; // the page has the keys, wherever the focus is
+    const caption = h("p", { class: "pane-caption", hidden: true });
+    return { viewport, caption, frame: h("div", { class: `pane ${name}` }, viewport, caption) };
+  }
+
+  get viewport() {
+    return this.first.viewport;
+  }
+
+  get viewports() {
+    return [this.first.viewport, this.second.viewport];
+  }
+
+  listen() {
+    for (const [viewport, other] of [this.viewports, [...this.viewports].reverse()]) {
+      viewport.addEventListener("viewchange", () => this.follow(viewport, other));
+      viewport.addEventListener("windowchange", () => this.follow(viewport, other));
+      viewport.addEventListener("select", (event) => this.emit("select", /** @type {CustomEvent} */ (event).detail));
+      viewport.addEventListener("message", (event) => this.emit("message", /** @type {CustomEvent} */ (event).detail));
+    }
+    this.curtain.addEventListener("move", () => this.cutCurtain());
+    this.toolbar.addEventListener("action", (event) => this.emit("action", /** @type {CustomEvent} */ (event).detail));
+    this.toolbar.addEventListener("preset", (event) => this.viewport.preset(/** @type {CustomEvent} */ (event).detail));
+    this.toolbar.addEventListener("mode", (event) => this.emit("mode", /** @type {CustomEvent} */ (event).detail));
+  }
+
+  /**
+   * Give the other viewport the view and the window of the one that was moved.
+   *
+   * @param {PxViewport} from @param {PxViewport} to
+   */
+  follow(from, to) {
+    this.toolbar.show({ invert: from.view?.invert === true, flip: from.view?.flip_h === true });
+    if (this.following || this.mode !== "side" && this.mode !== "curtain" || to.film === null || from.view === null) return;
+    this.following = true;
+    to.view = { ...from.view };
+    to.window = from.window === null ? null : { ...from.window };
+    this.following = false;
+  }
+
+  /** @param {string} label */
+  showLoading(label) {
+    this.title.textContent = label;
+    fill(this.badges);
+    this.showCover("spinner", words.loadingFilm, "");
+  }
+
+  /** @param {string} symbol @param {string} title @param {string} text @param {...HTMLElement} actions */
+  showCover(symbol, title, text, ...actions) {
+    this.cover.hidden = false;
+    fill(this.cover, icon(symbol), h("h2", {}, title), text !== "" && h("p", {}, text), ...actions);
+  }
+
+  /** @param {Film} film @param {string} label @param {(Node|null)[]} badges */
+  showFilm(film, label, badges) {
+    this.film = film;
+    this.title.textContent = label;
+    fill(this.badges, ...badges);
+    this.cover.hidden = true;
+    for (const viewport of this.viewports) viewport.film = film;
+    this.toolbar.show({ tool: this.viewport.tool, invert: false, flip: false });
+  }
+
+  /** @param {Mode} mode */
+  setMode(mode) {
+    this.mode = mode;
+    this.stage.dataset.mode = mode;
+    const two = mode === "side" || mode === "curtain";
+    this.second.frame.hidden = !two;
+    this.curtain.element.hidden = mode !== "curtain";
+    this.first.caption.hidden = this.second.caption.hidden = mode === "single";
+    this.cutCurtain();
+    this.toolbar.show({ mode });
+    if (two) requestAnimationFrame(() => this.follow(this.first.viewport, this.second.viewport));
+  }
+
+  cutCurtain() {
+    this.second.frame.style.clipPath = this.mode === "curtain" ? `inset(0 0 0 ${100 * this.curtain.at}%)` : "";
+  }
+
+  /** @param {import("../panels/map_panel.js").MapState} state */
+  setMap(state) {
+    const whole = this.mode === "difference" || state.whole;
+    for (const viewport of this.viewports) viewport.mapState = { ...viewport.mapState, ...state, whole, contours: state.contours && this.mode !== "difference" };
+    this.toolbar.show({ map_toggle: state.visible });
+  }
+
+  /** @param {Shape[]} shapes @param {string|null} selected */
+  setShapes(shapes, selected) {
+    for (const viewport of this.viewports) viewport.shapes = shapes;
+    this.select(selected);
+  }
+
+  /** @param {string|null} id */
+  select(id) {
+    for (const viewport of this.viewports) viewport.selected = id;
+  }
+
+  /** @param {MapLayer|null} first @param {MapLayer|null} second */
+  setLayers(first, second) {
+    this.first.viewport.layers = first === null ? [] : [first];
+    this.second.viewport.layers = second === null ? [] : [second];
+    this.first.caption.textContent = first?.name ?? "";
+    this.second.caption.textContent = second?.name ?? "";
+  }
+
+  /** @param {string} name @param {any} [detail] */
+  emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}

@@ -1,0 +1,264 @@
+/** The open film: what was fetched of it, what the chosen model read in it, and how that is shown. */
+
+import { strings } from "../../strings/en.js";
+import { ApiError } from "../api.js";
+import { loadDifference } from "../compare/difference.js";
+import { button } from "../dom.js";
+import { describe } from "../panels/description.js";
+import { showFilmFacts, showModelFacts } from "../panels/film_facts.js";
+import { decisionBadge } from "../worklist/columns.js";
+import { FilmCache, loadMap } from "./load_film.js";
+import { findingShapes, lungShapes, referenceShapes, zoneShape } from "./shapes.js";
+
+const words = strings.viewer;
+
+/** @import {Film, MapLayer, Shape} from "../../film/film.js" */
+/** @import {FilmSummary, Reading} from "../types.js" */
+/** @import {MapState} from "../panels/map_panel.js" */
+
+/**
+ * @typedef {object} Parts
+ * @property {import("../api.js").Api} api
+ * @property {import("./film_area.js").FilmArea} area
+ * @property {import("../panels/side_panel.js").SidePanel} side
+ * @property {import("../models.js").Models} models
+ * @property {import("../session.js").SettingsStore} settings
+ * @property {import("../notices.js").Notices} notices
+ * @property {import("../keys/keymap.js").Keymap} keymap
+ */
+
+/** Emits "gone" when the film was closed on the server. */
+export class FilmSession extends EventTarget {
+  /** @param {Parts} parts */
+  constructor(parts) {
+    super();
+    this.parts = parts;
+    this.cache = new FilmCache(parts.api);
+    /** @type {FilmSummary|null} */
+    this.summary = null;
+    /** @type {any} */
+    this.facts = null;
+    /** @type {Film|null} */
+    this.film = null;
+    /** @type {Reading|null} */
+    this.reading = null;
+    /** @type {{layer: MapLayer, cell_mm: any}|null} */
+    this.map = null;
+    /** @type {{model: string, method: string}|null} */
+    this.other = null;
+    /** @type {any} */
+    this.zones = null;
+    /** @type {Shape[]} */
+    this.references = [];
+    this.showReferences = false;
+    this.turn = 0;
+    const { settings } = parts;
+    /** @type {MapState} */
+    this.mapState = { visible: settings.get("mapFirst"), opacity: settings.get("opacity"), smooth: settings.get("smooth"), contours: settings.get("contours"), threshold: null, whole: settings.get("whole") };
+  }
+
+  /**
+   * Show a film.
+   *
+   * @param {FilmSummary} summary
+   */
+  async open(summary) {
+    const turn = (this.turn += 1);
+    const { area, side, models, settings } = this.parts;
+    this.forget(summary);
+    area.showLoading(summary.label);
+    side.verdict.showReading(models.model);
+    try {
+      const { facts, film } = await this.cache.get(summary.id);
+      if (turn !== this.turn) return;
+      [this.facts, this.film] = [facts, film];
+      this.mapState = { ...this.mapState, visible: settings.get("mapFirst") };
+      area.showFilm(film, summary.label, [decisionBadge(summary)]);
+      area.setLayers(null, null);
+      area.setMap(this.mapState);
+      showFilmFacts(side.filmFacts, facts);
+      await this.loadReading();
+    } catch (error) {
+      if (turn === this.turn) this.showFault(error);
+    }
+  }
+
+  /** @param {FilmSummary} summary */
+  forget(summary) {
+    this.summary = summary;
+    this.facts = this.film = this.reading = this.map = this.zones = null;
+    this.references = [];
+    this.parts.side.showReference(false, false);
+    this.showPanels();
+  }
+
+  close() {
+    this.turn += 1;
+    this.summary = null;
+  }
+
+  /** @param {unknown} error */
+  showFault(error) {
+    const { area, side, models } = this.parts;
+    const again = button(words.tryAgain, () => this.summary && this.open(this.summary));
+    side.verdict.showNothing();
+    if (!(error instanceof ApiError)) area.showCover("alert", words.filmFailed, error instanceof Error ? error.message : "", again);
+    else if (error.unreachable) area.showCover("offline", words.serverGone, words.serverGoneHint, again);
+    else if (error.refused) this.dispatchEvent(new Event("refused"));
+    else if (error.status === 404) this.showGone();
+    else {
+      area.showCover("alert", words.filmFailed, error.message);
+      side.verdict.showFailed(error.message, models.model);
+    }
+  }
+
+  showGone() {
+    const { area, side } = this.parts;
+    side.verdict.showNothing();
+    area.showCover("film", words.filmGone, words.filmGoneHint, button(words.backToList, () => this.dispatchEvent(new Event("gone"))));
+  }
+
+  /** Fetch what the chosen model read, with its map. */
+  async loadReading() {
+    const { turn, summary } = this;
+    const { api, models, side, area } = this.parts;
+    if (summary === null || this.film === null) return;
+    const model = models.model;
+    const [reading, card] = await Promise.all([api.reading(summary.id, model.id), models.card(model.id)]);
+    if (turn !== this.turn || model !== models.model) return;
+    this.reading = reading;
+    if (reading === null) this.showUnread();
+    else side.verdict.show(reading, model, card);
+    area.viewport.description = describe(summary.label, reading, model);
+    showModelFacts(side.modelFacts, model, card, reading);
+    await Promise.all([this.loadMaps(), this.loadRegions()]);
+  }
+
+  showUnread() {
+    const { side, models } = this.parts;
+    const refusal = this.facts?.refusal;
+    if (refusal) return side.verdict.showFailed(refusal, models.model);
+    if (this.summary?.state === "reading" || this.summary?.state === "queued") return side.verdict.showReading(models.model);
+    return side.verdict.showUnread(models.model);
+  }
+
+  get answered() {
+    return this.reading !== null && this.reading.error === null && this.reading.probability !== null;
+  }
+
+  /** Fetch the maps of the comparison that is on, or of the one reading. */
+  async loadMaps() {
+    const { turn, summary, film } = this;
+    const { api, models, area, notices } = this.parts;
+    this.map = null;
+    if (summary === null || film === null || !this.answered) return this.showPanels();
+    const shown = { model: models.chosen, method: models.method(models.chosen) };
+    this.map = await loadMap(api, summary.id, shown.model, shown.method);
+    if (turn !== this.turn) return;
+    try {
+      await this.showComparison(summary.id, film, shown);
+    } catch (error) {
+      if (turn !== this.turn) return;
+      area.setMode("single");
+      area.setLayers(this.map.layer, null);
+      notices.show(error instanceof ApiError ? error.message : words.compare.failed, "error");
+    }
+    this.showPanels();
+  }
+
+  /**
+   * @param {string} id @param {Film} film @param {{model: string, method: string}} shown
+   */
+  async showComparison(id, film, shown) {
+    const { api, area } = this.parts;
+    const { mode } = area;
+    if (mode === "single" || this.other === null || this.map === null) return area.setLayers(this.map?.layer ?? null, null);
+    await this.readOther(id, this.other.model);
+    if (mode === "difference") return this.showDifference(await loadDifference(api, id, film, shown, this.other));
+    const other = await loadMap(api, id, this.other.model, this.other.method);
+    return area.setLayers(this.map.layer, other.layer);
+  }
+
+  /** @param {import("../compare/difference.js").Difference} difference */
+  showDifference(difference) {
+    const { area } = this.parts;
+    if (difference.layer === null) throw new ApiError(409, "units", difference.reason ?? words.compare.failed);
+    this.map = { layer: difference.layer, cell_mm: null };
+    area.setLayers(difference.layer, null);
+    area.setMap(this.mapState);
+  }
+
+  /** Let the other model read the film where it has not. @param {string} id @param {string} model */
+  async readOther(id, model) {
+    const { api, side } = this.parts;
+    if ((await api.reading(id, model)) !== null) return;
+    side.dispatchEvent(new CustomEvent("read-other", { detail: model }));
+    const job = await api.startJob([id], model, null);
+    const { followJob } = await import("../worklist/reading_job.js");
+    await followJob(api, job, () => undefined);
+  }
+
+  /** Fetch lungs, zones and reference regions; none of them keeps the film from being shown. */
+  async loadRegions() {
+    const { turn, summary } = this;
+    const { api, models, side } = this.parts;
+    if (summary === null) return;
+    const [zones, regions] = await Promise.all([
+      this.answered ? api.json(`/films/${summary.id}/readings/${encodeURIComponent(models.chosen)}/zones`).catch(() => null) : null,
+      summary.has_reference ? api.json(`/films/${summary.id}/regions`).catch(() => null) : null,
+    ]);
+    if (turn !== this.turn) return;
+    this.zones = zones;
+    this.references = regions === null ? [] : referenceShapes(regions);
+    side.showReference(this.references.length > 0, this.showReferences);
+    this.showShapes();
+  }
+
+  /** Bring the panels below the verdict up to the reading. */
+  showPanels() {
+    const { side, models, settings, keymap } = this.parts;
+    side.findings.show(this.reading);
+    side.zones.show(this.reading);
+    side.exports.show({ film: this.film !== null, reading: this.answered });
+    side.map.show({
+      layer: this.map?.layer ?? null,
+      cell_mm: this.map?.cell_mm ?? null,
+      state: this.mapState,
+      methods: models.items.length === 0 || !this.answered ? [] : models.model.methods,
+      first: settings.get("mapFirst"),
+      boxes: settings.get("boxes"),
+      hideKey: keymap.keys("map_hide")[0] ?? "",
+    });
+    this.showShapes();
+  }
+
+  /** @param {string|null} [selected] @param {Shape[]} [further]   outlines for the moment */
+  showShapes(selected = this.parts.side.findings.selected, further = []) {
+    const findings = this.reading !== null && this.parts.settings.get("boxes") ? findingShapes(this.reading) : [];
+    this.parts.area.setShapes([...findings, ...(this.showReferences ? this.references : []), ...further], selected);
+  }
+
+  /** Outline a zone, or none. @param {{laterality: string, zone: string}|null} where */
+  outlineZone(where) {
+    const zone = where && this.zones?.items.find((/** @type {any} */ each) => each.laterality === where.laterality && each.zone === where.zone);
+    this.showShapes(undefined, zone ? [zoneShape(zone)] : []);
+  }
+
+  /** Outline the lungs that the model found, or stop. */
+  async outlineLungs() {
+    const { summary } = this;
+    const { api, models } = this.parts;
+    if (summary === null || !this.answered) return;
+    const lungs = await api.json(`/films/${summary.id}/readings/${encodeURIComponent(models.chosen)}/lungs`);
+    this.showShapes(undefined, lungShapes(lungs));
+  }
+
+  /** @param {Partial<MapState>} change */
+  changeMap(change) {
+    const { area, settings, side } = this.parts;
+    this.mapState = { ...this.mapState, ...change };
+    for (const name of /** @type {const} */ (["opacity", "smooth", "contours", "whole"])) if (change[name] !== undefined) settings.set(name, /** @type {never} */ (change[name]));
+    area.setMap(this.mapState);
+    side.map.update(this.mapState);
+  }
+}

@@ -1,0 +1,194 @@
+/** The page of `pneumoscope serve`: worklist, film and panels on one server's API. */
+
+import { strings } from "../strings/en.js";
+import { Api, ApiError } from "./api.js";
+import { button, fill, h, icon } from "./dom.js";
+import { followEvents } from "./event_stream.js";
+import { FilmArea } from "./film/film_area.js";
+import { FilmSession } from "./film/film_session.js";
+import { KeyDialog } from "./keys/key_dialog.js";
+import { keyBelongsTo, Keymap } from "./keys/keymap.js";
+import { Models } from "./models.js";
+import { Notices } from "./notices.js";
+import { PageHead } from "./page_head.js";
+import { SidePanel } from "./panels/side_panel.js";
+import { putFilmInUrl, filmInUrl, SettingsStore, takeToken } from "./session.js";
+import { ViewerActions } from "./viewer_actions.js";
+import { keyName } from "../viewport/keys.js";
+import { Worklist } from "./worklist/worklist.js";
+
+const words = strings.viewer;
+
+/** @import {FilmSummary} from "./types.js" */
+
+/** The parts of the page and what ties them. */
+class Viewer {
+  constructor() {
+    this.settings = new SettingsStore();
+    this.keymap = new Keymap(this.settings);
+    this.notices = new Notices();
+    this.api = new Api(takeToken());
+    this.models = new Models(this.api);
+    this.keyDialog = new KeyDialog(this.keymap, this.settings);
+    this.head = new PageHead(this.settings, () => this.keyDialog.open());
+    this.worklist = new Worklist(this.api, this.notices, () => ({ model: this.models.chosen, population: null }));
+    this.area = new FilmArea(this.keymap);
+    this.side = new SidePanel({ read: () => this.readFilm(null), readAs: (population) => this.readFilm(population) });
+    this.session = new FilmSession({ api: this.api, area: this.area, side: this.side, models: this.models, settings: this.settings, notices: this.notices, keymap: this.keymap });
+    this.actions = new ViewerActions(this);
+    this.stopEvents = new AbortController();
+    this.blocked = h("main", { class: "blocked", hidden: true });
+    this.main = h("main", { class: "panes" }, this.worklist.element, this.area.element, this.side.element);
+    document.body.append(h("a", { class: "skip", href: "#worklist" }, words.skip), this.head.element, this.main, this.blocked, this.notices.element, this.keyDialog.element);
+    this.listen();
+  }
+
+  listen() {
+    this.worklist.addEventListener("open", (event) => this.open(/** @type {CustomEvent} */ (event).detail));
+    this.worklist.addEventListener("fault", (event) => this.fault(/** @type {CustomEvent} */ (event).detail));
+    this.area.addEventListener("step", (event) => this.worklist.step(/** @type {CustomEvent} */ (event).detail));
+    this.area.addEventListener("back", () => this.showWorklist());
+    this.area.addEventListener("message", (event) => this.notices.announce(/** @type {CustomEvent} */ (event).detail));
+    this.session.addEventListener("gone", () => this.showWorklist());
+    this.session.addEventListener("refused", () => this.showRefused());
+    this.side.addEventListener("model", (event) => this.chooseModel(/** @type {CustomEvent} */ (event).detail));
+    this.actions.listen();
+    document.addEventListener("keydown", (event) => this.onKey(event));
+    document.addEventListener("keyup", (event) => this.onKeyUp(event));
+    window.addEventListener("blur", () => this.actions.end());
+  }
+
+  async start() {
+    if (this.api.token === "") return this.showRefused();
+    try {
+      await this.models.load();
+    } catch (error) {
+      return this.fault(error);
+    }
+    this.blocked.hidden = true;
+    this.main.hidden = false;
+    this.side.showModels(this.models.items, this.models.chosen);
+    this.worklist.pages.query.model = this.models.chosen;
+    await this.worklist.ask({});
+    this.follow();
+    await this.openFromUrl();
+  }
+
+  async openFromUrl() {
+    const id = filmInUrl();
+    if (id === null) return;
+    try {
+      this.open(await this.api.film(id));
+    } catch (error) {
+      putFilmInUrl(null);
+      this.notices.show(error instanceof ApiError && error.status === 404 ? words.filmGone : words.filmFailed, "error");
+    }
+  }
+
+  follow() {
+    this.stopEvents.abort();
+    this.stopEvents = new AbortController();
+    followEvents(this.api, "/events", ({ type, data }) => this.onEvent(type, data), (state) => this.onConnection(state), this.stopEvents.signal);
+  }
+
+  /** @param {"open"|"lost"|"refused"} state */
+  onConnection(state) {
+    if (state === "refused") return this.showRefused();
+    const before = this.head.connection;
+    this.head.showConnection(state === "open");
+    if (state === "open" && before === false) {
+      this.notices.announce(words.connected);
+      this.worklist.pages.refresh();
+    } else if (state === "lost" && before !== false) this.notices.announce(words.disconnected);
+  }
+
+  /** @param {string} type @param {any} data */
+  onEvent(type, data) {
+    this.worklist.refreshSoon();
+    const open = this.session.summary;
+    if (open === null || type === "heartbeat") return;
+    this.actions.checkOpenFilm(open, data);
+  }
+
+  /** @param {FilmSummary} film */
+  async open(film) {
+    document.body.dataset.layout = "film";
+    this.worklist.grid.openFilm = film.id;
+    this.worklist.grid.render();
+    putFilmInUrl(film.id);
+    document.title = words.pageTitle(film.label);
+    this.notices.announce(words.opened(film.label));
+    await this.session.open(film);
+    const next = this.worklist.neighbour();
+    if (next !== undefined && next.state !== "failed") this.session.cache.get(next.id).catch(() => undefined);
+  }
+
+  showWorklist() {
+    document.body.dataset.layout = "worklist";
+    putFilmInUrl(null);
+    document.title = words.product;
+    this.worklist.grid.openFilm = null;
+    this.session.close();
+    this.worklist.pages.refresh();
+    this.worklist.grid.element.focus();
+  }
+
+  /** @param {"child"|"adult"|null} population */
+  async readFilm(population) {
+    const film = this.session.summary;
+    if (film === null) return;
+    this.side.verdict.showReading(this.models.model);
+    const job = await this.worklist.job.start([film.id], this.models.chosen, population);
+    if (this.session.summary?.id !== film.id) return;
+    if (job === null) return this.session.loadReading().catch((error) => this.session.showFault(error));
+    this.session.summary = await this.api.film(film.id);
+    await this.session.loadReading();
+  }
+
+  /** @param {string} id */
+  async chooseModel(id) {
+    this.models.chosen = id;
+    this.worklist.ask({ model: id });
+    await this.session.loadReading().catch((error) => this.session.showFault(error));
+  }
+
+  /** @param {unknown} error */
+  fault(error) {
+    if (error instanceof ApiError && error.refused) return this.showRefused();
+    if (this.models.items.length > 0) return this.head.showConnection(false);
+    return this.showBlocked("offline", words.serverGone, words.serverGoneHint, button(words.tryAgain, () => this.start(), { primary: true }));
+  }
+
+  showRefused() {
+    this.stopEvents.abort();
+    const missing = this.api.token === "";
+    this.showBlocked("lock", missing ? words.tokenMissing : words.tokenWrong, words.tokenHint, h("code", {}, words.tokenExample));
+  }
+
+  /** @param {string} symbol @param {string} title @param {string} text @param {HTMLElement} action */
+  showBlocked(symbol, title, text, action) {
+    this.main.hidden = true;
+    this.blocked.hidden = false;
+    fill(this.blocked, h("div", { class: "blocked-card" }, icon(symbol), h("h1", {}, title), h("p", {}, text), action));
+    this.notices.announce(title);
+  }
+
+  /** @param {KeyboardEvent} event */
+  onKey(event) {
+    const key = keyName(event);
+    if (key === "" || event.defaultPrevented || keyBelongsTo(event.target, key) || this.main.hidden) return;
+    if (key === "Escape") return this.actions.escape();
+    if (!this.settings.get("singleKeys") && key.length === 1) return;
+    const action = this.keymap.action(key);
+    if (action === null) return;
+    event.preventDefault();
+    this.actions.run(action, event.repeat);
+  }
+
+  /** @param {KeyboardEvent} event */
+  onKeyUp(event) {
+    if (this.keymap.action(keyName(event)) === "map_hide") this.actions.end();
+  }
+}
+
+new Viewer().start();

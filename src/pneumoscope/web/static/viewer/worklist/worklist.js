@@ -1,0 +1,231 @@
+/** The worklist: filters, the table of films, uploads, and reading many films. */
+
+import { strings } from "../../strings/en.js";
+import { ApiError } from "../api.js";
+import { button, fill, h, icon, select } from "../dom.js";
+import { COLUMNS } from "./columns.js";
+import { droppedFiles } from "./dropped_files.js";
+import { FilmGrid } from "./film_grid.js";
+import { FilmPages } from "./film_pages.js";
+import { JobBar } from "./reading_job.js";
+import { Thumbnails } from "./thumbnails.js";
+import { Uploads } from "./uploads.js";
+
+const words = strings.viewer;
+
+/** @import {Api} from "../api.js" */
+/** @import {FilmSummary} from "../types.js" */
+
+const TYPING_MS = 200;
+const REFRESH_MS = 250;
+const STATES = /** @type {const} */ (["waiting", "queued", "reading", "read", "failed"]);
+const DECISIONS = /** @type {const} */ (["positive", "negative", "unsure", "outside"]);
+
+/** The left part of the page; emits "open" with the film and its row. */
+export class Worklist extends EventTarget {
+  /**
+   * @param {Api} api @param {import("../notices.js").Notices} notices
+   * @param {() => {model: string, population: string|null}} howToRead
+   */
+  constructor(api, notices, howToRead) {
+    super();
+    this.api = api;
+    this.notices = notices;
+    this.howToRead = howToRead;
+    this.pages = new FilmPages(api);
+    this.thumbnails = new Thumbnails(api);
+    this.grid = new FilmGrid(this.pages, this.thumbnails);
+    this.uploads = new Uploads(api);
+    this.job = new JobBar(api, notices);
+    this.count = h("p", { class: "film-count", role: "status" });
+    this.empty = h("div", { class: "empty", hidden: true });
+    this.failed = false;
+    this.build();
+    this.listen();
+  }
+
+  build() {
+    this.search = h("input", { type: "search", placeholder: words.search, "aria-label": words.search, spellcheck: "false", autocomplete: "off" });
+    this.stateFilter = select(words.filters.state, [["", words.filters.anyState], ...STATES.map((state) => /** @type {[string, string]} */ ([state, words.states[state]]))], "", (state) => this.ask({ state }), true);
+    this.decisionFilter = select(words.filters.decision, [["", words.filters.anyDecision], ...DECISIONS.map((each) => /** @type {[string, string]} */ ([each, words.filters.decisions[each]]))], "", (decision) => this.ask({ decision }), true);
+    this.sortList = select(words.filters.sort, COLUMNS.flatMap(sortChoices), "number asc", (value) => this.sort(value), true);
+    this.sortList.classList.add("sort-list");
+    this.fileInput = h("input", { type: "file", multiple: true, class: "visually-hidden", tabindex: -1, "aria-label": words.addFiles });
+    this.folderInput = h("input", { type: "file", multiple: true, class: "visually-hidden", tabindex: -1, webkitdirectory: true, "aria-label": words.addFolder });
+    this.readAll = button(words.readAll, () => this.read("all"), { icon: "read", quiet: false, primary: true });
+    this.readSelected = button(words.readSelected(0), () => this.read([...this.grid.selected]), { icon: "read", quiet: false, primary: true });
+    this.clear = button(words.clearSelection, () => this.grid.clearSelection(), { icon: "close" });
+    this.readSelected.hidden = this.clear.hidden = true;
+    this.element = h(
+      "section",
+      { class: "worklist", id: "worklist", "aria-label": words.worklist },
+      h(
+        "div",
+        { class: "worklist-tools" },
+        h("div", { class: "search" }, icon("search"), this.search),
+        h("div", { class: "filters" }, this.stateFilter, this.decisionFilter, this.sortList),
+        h(
+          "div",
+          { class: "worklist-actions" },
+          this.readAll,
+          this.readSelected,
+          this.clear,
+          h("span", { class: "push" }),
+          button(words.addFiles, () => this.fileInput?.click(), { icon: "add", quiet: false }),
+          button(words.addFolder, () => this.folderInput?.click(), { icon: "folder" }),
+          this.fileInput,
+          this.folderInput,
+        ),
+      ),
+      this.job.element,
+      h("div", { class: "grid-frame" }, this.grid.element, this.empty),
+      this.uploads.element,
+      h("footer", { class: "worklist-foot" }, this.count),
+      h("div", { class: "drop-hint", "aria-hidden": "true" }, icon("add"), h("p", {}, words.dropHere)),
+    );
+  }
+
+  listen() {
+    let typing = 0;
+    this.search?.addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = window.setTimeout(() => this.ask({ q: this.search?.value.trim() ?? "" }), TYPING_MS);
+    });
+    for (const input of [this.fileInput, this.folderInput]) input?.addEventListener("change", () => (this.uploads.add([...(input.files ?? [])]), (input.value = "")));
+    this.uploads.addEventListener("done", () => this.refreshSoon());
+    this.job.addEventListener("end", () => this.refreshSoon());
+    this.pages.addEventListener("change", () => ((this.failed = false), this.showCount()));
+    this.pages.addEventListener("error", (event) => this.showError(/** @type {CustomEvent} */ (event).detail));
+    this.grid.addEventListener("open", (event) => this.openAt(/** @type {CustomEvent} */ (event).detail));
+    this.grid.addEventListener("selection", () => this.showSelection());
+    this.grid.addEventListener("sort", () => this.showSort());
+    this.listenForDrops();
+  }
+
+  listenForDrops() {
+    let depth = 0;
+    const carries = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") ?? false;
+    const mark = () => document.body.classList.toggle("dropping", depth > 0);
+    document.addEventListener("dragenter", (event) => carries(event) && ((depth += 1), mark()));
+    document.addEventListener("dragleave", (event) => carries(event) && ((depth = Math.max(0, depth - 1)), mark()));
+    document.addEventListener("dragover", (event) => carries(event) && event.preventDefault());
+    document.addEventListener("drop", async (event) => {
+      if (!carries(event) || event.dataTransfer === null) return;
+      event.preventDefault();
+      depth = 0;
+      mark();
+      this.uploads.add(await droppedFiles(event.dataTransfer));
+    });
+  }
+
+  /** @param {Partial<import("../types.js").FilmQuery>} change */
+  ask(change) {
+    return this.grid.show(change);
+  }
+
+  /** @param {string} value   column and direction */
+  sort(value) {
+    const [sort, order] = value.split(" ");
+    this.ask({ sort, order: /** @type {"asc"|"desc"} */ (order) });
+  }
+
+  showSort() {
+    const list = this.sortList?.querySelector("select");
+    if (list) list.value = `${this.pages.query.sort} ${this.pages.query.order}`;
+  }
+
+  refreshSoon() {
+    if (this.timer !== undefined) return;
+    this.timer = window.setTimeout(() => {
+      this.timer = undefined;
+      this.pages.refresh();
+    }, REFRESH_MS);
+  }
+
+  /** @param {FilmSummary} film */
+  changed(film) {
+    if (film.state === "read" || film.state === "failed") this.thumbnails.waiting.delete(film.id);
+    if (!this.pages.update(film)) this.refreshSoon();
+  }
+
+  showCount() {
+    const { total, loaded, query } = this.pages;
+    const filtered = query.q !== "" || query.state !== "" || query.decision !== "";
+    this.count.textContent = !loaded ? words.loading : words.count(total, filtered);
+    this.readAll && (this.readAll.disabled = total === 0 && !filtered);
+    this.empty.hidden = !loaded || total > 0;
+    if (this.empty.hidden) return;
+    fill(this.empty, icon(filtered ? "search" : "film"), h("h2", {}, filtered ? words.noMatch : words.noFilms), h("p", {}, filtered ? words.noMatchHint : words.noFilmsHint), filtered ? button(words.clearFilters, () => this.clearFilters()) : button(words.addFiles, () => this.fileInput?.click(), { icon: "add", quiet: false, primary: true }));
+  }
+
+  clearFilters() {
+    if (this.search) this.search.value = "";
+    for (const filter of [this.stateFilter, this.decisionFilter]) /** @type {HTMLSelectElement} */ (filter?.querySelector("select")).value = "";
+    this.ask({ q: "", state: "", decision: "" });
+  }
+
+  /** @param {unknown} error */
+  showError(error) {
+    this.dispatchEvent(new CustomEvent("fault", { detail: error }));
+    if (this.pages.loaded || (error instanceof ApiError && error.refused)) return;
+    this.empty.hidden = false;
+    this.count.textContent = "";
+    fill(this.empty, icon("alert"), h("h2", {}, words.listFailed), h("p", {}, error instanceof ApiError && !error.unreachable ? error.message : words.unreachable), button(words.tryAgain, () => this.pages.refresh()));
+  }
+
+  showSelection() {
+    const n = this.grid.selected.size;
+    if (!this.readAll || !this.readSelected || !this.clear) return;
+    this.readAll.hidden = n > 0;
+    this.readSelected.hidden = this.clear.hidden = n === 0;
+    const label = this.readSelected.querySelector("span");
+    if (label) label.textContent = words.readSelected(n);
+  }
+
+  /** @param {"all"|string[]} films */
+  async read(films) {
+    if (this.job.job !== null) return this.notices.show(words.job.busy);
+    const { model, population } = this.howToRead();
+    return this.job.start(films, model, population);
+  }
+
+  /** @param {number} index */
+  async openAt(index) {
+    if (index < 0 || index >= this.pages.total) return;
+    const film = await this.pages.get(index);
+    if (film === undefined) return;
+    this.grid.openFilm = film.id;
+    this.grid.moveTo(index);
+    this.dispatchEvent(new CustomEvent("open", { detail: film }));
+  }
+
+  /**
+   * Open the next or the previous film of the list.
+   *
+   * @param {1|-1} step
+   */
+  step(step) {
+    const { openFilm } = this.grid;
+    const at = openFilm === null ? -1 : this.pages.indexOf(openFilm);
+    const from = at >= 0 ? at : openFilm === null ? (step > 0 ? -1 : 0) : this.grid.active;
+    const next = from + step;
+    if (next < 0 || next >= this.pages.total) return this.notices.announce(step > 0 ? words.lastFilm : words.firstFilm);
+    return this.openAt(next);
+  }
+
+  /** Give the film after the open one, for fetching it early. */
+  neighbour() {
+    const { openFilm } = this.grid;
+    const at = openFilm === null ? -1 : this.pages.indexOf(openFilm);
+    return at < 0 ? undefined : this.pages.at(at + 1);
+  }
+}
+
+/** @param {import("./columns.js").Column} column @returns {[string, string][]} */
+function sortChoices(column) {
+  const name = words.columns[/** @type {keyof typeof words.columns} */ (column.name)];
+  return [
+    [`${column.sort} asc`, words.sortedBy(name, true)],
+    [`${column.sort} desc`, words.sortedBy(name, false)],
+  ];
+}

@@ -151,7 +151,7 @@ export const strings = {
       sort: "Sort",
       anyState: "All states",
       anyDecision: "All decisions",
-      decisions: { positive: "Positive", negative: "Negative", unsure: "Unsure", outside: "Outside domain" },
+      decisions: { positive: "Positive", negative: "Negative", abstains: "Unsure", outside_domain: "Outside the domain" },
     },
     sortedBy: (/** @type {string} */ column, /** @type {boolean} */ up) => `${column} ${up ? "↑" : "↓"}`,
     addFiles: "Add files",

@@ -60,9 +60,9 @@ export class Api {
     return this.json(`/films?${parameters}`, { signal });
   }
 
-  /** @param {string} film @returns {Promise<any>} */
-  film(film) {
-    return this.json(`/films/${film}`);
+  /** @param {string} film @param {string} model   whose reading decides its state @returns {Promise<any>} */
+  film(film, model) {
+    return this.json(`/films/${film}?model=${encodeURIComponent(model)}`);
   }
 
   /** @param {string} film */
@@ -80,19 +80,9 @@ export class Api {
     return (await this.request(path, options)).blob();
   }
 
-  /**
-   * Give the reading of a film by a model, or null where the film was not read by it.
-   *
-   * @param {string} film @param {string} model
-   * @returns {Promise<Reading|null>}
-   */
-  async reading(film, model) {
-    try {
-      return await this.json(`/films/${film}/readings/${encodeURIComponent(model)}`);
-    } catch (error) {
-      if (error instanceof ApiError && error.kind === "not_read") return null;
-      throw error;
-    }
+  /** @param {string} film @param {string} model @returns {Promise<Reading>} */
+  reading(film, model) {
+    return this.json(`/films/${film}/readings/${encodeURIComponent(model)}`);
   }
 
   /**
@@ -101,9 +91,9 @@ export class Api {
    * @param {"all"|string[]} films @param {string} model @param {string|null} population
    * @returns {Promise<Job>}
    */
-  async startJob(films, model, population) {
+  startJob(films, model, population) {
     const body = JSON.stringify({ films, model, population });
-    return (await this.json("/jobs", { method: "POST", body, headers: { "Content-Type": "application/json" } })).job;
+    return this.json("/jobs", { method: "POST", body, headers: { "Content-Type": "application/json" } });
   }
 
   /** @param {string} job @returns {Promise<Job>} */

@@ -78,7 +78,7 @@ class Viewer {
     const id = filmInUrl();
     if (id === null) return;
     try {
-      this.open(await this.api.film(id));
+      this.open(await this.api.film(id, this.models.chosen));
     } catch (error) {
       putFilmInUrl(null);
       this.notices.show(error instanceof ApiError && error.status === 404 ? words.filmGone : words.filmFailed, "error");
@@ -120,7 +120,7 @@ class Viewer {
     this.notices.announce(words.opened(film.label));
     await this.session.open(film);
     const next = this.worklist.neighbour();
-    if (next !== undefined && next.state !== "failed") this.session.cache.get(next.id).catch(() => undefined);
+    if (next !== undefined && next.state !== "failed") this.session.cache.get(next.id, this.models.chosen).catch(() => undefined);
   }
 
   showWorklist() {
@@ -141,7 +141,6 @@ class Viewer {
     const job = await this.worklist.job.start([film.id], this.models.chosen, population);
     if (this.session.summary?.id !== film.id) return;
     if (job === null) return this.session.loadReading().catch((error) => this.session.showFault(error));
-    this.session.summary = await this.api.film(film.id);
     await this.session.loadReading();
   }
 

@@ -206,15 +206,13 @@ export class ViewerActions {
 
   /** Look whether the open film has changed on the server. @param {FilmSummary} open @param {any} data */
   async checkOpenFilm(open, data) {
-    const { session, api } = this.page;
+    const { session, api, models } = this.page;
     if (data?.removed?.includes(open.id)) return session.showGone();
     if (session.facts === null || session.answered) return undefined;
-    const now = await api.film(open.id).catch((/** @type {unknown} */ error) => error);
+    const now = await api.film(open.id, models.chosen).catch((/** @type {unknown} */ error) => error);
     if (session.summary?.id !== open.id) return undefined;
     if (now instanceof ApiError) return now.status === 404 ? session.showGone() : undefined;
-    const changed = now.state !== session.summary.state;
-    session.summary = now;
-    return changed ? session.loadReading().catch(() => undefined) : undefined;
+    return now.state !== session.summary.state ? session.loadReading().catch(() => undefined) : undefined;
   }
 
   /** @param {string} what */

@@ -45,6 +45,8 @@ export class FilmArea extends EventTarget {
         button(words.nextFilm, () => this.emit("step", 1), { icon: "down" }),
         this.title,
         this.badges,
+        h("span", { class: "push" }),
+        this.toolbar.mapTools,
       ),
       this.toolbar.element,
       this.compareBar,
@@ -109,11 +111,15 @@ export class FilmArea extends EventTarget {
     fill(this.cover, icon(symbol), h("h2", {}, title), text !== "" && h("p", {}, text), ...actions);
   }
 
-  /** @param {Film} film @param {string} label @param {(Node|null)[]} badges */
-  showFilm(film, label, badges) {
+  /** @param {HTMLElement|null} badge   how the film was decided */
+  showBadge(badge) {
+    fill(this.badges, badge);
+  }
+
+  /** @param {Film} film @param {string} label */
+  showFilm(film, label) {
     this.film = film;
     this.title.textContent = label;
-    fill(this.badges, ...badges);
     this.cover.hidden = true;
     for (const viewport of this.viewports) viewport.film = film;
     this.toolbar.show({ tool: this.viewport.tool, invert: false, flip: false });

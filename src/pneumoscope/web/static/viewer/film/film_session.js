@@ -69,11 +69,11 @@ export class FilmSession extends EventTarget {
     area.showLoading(summary.label);
     side.verdict.showReading(models.model);
     try {
-      const { facts, film } = await this.cache.get(summary.id);
+      const { facts, film } = await this.cache.get(summary.id, models.chosen);
       if (turn !== this.turn) return;
       [this.facts, this.film] = [facts, film];
       this.mapState = { ...this.mapState, visible: settings.get("mapFirst") };
-      area.showFilm(film, summary.label, [decisionBadge(summary)]);
+      area.showFilm(film, summary.label);
       area.setLayers(null, null);
       area.setMap(this.mapState);
       showFilmFacts(side.filmFacts, facts);
@@ -124,9 +124,11 @@ export class FilmSession extends EventTarget {
     const { api, models, side, area } = this.parts;
     if (summary === null || this.film === null) return;
     const model = models.model;
-    const [reading, card] = await Promise.all([api.reading(summary.id, model.id), models.card(model.id)]);
+    const [now, card] = await Promise.all([api.film(summary.id, model.id), models.card(model.id)]);
+    const reading = now.state === "read" || now.state === "failed" ? await api.reading(summary.id, model.id) : null;
     if (turn !== this.turn || model !== models.model) return;
-    this.reading = reading;
+    [this.summary, this.reading] = [now, reading];
+    area.showBadge(decisionBadge(now));
     if (reading === null) this.showUnread();
     else side.verdict.show(reading, model, card);
     area.viewport.description = describe(summary.label, reading, model);
@@ -191,7 +193,7 @@ export class FilmSession extends EventTarget {
   /** Let the other model read the film where it has not. @param {string} id @param {string} model */
   async readOther(id, model) {
     const { api, side } = this.parts;
-    if ((await api.reading(id, model)) !== null) return;
+    if ((await api.film(id, model)).state === "read") return;
     side.dispatchEvent(new CustomEvent("read-other", { detail: model }));
     const job = await api.startJob([id], model, null);
     const { followJob } = await import("../worklist/reading_job.js");

@@ -43,22 +43,22 @@ export class FilmCache {
   }
 
   /**
-   * @param {string} id
+   * @param {string} id @param {string} model   whose reading decides the film's state
    * @returns {Promise<{facts: any, film: Film}>}
    */
-  get(id) {
+  get(id, model) {
     const known = this.films.get(id);
     if (known !== undefined) return known;
-    const loading = this.load(id);
+    const loading = this.load(id, model);
     this.films.set(id, loading);
     loading.catch(() => this.films.delete(id));
     for (const old of this.films.keys()) if (this.films.size > KEPT) this.films.delete(old);
     return loading;
   }
 
-  /** @param {string} id */
-  async load(id) {
-    const [facts, pixels, greys] = await Promise.all([this.api.film(id), this.api.bytes(`/films/${id}/pixels`), this.api.bytes(`/films/${id}/greys`)]);
+  /** @param {string} id @param {string} model */
+  async load(id, model) {
+    const [facts, pixels, greys] = await Promise.all([this.api.film(id, model), this.api.bytes(`/films/${id}/pixels`), this.api.bytes(`/films/${id}/greys`)]);
     return { facts, film: filmOf(facts, pixels, greys) };
   }
 }

@@ -45,9 +45,9 @@ export class Toolbar extends EventTarget {
       this.group(words.toolGroups.grey, this.preset, ...COMMANDS.map(([action, symbol]) => this.press(action, symbol))),
       this.group(words.toolGroups.size, ...SIZES.map(([action, symbol]) => this.press(action, symbol))),
       this.group(words.toolGroups.undo, this.press("undo_measurement", "undo"), this.press("reset", "reset")),
-      h("span", { class: "push" }),
-      this.group(words.toolGroups.map, this.press("map_toggle", "map"), this.modes),
     );
+    const map = this.press("map_toggle", "map", false);
+    this.mapTools = this.group(words.toolGroups.map, map, this.modes);
     this.element.addEventListener("keydown", (event) => this.onKey(event));
     this.rove(0);
   }
@@ -57,10 +57,10 @@ export class Toolbar extends EventTarget {
     return h("div", { class: "tool-group", role: "group", "aria-label": label }, ...children);
   }
 
-  /** @param {string} action @param {string} symbol */
-  press(action, symbol) {
+  /** @param {string} action @param {string} symbol @param {boolean} [quiet]   the words are not shown */
+  press(action, symbol, quiet = true) {
     const label = actionLabel(action);
-    const element = button(label, () => this.emit("action", action), { icon: symbol, class: "tool", title: words.withKey(label, this.keymap.keys(action)) });
+    const element = button(quiet ? label : words.sections.map, () => this.emit("action", action), { icon: symbol, quiet, class: "tool", title: words.withKey(label, this.keymap.keys(action)) });
     this.buttons.set(action, element);
     return element;
   }

@@ -29,10 +29,11 @@ export const COLUMNS = [
 
 /** @param {FilmSummary} film */
 function labelCell(film) {
-  const facts = [film.view_position, film.modality].filter(Boolean).join(" · ");
+  const size = film.rows === null || film.cols === null ? "" : words.size(film.rows, film.cols);
+  const facts = film.error?.message ?? [film.view_position, film.modality, size].filter(Boolean).join(" · ");
   return [
     h("span", { class: "film-label" }, h("bdi", {}, film.label)),
-    h("span", { class: "film-facts" }, film.state === "failed" && film.error !== null ? film.error.message : facts || words.states[film.state]),
+    h("span", { class: "film-facts" }, facts),
   ];
 }
 

@@ -131,7 +131,7 @@ export class FilmGrid extends EventTarget {
    */
   makeRow(index, film) {
     const cells = film === undefined ? [h("div", { role: "gridcell", class: "cell skeleton", "aria-label": words.loading })] : this.cells(film);
-    const row = h("div", { role: "row", id: `film-row-${index}`, class: "row", "aria-rowindex": index + 2, "data-index": index }, ...cells);
+    const row = h("div", { role: "row", id: `film-row-${index}`, class: film === undefined ? "row" : `row is-${film.state}`, "aria-rowindex": index + 2, "data-index": index }, ...cells);
     row.style.transform = `translateY(${index * ROW_PX}px)`;
     row.addEventListener("click", (event) => this.onClick(event, index));
     return row;

@@ -19,7 +19,7 @@ const words = strings.viewer;
 const TYPING_MS = 200;
 const REFRESH_MS = 250;
 const STATES = /** @type {const} */ (["waiting", "queued", "reading", "read", "failed"]);
-const DECISIONS = /** @type {const} */ (["positive", "negative", "unsure", "outside"]);
+const DECISIONS = /** @type {const} */ (["positive", "negative", "abstains", "outside_domain"]);
 
 /** The left part of the page; emits "open" with the film and its row. */
 export class Worklist extends EventTarget {
@@ -63,7 +63,7 @@ export class Worklist extends EventTarget {
         "div",
         { class: "worklist-tools" },
         h("div", { class: "search" }, icon("search"), this.search),
-        h("div", { class: "filters" }, this.stateFilter, this.decisionFilter, this.sortList),
+        h("div", { class: "filters" }, this.stateFilter, this.decisionFilter),
         h(
           "div",
           { class: "worklist-actions" },
@@ -80,7 +80,7 @@ export class Worklist extends EventTarget {
       this.job.element,
       h("div", { class: "grid-frame" }, this.grid.element, this.empty),
       this.uploads.element,
-      h("footer", { class: "worklist-foot" }, this.count),
+      h("footer", { class: "worklist-foot" }, this.count, this.sortList),
       h("div", { class: "drop-hint", "aria-hidden": "true" }, icon("add"), h("p", {}, words.dropHere)),
     );
   }

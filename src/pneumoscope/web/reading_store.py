@@ -151,8 +151,8 @@ class ReadingStore:
         if state.line is not None and state.line.error is None and state.population == population:
             self.mark(film, model, "")
             return state.line
-        self.mark(film, model, "reading")
         self._films.forget_error(film)
+        self.mark(film, model, "reading")
         line = self._read_now(film, model, population)
         self._change(film, model, line=line, population=population, phase="")
         if self._folder and not line.error:

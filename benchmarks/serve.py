@@ -25,7 +25,7 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittle
 
 from pneumoscope.cohort.sample import sample
 from pneumoscope.limited_process import Limits
-from pneumoscope.reader import SHIPPED
+from pneumoscope.reader.reader import SHIPPED
 from pneumoscope.web import server
 from pneumoscope.web.app import build
 from pneumoscope.web.decoding import decode, decoding_pool

@@ -1,6 +1,6 @@
 // The client of the study's HTTP interface (`pneumoscope.reader_study.interface`).
 
-import { parseFilm } from "./film-bytes.js";
+import { parseFilm } from "./film_bytes.js";
 
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").Receipt} Receipt */

@@ -95,7 +95,7 @@ def test_a_film_of_12_bit_keeps_the_greys_outside_of_its_window_and_no_word_of_i
     assert head["window"] == {"centre": 2000.0, "width": 500.0, "function": "LINEAR"}
     turn = {"transposed": False, "flip_rows": False, "flip_cols": True}
     assert head["orientation"] == {**turn, "left": "R", "right": "L", "top": "H", "bottom": "F"}
-    assert set(head) == {"rows", "cols", "n_levels", "inverse", "window", "aspect", "orientation", "lossy"}
+    assert set(head) == {"rows", "cols", "n_levels", "inverse", "window", "aspect", "orientation"}
     raw = gzip.decompress(content)
     assert not any(word.encode() in raw for word in (SURNAME, HOSPITAL, "1.2.3.4", "DX"))
 
@@ -154,6 +154,14 @@ def test_the_display_check_is_asked_for_once_in_each_session(tmp_path, clock):
 def test_a_display_check_that_is_not_valid_is_refused(study, changed, message):
     response = checked(study.room(), link(study), **changed)
     assert (response.status, message in json.loads(response.body)["error"]) == (400, True)
+
+
+def test_a_view_on_the_wire_has_every_question_also_where_the_study_file_leaves_it_to_its_default(study):
+    view = json.loads(respond(study.room(), Request("GET", "view", {"Authorization": f"Bearer {link(study)}"})).body)
+    assert view["questions"] == {
+        "rating": {"low": 0, "high": 100, "step": 1, "labels": []}, "decision": True,
+        "marks": {"low": 1, "high": 5, "step": 1, "labels": []}, "items": [],
+    }  # fmt: skip
 
 
 def test_the_second_step_shows_the_readers_own_first_answer(study):

@@ -2,7 +2,7 @@
 
 import click
 
-from pneumoscope.cli import study_analyse, study_design, study_results, study_size, study_trail
+from pneumoscope.cli import study_analyse, study_design, study_results, study_serve, study_size, study_trail
 
 
 @click.group("study")
@@ -12,7 +12,7 @@ def command() -> None:
 
 for subcommand in (
     study_design.init, study_design.check, study_design.freeze, study_design.worklist, study_design.links,
-    study_trail.status, study_trail.verify, study_trail.override_washout, study_trail.exclude, study_trail.unblind,
-    study_results.export, study_analyse.command, study_size.command,
+    study_serve.command, study_trail.status, study_trail.verify, study_trail.override_washout, study_trail.exclude,
+    study_trail.unblind, study_results.export, study_analyse.command, study_size.command,
 ):  # fmt: skip
     command.add_command(subcommand)

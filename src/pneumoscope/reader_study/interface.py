@@ -16,7 +16,7 @@ A server hands every request below its prefix to `respond`. The reader is named 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -158,7 +158,8 @@ def _routed(room: ReadingRoom, request: Request) -> Response:
     link = link_of(request.headers)
     match (request.method, *request.path.split("/")):
         case ("GET", "view"):
-            return json_response(200, msgspec.to_builtins(room.view(link)))
+            # Not by msgspec, which leaves out what it has set by default when it decoded the protocol.
+            return json_response(200, asdict(room.view(link)))
         case ("GET", "earlier"):
             return json_response(200, msgspec.to_builtins(room.earlier(link)))
         case ("POST", "display-check"):

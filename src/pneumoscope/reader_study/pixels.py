@@ -61,9 +61,10 @@ def film_bytes(file: Path, expected_sha256: str) -> bytes:
     -------
     bytes
         Compressed by gzip, all numbers little-endian: the length of a header as uint32; the header, JSON with ``rows``, ``cols``,
-        ``n_levels``, ``inverse``, ``window``, ``aspect``, ``orientation`` and ``lossy``, padded with spaces so that what follows
+        ``n_levels``, ``inverse``, ``window``, ``aspect`` and ``orientation``, padded with spaces so that what follows
         starts at a multiple of 4; the tables ``shown`` and ``values`` as float32; ``levels`` as uint16, row by row; the table
-        ``padding`` as uint8 (see `radiograph.Film`). The spacing is left out, and so is everything else that the file states.
+        ``padding`` as uint8 (see `radiograph.Film`). The spacing and the kind of compression are left out, and
+        so is everything else that the file states: they may tell cases apart.
 
     Raises
     ------
@@ -91,7 +92,6 @@ def _film_header(film: Film) -> dict[str, object]:
         "window": window and {"centre": window.centre, "width": window.width, "function": window.function},
         "aspect": film.aspect,
         "orientation": {**turn, **letters},
-        "lossy": film.lossy,
     }
 
 

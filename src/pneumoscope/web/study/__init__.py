@@ -1,5 +1,5 @@
 """The pages of a reader study and the HTTP interface behind them."""
 
-from pneumoscope.web.study.app import study_app
+from pneumoscope.web.study.app import Links, links, study_app
 
-__all__ = ["study_app"]
+__all__ = ["Links", "links", "study_app"]

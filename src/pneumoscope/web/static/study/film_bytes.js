@@ -22,6 +22,7 @@ export function parseFilm(content) {
   const values = new Float32Array(content, next(4 * n), n);
   const levels = new Uint16Array(content, next(2 * rows * cols), rows * cols);
   const padding = new Uint8Array(content, next(n), n);
-  const { inverse, window, aspect, orientation, lossy } = head;
-  return { rows, cols, levels, shown, values, padding, inverse, window, spacing: null, aspect, orientation, lossy };
+  const { inverse, window, aspect, orientation } = head;
+  // Spacing and kind of compression are facts of the file that the server does not tell to readers.
+  return { rows, cols, levels, shown, values, padding, inverse, window, spacing: null, aspect, orientation, lossy: false };
 }

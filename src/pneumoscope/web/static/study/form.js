@@ -55,7 +55,8 @@ export class AnswerForm {
     const label = fill(texts.rating, { target });
     this.rating = new RatingInput(scale, label, this.events.onRate);
     this.ratingValue = make("output", { className: "rating-value" });
-    const ends = make("p", { className: "hint", textContent: fill(texts.ratingEnds, { low: scale.low, high: scale.high }) });
+    const low = make("span", { textContent: fill(texts.ratingLow, { low: scale.low }) });
+    const ends = make("p", { className: "hint rating-ends" }, low, make("span", { textContent: fill(texts.ratingHigh, { high: scale.high }) }));
     const head = make("div", { className: "question-head" }, make("h2", { textContent: label }), this.ratingValue);
     this.ratingSection = make("section", { className: "question" }, head, this.rating.element, ...(scale.labels.length ? [] : [ends]));
     return this.ratingSection;

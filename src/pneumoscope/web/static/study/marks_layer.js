@@ -175,11 +175,12 @@ function drawn(toScreen, mark, number, selected) {
   const group = svg("g", { class: selected ? "mark selected" : "mark" });
   const cross = `M${x - CROSS} ${y}H${x - 3}M${x + 3} ${y}H${x + CROSS}M${x} ${y - CROSS}V${y - 3}M${x} ${y + 3}V${y + CROSS}`;
   const box = mark.region && rectangleOf(toScreen, mark.region);
+  /** @type {[string, object][]} */
   const shapes = [["path", { d: cross }]];
   if (box) shapes.push(["rect", { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top }]);
   // Each line twice, dark below light, so that it is seen on black and on white.
   for (const layer of ["under", "over"]) {
-    for (const [tag, attributes] of shapes) group.append(svg(String(tag), { .../** @type {object} */ (attributes), class: layer }));
+    for (const [tag, attributes] of shapes) group.append(svg(tag, { ...attributes, class: layer }));
   }
   if (box && selected) group.append(...corners(box).map(({ at }) => handle(at)));
   const label = svg("text", { x: (box ? box.right : x + CROSS) + 4, y: (box ? box.top : y - CROSS) + 4 });

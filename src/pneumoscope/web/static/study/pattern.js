@@ -2,7 +2,7 @@
 
 const STEPS = 18;
 const WIDTH = 720;
-const HEIGHT = 300;
+const HEIGHT = 240;
 const BAR_PIXELS = [1, 2, 4];
 
 /**

@@ -46,8 +46,7 @@ export class RatingInput {
     this.range.addEventListener("change", () => (dragging = false));
     // A click at the place where the thumb rests unseen changes no value and makes no event of its own.
     this.range.addEventListener("pointerup", () => this.range?.classList.contains("unset") && this.onRate(Number(this.range.value), false));
-    this.ends = make("div", { className: "rating-ends" }, make("span", { textContent: String(low) }), make("span", { textContent: String(high) }));
-    return make("div", { className: "rating-slider" }, this.range, this.ends);
+    return make("div", { className: "rating-slider" }, this.range);
   }
 
   /** @param {number | null} value */
@@ -57,7 +56,7 @@ export class RatingInput {
       return;
     }
     this.range.classList.toggle("unset", value === null);
-    this.range.value = String(value ?? (this.scale.low + this.scale.high) / 2);
+    this.range.value = String(value ?? this.scale.low); // in the middle, it would be a suggestion
     this.range.setAttribute("aria-valuetext", value === null ? strings.study.reading.ratingUnset : written(this.scale, value));
   }
 }

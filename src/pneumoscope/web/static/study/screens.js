@@ -19,6 +19,7 @@ const LINK = /[0-9a-f]{32}/;
  */
 export function showScreen(name) {
   for (const one of NAMES) byId(`screen-${one}`, HTMLElement).hidden = one !== name;
+  byId("case-status", HTMLElement).hidden = name !== "reading";
   const heading = byId(`screen-${name}`, HTMLElement).querySelector("h1");
   if (heading) {
     heading.tabIndex = -1;

@@ -66,6 +66,7 @@ class StudyPage {
       await step();
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) return void signIn(texts.signIn.refused);
+      console.error(error);
       showStopped(error instanceof Error ? error.message : String(error));
     }
   }
@@ -87,7 +88,10 @@ class StudyPage {
     await this.proceed();
   }
 
-  /** Show what the server says comes next. */
+  /**
+   * Show what the server says comes next.
+   * @returns {Promise<void>}
+   */
   async proceed() {
     const view = await this.ask(() => this.api.view());
     this.view = view;
@@ -171,7 +175,7 @@ class StudyPage {
   /** Pause, or resume. */
   pause() {
     const cover = byId("paused", HTMLElement);
-    const pausing = cover.hidden;
+    const pausing = cover.hidden !== false;
     this.screen.reading?.activity.add(pausing ? "paused" : "resumed");
     if (pausing) this.screen.reading?.saveSignals();
     cover.hidden = !pausing;

@@ -4,7 +4,6 @@ import threading
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -15,7 +14,6 @@ from pneumoscope.reader_study.journal import Journal
 try:
     from pneumoscope.web import server
     from pneumoscope.web.study import Links, links, study_app
-    from pneumoscope.web.workspace import Workspace
 
     _HAS_SERVER = True
 except ModuleNotFoundError as error:  # the extra is named when the verb is called
@@ -64,7 +62,7 @@ def command(folder: Path, host: str, port: int, name: str) -> None:
         title = f"{study.protocol.definition.title} ({study.protocol.stage}, {study.folder.name})"
         server.run(
             study_app(study, names),
-            cast(Workspace, _Served(study.journal)),
+            _Served(study.journal),
             listening,
             lambda: _started(title, links(study, root), address),
         )

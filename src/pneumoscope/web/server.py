@@ -11,16 +11,27 @@ import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.web.workspace import Workspace
 
 _MOST_CONNECTIONS = 512
 _GRACE_SECONDS = 3
 """For answers that are being sent when the server is stopped."""
+
+
+class Closable(Protocol):
+    """What a server has and closes when it ends: a workspace, or a study."""
+
+    @property
+    def closing(self) -> threading.Event:
+        """Set when the streams of events must end."""
+
+    def close(self) -> None:
+        """Release everything."""
 
 
 class AddressError(PneumoscopeError):
@@ -113,14 +124,14 @@ def url_of(listening: socket.socket, token: str) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/#token={token}"
 
 
-def configured(app: ASGIApp, workspace: Workspace) -> uvicorn.Server:
+def configured(app: ASGIApp, workspace: Closable) -> uvicorn.Server:
     """Make the server of an application, which logs no request.
 
     Parameters
     ----------
     app : ASGI application
         Built by `pneumoscope.web.app.build`.
-    workspace : Workspace
+    workspace : Closable
         What the server has.
 
     Returns
@@ -142,14 +153,14 @@ def configured(app: ASGIApp, workspace: Workspace) -> uvicorn.Server:
     return _Server(config, workspace.closing)
 
 
-def run(app: ASGIApp, workspace: Workspace, listening: socket.socket, on_start: Callable[[], None]) -> None:
+def run(app: ASGIApp, workspace: Closable, listening: socket.socket, on_start: Callable[[], None]) -> None:
     """Serve until the program is interrupted (Ctrl-C, or a termination signal), then end the jobs.
 
     Parameters
     ----------
     app : ASGI application
         Built by `pneumoscope.web.app.build`.
-    workspace : Workspace
+    workspace : Closable
         What the server has; it is closed at the end.
     listening : socket
         The open socket.

@@ -1,4 +1,4 @@
-"""`blend` and `paint`: one scale for all images, golden pixels by hand, boxes where they belong."""
+"""`blend`, `tint` and `paint`: one scale for all images, golden pixels by hand, boxes where they belong."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from pneumoscope.classifier import OperatingPoint, PopulationChoice, Score
 from pneumoscope.lung_fields.lung_fields import ZONES
 from pneumoscope.radiograph import Radiograph, Region
 from pneumoscope.readings import Finding, ModelIdentity, ModelReading, Severity, ZoneOpacity
-from pneumoscope.reports.overlay import blend, paint
+from pneumoscope.reports.overlay import blend, paint, tint
 from tests.heatmap.builders import heatmap_of
 from tests.lung_fields.builders import lungs
 
@@ -51,6 +51,19 @@ def test_a_zero_map_leaves_the_grey_levels():
     grey = np.arange(256, dtype=np.float32).reshape(16, 16) / 255
     painted = blend(Radiograph(grey), np.zeros((16, 16), np.float32))
     np.testing.assert_array_equal(painted, np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, 2))
+
+
+def test_one_opacity_colours_what_reaches_the_threshold():
+    # inferno ends in (252, 255, 164) and has (188, 55, 84) at 128: 102 + (colour − 102) × 0.4.
+    painted = tint(flat(1, 3, 0.4), values([0.49, 0.5, 1.0]), threshold=0.5, opacity=0.4)
+    assert painted[0].tolist() == [[102, 102, 102], [136, 83, 95], [162, 163, 127]]
+
+
+def test_a_scale_that_is_not_above_0_and_an_opacity_above_1_are_refused():
+    with pytest.raises(ValueError, match="full_scale must be above 0"):
+        tint(flat(1, 1), values([1]), 0.5, full_scale=0)
+    with pytest.raises(ValueError, match=r"opacity in \[0, 1\]"):
+        tint(flat(1, 1), values([1]), 0.5, opacity=1.1)
 
 
 def test_a_full_pixel_is_the_hottest_colour_over_the_grey():

@@ -57,6 +57,46 @@ def blend(radiograph: Radiograph, values: NDArray[np.float32], full_scale: float
     return np.asarray(Image.composite(colour.convert("RGB"), grey, strength.point(_ALPHA)))
 
 
+def tint(
+    radiograph: Radiograph, values: NDArray[np.float32], threshold: float, full_scale: float = 1.0, opacity: float = 0.5
+) -> RGB:
+    """Colour a radiograph where a heat map reaches a threshold, with one opacity for all values, as the viewer does.
+
+    The colour increases with the value from 0 to `full_scale`. A constant
+    opacity is what DICOM can state (Blending Softcopy Presentation State, PS3.3 C.11.14), and a faint colour is never a low
+    opacity.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+        The radiograph.
+    values : ndarray of float32, shape (rows, cols)
+        Heat map on the grid of the radiograph, >= 0.
+    threshold : float
+        Lowest value that is coloured.
+    full_scale : float
+        Value of the last colour, > 0; see `blend`.
+    opacity : float
+        Share of the colour, in [0, 1].
+
+    Returns
+    -------
+    ndarray of uint8, shape (rows, cols, 3)
+        The overlay as RGB.
+
+    Raises
+    ------
+    ValueError
+        If `full_scale` is not above 0 or `opacity` is not in [0, 1].
+    """
+    if full_scale <= 0 or not 0 <= opacity <= 1:
+        raise ValueError(f"full_scale must be above 0 and opacity in [0, 1], not {full_scale} and {opacity}")
+    grey = np.repeat(_bytes(radiograph.pixels)[..., None], 3, axis=-1)
+    colour = INFERNO[_bytes(np.clip(values / np.float32(full_scale), 0, 1))]
+    share = np.where(values >= threshold, np.float32(opacity), np.float32(0))[..., None]
+    return np.asarray(np.rint(grey + (colour.astype(np.float32) - grey) * share), np.uint8)
+
+
 def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0) -> Image.Image:
     """Render the radiograph and its overlay side by side, with colour bar and caption.
 

@@ -2,17 +2,21 @@
 
 import base64
 from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from pneumoscope.radiograph import Film, Radiograph, Window, window
+from pneumoscope.cohort.sample import sample
+from pneumoscope.radiograph import Film, Radiograph, Window, read_film, window
 from pneumoscope.radiograph.orientation import Orientation
 from pneumoscope.radiograph.placement import Placement
 from pneumoscope.radiograph.region import Region
 from pneumoscope.reports.colours import INFERNO
-from pneumoscope.reports.overlay import _contoured
-from tests.web.browser.films import map_layer, write_film
+from pneumoscope.reports.overlay import _contoured, blend, tint
+from tests.web.browser.films import map_layer, shapes_box, write_film
 
 TURNS = [(across, down) for across in "LR" for down in "FH"] + [(down, across) for down in "FH" for across in "LR"]
 """Row and column directions of the eight orientations of a frontal radiograph, with rows along the patient's width or height."""
@@ -216,3 +220,56 @@ def test_a_fine_grid_at_a_third_of_its_size_is_grey_without_moire(show):
     pixels = read_back(page, screen=True)[80, 60:140, 0]
     assert pixels.min() >= 90
     assert pixels.max() <= 165
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """A shipped radiograph as a film."""
+    with sample() as cohort:
+        return read_film(Path(cohort.file(cohort.cases[-1])).read_bytes())
+
+
+def test_a_shipped_radiograph_looks_like_the_overlay_of_a_report(show, shipped):
+    image = shipped.radiograph
+    cells = np.random.default_rng(1).random((6, 6)).astype(np.float32)
+    box = Region(0.1 * image.rows, 0.2 * image.cols, 0.9 * image.rows, 0.8 * image.cols)
+    page = show(shipped, layers=[map_layer(cells, box)])
+    page.evaluate("viewport.mapState = {opacity: 0.35, threshold: 0.6, contours: false, unseen: false}")
+    values = Placement.of(image, box, 224).map_to_radiograph(cells)
+    sure = (np.abs(values - 0.6) > 1e-4) & (np.abs(np.modf(values * 255)[0] - 0.5) > 1e-2)
+    difference = np.abs(read_back(page) - tint(image, values, 0.6, opacity=0.35).astype(int))
+    assert difference[sure].max() <= 1
+    greys_of_report = blend(image, np.zeros((image.rows, image.cols), np.float32)).astype(int)
+    assert np.abs(read_back(page, withMap=False) - greys_of_report).max() <= 1
+
+
+def test_both_renderers_draw_the_same_screen(open_page, site, shipped):
+    page = open_page(viewport={"width": 500, "height": 400})
+    page.goto(f"{site.url}/pages/viewport.html")
+    page.wait_for_selector("html[data-ready]", state="attached")
+    looked = np.ones((6, 6), bool)
+    looked[2:4, 3] = False
+    cells = np.random.default_rng(2).random((6, 6)).astype(np.float32)
+    layer = map_layer(cells, Region(10, 20, shipped.radiograph.rows - 30, shipped.radiograph.cols - 5), looked=looked)
+    name, screens = write_film(site.files, "film", shipped), []
+    for renderer in RENDERERS:
+        options = {"renderer": renderer, "layers": [layer]}
+        assert page.evaluate("([name, options]) => open_viewport(name, options)", [name, options]) == renderer
+        page.evaluate("viewport.flip(); viewport.rotate(); viewport.zoomAt(1.7); viewport.pan(31, -17)")
+        screens.append(read_back(page, screen=True))
+    difference = np.abs(screens[0] - screens[1]).max(-1)
+    assert (difference > 1).mean() < 1e-3  # pixels at the edge of a cell or a contour, where float32 decides
+    assert screens[0].std() > 10
+
+
+def test_a_saved_picture_has_the_box_and_the_contour_where_they_belong(show):
+    film = replace(a_film(rows=120, cols=160, seed=2), aspect=1.5)
+    page = show(film, shapes=[shapes_box("finding", "", (20, 30, 80, 110))])
+    text = page.evaluate("""async () => {
+        const blob = await viewport.toBlob({withMap: false, withShapes: true});
+        return btoa(String.fromCharCode(...new Uint8Array(await blob.arrayBuffer())));
+    }""")
+    picture = np.asarray(Image.open(BytesIO(base64.b64decode(text))).convert("RGB")).astype(int)
+    assert picture.shape == (180, 160, 3)  # square pixels
+    rows, cols = np.nonzero(np.abs(picture - [0x5A, 0xDC, 0xFF]).max(-1) < 8)
+    assert [rows.min(), rows.max(), cols.min(), cols.max()] == pytest.approx([30, 120, 30, 110], abs=1.5)

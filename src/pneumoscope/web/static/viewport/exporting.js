@@ -57,6 +57,7 @@ function drawn(stage, picture, { view, shapes, selected, measurements, caption }
   [canvas.width, canvas.height] = [width, Math.round(height + below)];
   const context = canvas.getContext("2d");
   if (!context) throw new Error("no 2-D canvas");
+  context.fillRect(0, 0, canvas.width, canvas.height);
   context.putImageData(new ImageData(pixels, width, height), 0, 0);
   context.scale(zoom, zoom);
   const toCanvas = fromFilm.map((entry) => (entry * width) / target.width / zoom);

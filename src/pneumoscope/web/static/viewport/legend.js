@@ -106,7 +106,7 @@ export function drawColourBar(context, film, layer, map, size) {
     const strength = layer.colours === "diverging" ? Math.abs(value) : value;
     context.fillStyle = css(layer.colours ?? "inferno", colourIndex(value, layer.full_scale, layer.colours ?? "inferno"));
     const coloured = map.whole || strength >= threshold;
-    context.fillRect(bar.left + (coloured ? 0 : bar.width - 3), bar.top + y, coloured ? bar.width : 3, 1);
+    context.fillRect(bar.left + (coloured ? 0 : bar.width - 3), bar.top + y, coloured ? bar.width : 3, y < bar.height - 1 ? 1.5 : 1);
   }
   outline(context, bar);
   ticks(context, bar, layer, threshold, least);

@@ -11,14 +11,24 @@ import { mapped } from "./view.js";
 
 export const FONT = "600 13px system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
 
-/** @type {Record<Shape["kind"], {colour: string, dash: number[], width: number, filled: boolean}>} */
+/**
+ * @typedef {object} Style
+ * @property {string} colour
+ * @property {number} width
+ * @property {number[]} dash
+ * @property {boolean} [light]  whether the dark casing is dashed too
+ * @property {boolean} [below]  whether the label stands below the region
+ */
+
+/** @type {Record<Shape["kind"], Style>} */
 const STYLES = {
-  finding: { colour: "#5adcff", dash: [], width: 2, filled: false },
-  reference: { colour: "#ffd54a", dash: [8, 5], width: 2, filled: false },
-  lungs: { colour: "#9be59b", dash: [2, 4], width: 1.5, filled: false },
-  zone: { colour: "#c9d1d9", dash: [1, 5], width: 1, filled: false },
-  mark: { colour: "#ff8ad8", dash: [12, 3, 2, 3], width: 2, filled: false },
+  finding: { colour: "#5adcff", width: 2, dash: [] },
+  reference: { colour: "#ffd54a", width: 2, dash: [8, 5], below: true },
+  lungs: { colour: "#9be59b", width: 2, dash: [3, 6], light: true },
+  zone: { colour: "#c9d1d9", width: 1.5, dash: [2, 8], light: true },
+  mark: { colour: "#ff8ad8", width: 2, dash: [12, 3, 2, 3], below: true },
 };
+const LABEL_HEIGHT = 14;
 const MEASURE = "#ffe08a";
 const CASING = "rgb(0 0 0 / 75%)";
 const TICK = 5;
@@ -49,14 +59,30 @@ export function drawShapes(context, toScreen, shapes, selected) {
     const style = STYLES[shape.kind];
     const chosen = shape.id === selected;
     const screen = polygons(shape).map((polygon) => polygon.map(([row, col]) => mapped(toScreen, col, row)));
-    for (const points of screen) {
-      stroke(context, points, true, chosen ? style.width + 2 : style.width, style.colour, style.dash);
-    }
-    const all = screen.flat();
-    if (!all.length || !shape.label) continue;
-    const [x, y] = [Math.min(...all.map((point) => point[0])), Math.min(...all.map((point) => point[1]))];
-    label(context, shape.label, x, y - 4, style.colour);
+    const width = chosen ? style.width + 2 : style.width;
+    for (const points of screen) stroke(context, points, true, width, style.colour, style.dash, style.light);
+    if (shape.label && screen.length) labelShape(context, shape.label, screen.flat(), style);
   }
+}
+
+/**
+ * Write the label above or below a region, where that is on the canvas.
+ * @param {Context} context
+ * @param {string} text
+ * @param {number[][]} points
+ * @param {Style} style
+ */
+function labelShape(context, text, points, { colour, below }) {
+  const [xs, ys] = [points.map((point) => point[0]), points.map((point) => point[1])];
+  const { a: zoom } = context.getTransform();
+  context.font = FONT;
+  const [right, bottom] = [context.canvas.width / zoom, context.canvas.height / zoom];
+  const onCanvas = Math.max(...xs) > 0 && Math.min(...xs) < right;
+  const furthest = right - context.measureText(text).width - 4;
+  const x = onCanvas ? Math.max(Math.min(Math.min(...xs), furthest), 4) : Math.min(...xs);
+  const above = Math.min(...ys) - 5;
+  const under = Math.max(...ys) + LABEL_HEIGHT + 2;
+  label(context, text, x, (below && under < bottom) || above < LABEL_HEIGHT ? under : above, colour);
 }
 
 /**
@@ -102,13 +128,14 @@ export function drawCrosshair(context, toScreen, [row, col]) {
  * @param {number} width
  * @param {string} colour
  * @param {number[]} dash
+ * @param {boolean} [light]
  */
-function stroke(context, points, closed, width, colour, dash) {
+function stroke(context, points, closed, width, colour, dash, light = false) {
   context.beginPath();
   points.forEach(([x, y], k) => (k ? context.lineTo(x, y) : context.moveTo(x, y)));
   if (closed) context.closePath();
   context.lineJoin = "miter";
-  context.setLineDash([]);
+  context.setLineDash(light ? dash : []);
   [context.strokeStyle, context.lineWidth] = [CASING, width + 2];
   context.stroke();
   context.setLineDash(dash);

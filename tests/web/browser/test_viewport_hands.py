@@ -329,3 +329,75 @@ def test_a_saved_picture_has_square_pixels_and_a_caption(page):
     }""")
     assert (width, kind) == (600, "image/png")
     assert 800 + 2 * 20 <= height <= 800 + 80
+
+
+def test_the_letters_at_the_edges_turn_with_the_picture(page):
+    module = "import('/static/film/orientation.js').then(m => m.turnedLetters({left: 'R', right: 'L', top: 'H', bottom: 'F'}, "
+    for rotation in (0, 90, 180, 270):
+        for flip in (False, True):
+            grid = np.array([["", "H", ""], ["R", "", "L"], ["", "F", ""]])
+            turned = np.rot90(grid, -rotation // 90)
+            turned = turned[:, ::-1] if flip else turned
+            letters = page.evaluate(f"{module} m.byUser({rotation}, {str(flip).lower()})))")
+            expected = {"left": turned[1, 0], "right": turned[1, 2], "top": turned[0, 1], "bottom": turned[2, 1]}
+            assert letters == expected, (rotation, flip)
+
+
+def test_what_was_changed_about_the_picture_is_said_on_it(page):
+    said = "import('/static/viewport/legend.js').then(m => m.remarks(viewport.film, viewport.view))"
+    assert page.evaluate(said) == []
+    page.evaluate("viewport.flip(); viewport.rotate(); viewport.invert(); viewport.film.lossy = true")
+    assert page.evaluate(said) == ["Flipped left and right", "Rotated 270°", "Inverted", "Lossy compression"]
+
+
+def test_the_size_of_a_cell_is_that_on_the_displayed_picture(page):
+    size = "film => import('/static/film/placement.js').then(m => m.cellSize({...viewport.film, ...film}, viewport.layers[0]))"
+    assert page.evaluate(size, {}) == pytest.approx({"height": 10.0, "width": 10.0, "unit": "mm"})  # 50 rows, 100 columns
+    assert page.evaluate(size, {"spacing": None}) == {"height": 50, "width": 100, "unit": "px"}
+    turned = {"spacing": None, "orientation": {"transposed": True, "flip_rows": False, "flip_cols": False}}
+    assert page.evaluate(size, turned) == {"height": 100, "width": 50, "unit": "px"}
+
+
+def test_the_scale_has_a_round_length(page):
+    rounded = "lengths => import('/static/viewport/legend.js').then(m => lengths.map(m.roundLength))"
+    assert page.evaluate(rounded, [1, 1.9, 2, 4.9, 5, 37, 99, 0.3]) == pytest.approx([1, 1, 2, 2, 5, 20, 50, 0.2])
+
+
+def test_the_loupe_enlarges_what_is_under_the_pointer(page):
+    """The ramp of the film, three times as flat as on the screen."""
+    page.evaluate("viewport.mapState = {visible: false}; viewport.shapes = []; viewport.tool = 'loupe'")
+    page.mouse.move(300, 300)
+    row = page.evaluate("""async () => {
+        await viewport.drawn();
+        const canvas = viewport.shadowRoot.querySelector("canvas.overlay");
+        return [...canvas.getContext("2d").getImageData(220, 300, 160, 1).data].filter((_, k) => k % 4 === 0);
+    }""")
+    film_row = page.evaluate("Array.from({length: 600}, (_, k) => Math.round(255 * viewport.greys[viewport.film.levels[k]]))")
+    slope = (film_row[350] - film_row[250]) / 100
+    assert (row[-1] - row[0]) / 159 == pytest.approx(slope / 3, rel=0.05)
+    assert row[80] == pytest.approx(film_row[300], abs=2)
+    page.mouse.move(650, 850)
+
+
+def test_a_film_that_is_too_long_for_the_graphics_processor_is_drawn_without_it(open_page, site, film):
+    levels = np.zeros((2, 9000), np.uint16)
+    long = replace(film, levels=levels, radiograph=Radiograph(film.shown[levels]), aspect=1.0)
+    page = shown_on(open_page(viewport={"width": 300, "height": 100}), site, long)
+    assert page.evaluate("viewport.renderer") == "2d"
+
+
+def test_another_film_replaces_all_of_the_one_before(page):
+    page.keyboard.press("l")
+    drag(page, (100, 200), (400, 600))
+    page.evaluate("viewport.preset('auto'); viewport.invert(); viewport.film = {...viewport.film}")
+    state = (
+        "[viewport.layers.length, viewport.shapes.length, viewport.measurements.length, viewport.window, viewport.view.invert]"
+    )
+    assert page.evaluate(state) == [0, 0, 0, None, False]
+    page.evaluate("viewport.film = null; viewport.drawn()")
+    assert page.evaluate("[viewport.shadowRoot.querySelectorAll('canvas.film').length, viewport.description]") == [
+        0,
+        "No radiograph",
+    ]
+    for action in page.evaluate("[...new Set(Object.values(keys))]"):
+        page.evaluate("action => viewport.handleKey(action)", action)

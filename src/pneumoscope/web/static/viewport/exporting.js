@@ -5,10 +5,10 @@
 /** @import {Picture} from "./picture.js" */
 /** @import {Stage} from "./stage.js" */
 /** @import {View} from "./view.js" */
-import { drawColourBar, drawLetters, remarks } from "./legend.js";
+import { drawColourBar, drawLetters, drawScale, remarks } from "./legend.js";
 import { drawMeasurements, drawShapes, label } from "./shapes.js";
 import { filmTarget } from "./target.js";
-import { prescaled } from "./view.js";
+import { extent, prescaled } from "./view.js";
 
 /**
  * What is drawn over the film and below it.
@@ -65,8 +65,9 @@ function drawn(stage, picture, { view, shapes, selected, measurements, caption }
   drawShapes(context, /** @type {typeof fromFilm} */ (toCanvas), shapes, selected);
   drawMeasurements(context, film, /** @type {typeof fromFilm} */ (toCanvas), measurements);
   drawLetters(context, film, view, size);
+  drawScale(context, film, { ...view, scale: size.width / extent(film, view).width }, size);
   picture.layers.slice(0, 1).forEach((layer) => drawColourBar(context, film, layer, picture.map, size));
-  [...remarks(film, view)].forEach((text, k) => label(context, text, 10, 22 + k * 18, "#ffcf5c"));
+  remarks(film, view).forEach((text, k) => label(context, text, 10, 22 + k * 18, "#ffcf5c"));
   caption.forEach((text, k) => label(context, text, 10, size.height + (k + 1) * CAPTION_LINE, "#ffffff"));
   return canvas;
 }

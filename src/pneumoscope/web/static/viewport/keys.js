@@ -55,7 +55,13 @@ export const DEFAULT_KEYS = Object.freeze({
  */
 export function keyName(event) {
   const named = event.key.length > 1;
-  const modifiers = [event.ctrlKey && "Control", event.altKey && "Alt", event.metaKey && "Meta", named && event.shiftKey && "Shift"];
+  const types = event.getModifierState("AltGraph"); // AltGr types a character, and may arrive as Control and Alt
+  const modifiers = [
+    event.ctrlKey && !types && "Control",
+    event.altKey && !types && "Alt",
+    event.metaKey && "Meta",
+    event.shiftKey && named && "Shift",
+  ];
   return [...modifiers.filter(Boolean), event.key].join("+");
 }
 

@@ -80,6 +80,42 @@ export function drawRemarks(context, film, view, window, { height }, ratio) {
 }
 
 /**
+ * Draw a line of a round length in millimetres, with the kind of calibration; nothing where the film states no spacing.
+ * @param {Context} context
+ * @param {Film} film
+ * @param {View} view
+ * @param {Size} size
+ */
+export function drawScale(context, { spacing }, view, { width, height }) {
+  if (!spacing) return;
+  const perMm = view.scale / spacing.col_mm; // CSS pixels, along and across: the screen shows the film's true aspect
+  const value = roundLength((0.2 * width) / perMm);
+  const [right, y] = [width - MARGIN, height - MARGIN - LINE];
+  const left = right - value * perMm;
+  for (const [colour, thickness] of /** @type {const} */ ([["#000000", 5], [WHITE, 2]])) {
+    context.beginPath();
+    context.moveTo(left, y - 5);
+    context.lineTo(left, y);
+    context.lineTo(right, y);
+    context.lineTo(right, y - 5);
+    [context.strokeStyle, context.lineWidth] = [colour, thickness];
+    context.stroke();
+  }
+  context.textAlign = "right";
+  label(context, fill(texts.length, { value: compact(value), kind: texts.spacing[spacing.kind] }), right, y + LINE, MUTED);
+  context.textAlign = "left";
+}
+
+/**
+ * The largest of 1, 2, 5, 10, 20, 50 … that is at most a length.
+ * @param {number} most
+ */
+export function roundLength(most) {
+  const power = 10 ** Math.floor(Math.log10(most));
+  return ([5, 2].find((step) => step * power <= most) ?? 1) * power;
+}
+
+/**
  * The box of the colour bar on the screen.
  * @param {Size} size
  */

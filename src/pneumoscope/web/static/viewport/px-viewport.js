@@ -13,7 +13,7 @@ import { ACTIONS } from "./actions.js";
 import { toPng } from "./exporting.js";
 import { Gestures } from "./gestures.js";
 import { actionOf, DEFAULT_KEYS } from "./keys.js";
-import { barBox, drawColourBar, drawLetters, drawRemarks, thresholdAt } from "./legend.js";
+import { barBox, drawColourBar, drawLetters, drawRemarks, drawScale, thresholdAt } from "./legend.js";
 import { drawLoupe } from "./loupe.js";
 import { measured, Measurements } from "./measurements.js";
 import { drawCrosshair, drawMeasurements, drawShapes, shapeAt } from "./shapes.js";
@@ -182,6 +182,7 @@ export class PxViewport extends ViewportState {
     drawMeasurements(lines, film, toScreen, this.#measurements.drawn);
     drawLetters(lines, film, view, size);
     drawRemarks(lines, film, view, this.window, size, this.ratio);
+    drawScale(lines, film, view, size);
     if (layers.length) drawColourBar(lines, film, layers[0], map, size);
     if (this.#tool === "loupe" && this.#pointer) drawLoupe(lines, stage, picture, toScreen, this.#pointer, this.ratio);
     if (this.#crosshair) drawCrosshair(lines, toScreen, this.#crosshair);

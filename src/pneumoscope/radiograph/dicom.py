@@ -113,9 +113,7 @@ def decode(content: bytes) -> Film:
 
 
 def _decode(content: bytes) -> Film:
-    dataset = _parse(content)
-    _check_kind(dataset)
-    check_size(dataset)
+    dataset = parse(content)
     displayed = display(dataset, stored_values(dataset))
     spacing = _spacing(dataset)
     return Film(
@@ -170,7 +168,31 @@ def _check_inflated_size(content: bytes) -> None:
         )
 
 
-def _parse(content: bytes) -> Dataset:
+def parse(content: bytes) -> Dataset:
+    """Parse one DICOM instance without decoding its pixel data.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file, with or without its preamble and File Meta Information.
+
+    Returns
+    -------
+    Dataset
+        A projection radiograph of one frame, with a transfer syntax in its File Meta Information.
+
+    Raises
+    ------
+    RadiographError
+        If the file is damaged, unpacks to more than any radiograph, or is no projection radiograph of bounded size.
+    """
+    dataset = _elements(content)
+    _check_kind(dataset)
+    check_size(dataset)
+    return dataset
+
+
+def _elements(content: bytes) -> Dataset:
     try:
         _check_inflated_size(content)
         dataset = pydicom.dcmread(io.BytesIO(content), force=content[128:132] != b"DICM")

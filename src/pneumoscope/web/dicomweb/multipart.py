@@ -1,6 +1,6 @@
 """Parse and write messages of several parts, ``multipart/related`` of RFC 2387, as DICOMweb uses them (PS3.18 8.6.1.2)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import TYPE_CHECKING
@@ -143,7 +143,7 @@ class _Collector:
         self.ended = True
 
 
-def encode(parts: Sequence[Part], boundary: str) -> Iterator[bytes]:
+def encode(parts: Iterable[Part], boundary: str) -> Iterator[bytes]:
     """Write a message of several parts, piece by piece.
 
     Parameters

@@ -1,0 +1,198 @@
+"""The catalogue of the open films as DICOM objects: what a search looks through, and the objects that were asked for last."""
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from pneumoscope import PneumoscopeError
+from pneumoscope.limited_process import LimitedPool, Limits
+from pneumoscope.web.bounded_cache import BoundedCache
+from pneumoscope.web.dicomweb.identifiers import Identifiers
+from pneumoscope.web.dicomweb.json_model import first
+from pneumoscope.web.dicomweb.objects import DicomObject, attributes_for_search, dicom_object
+from pneumoscope.web.errors import MissingError
+from pneumoscope.web.workspace import Workspace
+
+OBJECT_BYTES = 256 * 2**20
+"""Most bytes of DICOM objects in memory."""
+SEARCH_SECONDS = 10.0
+"""Time that one search spends on films that no search has looked at before."""
+_KEY_BYTES = 32
+_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+
+Attributes = Mapping[str, Any]
+Describe = Callable[[bytes, str, Identifiers], bytes]
+Make = Callable[[bytes, str, Identifiers], DicomObject]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One film in the catalogue.
+
+    Parameters
+    ----------
+    film : str
+        Id of the film.
+    uids : tuple of three str
+        Study, Series and SOP Instance UID.
+    attributes : mapping of str to object
+        What a search can match and returns, in the DICOM JSON model.
+    """
+
+    film: str
+    uids: tuple[str, str, str] = field(repr=False)
+    attributes: Attributes = field(repr=False)
+
+    @classmethod
+    def of(cls, film: str, model: bytes) -> Self:
+        """Make the entry of a film.
+
+        Parameters
+        ----------
+        film : str
+            Id of the film.
+        model : bytes
+            What `objects.attributes_for_search` returns.
+
+        Returns
+        -------
+        Entry
+            The entry.
+        """
+        attributes = json.loads(model)
+        study, series, instance = (first(attributes, keyword) for keyword in _UIDS)
+        return cls(film, (study, series, instance), attributes)
+
+
+class Catalogue:
+    """The open films as DICOM objects; it is safe to use from several threads.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        What the server has.
+    describe, make : callable
+        `objects.attributes_for_search` and `objects.dicom_object`; in a server, within worker processes.
+    search_seconds : float
+        Time that one search spends on films that are not in the catalogue yet, >= 0.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        describe: Describe = attributes_for_search,
+        make: Make = dicom_object,
+        *,
+        search_seconds: float = SEARCH_SECONDS,
+    ) -> None:
+        self._workspace = workspace
+        self.describe, self._make = describe, make
+        self._seconds = search_seconds
+        self.identifiers = Identifiers(b"" if workspace.options.show_names else secrets.token_bytes(_KEY_BYTES))
+        self._entries: dict[str, Entry | None] = {}
+        self._lock = threading.Lock()
+        self._objects: BoundedCache[str, DicomObject] = BoundedCache(OBJECT_BYTES, lambda made: made.n_bytes)
+
+    def entries(self) -> tuple[Sequence[Entry], int]:
+        """List the films, after looking at those that are new.
+
+        Returns
+        -------
+        tuple of sequence of Entry and int
+            One entry for each film that can be parsed, an object that several files hold only once, in the order of opening; and
+            the number of films that there was no time for.
+        """
+        ends = time.monotonic() + self._seconds
+        listed: dict[tuple[str, str, str], Entry] = {}
+        left = 0
+        with self._lock:
+            films = self._workspace.films.films()
+            self._entries = {film.id: self._entries[film.id] for film in films if film.id in self._entries}
+            for film in films:
+                if film.id not in self._entries and time.monotonic() > ends:
+                    left += 1
+                    continue
+                entry = self._entry(film.id)
+                if entry is not None:
+                    listed.setdefault(entry.uids, entry)
+        return list(listed.values()), left
+
+    def below(self, *uids: str) -> Sequence[Entry]:
+        """Find the entries of a study, of a series, or of one instance.
+
+        Parameters
+        ----------
+        *uids : str
+            Study Instance UID, and then Series and SOP Instance UID.
+
+        Returns
+        -------
+        sequence of Entry
+            At least one.
+
+        Raises
+        ------
+        MissingError
+            If there is none.
+        """
+        entries, left = self.entries()
+        matching = [entry for entry in entries if entry.uids[: len(uids)] == uids]
+        if not matching:
+            more = f"; {left} films were not looked at yet: search again" if left else ""
+            raise MissingError(f"no open film has these UIDs{more}")
+        return matching
+
+    def object_of(self, entry: Entry) -> DicomObject:
+        """Return the DICOM object of a film.
+
+        Parameters
+        ----------
+        entry : Entry
+            The film.
+
+        Returns
+        -------
+        DicomObject
+            The object.
+
+        Raises
+        ------
+        MissingError, UnusableFilmError, ChangedError
+            If the film was closed, cannot be decoded, or its file was replaced.
+        """
+        return self._objects.get(entry.film, lambda: self._make(*self._film(entry.film), self.identifiers))
+
+    def _film(self, id: str) -> tuple[bytes, str]:
+        return self._workspace.films.content(id), self._workspace.label(id)
+
+    def _entry(self, id: str) -> Entry | None:
+        """The entry of a film; None where it cannot be parsed."""
+        if id not in self._entries:
+            try:
+                self._entries[id] = Entry.of(id, self.describe(*self._film(id), self.identifiers))
+            except PneumoscopeError:  # the worklist says why
+                self._entries[id] = None
+        return self._entries[id]
+
+
+def worker_pools(
+    limits: Limits | None = None,
+) -> tuple[LimitedPool[[bytes, str, Identifiers], bytes], LimitedPool[[bytes, str, Identifiers], DicomObject]]:
+    """Make the processes that parse and decode films for DICOMweb; they start when they are first needed.
+
+    Parameters
+    ----------
+    limits : Limits, optional
+        Of each film.
+
+    Returns
+    -------
+    tuple of two LimitedPool
+        `objects.attributes_for_search` and `objects.dicom_object` within limits.
+    """
+    describe = LimitedPool(attributes_for_search, "parsing", limits, workers=1)
+    return describe, LimitedPool(dicom_object, "making the DICOM object", limits, workers=1)

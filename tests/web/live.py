@@ -6,16 +6,18 @@ import threading
 import time
 from collections.abc import Iterator
 
+from starlette.types import ASGIApp
+
 from pneumoscope.web import server
 from pneumoscope.web.app import build
 from pneumoscope.web.workspace import Workspace
 
 
 @contextlib.contextmanager
-def live(workspace: Workspace) -> Iterator[int]:
+def live(workspace: Workspace, application: ASGIApp | None = None) -> Iterator[int]:
     """Serve a workspace, and give the port."""
     listening = server.Address().listen()
-    running = server.configured(build(workspace), workspace)
+    running = server.configured(application or build(workspace), workspace)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     until = time.monotonic() + 60

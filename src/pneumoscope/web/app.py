@@ -8,6 +8,8 @@ from typing import cast
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -24,7 +26,7 @@ from pneumoscope.web.errors import (
     UnusableFilmError,
     WebError,
 )
-from pneumoscope.web.guard import Access, Guard, refusal
+from pneumoscope.web.guard import TOKEN_HEADER, Access, Guard, refusal
 from pneumoscope.web.operations import API, Arguments, AsyncHandler, Body, Handler, Operation, json_response
 from pneumoscope.web.workspace import Workspace
 
@@ -67,8 +69,10 @@ def build(workspace: Workspace, access: Access | None = None, further: Sequence[
         Route("/", static_files.page),
         Route("/static/{path:path}", static_files.static_file),
     ]
+    access = access or Access(workspace.options.token)
     application = Starlette(
         routes=routes,
+        middleware=_sharing(access),
         exception_handlers={
             PneumoscopeError: _refused,
             HTTPException: _not_routed,
@@ -76,7 +80,24 @@ def build(workspace: Workspace, access: Access | None = None, further: Sequence[
             Exception: _unexpected,
         },
     )
-    return Guard(application, access or Access(workspace.options.token))  # outside of all, so that no answer lacks its headers
+    return Guard(application, access)  # outside of all, so that no answer lacks its headers
+
+
+def _sharing(access: Access) -> list[Middleware]:
+    """Let browsers show answers to pages of the origins that the user named."""
+    if not access.origins:
+        return []
+    headers = (TOKEN_HEADER, "Authorization", "Content-Type", "X-File-Name")
+    methods = ("GET", "POST", "PUT", "DELETE")
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=access.origins,
+            allow_methods=methods,
+            allow_headers=headers,
+            expose_headers=("Warning",),
+        )
+    ]
 
 
 def _route(workspace: Workspace, operation: Operation) -> Route:

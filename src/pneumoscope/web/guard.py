@@ -78,11 +78,17 @@ class Access:
         host = headers.get("host", "")
         if not self._is_own(host):
             raise ForbiddenError("the server does not go by this name; use the address that it printed")
+        if self._asks_for_permission(scope["method"], headers):
+            return
         protected = path.startswith(PROTECTED)
         if protected or scope["method"] not in ("GET", "HEAD"):
             self._check_origin(headers, f"{scope['scheme']}://{host}")
         if protected and not self._knows_token(headers):
             raise ForbiddenError("the token is missing or wrong; open the address that the server printed")
+
+    def _asks_for_permission(self, method: str, headers: Headers) -> bool:
+        """Whether a browser asks in advance if a page of an allowed origin may send a request; it cannot send the token then."""
+        return method == "OPTIONS" and headers.get("origin") in self.origins and "access-control-request-method" in headers
 
     def _is_own(self, host: str) -> bool:
         try:

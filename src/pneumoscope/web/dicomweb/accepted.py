@@ -65,7 +65,7 @@ def _range(text: str) -> tuple[str, str, float]:
     except ValueError:
         quality = 0.0
     if kind == "multipart/related":
-        return f"{kind};{parameters.get('type', ANY).lower()}", syntax, quality
+        return f"{kind};{parameters.get('type', ANY).lower().replace('*/*', ANY)}", syntax, quality
     return kind, syntax, quality
 
 

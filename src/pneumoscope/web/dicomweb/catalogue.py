@@ -110,7 +110,7 @@ class Catalogue:
         listed: dict[tuple[str, str, str], Entry] = {}
         left = 0
         with self._lock:
-            films = self._workspace.films.films()
+            films = [film for film in self._workspace.films.films() if film.error is None]
             self._entries = {film.id: self._entries[film.id] for film in films if film.id in self._entries}
             for film in films:
                 if film.id not in self._entries and time.monotonic() > ends:
@@ -179,10 +179,8 @@ class Catalogue:
         return self._entries[id]
 
 
-def worker_pools(
-    limits: Limits | None = None,
-) -> tuple[LimitedPool[[bytes, str, Identifiers], bytes], LimitedPool[[bytes, str, Identifiers], DicomObject]]:
-    """Make the processes that parse and decode films for DICOMweb; they start when they are first needed.
+def parsing_pool(limits: Limits | None = None) -> LimitedPool[[bytes, str, Identifiers], bytes]:
+    """Make the process that parses films for a search; it starts when it is first needed.
 
     Parameters
     ----------
@@ -191,8 +189,23 @@ def worker_pools(
 
     Returns
     -------
-    tuple of two LimitedPool
-        `objects.attributes_for_search` and `objects.dicom_object` within limits.
+    LimitedPool
+        `objects.attributes_for_search` within limits.
     """
-    describe = LimitedPool(attributes_for_search, "parsing", limits, workers=1)
-    return describe, LimitedPool(dicom_object, "making the DICOM object", limits, workers=1)
+    return LimitedPool(attributes_for_search, "parsing", limits, workers=1)
+
+
+def object_pool(limits: Limits | None = None) -> LimitedPool[[bytes, str, Identifiers], DicomObject]:
+    """Make the process that makes DICOM objects of films; it starts when it is first needed.
+
+    Parameters
+    ----------
+    limits : Limits, optional
+        Of each film.
+
+    Returns
+    -------
+    LimitedPool
+        `objects.dicom_object` within limits.
+    """
+    return LimitedPool(dicom_object, "making the DICOM object", limits, workers=1)

@@ -52,14 +52,17 @@ def encoded(dataset: Dataset) -> tuple[bytes, dict[str, bytes]]:
     tuple of bytes and dict of str to bytes
         JSON with relative URIs of bulk data, and the bulk data by these URIs.
     """
-    bulk: dict[str, bytes] = {}
+    bulk: dict[str, bytes] = {FRAME: dataset.PixelData[: dataset.Rows * dataset.Columns * dataset.BitsAllocated // 8]}
 
     def keep(element: DataElement) -> str:
-        uri = FRAME if element.keyword == "PixelData" else f"bulkdata/{len(bulk) + 1}"
+        if element.keyword == "PixelData":
+            return FRAME
+        uri = f"bulkdata/{len(bulk)}"
         bulk[uri] = bytes(element.value)
         return uri
 
     model = dataset.to_json_dict(_INLINE_BYTES, keep, suppress_invalid_tags=True)
+    model[tag("PixelData")] = {"vr": dataset["PixelData"].VR, "BulkDataURI": FRAME}
     model[tag("AvailableTransferSyntaxUID")] = {"vr": "UI", "Value": [str(ExplicitVRLittleEndian)]}
     return _json(model), bulk
 

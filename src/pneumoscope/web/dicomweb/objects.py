@@ -22,6 +22,7 @@ from pneumoscope.radiograph import read
 from pneumoscope.radiograph.dicom import looks_like, parse
 from pneumoscope.radiograph.errors import UnreadableFileError
 from pneumoscope.radiograph.header import identifier_of
+from pneumoscope.radiograph.pictures import JPEG_PREFIX, PNG_PREFIX
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.radiograph.stored_values import Stored, stored_values
@@ -41,7 +42,7 @@ _CLASSES = frozenset(
 )
 _EMPTY = (
     "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "StudyID", "PatientID", "PatientBirthDate",
-    "PatientSex", "Manufacturer", "PatientOrientation", "Laterality", "SeriesNumber", "InstanceNumber",
+    "PatientSex", "Manufacturer", "PatientOrientation", "SeriesNumber", "InstanceNumber",
 )  # fmt: skip
 """Attributes of type 2: empty where nothing is known, or nothing may be said."""
 _MOST_LABEL = 64
@@ -126,6 +127,8 @@ def attributes_for_search(content: bytes, label: str, identifiers: Identifiers) 
     with silenced_decoders():
         if looks_like(content):
             return json_model.for_search(_identified(parse(content), content, label, identifiers))
+        if not content.startswith((PNG_PREFIX, JPEG_PREFIX)):
+            raise UnreadableFileError("the file is neither DICOM nor PNG nor JPEG; convert it to one of them")
         return json_model.for_search(_wrapper(content, label, identifiers))
 
 
@@ -168,7 +171,9 @@ def _identified(parsed: Dataset, content: bytes, label: str, identifiers: Identi
 def _replace_identifiers(dataset: Dataset, parsed: Dataset, label: str, identifiers: Identifiers) -> None:
     stated = identifier_of(parsed, "SOPClassUID")
     dataset.SOPClassUID = stated if stated in _CLASSES else SecondaryCaptureImageStorage
-    _set_empty(dataset, *_EMPTY, "BodyPartExamined")
+    _set_empty(dataset, *_EMPTY)
+    if "BodyPartExamined" not in dataset:  # Laterality is there only where a part of the body may be paired
+        _set_empty(dataset, "BodyPartExamined", "Laterality")
     who = [identifier_of(parsed, keyword) for keyword in ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")]
     dataset.PatientName = dataset.PatientID = identifiers.patient(*who)
     dataset.SeriesDescription = _line(label)
@@ -191,7 +196,7 @@ def _wrapper(content: bytes, label: str, identifiers: Identifiers) -> Dataset:
     dataset.SOPClassUID = SecondaryCaptureImageStorage
     for keyword in (STUDY, SERIES, INSTANCE):
         setattr(dataset, keyword, identifiers.derived_uid(keyword, sha256))
-    _set_empty(dataset, *_EMPTY)
+    _set_empty(dataset, *_EMPTY, "Laterality")
     dataset.PatientName = _line(label).replace("^", " ").replace("=", " ")
     dataset.SeriesDescription = _line(label)
     dataset.Modality, dataset.ConversionType, dataset.ImageType = "OT", "WSD", ["DERIVED", "SECONDARY"]

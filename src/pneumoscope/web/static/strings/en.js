@@ -197,12 +197,12 @@ export const strings = {
     toolGroups: { tools: "Pointer tools", grey: "Grey levels and orientation", size: "Size", undo: "Undo", map: "Heat map" },
 
     model: "Model",
-    modelOption: (/** @type {string} */ id, /** @type {string} */ name) => (id === name ? name : `${name} · ${id.slice(-8)}`),
-    modelLine: (/** @type {string} */ name, /** @type {string} */ version) => `Model ${name}, version ${version}`,
+    modelOption: (/** @type {string} */ name, /** @type {string} */ version, /** @type {boolean} */ unique) => (unique ? name : `${name} · ${version}`),
+    modelLine: (/** @type {string} */ name, /** @type {string} */ version) => `${name}, version ${version}`,
     targetProbability: (/** @type {string} */ target) => `Probability of ${target}`,
     threshold: "Threshold",
     greyZone: "Grey zone",
-    thresholdWords: (/** @type {string} */ decision, /** @type {number|null} */ threshold, /** @type {string} */ rule) => (threshold === null ? "The model has no threshold." : `${decision === "positive" ? "At or above" : "Below"} the threshold ${threshold.toFixed(3)} (${rule}, fixed on tune)`),
+    thresholdWords: (/** @type {string} */ decision, /** @type {number|null} */ threshold, /** @type {string} */ rule) => (threshold === null ? "The model has no threshold." : `${decision === "positive" ? "At or above" : "Below"} threshold ${threshold.toFixed(3)} (${rule} on tune)`),
     scaleWords: (/** @type {any} */ reading, /** @type {{low: number, high: number}|null} */ zone) =>
       `Probability ${two(reading.probability)} on a scale from 0 to 1; threshold ${reading.operating_point === null ? "none" : reading.operating_point.threshold.toFixed(3)}${zone === null ? "" : `; grey zone ${two(zone.low)} to ${two(zone.high)}`}`,
     notRead: "Not read yet",
@@ -226,13 +226,13 @@ export const strings = {
     cautions: "Take with care",
     population: "Read as",
     populationWords: (/** @type {any} */ population) => {
-      if (population.cautious) return `population unknown: cautious settings (${population.settings})`;
-      return `${population.settings} (${population.source === "age" ? "by the age in the file" : "as you said"})`;
+      if (population.cautious) return `Population unknown: cautious settings (${population.settings})`;
+      return `${population.settings === "child" ? "Child" : "Adult"} (${population.source === "age" ? "by the age in the file" : "as you said"})`;
     },
     readAs: { child: "Read as child", adult: "Read as adult" },
     severity: "Severity",
     severityWords: (/** @type {any} */ severity) =>
-      `${severity.score.toFixed(1)} of 18${severity.low === null || severity.high === null ? "; no interval" : `, ${Math.round(100 * (severity.coverage ?? 0.9))} % interval ${severity.low.toFixed(1)} to ${severity.high.toFixed(1)}`}`,
+      `${severity.score.toFixed(1)} of 18${severity.low === null || severity.high === null ? "; no interval" : ` (${Math.round(100 * (severity.coverage ?? 0.9))} % interval ${severity.low.toFixed(1)} to ${severity.high.toFixed(1)})`}`,
     undefinedBecause: (/** @type {string} */ reason) => `Undefined${reason === "" ? "" : `: ${reason}`}`,
 
     sections: { label: "Details of the reading", findings: "Findings", map: "Heat map", zones: "Zones", export: "Export", film: "About the film", model: "About the model" },
@@ -279,8 +279,8 @@ export const strings = {
       with: "Compare with",
       option: (/** @type {string} */ model, /** @type {string} */ method) => `${model} · ${method}`,
       hints: {
-        side: "Left: the chosen model. Right: the other. Both show the same part of the film.",
-        curtain: "Left of the line: the chosen model. Right of it: the other. Drag the line, or move it with the arrow keys.",
+        side: "Both sides show the same part of the film.",
+        curtain: "Drag the line, or move it with the arrow keys.",
         difference: "Red: the other model has more evidence there. Blue: it has less. Pale: the same. Hatched: one of them did not look.",
       },
       curtain: "Position of the curtain",
@@ -289,7 +289,8 @@ export const strings = {
       barWords: (/** @type {number} */ top) => `Colour scale of the difference from −${two(top)} (blue) to ${two(top)} (red)`,
       nothing: "There is no other model or method to compare with. Start the server with a second --model.",
       unread: "Read the film first; then its map can be compared.",
-      failed: "The comparison could not be loaded.",
+      failed: "This comparison cannot be shown",
+      side: (/** @type {number} */ index, /** @type {string} */ name, /** @type {any} */ reading) => `${index === 0 ? "Left" : "Right"}: ${name}${reading.probability === null ? "" : ` · ${two(reading.probability)}, ${reading.decision}${reading.abstains ? ", unsure" : ""}${reading.domain?.inside === false ? ", outside its domain" : ""}`}`,
     },
     facts: {
       size: "Rows × columns",
@@ -330,7 +331,7 @@ export const strings = {
     },
     keys: {
       title: "Keyboard shortcuts",
-      intro: "Press a key’s button, then the new key. A key that is taken is refused. Your changes are kept in this browser.",
+      intro: "Choose a shortcut, then press its new key. A key that already has a meaning is refused. Your changes are kept in this browser.",
       groups: { worklist: "Worklist", film: "Film", map: "Heat map", findings: "Findings", page: "Page" },
       press: "press a key …",
       pressFor: (/** @type {string} */ label) => `Press the new key for “${label}”; Escape cancels.`,

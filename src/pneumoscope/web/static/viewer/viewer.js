@@ -44,7 +44,7 @@ class Viewer {
   }
 
   listen() {
-    this.worklist.addEventListener("open", (event) => this.open(/** @type {CustomEvent} */ (event).detail));
+    this.worklist.addEventListener("open", (event) => this.openChosen(/** @type {CustomEvent} */ (event).detail));
     this.worklist.addEventListener("fault", (event) => this.fault(/** @type {CustomEvent} */ (event).detail));
     this.area.addEventListener("step", (event) => this.worklist.step(/** @type {CustomEvent} */ (event).detail));
     this.area.addEventListener("back", () => this.showWorklist());
@@ -108,6 +108,13 @@ class Viewer {
     const open = this.session.summary;
     if (open === null || type === "heartbeat") return;
     this.actions.checkOpenFilm(open, data);
+  }
+
+  /** @param {{film: FilmSummary, chosen: boolean}} detail */
+  openChosen({ film, chosen }) {
+    const opened = this.open(film);
+    if (chosen) this.area.viewport.focus({ preventScroll: true });
+    return opened;
   }
 
   /** @param {FilmSummary} film */

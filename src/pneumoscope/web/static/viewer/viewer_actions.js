@@ -194,7 +194,6 @@ export class ViewerActions {
   /** @param {string} mode @param {{model: string, method: string}[]} others */
   showCompareBar(mode, others) {
     const { area, session, models } = this.page;
-    area.compareBar.hidden = mode === "single";
     if (mode === "single" || session.other === null) return;
     const name = (/** @type {any} */ each) => words.compare.option(models.byId(each.model).name, each.method);
     const list = select(words.compare.with, others.map((each) => /** @type {[string, string]} */ ([key(each), name(each)])), key(session.other), (chosen) => {

@@ -32,6 +32,7 @@ export class FilmArea extends EventTarget {
     this.badges = h("span", { class: "film-badges" });
     this.cover = h("div", { class: "cover", hidden: true });
     this.compareBar = h("div", { class: "compare-bar", hidden: true });
+    this.captions = h("div", { class: "captions", hidden: true }, h("p"), h("p"));
     this.stage = h("div", { class: "stage", "data-mode": "single" }, this.first.frame, this.second.frame, this.curtain.element, this.cover);
     this.second.frame.hidden = true;
     this.element = h(
@@ -50,6 +51,7 @@ export class FilmArea extends EventTarget {
       ),
       this.toolbar.element,
       this.compareBar,
+      this.captions,
       this.stage,
     );
     this.listen();
@@ -59,8 +61,7 @@ export class FilmArea extends EventTarget {
   pane(name) {
     const viewport = /** @type {PxViewport} */ (document.createElement("px-viewport"));
     viewport.keys = {}; // the page has the keys, wherever the focus is
-    const caption = h("p", { class: "pane-caption", hidden: true });
-    return { viewport, caption, frame: h("div", { class: `pane ${name}` }, viewport, caption) };
+    return { viewport, frame: h("div", { class: `pane ${name}` }, viewport) };
   }
 
   get viewport() {
@@ -132,10 +133,17 @@ export class FilmArea extends EventTarget {
     const two = mode === "side" || mode === "curtain";
     this.second.frame.hidden = !two;
     this.curtain.element.hidden = mode !== "curtain";
-    this.first.caption.hidden = this.second.caption.hidden = mode === "single";
+    this.captions.hidden = !two;
+    this.compareBar.hidden = mode === "single";
     this.cutCurtain();
     this.toolbar.show({ mode });
-    if (two) requestAnimationFrame(() => this.follow(this.first.viewport, this.second.viewport));
+    if (two) requestAnimationFrame(() => requestAnimationFrame(() => this.align()));
+  }
+
+  /** Give both viewports one view, once they have their new sizes. */
+  align() {
+    if (this.viewport.fits) this.viewport.fit();
+    this.follow(this.first.viewport, this.second.viewport);
   }
 
   cutCurtain() {
@@ -145,27 +153,37 @@ export class FilmArea extends EventTarget {
   /** @param {import("../panels/map_panel.js").MapState} state */
   setMap(state) {
     const whole = this.mode === "difference" || state.whole;
-    for (const viewport of this.viewports) viewport.mapState = { ...viewport.mapState, ...state, whole, contours: state.contours && this.mode !== "difference" };
+    const contours = state.contours && this.mode !== "difference";
+    this.first.viewport.mapState = { ...this.first.viewport.mapState, ...state, whole, contours };
+    this.second.viewport.mapState = { ...this.second.viewport.mapState, ...state, threshold: null }; // the other map has its own unit
     this.toolbar.show({ map_toggle: state.visible });
   }
 
-  /** @param {Shape[]} shapes @param {string|null} selected */
-  setShapes(shapes, selected) {
-    for (const viewport of this.viewports) viewport.shapes = shapes;
+  /** @param {Shape[]} first @param {Shape[]} second @param {string|null} selected */
+  setShapes(first, second, selected) {
+    this.first.viewport.shapes = first;
+    this.second.viewport.shapes = second;
     this.select(selected);
   }
 
   /** @param {string|null} id */
   select(id) {
-    for (const viewport of this.viewports) viewport.selected = id;
+    this.viewport.selected = id;
   }
 
   /** @param {MapLayer|null} first @param {MapLayer|null} second */
   setLayers(first, second) {
     this.first.viewport.layers = first === null ? [] : [first];
     this.second.viewport.layers = second === null ? [] : [second];
-    this.first.caption.textContent = first?.name ?? "";
-    this.second.caption.textContent = second?.name ?? "";
+  }
+
+  /**
+   * Say whose maps the two viewports show, and what each model answered.
+   *
+   * @param {MapLayer[]} layers @param {import("../types.js").Reading[]} readings
+   */
+  showCaptions(layers, readings) {
+    for (const [index, layer] of layers.entries()) this.captions.children[index].textContent = words.compare.side(index, layer.name, readings[index]);
   }
 
   /** @param {string} name @param {any} [detail] */

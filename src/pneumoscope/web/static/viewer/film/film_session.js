@@ -27,6 +27,9 @@ const words = strings.viewer;
  * @property {import("../keys/keymap.js").Keymap} keymap
  */
 
+/** Begin a text with a capital letter and end it with a full stop. @param {string} text */
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
 /** Emits "gone" when the film was closed on the server. */
 export class FilmSession extends EventTarget {
   /** @param {Parts} parts */
@@ -46,6 +49,8 @@ export class FilmSession extends EventTarget {
     this.map = null;
     /** @type {{model: string, method: string}|null} */
     this.other = null;
+    /** What the compared model read. @type {Reading|null} */
+    this.otherReading = null;
     /** @type {any} */
     this.zones = null;
     /** @type {Shape[]} */
@@ -151,19 +156,19 @@ export class FilmSession extends EventTarget {
   /** Fetch the maps of the comparison that is on, or of the one reading. */
   async loadMaps() {
     const { turn, summary, film } = this;
-    const { api, models, area, notices } = this.parts;
-    this.map = null;
+    const { api, models, area } = this.parts;
+    this.map = this.otherReading = null;
     if (summary === null || film === null || !this.answered) return this.showPanels();
     const shown = { model: models.chosen, method: models.method(models.chosen) };
     this.map = await loadMap(api, summary.id, shown.model, shown.method);
     if (turn !== this.turn) return;
+    area.cover.hidden = true;
     try {
       await this.showComparison(summary.id, film, shown);
     } catch (error) {
       if (turn !== this.turn) return;
-      area.setMode("single");
-      area.setLayers(this.map.layer, null);
-      notices.show(error instanceof ApiError ? error.message : words.compare.failed, "error");
+      area.setLayers(null, null);
+      area.showCover("map", words.compare.failed, error instanceof ApiError ? sentence(error.message) : "");
     }
     this.showPanels();
   }
@@ -175,10 +180,14 @@ export class FilmSession extends EventTarget {
     const { api, area } = this.parts;
     const { mode } = area;
     if (mode === "single" || this.other === null || this.map === null) return area.setLayers(this.map?.layer ?? null, null);
-    await this.readOther(id, this.other.model);
+    const { model, method } = this.other;
+    await this.readOther(id, model);
     if (mode === "difference") return this.showDifference(await loadDifference(api, id, film, shown, this.other));
-    const other = await loadMap(api, id, this.other.model, this.other.method);
-    return area.setLayers(this.map.layer, other.layer);
+    const [other, reading] = await Promise.all([loadMap(api, id, model, method), api.reading(id, model)]);
+    this.otherReading = reading;
+    area.setLayers(this.map.layer, other.layer);
+    if (this.reading !== null) area.showCaptions([this.map.layer, other.layer], [this.reading, reading]);
+    return undefined;
   }
 
   /** @param {import("../compare/difference.js").Difference} difference */
@@ -237,7 +246,9 @@ export class FilmSession extends EventTarget {
   /** @param {string|null} [selected] @param {Shape[]} [further]   outlines for the moment */
   showShapes(selected = this.parts.side.findings.selected, further = []) {
     const findings = this.reading !== null && this.parts.settings.get("boxes") ? findingShapes(this.reading) : [];
-    this.parts.area.setShapes([...findings, ...(this.showReferences ? this.references : []), ...further], selected);
+    const others = this.otherReading !== null && this.parts.settings.get("boxes") ? findingShapes(this.otherReading) : [];
+    const common = [...(this.showReferences ? this.references : []), ...further];
+    this.parts.area.setShapes([...findings, ...common], [...others, ...common], selected);
   }
 
   /** Outline a zone, or none. @param {{laterality: string, zone: string}|null} where */

@@ -2,6 +2,7 @@
 
 import { strings } from "../../strings/en.js";
 import { h, select, toggle } from "../dom.js";
+import { versionOf } from "../models.js";
 import { ExportPanel } from "./export_panel.js";
 import { FindingsList } from "./findings.js";
 import { MapPanel } from "./map_panel.js";
@@ -46,7 +47,7 @@ export class SidePanel extends EventTarget {
 
   /** @param {ModelInfo[]} models @param {string} chosen */
   showModels(models, chosen) {
-    const options = models.map((model) => /** @type {[string, string]} */ ([model.id, words.modelOption(model.id, model.name)]));
+    const options = models.map((model) => /** @type {[string, string]} */ ([model.id, words.modelOption(model.name, versionOf(model), models.filter((each) => each.name === model.name).length === 1)]));
     this.models.replaceChildren(select(words.model, options, chosen, (id) => this.dispatchEvent(new CustomEvent("model", { detail: id }))));
   }
 

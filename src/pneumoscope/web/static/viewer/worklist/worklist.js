@@ -96,7 +96,7 @@ export class Worklist extends EventTarget {
     this.job.addEventListener("end", () => this.refreshSoon());
     this.pages.addEventListener("change", () => ((this.failed = false), this.showCount()));
     this.pages.addEventListener("error", (event) => this.showError(/** @type {CustomEvent} */ (event).detail));
-    this.grid.addEventListener("open", (event) => this.openAt(/** @type {CustomEvent} */ (event).detail));
+    this.grid.addEventListener("open", (event) => this.openAt(/** @type {CustomEvent} */ (event).detail, true));
     this.grid.addEventListener("selection", () => this.showSelection());
     this.grid.addEventListener("sort", () => this.showSort());
     this.listenForDrops();
@@ -189,14 +189,14 @@ export class Worklist extends EventTarget {
     return this.job.start(films, model, population);
   }
 
-  /** @param {number} index */
-  async openAt(index) {
+  /** @param {number} index @param {boolean} [chosen]   in the list, so that the focus follows to the film */
+  async openAt(index, chosen = false) {
     if (index < 0 || index >= this.pages.total) return;
     const film = await this.pages.get(index);
     if (film === undefined) return;
     this.grid.openFilm = film.id;
     this.grid.moveTo(index);
-    this.dispatchEvent(new CustomEvent("open", { detail: film }));
+    this.dispatchEvent(new CustomEvent("open", { detail: { film, chosen } }));
   }
 
   /**

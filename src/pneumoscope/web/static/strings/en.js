@@ -114,6 +114,7 @@ export const strings = {
     loading: "Loading …",
     tryAgain: "Try again",
     nothing: "–",
+    sentence: (/** @type {string} */ text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${text === "" || /[.!?]$/.test(text) ? "" : "."}`,
     worklist: "Worklist",
     film: "Film",
     reading: "Reading",

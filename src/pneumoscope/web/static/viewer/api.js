@@ -1,5 +1,9 @@
 /** The client of the HTTP API under /api/v1. */
 
+import { strings } from "../strings/en.js";
+
+const words = strings.viewer;
+
 /** @import {FilmQuery, FilmSummary, Job, ModelInfo, Reading} from "./types.js" */
 
 /** An answer other than success, with the server's sentence. */
@@ -17,13 +21,24 @@ export class ApiError extends Error {
 
   /** Whether the token is missing or wrong. */
   get refused() {
-    return this.status === 401 || this.kind === "token";
+    return this.status === 401 || this.status === 403;
   }
 
   /** Whether the server did not answer at all. */
   get unreachable() {
     return this.status === 0;
   }
+}
+
+/**
+ * Say what went wrong: the server's sentence, or that it does not answer.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function sentenceOf(error) {
+  if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
+  return error.unreachable ? words.unreachable : words.sentence(error.message);
 }
 
 /** Requests to one server with one token. */
@@ -60,9 +75,9 @@ export class Api {
     return this.json(`/films?${parameters}`, { signal });
   }
 
-  /** @param {string} film @param {string} model   whose reading decides its state @returns {Promise<any>} */
+  /** @param {string} film @param {string} model   whose reading decides its state; "" for the default @returns {Promise<any>} */
   film(film, model) {
-    return this.json(`/films/${film}?model=${encodeURIComponent(model)}`);
+    return this.json(`/films/${film}${model === "" ? "" : `?model=${encodeURIComponent(model)}`}`);
   }
 
   /** @param {string} film */

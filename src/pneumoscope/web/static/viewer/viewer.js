@@ -22,7 +22,7 @@ const words = strings.viewer;
 /** @import {FilmSummary} from "./types.js" */
 
 /** The parts of the page and what ties them. */
-class Viewer {
+export class Viewer {
   constructor() {
     this.settings = new SettingsStore();
     this.keymap = new Keymap(this.settings);
@@ -127,7 +127,7 @@ class Viewer {
     this.notices.announce(words.opened(film.label));
     await this.session.open(film);
     const next = this.worklist.neighbour();
-    if (next !== undefined && next.state !== "failed") this.session.cache.get(next.id, this.models.chosen).catch(() => undefined);
+    if (next !== undefined && next.error === null) this.session.cache.get(next.id, this.models.chosen).catch(() => undefined);
   }
 
   showWorklist() {
@@ -137,13 +137,13 @@ class Viewer {
     this.worklist.grid.openFilm = null;
     this.session.close();
     this.worklist.pages.refresh();
-    this.worklist.grid.element.focus();
+    if (this.worklist.pages.total > 0) this.worklist.grid.element.focus();
   }
 
   /** @param {"child"|"adult"|null} population */
   async readFilm(population) {
     const film = this.session.summary;
-    if (film === null) return;
+    if (film === null || this.session.film === null) return;
     this.side.verdict.showReading(this.models.model);
     const job = await this.worklist.job.start([film.id], this.models.chosen, population);
     if (this.session.summary?.id !== film.id) return;

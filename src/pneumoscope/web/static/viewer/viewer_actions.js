@@ -1,7 +1,7 @@
 /** What keys and buttons do. */
 
 import { strings } from "../strings/en.js";
-import { ApiError } from "./api.js";
+import { ApiError, sentenceOf } from "./api.js";
 import { h, select } from "./dom.js";
 import { fileName, saveBlob } from "./panels/export_panel.js";
 
@@ -15,7 +15,7 @@ const MODES = /** @type {const} */ (["single", "side", "curtain", "difference"])
 
 /** Runs actions by their names. */
 export class ViewerActions {
-  /** @param {any} page   the Viewer */
+  /** @param {import("./viewer.js").Viewer} page */
   constructor(page) {
     this.page = page;
     this.hidden = false;
@@ -29,7 +29,7 @@ export class ViewerActions {
     on(area, "select", (id) => this.selectFinding(id));
     on(side.findings, "select", (id) => this.selectFinding(id));
     on(side.findings, "hint", (id) => this.hint(id));
-    on(side.findings, "zoom", (box) => area.viewport.zoomTo?.(box));
+    on(side.findings, "zoom", (box) => area.zoomTo(box));
     on(side.zones, "zone", (zone) => this.selectZone(zone));
     on(side.map, "map", (change) => session.changeMap(change));
     on(side.map, "method", (method) => this.chooseMethod(method));
@@ -44,7 +44,7 @@ export class ViewerActions {
    */
   run(action, repeated) {
     const { worklist, area, session, side, head, keyDialog } = this.page;
-    const actions = /** @type {{[name: string]: () => unknown}} */ ({
+    const actions = /** @type {Record<string, () => unknown>} */ ({
       next_film: () => worklist.step(1),
       previous_film: () => worklist.step(-1),
       worklist: () => this.page.showWorklist(),
@@ -76,8 +76,8 @@ export class ViewerActions {
   /** @param {string} action   one of the viewport */
   onFilm(action) {
     const { area } = this.page;
-    if (action.startsWith("tool_")) for (const viewport of area.viewports) viewport.tool = action.slice(5);
-    else area.viewport.handleKey(action);
+    if (action.startsWith("tool_")) for (const viewport of area.viewports) viewport.tool = /** @type {import("../viewport/gestures.js").Tool} */ (action.slice(5));
+    else area.viewport.handleKey(/** @type {import("../viewport/keys.js").Action} */ (action));
     area.toolbar.show({ tool: area.viewport.tool });
   }
 
@@ -143,8 +143,7 @@ export class ViewerActions {
     side.findings.mark(finding === null ? null : id);
     side.zones.mark(finding);
     area.select(finding === null ? null : id);
-    const at = [...side.findings.findings].indexOf(finding);
-    if (finding !== null) notices.announce(words.findingWords(at + 1, finding));
+    if (finding !== null) notices.announce(words.findingWords(side.findings.findings.indexOf(finding) + 1, finding));
   }
 
   /** Point at a finding while the pointer or the focus is on it. @param {string|null} id */
@@ -157,7 +156,7 @@ export class ViewerActions {
   /** @param {{laterality: string, zone: string}} zone */
   selectZone(zone) {
     const { side, session } = this.page;
-    const at = side.findings.findings.findIndex((/** @type {any} */ finding) => finding.laterality === zone.laterality && finding.zone === zone.zone);
+    const at = side.findings.findings.findIndex((finding) => finding.laterality === zone.laterality && finding.zone === zone.zone);
     if (at >= 0) side.findings.select(`finding-${at + 1}`);
     session.outlineZone(zone);
   }
@@ -167,7 +166,7 @@ export class ViewerActions {
     const { models, session } = this.page;
     models.methods.set(models.chosen, method);
     session.mapState = { ...session.mapState, threshold: null };
-    await session.loadMaps().catch((/** @type {unknown} */ error) => session.showFault(error));
+    await session.loadMaps().catch((error) => session.showFault(error));
     session.changeMap({});
   }
 
@@ -180,12 +179,12 @@ export class ViewerActions {
       area.toolbar.show({ mode: "single" });
       return notices.show(session.answered ? words.compare.nothing : words.compare.unread);
     }
-    if (session.other === null || !others.some((/** @type {any} */ each) => key(each) === key(session.other))) session.other = others.find((/** @type {any} */ each) => each.model !== shown.model) ?? others[0] ?? null;
+    if (session.other === null || !others.some((each) => key(each) === key(session.other))) session.other = others.find((each) => each.model !== shown.model) ?? others[0] ?? null;
     area.setMode(mode);
     this.showCompareBar(mode, others);
     if (mode !== "single" && !session.mapState.visible) session.changeMap({ visible: true });
     session.mapState = { ...session.mapState, threshold: null };
-    await session.loadMaps().catch((/** @type {unknown} */ error) => session.showFault(error));
+    await session.loadMaps().catch((error) => session.showFault(error));
     session.changeMap({});
     notices.announce(words.compare.modes[mode]);
     return undefined;
@@ -208,7 +207,7 @@ export class ViewerActions {
     const { session, api, models } = this.page;
     if (data?.removed?.includes(open.id)) return session.showGone();
     if (session.facts === null || session.answered) return undefined;
-    const now = await api.film(open.id, models.chosen).catch((/** @type {unknown} */ error) => error);
+    const now = await api.film(open.id, models.chosen).catch((error) => error);
     if (session.summary?.id !== open.id) return undefined;
     if (now instanceof ApiError) return now.status === 404 ? session.showGone() : undefined;
     return now.state !== session.summary.state ? session.loadReading().catch(() => undefined) : undefined;
@@ -228,12 +227,12 @@ export class ViewerActions {
       else if (what === "all_csv") saveBlob(await api.blob(`/exports/readings.csv${query}`), "readings.csv");
       notices.announce(words.export.saved);
     } catch (error) {
-      notices.show(error instanceof ApiError && !error.unreachable ? error.message : words.unreachable, "error");
+      notices.show(sentenceOf(error), "error");
     }
   }
 }
 
-/** @param {{model: string, method: string}} map */
-function key({ model, method }) {
-  return `${model}|${method}`;
+/** @param {{model: string, method: string}|null} map */
+function key(map) {
+  return map === null ? "" : `${map.model}|${map.method}`;
 }

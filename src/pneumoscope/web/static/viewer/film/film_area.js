@@ -9,6 +9,7 @@ import { Toolbar } from "./toolbar.js";
 import { PRESETS } from "../../film/grey.js";
 
 const words = strings.viewer;
+const SURROUNDINGS = 1.6; // width of what is shown over the width of a box
 
 /** @import {Film, MapLayer, Shape} from "../../film/film.js" */
 /** @import {Keymap} from "../keys/keymap.js" */
@@ -144,6 +145,15 @@ export class FilmArea extends EventTarget {
   align() {
     if (this.viewport.fits) this.viewport.fit();
     this.follow(this.first.viewport, this.second.viewport);
+  }
+
+  /** Bring a box into the middle of the screen, with its surroundings. @param {import("../types.js").Box} box */
+  zoomTo(box) {
+    const { viewport } = this;
+    const { clientWidth, clientHeight } = viewport;
+    const scale = Math.min(clientWidth / (box.right - box.left), clientHeight / (box.bottom - box.top)) / SURROUNDINGS;
+    viewport.view = { ...viewport.view, centre_row: (box.top + box.bottom) / 2, centre_col: (box.left + box.right) / 2, scale };
+    this.follow(viewport, this.second.viewport);
   }
 
   cutCurtain() {

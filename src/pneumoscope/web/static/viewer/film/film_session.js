@@ -1,7 +1,7 @@
 /** The open film: what was fetched of it, what the chosen model read in it, and how that is shown. */
 
 import { strings } from "../../strings/en.js";
-import { ApiError } from "../api.js";
+import { ApiError, sentenceOf } from "../api.js";
 import { loadDifference } from "../compare/difference.js";
 import { button } from "../dom.js";
 import { describe } from "../panels/description.js";
@@ -26,9 +26,6 @@ const words = strings.viewer;
  * @property {import("../notices.js").Notices} notices
  * @property {import("../keys/keymap.js").Keymap} keymap
  */
-
-/** Begin a text with a capital letter and end it with a full stop. @param {string} text */
-const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 /** Emits "gone" when the film was closed on the server. */
 export class FilmSession extends EventTarget {
@@ -74,6 +71,7 @@ export class FilmSession extends EventTarget {
     area.showLoading(summary.label);
     side.verdict.showReading(models.model);
     try {
+      if (summary.state === "failed" && summary.rows === null) throw new ApiError(422, "unusable", summary.error?.message ?? "");
       const { facts, film } = await this.cache.get(summary.id, models.chosen);
       if (turn !== this.turn) return;
       [this.facts, this.film] = [facts, film];
@@ -107,13 +105,13 @@ export class FilmSession extends EventTarget {
     const { area, side, models } = this.parts;
     const again = button(words.tryAgain, () => this.summary && this.open(this.summary));
     side.verdict.showNothing();
-    if (!(error instanceof ApiError)) area.showCover("alert", words.filmFailed, error instanceof Error ? error.message : "", again);
+    if (!(error instanceof ApiError)) area.showCover("alert", words.filmFailed, sentenceOf(error), again);
     else if (error.unreachable) area.showCover("offline", words.serverGone, words.serverGoneHint, again);
     else if (error.refused) this.dispatchEvent(new Event("refused"));
     else if (error.status === 404) this.showGone();
     else {
-      area.showCover("alert", words.filmFailed, error.message);
-      side.verdict.showFailed(error.message, models.model);
+      area.showCover("alert", words.filmFailed, sentenceOf(error));
+      side.verdict.showFailed(sentenceOf(error), models.model, false);
     }
   }
 
@@ -144,7 +142,7 @@ export class FilmSession extends EventTarget {
   showUnread() {
     const { side, models } = this.parts;
     const refusal = this.facts?.refusal;
-    if (refusal) return side.verdict.showFailed(refusal, models.model);
+    if (refusal) return side.verdict.showFailed(words.sentence(refusal), models.model, false);
     if (this.summary?.state === "reading" || this.summary?.state === "queued") return side.verdict.showReading(models.model);
     return side.verdict.showUnread(models.model);
   }
@@ -168,7 +166,7 @@ export class FilmSession extends EventTarget {
     } catch (error) {
       if (turn !== this.turn) return;
       area.setLayers(null, null);
-      area.showCover("map", words.compare.failed, error instanceof ApiError ? sentence(error.message) : "");
+      area.showCover("map", words.compare.failed, sentenceOf(error));
     }
     this.showPanels();
   }

@@ -46,9 +46,9 @@ export class Verdict {
     this.message("state-reading", words.readingNow, words.readingNowHint(model.name), null, model);
   }
 
-  /** @param {string} sentence @param {ModelInfo} model */
-  showFailed(sentence, model) {
-    this.message("alert", words.readFailed, sentence, button(words.tryAgain, this.actions.read), model);
+  /** @param {string} sentence @param {ModelInfo} model @param {boolean} [again]   reading again may help */
+  showFailed(sentence, model, again = true) {
+    this.message("alert", words.readFailed, sentence, again ? button(words.tryAgain, this.actions.read) : null, model);
   }
 
   /**
@@ -63,7 +63,7 @@ export class Verdict {
    * @param {Reading} reading @param {ModelInfo} model @param {any} card
    */
   show(reading, model, card) {
-    if (reading.error !== null || reading.probability === null || reading.decision === null) return this.showFailed(reading.error?.message ?? words.noAnswer, model);
+    if (reading.error !== null || reading.probability === null || reading.decision === null) return this.showFailed(words.sentence(reading.error?.message ?? words.noAnswer), model);
     fill(
       this.element,
       headline(reading),

@@ -115,7 +115,8 @@ export class FilmGrid extends EventTarget {
     else known.row.replaceWith(row);
     this.rows.set(index, { row, film });
     const canvas = row.querySelector("canvas");
-    if (film !== undefined && canvas !== null) this.thumbnails.show(canvas, film.id);
+    if (film !== undefined && canvas !== null && film.state === "failed" && film.rows === null) canvas.classList.add("missing");
+    else if (film !== undefined && canvas !== null) this.thumbnails.show(canvas, film.id);
     this.markRow(row, film);
   }
 

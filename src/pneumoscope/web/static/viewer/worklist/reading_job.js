@@ -1,7 +1,7 @@
 /** Reading many films: one job of the server with its progress and a way to stop it. */
 
 import { strings } from "../../strings/en.js";
-import { ApiError } from "../api.js";
+import { sentenceOf } from "../api.js";
 import { button, h } from "../dom.js";
 import { readEvents } from "../event_stream.js";
 
@@ -57,7 +57,7 @@ export class JobBar extends EventTarget {
     try {
       this.job = await this.api.startJob(films, model, population);
     } catch (error) {
-      this.notices.show(error instanceof ApiError && !error.unreachable ? error.message : words.unreachable, "error");
+      this.notices.show(sentenceOf(error), "error");
       return null;
     }
     this.element.hidden = false;
@@ -80,7 +80,7 @@ export class JobBar extends EventTarget {
     this.element.hidden = true;
     this.job = null;
     const text = job.state === "cancelled" ? words.job.cancelled(job.done, job.total) : words.job.ended(job.done, job.failed);
-    if (job.total > 1 || job.failed > 0) this.notices.show(text, job.failed > 0 ? "error" : "info");
+    if (job.total > 1) this.notices.show(text, job.failed > 0 ? "error" : "info");
     this.notices.announce(text);
     this.dispatchEvent(new CustomEvent("end", { detail: job }));
   }

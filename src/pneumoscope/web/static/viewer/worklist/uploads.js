@@ -1,7 +1,7 @@
 /** Files on their way to the server: progress, cancel and the server's sentence for each. */
 
 import { strings } from "../../strings/en.js";
-import { ApiError } from "../api.js";
+import { ApiError, sentenceOf } from "../api.js";
 import { button, fill, h, icon } from "../dom.js";
 
 const words = strings.viewer;
@@ -62,16 +62,31 @@ export class Uploads extends EventTarget {
     upload.state = "sending";
     this.render();
     try {
-      await this.api.upload(upload.file, (share) => this.progress(upload, share), upload.stop.signal);
+      const film = await this.api.upload(upload.file, (share) => this.progress(upload, share), upload.stop.signal);
+      await this.check(film.id);
       upload.state = "done";
       this.dispatchEvent(new Event("done"));
     } catch (error) {
       upload.state = upload.stop.signal.aborted ? "cancelled" : "failed";
-      upload.error = error instanceof ApiError && !error.unreachable ? error.message : words.unreachable;
+      upload.error = sentenceOf(error);
     }
     this.running -= 1;
     this.render();
     this.next();
+  }
+
+  /**
+   * Let the server decode a film; one that it cannot use is closed again.
+   *
+   * @param {string} film
+   */
+  async check(film) {
+    try {
+      await this.api.film(film, "");
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 422) await this.api.remove(film);
+      throw error;
+    }
   }
 
   /** @param {Upload} upload @param {number} share */

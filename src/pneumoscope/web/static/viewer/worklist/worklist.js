@@ -1,7 +1,7 @@
 /** The worklist: filters, the table of films, uploads, and reading many films. */
 
 import { strings } from "../../strings/en.js";
-import { ApiError } from "../api.js";
+import { ApiError, sentenceOf } from "../api.js";
 import { button, fill, h, icon, select } from "../dom.js";
 import { COLUMNS } from "./columns.js";
 import { droppedFiles } from "./dropped_files.js";
@@ -170,7 +170,7 @@ export class Worklist extends EventTarget {
     if (this.pages.loaded || (error instanceof ApiError && error.refused)) return;
     this.empty.hidden = false;
     this.count.textContent = "";
-    fill(this.empty, icon("alert"), h("h2", {}, words.listFailed), h("p", {}, error instanceof ApiError && !error.unreachable ? error.message : words.unreachable), button(words.tryAgain, () => this.pages.refresh()));
+    fill(this.empty, icon("alert"), h("h2", {}, words.listFailed), h("p", {}, sentenceOf(error)), button(words.tryAgain, () => this.pages.refresh()));
   }
 
   showSelection() {

@@ -23,6 +23,9 @@ _KEYS: dict[str, Callable[[Workspace, _Row], Any]] = {
     "probability": lambda workspace, row: _probability(row[1].line),
     "n_findings": lambda workspace, row: len(row[1].line.findings) if row[1].line else -1,
     "view_position": lambda workspace, row: row[0].facts.view_position if row[0].facts else "",
+    "modality": lambda workspace, row: row[0].facts.modality if row[0].facts else "",
+    "rows": lambda workspace, row: row[0].facts.rows if row[0].facts else 0,
+    "decision": lambda workspace, row: (row[1].line.decision if row[1].line else None) or "",
 }
 SORT_KEYS = tuple(_KEYS)
 

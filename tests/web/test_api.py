@@ -4,10 +4,14 @@ import numpy as np
 import openapi_spec_validator
 import pytest
 
+from pneumoscope.cohort import table
 from pneumoscope.reader import Reader
 from pneumoscope.readings import form
+from pneumoscope.web.app import OPERATIONS
+from pneumoscope.web.regions import read_cohort
 from pneumoscope.web.workspace import Options
 from tests.reader.builders import spot
+from tests.reference.test_regions import cohort_of
 from tests.web.api_client import DOCUMENT, ApiClient, add
 from tests.web.workspaces import QUADRANT, picture, wait, workspace
 
@@ -175,6 +179,36 @@ def test_exports_hold_the_lines_and_no_formula(reader):
         assert row.startswith("'=HYPERLINK(1).png,pneumonia,")
         answer = client.get("/api/v1/exports/dicom")
         assert (answer.status_code, answer.json()["error"]["kind"]) == (501, "not_built")
+    made.close()
+
+
+def test_every_operation_succeeds_and_answers_as_it_is_described(reader, tmp_path):
+    """One tour of the whole API; the client has checked each answer."""
+    table.write(cohort_of(tmp_path, "a.png"), tmp_path / "cohort.csv")
+    (tmp_path / "boxes.csv").write_text("path,left,top,right,bottom\na.png,10,5,30,25\n", encoding="utf-8")
+    cohort = read_cohort(tmp_path / "cohort.csv", tmp_path / "boxes.csv", box_space="file")
+    made = workspace(reader, references=cohort.references)
+    client = ApiClient(made)
+    client.seen = set()
+    film, model = made.open(cohort.sources[0]), made.models.default
+    job = client.post("/api/v1/jobs", json={"films": [film]}).json()["id"]
+    wait(client, client.get(f"/api/v1/jobs/{job}").json())
+    read(client, {"id": film})
+    of = f"/films/{film}/readings/{model}"
+    for path in (
+        "/info", "/models", f"/models/{model}/card", "/films", f"/films/{film}", f"/films/{film}/pixels", f"/films/{film}/greys",
+        f"/films/{film}/thumbnail", of, f"{of}/maps/grad-cam", f"{of}/maps/grad-cam.f32", f"{of}/maps/grad-cam.png",
+        f"{of}/overlay.png", f"{of}/lungs", f"{of}/findings", f"{of}/zones", f"/films/{film}/regions", f"/jobs/{job}/events",
+        f"/films/{film}/compare?models={model},{model}", f"/films/{film}/compare.f32?models={model},{model}",
+        "/exports/readings.jsonl", "/exports/readings.csv", "/exports/dicom", "/openapi.json",
+    ):  # fmt: skip
+        client.get("/api/v1" + path)
+    client.delete(f"/api/v1/jobs/{job}")
+    client.delete(f"/api/v1/films/{add(client, QUADRANT)['id']}")
+    made.closing.set()  # the stream of the worklist has no other end
+    client.get("/api/v1/events")
+    described = {(one.name, status) for one in OPERATIONS for status in one.answers or {501: None}}
+    assert client.seen == described
     made.close()
 
 

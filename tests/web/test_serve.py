@@ -114,7 +114,7 @@ def test_files_are_listed_at_once_and_their_paths_stay_here(served, tmp_path, gl
     folder.mkdir()
     (folder / "SECRET.png").write_bytes(QUADRANT)
     server = served(folder, "--model", glass)
-    assert server.said.startswith("1 films: http://127.0.0.1:")
+    assert server.said.startswith("1 film: http://127.0.0.1:")
     listed = json.dumps(server.get("/api/v1/films"))
     assert '"Film 1"' in listed
     assert "SECRET" not in listed
@@ -177,6 +177,32 @@ def test_a_port_in_use_is_one_sentence(served, glass):
     ran = run("serve", "--no-browser", "--port", port, "--model", glass)
     sentence = f"the server cannot listen on 127.0.0.1, port {port} (address already in use); choose another with --port"
     assert (ran.code, ran.err) == (2, f"pneumoscope: {sentence}\n")
+
+
+def test_a_population_that_no_model_knows_is_refused(glass):
+    ran = run("serve", "--no-browser", "--model", glass, "--population", "adult")
+    assert (ran.code, "adult" in ran.err) == (2, True)
+
+
+def test_what_lies_between_the_radiographs_is_counted(served, tmp_path, glass):
+    folder = tmp_path / "films"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(QUADRANT)
+    (folder / "readme.txt").write_text("text")
+    server = served(folder, "--model", glass)
+    _, err, _ = server.stop()
+    assert "1 " in err
+    assert "readme" not in err
+
+
+def test_a_server_that_is_reading_ends_as_cleanly(served, tmp_path, glass):
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for number in range(300):
+        (folder / f"{number}.png").write_bytes(QUADRANT + bytes([number % 256]))
+    server = served(folder, "--model", glass)
+    server.get("/api/v1/jobs", "POST", b"{}")
+    assert server.stop()[:2] == (0, "")
 
 
 def test_regions_belong_to_a_cohort(glass, tmp_path):

@@ -82,8 +82,7 @@ def command(
     policy = policy_of(policy_said)
     files = _files([text for text in inputs_ if not is_url(text)], store)
     loaded = Models.load(models, population, policy)
-    options = Options(show_names=show_names, stow=stow, population=population)
-    folder = StoreFolder.open(store) if store else None
+    options = Options(show_names=show_names, stow=stow)
     at_once = max(_FEWEST_AT_ONCE, min(cores(), _MOST_AT_ONCE))
     limits = Limits(decode_seconds)
     with (
@@ -92,7 +91,7 @@ def command(
         address.listen() as listening,
     ):  # fmt: skip
         decode.start()
-        films = FilmStore(decode, policy)
+        films, folder = FilmStore(decode, policy), StoreFolder.open(store) if store else None
         workspace = Workspace.of(loaded, films, options, references=cohort.references, folder=folder, threads=at_once)
         sources: list[Source] = [*cohort.sources, *files, *remote]
         for source in sources:
@@ -107,11 +106,15 @@ def command(
 def _files(inputs: Sequence[str], store: Path | None) -> list[FileSource]:
     if not inputs:
         return []
-    return [FileSource(item.file, item.name) for item in manifest.find(inputs, store or _NO_OUTPUT).items]
+    files = manifest.find(inputs, store or _NO_OUTPUT)
+    if str(files):
+        click.echo(f"  {files}", err=True)
+    return [FileSource(item.file, item.name) for item in files.items]
 
 
 def _started(url: str, workspace: Workspace, address: server.Address, browser: bool) -> None:
-    click.echo(f"{len(workspace.films)} films: {url}\nCtrl-C ends the server. {DISCLAIMER}")
+    n_films = len(workspace.films)
+    click.echo(f"{n_films} film{'' if n_films == 1 else 's'}: {url}\nCtrl-C ends the server. {DISCLAIMER}")
     if not address.is_loopback:
         click.echo("warning: other machines can connect, and the connection is not encrypted", err=True)
     if browser:

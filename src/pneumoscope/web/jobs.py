@@ -18,6 +18,8 @@ from pneumoscope.web.reading_store import ReadingStore
 
 _MOST_JOBS = 1000
 """Jobs that are remembered; the oldest ones that have ended are forgotten."""
+_PATIENCE_SECONDS = 5.0
+"""For a film that is being read when the jobs are ended."""
 _END, _ONE_FILM, _MANY_FILMS = 0, 1, 2
 """Priorities: a film that somebody looks at comes before the films of a list."""
 _LOG = logging.getLogger(__name__)
@@ -75,7 +77,7 @@ class Jobs:
         model : str
             Id of a model.
         population : {"child", "adult"}, optional
-            Population where a file does not state the patient's age.
+            Population where a file does not state the patient's age; that of the model's reader by default.
 
         Returns
         -------
@@ -89,6 +91,7 @@ class Jobs:
         RequestError
             If the model has no settings for the population.
         """
+        population = population or self._models.reader(model).population
         self._models.check_population(model, population)
         chosen = list(dict.fromkeys(self._films.film(film).id for film in films))
         job = _Job(secrets.token_urlsafe(12), model, population, set(chosen), len(chosen))
@@ -153,12 +156,14 @@ class Jobs:
         return self.get(id)
 
     def close(self) -> None:
-        """End the threads after the films that they are reading."""
+        """End the threads after the films that they are reading, and wait a little for them."""
         with self._lock:
             for job in self._jobs.values():
                 job.waiting.clear()
         for _ in self._threads:
             self._queue.put((_END, next(self._order), "", ""))
+        for thread in self._threads:
+            thread.join(_PATIENCE_SECONDS)
 
     def _job(self, id: str) -> _Job:
         if id not in self._jobs:

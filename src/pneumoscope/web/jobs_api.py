@@ -46,9 +46,7 @@ async def _start(workspace: Workspace, arguments: Arguments, request: Request) -
     except strict_json.StrictJsonError as error:
         raise RequestError(f"the body is no job ({error})") from error
     films = [film.id for film in workspace.films.films()] if asked.films == "all" else list(asked.films)
-    model, population = asked.model or workspace.models.default, asked.population or workspace.options.population
-    workspace.models.reader(model)
-    return json_response(workspace.jobs.start(films, model, population), 202)
+    return json_response(workspace.jobs.start(films, asked.model or workspace.models.default, asked.population), 202)
 
 
 def _job(workspace: Workspace, arguments: Arguments) -> Response:

@@ -65,9 +65,11 @@ class Models:
         Raises
         ------
         BundleError, CardError
-            If a model cannot be loaded.
+            If a model cannot be loaded, or if no model has settings for the population.
         """
         readers = [Reader.load(folder, threads=1, policy=policy) for folder in folders]
+        if not any(reader.card.populations for reader in readers):
+            return cls.of([reader.assuming(population) for reader in readers])
         return cls.of([reader.assuming(population) if reader.card.populations else reader for reader in readers])
 
     @property

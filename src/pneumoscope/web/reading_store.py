@@ -186,20 +186,19 @@ class ReadingStore:
             raise UnusableFilmError(line.error.message)
         return self._readings.get((film, model, method, population), lambda: self._infer(film, model, method, population))
 
-    def resume(self, film: str, population: Population | None) -> None:
-        """Take the readings of a film that an earlier run kept on disk.
+    def resume(self, film: str) -> None:
+        """Take the readings of a film that an earlier run kept on disk, if it stated the same population.
 
         Parameters
         ----------
         film : str
             Id of a film that was opened now.
-        population : {"child", "adult"}, optional
-            The population that this run states.
         """
         if self._folder is None:
             return
         opened, label = self._films.film(film), self._label(film)
-        for model in self._models.readers:
+        for model, reader in self._models.readers.items():
+            population = reader.population
             line = self._folder.line(self._key(opened, model, population))
             if line is not None:
                 self._change(film, model, line=replace(line, path=label), population=population)

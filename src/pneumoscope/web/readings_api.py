@@ -31,8 +31,11 @@ from pneumoscope.web.workspace import Workspace
 
 _LUNGS_MISSING = "both lungs must be found for zones"
 _PNG_COMPRESSION = 1
-POPULATION = Parameter("population", "Population where the file does not state the age.", schema=one_of("", "child", "adult"))
-"""Empty: the one that the server was started with."""
+POPULATION = Parameter(
+    "population",
+    "Population where the file does not state the age; that of the server if empty.",
+    schema=one_of("", "child", "adult"),
+)
 
 
 def _info(workspace: Workspace, arguments: Arguments) -> Response:
@@ -85,8 +88,7 @@ def _card(workspace: Workspace, arguments: Arguments) -> Response:
 
 
 def _read(workspace: Workspace, arguments: Arguments) -> Response:
-    population = arguments["population"] or workspace.options.population
-    job = workspace.jobs.start([arguments["film"]], arguments["model"], population)
+    job = workspace.jobs.start([arguments["film"]], arguments["model"], arguments["population"] or None)
     return json_response(JobStarted(job), 202)
 
 

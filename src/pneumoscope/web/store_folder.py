@@ -1,8 +1,9 @@
 """Keep uploads and readings in a folder, each file whole or not at all, for the next start of the server."""
 
-import contextlib
 import hashlib
 import json
+import logging
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from pneumoscope.readings.line import Line
 from pneumoscope.web.errors import FullError
 
 _FILMS, _READINGS, _LOCK = "films", "readings", ".lock"
+_LOG = logging.getLogger(__name__)
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -210,8 +212,11 @@ class StoreFolder:
         """
         if not key.fingerprint:
             return
-        with contextlib.suppress(OSError), atomic_files.text(self.path / _READINGS / key.name) as stream:
-            stream.write(form.to_json(line) + "\n")
+        try:
+            with atomic_files.text(self.path / _READINGS / key.name) as stream:
+                stream.write(form.to_json(line) + "\n")
+        except OSError as error:  # the reading stays in memory, and its job goes on
+            _LOG.error("a reading could not be written to the store (%s); make room on its disk", os.strerror(error.errno or 0))
 
     def line(self, key: ReadingKey) -> Line | None:
         """Read the line of a reading of an earlier run.

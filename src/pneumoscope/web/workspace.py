@@ -5,7 +5,6 @@ import threading
 from dataclasses import dataclass, field
 from typing import Self
 
-from pneumoscope.classifier import Population
 from pneumoscope.web.films import ID_BYTES, FilmStore, OpenFilm
 from pneumoscope.web.jobs import Jobs
 from pneumoscope.web.models import Models
@@ -30,8 +29,6 @@ class Options:
         Whether clients see the names of files.
     stow : bool
         Whether DICOMweb clients may store instances.
-    population : {"child", "adult"}, optional
-        Population of patients whose age the file does not state.
     max_body_bytes : int
         Largest body that is taken.
     idle_seconds, body_seconds : float
@@ -43,7 +40,6 @@ class Options:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     show_names: bool = False
     stow: bool = False
-    population: Population | None = None
     max_body_bytes: int = MAX_BODY_BYTES
     idle_seconds: float = 15.0
     body_seconds: float = 300.0
@@ -203,7 +199,7 @@ class Workspace:
             Id of the film.
         """
         film = self.films.add(source, id=id)
-        self.readings.resume(film, self.options.population)
+        self.readings.resume(film)
         return film
 
     def close_film(self, id: str) -> None:

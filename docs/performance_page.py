@@ -47,6 +47,7 @@ def page() -> str:
         **_training(),
         "web": _web(),
         "table:browser": _browser(),
+        "table:runtimes": _runtimes(),
         "split": figures("domain-default")["split"],
         "table:domain": _domain(),
     }
@@ -217,6 +218,19 @@ def _roofline() -> str:
         )
     ]
     return _table(figures("roofline")["rows"], [*first, *rates, ("ours / product", _number("ours/product"))])
+
+
+def _runtimes() -> str:
+    """Differences are from the first row; a difference of 0 is a dash."""
+    columns: list[Column] = [
+        ("runtime", lambda row: f"{row['runtime']} {row['version']}"),
+        ("weights", _plain("weights")),
+        ("MB", _number("mb", ".1f")),
+        ("probability", lambda row: f"{row['probability']:.1e}" if row["probability"] else "–"),
+        ("heat map", lambda row: f"{row['heat_map']:.1e}" if row["heat_map"] else "–"),
+        ("ms, one thread", _number("ms", ".1f")),
+    ]
+    return _table(figures("runtimes")["runtimes"], columns)
 
 
 def _bulk() -> str:

@@ -149,6 +149,7 @@ def main() -> None:
     figures = {
         "machine": machine("onnxruntime", "numpy", "starlette", "uvicorn"),
         "rounds": asked.rounds,
+        "films": N_FILMS,
         "decoding": decoding(asked.rounds),
         "requests": requests(asked.rounds, Path("nowhere")),
     }

@@ -45,6 +45,9 @@ def page() -> str:
         "min_agreement": f"{MIN_AGREEMENT:.0%}",
         "min_correlation": str(MIN_CORRELATION),
         **_training(),
+        "serve_films": f"{figures('serve')['films']:,}",
+        "table:serve_decoding": _serve_decoding(),
+        "table:serve_requests": _serve_requests(),
         "web": _web(),
         "table:browser": _browser(),
         "table:runtimes": _runtimes(),
@@ -273,6 +276,16 @@ def _coldstart() -> str:
             ("peak, MiB", _number("peak MiB", ".0f")),
         ],
     )
+
+
+def _serve_decoding() -> str:
+    columns = [("in the program, ms", "here"), ("in a worker, ms", "worker"), ("price, ms", "price ms")]
+    shown = [(title, _number(key, ".1f")) for title, key in columns]
+    return _table(figures("serve")["decoding"], [("file", _plain("file")), *shown])
+
+
+def _serve_requests() -> str:
+    return _table(figures("serve")["requests"], [("request", _plain("request")), ("median, ms", _number("median ms", ".1f"))])
 
 
 def _size() -> str:

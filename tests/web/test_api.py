@@ -153,7 +153,8 @@ def test_a_client_refreshes_only_what_has_changed(client):
     assert client.delete(f"/api/v1/films/{first['id']}").status_code == 204
     again = client.get("/api/v1/films", params={"since": changed["revision"]}).json()
     assert (again["items"], again["removed"], again["n_films"]) == ([], [first["id"]], 1)
-    assert client.get(f"/api/v1/films/{first['id']}").status_code == 404
+    gone = client.get(f"/api/v1/films/{first['id']}")
+    assert (gone.status_code, gone.json()["error"]["kind"]) == (404, "no_film")
 
 
 def test_models_and_cards_are_described(client, reader):

@@ -3,8 +3,10 @@
 PneumoscopeError
 └── WebError
     ├── RequestError          400  a parameter or body that is not understood
-    ├── ForbiddenError        403  a wrong token, Host or Origin
-    ├── MissingError          404  a film, model, reading or path that is not there
+    ├── ForbiddenError        403  a wrong Host or Origin
+    │   └── TokenError             a wrong token
+    ├── MissingError          404  a model, job, region or path that is not there
+    │   └── NoFilmError            a film that is not there, or was closed
     ├── NotReadError          404  a film that the model has not read yet
     ├── SlowBodyError         408  a body that did not arrive in time
     ├── ChangedError          409  a file that was replaced since it was opened
@@ -37,15 +39,23 @@ class RequestError(WebError):
 
 
 class ForbiddenError(WebError):
-    """The request has no valid token, or comes from a page of another origin."""
+    """The request is for another host, or comes from a page of another origin."""
 
     status = 403
 
 
+class TokenError(ForbiddenError):
+    """The request has no valid token."""
+
+
 class MissingError(WebError):
-    """The film, model, reading or path is not there."""
+    """The model, job, region or path is not there."""
 
     status = 404
+
+
+class NoFilmError(MissingError):
+    """The film is not there, or was closed."""
 
 
 class NotReadError(WebError):

@@ -12,7 +12,7 @@ from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.web.bounded_cache import BoundedCache
 from pneumoscope.web.decoding import DecodedFilm, decode
-from pneumoscope.web.errors import ChangedError, FullError, MissingError, UnusableFilmError
+from pneumoscope.web.errors import ChangedError, FullError, NoFilmError, UnusableFilmError
 from pneumoscope.web.sources import Source, UploadSource
 
 DECODED_BYTES = 512 * 2**20
@@ -155,7 +155,7 @@ class FilmStore:
 
         Raises
         ------
-        MissingError
+        NoFilmError
             If there is no such film.
         """
         with self._lock:
@@ -182,12 +182,12 @@ class FilmStore:
 
         Raises
         ------
-        MissingError
+        NoFilmError
             If there is no such film.
         """
         film = self._films.get(id)
         if film is None:
-            raise MissingError("there is no film with this id; it may have been closed")
+            raise NoFilmError("there is no film with this id; it may have been closed")
         return film
 
     def films(self) -> Sequence[OpenFilm]:
@@ -237,7 +237,7 @@ class FilmStore:
 
         Raises
         ------
-        MissingError
+        NoFilmError
             If there is no such film.
         """
         if self.film(id).error:
@@ -258,7 +258,7 @@ class FilmStore:
 
         Raises
         ------
-        MissingError
+        NoFilmError
             If there is no such film.
         UnusableFilmError
             If its file cannot be opened.
@@ -293,7 +293,7 @@ class FilmStore:
 
         Raises
         ------
-        MissingError
+        NoFilmError
             If there is no such film.
         UnusableFilmError
             If it cannot be decoded; one sentence says why, again at each later call.
@@ -320,7 +320,7 @@ class FilmStore:
 
         Raises
         ------
-        MissingError, UnusableFilmError, ChangedError
+        NoFilmError, UnusableFilmError, ChangedError
             As `decoded`.
         """
         self.film(id)
@@ -366,7 +366,7 @@ class FilmStore:
             self._change(id, error=FilmError(error.kind, str(error)))
             raise
         except PneumoscopeError as error:
-            if isinstance(error, ChangedError | MissingError):
+            if isinstance(error, ChangedError | NoFilmError):
                 raise
             self._change(id, error=FilmError(type(error).__name__, str(error)))
             raise UnusableFilmError(str(error)) from error

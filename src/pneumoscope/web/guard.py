@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pneumoscope.web.bodies import ErrorAnswer, ErrorBody
-from pneumoscope.web.errors import ForbiddenError, WebError
+from pneumoscope.web.errors import ForbiddenError, TokenError, WebError
 
 TOKEN_HEADER = "X-Pneumoscope-Token"
 PROTECTED = ("/api/", "/dicomweb/", "/dicomweb")
@@ -71,8 +71,9 @@ class Access:
         Raises
         ------
         ForbiddenError
-            If Host is a name that is not the server's (DNS rebinding), the request comes from a page of another origin, or the
-            token is missing or wrong.
+            If Host is a name that is not the server's (DNS rebinding), or the request comes from a page of another origin.
+        TokenError
+            If the token is missing or wrong.
         """
         headers, path = Headers(scope=scope), str(scope["path"])
         host = headers.get("host", "")
@@ -84,7 +85,7 @@ class Access:
         if protected or scope["method"] not in ("GET", "HEAD"):
             self._check_origin(headers, f"{scope['scheme']}://{host}")
         if protected and not self._knows_token(headers):
-            raise ForbiddenError("the token is missing or wrong; open the address that the server printed")
+            raise TokenError("the token is missing or wrong; open the address that the server printed")
 
     def _asks_for_permission(self, method: str, headers: Headers) -> bool:
         """Whether a browser asks in advance if a page of an allowed origin may send a request; it cannot send the token then."""

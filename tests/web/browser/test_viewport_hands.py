@@ -270,6 +270,23 @@ def test_a_tap_gives_a_point_on_the_stored_grid(fingers):
     assert point == pytest.approx({"row": 200, "col": 540}, abs=1)
 
 
+def test_a_finger_that_places_a_point_sees_the_place_above_itself(fingers):
+    page, client = fingers
+    page.evaluate("viewport.tool = 'ruler'")
+    brightness = """async ([x, y]) => {
+        await viewport.drawn();
+        const lines = viewport.shadowRoot.querySelector("canvas.overlay").getContext("2d");
+        return lines.getImageData(2 * x, 2 * y, 1, 1).data[3];
+    }"""
+    assert page.evaluate(brightness, [200, 350]) == 0
+    touch(client, "touchStart", (200, 500))
+    touch(client, "touchMove", (200, 470))
+    assert page.evaluate(brightness, [230, 350]) == 255
+    touch(client, "touchEnd")
+    assert page.evaluate(brightness, [230, 350]) == 0
+    assert len(events(page, "measure")) == 1
+
+
 def test_a_second_finger_gives_up_the_ruler_that_the_first_one_began(fingers):
     page, client = fingers
     page.evaluate("viewport.tool = 'ruler'")

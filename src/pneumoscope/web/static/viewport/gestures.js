@@ -13,8 +13,8 @@
  * @property {(y: number) => void} dragThreshold
  * @property {(x: number, y: number) => void} placePoint
  * @property {() => boolean} pending  whether a point is placed already that the next one joins
- * @property {() => void} abandon  give up the measurement that this touch began
- * @property {(x: number, y: number) => void} hover
+ * @property {() => void} cancel  give up the measurement that this touch began
+ * @property {(x: number, y: number, finger: boolean) => void} hover
  * @property {() => void} leave
  * @property {(x: number, y: number) => void} clickAt
  * @property {(x: number, y: number) => void} doubleClick
@@ -25,6 +25,7 @@
 /** @typedef {"tool" | "pan" | "window" | "threshold" | "pinch" | "undecided"} Drag */
 
 const STILL = 4; // CSS pixels that a click may move
+const STILL_FINGER = 10; // and a tap
 const DECIDE = 12; // CSS pixels after which two fingers are either a pinch or a drag
 const WHEEL_STEP = 0.0015;
 
@@ -90,7 +91,8 @@ export class Gestures {
     else this.#drag = this.hands.grabThreshold(x, y) ? "threshold" : "tool";
     this.#joins = this.#places && this.hands.pending();
     if (this.#drag === "tool" && this.#places && !this.#joins) this.hands.placePoint(x, y);
-    if (this.#drag === "tool" && this.hands.tool === "loupe") this.hands.hover(x, y);
+    const finger = event.pointerType === "touch";
+    if (this.#drag === "tool" && (finger || this.hands.tool === "loupe")) this.hands.hover(x, y, finger);
   }
 
   /** Whether the tool places points by dragging from one to the next. */
@@ -101,7 +103,7 @@ export class Gestures {
   #beginTwo() {
     const { x, y, distance } = this.#pair();
     this.#start = { x, y, distance };
-    if (this.#drag === "tool" && this.#places && !this.#joins) this.hands.abandon();
+    if (this.#drag === "tool" && this.#places && !this.#joins) this.hands.cancel();
     [this.#drag, this.#several] = ["undecided", true];
     this.hands.leave();
   }
@@ -117,28 +119,28 @@ export class Gestures {
     const [x, y] = this.#at(event);
     const finger = this.#fingers.get(event.pointerId);
     if (!finger) {
-      this.hands.hover(x, y);
+      this.hands.hover(x, y, false);
       return;
     }
-    if (this.#fingers.size === 1) this.#moveOne(x, y, x - finger.x, y - finger.y);
+    if (this.#fingers.size === 1) this.#moveOne(finger, x, y);
     else this.#moveTwo(finger, x, y);
     [finger.x, finger.y] = [x, y];
   }
 
   /**
+   * @param {Finger} finger  where it was
    * @param {number} x
    * @param {number} y
-   * @param {number} dx
-   * @param {number} dy
    */
-  #moveOne(x, y, dx, dy) {
+  #moveOne(finger, x, y) {
     if (this.#several) return; // the finger that is left of two
-    this.#moved ||= Math.hypot(x - this.#start.x, y - this.#start.y) > STILL;
+    const [dx, dy, touch] = [x - finger.x, y - finger.y, finger.type === "touch"];
+    this.#moved ||= Math.hypot(x - this.#start.x, y - this.#start.y) > (touch ? STILL_FINGER : STILL);
     if (this.#drag === "threshold") this.hands.dragThreshold(y);
     else if (!this.#moved) return;
     else if (this.#drag === "pan" || (this.#drag === "tool" && this.hands.tool === "pan")) this.hands.pan(dx, dy);
     else if (this.#drag === "window" || this.hands.tool === "window") this.hands.dragWindow(dx, dy);
-    else this.hands.hover(x, y);
+    else this.hands.hover(x, y, touch);
   }
 
   /**

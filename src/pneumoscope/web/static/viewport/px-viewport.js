@@ -3,9 +3,9 @@
 /** @import {Point} from "../film/measure.js" */
 /** @import {Tool} from "./gestures.js" */
 /** @import {Action, KeyMap} from "./keys.js" */
+/** @import {Pointer} from "./loupe.js" */
 /** @import {Measured} from "./measurements.js" */
 /** @import {Picture} from "./picture.js" */
-/** @import {Context} from "./shapes.js" */
 /** @import {Affine} from "./view.js" */
 import { strings } from "../strings/en.js";
 import { fill } from "../strings/fill.js";
@@ -13,10 +13,11 @@ import { ACTIONS } from "./actions.js";
 import { toPng } from "./exporting.js";
 import { Gestures } from "./gestures.js";
 import { actionOf, DEFAULT_KEYS } from "./keys.js";
-import { barBox, drawColourBar, drawLetters, drawRemarks, drawScale, thresholdAt } from "./legend.js";
+import { barBox, thresholdAt } from "./legend.js";
+import { drawLines } from "./lines.js";
 import { drawLoupe } from "./loupe.js";
 import { measured, Measurements } from "./measurements.js";
-import { drawCrosshair, drawMeasurements, drawShapes, shapeAt } from "./shapes.js";
+import { drawCrosshair, shapeAt } from "./shapes.js";
 import { Shell } from "./shell.js";
 import { Stage } from "./stage.js";
 import { ViewportState } from "./state.js";
@@ -36,7 +37,7 @@ export class PxViewport extends ViewportState {
   keys = { ...DEFAULT_KEYS };
   /** @type {Tool} */
   #tool = "window";
-  /** Where the pointer is, in CSS pixels. @type {{x: number, y: number} | null} */
+  /** @type {Pointer | null} */
   #pointer = null;
   /** The point that arrow keys move. @type {Point | null} */
   #crosshair = null;
@@ -164,28 +165,13 @@ export class PxViewport extends ViewportState {
     const lines = this.#shell.lines(Math.round(size.width * ratio), Math.round(size.height * ratio), ratio);
     if (picture && toScreen && stage) {
       stage.draw(picture, screenTarget(toScreen, size, ratio, this.smooth));
-      this.#drawLines(lines, picture, toScreen, stage);
+      const { shapes, selected, view, window } = this;
+      const measurements = this.#measurements.drawn;
+      drawLines(lines, { picture, toScreen, size, ratio, shapes, selected, view, window, measurements });
+      if (this.#pointer && this.#enlarges) drawLoupe(lines, stage, picture, toScreen, this.#pointer, ratio);
+      if (this.#crosshair) drawCrosshair(lines, toScreen, this.#crosshair);
     } else stage?.clear();
     this.#waiting.splice(0).forEach((resolve) => resolve());
-  }
-
-  /**
-   * @param {Context} lines
-   * @param {Picture} picture
-   * @param {Affine} toScreen
-   * @param {Stage} stage
-   */
-  #drawLines(lines, picture, toScreen, stage) {
-    const { film, layers, map } = picture;
-    const { size, view } = this;
-    drawShapes(lines, toScreen, this.shapes, this.selected);
-    drawMeasurements(lines, film, toScreen, this.#measurements.drawn);
-    drawLetters(lines, film, view, size);
-    drawRemarks(lines, film, view, this.window, size, this.ratio);
-    drawScale(lines, film, view, size);
-    if (layers.length) drawColourBar(lines, film, layers[0], map, size);
-    if (this.#tool === "loupe" && this.#pointer) drawLoupe(lines, stage, picture, toScreen, this.#pointer, this.ratio);
-    if (this.#crosshair) drawCrosshair(lines, toScreen, this.#crosshair);
   }
 
   /**
@@ -259,10 +245,6 @@ export class PxViewport extends ViewportState {
     return this.#measurements.draft !== null;
   }
 
-  abandon() {
-    this.cancel();
-  }
-
   /**
    * @param {number} x
    * @param {number} y
@@ -283,21 +265,28 @@ export class PxViewport extends ViewportState {
     this.announce(fill(texts.measured, { text: result.text }));
   }
 
+  /** Whether the place under the pointer is shown enlarged: by the loupe, or because a finger that places a point hides it. */
+  get #enlarges() {
+    if (this.#tool === "window" || this.#tool === "pan") return false;
+    return this.#tool === "loupe" || Boolean(this.#pointer?.finger);
+  }
+
   /**
    * @param {number} x
    * @param {number} y
+   * @param {boolean} finger
    */
-  hover(x, y) {
-    this.#pointer = { x, y };
+  hover(x, y, finger = false) {
+    this.#pointer = { x, y, finger };
     const point = this.pointAt(x, y);
     this.#measurements.move(point);
-    if (this.#tool === "loupe" || this.pending()) this.redraw();
+    if (this.#enlarges || this.pending()) this.redraw();
     if (this.film) this.emit("probe", point);
   }
 
   leave() {
+    if (this.#enlarges) this.redraw();
     this.#pointer = null;
-    if (this.#tool === "loupe") this.redraw();
     this.emit("probe", null);
   }
 

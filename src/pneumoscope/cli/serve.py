@@ -1,37 +1,20 @@
 """``pneumoscope serve``: the viewer in the browser, and its HTTP API."""
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import click
 
 from pneumoscope import DISCLAIMER
-from pneumoscope.archive import manifest
 from pneumoscope.classifier import Population
 from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.limited_process import Limits
-from pneumoscope.ordered_map import cores
 from pneumoscope.radiograph.acceptance import Choice
-from pneumoscope.web import app, server
-from pneumoscope.web.decoding import decoding_pool
-from pneumoscope.web.dicomweb.catalogue import Catalogue, object_pool, parsing_pool
-from pneumoscope.web.dicomweb.opening import is_url, remote_films
-from pneumoscope.web.dicomweb.routes import routes
-from pneumoscope.web.films import FilmStore
-from pneumoscope.web.guard import Access
-from pneumoscope.web.models import Models
-from pneumoscope.web.regions import CohortFilms, References, read_cohort
-from pneumoscope.web.sources import FileSource, Source
-from pneumoscope.web.store_folder import StoreFolder
+from pneumoscope.web import server
+from pneumoscope.web.launch import Launch, launched
+from pneumoscope.web.regions import CohortFilms, read_cohort
 from pneumoscope.web.workspace import Options, Workspace
-
-_FEWEST_AT_ONCE, _MOST_AT_ONCE = 2, 8
-"""Films that are decoded, and read, at the same time."""
-_NO_OUTPUT = Path(os.devnull)
-"""An output folder that holds nothing, for the listing of files."""
 
 
 # fmt: off
@@ -77,45 +60,26 @@ def command(
     address = server.Address(host, port)
     if not address.is_loopback and not allow_network:
         raise click.UsageError(f"other machines could connect to {host}; say --allow-network if they may")
-    cohort = read_cohort(cohort_, regions, only, box_space) if cohort_ else CohortFilms((), References())
-    click.echo("\n".join(cohort.summary), err=True, nl=bool(cohort.summary))
-    policy = policy_of(policy_said)
-    files = _files([text for text in inputs_ if not is_url(text)], store)
-    loaded = Models.load(models, population, policy)
+    cohort = read_cohort(cohort_, regions, only, box_space) if cohort_ else CohortFilms()
+    for line in cohort.summary:
+        _say(line)
     options = Options(show_names=show_names, stow=stow)
-    at_once = max(_FEWEST_AT_ONCE, min(cores(), _MOST_AT_ONCE))
-    limits = Limits(decode_seconds)
-    with (
-        remote_films([text for text in inputs_ if is_url(text)], lambda line: click.echo(line, err=True)) as remote,
-        decoding_pool(limits, at_once) as decode, parsing_pool(limits) as parse, object_pool(limits) as make,
-        address.listen() as listening,
-    ):  # fmt: skip
-        decode.start()
-        films, folder = FilmStore(decode, policy), StoreFolder.open(store) if store else None
-        workspace = Workspace.of(loaded, films, options, references=cohort.references, folder=folder, threads=at_once)
-        sources: list[Source] = [*cohort.sources, *files, *remote]
-        for source in sources:
-            workspace.open(source)
-        dicomweb = routes(workspace, Catalogue(workspace, parse, make))
-        application = app.build(workspace, Access(options.token, address.names, origins), dicomweb)
+    launch = Launch(models, inputs_, cohort, population, policy_of(policy_said), store, options, address.names, origins,
+                    Limits(decode_seconds))  # fmt: skip
+    with address.listen() as listening, launched(launch, _say) as (application, workspace):
         url = server.url_of(listening, options.token)
         server.run(application, workspace, listening, lambda: _started(url, workspace, address, browser))
     click.echo("stopped" + (f"; uploads and readings are in {store}" if store else "; nothing was written"))
 
 
-def _files(inputs: Sequence[str], store: Path | None) -> list[FileSource]:
-    if not inputs:
-        return []
-    files = manifest.find(inputs, store or _NO_OUTPUT)
-    if str(files):
-        click.echo(f"  {files}", err=True)
-    return [FileSource(item.file, item.name) for item in files.items]
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _started(url: str, workspace: Workspace, address: server.Address, browser: bool) -> None:
     n_films = len(workspace.films)
     click.echo(f"{n_films} film{'' if n_films == 1 else 's'}: {url}\nCtrl-C ends the server. {DISCLAIMER}")
     if not address.is_loopback:
-        click.echo("warning: other machines can connect, and the connection is not encrypted", err=True)
+        _say("warning: other machines can connect, and the connection is not encrypted")
     if browser:
         server.open_browser(url)

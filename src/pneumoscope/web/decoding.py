@@ -93,7 +93,7 @@ def decode(content: bytes, policy: AcceptancePolicy = DEFAULT_POLICY) -> Decoded
     return DecodedFilm(small, _thumbnail(film), cautions, refusal)
 
 
-def decoding_pool(limits: Limits | None = None, workers: int = 2) -> LimitedPool[[bytes, AcceptancePolicy], DecodedFilm]:
+def decoding_pool(limits: Limits | None = None, workers: int = 2) -> LimitedPool[..., DecodedFilm]:
     """Make the pool of processes that decode.
 
     Parameters

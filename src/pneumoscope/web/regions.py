@@ -92,8 +92,8 @@ class CohortFilms:
         What was read and assumed, in lines for a person.
     """
 
-    sources: tuple[FileSource, ...]
-    references: References
+    sources: tuple[FileSource, ...] = ()
+    references: References = field(default_factory=References)
     summary: tuple[str, ...] = ()
 
 

@@ -38,9 +38,21 @@ def test_every_route_of_the_api_needs_the_token(client, operation):
         assert (answer.status_code, answer.json()["error"]["kind"]) == (403, "token")
 
 
-@pytest.mark.parametrize("path", ["/dicomweb", "/dicomweb/studies", "/api/", "/api/v1/nothing", "/api/v1/films/../films"])
+@pytest.mark.parametrize(
+    "path", ["/dicomweb", "/dicomweb/studies", "/api/", "/api/v1/nothing", "/api/v1/films/../films", "/%61pi/v1/films"]
+)
 def test_paths_below_the_api_and_dicomweb_need_the_token_even_where_nothing_is(client, path):
     assert client.get(path).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["//api/v1/films", "/API/v1/films", "/static/../api/v1/films", "/./api/v1/films", "/x/../api/v1/films"]
+)
+def test_no_other_spelling_of_a_path_leads_to_the_api(client, path):
+    for scope_path in (path, path.replace("/..", "/%2e%2e")):
+        answer = client.get(f"{BASE}{scope_path}")
+        assert answer.status_code in (403, 404)
+        assert "items" not in answer.text
 
 
 def test_the_token_is_taken_as_a_header_or_as_a_bearer(client):

@@ -1,7 +1,9 @@
 """<px-viewport> by mouse, touch and keyboard, for a screen reader, and when the graphics processor is lost."""
 
 import base64
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,6 +170,13 @@ def test_every_key_has_an_action_with_a_label_and_no_action_is_out_of_reach(page
     assert all(labels.values())
     for action in labels:
         page.evaluate("action => viewport.handleKey(action)", action)
+
+
+def test_the_documentation_names_every_key(page):
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / "viewport.md").read_text(encoding="utf-8")
+    table = text[text.index("| key | action |") : text.index("## Events")]
+    letters = {key for key in page.evaluate("keys") if len(key) == 1 and key not in "= "}
+    assert letters == set(re.findall(r"`(.)`", table))
 
 
 def test_keys_can_be_changed(page):

@@ -18,7 +18,7 @@ from pneumoscope.classifier import checkpoint
 from pneumoscope.classifier.checkpoint import Classifier
 from pneumoscope.cohort import table as cohorts
 from pneumoscope.cohort.sample import sample
-from pneumoscope.export.conversion import ExportError
+from pneumoscope.export.errors import ExportError
 from pneumoscope.export.graph import Tune, export
 from pneumoscope.radiograph import Radiograph
 

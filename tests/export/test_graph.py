@@ -12,7 +12,8 @@ from pneumoscope.classifier import BACKBONES, Calibration, Card, Domain, DomainL
 from pneumoscope.classifier.checkpoint import Classifier
 from pneumoscope.classifier.network import build
 from pneumoscope.export import graph, parity, precision
-from pneumoscope.export.conversion import ExportError, converted
+from pneumoscope.export.conversion import converted
+from pneumoscope.export.errors import ExportError
 from pneumoscope.export.graph import Tune, export
 from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.heatmap.gradcam import METHODS, explain

@@ -11,8 +11,8 @@ import torch
 from pneumoscope.export import native
 from pneumoscope.export.bundled_weights import classifier_of
 from pneumoscope.export.client_card import client_card
-from pneumoscope.export.conversion import ExportError
-from pneumoscope.export.native import compared, differing
+from pneumoscope.export.client_parity import BOUNDS, compared, differing
+from pneumoscope.export.errors import ExportError
 from pneumoscope.export.whole_module import WholeModule, lung_network
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph.placement import on_whole
@@ -110,7 +110,7 @@ def test_each_format_is_read_back_by_its_own_runtime(name, request, shown, tmp_p
     for image in shown:
         values = dict(zip(described["outputs"], outputs(reader.seen(image)[None, None]), strict=True))
         reading = reader.read(image)
-        assert values["probability"][0, -1] == pytest.approx(reading.score.probability, abs=native.BOUNDS[precision][0])
+        assert values["probability"][0, -1] == pytest.approx(reading.score.probability, abs=BOUNDS[precision][0])
         shape = reading.heatmap.cells.shape
         assert values[described["map"]["output"]].shape == (1, 2, *shape)
 

@@ -12,7 +12,8 @@ from onnx import helper, numpy_helper
 from pneumoscope.classifier import Calibration
 from pneumoscope.classifier import card as cards
 from pneumoscope.export import parity
-from pneumoscope.export.conversion import OPSET, ExportError
+from pneumoscope.export.conversion import OPSET
+from pneumoscope.export.errors import ExportError
 from pneumoscope.export.graph import whole_graph, write
 from pneumoscope.export.parity import prove
 from pneumoscope.export.scored_network import ScoredNetwork

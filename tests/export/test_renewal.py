@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from pneumoscope.export import renewal
-from pneumoscope.export.conversion import ExportError
+from pneumoscope.export.errors import ExportError
 from pneumoscope.export.renewal import renew
 from pneumoscope.reader import Reader, bundle
 from pneumoscope.reader.reader import SHIPPED

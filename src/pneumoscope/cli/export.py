@@ -13,7 +13,7 @@ from pneumoscope.cohort import table
 from pneumoscope.cohort.sample import sample
 from pneumoscope.export import browser, native
 from pneumoscope.export.bundled_weights import classifier_of
-from pneumoscope.export.conversion import ExportError
+from pneumoscope.export.errors import ExportError
 from pneumoscope.export.graph import Tune, export
 from pneumoscope.export.renewal import renew
 from pneumoscope.radiograph import Radiograph

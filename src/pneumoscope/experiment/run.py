@@ -16,7 +16,7 @@ from pneumoscope.experiment.plan import Plan, Unit
 from pneumoscope.experiment.request import ExperimentRequest, start_in_words, starting_weights
 from pneumoscope.experiment.settings import MeasurementSettings, TrainingSettings
 from pneumoscope.experiment.workspace import BUNDLE, Workspace
-from pneumoscope.export.conversion import ExportError
+from pneumoscope.export.errors import ExportError
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.acceptance import MARK_ALL

@@ -1,28 +1,18 @@
-"""Write the files that a browser needs to read radiographs: the graph and the card for clients."""
+"""Write the files that a browser needs to read radiographs, also from a bundle of the earlier format."""
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import onnx
-
-from pneumoscope.classifier.checkpoint import file_sha256
-from pneumoscope.export import client_card
-from pneumoscope.export.conversion import ExportError
-from pneumoscope.export.native import compared, differing
-from pneumoscope.export.precision import halved
+from pneumoscope.export import client_bundle
+from pneumoscope.export.client_bundle import Precision
+from pneumoscope.export.errors import ExportError
 from pneumoscope.export.renewal import renew
-from pneumoscope.onnx_session import open_session
 from pneumoscope.radiograph import Radiograph
-from pneumoscope.reader import Reader, bundle
-
-RUNTIME = "onnxruntime-web"
 
 
-def write(folder: Path, out: Path, proof: Sequence[Radiograph], precision: Literal["fp32", "fp16"] = "fp32") -> dict[str, Any]:
+def write(folder: Path, out: Path, proof: Sequence[Radiograph], precision: Precision = "fp32") -> dict[str, Any]:
     """Write a bundle for browsers: ``model.onnx`` in the present format and ``client.json``.
 
     Parameters
@@ -52,27 +42,6 @@ def write(folder: Path, out: Path, proof: Sequence[Radiograph], precision: Liter
         raise ExportError(f"'{out}' exists already; choose another folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
-        present, made = Path(scratch) / "bundle", Path(scratch) / "browser"
-        card = renew(folder, present, proof)
-        if card.precision != "fp32":
-            raise ExportError(f"the bundle in '{folder}' is in {card.precision}; give one in fp32")
-        made.mkdir()
-        graph = onnx.load(present / bundle.GRAPH_NAME)
-        onnx.save(halved(graph) if precision == "fp16" else graph, made / bundle.GRAPH_NAME)
-        reader, names = Reader.load(present), bundle.outputs(card)
-        images = [np.ascontiguousarray(reader.seen(image)[None, None]) for image in proof]
-        wide, small = (open_session((one / bundle.GRAPH_NAME).read_bytes(), 0) for one in (present, made))
-        parity = compared(
-            names,
-            lambda image: wide.run(names, {bundle.IMAGE: image}),
-            lambda image: small.run(names, {bundle.IMAGE: image}),
-            images,
-        )
-        if broken := differing(parity, precision):
-            raise ExportError(f"in {precision} the graph differs {broken}; nothing was written")
-        sha256 = file_sha256(made / bundle.GRAPH_NAME)
-        about = {"runtime": RUNTIME, "precision": precision, "parity": {"images": len(proof), "outputs": parity}}
-        described = client_card.client_card(card, bundle.GRAPH_NAME, sha256, **about)
-        client_card.write(described, made)
-        shutil.move(made, out)
-    return described
+        present = Path(scratch) / "bundle"
+        renew(folder, present, proof)
+        return client_bundle.write(present, out, proof, precision)

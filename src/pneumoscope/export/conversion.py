@@ -14,8 +14,6 @@ from onnx import compose
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from pneumoscope import PneumoscopeError
-
 EXAMPLE_BATCH = 3
 """Batch size of the examples; it must differ from all other sizes in a network, because the tracer identifies equal sizes."""
 EXAMPLE_ROWS, EXAMPLE_COLS = 203, 241
@@ -24,10 +22,6 @@ OPSET = 20
 """Version of the ONNX operator set of exported graphs."""
 _WARNINGS, _ERRORS = 2, 3  # severity levels of ONNX Runtime; the first is its default
 _MOST = 20_000  # largest number of rows or columns of an image
-
-
-class ExportError(PneumoscopeError):
-    """A network could not be exported, or the exported graph does not agree with PyTorch."""
 
 
 def any_image() -> Tensor:

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pneumoscope.export.conversion import ExportError, exporter_silenced
+from pneumoscope.export.conversion import exporter_silenced
+from pneumoscope.export.errors import ExportError
 
 NAME = "model.pte"
 _XNNPACK = "executorch.backends.xnnpack.partition"

@@ -18,13 +18,15 @@ from pneumoscope.classifier import Card, Preprocessing, trained_on
 from pneumoscope.classifier import card as cards
 from pneumoscope.classifier.checkpoint import Classifier, file_sha256
 from pneumoscope.export.antialiasing import without_antialiased_resize
-from pneumoscope.export.conversion import EXAMPLE_BATCH, OPSET, ExportError, any_image, converted, joined, pruned
+from pneumoscope.export.conversion import EXAMPLE_BATCH, OPSET, any_image, converted, joined, pruned
 from pneumoscope.export.cost import cost
 from pneumoscope.export.deciding import Deciding
+from pneumoscope.export.errors import ExportError
 from pneumoscope.export.explained_head import explained
+from pneumoscope.export.half_precision import halved
 from pneumoscope.export.lung_crop import Look, Whole
 from pneumoscope.export.parity import prove
-from pneumoscope.export.precision import CALIBRATING, WIDE_SHARES, accepted, agreement, halved, quantized
+from pneumoscope.export.precision import CALIBRATING, WIDE_SHARES, accepted, agreement, quantized
 from pneumoscope.export.scored_network import ScoredNetwork
 from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.lung_fields.finder import GRAPH_NAME as LUNGS_NAME

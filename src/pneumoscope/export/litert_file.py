@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pneumoscope.export.conversion import ExportError, exporter_silenced
-from pneumoscope.export.precision import LEAST_HALVED
+from pneumoscope.export.conversion import exporter_silenced
+from pneumoscope.export.errors import ExportError
+from pneumoscope.export.half_precision import LEAST_HALVED
 
 NAME = "model.tflite"
 _MISSING = "LiteRT is not installed; install it with  pip install 'pneumoscope[mobile]'"

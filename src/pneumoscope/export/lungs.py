@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from pneumoscope.classifier.checkpoint import file_sha256
-from pneumoscope.export.conversion import ExportError, any_image, converted, joined
+from pneumoscope.export.conversion import any_image, converted, joined
+from pneumoscope.export.errors import ExportError
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.lung_fields import card as cards
 from pneumoscope.lung_fields.card import LungCard

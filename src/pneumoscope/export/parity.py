@@ -22,8 +22,8 @@ from pneumoscope.classifier.evidence_network import EvidenceNetwork
 from pneumoscope.classifier.network import Network
 from pneumoscope.classifier.preprocessing import prepare
 from pneumoscope.classifier.score import OTHER, TARGET
-from pneumoscope.export.conversion import ExportError
 from pneumoscope.export.deciding import Deciding
+from pneumoscope.export.errors import ExportError
 from pneumoscope.export.scored_network import ScoredNetwork
 from pneumoscope.heatmap.gradcam import METHODS
 from pneumoscope.heatmap.heatmap import EVIDENCE, scaled

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pneumoscope.classifier import Card, trained_on
 from pneumoscope.classifier import card as cards
 from pneumoscope.export.antialiasing import without_antialiased_resize
-from pneumoscope.export.conversion import OPSET, ExportError
+from pneumoscope.export.conversion import OPSET
+from pneumoscope.export.errors import ExportError
 from pneumoscope.export.graph import with_answers, write
 from pneumoscope.export.parity import MAX_CELLS, MAX_SQUARE
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pneumoscope.classifier.checkpoint import Classifier
-from pneumoscope.export.conversion import ExportError
 from pneumoscope.export.deciding import Deciding
+from pneumoscope.export.errors import ExportError
 from pneumoscope.export.explained_head import explained
 from pneumoscope.export.lung_crop import Look, Whole
 from pneumoscope.export.scored_network import ScoredNetwork

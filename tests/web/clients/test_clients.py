@@ -14,7 +14,7 @@ import pytest
 from pneumoscope import radiograph
 from pneumoscope.cohort.sample import sample
 from pneumoscope.export import browser
-from pneumoscope.export.native import BOUNDS
+from pneumoscope.export.client_parity import BOUNDS
 from pneumoscope.reader import Reader
 from pneumoscope.reader.reader import SHIPPED
 from tests.golden.compared import frozen

@@ -79,7 +79,10 @@ def test_the_card_for_clients_has_what_a_program_needs_to_show_the_outputs():
     assert [one["name"] for one in made["settings"]] == ["child", "adult", "unknown"]
     assert [one["threshold"] for one in made["settings"]] == [0.7, 0.4, 0.4]
     assert [one["domain_limit"] for one in made["settings"]] == [1.5, 2.5, 1.5]
-    assert made["map"] == {"output": "evidence-scaled", "index": 1, "method": "evidence", "covers": "whole"}
+    drawn = {"output": "evidence-scaled", "index": 1, "method": "evidence", "scale": 1.0, "size_px": 8}
+    assert made["map"] == {**drawn, "covers": "whole", "pooled": "whole"}
+    assert (made["populations"], made["cautious_population"], made["severity"]) == (["adult", "child"], "adult", None)
+    assert made["model"]["name"] == "test"
     assert made["input"] == {"name": "image", "size_px": 8}
     assert made["runtime"] == "onnxruntime-web"
 

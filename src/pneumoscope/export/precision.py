@@ -27,12 +27,6 @@ WIDE_SHARES = (0.0, 0.2, 0.4, 0.6)
 """Shares of the classifier's convolutions that stay in single precision, tried in this order until an int8 bundle is accepted."""
 CALIBRATING = 96
 """Smallest number of radiographs from which the ranges of 8-bit values are determined; all, if tune has fewer."""
-LEAST_HALVED = 4096
-"""Smallest number of elements of a tensor that is stored in half precision.
-
-The small tensors of the first layers carry nearly all of the error and hardly any of the size: in the shipped default, one of
-1,536 elements moves a heat map by 0.04.
-"""
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types

@@ -15,6 +15,7 @@ export const CAUTION = {
   TURNED: "stored turned or mirrored",
   GREY_SCALE: "grey scale taken from the data",
   AGE: "age not readable",
+  PHOTOGRAPH: "photograph of a film or a screen",
   FEW_GREY_LEVELS: `uses fewer than ${FEWEST_GREY_LEVELS} of 256 grey levels`,
 };
 

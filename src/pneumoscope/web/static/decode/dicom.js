@@ -223,7 +223,7 @@ function radiographOf(context, syntax, { source, ...tables }) {
     },
     file_format: "DICOM", grey_source: source, modality: termOf(context, "Modality"), view_position: view,
     body_part: bodyPart(context), intent: intentOf(context), row_direction: known.row, column_direction: known.column,
-    contradictions: contradictionsOf(context, directions, view), ...ageOf(context),
+    contradictions: contradictionsOf(context, directions, view), ...ageOf(context), photograph: false,
   };
 }
 

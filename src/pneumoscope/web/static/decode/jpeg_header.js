@@ -1,6 +1,6 @@
 // Read the marker segments of a JPEG (ITU-T T.81 B.1.1): its size, its process, and the orientation and resolution that it states.
 
-import { exifOrientation } from "./png.js";
+import { exifFacts } from "./exif.js";
 
 /**
  * What the segments before the first scan state.
@@ -11,6 +11,7 @@ import { exifOrientation } from "./png.js";
  * @property {number} cols
  * @property {number} components
  * @property {number} orientation  Exif Orientation, 1 to 8
+ * @property {boolean} camera  whether Exif states how a camera exposed the picture
  * @property {number} aspect  height of a stored pixel over its width
  */
 
@@ -23,7 +24,7 @@ export class JpegError extends Error {}
  * @returns {JpegHeader}
  */
 export function jpegHeader(bytes) {
-  const header = { process: 0, precision: 0, rows: 0, cols: 0, components: 0, orientation: 0, aspect: 1 };
+  const header = { process: 0, precision: 0, rows: 0, cols: 0, components: 0, orientation: 0, camera: false, aspect: 1 };
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) throw new JpegError("no start of image");
   for (let at = 2; ; ) {
     while (bytes[at] === 0xff && bytes[at + 1] === 0xff) at++;
@@ -70,7 +71,8 @@ function resolution(header, segment) {
 function exif(header, segment) {
   if (header.orientation) return;
   if (text(segment, 0, 6) === "Exif\0\0") {
-    const orientation = exifOrientation(segment.subarray(6));
+    const { orientation, camera } = exifFacts(segment.subarray(6));
+    header.camera ||= camera;
     if (orientation > 1) header.orientation = orientation;
   } else if (text(segment, 0, 28) === "http://ns.adobe.com/xap/1.0/") {
     header.orientation = xmpOrientation(text(segment, 29, segment.length));

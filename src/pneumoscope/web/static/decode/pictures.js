@@ -14,6 +14,8 @@ import { JpegError, jpegHeader } from "./jpeg_header.js";
 const UPRIGHT = { transposed: false, flip_rows: false, flip_cols: false, left: "", right: "", top: "", bottom: "" };
 const LEAST_UNUSED_BITS = 2;
 const FIRST_TRANSPOSED = 5;
+/** Difference of the channels of a pixel, of 255, from which it has a colour: more than JPEG leaves in grey. */
+const LEAST_TINT = 8;
 /** Pixels above which Pillow refuses a picture as a decompression bomb. */
 const FAR_TOO_MANY = 178_956_970;
 
@@ -34,7 +36,7 @@ export async function decodePicture(bytes, load) {
     values: Float32Array.from(shown, (_, k) => k), padding: new Uint8Array(shown.length),
     inverse: false, window: null, spacing: null, aspect, orientation: UPRIGHT, lossy: format === "JPEG",
   };
-  return { film, ...PICTURE, file_format: format, grey_source: source };
+  return { film, ...PICTURE, file_format: format, grey_source: source, photograph: samples.camera || isColourful(upright) };
 }
 
 /** What a picture states besides its pixels: nothing. */
@@ -42,6 +44,21 @@ export const PICTURE = {
   modality: "", view_position: "", body_part: "", intent: "", row_direction: "", column_direction: "",
   contradictions: /** @type {string[]} */ ([]), age_years: /** @type {number | null} */ (null), age_stated: false,
 };
+
+/**
+ * Whether a tenth of the pixels have a colour. A radiograph's own file is grey, with a few coloured letters at most; a photograph
+ * of a film or of a screen has the tint of its light.
+ * @param {{channels: number, data: Uint8Array | Uint16Array}} picture
+ */
+function isColourful({ channels, data }) {
+  if (channels < 3) return false;
+  let [coloured, counted] = [0, 0];
+  for (let at = 0; at + 2 < data.length; at += 7 * channels, counted++) {
+    const [red, green, blue] = [data[at], data[at + 1], data[at + 2]];
+    if (Math.max(red, green, blue) - Math.min(red, green, blue) >= LEAST_TINT) coloured++;
+  }
+  return coloured >= counted / 10;
+}
 
 /**
  * Refuse a picture that declares more pixels than any radiograph.
@@ -67,7 +84,8 @@ async function decodeJpeg(bytes, load) {
     if (header.components === 4) throw notARadiograph("the JPEG file has the four colours of print (CMYK); save it as grey or RGB");
     if (!endsWhole(bytes)) throw new JpegError("no end of image");
     const { rows, cols, components, bytes: data } = await decodeBy("libjpeg-turbo", bytes, load);
-    return { rows, cols, channels: components, white: 255, data, orientation: header.orientation, aspect: header.aspect };
+    const { orientation, camera, aspect } = header;
+    return { rows, cols, channels: components, white: 255, data, orientation, camera, aspect };
   } catch (error) {
     if (error instanceof Error && error.name === "RadiographError") throw error;
     throw unreadableFile(DAMAGED); // a codec throws numbers, too

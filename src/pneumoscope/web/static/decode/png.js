@@ -2,6 +2,7 @@
 // the Python package.
 
 import { emptyImage, unreadableFile } from "./errors.js";
+import { exifFacts } from "./exif.js";
 import { InflateError, inflateZlib, joined } from "./inflate.js";
 
 /**
@@ -13,6 +14,7 @@ import { InflateError, inflateZlib, joined } from "./inflate.js";
  * @property {number} white  highest value of a sample: 255, or 65535 for deep grey
  * @property {Uint8Array | Uint16Array} data  row by row, the channels of a pixel together
  * @property {number} orientation  Exif Orientation, 1 to 8
+ * @property {boolean} camera  whether Exif states how a camera exposed the picture
  * @property {number} aspect  height of a stored pixel over its width
  */
 
@@ -50,7 +52,7 @@ export function decodePng(bytes) {
   const raw = unpacked(chunks, header);
   const { data, channels } = coloured(unfiltered(raw, header), header, chunks);
   const white = data instanceof Uint16Array ? 65535 : 255;
-  return { rows: header.rows, cols: header.cols, channels, white, data, orientation: exifOf(chunks), aspect: aspectOf(chunks) };
+  return { rows: header.rows, cols: header.cols, channels, white, data, ...exifOf(chunks), aspect: aspectOf(chunks) };
 }
 
 /**
@@ -281,29 +283,7 @@ function palette(samples, colours, transparent) {
  */
 function exifOf(chunks) {
   const exif = chunks.get("eXIf")?.[0];
-  return exif ? exifOrientation(exif) : 1;
-}
-
-/**
- * Read Exif Orientation (0x0112) from a TIFF header and its first directory.
- * @param {Uint8Array} exif
- * @returns {number}  1 to 8; 1 where it is missing or none of these
- */
-export function exifOrientation(exif) {
-  const view = new DataView(exif.buffer, exif.byteOffset, exif.byteLength);
-  if (exif.length < 8) return 1;
-  const little = view.getUint16(0) === 0x4949;
-  const first = view.getUint32(4, little);
-  if (first + 2 > exif.length) return 1;
-  const entries = view.getUint16(first, little);
-  for (let k = 0; k < entries; k++) {
-    const at = first + 2 + 12 * k;
-    if (at + 12 > exif.length) break;
-    if (view.getUint16(at, little) !== 0x0112) continue;
-    const value = view.getUint16(at + 8, little);
-    return value >= 1 && value <= 8 ? value : 1;
-  }
-  return 1;
+  return exif ? exifFacts(exif) : { orientation: 1, camera: false };
 }
 
 /**

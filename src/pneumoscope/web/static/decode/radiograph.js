@@ -17,6 +17,7 @@
  * @property {string[]} contradictions  what the header says that cannot all be true
  * @property {number | null} age_years
  * @property {boolean} age_stated
+ * @property {boolean} photograph  whether a camera took the picture, by its colours or its Exif
  */
 
 export {};

@@ -40,7 +40,7 @@ export function compose(card, radiograph, outputs, choice, cautions, file) {
   const probability = outputs.probability[at];
   const positive = outputs.decision[at] > 0;
   const found = positive ? findingsOf(map.placement, map.cells, map.cellCount, map.threshold, probability, fields) : [];
-  const domain = domainOf(settings.domain_limit, outputs.distance[0], fields.state !== "not found");
+  const domain = domainOf(settings.domain_limit, outputs.distance[0], fields.state !== "not found", radiograph.photograph);
   const line = {
     schema: SCHEMA, path: file.path, file_sha256: file.sha256, target: card.target,
     probability: rounded(probability, 6), log_odds: rounded(Math.fround(outputs.logits[1] - outputs.logits[0]), 6),
@@ -49,7 +49,10 @@ export function compose(card, radiograph, outputs, choice, cautions, file) {
     population: choice && { ...choice, cautious: choice.value === null },
     operating_point: { threshold: settings.threshold, rule: settings.rule },
     domain,
-    cautions: choice && choice.value === null && radiograph.age_stated ? [...cautions, CAUTION.AGE] : cautions,
+    cautions: [
+      ...cautions, ...(choice && choice.value === null && radiograph.age_stated ? [CAUTION.AGE] : []),
+      ...(radiograph.photograph ? [CAUTION.PHOTOGRAPH] : []),
+    ],
     findings: found.map((one) => ({ ...one, rating: rounded(one.rating, 4) })),
     severity: severityLine(severityOf(map, fields, card.severity, domain === null || domain.inside)),
     lung_fields: {
@@ -136,18 +139,22 @@ function mapOf(card, { film }, outputs, threshold, box) {
 }
 
 /**
+ * Whether the image resembles the training images. A photograph of a film or a screen does not, although the distance of its
+ * features alone would miss most photographs of screens.
  * @param {number | null} limit
  * @param {number} distance
  * @param {boolean} lungs
+ * @param {boolean} photograph
  */
-function domainOf(limit, distance, lungs) {
+function domainOf(limit, distance, lungs, photograph) {
   if (limit === null) return null;
   const far = distance > limit;
   const reasons = [
+    ...(photograph ? ["a photograph, not the radiograph's own file"] : []),
     ...(lungs ? [] : ["no lungs found"]),
     ...(far ? [`unlike the training images (distance ${distance.toFixed(2)}, limit ${limit.toFixed(2)})`] : []),
   ];
-  return { inside: lungs && !far, distance: rounded(distance, 4), limit: rounded(limit, 4), reason: reasons.join("; ") || null };
+  return { inside: lungs && !far && !photograph, distance: rounded(distance, 4), limit: rounded(limit, 4), reason: reasons.join("; ") || null };
 }
 
 /**

@@ -28,6 +28,7 @@ from pneumoscope import radiograph
 from pneumoscope.cohort.sample import sample
 from pneumoscope.export import browser, executorch_file, litert_file, native
 from pneumoscope.export.bundled_weights import classifier_of
+from pneumoscope.export.client_parity import compared
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader, bundle
 from pneumoscope.reader.reader import SHIPPED
@@ -133,7 +134,7 @@ def measured(rounds: int) -> list[dict[str, Any]]:
         times = interleaved(ways, rounds)
         rows = []
         for one in ready:
-            parity = native.compared(names, ready[0].outputs, one.outputs, images)
+            parity = compared(names, ready[0].outputs, one.outputs, images)
             rows.append(
                 {
                     "runtime": one.name,

@@ -6,8 +6,9 @@ import torch
 
 from pneumoscope.export import bundled_weights
 from pneumoscope.export.bundled_weights import classifier_of
-from pneumoscope.export.conversion import ExportError
-from pneumoscope.export.native import compared, eager
+from pneumoscope.export.client_parity import compared
+from pneumoscope.export.errors import ExportError
+from pneumoscope.export.native import eager
 from pneumoscope.export.whole_module import WholeModule
 from pneumoscope.reader import Reader, bundle
 from pneumoscope.reader.reader import SHIPPED

@@ -8,8 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 from pneumoscope import radiograph
 from pneumoscope.cohort.sample import sample
 from pneumoscope.export import browser
-from pneumoscope.export.conversion import ExportError
-from pneumoscope.export.precision import LEAST_HALVED, halved
+from pneumoscope.export.errors import ExportError
+from pneumoscope.export.half_precision import LEAST_HALVED, halved
 from pneumoscope.reader.reader import SHIPPED
 
 

@@ -14,8 +14,9 @@ from pneumoscope.classifier import Domain
 from pneumoscope.classifier.backbone import backbone
 from pneumoscope.classifier.checkpoint import Classifier
 from pneumoscope.classifier.evidence_network import EVIDENCE_HEADS, EvidenceNetwork, build
-from pneumoscope.export.conversion import ExportError
-from pneumoscope.export.native import compared, differing, eager
+from pneumoscope.export.client_parity import compared, differing
+from pneumoscope.export.errors import ExportError
+from pneumoscope.export.native import eager
 from pneumoscope.export.whole_module import WholeModule
 from pneumoscope.lung_fields import model_copy as lungs
 from pneumoscope.onnx_session import open_session

@@ -69,7 +69,7 @@ def client_card(card: Card, file: str, sha256: str, **about: Any) -> dict[str, A
 
 
 def _pools_over_lungs(card: Card) -> bool:
-    return card.map_method == EVIDENCE and card.head != _POOLS_EVERYWHERE and card.preprocessing.lungs
+    return card.map_method == EVIDENCE and card.head != _POOLS_EVERYWHERE and bool(card.preprocessing.lungs)
 
 
 def _severity(card: Card) -> Mapping[str, Any] | None:

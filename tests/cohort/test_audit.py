@@ -159,9 +159,10 @@ def test_sizes_are_medians_over_the_cases_whose_size_is_known(tmp_path):
 
 def test_audit_and_shortcut_features_open_every_file_once(given, monkeypatch):
     cohort_ = given({"clear/p1-a.png": field(1), "opacity/p2-a.png": field(2)})
-    opened, read = [], radiograph.read
-    monkeypatch.setattr(image_summary.radiograph, "read", lambda path: opened.append(path.name) or read(path))
+    opened, content_of = [], image_summary.content_of
+    monkeypatch.setattr(image_summary, "content_of", lambda path: opened.append(path.name) or content_of(path))
     summaries = summarize(cohort_)
     assert audit(cohort_, summaries).n_images == 2
     assert features(cohort_, summaries)["global histogram"].shape == (2, 32)
+    assert features(cohort_, summaries)["container"].shape[0] == 2
     assert sorted(opened) == ["p1-a.png", "p2-a.png"]

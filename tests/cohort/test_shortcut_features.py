@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from pneumoscope.cohort.shortcut_features import features
+from pneumoscope.cohort.shortcut_features import features, of_containers
+from pneumoscope.radiograph import Container
 from tests.cohort.conftest import case, cohort, picture
 
 
@@ -45,6 +46,11 @@ def test_every_group_has_one_row_a_case(measured):
         "native size": (2, 3),
         "border and corners": (2, 16),
         "global histogram": (2, 32),
+        "file format": (2, 6),
+        "colour profile": (2, 1),
+        "JPEG compression": (2, 4),
+        "metadata": (2, 7),
+        "container": (2, 18),
     }
 
 
@@ -78,3 +84,24 @@ def test_histogram_is_the_share_of_pixels_in_32_bins_wherever_they_are(measured)
     expected = np.zeros(32)
     expected[6], expected[31] = 0.96, 0.04
     np.testing.assert_allclose(found, [expected, expected], atol=1e-12)
+
+
+# Facts of the file
+
+
+def test_containers_by_hand():
+    plain = Container("JPEG", 8, 1, jpeg_quality=75, jpeg_step=30.5, chroma_share=0.0, jfif=True)
+    edited = Container(
+        "JPEG", 8, 3, colour_profile_bytes=560, jpeg_quality=90, jpeg_step=12.0, chroma_share=0.25, progressive=True,
+        exif_bytes=1000, software=True, xmp=True, adobe=True,
+    )  # fmt: skip
+    dicom = Container("DICOM", 12, 1, transfer_syntax="1.2.840.10008.1.2.1")
+    rows = of_containers([plain, edited, dicom])
+    # bits, channels; DICOM, PNG, JPEG; no transfer syntax, the one that occurs
+    assert rows["file format"].tolist() == [[8, 1, 0, 0, 1, 1, 0], [8, 3, 0, 0, 1, 1, 0], [12, 1, 1, 0, 0, 0, 1]]
+    assert rows["colour profile"].tolist() == [[0], [math.log(561)], [0]]
+    assert rows["JPEG compression"][:2].tolist() == [[75, 30.5, 0, 0], [90, 12, 0.25, 1]]
+    assert np.isnan(rows["JPEG compression"][2]).all()
+    assert rows["metadata"].tolist() == [[0, 0, 0, 0, 0, 1, 0], [math.log(1001), 1, 1, 0, 0, 0, 1], [0] * 7]
+    assert rows["container"].shape == (3, 7 + 1 + 4 + 7)
+    assert rows["container"][2, 8:12].tolist() == [-1] * 4

@@ -62,10 +62,36 @@ def test_files_of_positives_saved_at_another_quality_are_found_by_their_size(tmp
     assert audit(cohort, {"file size": values["file size"]}, draws=50)["file size"].value > 0.97
 
 
+@pytest.mark.parametrize(
+    ("options", "group"),
+    [
+        (({"icc_profile": b"made up"}, {}), "colour profile"),
+        (({"quality": 90}, {"quality": 85}), "JPEG compression"),
+        (({"progressive": True}, {}), "JPEG compression"),
+        (({"comment": "saved by an editor"}, {}), "metadata"),
+    ],
+)
+def test_files_of_positives_written_in_another_way_are_found_by_their_container(tmp_path, options, group):
+    rng = np.random.default_rng(0)
+    for k in range(40):
+        path = tmp_path / ("opacity" if k % 2 else "clear") / f"p{k}.jpeg"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(60, 200, (40, 40)).astype(np.uint8)).save(path, **options[1 - k % 2])
+    cohort = from_folders(tmp_path, positive=["opacity"], patient_pattern=r"(?P<patient>p\d+)")
+    values = features(cohort)
+    found = audit(cohort, {name: values[name] for name in ("file format", group, "container")}, draws=50)
+    assert (found[group].value, found["container"].value) == (1, 1)
+    assert found["file format"].reason == "the same for every image"
+
+
 def test_where_nothing_is_planted_nothing_is_found(tmp_path):
     cohort = built(tmp_path)
     found = audit(cohort, features(cohort), draws=200)
-    assert list(found) == ["file size", "native size", "border and corners", "global histogram", "all of these"]
+    alike = ["file format", "colour profile", "JPEG compression", "metadata", "container"]
+    assert list(found) == ["file size", "native size", "border and corners", "global histogram", *alike, "all of these"]
+    assert {name: found.pop(name).reason for name in alike} == dict.fromkeys(alike, "the same for every image") | {
+        "JPEG compression": "known for fewer than 5 patients of a class"
+    }
     assert all(0.3 < estimate.value < 0.7 for estimate in found.values())
     assert all((estimate.n, estimate.unit) == (80, "patient") for estimate in found.values())
     # Near one half an interval misses the truth once in ten or so, and the groups are related.

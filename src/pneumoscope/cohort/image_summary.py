@@ -1,4 +1,4 @@
-"""The noun `ImageSummary`: what the audits need of the pixels of a radiograph, from one look at each file."""
+"""The noun `ImageSummary`: what the audits need of a radiograph and of its file, from one look at each file."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,8 @@ from tqdm import tqdm
 from pneumoscope import MissingExtraError, radiograph
 from pneumoscope.cohort.case import Case, Cohort
 from pneumoscope.ordered_map import cores, ordered_map
-from pneumoscope.radiograph import Radiograph
+from pneumoscope.radiograph import Container, Radiograph, container_of
+from pneumoscope.radiograph.files import content_of
 
 try:
     import imagehash
@@ -39,16 +40,19 @@ class ImageSummary:
         Mean and deviation of a frame of 4 % on each side and of four corner squares of 10 %, shape (16,).
     histogram
         Share of the pixels in 32 bins of grey from 0 to 1, shape (32,).
+    container
+        Facts of the file apart from its pixels.
     """
 
     perceptual_hash: NDArray[np.uint64]
     thumbnail: NDArray[np.float32]
     border: NDArray[np.float64]
     histogram: NDArray[np.float64]
+    container: Container
 
 
 def summarize(cohort: Cohort, *, show_progress: bool = False) -> tuple[ImageSummary, ...]:
-    """Open every file of a cohort once, several at a time, and summarize its pixels.
+    """Open every file of a cohort once, several at a time, and summarize it.
 
     Parameters
     ----------
@@ -75,7 +79,8 @@ def summarize(cohort: Cohort, *, show_progress: bool = False) -> tuple[ImageSumm
 
 
 def _summary(cohort: Cohort, case: Case) -> ImageSummary:
-    image = radiograph.read(cohort.file(case))
+    content = content_of(cohort.file(case))
+    image = radiograph.read(content)
     picture = Image.fromarray(np.rint(image.pixels * 255).astype(np.uint8))
     bits = np.asarray(imagehash.phash(picture, hash_size=_HASH_PX).hash, bool)
     small = np.asarray(picture.resize((_THUMBNAIL_PX, _THUMBNAIL_PX), Image.Resampling.BILINEAR), np.float32)
@@ -84,6 +89,7 @@ def _summary(cohort: Cohort, case: Case) -> ImageSummary:
         thumbnail=((small - small.mean()) / max(float(small.std()), 1e-6)).ravel(),
         border=_border(image),
         histogram=np.histogram(image.pixels, _BINS, (0, 1))[0] / image.pixels.size,
+        container=container_of(content),
     )
 
 

@@ -232,7 +232,9 @@ def _shortcuts(experiment: Experiment) -> tuple[dict[str, Estimate], str]:
             return {"missing": str(error)}
         return {"estimates": {name: asdict(value) for name, value in audited.items()}}
 
-    code = ("pneumoscope.evaluation.shortcut_baseline", "pneumoscope.cohort.shortcut_features")
+    code = (
+        "pneumoscope.evaluation.shortcut_baseline", "pneumoscope.cohort.shortcut_features", "pneumoscope.radiograph.container",
+    )  # fmt: skip
     answer = cached(experiment.workspace.out / SHORTCUTS_NAME, "shortcut baselines", inputs, code, measured)
     return {name: from_json(value) for name, value in answer.get("estimates", {}).items()}, answer.get("missing", "")
 

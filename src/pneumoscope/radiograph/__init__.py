@@ -1,6 +1,7 @@
 """Read one file or byte string (DICOM CR, DX or RG, PNG, JPEG) into a `Radiograph`, or a `Film` for a viewer."""
 
 from pneumoscope.radiograph.acceptance import AcceptancePolicy, Caution, review
+from pneumoscope.radiograph.container import Container, container_of
 from pneumoscope.radiograph.errors import (
     EmptyImageError,
     NotAcceptedError,
@@ -22,6 +23,7 @@ from pneumoscope.radiograph.region import Region
 __all__ = [
     "AcceptancePolicy",
     "Caution",
+    "Container",
     "Edges",
     "EmptyImageError",
     "Film",
@@ -39,6 +41,7 @@ __all__ = [
     "TooLargeError",
     "UnreadableFileError",
     "Window",
+    "container_of",
     "list_folder",
     "read",
     "read_film",

@@ -55,6 +55,6 @@ def remote_films(urls: Sequence[str], say: Callable[[str], None]) -> Iterator[li
             server = connections.enter_context(OriginServer(one))
             listed = list(server.films())
             more = f"; it has more, of which &limit= in the URL lists more than {one.most_films:,}" if server.has_more else ""
-            say(f"{len(listed)} films at {one.origin}{more}")
+            say(f"{len(listed)} film{'' if len(listed) == 1 else 's'} at {one.origin}{more}")
             films += listed
         yield films

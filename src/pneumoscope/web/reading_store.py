@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.classifier import Population
+from pneumoscope.lung_fields.lung_fields import ZONES
 from pneumoscope.readings import CaseKey, ModelReading, form
 from pneumoscope.readings.line import Line
 from pneumoscope.web.bodies import FilmState
@@ -246,5 +247,5 @@ class ReadingStore:
 
 
 def _size(reading: ModelReading) -> int:
-    lungs = reading.lung_fields
-    return _OBJECT_BYTES + reading.heatmap.cells.nbytes + lungs.right_cells.nbytes + lungs.left_cells.nbytes
+    masks = 2 + len(ZONES)  # the severity has left the zones in the lung fields
+    return _OBJECT_BYTES + reading.heatmap.cells.nbytes + masks * reading.lung_fields.right_cells.nbytes

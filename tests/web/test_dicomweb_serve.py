@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import urllib.error
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,22 @@ def test_a_url_that_cannot_be_used_is_one_sentence(url, sentence, glass, monkeyp
     assert sentence in ran.err
     assert "s3cret" not in ran.err
     assert len(ran.err.splitlines()) <= 3
+
+
+def test_a_film_that_its_server_does_not_give_now_is_given_later(started):
+    there = []
+
+    def answer(request):
+        return (503, {}, b"") if request.path.startswith("/dicom-web/studies/") and not there else pacs(request)
+
+    with serving(answer) as (origin, _):
+        server = started(f"{origin}/dicom-web")
+        (film,) = server.get("/api/v1/films")["items"]
+        with pytest.raises(urllib.error.HTTPError) as error:
+            server.get(f"/api/v1/films/{film['id']}")
+        with error.value as refused:
+            assert (refused.code, json.load(refused)["error"]["kind"]) == (502, "unavailable")
+        assert server.get("/dicomweb/instances") == []
+        there.append(True)
+        assert server.get(f"/api/v1/films/{film['id']}")["rows"] == 35
+        assert len(server.get("/dicomweb/instances")) == 1

@@ -14,6 +14,7 @@ PneumoscopeError
     ├── UnusableFilmError     422  a film that cannot be decoded
     ├── UnexpectedError       500  what nobody foresaw
     ├── NotBuiltError         501  a path that is reserved
+    ├── UnavailableError      502  a film whose server does not give it now
     └── FullError             507  more uploads than fit into memory
 """
 
@@ -96,6 +97,12 @@ class NotBuiltError(WebError):
     """The path is reserved for something that is not there yet."""
 
     status = 501
+
+
+class UnavailableError(WebError):
+    """The server that a film lies on does not give it now; another try may succeed."""
+
+    status = 502
 
 
 class FullError(WebError):

@@ -12,7 +12,7 @@ from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.web.bounded_cache import BoundedCache
 from pneumoscope.web.decoding import DecodedFilm, decode
-from pneumoscope.web.errors import ChangedError, FullError, NoFilmError, UnusableFilmError
+from pneumoscope.web.errors import ChangedError, FullError, NoFilmError, UnavailableError, UnusableFilmError
 from pneumoscope.web.sources import Source, UploadSource
 
 DECODED_BYTES = 512 * 2**20
@@ -299,6 +299,8 @@ class FilmStore:
             If it cannot be decoded; one sentence says why, again at each later call.
         ChangedError
             If the file is not the one that was loaded before.
+        UnavailableError
+            If the server that the film lies on does not give it now.
         """
         error = self.film(id).error
         if error:
@@ -366,7 +368,7 @@ class FilmStore:
             self._change(id, error=FilmError(error.kind, str(error)))
             raise
         except PneumoscopeError as error:
-            if isinstance(error, ChangedError | NoFilmError):
+            if isinstance(error, ChangedError | NoFilmError | UnavailableError):
                 raise
             self._change(id, error=FilmError(type(error).__name__, str(error)))
             raise UnusableFilmError(str(error)) from error

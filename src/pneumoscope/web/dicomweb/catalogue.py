@@ -14,7 +14,7 @@ from pneumoscope.web.bounded_cache import BoundedCache
 from pneumoscope.web.dicomweb.identifiers import Identifiers
 from pneumoscope.web.dicomweb.json_model import first
 from pneumoscope.web.dicomweb.objects import DicomObject, attributes_for_search, dicom_object
-from pneumoscope.web.errors import MissingError
+from pneumoscope.web.errors import MissingError, UnavailableError
 from pneumoscope.web.workspace import Workspace
 
 OBJECT_BYTES = 256 * 2**20
@@ -104,7 +104,7 @@ class Catalogue:
         -------
         tuple of sequence of Entry and int
             One entry for each film that can be parsed, an object that several files hold only once, in the order of opening; and
-            the number of films that there was no time for.
+            the number of films that there was no time for, or that their server does not give now.
         """
         ends = time.monotonic() + self._seconds
         listed: dict[tuple[str, str, str], Entry] = {}
@@ -116,7 +116,11 @@ class Catalogue:
                 if film.id not in self._entries and time.monotonic() > ends:
                     left += 1
                     continue
-                entry = self._entry(film.id)
+                try:
+                    entry = self._entry(film.id)
+                except UnavailableError:
+                    left += 1
+                    continue
                 if entry is not None:
                     listed.setdefault(entry.uids, entry)
         return list(listed.values()), left
@@ -174,6 +178,8 @@ class Catalogue:
         if id not in self._entries:
             try:
                 self._entries[id] = Entry.of(id, self.describe(*self._film(id), self.identifiers))
+            except UnavailableError:
+                raise
             except PneumoscopeError:  # the worklist says why
                 self._entries[id] = None
         return self._entries[id]

@@ -11,7 +11,8 @@ from pneumoscope.radiograph.limits import MAX_FILE_BYTES
 from pneumoscope.web.dicomweb import multipart
 from pneumoscope.web.dicomweb.address import Address
 from pneumoscope.web.dicomweb.connection import Connection
-from pneumoscope.web.dicomweb.errors import RefusedAnswerError
+from pneumoscope.web.dicomweb.errors import DicomwebError, RefusedAnswerError
+from pneumoscope.web.errors import UnavailableError
 
 PAGE = 200
 """Instances that are asked for at once."""
@@ -61,10 +62,13 @@ class RemoteFilm:
 
         Raises
         ------
-        DicomwebError
+        UnavailableError
             In one sentence without any identifier.
         """
-        return self.server.retrieve(self.uids)
+        try:
+            return self.server.retrieve(self.uids)
+        except DicomwebError as error:
+            raise UnavailableError(str(error)) from None
 
 
 class OriginServer:

@@ -106,7 +106,6 @@ export const strings = {
       previous_shape: "Select the previous box",
     },
   },
-<<<<<<< HEAD
   viewer: {
     product: "Pneumoscope",
     disclaimer: "Research software, not a medical device",
@@ -368,9 +367,6 @@ export const strings = {
       keys: "Keyboard shortcuts",
     },
   },
-  phone: {},
-=======
-  viewer: {},
   phone: {
     name: "Pneumoscope",
     disclaimer: "Research software, not a medical device.",
@@ -451,7 +447,6 @@ export const strings = {
     theme: "Colours",
     themes: { system: "As the phone", dark: "Dark", light: "Light" },
   },
->>>>>>> c18ef30 (Read radiographs offline on a phone: pneumoscope app)
   study: {
     product: "Reader study",
     connection: "No connection to the server. Trying again …",

@@ -99,6 +99,15 @@ def test_a_url_that_cannot_be_used_is_one_sentence(url, sentence, glass, monkeyp
     assert len(ran.err.splitlines()) <= 3
 
 
+@pytest.mark.parametrize(
+    "origin", ["*", "null", "http://127.0.0.1:3000/", "127.0.0.1:3000", "HTTP://host", "http://host:80", "http://h/a"]
+)
+def test_what_is_no_origin_is_not_let_in(origin, glass):
+    ran = run("serve", "--allow-origin", origin, "--no-browser", "--model", str(glass))
+    assert (ran.code, ran.out) == (2, "")
+    assert "is not of the form scheme://host[:port]" in ran.err
+
+
 def test_a_film_that_its_server_does_not_give_now_is_given_later(started):
     there = []
 

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from pneumoscope.reader import Reader
 from pneumoscope.web.app import build
 from pneumoscope.web.dicomweb.catalogue import Catalogue
 from pneumoscope.web.dicomweb.identifiers import Identifiers
-from pneumoscope.web.dicomweb.objects import dicom_object
+from pneumoscope.web.dicomweb.objects import attributes_for_search, dicom_object
 from pneumoscope.web.dicomweb.routes import routes
 from pneumoscope.web.guard import Access
 from pneumoscope.web.workspace import Options
@@ -159,6 +160,31 @@ def test_a_film_that_cannot_be_parsed_is_not_listed_and_one_object_is_listed_onc
     client = opened(b"no film", written(chest()), written(chest()), png(STORED // 16)[:60])
     client.get(f"/api/v1/films/{client.workspace.films.films()[3].id}/pixels")  # its damage is known from now on
     assert len(models(client.get("/dicomweb/instances"))) == 1
+
+
+def test_a_film_that_is_known_is_sent_while_another_search_looks_at_new_ones(opened):
+    space = opened(png(STORED // 16)).workspace
+    catalogue = Catalogue(space, search_seconds=60)
+    (entry,), _ = catalogue.entries()
+    space.films.add(png(STORED // 17))
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def slow(*arguments):
+        waiting.set()
+        go_on.wait(60)
+        return attributes_for_search(*arguments)
+
+    catalogue.describe = slow
+    searching = threading.Thread(target=catalogue.entries)
+    searching.start()
+    assert waiting.wait(60)
+    catalogue.search_seconds = 0
+    assert catalogue.below(*entry.uids) == [entry]
+    assert catalogue.entries() == ([entry], 1)
+    go_on.set()
+    searching.join(60)
+    catalogue.search_seconds = 60
+    assert len(catalogue.entries()[0]) == 2
 
 
 # retrievals

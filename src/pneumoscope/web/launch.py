@@ -17,7 +17,7 @@ from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.web import app
 from pneumoscope.web.decoding import decoding_pool
 from pneumoscope.web.dicomweb.catalogue import Catalogue, object_pool, parsing_pool
-from pneumoscope.web.dicomweb.opening import is_url, remote_films
+from pneumoscope.web.dicomweb.opening import checked_origins, is_url, remote_films
 from pneumoscope.web.dicomweb.routes import routes
 from pneumoscope.web.films import FilmStore
 from pneumoscope.web.guard import Access
@@ -94,6 +94,7 @@ def launched(launch: Launch, say: Say) -> Iterator[tuple[ASGIApp, Workspace]]:
     PneumoscopeError
         Of a named class, if a model, a file, the store or a DICOMweb service cannot be used.
     """
+    origins = checked_origins(launch.origins)
     files = _files([text for text in launch.inputs if not is_url(text)], launch.store, say)
     models = Models.load(launch.models, launch.population, launch.policy)
     at_once, limits = max(_FEWEST_AT_ONCE, min(cores(), _MOST_AT_ONCE)), launch.limits
@@ -110,7 +111,7 @@ def launched(launch: Launch, say: Say) -> Iterator[tuple[ASGIApp, Workspace]]:
         sources: list[Source] = [*launch.cohort.sources, *files, *remote]
         for source in sources:
             workspace.open(source)
-        access = Access(launch.options.token, launch.hosts, launch.origins)
+        access = Access(launch.options.token, launch.hosts, origins)
         yield app.build(workspace, access, routes(workspace, Catalogue(workspace, parse, make))), workspace
 
 

@@ -91,7 +91,7 @@ class Catalogue:
     ) -> None:
         self._workspace = workspace
         self.describe, self._make = describe, make
-        self._seconds = search_seconds
+        self.search_seconds = search_seconds
         self.identifiers = Identifiers(b"" if workspace.options.show_names else secrets.token_bytes(_KEY_BYTES))
         self._entries: dict[str, Entry | None] = {}
         self._lock = threading.Lock()
@@ -106,24 +106,32 @@ class Catalogue:
             One entry for each film that can be parsed, an object that several files hold only once, in the order of opening; and
             the number of films that there was no time for, or that their server does not give now.
         """
-        ends = time.monotonic() + self._seconds
-        listed: dict[tuple[str, str, str], Entry] = {}
+        if not self._lock.acquire(timeout=max(0.0, self.search_seconds)):  # another search looks at the new films
+            return self._known(), sum(film.id not in self._entries for film in self._workspace.films.films())
+        try:
+            return self._looked_at(time.monotonic() + self.search_seconds)
+        finally:
+            self._lock.release()
+
+    def _known(self) -> list[Entry]:
+        """The entries that there are, an object that several films hold only once."""
+        known: dict[tuple[str, str, str], Entry] = {}
+        for film in self._workspace.films.films():
+            entry = self._entries.get(film.id)
+            if entry is not None and film.error is None:
+                known.setdefault(entry.uids, entry)
+        return list(known.values())
+
+    def _looked_at(self, ends: float) -> tuple[list[Entry], int]:
+        """The entries, after looking at new films until a time, and the number of those that are left."""
+        films = {film.id for film in self._workspace.films.films()}
+        for closed in self._entries.keys() - films:
+            del self._entries[closed]
         left = 0
-        with self._lock:
-            films = [film for film in self._workspace.films.films() if film.error is None]
-            self._entries = {film.id: self._entries[film.id] for film in films if film.id in self._entries}
-            for film in films:
-                if film.id not in self._entries and time.monotonic() > ends:
-                    left += 1
-                    continue
-                try:
-                    entry = self._entry(film.id)
-                except UnavailableError:
-                    left += 1
-                    continue
-                if entry is not None:
-                    listed.setdefault(entry.uids, entry)
-        return list(listed.values()), left
+        for film in self._workspace.films.films():
+            if film.error is None and film.id not in self._entries:
+                left += time.monotonic() > ends or not self._look_at(film.id)
+        return self._known(), left
 
     def below(self, *uids: str) -> Sequence[Entry]:
         """Find the entries of a study, of a series, or of one instance.
@@ -143,8 +151,11 @@ class Catalogue:
         MissingError
             If there is none.
         """
+        matching = _of(self._known(), uids)
+        if matching and len(uids) == len(_UIDS):  # one film, for which no other need be looked at
+            return matching
         entries, left = self.entries()
-        matching = [entry for entry in entries if entry.uids[: len(uids)] == uids]
+        matching = _of(entries, uids)
         if not matching:
             more = f"; {left} films were not looked at yet: search again" if left else ""
             raise MissingError(f"no open film has these UIDs{more}")
@@ -173,16 +184,20 @@ class Catalogue:
     def _film(self, id: str) -> tuple[bytes, str]:
         return self._workspace.films.content(id), self._workspace.label(id)
 
-    def _entry(self, id: str) -> Entry | None:
-        """The entry of a film; None where it cannot be parsed."""
-        if id not in self._entries:
-            try:
-                self._entries[id] = Entry.of(id, self.describe(*self._film(id), self.identifiers))
-            except UnavailableError:
-                raise
-            except PneumoscopeError:  # the worklist says why
-                self._entries[id] = None
-        return self._entries[id]
+    def _look_at(self, id: str) -> bool:
+        """Make the entry of a film; whether that was possible now."""
+        try:
+            self._entries[id] = Entry.of(id, self.describe(*self._film(id), self.identifiers))
+        except UnavailableError:
+            return False
+        except PneumoscopeError:  # the worklist says why
+            self._entries[id] = None
+        return True
+
+
+def _of(entries: Sequence[Entry], uids: tuple[str, ...]) -> list[Entry]:
+    """The entries of a study, of a series, or of one instance."""
+    return [entry for entry in entries if entry.uids[: len(uids)] == uids]
 
 
 def parsing_pool(limits: Limits | None = None) -> LimitedPool[[bytes, str, Identifiers], bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pneumoscope.web.dicomweb import address
 from pneumoscope.web.dicomweb.credentials import check_unambiguous
+from pneumoscope.web.dicomweb.errors import AddressError
 from pneumoscope.web.dicomweb.origin_server import OriginServer, RemoteFilm
 
 _SCHEMES = ("http://", "https://")
@@ -24,6 +25,33 @@ def is_url(text: str) -> bool:
         True for http and https.
     """
     return text.lower().startswith(_SCHEMES)
+
+
+def checked_origins(origins: Sequence[str]) -> tuple[str, ...]:
+    """Check the origins whose pages may use the server.
+
+    Parameters
+    ----------
+    origins : sequence of str
+        Scheme, host and port of each, as browsers send them.
+
+    Returns
+    -------
+    tuple of str
+        The same.
+
+    Raises
+    ------
+    AddressError
+        If one is no origin, such as ``*``, ``null``, or a URL with a path.
+    """
+    for origin in origins:
+        if address.origin_of(origin) != origin:
+            raise AddressError(
+                "an origin to be allowed is not of the form scheme://host[:port] in lower case, without a path, such as "
+                "http://127.0.0.1:3000"
+            )
+    return tuple(origins)
 
 
 @contextlib.contextmanager

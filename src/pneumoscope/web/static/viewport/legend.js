@@ -19,7 +19,7 @@ const WHITE = "#ffffff";
 const MUTED = "#cfd6dd";
 const LINE = 18;
 const MARGIN = 10;
-const BAR = { width: 14, height: 180, text: 150 };
+const BAR = { width: 14, height: 180 };
 
 /**
  * @param {Context} context
@@ -39,6 +39,23 @@ export function drawLetters(context, { orientation }, view, { width, height }) {
   label(context, letters.bottom, width / 2, height - MARGIN - 6, WHITE);
   context.textAlign = "left";
   context.textBaseline = "alphabetic";
+}
+
+/**
+ * Whether the lower edge has no room for the window, the letter and the scale on one line.
+ * @param {Size} size
+ */
+function narrow({ width }) {
+  return width < 640;
+}
+
+/**
+ * The baseline of a line of text at the lower edge, counted from below; on a narrow screen the letter has a line of its own.
+ * @param {Size} size
+ * @param {number} number
+ */
+function line(size, number) {
+  return size.height - MARGIN - (number + (narrow(size) ? 1 : 0)) * LINE;
 }
 
 /**
@@ -73,10 +90,10 @@ export function windowText(window) {
  * @param {Size} size
  * @param {number} ratio  pixels of the device for a CSS pixel
  */
-export function drawRemarks(context, film, view, window, { height }, ratio) {
+export function drawRemarks(context, film, view, window, size, ratio) {
   remarks(film, view).forEach((text, k) => label(context, text, MARGIN, MARGIN + 12 + k * LINE, "#ffcf5c"));
   const zoom = fill(texts.zoom, { percent: Math.round(view.scale * ratio * 100) });
-  label(context, `${windowText(window)} · ${zoom}`, MARGIN, height - MARGIN, MUTED);
+  label(context, `${windowText(window)} · ${zoom}`, MARGIN, line(size, 0), MUTED);
 }
 
 /**
@@ -86,11 +103,12 @@ export function drawRemarks(context, film, view, window, { height }, ratio) {
  * @param {View} view
  * @param {Size} size
  */
-export function drawScale(context, { spacing }, view, { width, height }) {
+export function drawScale(context, { spacing }, view, size) {
   if (!spacing) return;
   const perMm = view.scale / spacing.col_mm; // CSS pixels, along and across: the screen shows the film's true aspect
-  const value = roundLength((0.2 * width) / perMm);
-  const [right, y] = [width - MARGIN, height - MARGIN - LINE];
+  const value = roundLength((0.2 * size.width) / perMm);
+  const [right, below] = [size.width - MARGIN, line(size, narrow(size) ? 1 : 0)];
+  const y = below - LINE;
   const left = right - value * perMm;
   for (const [colour, thickness] of /** @type {const} */ ([["#000000", 5], [WHITE, 2]])) {
     context.beginPath();
@@ -102,7 +120,7 @@ export function drawScale(context, { spacing }, view, { width, height }) {
     context.stroke();
   }
   context.textAlign = "right";
-  label(context, fill(texts.length, { value: compact(value), kind: texts.spacing[spacing.kind] }), right, y + LINE, MUTED);
+  label(context, fill(texts.length, { value: compact(value), kind: texts.spacing[spacing.kind] }), right, below, MUTED);
   context.textAlign = "left";
 }
 
@@ -116,12 +134,13 @@ export function roundLength(most) {
 }
 
 /**
- * The box of the colour bar on the screen.
+ * The box of the colour bar on the screen: on the right, above the letter of the edge.
  * @param {Size} size
  */
 export function barBox({ width, height }) {
-  const length = Math.max(40, Math.min(BAR.height, height - 140));
-  return { left: width - MARGIN - BAR.width, top: (height - length) / 2 + 40, width: BAR.width, height: length };
+  const below = height / 2 - 2 * LINE;
+  const length = Math.max(40, Math.min(BAR.height, below - 2 * LINE));
+  return { left: width - MARGIN - BAR.width, top: Math.max(below - length, LINE), width: BAR.width, height: length };
 }
 
 /**
@@ -146,7 +165,7 @@ export function drawColourBar(context, film, layer, map, size) {
   }
   outline(context, bar);
   ticks(context, bar, layer, threshold, least);
-  captions(context, film, layer, map, bar);
+  captions(context, film, layer, map, size);
 }
 
 /**
@@ -185,20 +204,22 @@ function ticks(context, bar, layer, threshold, least) {
 }
 
 /**
+ * What the colours mean, in the lower right corner, above the scale.
  * @param {Context} context
  * @param {Film} film
  * @param {MapLayer} layer
  * @param {MapState} map
- * @param {ReturnType<typeof barBox>} bar
+ * @param {Size} size
  */
-function captions(context, film, layer, map, bar) {
+function captions(context, film, layer, map, size) {
   const { height, width, unit } = cellSize(film, layer);
   const lines = [layer.unit, fill(texts.cells, { height: compact(height), width: compact(width), unit })];
   if (map.unseen) lines.push(texts.not_looked);
-  const right = bar.left + bar.width;
-  lines.forEach((text, k) => label(context, text, right, bar.top + bar.height + 16 + k * LINE, MUTED));
-  context.textAlign = "left";
+  const bottom = line(size, (narrow(size) ? 1 : 0) + (film.spacing ? 2 : 0));
+  context.textAlign = "right";
   context.textBaseline = "alphabetic";
+  lines.reverse().forEach((text, k) => label(context, text, size.width - MARGIN, bottom - k * LINE, MUTED));
+  context.textAlign = "left";
 }
 
 /**

@@ -74,15 +74,23 @@ export function drawShapes(context, toScreen, shapes, selected) {
  */
 function labelShape(context, text, points, { colour, below }) {
   const [xs, ys] = [points.map((point) => point[0]), points.map((point) => point[1])];
-  const { a: zoom } = context.getTransform();
-  context.font = FONT;
-  const [right, bottom] = [context.canvas.width / zoom, context.canvas.height / zoom];
-  const onCanvas = Math.max(...xs) > 0 && Math.min(...xs) < right;
-  const furthest = right - context.measureText(text).width - 4;
-  const x = onCanvas ? Math.max(Math.min(Math.min(...xs), furthest), 4) : Math.min(...xs);
+  const bottom = context.canvas.height / context.getTransform().a;
+  const x = Math.max(...xs) > 0 ? within(context, text, Math.min(...xs)) : Math.min(...xs);
   const above = Math.min(...ys) - 5;
   const under = Math.max(...ys) + LABEL_HEIGHT + 2;
   label(context, text, x, (below && under < bottom) || above < LABEL_HEIGHT ? under : above, colour);
+}
+
+/**
+ * Where a text begins that shall begin at x and end on the canvas; x where that is off the canvas.
+ * @param {Context} context
+ * @param {string} text
+ * @param {number} x
+ */
+function within(context, text, x) {
+  const right = context.canvas.width / context.getTransform().a;
+  context.font = FONT;
+  return x < right ? Math.max(Math.min(x, right - context.measureText(text).width - 4), 4) : x;
 }
 
 /**
@@ -102,7 +110,9 @@ export function drawMeasurements(context, film, toScreen, measurements) {
     }
     const complete = measurement.points.length === (measurement.kind === "angle" ? 3 : 2);
     const [x, y] = points[points.length - 1];
-    if (complete) label(context, measured(film, measurement).text, x + 10, y - 8, MEASURE);
+    if (!complete) continue;
+    const { text } = measured(film, measurement);
+    label(context, text, within(context, text, x + 10), y - 8, MEASURE);
   }
 }
 

@@ -547,7 +547,7 @@ export const strings = {
       zoomOut: "Zoom out",
       fit: "Fit",
       actual: "1:1",
-      actualLabel: "One to one (1:1)",
+      actualLabel: "1:1, one to one",
       invert: "Invert",
       reset: "Reset",
     },

@@ -34,7 +34,8 @@ import { PxViewport } from "../viewport/px-viewport.js";
  */
 
 const texts = strings.study;
-const MOVE = 8; // CSS pixels of one press of an arrow key
+const MOVE = 8; // CSS pixels that a mark moves, or grows, at one press of an arrow key
+const PAN = 40;
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { up: [0, -1], down: [0, 1], left: [-1, 0], right: [1, 0] };
 /** @type {Record<string, [number, number]>} */
@@ -126,10 +127,10 @@ export class CaseScreen {
     const { reading } = this;
     this.form = new AnswerForm(byId("questions", HTMLElement), task.questions, task.question, {
       onRate: (value, amend) => reading.rate(value, amend),
-      onDecide: (decision) => reading.change({ ...reading.answer, decision }),
+      onDecide: (decision) => reading.decide(decision),
       onSelect: (index) => reading.select(index),
       onRemove: (index) => reading.removeMark(index),
-      onConfidence: (index, value, amend) => (reading.endTyping(), reading.setConfidence(index, value, amend)),
+      onConfidence: (index, value, amend) => reading.rateMark(index, value, amend),
       onNothing: () => reading.nothingToMark(),
       onItem: (name, value, amend) => reading.change({ ...reading.answer, items: { ...reading.answer.items, [name]: value } }, amend),
     });
@@ -238,12 +239,12 @@ export class CaseScreen {
     if (action !== "next") this.say("");
     if (VIEWS[action]) this.stage.act(VIEWS[action]);
     else if (TOOLS[action]) this.setTool(TOOLS[action]);
-    else if (ARROWS[action]) this.arrow(reading, /** @type {ViewportAction} */ (action));
+    else if (ARROWS[action]) this.arrow(reading, ARROWS[action]);
     else if (action === "help") byId("help", HTMLDialogElement).showModal();
     else if (action === "next") this.goOn();
     else if (action === "hideAid") this.hold(true);
     else if (action === "lessOpaque" || action === "moreOpaque") this.setOpacity(this.stage.aid.opacity + (action === "moreOpaque" ? 0.1 : -0.1));
-    else if (action === "earlier") this.task?.mayGoBack && !this.task.correcting && this.events.onEarlier();
+    else if (action === "earlier") this.goBack();
     else return this.afterFeedback !== null || reading.locked || this.change(reading, action);
     return true;
   }
@@ -255,9 +256,9 @@ export class CaseScreen {
    */
   change(reading, action) {
     if (action === "positive" || action === "negative") {
-      if (reading.questions.decision) reading.endTyping(), reading.change({ ...reading.answer, decision: action });
-    } else if (SIZES[action]) reading.adjust("size", ...scaled(SIZES[action]));
-    else if (action === "place") reading.questions.marks && this.placed(reading);
+      if (reading.questions.decision) reading.decide(action);
+    } else if (SIZES[action]) reading.adjust("size", SIZES[action][0] * MOVE, SIZES[action][1] * MOVE);
+    else if (action === "place") this.placed(reading);
     else if (action === "nextMark") reading.selectOther(1);
     else if (action === "previousMark") reading.selectOther(-1);
     else if (action === "remove") reading.removeMark(reading.selected);
@@ -265,23 +266,23 @@ export class CaseScreen {
     else if (action === "deselect") reading.select(-1);
     else if (action === "undo") reading.undo();
     else if (action === "redo") reading.redo();
-    else if (action === "keep") this.canKeep && this.task && reading.restart(this.task.previous);
-    else return false;
+    else if (action !== "keep") return false;
+    else if (this.task && this.canKeep) reading.restart(this.task.previous);
     return true;
   }
 
   /** @param {Reading} reading */
   placed(reading) {
-    if (!reading.placeInMiddle()) this.say(fill(texts.reading.mostMarks, { most: MOST_MARKS }));
+    if (reading.questions.marks && !reading.placeInMiddle()) this.say(fill(texts.reading.mostMarks, { most: MOST_MARKS }));
   }
 
   /**
    * @param {Reading} reading
-   * @param {ViewportAction} action
+   * @param {[number, number]} direction
    */
-  arrow(reading, action) {
-    if (reading.selected >= 0 && !reading.locked) reading.adjust("move", ...scaled(ARROWS[action]));
-    else this.stage.act(action);
+  arrow(reading, [across, down]) {
+    if (reading.selected >= 0 && !reading.locked) reading.adjust("move", across * MOVE, down * MOVE);
+    else this.stage.viewport.pan(-across * PAN, -down * PAN);
   }
 
   /** @param {Tool} tool */
@@ -301,6 +302,11 @@ export class CaseScreen {
   /** @param {boolean} held */
   hold(held) {
     this.stage.aid.hold(held);
+  }
+
+  /** Show earlier answers, where they may be corrected. */
+  goBack() {
+    if (this.task?.mayGoBack && !this.task.correcting) this.events.onEarlier();
   }
 
   /** Lock the answer and go on; after feedback, go on. */
@@ -368,12 +374,4 @@ export function fillHelp(questions, mayGoBack) {
     make("tr", {}, make("th", { scope: "row" }, ...line.keys.flatMap((key) => [make("kbd", { textContent: key }), " "])), make("td", { textContent: line.text })),
   );
   byId("help-rows", HTMLElement).replaceChildren(...rows);
-}
-
-/**
- * @param {[number, number]} direction
- * @returns {[number, number]}
- */
-function scaled([x, y]) {
-  return [x * MOVE, y * MOVE];
 }

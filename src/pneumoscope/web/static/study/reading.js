@@ -54,7 +54,8 @@ export class Reading {
     this.saver = new Saver({
       send: ({ action, token: of, body }) => around.api.change(action, of, body),
       content: () => ({ answer: this.answer, screen: around.stage.screen, signals: this.activity.take() }),
-      onState: around.onState,
+      // While a later change waits, the answer of an earlier one does not make it saved.
+      onState: (state, message) => around.onState(state === "saved" && this.waiting ? "saving" : state, message),
       memory: unanswered,
       token,
       step,
@@ -65,6 +66,11 @@ export class Reading {
   /** The present answer. */
   get answer() {
     return this.history.present;
+  }
+
+  /** Whether a change has not been sent yet. */
+  get waiting() {
+    return this.gathering !== undefined || this.saver.changed;
   }
 
   /** Digits that are being typed. */
@@ -122,9 +128,25 @@ export class Reading {
     this.change({ ...this.answer, rating: value }, amend);
   }
 
+  /** @param {"positive" | "negative"} decision */
+  decide(decision) {
+    this.endTyping();
+    this.change({ ...this.answer, decision });
+  }
+
+  /**
+   * @param {number} index  of a mark
+   * @param {number} value
+   * @param {boolean} amend
+   */
+  rateMark(index, value, amend) {
+    this.endTyping();
+    this.setConfidence(index, value, amend);
+  }
+
   /**
    * @param {number} index
-   * @param {number | null} value
+   * @param {number} value
    * @param {boolean} amend
    */
   setConfidence(index, value, amend) {

@@ -18,24 +18,20 @@ export class Activity {
     /** @type {Signal[]} */
     this.signals = [];
     this.lastInput = -Infinity;
-    this.loaded = false;
-    this.paused = false;
   }
 
   /**
-   * Add a signal; signals before the film is shown do not count and are left out.
+   * Add a signal. Those before the film is shown count too: a reader may pause while it is loaded.
    * @param {Signal["kind"]} kind
    */
   add(kind) {
-    if (kind === "loaded") this.loaded = true;
-    if (!this.loaded || this.signals.length >= MOST_SIGNALS) return;
     this.signals.push({ page: this.page, kind, ms: this.clock() });
   }
 
   /** A key or a pointer was used. */
   input() {
     const now = this.clock();
-    if (now - this.lastInput < INPUT_MS) return;
+    if (now - this.lastInput < INPUT_MS || this.signals.length >= MOST_SIGNALS) return;
     this.lastInput = now;
     this.add("input");
   }

@@ -407,9 +407,7 @@ def test_a_tampered_journal_is_shown_to_the_coordinator_and_not_served_again(rea
 # Blinding
 
 
-def test_a_forged_request_for_the_aid_is_403_and_only_pixels_are_fetched_in_advance(
-    reader, server, problems
-):
+def test_a_forged_request_for_the_aid_is_403_and_only_pixels_are_fetched_in_advance(reader, server, problems):
     page, asked = reader.page, []
     page.on("request", lambda request: asked.append(request.url.removeprefix(server.root)))
     link = server.links["R1"].partition("#link=")[2]

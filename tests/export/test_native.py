@@ -82,7 +82,7 @@ def test_the_card_for_clients_has_what_a_program_needs_to_show_the_outputs():
     drawn = {"output": "evidence-scaled", "index": 1, "method": "evidence", "scale": 1.0, "size_px": 8}
     assert made["map"] == {**drawn, "covers": "whole", "pooled": "whole"}
     assert (made["populations"], made["cautious_population"], made["severity"]) == (["adult", "child"], "adult", None)
-    assert made["model"]["name"] == "test"
+    assert made["model"]["name"] == "m"
     assert made["input"] == {"name": "image", "size_px": 8}
     assert made["runtime"] == "onnxruntime-web"
 

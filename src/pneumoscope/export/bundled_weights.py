@@ -49,7 +49,7 @@ def classifier_of(folder: Path, proof: Sequence[Radiograph]) -> Classifier:
     ------
     ExportError
         If the bundle is not in ``fp32``, has another head, holds weights of another network, or an output differs by more than
-        `native.BOUNDS` allow.
+        `client_parity.BOUNDS` allow.
     BundleError, CardError
         If the bundle cannot be loaded.
     """

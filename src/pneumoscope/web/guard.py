@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+import re
 import urllib.parse
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ TOKEN_HEADER = "X-Pneumoscope-Token"
 PROTECTED = ("/api/", "/dicomweb/", "/dicomweb")
 """Paths that need the token; the page and its static files hold nothing of a patient."""
 _BEARER = "Bearer "
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -92,6 +94,8 @@ class Access:
         return method == "OPTIONS" and headers.get("origin") in self.origins and "access-control-request-method" in headers
 
     def _is_own(self, host: str) -> bool:
+        if not _HOST.fullmatch(host):
+            return False
         try:
             name = urllib.parse.urlsplit(f"//{host}").hostname or ""
             return name in ("localhost", *self.hosts) or bool(ipaddress.ip_address(name))

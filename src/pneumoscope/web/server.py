@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from pneumoscope import PneumoscopeError
+from pneumoscope.web.patience import PatientProtocol
 
 _MOST_CONNECTIONS = 512
 _GRACE_SECONDS = 3
@@ -148,6 +149,7 @@ def configured(app: ASGIApp, workspace: Closable) -> uvicorn.Server:
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         lifespan="off",
+        http=PatientProtocol,
         ws="none",
     )
     return _Server(config, workspace.closing)

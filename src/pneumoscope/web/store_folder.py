@@ -21,6 +21,8 @@ from pneumoscope.readings.line import Line
 from pneumoscope.web.errors import FullError
 
 _FILMS, _READINGS, _LOCK = "films", "readings", ".lock"
+_OWNER_ONLY = 0o700
+"""Mode of a folder whose films no other user of the machine may read."""
 _LOG = logging.getLogger(__name__)
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
@@ -122,6 +124,7 @@ class StoreFolder:
             raise StoreError(f"'{path}' holds other files; give a new folder, or one of an earlier pneumoscope serve --store")
         for name in (_FILMS, _READINGS):
             (path / name).mkdir(parents=True, exist_ok=True)
+            (path / name).chmod(_OWNER_ONLY)
         lock = FileLock(path / _LOCK)
         try:
             lock.acquire(timeout=0)

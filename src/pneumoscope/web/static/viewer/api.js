@@ -70,8 +70,14 @@ export class Api {
    * @returns {Promise<{total: number, revision: number, items: FilmSummary[]}>}
    */
   films(query, offset, limit, signal) {
-    const parameters = new URLSearchParams({ offset: String(offset), limit: String(limit), sort: query.sort, order: query.order });
-    for (const name of /** @type {const} */ (["q", "state", "decision", "model"])) if (query[name] !== "") parameters.set(name, query[name]);
+    const parameters = new URLSearchParams({
+      offset: String(offset),
+      limit: String(limit),
+      sort: query.sort,
+      order: query.order,
+    });
+    for (const name of /** @type {const} */ (["q", "state", "decision", "model"]))
+      if (query[name] !== "") parameters.set(name, query[name]);
     return this.json(`/films?${parameters}`, { signal });
   }
 
@@ -133,10 +139,12 @@ export class Api {
    */
   async request(path, options = {}) {
     const headers = { ...options.headers, "X-Pneumoscope-Token": this.token };
-    const response = await fetch(this.base + path, { ...options, headers, cache: "no-store" }).catch((/** @type {Error} */ error) => {
-      if (error.name === "AbortError") throw error;
-      throw new ApiError(0, "unreachable", error.message);
-    });
+    const response = await fetch(this.base + path, { ...options, headers, cache: "no-store" }).catch(
+      (/** @type {Error} */ error) => {
+        if (error.name === "AbortError") throw error;
+        throw new ApiError(0, "unreachable", error.message);
+      },
+    );
     if (!response.ok) throw await errorOf(response);
     return response;
   }
@@ -157,7 +165,8 @@ export class Api {
       request.setRequestHeader("Content-Type", "application/octet-stream");
       request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
       request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
-      request.onload = () => (request.status < 300 ? resolve(JSON.parse(request.responseText)) : reject(errorIn(request.status, request.responseText)));
+      request.onload = () =>
+        request.status < 300 ? resolve(JSON.parse(request.responseText)) : reject(errorIn(request.status, request.responseText));
       request.onerror = () => reject(new ApiError(0, "unreachable", ""));
       request.onabort = () => reject(new DOMException("", "AbortError"));
       signal.addEventListener("abort", () => request.abort(), { once: true });

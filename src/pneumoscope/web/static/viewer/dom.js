@@ -107,7 +107,9 @@ export function button(label, onPress, look = {}) {
  * @returns {HTMLLabelElement}
  */
 export function select(label, options, value, onChange, hidden = false) {
-  const list = h("select", { on: { change: (/** @type {Event} */ event) => onChange(/** @type {HTMLSelectElement} */ (event.target).value) } });
+  const list = h("select", {
+    on: { change: (/** @type {Event} */ event) => onChange(/** @type {HTMLSelectElement} */ (event.target).value) },
+  });
   for (const [key, words] of options) list.append(h("option", { value: key, selected: key === value }, words));
   return h("label", { class: "field" }, h("span", { class: hidden ? "visually-hidden" : "field-label" }, label), list);
 }

@@ -70,6 +70,8 @@ export class Models {
    * @returns {{model: string, method: string}[]}
    */
   others(shown) {
-    return this.items.flatMap((model) => model.methods.map((method) => ({ model: model.id, method }))).filter((each) => each.model !== shown.model || each.method !== shown.method);
+    return this.items
+      .flatMap((model) => model.methods.map((method) => ({ model: model.id, method })))
+      .filter((each) => each.model !== shown.model || each.method !== shown.method);
   }
 }

@@ -1,7 +1,7 @@
 /** Say what happened: to a screen reader by live regions, to everyone by short messages. */
 
 import { strings } from "../strings/en.js";
-import { button, fill, h, icon } from "./dom.js";
+import { button, h, icon } from "./dom.js";
 
 const words = strings.viewer;
 
@@ -42,9 +42,5 @@ export class Notices {
     this.stack.append(notice);
     while (this.stack.childElementCount > 3) this.stack.firstElementChild?.remove();
     if (kind === "info") setTimeout(() => notice.remove(), SHOWN_MS);
-  }
-
-  clear() {
-    fill(this.stack);
   }
 }

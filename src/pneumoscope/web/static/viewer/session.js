@@ -44,7 +44,17 @@ export function putFilmInUrl(film) {
  */
 
 /** @type {Settings} */
-const DEFAULTS = { theme: "dark", mapFirst: false, opacity: 0.5, smooth: false, contours: true, whole: false, boxes: true, singleKeys: true, keys: {} };
+const DEFAULTS = {
+  theme: "dark",
+  mapFirst: false,
+  opacity: 0.5,
+  smooth: false,
+  contours: true,
+  whole: false,
+  boxes: true,
+  singleKeys: true,
+  keys: {},
+};
 
 /** The reader's choices, kept in localStorage; where the browser forbids that, for this page alone. */
 export class SettingsStore {

@@ -34,12 +34,27 @@ export class Viewer {
     this.worklist = new Worklist(this.api, this.notices, () => ({ model: this.models.chosen, population: null }));
     this.area = new FilmArea(this.keymap);
     this.side = new SidePanel({ read: () => this.readFilm(null), readAs: (population) => this.readFilm(population) });
-    this.session = new FilmSession({ api: this.api, area: this.area, side: this.side, models: this.models, settings: this.settings, notices: this.notices, keymap: this.keymap });
+    this.session = new FilmSession({
+      api: this.api,
+      area: this.area,
+      side: this.side,
+      models: this.models,
+      settings: this.settings,
+      notices: this.notices,
+      keymap: this.keymap,
+    });
     this.actions = new ViewerActions(this);
     this.stopEvents = new AbortController();
     this.blocked = h("main", { class: "blocked", hidden: true });
     this.main = h("main", { class: "panes" }, this.worklist.element, this.area.element, this.side.element);
-    document.body.append(h("a", { class: "skip", href: "#worklist" }, words.skip), this.head.element, this.main, this.blocked, this.notices.element, this.keyDialog.element);
+    document.body.append(
+      h("a", { class: "skip", href: "#worklist" }, words.skip),
+      this.head.element,
+      this.main,
+      this.blocked,
+      this.notices.element,
+      this.keyDialog.element,
+    );
     this.listen();
   }
 
@@ -88,7 +103,13 @@ export class Viewer {
   follow() {
     this.stopEvents.abort();
     this.stopEvents = new AbortController();
-    followEvents(this.api, "/events", ({ type, data }) => this.onEvent(type, data), (state) => this.onConnection(state), this.stopEvents.signal);
+    followEvents(
+      this.api,
+      "/events",
+      () => this.onEvent(),
+      (state) => this.onConnection(state),
+      this.stopEvents.signal,
+    );
   }
 
   /** @param {"open"|"lost"|"refused"} state */
@@ -102,12 +123,10 @@ export class Viewer {
     } else if (state === "lost" && before !== false) this.notices.announce(words.disconnected);
   }
 
-  /** @param {string} type @param {any} data */
-  onEvent(type, data) {
+  /** The server says that films or readings have changed. */
+  onEvent() {
     this.worklist.refreshSoon();
-    const open = this.session.summary;
-    if (open === null || type === "heartbeat") return;
-    this.actions.checkOpenFilm(open, data);
+    if (this.session.summary !== null) this.actions.checkOpenFilm(this.session.summary);
   }
 
   /** @param {{film: FilmSummary, chosen: boolean}} detail */
@@ -162,7 +181,12 @@ export class Viewer {
   fault(error) {
     if (error instanceof ApiError && error.refused) return this.showRefused();
     if (this.models.items.length > 0) return this.head.showConnection(false);
-    return this.showBlocked("offline", words.serverGone, words.serverGoneHint, button(words.tryAgain, () => this.start(), { primary: true }));
+    return this.showBlocked(
+      "offline",
+      words.serverGone,
+      words.serverGoneHint,
+      button(words.tryAgain, () => this.start(), { primary: true }),
+    );
   }
 
   showRefused() {

@@ -19,11 +19,13 @@ export class ViewerActions {
   constructor(page) {
     this.page = page;
     this.hidden = false;
+    this.checking = false;
   }
 
   listen() {
     const { area, side, session } = this.page;
-    const on = (/** @type {EventTarget} */ target, /** @type {string} */ type, /** @type {(detail: any) => void} */ listener) => target.addEventListener(type, (event) => listener(/** @type {CustomEvent} */ (event).detail));
+    const on = (/** @type {EventTarget} */ target, /** @type {string} */ type, /** @type {(detail: any) => void} */ listener) =>
+      target.addEventListener(type, (event) => listener(/** @type {CustomEvent} */ (event).detail));
     on(area, "action", (action) => this.run(action, false));
     on(area, "mode", (mode) => this.setMode(mode));
     on(area, "select", (id) => this.selectFinding(id));
@@ -76,7 +78,9 @@ export class ViewerActions {
   /** @param {string} action   one of the viewport */
   onFilm(action) {
     const { area } = this.page;
-    if (action.startsWith("tool_")) for (const viewport of area.viewports) viewport.tool = /** @type {import("../viewport/gestures.js").Tool} */ (action.slice(5));
+    if (action.startsWith("tool_"))
+      for (const viewport of area.viewports)
+        viewport.tool = /** @type {import("../viewport/gestures.js").Tool} */ (action.slice(5));
     else area.viewport.handleKey(/** @type {import("../viewport/keys.js").Action} */ (action));
     area.toolbar.show({ tool: area.viewport.tool });
   }
@@ -156,7 +160,9 @@ export class ViewerActions {
   /** @param {{laterality: string, zone: string}} zone */
   selectZone(zone) {
     const { side, session } = this.page;
-    const at = side.findings.findings.findIndex((finding) => finding.laterality === zone.laterality && finding.zone === zone.zone);
+    const at = side.findings.findings.findIndex(
+      (finding) => finding.laterality === zone.laterality && finding.zone === zone.zone,
+    );
     if (at >= 0) side.findings.select(`finding-${at + 1}`);
     session.outlineZone(zone);
   }
@@ -179,7 +185,8 @@ export class ViewerActions {
       area.toolbar.show({ mode: "single" });
       return notices.show(session.answered ? words.compare.nothing : words.compare.unread);
     }
-    if (session.other === null || !others.some((each) => key(each) === key(session.other))) session.other = others.find((each) => each.model !== shown.model) ?? others[0] ?? null;
+    if (session.other === null || !others.some((each) => key(each) === key(session.other)))
+      session.other = others.find((each) => each.model !== shown.model) ?? others[0] ?? null;
     area.setMode(mode);
     this.showCompareBar(mode, others);
     if (mode !== "single" && !session.mapState.visible) session.changeMap({ visible: true });
@@ -195,22 +202,32 @@ export class ViewerActions {
     const { area, session, models } = this.page;
     if (mode === "single" || session.other === null) return;
     const name = (/** @type {any} */ each) => words.compare.option(models.byId(each.model).name, each.method);
-    const list = select(words.compare.with, others.map((each) => /** @type {[string, string]} */ ([key(each), name(each)])), key(session.other), (chosen) => {
-      session.other = others.find((each) => key(each) === chosen) ?? null;
-      this.setMode(area.mode);
-    });
-    area.compareBar.replaceChildren(list, h("p", { class: "note" }, words.compare.hints[/** @type {keyof typeof words.compare.hints} */ (mode)]));
+    const list = select(
+      words.compare.with,
+      others.map((each) => /** @type {[string, string]} */ ([key(each), name(each)])),
+      key(session.other),
+      (chosen) => {
+        session.other = others.find((each) => key(each) === chosen) ?? null;
+        this.setMode(area.mode);
+      },
+    );
+    area.compareBar.replaceChildren(
+      list,
+      h("p", { class: "note" }, words.compare.hints[/** @type {keyof typeof words.compare.hints} */ (mode)]),
+    );
   }
 
-  /** Look whether the open film has changed on the server. @param {FilmSummary} open @param {any} data */
-  async checkOpenFilm(open, data) {
+  /** Look whether the open film has changed on the server, once at a time. @param {FilmSummary} open */
+  async checkOpenFilm(open) {
     const { session, api, models } = this.page;
-    if (data?.removed?.includes(open.id)) return session.showGone();
-    if (session.facts === null || session.answered) return undefined;
+    if (this.checking || session.facts === null) return;
+    this.checking = true;
     const now = await api.film(open.id, models.chosen).catch((error) => error);
-    if (session.summary?.id !== open.id) return undefined;
-    if (now instanceof ApiError) return now.status === 404 ? session.showGone() : undefined;
-    return now.state !== session.summary.state ? session.loadReading().catch(() => undefined) : undefined;
+    this.checking = false;
+    if (session.summary?.id !== open.id) return;
+    if (now instanceof ApiError && now.status === 404) session.showGone();
+    else if (!(now instanceof ApiError) && answerOf(now) !== answerOf(session.summary))
+      await session.loadReading().catch(() => undefined);
   }
 
   /** @param {string} what */
@@ -231,6 +248,9 @@ export class ViewerActions {
     }
   }
 }
+
+/** What a row of the worklist says of a film's reading. @param {FilmSummary} film */
+const answerOf = ({ state, probability, decision, n_findings }) => JSON.stringify([state, probability, decision, n_findings]);
 
 /** @param {{model: string, method: string}|null} map */
 function key(map) {

@@ -12,7 +12,20 @@ export class Curtain extends EventTarget {
   constructor() {
     super();
     this.at = 0.5;
-    this.element = h("div", { class: "curtain", role: "slider", tabindex: 0, "aria-label": words.compare.curtain, "aria-valuemin": 0, "aria-valuemax": 100, "aria-orientation": "horizontal", hidden: true }, h("span", { class: "curtain-grip", "aria-hidden": "true" }, "◂ ▸"));
+    this.element = h(
+      "div",
+      {
+        class: "curtain",
+        role: "slider",
+        tabindex: 0,
+        "aria-label": words.compare.curtain,
+        "aria-valuemin": 0,
+        "aria-valuemax": 100,
+        "aria-orientation": "horizontal",
+        hidden: true,
+      },
+      h("span", { class: "curtain-grip", "aria-hidden": "true" }, "◂ ▸"),
+    );
     this.element.addEventListener("pointerdown", (event) => this.grab(event));
     this.element.addEventListener("keydown", (event) => this.onKey(event));
     this.move(0.5);
@@ -35,7 +48,9 @@ export class Curtain extends EventTarget {
     const frame = /** @type {HTMLElement} */ (this.element.parentElement).getBoundingClientRect();
     const follow = (/** @type {PointerEvent} */ move) => this.move((move.clientX - frame.left) / frame.width);
     this.element.addEventListener("pointermove", follow);
-    this.element.addEventListener("lostpointercapture", () => this.element.removeEventListener("pointermove", follow), { once: true });
+    this.element.addEventListener("lostpointercapture", () => this.element.removeEventListener("pointermove", follow), {
+      once: true,
+    });
   }
 
   /** @param {KeyboardEvent} event */

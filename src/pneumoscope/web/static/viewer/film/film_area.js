@@ -34,7 +34,14 @@ export class FilmArea extends EventTarget {
     this.cover = h("div", { class: "cover", hidden: true });
     this.compareBar = h("div", { class: "compare-bar", hidden: true });
     this.captions = h("div", { class: "captions", hidden: true }, h("p"), h("p"));
-    this.stage = h("div", { class: "stage", "data-mode": "single" }, this.first.frame, this.second.frame, this.curtain.element, this.cover);
+    this.stage = h(
+      "div",
+      { class: "stage", "data-mode": "single" },
+      this.first.frame,
+      this.second.frame,
+      this.curtain.element,
+      this.cover,
+    );
     this.second.frame.hidden = true;
     this.element = h(
       "section",
@@ -93,7 +100,7 @@ export class FilmArea extends EventTarget {
    */
   follow(from, to) {
     this.toolbar.show({ invert: from.view?.invert === true, flip: from.view?.flip_h === true });
-    if (this.following || this.mode !== "side" && this.mode !== "curtain" || to.film === null || from.view === null) return;
+    if (this.following || (this.mode !== "side" && this.mode !== "curtain") || to.film === null || from.view === null) return;
     this.following = true;
     to.view = { ...from.view };
     to.window = from.window === null ? null : { ...from.window };
@@ -104,6 +111,8 @@ export class FilmArea extends EventTarget {
   showLoading(label) {
     this.title.textContent = label;
     fill(this.badges);
+    for (const caption of this.captions.children) caption.textContent = "";
+    for (const viewport of this.viewports) viewport.description = words.loadingFilm;
     this.showCover("spinner", words.loadingFilm, "");
   }
 
@@ -193,7 +202,8 @@ export class FilmArea extends EventTarget {
    * @param {MapLayer[]} layers @param {import("../types.js").Reading[]} readings
    */
   showCaptions(layers, readings) {
-    for (const [index, layer] of layers.entries()) this.captions.children[index].textContent = words.compare.side(index, layer.name, readings[index]);
+    for (const [index, layer] of layers.entries())
+      this.captions.children[index].textContent = words.compare.side(index, layer.name, readings[index]);
   }
 
   /** @param {string} name @param {any} [detail] */

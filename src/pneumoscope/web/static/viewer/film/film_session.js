@@ -7,6 +7,7 @@ import { button } from "../dom.js";
 import { describe } from "../panels/description.js";
 import { showFilmFacts, showModelFacts } from "../panels/film_facts.js";
 import { decisionBadge } from "../worklist/columns.js";
+import { followJob } from "../worklist/reading_job.js";
 import { FilmCache, loadMap } from "./load_film.js";
 import { findingShapes, lungShapes, referenceShapes, zoneShape } from "./shapes.js";
 
@@ -56,7 +57,14 @@ export class FilmSession extends EventTarget {
     this.turn = 0;
     const { settings } = parts;
     /** @type {MapState} */
-    this.mapState = { visible: settings.get("mapFirst"), opacity: settings.get("opacity"), smooth: settings.get("smooth"), contours: settings.get("contours"), threshold: null, whole: settings.get("whole") };
+    this.mapState = {
+      visible: settings.get("mapFirst"),
+      opacity: settings.get("opacity"),
+      smooth: settings.get("smooth"),
+      contours: settings.get("contours"),
+      threshold: null,
+      whole: settings.get("whole"),
+    };
   }
 
   /**
@@ -69,7 +77,7 @@ export class FilmSession extends EventTarget {
     const { area, side, models, settings } = this.parts;
     this.forget(summary);
     area.showLoading(summary.label);
-    side.verdict.showReading(models.model);
+    side.verdict.showLoading(models.model);
     try {
       if (summary.state === "failed" && summary.rows === null) throw new ApiError(422, "unusable", summary.error?.message ?? "");
       const { facts, film } = await this.cache.get(summary.id, models.chosen);
@@ -118,7 +126,12 @@ export class FilmSession extends EventTarget {
   showGone() {
     const { area, side } = this.parts;
     side.verdict.showNothing();
-    area.showCover("film", words.filmGone, words.filmGoneHint, button(words.backToList, () => this.dispatchEvent(new Event("gone"))));
+    area.showCover(
+      "film",
+      words.filmGone,
+      words.filmGoneHint,
+      button(words.backToList, () => this.dispatchEvent(new Event("gone"))),
+    );
   }
 
   /** Fetch what the chosen model read, with its map. */
@@ -183,6 +196,7 @@ export class FilmSession extends EventTarget {
     if (mode === "difference") return this.showDifference(await loadDifference(api, id, film, shown, this.other));
     const [other, reading] = await Promise.all([loadMap(api, id, model, method), api.reading(id, model)]);
     this.otherReading = reading;
+    area.second.viewport.description = describe(this.summary?.label ?? "", reading, this.parts.models.byId(model));
     area.setLayers(this.map.layer, other.layer);
     if (this.reading !== null) area.showCaptions([this.map.layer, other.layer], [this.reading, reading]);
     return undefined;
@@ -199,12 +213,12 @@ export class FilmSession extends EventTarget {
 
   /** Let the other model read the film where it has not. @param {string} id @param {string} model */
   async readOther(id, model) {
-    const { api, side } = this.parts;
+    const { api, area, models } = this.parts;
     if ((await api.film(id, model)).state === "read") return;
-    side.dispatchEvent(new CustomEvent("read-other", { detail: model }));
+    area.showCover("spinner", words.readingNow, words.readingNowHint(models.byId(model).name));
     const job = await api.startJob([id], model, null);
-    const { followJob } = await import("../worklist/reading_job.js");
     await followJob(api, job, () => undefined);
+    area.cover.hidden = true;
   }
 
   /** Fetch lungs, zones and reference regions; none of them keeps the film from being shown. */
@@ -213,7 +227,9 @@ export class FilmSession extends EventTarget {
     const { api, models, side } = this.parts;
     if (summary === null) return;
     const [zones, regions] = await Promise.all([
-      this.answered ? api.json(`/films/${summary.id}/readings/${encodeURIComponent(models.chosen)}/zones`).catch(() => null) : null,
+      this.answered
+        ? api.json(`/films/${summary.id}/readings/${encodeURIComponent(models.chosen)}/zones`).catch(() => null)
+        : null,
       summary.has_reference ? api.json(`/films/${summary.id}/regions`).catch(() => null) : null,
     ]);
     if (turn !== this.turn) return;
@@ -251,7 +267,9 @@ export class FilmSession extends EventTarget {
 
   /** Outline a zone, or none. @param {{laterality: string, zone: string}|null} where */
   outlineZone(where) {
-    const zone = where && this.zones?.items.find((/** @type {any} */ each) => each.laterality === where.laterality && each.zone === where.zone);
+    const zone =
+      where &&
+      this.zones?.items.find((/** @type {any} */ each) => each.laterality === where.laterality && each.zone === where.zone);
     this.showShapes(undefined, zone ? [zoneShape(zone)] : []);
   }
 
@@ -268,7 +286,8 @@ export class FilmSession extends EventTarget {
   changeMap(change) {
     const { area, settings, side } = this.parts;
     this.mapState = { ...this.mapState, ...change };
-    for (const name of /** @type {const} */ (["opacity", "smooth", "contours", "whole"])) if (change[name] !== undefined) settings.set(name, /** @type {never} */ (change[name]));
+    for (const name of /** @type {const} */ (["opacity", "smooth", "contours", "whole"]))
+      if (change[name] !== undefined) settings.set(name, /** @type {never} */ (change[name]));
     area.setMap(this.mapState);
     side.map.update(this.mapState);
   }

@@ -15,7 +15,8 @@ const KEPT = 4;
  */
 export function filmOf(facts, pixels, greys) {
   const n = facts.grey.n_levels;
-  if (pixels.byteLength !== 2 * facts.rows * facts.cols) throw new RangeError(`${pixels.byteLength} bytes of pixels for ${facts.rows} × ${facts.cols}`);
+  if (pixels.byteLength !== 2 * facts.rows * facts.cols)
+    throw new RangeError(`${pixels.byteLength} bytes of pixels for ${facts.rows} × ${facts.cols}`);
   if (greys.byteLength !== 9 * n) throw new RangeError(`${greys.byteLength} bytes of grey tables for ${n} levels`);
   return {
     rows: facts.rows,
@@ -58,7 +59,11 @@ export class FilmCache {
 
   /** @param {string} id @param {string} model */
   async load(id, model) {
-    const [facts, pixels, greys] = await Promise.all([this.api.film(id, model), this.api.bytes(`/films/${id}/pixels`), this.api.bytes(`/films/${id}/greys`)]);
+    const [facts, pixels, greys] = await Promise.all([
+      this.api.film(id, model),
+      this.api.bytes(`/films/${id}/pixels`),
+      this.api.bytes(`/films/${id}/greys`),
+    ]);
     return { facts, film: filmOf(facts, pixels, greys) };
   }
 }

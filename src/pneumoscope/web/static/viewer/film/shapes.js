@@ -12,7 +12,13 @@ export const findingId = (index) => `finding-${index + 1}`;
 
 /** @param {Reading} reading @returns {Shape[]} */
 export function findingShapes(reading) {
-  return reading.findings.map((finding, index) => ({ id: findingId(index), kind: "finding", label: String(index + 1), box: finding.box, outline: null }));
+  return reading.findings.map((finding, index) => ({
+    id: findingId(index),
+    kind: "finding",
+    label: String(index + 1),
+    box: finding.box,
+    outline: null,
+  }));
 }
 
 /**
@@ -20,7 +26,9 @@ export function findingShapes(reading) {
  * @returns {Shape[]}
  */
 export function lungShapes(lungs) {
-  return /** @type {const} */ (["right", "left"]).filter((side) => lungs[side].length > 0).map((side) => ({ id: `lung-${side}`, kind: "lungs", label: words.lung[side], box: null, outline: lungs[side] }));
+  return /** @type {const} */ (["right", "left"])
+    .filter((side) => lungs[side].length > 0)
+    .map((side) => ({ id: `lung-${side}`, kind: "lungs", label: words.lung[side], box: null, outline: lungs[side] }));
 }
 
 /**
@@ -36,6 +44,14 @@ export function zoneShape({ laterality, zone, outline }) {
  * @returns {Shape[]}
  */
 export function referenceShapes({ boxes, outlines }) {
-  const shapes = [...boxes.map((box) => ({ box, outline: null })), ...outlines.map((outline) => ({ box: null, outline: [outline] }))];
-  return shapes.map((shape, index) => ({ id: `reference-${index + 1}`, kind: "reference", label: words.reference.region(index + 1), ...shape }));
+  const shapes = [
+    ...boxes.map((box) => ({ box, outline: null })),
+    ...outlines.map((outline) => ({ box: null, outline: [outline] })),
+  ];
+  return shapes.map((shape, index) => ({
+    id: `reference-${index + 1}`,
+    kind: "reference",
+    label: words.reference.region(index + 1),
+    ...shape,
+  }));
 }

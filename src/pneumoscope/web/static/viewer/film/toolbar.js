@@ -36,8 +36,20 @@ export class Toolbar extends EventTarget {
     this.keymap = keymap;
     /** @type {Map<string, HTMLButtonElement>} */
     this.buttons = new Map();
-    this.preset = select(words.presets.label, [["", words.presets.choose], ...presets.map((name) => /** @type {[string, string]} */ ([name, presetLabel(name)]))], "", (name) => this.choosePreset(name), true);
-    this.modes = select(words.compare.label, Object.entries(words.compare.modes), "single", (mode) => this.emit("mode", mode), true);
+    this.preset = select(
+      words.presets.label,
+      [["", words.presets.choose], ...presets.map((name) => /** @type {[string, string]} */ ([name, presetLabel(name)]))],
+      "",
+      (name) => this.choosePreset(name),
+      true,
+    );
+    this.modes = select(
+      words.compare.label,
+      Object.entries(words.compare.modes),
+      "single",
+      (mode) => this.emit("mode", mode),
+      true,
+    );
     this.element = h(
       "div",
       { class: "toolbar", role: "toolbar", "aria-label": words.tools },
@@ -60,7 +72,12 @@ export class Toolbar extends EventTarget {
   /** @param {string} action @param {string} symbol @param {boolean} [quiet]   the words are not shown */
   press(action, symbol, quiet = true) {
     const label = actionLabel(action);
-    const element = button(quiet ? label : words.sections.map, () => this.emit("action", action), { icon: symbol, quiet, class: "tool", title: words.withKey(label, this.keymap.keys(action)) });
+    const element = button(quiet ? label : words.sections.map, () => this.emit("action", action), {
+      icon: symbol,
+      quiet,
+      class: "tool",
+      title: words.withKey(label, this.keymap.keys(action)),
+    });
     this.buttons.set(action, element);
     return element;
   }
@@ -83,7 +100,8 @@ export class Toolbar extends EventTarget {
       this.buttons.get(action)?.classList.toggle("on", on);
     };
     if (state.tool !== undefined) for (const tool of TOOLS) pressed(`tool_${tool}`, tool === state.tool);
-    for (const name of /** @type {const} */ (["map_toggle", "invert", "flip"])) if (state[name] !== undefined) pressed(name, state[name]);
+    for (const name of /** @type {const} */ (["map_toggle", "invert", "flip"]))
+      if (state[name] !== undefined) pressed(name, state[name]);
     const list = this.modes.querySelector("select");
     if (list && state.mode !== undefined) list.value = state.mode;
   }

@@ -26,8 +26,17 @@ export class KeyDialog {
     this.body = h("div", { class: "key-groups" });
     this.element = h(
       "dialog",
-      { class: "dialog wide", "aria-labelledby": "keys-title", on: { keydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event), close: () => (this.changing = null) } },
-      h("header", { class: "dialog-head" }, h("h2", { id: "keys-title" }, words.keys.title), button(words.close, () => this.element.close(), { icon: "close" })),
+      {
+        class: "dialog wide",
+        "aria-labelledby": "keys-title",
+        on: { keydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event), close: () => (this.changing = null) },
+      },
+      h(
+        "header",
+        { class: "dialog-head" },
+        h("h2", { id: "keys-title" }, words.keys.title),
+        button(words.close, () => this.element.close(), { icon: "close" }),
+      ),
       h("p", { class: "muted" }, words.keys.intro),
       this.body,
       this.message,
@@ -56,7 +65,12 @@ export class KeyDialog {
     fill(
       this.body,
       ...GROUPS.map((group) =>
-        h("section", {}, h("h3", {}, words.keys.groups[group]), h("dl", { class: "keys" }, ...ACTIONS.filter((each) => each.group === group).flatMap((each) => this.row(each.action)))),
+        h(
+          "section",
+          {},
+          h("h3", {}, words.keys.groups[group]),
+          h("dl", { class: "keys" }, ...ACTIONS.filter((each) => each.group === group).flatMap((each) => this.row(each.action))),
+        ),
       ),
     );
   }
@@ -67,7 +81,13 @@ export class KeyDialog {
     const shown = this.changing === action ? [words.keys.press] : this.keymap.keys(action);
     const change = h(
       "button",
-      { type: "button", class: this.changing === action ? "key-change waiting" : "key-change", "data-action": action, "aria-label": words.keys.change(label, shown.join(", ")), on: { click: () => this.begin(action) } },
+      {
+        type: "button",
+        class: this.changing === action ? "key-change waiting" : "key-change",
+        "data-action": action,
+        "aria-label": words.keys.change(label, shown.join(", ")),
+        on: { click: () => this.begin(action) },
+      },
       ...shown.map((key) => h("kbd", {}, words.keys.name(key))),
     );
     return [h("dt", {}, label), h("dd", {}, change)];

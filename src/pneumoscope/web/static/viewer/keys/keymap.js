@@ -65,7 +65,8 @@ export function keyBelongsTo(target, key) {
   if (target.closest("dialog[open]")) return true;
   const moves = /^(Shift\+)?(Arrow|Page|Home|End)/.test(key);
   if (target instanceof HTMLInputElement && target.type === "range") return moves;
-  if (target instanceof HTMLInputElement && /^(checkbox|radio)$/.test(target.type)) return key === " " || (target.type === "radio" && moves);
+  if (target instanceof HTMLInputElement && /^(checkbox|radio)$/.test(target.type))
+    return key === " " || (target.type === "radio" && moves);
   if (target.closest("input, textarea, select")) return true;
   if (target.closest("button, summary, a")) return key === " " || key === "Enter";
   return moves && !key.startsWith("Shift") && target.closest(".sections") !== null;

@@ -20,8 +20,14 @@ export function colourBar(layer, threshold) {
   paint(canvas, COLOURS[layer.colours ?? "inferno"]);
   const low = diverging ? -layer.full_scale : 0;
   const marks = diverging ? [low, 0, layer.full_scale] : [low, threshold, layer.full_scale];
-  const scale = h("div", { class: "colour-marks" }, ...marks.map((value) => mark(value, (value - low) / (layer.full_scale - low))));
-  const label = diverging ? words.compare.barWords(layer.full_scale) : words.map.barWords(layer.full_scale, layer.threshold, words.map.unit(layer.unit));
+  const scale = h(
+    "div",
+    { class: "colour-marks" },
+    ...marks.map((value) => mark(value, (value - low) / (layer.full_scale - low))),
+  );
+  const label = diverging
+    ? words.compare.barWords(layer.full_scale)
+    : words.map.barWords(layer.full_scale, layer.threshold, words.map.unit(layer.unit));
   return h("div", { class: "colour-bar", role: "img", "aria-label": label }, canvas, scale);
 }
 
@@ -39,6 +45,7 @@ function paint(canvas, colours) {
   const context = canvas.getContext("2d");
   if (context === null) return;
   const image = context.createImageData(256, 1);
-  for (let index = 0; index < 256; index++) image.data.set([colours[3 * index], colours[3 * index + 1], colours[3 * index + 2], 255], 4 * index);
+  for (let index = 0; index < 256; index++)
+    image.data.set([colours[3 * index], colours[3 * index + 1], colours[3 * index + 2], 255], 4 * index);
   context.putImageData(image, 0, 0);
 }

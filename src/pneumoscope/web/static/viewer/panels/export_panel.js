@@ -14,11 +14,23 @@ export class ExportPanel extends EventTarget {
 
   /** @param {{film: boolean, reading: boolean}} there   what can be saved */
   show(there) {
-    const save = (/** @type {keyof typeof words.export.buttons} */ what, /** @type {boolean} */ can) => button(words.export.buttons[what], () => this.dispatchEvent(new CustomEvent("save", { detail: what })), { icon: "save", quiet: false, disabled: !can });
+    const save = (/** @type {keyof typeof words.export.buttons} */ what, /** @type {boolean} */ can) =>
+      button(words.export.buttons[what], () => this.dispatchEvent(new CustomEvent("save", { detail: what })), {
+        icon: "save",
+        quiet: false,
+        disabled: !can,
+      });
     fill(
       this.element,
       h("h4", {}, words.export.film),
-      h("div", { class: "button-grid" }, save("png_map", there.film && there.reading), save("png", there.film), save("json", there.reading), this.dicom()),
+      h(
+        "div",
+        { class: "button-grid" },
+        save("png_map", there.film && there.reading),
+        save("png", there.film),
+        save("json", there.reading),
+        this.dicom(),
+      ),
       h("p", { class: "note", id: "dicom-why" }, words.export.dicomWhy),
       h("h4", {}, words.export.all),
       h("div", { class: "button-grid" }, save("all_jsonl", true), save("all_csv", true)),
@@ -50,5 +62,10 @@ export function saveBlob(blob, name) {
 
 /** Make a file's name of a film's label. @param {string} label @param {string} ending */
 export function fileName(label, ending) {
-  return `${label.replace(/[^\p{L}\p{N}._-]+/gu, "_").replace(/^[._]+/, "").slice(0, 80) || "film"}${ending}`;
+  return `${
+    label
+      .replace(/[^\p{L}\p{N}._-]+/gu, "_")
+      .replace(/^[._]+/, "")
+      .slice(0, 80) || "film"
+  }${ending}`;
 }

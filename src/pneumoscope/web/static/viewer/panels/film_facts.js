@@ -22,7 +22,11 @@ export function showFilmFacts(element, facts) {
     [words.facts.greys, words.facts.greyWords(facts.grey)],
     [words.facts.spacing, words.facts.spacingWords(facts.spacing)],
   ]);
-  fill(element, list(rows), facts.cautions.length > 0 && h("p", { class: "note" }, `${words.cautions}: ${facts.cautions.join("; ")}`));
+  fill(
+    element,
+    list(rows),
+    facts.cautions.length > 0 && h("p", { class: "note" }, `${words.cautions}: ${facts.cautions.join("; ")}`),
+  );
 }
 
 /**
@@ -46,5 +50,9 @@ export function showModelFacts(element, model, card, reading) {
 
 /** @param {[string, string|null|undefined][]} rows */
 function list(rows) {
-  return h("dl", { class: "facts stacked" }, ...rows.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, h("bdi", {}, value))]));
+  return h(
+    "dl",
+    { class: "facts stacked" },
+    ...rows.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, h("bdi", {}, value))]),
+  );
 }

@@ -24,7 +24,11 @@ export class FindingsList extends EventTarget {
     this.findings = reading?.findings ?? [];
     this.selected = null;
     if (reading === null || reading.error !== null) return fill(this.element, h("p", { class: "muted" }, words.findings.unread));
-    if (this.findings.length === 0) return fill(this.element, h("p", { class: "muted" }, reading.decision === "negative" ? words.findings.negative : words.findings.none));
+    if (this.findings.length === 0)
+      return fill(
+        this.element,
+        h("p", { class: "muted" }, reading.decision === "negative" ? words.findings.negative : words.findings.none),
+      );
     fill(this.element, h("ol", { class: "finding-list" }, ...this.findings.map((finding, index) => this.item(finding, index))));
   }
 
@@ -35,7 +39,13 @@ export class FindingsList extends EventTarget {
     /** @type {HTMLElement} */ (meter.firstElementChild).style.inlineSize = `${100 * finding.rating}%`;
     const press = h(
       "button",
-      { type: "button", class: "finding", "data-shape": id, "aria-pressed": "false", "aria-label": words.findingWords(index + 1, finding) },
+      {
+        type: "button",
+        class: "finding",
+        "data-shape": id,
+        "aria-pressed": "false",
+        "aria-label": words.findingWords(index + 1, finding),
+      },
       h("span", { class: "finding-number" }, String(index + 1)),
       h("span", { class: "finding-place" }, words.place(finding)),
       h("span", { class: "figure", title: words.findings.rating }, words.probability(finding.rating)),

@@ -32,8 +32,19 @@ export class MapPanel extends EventTarget {
     this.layer = layer;
     fill(
       this.element,
-      h("div", { class: "map-row" }, toggle(words.map.show, state.visible, (visible) => this.change({ visible }), "visible"), h("span", { class: "muted" }, words.map.hideKey(hideKey))),
-      methods.length > 1 && select(words.map.method, methods.map((method) => [method, method]), layer.method, (method) => this.emit("method", method)),
+      h(
+        "div",
+        { class: "map-row" },
+        toggle(words.map.show, state.visible, (visible) => this.change({ visible }), "visible"),
+        h("span", { class: "muted" }, words.map.hideKey(hideKey)),
+      ),
+      methods.length > 1 &&
+        select(
+          words.map.method,
+          methods.map((method) => [method, method]),
+          layer.method,
+          (method) => this.emit("method", method),
+        ),
       colourBar(layer, threshold),
       this.slider(words.map.opacity, "opacity", state.opacity, 0, 1, 0.05, words.percent),
       this.thresholdSlider(layer, threshold),
@@ -42,18 +53,34 @@ export class MapPanel extends EventTarget {
       toggle(words.map.whole, state.whole, (whole) => this.change({ whole }), "whole"),
       toggle(words.map.boxes, boxes, (on) => this.emit("boxes", on), "boxes"),
       toggle(words.map.first, first, (on) => this.emit("first", on)),
-      h("p", { class: "note hatch-note" }, h("i", { class: "swatch hatch", "aria-hidden": "true" }), h("span", {}, words.map.hatched)),
+      h(
+        "p",
+        { class: "note hatch-note" },
+        h("i", { class: "swatch hatch", "aria-hidden": "true" }),
+        h("span", {}, words.map.hatched),
+      ),
     );
   }
 
   /** @param {MapLayer} layer @param {number} threshold */
   thresholdSlider(layer, threshold) {
-    const row = this.slider(words.map.threshold, "threshold", threshold, 0, layer.full_scale, layer.full_scale / 200, words.mapValue, words.map.unit(layer.unit));
+    const row = this.slider(
+      words.map.threshold,
+      "threshold",
+      threshold,
+      0,
+      layer.full_scale,
+      layer.full_scale / 200,
+      words.mapValue,
+      words.map.unit(layer.unit),
+    );
     const frame = row.querySelector(".slider-track");
     const tick = h("span", { class: "card-tick", "aria-hidden": "true" });
     tick.style.insetInlineStart = `calc(${layer.threshold / layer.full_scale} * (100% - 16px) + 8px)`;
     frame?.append(tick);
-    const back = button(words.map.cardValue(layer.threshold), () => this.setThreshold(layer.threshold), { class: "small card-value" });
+    const back = button(words.map.cardValue(layer.threshold), () => this.setThreshold(layer.threshold), {
+      class: "small card-value",
+    });
     row.append(back);
     return row;
   }
@@ -71,22 +98,49 @@ export class MapPanel extends EventTarget {
    */
   slider(label, name, value, min, max, step, format, unit = "") {
     const output = h("output", { class: "figure" }, format(value));
-    const range = h("input", { type: "range", min, max, step, value: String(value), "data-name": name, "aria-label": label, "aria-valuetext": `${format(value)} ${unit}`.trim() });
+    const range = h("input", {
+      type: "range",
+      min,
+      max,
+      step,
+      value: String(value),
+      "data-name": name,
+      "aria-label": label,
+      "aria-valuetext": `${format(value)} ${unit}`.trim(),
+    });
     range.addEventListener("input", () => {
       output.textContent = format(Number(range.value));
       range.setAttribute("aria-valuetext", `${format(Number(range.value))} ${unit}`.trim());
       this.change({ [name]: Number(range.value) });
     });
-    return h("div", { class: "slider" }, h("div", { class: "slider-head" }, h("span", {}, label), output), h("div", { class: "slider-track" }, range), unit !== "" && h("p", { class: "note" }, unit));
+    return h(
+      "div",
+      { class: "slider" },
+      h("div", { class: "slider-head" }, h("span", {}, label), output),
+      h("div", { class: "slider-track" }, range),
+      unit !== "" && h("p", { class: "note" }, unit),
+    );
   }
 
   /** @param {MapState} state @param {any} cell_mm */
   cellChoice(state, cell_mm) {
     const option = (/** @type {boolean} */ smooth, /** @type {string} */ label) => {
-      const radio = h("input", { type: "radio", name: "cells", "data-smooth": String(smooth), checked: state.smooth === smooth, on: { change: () => this.change({ smooth }) } });
+      const radio = h("input", {
+        type: "radio",
+        name: "cells",
+        "data-smooth": String(smooth),
+        checked: state.smooth === smooth,
+        on: { change: () => this.change({ smooth }) },
+      });
       return h("label", { class: "segment" }, radio, h("span", {}, label));
     };
-    return h("fieldset", { class: "segments" }, h("legend", {}, words.map.drawn), option(false, words.map.cells(cell_mm)), option(true, words.map.smooth));
+    return h(
+      "fieldset",
+      { class: "segments" },
+      h("legend", {}, words.map.drawn),
+      option(false, words.map.cells(cell_mm)),
+      option(true, words.map.smooth),
+    );
   }
 
   /**

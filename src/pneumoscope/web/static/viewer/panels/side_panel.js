@@ -25,7 +25,12 @@ export class SidePanel extends EventTarget {
     this.exports = new ExportPanel();
     this.filmFacts = h("div", {});
     this.modelFacts = h("div", {});
-    this.reference = h("div", { class: "reference", hidden: true }, toggle(words.reference.show, false, (on) => this.dispatchEvent(new CustomEvent("reference", { detail: on })), "reference"), h("p", { class: "note" }, words.reference.note));
+    this.reference = h(
+      "div",
+      { class: "reference", hidden: true },
+      toggle(words.reference.show, false, (on) => this.dispatchEvent(new CustomEvent("reference", { detail: on })), "reference"),
+      h("p", { class: "note" }, words.reference.note),
+    );
     this.models = h("div", { class: "model-choice" });
     this.element = h(
       "aside",
@@ -47,8 +52,16 @@ export class SidePanel extends EventTarget {
 
   /** @param {ModelInfo[]} models @param {string} chosen */
   showModels(models, chosen) {
-    const options = models.map((model) => /** @type {[string, string]} */ ([model.id, words.modelOption(model.name, versionOf(model), models.filter((each) => each.name === model.name).length === 1)]));
-    this.models.replaceChildren(select(words.model, options, chosen, (id) => this.dispatchEvent(new CustomEvent("model", { detail: id }))));
+    const options = models.map(
+      (model) =>
+        /** @type {[string, string]} */ ([
+          model.id,
+          words.modelOption(model.name, versionOf(model), models.filter((each) => each.name === model.name).length === 1),
+        ]),
+    );
+    this.models.replaceChildren(
+      select(words.model, options, chosen, (id) => this.dispatchEvent(new CustomEvent("model", { detail: id }))),
+    );
   }
 
   /** @param {boolean} there @param {boolean} on */
@@ -61,5 +74,10 @@ export class SidePanel extends EventTarget {
 
 /** @param {string} title @param {boolean} open @param {...HTMLElement} children */
 function section(title, open, ...children) {
-  return h("details", { class: "section", open }, h("summary", {}, h("h3", {}, title)), h("div", { class: "section-body" }, ...children));
+  return h(
+    "details",
+    { class: "section", open },
+    h("summary", {}, h("h3", {}, title)),
+    h("div", { class: "section-body" }, ...children),
+  );
 }

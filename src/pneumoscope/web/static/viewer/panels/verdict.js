@@ -38,7 +38,18 @@ export class Verdict {
 
   /** @param {ModelInfo} model */
   showUnread(model) {
-    this.message("state-waiting", words.notRead, words.notReadHint(model.name), button(words.readThis, this.actions.read, { icon: "read", quiet: false, primary: true }), model);
+    this.message(
+      "state-waiting",
+      words.notRead,
+      words.notReadHint(model.name),
+      button(words.readThis, this.actions.read, { icon: "read", quiet: false, primary: true }),
+      model,
+    );
+  }
+
+  /** @param {ModelInfo} model */
+  showLoading(model) {
+    this.message("spinner", words.loadingFilm, "", null, model);
   }
 
   /** @param {ModelInfo} model */
@@ -56,19 +67,35 @@ export class Verdict {
    * @param {HTMLElement|null} action @param {ModelInfo} model
    */
   message(symbol, title, text, action, model) {
-    fill(this.element, h("div", { class: "verdict-message" }, icon(symbol), h("h2", { id: "verdict-title" }, title), h("p", { class: "muted" }, text), action), modelLine(model));
+    fill(
+      this.element,
+      h(
+        "div",
+        { class: "verdict-message" },
+        icon(symbol),
+        h("h2", { id: "verdict-title" }, title),
+        text !== "" && h("p", { class: "muted" }, text),
+        action,
+      ),
+      modelLine(model),
+    );
   }
 
   /**
    * @param {Reading} reading @param {ModelInfo} model @param {any} card
    */
   show(reading, model, card) {
-    if (reading.error !== null || reading.probability === null || reading.decision === null) return this.showFailed(words.sentence(reading.error?.message ?? words.noAnswer), model);
+    if (reading.error !== null || reading.probability === null || reading.decision === null)
+      return this.showFailed(words.sentence(reading.error?.message ?? words.noAnswer), model);
     fill(
       this.element,
       headline(reading),
       scale(reading, greyZone(card, reading)),
-      h("p", { class: "threshold-words" }, words.thresholdWords(reading.decision, reading.operating_point?.threshold ?? null, reading.operating_point?.rule ?? "")),
+      h(
+        "p",
+        { class: "threshold-words" },
+        words.thresholdWords(reading.decision, reading.operating_point?.threshold ?? null, reading.operating_point?.rule ?? ""),
+      ),
       ...banners(reading, greyZone(card, reading)),
       h("dl", { class: "facts" }, ...this.population(reading), ...severity(reading), ...lungs(reading)),
       modelLine(model),
@@ -79,8 +106,19 @@ export class Verdict {
   population(reading) {
     const { population } = reading;
     if (population === null) return [];
-    const ask = population.cautious && h("span", { class: "read-as" }, ...(/** @type {const} */ (["child", "adult"])).map((each) => button(words.readAs[each], () => this.actions.readAs(each), { class: "small" })));
-    return [h("dt", {}, words.population), h("dd", { class: population.cautious ? "cautious" : "" }, words.populationWords(population), ask)];
+    const ask =
+      population.cautious &&
+      h(
+        "span",
+        { class: "read-as" },
+        .../** @type {const} */ (["child", "adult"]).map((each) =>
+          button(words.readAs[each], () => this.actions.readAs(each), { class: "small" }),
+        ),
+      );
+    return [
+      h("dt", {}, words.population),
+      h("dd", { class: population.cautious ? "cautious" : "" }, words.populationWords(population), ask),
+    ];
   }
 }
 
@@ -114,18 +152,38 @@ function scale(reading, zone) {
   place("scale-fill", 0, Math.max(reading.probability ?? 0, 0.002));
   if (reading.operating_point !== null) place("scale-threshold", reading.operating_point.threshold, 0);
   place("scale-mark", reading.probability ?? 0, 0);
-  return h("div", { class: "scale-frame" }, line, h("div", { class: "scale-ends", "aria-hidden": "true" }, h("span", {}, "0"), zone !== null && h("span", { class: "scale-key" }, h("i", { class: "swatch grey" }), words.greyZone), h("span", { class: "scale-key" }, h("i", { class: "swatch tick" }), words.threshold), h("span", {}, "1")));
+  return h(
+    "div",
+    { class: "scale-frame" },
+    line,
+    h(
+      "div",
+      { class: "scale-ends", "aria-hidden": "true" },
+      h("span", {}, "0"),
+      zone !== null && h("span", { class: "scale-key" }, h("i", { class: "swatch grey" }), words.greyZone),
+      h("span", { class: "scale-key" }, h("i", { class: "swatch tick" }), words.threshold),
+      h("span", {}, "1"),
+    ),
+  );
 }
 
 /**
  * @param {Reading} reading @param {{low: number, high: number}|null} zone
  */
 function banners(reading, zone) {
-  const banner = (/** @type {string} */ kind, /** @type {string} */ title, /** @type {string} */ text) => h("div", { class: `banner ${kind}` }, icon(kind === "outside" ? "outside" : kind === "unsure" ? "unsure" : "alert"), h("div", {}, h("strong", {}, title), h("p", {}, text)));
+  const banner = (/** @type {string} */ kind, /** @type {string} */ title, /** @type {string} */ text) =>
+    h(
+      "div",
+      { class: `banner ${kind}` },
+      icon(kind === "outside" ? "outside" : kind === "unsure" ? "unsure" : "alert"),
+      h("div", {}, h("strong", {}, title), h("p", {}, text)),
+    );
   const found = [];
-  if (reading.domain?.inside === false) found.push(banner("outside", words.outside, words.outsideWords(reading.domain.reason ?? "")));
+  if (reading.domain?.inside === false)
+    found.push(banner("outside", words.outside, words.outsideWords(reading.domain.reason ?? "")));
   if (reading.abstains) found.push(banner("unsure", words.unsure, words.unsureWords(reading, zone)));
-  if (reading.lung_fields !== null && reading.lung_fields.state !== "found") found.push(banner("lungs", words.lungStates[reading.lung_fields.state], words.lungsMissing));
+  if (reading.lung_fields !== null && reading.lung_fields.state !== "found")
+    found.push(banner("lungs", words.lungStates[reading.lung_fields.state], words.lungsMissing));
   if (reading.cautions.length > 0) found.push(banner("caution", words.cautions, reading.cautions.join("; ")));
   return found;
 }
@@ -145,5 +203,10 @@ function lungs(reading) {
 
 /** @param {ModelInfo} model */
 function modelLine(model) {
-  return h("p", { class: "model-line" }, h("span", {}, words.modelLine(model.name, versionOf(model))), h("strong", {}, words.disclaimer));
+  return h(
+    "p",
+    { class: "model-line" },
+    h("span", {}, words.modelLine(model.name, versionOf(model))),
+    h("strong", {}, words.disclaimer),
+  );
 }

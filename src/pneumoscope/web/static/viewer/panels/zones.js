@@ -20,7 +20,11 @@ export class ZonesTable extends EventTarget {
   /** @param {Reading|null} reading */
   show(reading) {
     const severity = reading?.severity ?? null;
-    if (severity === null || severity.zones.length === 0) return fill(this.element, h("p", { class: "muted" }, severity?.reason ? words.undefinedBecause(severity.reason) : words.zones.none));
+    if (severity === null || severity.zones.length === 0)
+      return fill(
+        this.element,
+        h("p", { class: "muted" }, severity?.reason ? words.undefinedBecause(severity.reason) : words.zones.none),
+      );
     const graded = severity.zones.some((zone) => zone.grade !== null);
     fill(
       this.element,
@@ -29,7 +33,18 @@ export class ZonesTable extends EventTarget {
         { class: "zone-table" },
         h("caption", {}, graded ? words.zones.caption : words.zones.captionUngraded),
         h("thead", {}, h("tr", {}, h("td", {}), ...SIDES.map((side) => h("th", { scope: "col" }, words.lung[side])))),
-        h("tbody", {}, ...THIRDS.map((third) => h("tr", {}, h("th", { scope: "row" }, words.zoneNames[third]), ...SIDES.map((side) => this.cell(severity.zones, side, third, reading))))),
+        h(
+          "tbody",
+          {},
+          ...THIRDS.map((third) =>
+            h(
+              "tr",
+              {},
+              h("th", { scope: "row" }, words.zoneNames[third]),
+              ...SIDES.map((side) => this.cell(severity.zones, side, third, reading)),
+            ),
+          ),
+        ),
       ),
       severity.reference !== null && h("p", { class: "note" }, words.zones.reference(severity.reference, severity.n_patients)),
     );
@@ -44,7 +59,13 @@ export class ZonesTable extends EventTarget {
     const count = reading?.findings.filter((finding) => finding.laterality === side && finding.zone === third).length ?? 0;
     const press = h(
       "button",
-      { type: "button", class: `zone grade-${zone.grade === null ? "none" : Math.round(zone.grade)}`, "data-zone": `${side} ${third}`, "aria-label": words.zoneWords(zone, count), on: { click: () => this.press(side, third) } },
+      {
+        type: "button",
+        class: `zone grade-${zone.grade === null ? "none" : Math.round(zone.grade)}`,
+        "data-zone": `${side} ${third}`,
+        "aria-label": words.zoneWords(zone, count),
+        on: { click: () => this.press(side, third) },
+      },
       h("span", { class: "figure" }, zone.grade === null ? words.nothing : zone.grade.toFixed(1)),
       h("span", { class: "zone-share" }, words.percent(zone.share_opaque)),
       count > 0 && h("span", { class: "zone-dots", "aria-hidden": "true" }, "●".repeat(count)),
@@ -59,6 +80,7 @@ export class ZonesTable extends EventTarget {
 
   /** Mark the zone of a finding. @param {ReadingFinding|null} finding */
   mark(finding) {
-    for (const cell of this.element.querySelectorAll("button")) cell.classList.toggle("selected", finding !== null && cell.dataset.zone === `${finding.laterality} ${finding.zone}`);
+    for (const cell of this.element.querySelectorAll("button"))
+      cell.classList.toggle("selected", finding !== null && cell.dataset.zone === `${finding.laterality} ${finding.zone}`);
   }
 }

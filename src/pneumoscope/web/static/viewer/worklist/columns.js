@@ -24,17 +24,18 @@ export const COLUMNS = [
   { name: "findings", sort: "n_findings", cell: (film) => [film.n_findings === null ? "" : String(film.n_findings)] },
   { name: "view", sort: "view_position", cell: (film) => [film.view_position ?? ""] },
   { name: "modality", sort: "modality", cell: (film) => [film.modality ?? ""] },
-  { name: "size", sort: "rows", cell: (film) => [film.rows === null || film.cols === null ? "" : words.size(film.rows, film.cols)] },
+  {
+    name: "size",
+    sort: "rows",
+    cell: (film) => [film.rows === null || film.cols === null ? "" : words.size(film.rows, film.cols)],
+  },
 ];
 
 /** @param {FilmSummary} film */
 function labelCell(film) {
   const size = film.rows === null || film.cols === null ? "" : words.size(film.rows, film.cols);
   const facts = film.error?.message ?? [film.view_position, film.modality, size].filter(Boolean).join(" · ");
-  return [
-    h("span", { class: "film-label" }, h("bdi", {}, film.label)),
-    h("span", { class: "film-facts" }, facts),
-  ];
+  return [h("span", { class: "film-label" }, h("bdi", {}, film.label)), h("span", { class: "film-facts" }, facts)];
 }
 
 /**
@@ -42,7 +43,12 @@ function labelCell(film) {
  * @returns {HTMLElement}
  */
 export function stateBadge(film) {
-  return h("span", { class: `badge state-${film.state}`, title: film.error?.message }, icon(`state-${film.state}`), h("span", {}, words.states[film.state]));
+  return h(
+    "span",
+    { class: `badge state-${film.state}`, title: film.error?.message },
+    icon(`state-${film.state}`),
+    h("span", {}, words.states[film.state]),
+  );
 }
 
 /** @param {FilmSummary} film */
@@ -66,5 +72,13 @@ export function decisionBadge(film) {
     : film.abstains
       ? ["unsure", "unsure", words.unsureShort]
       : [film.decision, film.decision, words.decisions[film.decision]];
-  return h("span", { class: `badge decision-${kind}`, title: words.decisionTitle(film.decision, film.abstains === true, film.outside_domain === true) }, icon(symbol), h("span", {}, text));
+  return h(
+    "span",
+    {
+      class: `badge decision-${kind}`,
+      title: words.decisionTitle(film.decision, film.abstains === true, film.outside_domain === true),
+    },
+    icon(symbol),
+    h("span", {}, text),
+  );
 }

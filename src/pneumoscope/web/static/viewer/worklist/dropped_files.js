@@ -18,7 +18,8 @@ export async function droppedFiles(transfer) {
  * @returns {Promise<File[]>}
  */
 async function filesOf(entry) {
-  if (entry.isFile) return [await new Promise((resolve, reject) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject))];
+  if (entry.isFile)
+    return [await new Promise((resolve, reject) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject))];
   const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
   const files = [];
   for (;;) {

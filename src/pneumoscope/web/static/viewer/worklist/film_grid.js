@@ -32,7 +32,14 @@ export class FilmGrid extends EventTarget {
     this.body = h("div", { role: "rowgroup", class: "grid-body" });
     this.element = h(
       "div",
-      { role: "grid", tabindex: 0, class: "grid", "aria-label": words.worklist, "aria-multiselectable": "true", "aria-colcount": COLUMNS.length + 2 },
+      {
+        role: "grid",
+        tabindex: 0,
+        class: "grid",
+        "aria-label": words.worklist,
+        "aria-multiselectable": "true",
+        "aria-colcount": COLUMNS.length + 2,
+      },
       h("div", { role: "rowgroup", class: "grid-head-group" }, this.head),
       this.body,
     );
@@ -48,8 +55,16 @@ export class FilmGrid extends EventTarget {
     const { sort, order } = this.pages.query;
     fill(
       this.head,
-      h("div", { role: "columnheader", class: "cell cell-select" }, h("span", { class: "visually-hidden" }, words.columns.selected)),
-      h("div", { role: "columnheader", class: "cell cell-picture" }, h("span", { class: "visually-hidden" }, words.columns.picture)),
+      h(
+        "div",
+        { role: "columnheader", class: "cell cell-select" },
+        h("span", { class: "visually-hidden" }, words.columns.selected),
+      ),
+      h(
+        "div",
+        { role: "columnheader", class: "cell cell-picture" },
+        h("span", { class: "visually-hidden" }, words.columns.picture),
+      ),
       ...COLUMNS.map((column) => {
         const direction = column.sort === sort ? (order === "asc" ? "ascending" : "descending") : "none";
         const press = h(
@@ -131,8 +146,21 @@ export class FilmGrid extends EventTarget {
    * @param {FilmSummary|undefined} film   undefined while its page is on the way
    */
   makeRow(index, film) {
-    const cells = film === undefined ? [h("div", { role: "gridcell", class: "cell skeleton", "aria-label": words.loading })] : this.cells(film);
-    const row = h("div", { role: "row", id: `film-row-${index}`, class: film === undefined ? "row" : `row is-${film.state}`, "aria-rowindex": index + 2, "data-index": index }, ...cells);
+    const cells =
+      film === undefined
+        ? [h("div", { role: "gridcell", class: "cell skeleton", "aria-label": words.loading })]
+        : this.cells(film);
+    const row = h(
+      "div",
+      {
+        role: "row",
+        id: `film-row-${index}`,
+        class: film === undefined ? "row" : `row is-${film.state}`,
+        "aria-rowindex": index + 2,
+        "data-index": index,
+      },
+      ...cells,
+    );
     row.style.transform = `translateY(${index * ROW_PX}px)`;
     row.addEventListener("click", (event) => this.onClick(event, index));
     return row;
@@ -140,11 +168,26 @@ export class FilmGrid extends EventTarget {
 
   /** @param {FilmSummary} film */
   cells(film) {
-    const box = h("input", { type: "checkbox", tabindex: -1, "aria-label": words.selectFilm(film.label), checked: this.selected.has(film.id) });
+    const box = h("input", {
+      type: "checkbox",
+      tabindex: -1,
+      "aria-label": words.selectFilm(film.label),
+      checked: this.selected.has(film.id),
+    });
     box.addEventListener("change", () => this.select(film.id, box.checked));
     return [
       h("div", { role: "gridcell", class: "cell cell-select" }, h("label", { class: "check-target" }, box)),
-      h("div", { role: "gridcell", class: "cell cell-picture" }, h("canvas", { width: THUMBNAIL_PX * 2, height: THUMBNAIL_PX * 2, class: "thumbnail", role: "img", "aria-label": words.pictureOf(film.label) })),
+      h(
+        "div",
+        { role: "gridcell", class: "cell cell-picture" },
+        h("canvas", {
+          width: THUMBNAIL_PX * 2,
+          height: THUMBNAIL_PX * 2,
+          class: "thumbnail",
+          role: "img",
+          "aria-label": words.pictureOf(film.label),
+        }),
+      ),
       ...COLUMNS.map((column) => h("div", { role: "gridcell", class: `cell cell-${column.name}` }, ...column.cell(film))),
     ];
   }
@@ -211,7 +254,14 @@ export class FilmGrid extends EventTarget {
   onKey(event) {
     if (event.target !== this.element || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
     const page = Math.max(1, Math.floor(this.element.clientHeight / ROW_PX) - 2);
-    const moves = /** @type {{[key: string]: number}} */ ({ ArrowDown: this.active + 1, ArrowUp: this.active - 1, PageDown: this.active + page, PageUp: this.active - page, Home: 0, End: this.pages.total - 1 });
+    const moves = /** @type {{[key: string]: number}} */ ({
+      ArrowDown: this.active + 1,
+      ArrowUp: this.active - 1,
+      PageDown: this.active + page,
+      PageUp: this.active - page,
+      Home: 0,
+      End: this.pages.total - 1,
+    });
     const film = this.pages.at(this.active);
     if (event.key in moves) this.moveTo(moves[event.key]);
     else if (event.key === "Enter") this.open(this.active);

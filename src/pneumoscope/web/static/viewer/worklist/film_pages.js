@@ -77,7 +77,9 @@ export class FilmPages extends EventTarget {
       controller.abort();
       this.pending.delete(page);
     }
-    return Promise.all(range.filter((page) => !this.pages.has(page) && !this.pending.has(page)).map((page) => this.fetchPage(page)));
+    return Promise.all(
+      range.filter((page) => !this.pages.has(page) && !this.pending.has(page)).map((page) => this.fetchPage(page)),
+    );
   }
 
   /**
@@ -90,21 +92,6 @@ export class FilmPages extends EventTarget {
     const page = Math.floor(index / PAGE);
     if (!this.pages.has(page)) await this.fetchPage(page);
     return this.at(index);
-  }
-
-  /**
-   * Put a changed film in its row.
-   *
-   * @param {FilmSummary} film
-   * @returns {boolean}   whether the film is on a page that is kept
-   */
-  update(film) {
-    const index = this.indexOf(film.id);
-    if (index < 0) return false;
-    const page = this.pages.get(Math.floor(index / PAGE));
-    if (page !== undefined) page[index % PAGE] = film;
-    this.changed();
-    return true;
   }
 
   forget() {

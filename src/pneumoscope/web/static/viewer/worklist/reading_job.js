@@ -26,7 +26,15 @@ export async function followJob(api, job, onProgress) {
     if (next && typeof next === "object" && next.id === job.id && "state" in next) onProgress((last = next));
   };
   const stop = new AbortController();
-  await readEvents(api, `/jobs/${job.id}/events`, ({ data }) => { see(data); if (ENDED.has(last.state)) stop.abort(); }, stop.signal).catch(() => undefined);
+  await readEvents(
+    api,
+    `/jobs/${job.id}/events`,
+    ({ data }) => {
+      see(data);
+      if (ENDED.has(last.state)) stop.abort();
+    },
+    stop.signal,
+  ).catch(() => undefined);
   while (!ENDED.has(last.state)) {
     see(await api.job(job.id));
     if (!ENDED.has(last.state)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));

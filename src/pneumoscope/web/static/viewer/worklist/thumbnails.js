@@ -60,11 +60,6 @@ export class Thumbnails {
       dropped?.close();
     }
   }
-
-  /** @param {string} film */
-  forget(film) {
-    this.pictures.delete(film);
-  }
 }
 
 /** @param {HTMLCanvasElement} canvas @param {ImageBitmap|null} picture */

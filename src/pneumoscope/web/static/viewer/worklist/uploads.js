@@ -136,7 +136,9 @@ export class Uploads extends EventTarget {
       { class: `upload ${upload.state}` },
       icon(`upload-${upload.state}`),
       h("span", { class: "upload-name" }, h("bdi", {}, upload.file.name)),
-      upload.state === "sending" ? h("progress", { value: upload.share, max: 1, "aria-label": upload.file.name }) : h("span", { class: "upload-state" }, words.upload.states[upload.state]),
+      upload.state === "sending"
+        ? h("progress", { value: upload.share, max: 1, "aria-label": upload.file.name })
+        : h("span", { class: "upload-state" }, words.upload.states[upload.state]),
       open && button(words.upload.cancel(upload.file.name), () => this.cancel(upload), { icon: "close", class: "small" }),
       upload.state === "failed" && h("p", { class: "upload-error" }, upload.error),
     );

@@ -45,15 +45,53 @@ export class Worklist extends EventTarget {
   }
 
   build() {
-    this.search = h("input", { type: "search", placeholder: words.search, "aria-label": words.search, spellcheck: "false", autocomplete: "off" });
-    this.stateFilter = select(words.filters.state, [["", words.filters.anyState], ...STATES.map((state) => /** @type {[string, string]} */ ([state, words.states[state]]))], "", (state) => this.ask({ state }), true);
-    this.decisionFilter = select(words.filters.decision, [["", words.filters.anyDecision], ...DECISIONS.map((each) => /** @type {[string, string]} */ ([each, words.filters.decisions[each]]))], "", (decision) => this.ask({ decision }), true);
+    this.search = h("input", {
+      type: "search",
+      placeholder: words.search,
+      "aria-label": words.search,
+      spellcheck: "false",
+      autocomplete: "off",
+    });
+    this.stateFilter = select(
+      words.filters.state,
+      [["", words.filters.anyState], ...STATES.map((state) => /** @type {[string, string]} */ ([state, words.states[state]]))],
+      "",
+      (state) => this.ask({ state }),
+      true,
+    );
+    this.decisionFilter = select(
+      words.filters.decision,
+      [
+        ["", words.filters.anyDecision],
+        ...DECISIONS.map((each) => /** @type {[string, string]} */ ([each, words.filters.decisions[each]])),
+      ],
+      "",
+      (decision) => this.ask({ decision }),
+      true,
+    );
     this.sortList = select(words.filters.sort, COLUMNS.flatMap(sortChoices), "number asc", (value) => this.sort(value), true);
     this.sortList.classList.add("sort-list");
-    this.fileInput = h("input", { type: "file", multiple: true, class: "visually-hidden", tabindex: -1, "aria-label": words.addFiles });
-    this.folderInput = h("input", { type: "file", multiple: true, class: "visually-hidden", tabindex: -1, webkitdirectory: true, "aria-label": words.addFolder });
+    this.fileInput = h("input", {
+      type: "file",
+      multiple: true,
+      class: "visually-hidden",
+      tabindex: -1,
+      "aria-label": words.addFiles,
+    });
+    this.folderInput = h("input", {
+      type: "file",
+      multiple: true,
+      class: "visually-hidden",
+      tabindex: -1,
+      webkitdirectory: true,
+      "aria-label": words.addFolder,
+    });
     this.readAll = button(words.readAll, () => this.read("all"), { icon: "read", quiet: false, primary: true });
-    this.readSelected = button(words.readSelected(0), () => this.read([...this.grid.selected]), { icon: "read", quiet: false, primary: true });
+    this.readSelected = button(words.readSelected(0), () => this.read([...this.grid.selected]), {
+      icon: "read",
+      quiet: false,
+      primary: true,
+    });
     this.clear = button(words.clearSelection, () => this.grid.clearSelection(), { icon: "close" });
     this.readSelected.hidden = this.clear.hidden = true;
     this.element = h(
@@ -91,7 +129,8 @@ export class Worklist extends EventTarget {
       clearTimeout(typing);
       typing = window.setTimeout(() => this.ask({ q: this.search?.value.trim() ?? "" }), TYPING_MS);
     });
-    for (const input of [this.fileInput, this.folderInput]) input?.addEventListener("change", () => (this.uploads.add([...(input.files ?? [])]), (input.value = "")));
+    for (const input of [this.fileInput, this.folderInput])
+      input?.addEventListener("change", () => (this.uploads.add([...(input.files ?? [])]), (input.value = "")));
     this.uploads.addEventListener("done", () => this.refreshSoon());
     this.job.addEventListener("end", () => this.refreshSoon());
     this.pages.addEventListener("change", () => ((this.failed = false), this.showCount()));
@@ -142,12 +181,6 @@ export class Worklist extends EventTarget {
     }, REFRESH_MS);
   }
 
-  /** @param {FilmSummary} film */
-  changed(film) {
-    if (film.state === "read" || film.state === "failed") this.thumbnails.waiting.delete(film.id);
-    if (!this.pages.update(film)) this.refreshSoon();
-  }
-
   showCount() {
     const { total, loaded, query } = this.pages;
     const filtered = query.q !== "" || query.state !== "" || query.decision !== "";
@@ -155,12 +188,21 @@ export class Worklist extends EventTarget {
     this.readAll && (this.readAll.disabled = total === 0 && !filtered);
     this.empty.hidden = !loaded || total > 0;
     if (this.empty.hidden) return;
-    fill(this.empty, icon(filtered ? "search" : "film"), h("h2", {}, filtered ? words.noMatch : words.noFilms), h("p", {}, filtered ? words.noMatchHint : words.noFilmsHint), filtered ? button(words.clearFilters, () => this.clearFilters()) : button(words.addFiles, () => this.fileInput?.click(), { icon: "add", quiet: false, primary: true }));
+    fill(
+      this.empty,
+      icon(filtered ? "search" : "film"),
+      h("h2", {}, filtered ? words.noMatch : words.noFilms),
+      h("p", {}, filtered ? words.noMatchHint : words.noFilmsHint),
+      filtered
+        ? button(words.clearFilters, () => this.clearFilters())
+        : button(words.addFiles, () => this.fileInput?.click(), { icon: "add", quiet: false, primary: true }),
+    );
   }
 
   clearFilters() {
     if (this.search) this.search.value = "";
-    for (const filter of [this.stateFilter, this.decisionFilter]) /** @type {HTMLSelectElement} */ (filter?.querySelector("select")).value = "";
+    for (const filter of [this.stateFilter, this.decisionFilter])
+      /** @type {HTMLSelectElement} */ (filter?.querySelector("select")).value = "";
     this.ask({ q: "", state: "", decision: "" });
   }
 
@@ -170,7 +212,13 @@ export class Worklist extends EventTarget {
     if (this.pages.loaded || (error instanceof ApiError && error.refused)) return;
     this.empty.hidden = false;
     this.count.textContent = "";
-    fill(this.empty, icon("alert"), h("h2", {}, words.listFailed), h("p", {}, sentenceOf(error)), button(words.tryAgain, () => this.pages.refresh()));
+    fill(
+      this.empty,
+      icon("alert"),
+      h("h2", {}, words.listFailed),
+      h("p", {}, sentenceOf(error)),
+      button(words.tryAgain, () => this.pages.refresh()),
+    );
   }
 
   showSelection() {

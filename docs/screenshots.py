@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.web.browser.viewer_server import SAMPLE, Served, film, noise, serving  # noqa: E402
+from tests.web.browser.viewer_server import SAMPLE, Served, film, noise, serving, until  # noqa: E402
 from tests.web.conftest import CHROMIUM_OPTIONS  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -29,7 +29,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright, serving(SAMPLE) as served:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_OPTIONS)
-        take(browser, served, "viewer-empty", lambda page: page.get_by_label("Search films").fill("no such film"))
+        take(browser, served, "viewer-empty", lambda page: page.get_by_role("searchbox").fill("no such film"))
         served.read_all()
         for name, (size, theme, steps) in SCENES.items():
             take(browser, served, name, steps, size, theme)
@@ -72,7 +72,7 @@ def opened(label: str, *keys: str) -> Callable[[Page], None]:
 
     def steps(page: Page) -> None:
         film(page, label).click()
-        page.wait_for_function(MAP)
+        until(page, MAP)
         for key in keys:
             page.keyboard.press(key)
 
@@ -84,8 +84,8 @@ def compared(mode: str) -> Callable[[Page], None]:
 
     def steps(page: Page) -> None:
         opened("Film 13")(page)
-        page.get_by_label("View of the map").select_option(mode)
-        page.wait_for_function(COMPARED)
+        page.get_by_role("combobox", name="View of the map").select_option(mode)
+        until(page, COMPARED)
 
     return steps
 
@@ -118,7 +118,7 @@ def outside(page: Page) -> None:
     page.wait_for_selector("text=Not read yet")
     page.keyboard.press("d")
     page.wait_for_selector("text=Outside the model")
-    page.wait_for_function(MAP)
+    until(page, MAP)
     page.keyboard.press("m")
 
 

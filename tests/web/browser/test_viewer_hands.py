@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web.browser.viewer_server import SAMPLE, serving
+from tests.web.browser.viewer_server import SAMPLE, serving, until
 
 TABLET = {"viewport": {"width": 1024, "height": 768}, "has_touch": True}
 
@@ -29,11 +29,11 @@ def state(page):
 
 
 def title_is(page, title):
-    page.wait_for_function("title => document.querySelector('.film-title')?.textContent === title", arg=title)
+    until(page, "title => document.querySelector('.film-title')?.textContent === title", title)
 
 
 def with_map(page):
-    page.wait_for_function("document.querySelector('px-viewport')?.layers.length === 1")
+    until(page, "document.querySelector('px-viewport')?.layers.length === 1")
 
 
 def open_second_film(page):
@@ -56,7 +56,7 @@ def test_a_whole_reading_by_keyboard_alone(page):
     threshold = page.evaluate("document.querySelector('px-viewport').layers[0].threshold")
     page.keyboard.press(".")
     assert state(page)["mapState"]["threshold"] > threshold
-    assert float(page.get_by_label("Threshold").input_value()) > threshold
+    assert float(page.get_by_role("slider", name="Threshold").input_value()) > threshold
     for key, tool in zip("plagw", ["pan", "ruler", "angle", "loupe", "window"], strict=True):
         page.keyboard.press(key)
         assert state(page)["tool"] == tool
@@ -125,10 +125,10 @@ def test_single_keys_can_be_turned_off_and_stay_with_text_fields(page):
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.type") == "search"
     page.keyboard.type("film 8")
-    page.wait_for_function("document.querySelectorAll('.row').length === 1")
+    until(page, "document.querySelectorAll('.row').length === 1")
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
-    page.wait_for_function("document.querySelectorAll('.row').length === 8")
+    until(page, "document.querySelectorAll('.row').length === 8")
     open_second_film(page)
     page.keyboard.press("?")
     page.get_by_label("Shortcuts of a single character").press("Space")
@@ -154,9 +154,7 @@ def test_the_toolbar_is_one_stop_of_the_tab_key(page):
 def test_a_change_is_said_to_a_screen_reader(page):
     open_second_film(page)
     page.keyboard.press("n")
-    page.wait_for_function(
-        "[...document.querySelectorAll('[role=status]')].some(one => one.textContent.startsWith('Finding 1: '))"
-    )
+    until(page, "[...document.querySelectorAll('[role=status]')].some(one => one.textContent.startsWith('Finding 1: '))")
     words = page.evaluate("document.querySelector('px-viewport').description")
     assert "Research software, not a medical device" in words
 

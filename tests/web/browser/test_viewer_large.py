@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from tests.web.browser.viewer_server import png, serving
+from tests.web.browser.viewer_server import png, serving, until
 
 N_FILMS = 10_000
 
@@ -56,6 +56,6 @@ def test_the_last_film_opens_and_the_one_before_follows(desktop, served):
     desktop.get_by_role("columnheader", name="No.").get_by_role("button").click()
     desktop.wait_for_selector(".row[data-index='0']:has-text('10000')")
     desktop.locator(".row[data-index='0']").click()
-    desktop.wait_for_function("document.querySelector('.film-title').textContent === 'Film 10000'")
+    until(desktop, "document.querySelector('.film-title').textContent === 'Film 10000'")
     desktop.keyboard.press("j")
-    desktop.wait_for_function("document.querySelector('.film-title').textContent === 'Film 9999'")
+    until(desktop, "document.querySelector('.film-title').textContent === 'Film 9999'")

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,3 +102,14 @@ def forgive(problems: list[str], *statuses: int) -> None:
 def film(page, label: str):
     """The row of a film in the worklist."""
     return page.locator(".row").filter(has=page.get_by_text(label, exact=True))
+
+
+def until(page, expression: str, argument: object = None) -> None:
+    """Wait until an expression, or a function of the argument, is true.
+
+    Playwright's own `wait_for_function` evaluates strings in the page, which its Content-Security-Policy forbids.
+    """
+    end = time.monotonic() + 30
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < end, f"not true within 30 seconds: {expression}"
+        page.wait_for_timeout(30)

@@ -3,6 +3,8 @@
 /** Shown by the viewer. @param {number} value */
 const two = (value) => value.toFixed(2);
 
+const disclaimer = "Research software, not a medical device";
+
 /** @param {number} value @param {string} one @param {string} many */
 const counted = (value, one, many) => `${value.toLocaleString("en")} ${value === 1 ? one : many}`;
 
@@ -108,7 +110,7 @@ export const strings = {
   },
   viewer: {
     product: "Pneumoscope",
-    disclaimer: "Research software, not a medical device",
+    disclaimer,
     skip: "Skip to the worklist",
     close: "Close",
     loading: "Loading …",
@@ -161,6 +163,8 @@ export const strings = {
     readAll: "Read all",
     readSelected: (/** @type {number} */ n) => `Read ${n} selected`,
     clearSelection: "Clear the selection",
+    populationOfFilms: "Population of the films to read",
+    populations: { "": "Age from the file", child: "As children", adult: "As adults" },
     clearFilters: "Clear the filters",
     count: (/** @type {number} */ n, /** @type {boolean} */ filtered) => (filtered ? `${counted(n, "film matches", "films match")}` : counted(n, "film", "films")),
     noFilms: "No films yet",
@@ -321,6 +325,13 @@ export const strings = {
       dicom: "DICOM",
       dicomWhy: "DICOM objects (SR, SEG, secondary capture) are not available in this version.",
       saved: "Saved.",
+      caption: (/** @type {string} */ label, /** @type {any} */ reading, /** @type {string} */ model, /** @type {string} */ version) =>
+        reading === null
+          ? [label, disclaimer]
+          : [
+              `${label}: probability of ${reading.target} ${two(reading.probability)}, ${reading.decision}${reading.operating_point === null ? "" : ` (threshold ${reading.operating_point.threshold.toFixed(3)})`}${reading.abstains ? "; unsure" : ""}${reading.domain?.inside === false ? "; outside the model’s domain" : ""}`,
+              `${model}, version ${version}. ${disclaimer}.`,
+            ],
     },
     describe: {
       unread: (/** @type {string} */ label) => `${label}. Not read yet.`,

@@ -31,7 +31,7 @@ export class Viewer {
     this.models = new Models(this.api);
     this.keyDialog = new KeyDialog(this.keymap, this.settings);
     this.head = new PageHead(this.settings, () => this.keyDialog.open());
-    this.worklist = new Worklist(this.api, this.notices, () => ({ model: this.models.chosen, population: null }));
+    this.worklist = new Worklist(this.api, this.notices, () => this.models.chosen);
     this.area = new FilmArea(this.keymap);
     this.side = new SidePanel({ read: () => this.readFilm(null), readAs: (population) => this.readFilm(population) });
     this.session = new FilmSession({
@@ -84,6 +84,7 @@ export class Viewer {
     this.main.hidden = false;
     this.side.showModels(this.models.items, this.models.chosen);
     this.worklist.pages.query.model = this.models.chosen;
+    this.worklist.showPopulations(this.models.model.populations);
     await this.worklist.ask({});
     this.follow();
     await this.openFromUrl();
@@ -173,6 +174,7 @@ export class Viewer {
   /** @param {string} id */
   async chooseModel(id) {
     this.models.chosen = id;
+    this.worklist.showPopulations(this.models.model.populations);
     this.worklist.ask({ model: id });
     await this.session.loadReading().catch((error) => this.session.showFault(error));
   }

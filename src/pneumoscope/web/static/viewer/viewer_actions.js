@@ -3,6 +3,7 @@
 import { strings } from "../strings/en.js";
 import { ApiError, sentenceOf } from "./api.js";
 import { h, select } from "./dom.js";
+import { versionOf } from "./models.js";
 import { fileName, saveBlob } from "./panels/export_panel.js";
 
 const words = strings.viewer;
@@ -230,6 +231,13 @@ export class ViewerActions {
       await session.loadReading().catch(() => undefined);
   }
 
+  /** Lines below an exported picture: what was read, by whom, and what this is not. @returns {string[]} */
+  caption() {
+    const { session, models } = this.page;
+    const label = session.summary?.label ?? "";
+    return words.export.caption(label, session.answered ? session.reading : null, models.model.name, versionOf(models.model));
+  }
+
   /** @param {string} what */
   async save(what) {
     const { api, session, area, models, notices } = this.page;
@@ -237,8 +245,8 @@ export class ViewerActions {
     const reading = `/films/${session.summary?.id}/readings/${encodeURIComponent(models.chosen)}`;
     const query = `?model=${encodeURIComponent(models.chosen)}`;
     try {
-      if (what === "png_map") saveBlob(await area.viewport.toBlob({ withMap: true }), fileName(label, "-map.png"));
-      else if (what === "png") saveBlob(await area.viewport.toBlob({ withMap: false }), fileName(label, ".png"));
+      if (what === "png_map") saveBlob(await area.picture(true, this.caption()), fileName(label, "-map.png"));
+      else if (what === "png") saveBlob(await area.picture(false, this.caption()), fileName(label, ".png"));
       else if (what === "json") saveBlob(await api.blob(reading), fileName(label, ".json"));
       else if (what === "all_jsonl") saveBlob(await api.blob(`/exports/readings.jsonl${query}`), "readings.jsonl");
       else if (what === "all_csv") saveBlob(await api.blob(`/exports/readings.csv${query}`), "readings.csv");

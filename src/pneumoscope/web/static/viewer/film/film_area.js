@@ -206,6 +206,23 @@ export class FilmArea extends EventTarget {
       this.captions.children[index].textContent = words.compare.side(index, layer.name, readings[index]);
   }
 
+  /**
+   * Make a picture of the whole film, with its map even where the map is hidden on screen.
+   *
+   * @param {boolean} withMap @param {string[]} caption   lines below the film
+   * @returns {Promise<Blob>}   PNG
+   */
+  async picture(withMap, caption) {
+    const { viewport } = this;
+    const before = viewport.mapState;
+    viewport.mapState = { ...before, visible: withMap };
+    try {
+      return await viewport.toBlob({ withMap, caption });
+    } finally {
+      viewport.mapState = before;
+    }
+  }
+
   /** @param {string} name @param {any} [detail] */
   emit(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));

@@ -25,13 +25,15 @@ const DECISIONS = /** @type {const} */ (["positive", "negative", "abstains", "ou
 export class Worklist extends EventTarget {
   /**
    * @param {Api} api @param {import("../notices.js").Notices} notices
-   * @param {() => {model: string, population: string|null}} howToRead
+   * @param {() => string} model   id of the model that reads
    */
-  constructor(api, notices, howToRead) {
+  constructor(api, notices, model) {
     super();
     this.api = api;
     this.notices = notices;
-    this.howToRead = howToRead;
+    this.model = model;
+    /** @type {string} population of the films to read; "" where the file decides */
+    this.population = "";
     this.pages = new FilmPages(api);
     this.thumbnails = new Thumbnails(api);
     this.grid = new FilmGrid(this.pages, this.thumbnails);
@@ -40,6 +42,14 @@ export class Worklist extends EventTarget {
     this.count = h("p", { class: "film-count", role: "status" });
     this.empty = h("div", { class: "empty", hidden: true });
     this.failed = false;
+    this.populations = select(
+      words.populationOfFilms,
+      Object.entries(words.populations),
+      "",
+      (population) => (this.population = population),
+      true,
+    );
+    this.populations.classList.add("populations");
     this.build();
     this.listen();
   }
@@ -108,6 +118,7 @@ export class Worklist extends EventTarget {
           this.readAll,
           this.readSelected,
           this.clear,
+          this.populations,
           h("span", { class: "push" }),
           button(words.addFiles, () => this.fileInput?.click(), { icon: "add", quiet: false }),
           button(words.addFolder, () => this.folderInput?.click(), { icon: "folder" }),
@@ -199,6 +210,11 @@ export class Worklist extends EventTarget {
     );
   }
 
+  /** Offer the populations that the model has settings for. @param {string[]} populations */
+  showPopulations(populations) {
+    this.populations.hidden = populations.length === 0;
+  }
+
   clearFilters() {
     if (this.search) this.search.value = "";
     for (const filter of [this.stateFilter, this.decisionFilter])
@@ -233,8 +249,7 @@ export class Worklist extends EventTarget {
   /** @param {"all"|string[]} films */
   async read(films) {
     if (this.job.job !== null) return this.notices.show(words.job.busy);
-    const { model, population } = this.howToRead();
-    return this.job.start(films, model, population);
+    return this.job.start(films, this.model(), this.populations.hidden || this.population === "" ? null : this.population);
   }
 
   /** @param {number} index @param {boolean} [chosen]   in the list, so that the focus follows to the film */

@@ -378,6 +378,7 @@ def test_films_are_read_as_jobs_with_progress_that_can_be_stopped(desktop):
         until(desktop, "[...document.querySelectorAll('.notice')].some((one) => one.textContent.includes('16 films read'))")
         until(desktop, "document.querySelectorAll('.row.is-read').length === document.querySelectorAll('.row').length")
         assert reading_of(running, "Film 16")["population"]["value"] == "child"
+        desktop.goto("about:blank")
 
 
 def test_the_theme_is_dark_at_first_and_follows_the_switch_and_the_system(page):

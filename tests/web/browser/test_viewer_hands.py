@@ -61,8 +61,8 @@ def test_a_whole_reading_by_keyboard_alone(page):
         page.keyboard.press(key)
         assert state(page)["tool"] == tool
     page.keyboard.press("i")
-    page.keyboard.press("h")
     page.keyboard.press("r")
+    page.keyboard.press("h")
     page.keyboard.press("+")
     view = state(page)["view"]
     assert (view["invert"], view["flip_h"], view["rotation"]) == (True, True, 90)

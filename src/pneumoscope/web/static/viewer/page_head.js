@@ -23,7 +23,7 @@ export class PageHead {
     this.element = h(
       "header",
       { class: "page-head" },
-      h("p", { class: "brand" }, icon("brand"), h("span", {}, words.product)),
+      h("h1", { class: "brand" }, icon("brand"), h("span", {}, words.product)),
       h("p", { class: "disclaimer" }, words.disclaimer),
       h("span", { class: "push" }),
       this.link,

@@ -71,6 +71,7 @@ export class Viewer {
     document.addEventListener("keydown", (event) => this.onKey(event));
     document.addEventListener("keyup", (event) => this.onKeyUp(event));
     window.addEventListener("blur", () => this.actions.end());
+    window.addEventListener("hashchange", () => location.hash.includes("token=") && location.reload());
   }
 
   async start() {
@@ -176,7 +177,7 @@ export class Viewer {
     this.models.chosen = id;
     this.worklist.showPopulations(this.models.model.populations);
     this.worklist.ask({ model: id });
-    await this.session.loadReading().catch((error) => this.session.showFault(error));
+    await this.session.changeModel().catch((error) => this.session.showFault(error));
   }
 
   /** @param {unknown} error */
@@ -201,7 +202,7 @@ export class Viewer {
   showBlocked(symbol, title, text, action) {
     this.main.hidden = true;
     this.blocked.hidden = false;
-    fill(this.blocked, h("div", { class: "blocked-card" }, icon(symbol), h("h1", {}, title), h("p", {}, text), action));
+    fill(this.blocked, h("div", { class: "blocked-card" }, icon(symbol), h("h2", {}, title), h("p", {}, text), action));
     this.notices.announce(title);
   }
 

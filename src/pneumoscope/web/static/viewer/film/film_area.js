@@ -29,7 +29,7 @@ export class FilmArea extends EventTarget {
     this.second = this.pane("second");
     this.curtain = new Curtain();
     this.toolbar = new Toolbar(keymap, [...PRESETS]);
-    this.title = h("h1", { class: "film-title" });
+    this.title = h("h2", { class: "film-title" });
     this.badges = h("span", { class: "film-badges" });
     this.cover = h("div", { class: "cover", hidden: true });
     this.compareBar = h("div", { class: "compare-bar", hidden: true });

@@ -54,7 +54,7 @@ export class FilmSession extends EventTarget {
     /** @type {Shape[]} */
     this.references = [];
     this.showReferences = false;
-    this.turn = 0;
+    this.turn = this.mapRequest = 0;
     const { settings } = parts;
     /** @type {MapState} */
     this.mapState = {
@@ -83,7 +83,7 @@ export class FilmSession extends EventTarget {
       const { facts, film } = await this.cache.get(summary.id, models.chosen);
       if (turn !== this.turn) return;
       [this.facts, this.film] = [facts, film];
-      this.mapState = { ...this.mapState, visible: settings.get("mapFirst") };
+      this.mapState = { ...this.mapState, visible: settings.get("mapFirst"), threshold: null };
       area.showFilm(film, summary.label);
       area.setLayers(null, null);
       area.setMap(this.mapState);
@@ -97,6 +97,7 @@ export class FilmSession extends EventTarget {
   /** @param {FilmSummary} summary */
   forget(summary) {
     this.summary = summary;
+    this.mapRequest += 1;
     this.facts = this.film = this.reading = this.map = this.zones = null;
     this.references = [];
     this.parts.side.showReference(false, false);
@@ -134,6 +135,20 @@ export class FilmSession extends EventTarget {
     );
   }
 
+  /** Show the film as the newly chosen model read it; nothing of the earlier model's answer stays. */
+  async changeModel() {
+    const { side, area, models } = this.parts;
+    this.reading = null;
+    this.mapRequest += 1;
+    this.map = this.otherReading = this.zones = null;
+    this.mapState = { ...this.mapState, threshold: null };
+    area.setLayers(null, null);
+    area.showBadge(null);
+    if (this.film !== null) side.verdict.showLoading(models.model);
+    this.showPanels();
+    await this.loadReading();
+  }
+
   /** Fetch what the chosen model read, with its map. */
   async loadReading() {
     const { turn, summary } = this;
@@ -164,51 +179,65 @@ export class FilmSession extends EventTarget {
     return this.reading !== null && this.reading.error === null && this.reading.probability !== null;
   }
 
-  /** Fetch the maps of the comparison that is on, or of the one reading. */
+  /** Fetch the maps of the comparison that is on, or of the one reading; only the last request is shown. */
   async loadMaps() {
-    const { turn, summary, film } = this;
-    const { api, models, area } = this.parts;
+    const request = (this.mapRequest += 1);
+    const { summary, film } = this;
+    const { area } = this.parts;
     this.map = this.otherReading = null;
+    area.setLayers(null, null);
     if (summary === null || film === null || !this.answered) return this.showPanels();
-    const shown = { model: models.chosen, method: models.method(models.chosen) };
-    this.map = await loadMap(api, summary.id, shown.model, shown.method);
-    if (turn !== this.turn) return;
-    area.cover.hidden = true;
     try {
-      await this.showComparison(summary.id, film, shown);
+      const maps = await this.fetchMaps(summary.id, film);
+      if (request !== this.mapRequest) return;
+      area.cover.hidden = true;
+      this.showMaps(maps);
     } catch (error) {
-      if (turn !== this.turn) return;
-      area.setLayers(null, null);
+      if (request !== this.mapRequest) return;
       area.showCover("map", words.compare.failed, sentenceOf(error));
     }
     this.showPanels();
   }
 
   /**
-   * @param {string} id @param {Film} film @param {{model: string, method: string}} shown
+   * @typedef {object} Maps
+   * @property {{layer: MapLayer, cell_mm: any}} first      what the panel controls
+   * @property {MapLayer|null} second
+   * @property {Reading|null} reading                       by the other model
    */
-  async showComparison(id, film, shown) {
-    const { api, area } = this.parts;
+
+  /** @param {string} id @param {Film} film @returns {Promise<Maps>} */
+  async fetchMaps(id, film) {
+    const { api, models, area } = this.parts;
+    const { other } = this;
     const { mode } = area;
-    if (mode === "single" || this.other === null || this.map === null) return area.setLayers(this.map?.layer ?? null, null);
-    const { model, method } = this.other;
-    await this.readOther(id, model);
-    if (mode === "difference") return this.showDifference(await loadDifference(api, id, film, shown, this.other));
-    const [other, reading] = await Promise.all([loadMap(api, id, model, method), api.reading(id, model)]);
-    this.otherReading = reading;
-    area.second.viewport.description = describe(this.summary?.label ?? "", reading, this.parts.models.byId(model));
-    area.setLayers(this.map.layer, other.layer);
-    if (this.reading !== null) area.showCaptions([this.map.layer, other.layer], [this.reading, reading]);
-    return undefined;
+    const shown = { model: models.chosen, method: models.method(models.chosen) };
+    if (mode === "single" || other === null)
+      return { first: await loadMap(api, id, shown.model, shown.method), second: null, reading: null };
+    await this.readOther(id, other.model);
+    if (mode === "difference") {
+      const { layer, reason } = await loadDifference(api, id, film, shown, other);
+      if (layer === null) throw new ApiError(409, "units", reason ?? "");
+      return { first: { layer, cell_mm: null }, second: null, reading: null };
+    }
+    const [first, second, reading] = await Promise.all([
+      loadMap(api, id, shown.model, shown.method),
+      loadMap(api, id, other.model, other.method),
+      api.reading(id, other.model),
+    ]);
+    return { first, second: second.layer, reading };
   }
 
-  /** @param {import("../compare/difference.js").Difference} difference */
-  showDifference(difference) {
-    const { area } = this.parts;
-    if (difference.layer === null) throw new ApiError(409, "units", difference.reason ?? words.compare.failed);
-    this.map = { layer: difference.layer, cell_mm: null };
-    area.setLayers(difference.layer, null);
+  /** @param {Maps} maps */
+  showMaps({ first, second, reading }) {
+    const { area, models } = this.parts;
+    this.map = first;
+    this.otherReading = reading;
+    area.setLayers(first.layer, second);
     area.setMap(this.mapState);
+    if (second === null || reading === null || this.reading === null || this.other === null) return;
+    area.second.viewport.description = describe(this.summary?.label ?? "", reading, models.byId(this.other.model));
+    area.showCaptions([first.layer, second], [this.reading, reading]);
   }
 
   /** Let the other model read the film where it has not. @param {string} id @param {string} model */

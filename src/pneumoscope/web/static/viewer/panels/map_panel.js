@@ -29,7 +29,7 @@ export class MapPanel extends EventTarget {
   show({ layer, cell_mm, state, methods, first, boxes, hideKey }) {
     if (layer === null) return fill(this.element, h("p", { class: "muted" }, words.map.none));
     const threshold = state.threshold ?? layer.threshold;
-    this.layer = layer;
+    const diverging = layer.colours === "diverging";
     fill(
       this.element,
       h(
@@ -47,10 +47,10 @@ export class MapPanel extends EventTarget {
         ),
       colourBar(layer, threshold),
       this.slider(words.map.opacity, "opacity", state.opacity, 0, 1, 0.05, words.percent),
-      this.thresholdSlider(layer, threshold),
+      !diverging && this.thresholdSlider(layer, threshold),
       this.cellChoice(state, cell_mm),
-      toggle(words.map.contours, state.contours, (contours) => this.change({ contours }), "contours"),
-      toggle(words.map.whole, state.whole, (whole) => this.change({ whole }), "whole"),
+      !diverging && toggle(words.map.contours, state.contours, (contours) => this.change({ contours }), "contours"),
+      !diverging && toggle(words.map.whole, state.whole, (whole) => this.change({ whole }), "whole"),
       toggle(words.map.boxes, boxes, (on) => this.emit("boxes", on), "boxes"),
       toggle(words.map.first, first, (on) => this.emit("first", on)),
       h(

@@ -117,7 +117,7 @@ def _copy_static(made: Path) -> None:
 
 def _sources() -> Iterator[Path]:
     for folder in (*FOLDERS, PAGE):
-        yield from (path for path in sorted((STATIC / folder).rglob("*")) if path.is_file())
+        yield from (path for path in sorted((STATIC / folder).rglob("*")) if path.is_file() and path.suffix != ".ts")
 
 
 def _listed(made: Path) -> dict[str, str]:

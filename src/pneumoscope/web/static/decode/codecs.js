@@ -62,5 +62,7 @@ export async function decodeBy(name, packed, load) {
 export function decodeLossless(packed) {
   const decoder = new LosslessDecoder();
   const copy = packed.slice();
-  return decoder.decode(copy.buffer, 0, copy.length);
+  const samples = decoder.decode(copy.buffer, 0, copy.length);
+  if (!samples) throw new Error("no samples were decoded");
+  return samples;
 }

@@ -27,7 +27,8 @@ const FAR_TOO_MANY = 178_956_970;
  */
 export async function decodePicture(bytes, load) {
   const format = bytes[0] === 0x89 ? "PNG" : "JPEG";
-  const samples = format === "PNG" ? sized(pngHeader(bytes)) && decodePng(bytes) : await decodeJpeg(bytes, load);
+  if (format === "PNG") checkSize(pngHeader(bytes));
+  const samples = format === "PNG" ? decodePng(bytes) : await decodeJpeg(bytes, load);
   const upright = turned(samples);
   const { levels, shown, source } = samples.white > 255 ? deepGrey(upright.data) : grey(upright);
   const aspect = samples.orientation >= FIRST_TRANSPOSED ? 1 / samples.aspect : samples.aspect;
@@ -64,12 +65,11 @@ function isColourful({ channels, data }) {
  * Refuse a picture that declares more pixels than any radiograph.
  * @param {{rows: number, cols: number}} size
  */
-function sized({ rows, cols }) {
+function checkSize({ rows, cols }) {
   if (rows * cols > FAR_TOO_MANY) throw tooLarge("the image declares far more pixels than any radiograph; it was not decoded");
   if (rows * cols > MAX_PIXELS) {
     throw tooLarge(`the image declares ${rows} × ${cols} pixels, more than the ${withCommas(MAX_PIXELS)} of any radiograph; it was not decoded`);
   }
-  return true;
 }
 
 /**
@@ -80,7 +80,7 @@ function sized({ rows, cols }) {
 async function decodeJpeg(bytes, load) {
   try {
     const header = jpegHeader(bytes);
-    sized(header);
+    checkSize(header);
     if (header.components === 4) throw notARadiograph("the JPEG file has the four colours of print (CMYK); save it as grey or RGB");
     if (!endsWhole(bytes)) throw new JpegError("no end of image");
     const { rows, cols, components, bytes: data } = await decodeBy("libjpeg-turbo", bytes, load);

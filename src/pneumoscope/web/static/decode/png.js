@@ -150,6 +150,7 @@ function unfiltered(raw, header) {
   let at = 0;
   for (const pass of passesOf(header)) {
     const length = lineBytes(header, pass.cols);
+    /** @type {Uint8Array} */
     let above = new Uint8Array(length);
     for (let row = 0; row < pass.rows; row++, at += length + 1) {
       const line = raw.subarray(at + 1, at + 1 + length);

@@ -143,7 +143,7 @@ function frameOf({ data }) {
  * @returns {Decoded}
  */
 function whole(bytes, { signed }, container) {
-  const { buffer } = bytes.byteOffset ? bytes.slice() : bytes;
+  const buffer = /** @type {ArrayBuffer} */ ((bytes.byteOffset ? bytes.slice() : bytes).buffer);
   const count = bytes.length / (container / 8);
   const kinds = { 8: [Uint8Array, Int8Array], 16: [Uint16Array, Int16Array], 32: [Uint32Array, Int32Array] };
   const Kind = kinds[/** @type {8 | 16 | 32} */ (container)][Number(signed)];

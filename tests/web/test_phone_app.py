@@ -86,6 +86,11 @@ def test_pages_have_neither_inline_code_nor_another_host():
     assert "http" not in CONTENT_SECURITY_POLICY
 
 
+def test_the_page_states_its_policy_itself_for_hosts_that_send_none():
+    page = (STATIC / "phone" / "index.html").read_text("utf-8")
+    assert f'content="{CONTENT_SECURITY_POLICY.removesuffix("; frame-ancestors " + repr("none"))}"' in page
+
+
 def test_an_icon_for_a_mask_has_a_margin():
     """All but the background lies in the circle of 80 % that every mask leaves (W3C Web App Manifest, 3.2)."""
     icon = np.asarray(phone_icons.drawn(100, share=0.8 * 0.86), int)

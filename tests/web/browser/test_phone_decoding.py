@@ -395,6 +395,21 @@ def test_compressed_by_gdcm(tmp_path, process, bits, signed):
     assert differences(tmp_path / "files", {"packed.dcm": content}) == []
 
 
+@pytest.mark.parametrize(("process", "offset"), [("JPEGLSLossless", 5), ("JPEG2000Lossless", 8)])
+def test_a_frame_that_declares_more_pixels_than_any_radiograph_is_not_decoded(tmp_path, process, offset):
+    """The header of the frame states 60,000 rows and columns, that of the image around it 40 × 52."""
+    (tmp_path / "gdcm").mkdir()
+    (tmp_path / "files").mkdir()
+    content = encoded_by_gdcm(cr(_noise(40, 52, 1, 4095), PatientOrientation=["L", "F"]), process, tmp_path / "gdcm")
+    start = content.index(b"\xff\xf7" if process.startswith("JPEGLS") else b"\xff\x51")
+    width = 2 if process.startswith("JPEGLS") else 4
+    sizes = (60_000).to_bytes(width) * 2
+    at = start + offset - (2 if width == 4 else 0)
+    large = content[:at] + sizes + content[at + len(sizes) :]
+    answer = in_node(tmp_path / "files", {"large.dcm": large})["large.dcm"]
+    assert answer["error"]["kind"] == "UnreadableFileError"
+
+
 def test_grey_vectors_of_the_python_reader(tmp_path):
     files = {f"{name}.{suffix}": content for name, suffix, content in grey_vectors.cases()}
     sigmoid = {name: files.pop(name) for name in list(files) if "sigmoid" in name.lower()}

@@ -4,6 +4,8 @@ import charls from "../vendor/charls.js";
 import libjpegTurbo from "../vendor/libjpeg-turbo.js";
 import openjpeg from "../vendor/openjpeg.js";
 import { Decoder as LosslessDecoder } from "../vendor/jpeg-lossless.js";
+import { jpegHeader } from "./jpeg_header.js";
+import { MAX_PIXELS } from "./limits.js";
 
 /** @typedef {"charls" | "openjpeg" | "libjpeg-turbo"} CodecName */
 /** @typedef {(name: CodecName) => Promise<WebAssembly.Module>} LoadCodec  gives the compiled WebAssembly of a codec */
@@ -41,7 +43,13 @@ export async function decodeBy(name, packed, load) {
   });
   const decoder = new codec[DECODER[name]]();
   decoder.getEncodedBuffer(packed.length).set(packed);
-  if (name === "openjpeg") decoder.readHeader();
+  if (name === "openjpeg") {
+    decoder.readHeader();
+    checkPixels(decoder.getFrameInfo().height, decoder.getFrameInfo().width);
+  } else {
+    const { rows, cols } = jpegHeader(packed);
+    checkPixels(rows, cols);
+  }
   decoder.decode();
   const frame = decoder.getFrameInfo();
   return {
@@ -52,6 +60,15 @@ export async function decodeBy(name, packed, load) {
     signed: Boolean(frame.isSigned),
     bytes: decoder.getDecodedBuffer().slice(),
   };
+}
+
+/**
+ * Refuse an image that declares more pixels than any radiograph, whatever the header around it states, before it is decoded.
+ * @param {number} rows
+ * @param {number} cols
+ */
+function checkPixels(rows, cols) {
+  if (rows * cols > MAX_PIXELS) throw new Error("more pixels than any radiograph");
 }
 
 /**

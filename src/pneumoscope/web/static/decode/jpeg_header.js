@@ -15,6 +15,9 @@ import { exifFacts } from "./exif.js";
  * @property {number} aspect  height of a stored pixel over its width
  */
 
+/** Code of the frame header of JPEG-LS (ITU-T T.87 C.1.1). */
+const JPEG_LS = 0xf7;
+
 /** The marker segments of a JPEG are damaged or cut. */
 export class JpegError extends Error {}
 
@@ -32,7 +35,7 @@ export function jpegHeader(bytes) {
     const code = bytes[at + 1];
     const segment = bytes.subarray(at + 4, at + 2 + ((bytes[at + 2] << 8) | bytes[at + 3]));
     if (code === 0xda) break;
-    if (code >= 0xc0 && code <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(code)) frame(header, code, segment);
+    if ((code >= 0xc0 && code <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(code)) || code === JPEG_LS) frame(header, code, segment);
     else if (code === 0xe0) resolution(header, segment);
     else if (code === 0xe1) exif(header, segment);
     at += 4 + segment.length;

@@ -35,7 +35,7 @@ export function button(text, pressed, properties = {}) {
  * @param {(value: number) => void} changed
  */
 export function slider(name, { min, max, step, value }, words, changed) {
-  const output = element("output", {}, words(value));
+  const output = element("span", {}, words(value));
   const input = /** @type {HTMLInputElement} */ (
     element("input", { type: "range", min: `${min}`, max: `${max}`, step: `${step}`, value: `${value}`, "aria-valuetext": words(value) })
   );

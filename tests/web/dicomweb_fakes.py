@@ -62,7 +62,7 @@ def item(instance: str, modality: str = "DX", study: str = "1.2.3", series: str 
     return {tag: {"vr": "UI", "Value": [value]} for tag, value in values.items()}
 
 
-def found(items: list[dict]) -> Answer:
+def search_answer(items: list[dict]) -> Answer:
     """The answer of a search."""
     return 200, {"Content-Type": "application/dicom+json"}, json.dumps(items).encode()
 

@@ -16,7 +16,7 @@ from pneumoscope.web.dicomweb.credentials import PASSWORD, TOKEN, USER, check_un
 from pneumoscope.web.dicomweb.errors import AddressError, CredentialsError, RefusedAnswerError, UnreachableError
 from pneumoscope.web.dicomweb.origin_server import OriginServer
 from tests.radiograph.builders import cr, written
-from tests.web.dicomweb_fakes import found, item, one_part, serving
+from tests.web.dicomweb_fakes import item, one_part, search_answer, serving
 
 SECRET = "SECRET-4711"
 FILE = written(cr([[0, 4095], [1, 2]]))
@@ -38,7 +38,7 @@ def paged(items):
             return one_part(FILE)
         start = int(request.query["offset"])
         matching = [one for one in items if one["00080060"]["Value"] == [request.query["Modality"]]]
-        return found(matching[start : start + int(request.query["limit"])])
+        return search_answer(matching[start : start + int(request.query["limit"])])
 
     return answer
 
@@ -97,24 +97,24 @@ def test_the_limit_ends_the_search():
 
 def test_a_server_that_ignores_limit_and_offset_has_sent_all():
     items = [item(f"1.{number}") for number in range(450)]
-    with serving(lambda _: found(items)) as (origin, _):
+    with serving(lambda _: search_answer(items)) as (origin, _):
         assert len(listed(f"{origin}/dw?Modality=DX")) == 450
 
 
 def test_a_server_that_ignores_the_offset_is_not_taken_for_complete():
     items = [item(f"1.{number}") for number in range(450)]
     with (
-        serving(lambda request: found(items[: int(request.query["limit"])])) as (origin, _),
+        serving(lambda request: search_answer(items[: int(request.query["limit"])])) as (origin, _),
         pytest.raises(RefusedAnswerError, match="does not page through its results"),
     ):
         listed(f"{origin}/dw?Modality=DX")
 
 
 def test_a_server_that_ignores_the_modality_lists_no_ct():
-    with serving(lambda request: found([item("1.1", "CT"), item("1.2", "DX")] if request.query["offset"] == "0" else [])) as (
-        origin,
-        _,
-    ):
+    def answer(request):
+        return search_answer([item("1.1", "CT"), item("1.2", "DX")] if request.query["offset"] == "0" else [])
+
+    with serving(answer) as (origin, _):
         assert [film.uids[2] for film in listed(f"{origin}/dw?Modality=DX")] == ["1.2"]
 
 
@@ -193,7 +193,7 @@ def test_a_redirect_within_the_origin_is_followed_with_the_credentials(monkeypat
 
     def answer(request):
         if request.path.startswith("/new"):
-            return paged([])(request) if request.path == "/dw/instances" else found([])
+            return paged([])(request) if request.path == "/dw/instances" else search_answer([])
         return 307, {"Location": "/new/instances?limit=200&offset=0&Modality=DX"}, b""
 
     with serving(answer) as (origin, requests):
@@ -206,7 +206,7 @@ def test_a_redirect_within_the_origin_is_followed_with_the_credentials(monkeypat
 
 def test_no_other_server_ever_gets_a_request():
     with (
-        serving(lambda _: found([])) as (other, stolen),
+        serving(lambda _: search_answer([])) as (other, stolen),
         serving(lambda _: (302, {"Location": f"{other}/instances"}, b"")) as (origin, _),
         pytest.raises(RefusedAnswerError, match="another origin"),
     ):
@@ -217,7 +217,7 @@ def test_no_other_server_ever_gets_a_request():
 def test_a_slow_server_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(connection, "READ_S", 0.05)
     with (
-        serving(lambda _: time.sleep(0.5) or found([])) as (origin, _),
+        serving(lambda _: time.sleep(0.5) or search_answer([])) as (origin, _),
         pytest.raises(UnreachableError, match=r"did not answer within 0\.05 seconds"),
     ):
         listed(f"{origin}/dw")
@@ -225,7 +225,7 @@ def test_a_slow_server_is_not_waited_for(monkeypatch):
 
 def test_an_answer_that_trickles_ends_as_a_whole():
     with (
-        serving(lambda _: found([])) as (origin, _),
+        serving(lambda _: search_answer([])) as (origin, _),
         Connection(address.parse(origin), whole_s=-1) as connected,
         pytest.raises(UnreachableError, match="did not send its answer within -1 seconds"),
     ):
@@ -233,7 +233,7 @@ def test_an_answer_that_trickles_ends_as_a_whole():
 
 
 def test_a_server_that_is_not_there():
-    with serving(lambda _: found([])) as (origin, _):
+    with serving(lambda _: search_answer([])) as (origin, _):
         pass
     with pytest.raises(UnreachableError, match="could not be reached") as error:
         listed(f"{origin}/dw?PatientID={SECRET}")

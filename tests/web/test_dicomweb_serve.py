@@ -17,7 +17,7 @@ from pneumoscope.radiograph import read
 from pneumoscope.web.dicomweb.credentials import PASSWORD, TOKEN, USER
 from tests.cli.run import run
 from tests.radiograph.builders import cr, png, written
-from tests.web.dicomweb_fakes import found, item, one_part, serving
+from tests.web.dicomweb_fakes import item, one_part, search_answer, serving
 from tests.web.test_serve import Served
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "dicomweb.md").read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ def pacs(request):
         return one_part(FILM)
     named = {"00100020": "SECRET-4711"}
     first = request.query["offset"] == "0" and request.query["Modality"] == "CR"
-    return found([item("1.7.7.9", "CR", study="1.7.7.7", **named)] if first else [])
+    return search_answer([item("1.7.7.9", "CR", study="1.7.7.7", **named)] if first else [])
 
 
 @pytest.fixture

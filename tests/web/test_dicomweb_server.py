@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import threading
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -304,6 +305,15 @@ def test_what_stands_for_an_identifier_is_the_same_within_a_session_and_another_
     patients = [value(one, "00100020") for one in first]
     assert patients[0] == patients[1] != patients[2]
     assert all(value(one, "00080018").startswith("2.25.") for one in first)
+
+
+def test_a_derived_uid_is_a_uuid_and_each_part_of_its_origin_counts():
+    uids = [Identifiers(key).derived_uid(*of) for key in (b"", b"k") for of in (("a",), ("b",), ("a", "b"), ("ab",))]
+    assert len(set(uids)) == 8
+    for uid in uids:
+        number = uuid.UUID(int=int(uid.removeprefix("2.25.")))
+        assert (number.version, number.variant) == (8, uuid.RFC_4122)
+        assert pydicom.uid.UID(uid).is_valid
 
 
 def test_with_show_names_a_film_is_served_as_it_is(opened):

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
-_UID_BITS = 128
+_UUID_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,11 @@ class Identifiers:
         Returns
         -------
         str
-            ``2.25.`` and a number of 128 bits; with a key, nobody without it can tell what it follows from.
+            ``2.25.`` and a UUID as a number; with a key, nobody without it can tell what it follows from.
         """
-        return f"2.25.{int.from_bytes(self._digest('uid', *of)[: _UID_BITS // 8], 'big')}"
+        octets = bytearray(self._digest("uid", *of)[:_UUID_BYTES])
+        octets[6], octets[8] = 0x80 | octets[6] & 0x0F, 0x80 | octets[8] & 0x3F  # version 8 and the variant of RFC 9562
+        return f"2.25.{int.from_bytes(octets, 'big')}"
 
     def patient(self, *of: str) -> str:
         """Make the name of a patient that follows from what identifies the patient in the file.

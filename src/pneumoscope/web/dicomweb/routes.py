@@ -95,8 +95,8 @@ class _Service:
             given = [(name, value) for name, value in request.query_params.multi_items() if name != "accept"]
             query = search.parse(level, uids, given)
             entries, left = self.catalogue.entries()
-            found, more = search.results(query, entries, _root(request))
-            return Response(json.dumps(found), media_type=_JSON, headers=_warning(query.fuzzy, more, left))
+            results, more = search.results(query, entries, _root(request))
+            return Response(json.dumps(results), media_type=_JSON, headers=_warning(query.fuzzy, more, left))
 
         return handle
 

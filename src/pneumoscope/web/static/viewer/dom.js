@@ -69,6 +69,9 @@ export function icon(name) {
   return svg;
 }
 
+/** Text that only a screen reader says. @param {string} text */
+export const spoken = (text) => h("span", { class: "visually-hidden" }, text);
+
 /**
  * Make a button.
  *

@@ -142,7 +142,7 @@ export class Viewer {
   async open(film) {
     document.body.dataset.layout = "film";
     this.worklist.grid.openFilm = film.id;
-    this.worklist.grid.render();
+    requestAnimationFrame(() => this.worklist.grid.revealOpen()); // the list may have become narrower and shorter
     putFilmInUrl(film.id);
     document.title = words.pageTitle(film.label);
     this.notices.announce(words.opened(film.label));

@@ -1,7 +1,7 @@
 /** The map of the keys: what each does, and how to change it. */
 
 import { strings } from "../../strings/en.js";
-import { button, fill, h, toggle } from "../dom.js";
+import { button, fill, h, spoken, toggle } from "../dom.js";
 import { keyName } from "../../viewport/keys.js";
 import { ACTIONS, actionLabel } from "./actions.js";
 
@@ -85,9 +85,9 @@ export class KeyDialog {
         type: "button",
         class: this.changing === action ? "key-change waiting" : "key-change",
         "data-action": action,
-        "aria-label": words.keys.change(label, shown.join(", ")),
         on: { click: () => this.begin(action) },
       },
+      spoken(words.keys.change(label)),
       ...shown.map((key) => h("kbd", {}, words.keys.name(key))),
     );
     return [h("dt", {}, label), h("dd", {}, change)];

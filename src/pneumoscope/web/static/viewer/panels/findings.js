@@ -1,7 +1,7 @@
 /** The list of findings, tied to their boxes on the film and to the zones. */
 
 import { strings } from "../../strings/en.js";
-import { fill, h } from "../dom.js";
+import { fill, h, spoken } from "../dom.js";
 import { findingId } from "../film/shapes.js";
 
 const words = strings.viewer;
@@ -44,10 +44,11 @@ export class FindingsList extends EventTarget {
         class: "finding",
         "data-shape": id,
         "aria-pressed": "false",
-        "aria-label": words.findingWords(index + 1, finding),
       },
+      spoken(words.findings.finding),
       h("span", { class: "finding-number" }, String(index + 1)),
       h("span", { class: "finding-place" }, words.place(finding)),
+      spoken(words.findings.rated),
       h("span", { class: "figure", title: words.findings.rating }, words.probability(finding.rating)),
       meter,
     );

@@ -1,7 +1,7 @@
 /** The six zones of the lungs as a table that lies as the lungs do on the film: the patient's right on the left. */
 
 import { strings } from "../../strings/en.js";
-import { fill, h } from "../dom.js";
+import { fill, h, spoken } from "../dom.js";
 
 const words = strings.viewer;
 
@@ -63,11 +63,12 @@ export class ZonesTable extends EventTarget {
         type: "button",
         class: `zone grade-${zone.grade === null ? "none" : Math.round(zone.grade)}`,
         "data-zone": `${side} ${third}`,
-        "aria-label": words.zoneWords(zone, count),
         on: { click: () => this.press(side, third) },
       },
+      spoken(words.zones.zone(zone)),
       h("span", { class: "figure" }, zone.grade === null ? words.nothing : zone.grade.toFixed(1)),
       h("span", { class: "zone-share" }, words.percent(zone.share_opaque)),
+      spoken(words.zones.findings(count)),
       count > 0 && h("span", { class: "zone-dots", "aria-hidden": "true" }, "●".repeat(count)),
     );
     return h("td", {}, press);

@@ -250,6 +250,12 @@ export class FilmGrid extends EventTarget {
     this.render();
   }
 
+  /** Bring the open film into sight, where its page is there. */
+  revealOpen() {
+    const at = this.openFilm === null ? -1 : this.pages.indexOf(this.openFilm);
+    if (at >= 0) this.moveTo(at);
+  }
+
   /** @param {KeyboardEvent} event */
   onKey(event) {
     if (event.target !== this.element || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;

@@ -16,14 +16,23 @@ from tests.reader_study.study_files import study_toml
 MARKS = "[questions]\nmarks = { low = 1, high = 5 }\n"
 
 
-def on_the_sample(folder: Path, clock: Clock = now, *, practice: int = 0, **options) -> Path:
-    """Freeze a study of the shipped radiographs; the aid is a coloured rectangle on a clear picture of the radiograph's size."""
+def rectangle(width: int, height: int) -> Image.Image:
+    """A coloured rectangle on a clear picture: an aid."""
+    picture = np.zeros((height, width, 4), np.uint8)
+    picture[height // 4 : height // 2, width // 5 : width // 3] = (255, 120, 0, 110)
+    return Image.fromarray(picture)
+
+
+def on_the_sample(folder: Path, clock: Clock = now, *, practice: int = 0, aid=rectangle, **options) -> Path:
+    """Freeze a study of the shipped radiographs; `aid` makes the overlay for a width and a height."""
     folder.mkdir(parents=True, exist_ok=True)
     with sample() as shipped:
         root = folder / "radiographs"
         for case in shipped.cases:
             with Image.open(shipped.file(case)) as image:
-                _aid(folder / "aid" / f"{case.path}.png", image.size)
+                overlay = folder / "aid" / f"{case.path}.png"
+                overlay.parent.mkdir(parents=True, exist_ok=True)
+                aid(*image.size).save(overlay)
             copy = root / case.path
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(shipped.file(case).read_bytes())
@@ -37,14 +46,6 @@ def on_the_sample(folder: Path, clock: Clock = now, *, practice: int = 0, **opti
     (folder / "study.toml").write_text(text, encoding="utf-8")
     freeze(folder, "study", clock).journal.close()
     return folder
-
-
-def _aid(file: Path, size: tuple[int, int]) -> None:
-    width, height = size
-    picture = np.zeros((height, width, 4), np.uint8)
-    picture[height // 4 : height // 2, width // 5 : width // 3] = (255, 120, 0, 110)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(file)
 
 
 def of_many(folder: Path, n_cases: int, edge: int = 64) -> Path:

@@ -1,5 +1,6 @@
 """``pneumoscope study analyse``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -7,7 +8,7 @@ import click
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.reader_study import formats
-from pneumoscope.reader_study.analysis import report, tables
+from pneumoscope.reader_study.analysis import conduct, report, tables
 from pneumoscope.reader_study.analysis.analyse import analyse
 from pneumoscope.reader_study.analysis.plan import POPULATIONS, Covariance, FigureName, Method, Plan, of_study
 from pneumoscope.reader_study.definition import Hypothesis
@@ -49,10 +50,10 @@ def command(table: Path, out: Path | None, **asked: Any) -> None:
     if is_study(table):
         _refuse_options()
         readings, fixed, title = table_of_study(table)
-        plan = of_study(fixed)
+        result = replace(analyse(readings, of_study(fixed)), further=conduct.of_study(table))
     else:
-        readings, plan, title = formats.read(table), Plan(**asked), f"Reader study '{table.stem}'"
-    result = analyse(readings, plan)
+        title = f"Reader study '{table.stem}'"
+        result = analyse(formats.read(table), Plan(**asked))
     click.echo(tables.as_markdown(result))
     if out:
         report.write(out, result, title)

@@ -1,7 +1,7 @@
 """Analyse a table: the design that the table shows, the figure of merit of every reader, and what can be inferred."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,7 @@ from pneumoscope.statistics.multireader.obuchowski_rockette import Analysis, Com
 from pneumoscope.statistics.multireader.one_shot import OneShotStudy, one_shot
 from pneumoscope.statistics.multireader.ratings import ReaderRatings
 from pneumoscope.statistics.multireader.standalone_model import ModelAgainstReaders, against_readers
+from pneumoscope.statistics.table import Table
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class StudyAnalysis:
         The answer.
     notes : tuple of str
         What a reader of the result must know.
+    further : mapping of str to Table
+        Tables of what is known of a study besides its ratings (`conduct.conduct_tables`), by heading.
     """
 
     plan: Plan
@@ -98,6 +101,7 @@ class StudyAnalysis:
     model: ModelAgainstReaders | None
     verdict: Verdict
     notes: tuple[str, ...] = field(default=())
+    further: Mapping[str, Table] = field(default_factory=dict)
 
     @property
     def modalities(self) -> tuple[str, ...]:

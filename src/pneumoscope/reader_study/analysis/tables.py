@@ -152,6 +152,7 @@ def all_tables(result: StudyAnalysis) -> dict[str, Table]:
         "Modalities": mean_table(result),
         "Differences": comparison_table(result),
         "Variance components": component_table(result),
+        **result.further,
     }
     return {heading: table for heading, table in found.items() if table}
 
@@ -238,6 +239,7 @@ def as_json(result: StudyAnalysis) -> dict[str, Any]:
         "verdict": {**_inference(result.verdict.difference), "p": result.verdict.p, "first": result.verdict.first,
                     "second": result.verdict.second, "shown": result.verdict.shown, "sentence": result.verdict.sentence},
         "notes": result.notes,
+        "further": {heading: {"head": table.head, "rows": table.rows} for heading, table in result.further.items()},
     }  # fmt: skip
     value: dict[str, Any] = plain(tree)
     return value

@@ -8,6 +8,7 @@ import { FilmStage } from "./film_stage.js";
 import { AnswerForm } from "./form.js";
 import { ACTIONS, belongsTo, HELP, nameOf } from "./keys.js";
 import { Reading } from "./reading.js";
+import { showScreen } from "./screens.js";
 import { PxViewport } from "../viewport/px-viewport.js";
 
 /** @typedef {import("./types.js").Feedback} Feedback */
@@ -67,6 +68,7 @@ export class CaseScreen {
     this.task = null;
     /** @type {(() => void) | null} */
     this.afterFeedback = null;
+    this.covered = false;
     this.message = byId("message", HTMLElement);
     this.state = byId("save-state", HTMLElement);
     this.next = byId("next", HTMLButtonElement);
@@ -106,7 +108,7 @@ export class CaseScreen {
 
   /** Whether a case is on the screen and may be changed. */
   get active() {
-    return this.reading !== null && !byId("screen-reading", HTMLElement).hidden && byId("paused", HTMLElement).hidden;
+    return this.reading !== null && !this.covered && !byId("screen-reading", HTMLElement).hidden && byId("paused", HTMLElement).hidden;
   }
 
   /**
@@ -138,11 +140,28 @@ export class CaseScreen {
     this.draw(reading);
     await this.stage.show(film, aid, task.questions.marks !== null);
     this.setOpacity(this.stage.aid.opacity);
+    this.uncover();
     reading.activity.add("loaded");
     if (document.hidden) reading.activity.add("hidden");
     else if (!document.hasFocus()) reading.activity.add("blurred");
     this.draw(reading);
     byId("frame", HTMLElement).focus();
+  }
+
+  /**
+   * Take no answer while a radiograph is loaded; the time of the case begins when it is on the screen.
+   * @param {boolean} same  whether the radiograph stays on the screen, for another answer to it
+   */
+  cover(same) {
+    showScreen("reading");
+    byId("loading", HTMLElement).hidden = same;
+    this.covered = true;
+    byId("answer", HTMLElement).inert = true;
+  }
+
+  uncover() {
+    byId("loading", HTMLElement).hidden = true;
+    this.covered = false;
   }
 
   /** @param {Case} task */
@@ -171,7 +190,7 @@ export class CaseScreen {
     this.stage.layer.show(reading.answer.marks, reading.selected);
     byId("undo", HTMLButtonElement).disabled = !reading.history.canUndo;
     byId("redo", HTMLButtonElement).disabled = !reading.history.canRedo;
-    byId("answer", HTMLElement).inert = reading.locked;
+    byId("answer", HTMLElement).inert = reading.locked || this.covered;
     const number = reading.selected + 1;
     byId("digits", HTMLElement).textContent = number ? fill(texts.reading.digitsMark, { number }) : texts.reading.digitsRating;
     for (const button of byId("tools", HTMLElement).querySelectorAll("button")) {
@@ -205,7 +224,7 @@ export class CaseScreen {
    */
   marked(index, mark, made) {
     this.say("");
-    if (!this.reading || this.reading.locked || this.afterFeedback) return;
+    if (!this.reading || this.reading.locked || this.covered || this.afterFeedback) return;
     if (!made) this.reading.setMark(index, mark);
     else if (!this.reading.addMark(mark)) this.say(fill(texts.reading.mostMarks, { most: MOST_MARKS }));
   }

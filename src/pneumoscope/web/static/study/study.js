@@ -131,22 +131,22 @@ class StudyPage {
    */
   async open(view) {
     fillHelp(view.questions, view.may_go_back);
-    this.busy(true);
+    this.screen.cover(this.onScreen(view.token) !== null);
     const film = await this.filmOf(view.token);
     const key = newKey();
     await this.ask(() => this.api.open(view.token, view.step, key));
     const opened = await this.ask(() => this.api.view());
     const aid = opened.aid ? await this.ask(() => this.api.aid(opened.token)) : null;
-    this.busy(false);
     await this.screen.show({ ...opened, correcting: false, mayGoBack: opened.may_go_back }, film, aid);
     this.fetchAhead(opened.next_token);
   }
 
-  /** @param {boolean} busy */
-  busy(busy) {
-    showScreen("reading");
-    byId("loading", HTMLElement).hidden = !busy;
-    byId("answer", HTMLElement).inert = busy;
+  /**
+   * The radiograph with this token, if it is on the screen.
+   * @param {string} token
+   */
+  onScreen(token) {
+    return this.screen.task?.token === token ? this.screen.stage.viewport.film : null;
   }
 
   /**
@@ -154,9 +154,8 @@ class StudyPage {
    * @returns {Promise<Film>}
    */
   async filmOf(token) {
-    const shown = this.screen.task?.token === token ? this.screen.stage.viewport.film : null;
     const ahead = this.ahead?.token === token ? await this.ahead.film : null;
-    return shown ?? ahead ?? this.ask(() => this.api.film(token));
+    return this.onScreen(token) ?? ahead ?? this.ask(() => this.api.film(token));
   }
 
   /** @param {string} token  empty at the end of a session */
@@ -209,11 +208,10 @@ class StudyPage {
    */
   async correct(earlier) {
     if (!this.view) return;
-    this.busy(true);
+    this.screen.cover(false);
     const film = await this.filmOf(earlier.token);
     const aid = earlier.aid ? await this.ask(() => this.api.aid(earlier.token)) : null;
     const { questions, question } = this.view;
-    this.busy(false);
     const task = { ...earlier, previous: {}, questions, question, practice: false, correcting: true, mayGoBack: true };
     await this.screen.show(task, film, aid);
   }

@@ -12,8 +12,8 @@ from pneumoscope.reader_study.folder import open_study
 from pneumoscope.reader_study.results import StudyReading, counting, readings, require_results
 from pneumoscope.statistics.errors import StatisticsError
 from pneumoscope.statistics.formatting import figure, number, p_value
+from pneumoscope.statistics.metrics import Array
 from pneumoscope.statistics.multireader.agreement import Agreement, Scale, fleiss, gwet, krippendorff_alpha
-from pneumoscope.statistics.multireader.ratings import Array
 from pneumoscope.statistics.multireader.regression import reading_time_model
 from pneumoscope.statistics.table import Table
 

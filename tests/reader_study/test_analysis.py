@@ -2,6 +2,7 @@
 
 import json
 import math
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from pneumoscope.reader_study.analysis.analyse import analyse
 from pneumoscope.reader_study.analysis.curves import free_response_points, roc_points
 from pneumoscope.reader_study.analysis.plan import Plan
 from pneumoscope.reader_study.analysis.size import Question, components_of, size_table
+from pneumoscope.reader_study.analysis.size_picture import power_curves
 from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.statistics.multireader.auc import empirical_auc
 from pneumoscope.statistics.multireader.free_response import FreeResponseFigure, figure
@@ -308,6 +310,23 @@ def test_split_plot_needs_more_cases_and_one_group_is_the_crossed_study():
     assert counts[1] <= counts[2] <= counts[3]
     assert counts[2] % 2 == counts[3] % 3 == 0
     assert not math.isnan(float(size_table(components, Question(0.25, groups=2), [6], [60]).rows[0][3]))
+
+
+def test_the_plot_of_sizes_crosses_the_wanted_power_where_the_table_says():
+    components, question = components_of(crossed()), Question(0.25)
+    needed = int(size_table(components, question, [6]).rows[0][1])
+    cases, power = power_curves(components, question, [6], 2 * needed)
+    assert np.interp(needed, cases, power[0]) == pytest.approx(0.8, abs=0.01)
+    assert (np.diff(power[0]) > 0).all()
+
+
+@pytest.mark.parametrize("options", [(), ("--groups", "2")])
+def test_the_plot_of_sizes_is_written_by_the_command_line(tmp_path, options):
+    stated = "--components=0.0002,0.0008,0.00035,0.00034,0.00024,114"
+    ran = run("study", "size", stated, "--effect", "0.05", "--readers", "4-12", "--plot", tmp_path / "sizes.svg", *options)
+    assert ran.code == 0, ran.err
+    drawn = ElementTree.parse(tmp_path / "sizes.svg").getroot()
+    assert drawn.tag.endswith("svg")
 
 
 def test_an_effect_that_no_number_of_cases_shows_is_said():

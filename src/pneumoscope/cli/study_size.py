@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
-from pneumoscope import DISCLAIMER
+from pneumoscope import DISCLAIMER, atomic_files
 from pneumoscope.reader_study import formats
 from pneumoscope.reader_study.analysis.analyse import analyse
 from pneumoscope.reader_study.analysis.plan import POPULATIONS, Plan
 from pneumoscope.reader_study.analysis.size import Question, components_of, size_table
+from pneumoscope.reader_study.analysis.size_picture import size_picture
 from pneumoscope.statistics.multireader.sizing import StatedComponents
 
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
@@ -32,9 +33,11 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
               help="What is random.")
 @click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
               help="Two-sided significance level.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path),
+              help="Draw the power against the number of cases: an SVG file.")
 def command(
     pilot: Path | None, components: str | None, effect: float, readers: str, cases: tuple[int, ...], power: float, groups: int,
-    population: str, alpha: float,
+    population: str, alpha: float, plot: Path | None,
 ) -> None:
     # fmt: on
     """Compute how many cases and readers a comparison of two modalities needs (Hillis, Obuchowski & Berbaum 2011).
@@ -54,6 +57,10 @@ def command(
         f"{question.population}{f', {groups} groups' if groups > 1 else ''}\n"
     )
     click.echo(size_table(stated, question, wanted, cases).markdown())
+    if plot:
+        with atomic_files.text(plot) as stream:
+            stream.write(size_picture(stated, question, wanted))
+        click.echo(f"plot: {plot}")
     click.echo(DISCLAIMER)
 
 

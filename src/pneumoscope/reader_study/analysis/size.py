@@ -101,14 +101,30 @@ def size_table(components: StatedComponents, question: Question, readers: Sequen
     rows = []
     for n_readers in readers:
         needed = _needed(components, question, n_readers)
-        reached = math.nan if needed is None else _power(components, question, n_readers, needed)
+        reached = math.nan if needed is None else power_of(components, question, n_readers, needed)
         shown = f"more than {MOST_CASES:,}" if needed is None else str(needed)
-        given = [number(_power(components, question, n_readers, n), decimals=3) for n in cases]
+        given = [number(power_of(components, question, n_readers, n), decimals=3) for n in cases]
         rows.append([str(n_readers), shown, number(reached, decimals=3), *given])
     return Table.of(["readers", f"cases for power {question.power:g}", "power", *(f"power with {n} cases" for n in cases)], rows)
 
 
-def _power(components: StatedComponents, question: Question, n_readers: int, n_cases: int) -> float:
+def power_of(components: StatedComponents, question: Question, n_readers: int, n_cases: int) -> float:
+    """Compute the power of a study.
+
+    Parameters
+    ----------
+    components : StatedComponents
+        From a pilot or stated.
+    question : Question
+        What is to be shown.
+    n_readers, n_cases : int
+        Size of the study; multiples of the groups in a split-plot study.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
     if question.groups > 1:
         return split_plot_power(components, question.effect, n_readers, n_cases, question.groups, question.alpha).power
     return power(components, question.effect, n_readers, n_cases, question.population, question.alpha).power
@@ -118,10 +134,10 @@ def _needed(components: StatedComponents, question: Question, n_readers: int) ->
     if question.groups == 1:
         return cases_for_readers(components, question.effect, n_readers, question.power, question.population, question.alpha)
     low, high = 1, MOST_CASES // question.groups
-    if not _power(components, question, n_readers, high * question.groups) >= question.power:
+    if not power_of(components, question, n_readers, high * question.groups) >= question.power:
         return None
     while low < high:
         middle = (low + high) // 2
-        enough = _power(components, question, n_readers, middle * question.groups) >= question.power
+        enough = power_of(components, question, n_readers, middle * question.groups) >= question.power
         low, high = (low, middle) if enough else (middle + 1, high)
     return low * question.groups

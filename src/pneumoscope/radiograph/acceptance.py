@@ -33,6 +33,7 @@ class Caution(StrEnum):
     BODY_PART = "body part not the chest"
     GREY_SCALE = "grey scale taken from the data"
     AGE = "age not readable"
+    PHOTOGRAPH = "photograph of a film or a screen"
     FEW_GREY_LEVELS = f"uses fewer than {FEWEST_GREY_LEVELS} of {GREY_LEVELS} grey levels"
 
 
@@ -115,6 +116,8 @@ def review(radiograph: Radiograph, policy: AcceptancePolicy = DEFAULT_POLICY) ->
         cautions.append(Caution.GREY_SCALE)
     if abstains(radiograph):
         cautions.append(Caution.FEW_GREY_LEVELS)
+    if radiograph.photograph:
+        cautions.append(Caution.PHOTOGRAPH)
     return tuple(cautions)
 
 

@@ -19,6 +19,14 @@ _FORMATS = ("PNG", "JPEG")
 _DAMAGED = "the PNG or JPEG file is truncated or damaged; copy it again from its source"
 _FIRST_TRANSPOSED = 5
 """Exif Orientation from which on the stored rows are columns of the upright picture."""
+_CAMERA_TAGS = {ExifTags.Base.ExposureTime, ExifTags.Base.FNumber, ExifTags.Base.FocalLength}
+"""Exif tags written by cameras, not by scanners or viewers."""
+_LEAST_TINT = 8
+"""Difference of the channels of a pixel, of 255, from which it has a colour: more than JPEG leaves in grey."""
+_TINTED_SHARE = 1 / 10
+"""Share of the pixels with a colour from which a picture is a photograph; a radiograph's own file has coloured letters."""
+_SAMPLED = 7
+"""One pixel in so many is looked at for its colour."""
 _LEAST_UNUSED_BITS = 2
 """Unused high bits of a 16 bit picture from which its white is taken from its data: a picture four times too dark."""
 
@@ -68,11 +76,13 @@ def _decode(content: bytes) -> Film:
         image.load()
         file_format: Literal["PNG", "JPEG"] = "PNG" if image.format == "PNG" else "JPEG"
         aspect = _aspect(image)
+        camera = bool(_CAMERA_TAGS & set(image.getexif().get_ifd(ExifTags.IFD.Exif)))
         ImageOps.exif_transpose(image, in_place=True)
+        photograph = camera or _is_colourful(image)
         levels, shown, white, source = _deep_grey(np.asarray(image)) if image.mode.startswith("I") else _grey(image)
     # Quicker than looking up where a picture is shown as it is, and the same number.
     pixels = np.take(shown, levels) if source == "bulk" else np.divide(levels, white, dtype=np.float32)
-    radiograph = Radiograph(pixels, file_format=file_format, grey_source=source)
+    radiograph = Radiograph(pixels, file_format=file_format, grey_source=source, photograph=photograph)
     values, padding = np.arange(shown.size, dtype=np.float64), np.zeros(shown.size, bool)
     return Film(radiograph, levels, shown, values, padding, aspect=aspect, lossy=file_format == "JPEG")
 
@@ -86,6 +96,15 @@ def _aspect(image: Image.Image) -> float:
         return 1.0
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= _FIRST_TRANSPOSED
     return float(down / across if turned else across / down)
+
+
+def _is_colourful(image: Image.Image) -> bool:
+    """Whether a tenth of the pixels have a colour: the tint of the light in a photograph of a film or of a screen."""
+    if image.mode[:1] in ("1", "L", "I"):
+        return False
+    channels = np.asarray(image.convert("RGB")).reshape(-1, 3)[::_SAMPLED]
+    tint = channels.max(1) - channels.min(1)
+    return bool((tint >= _LEAST_TINT).mean() >= _TINTED_SHARE)
 
 
 def _unidentified(content: bytes) -> RadiographError:

@@ -99,6 +99,8 @@ class Radiograph:
         Whether the file states an age, even one that is not valid and was therefore not interpreted.
     sex : {"", "F", "M", "O"}
         DICOM Patient's Sex; empty where the file does not state one of these. Never printed.
+    photograph : bool
+        Whether a camera took the picture, by its colours or its Exif: a photograph of a film or of a screen.
 
     Raises
     ------
@@ -133,6 +135,7 @@ class Radiograph:
     age_years: float | None = field(default=None, repr=False)
     age_stated: bool = False
     sex: Sex | Literal[""] = field(default="", repr=False)
+    photograph: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.pixels, np.ndarray) or self.pixels.dtype != np.float32 or self.pixels.ndim != 2:

@@ -79,7 +79,7 @@ def compose(
     threshold = settings.finding_threshold
     shown = Heatmap(cells, _placement(card, image, fields), explained, method, layer, card.map_scales[method], threshold)
     of_target = explained == card.target
-    domain = _domain(settings, float(outputs[DISTANCE]), fields)
+    domain = _domain(settings, float(outputs[DISTANCE]), fields, image)
     inside, scale_fits = domain is None or domain.inside, of_target and method == card.map_method
     return ModelReading(
         score=score,
@@ -149,9 +149,9 @@ def _placement(card: Card, image: Radiograph, fields: LungFields) -> Placement:
     return Placement.of(image, box, card.preprocessing.size_px)
 
 
-def _domain(settings: PopulationSettings, distance: float, fields: LungFields) -> DomainCheck | None:
+def _domain(settings: PopulationSettings, distance: float, fields: LungFields, image: Radiograph) -> DomainCheck | None:
     limit = settings.domain
-    return DomainCheck(distance, limit.distance, fields.state != "not found") if limit else None
+    return DomainCheck(distance, limit.distance, fields.state != "not found", image.photograph) if limit else None
 
 
 def _age_caution(image: Radiograph, choice: PopulationChoice | None) -> tuple[Caution, ...]:

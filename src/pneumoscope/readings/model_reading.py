@@ -45,22 +45,30 @@ class DomainCheck:
         99 in 100 tune images lie nearer.
     lungs : bool
         Whether at least one lung was found.
+    photograph : bool
+        Whether the image is a photograph of a film or of a screen (`Radiograph.photograph`); the distance alone misses most
+        photographs of screens.
     """
 
     distance: float
     limit: float
     lungs: bool
+    photograph: bool = False
 
     @property
     def inside(self) -> bool:
-        """Whether a lung was found and the distance does not exceed the limit."""
-        return self.lungs and self.distance <= self.limit
+        """Whether a lung was found, the distance does not exceed the limit, and the image is no photograph."""
+        return self.lungs and self.distance <= self.limit and not self.photograph
 
     @property
     def reason(self) -> str:
         """Why the image lies outside; empty if it lies inside."""
-        far = f"unlike the training images (distance {self.distance:.2f}, limit {self.limit:.2f})"
-        return "; ".join(text for text, holds in (("no lungs found", not self.lungs), (far, self.distance > self.limit)) if holds)
+        reasons = (
+            ("a photograph, not the radiograph's own file", self.photograph),
+            ("no lungs found", not self.lungs),
+            (f"unlike the training images (distance {self.distance:.2f}, limit {self.limit:.2f})", self.distance > self.limit),
+        )
+        return "; ".join(text for text, holds in reasons if holds)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -276,6 +276,9 @@ def test_a_photograph_lies_outside_of_the_domain(application, phone, films, of, 
     assert line["cautions"][-1] == "photograph of a film or a screen"
     assert line["severity"]["low"] is None
     form.parse_line(json.dumps(line))
+    of_python = Reader.load().read(radiograph.read(content))
+    assert line["cautions"] == [str(caution) for caution in of_python.cautions]
+    assert not of_python.domain.inside
 
 
 def test_shipped_radiographs_are_no_photographs(application, phone, films):

@@ -364,8 +364,14 @@ def test_the_wrapper_of_a_picture_is_a_valid_secondary_capture_image(content, ke
     assert errors_of(dicom_object(content, "Film 3", Identifiers(key)).file, tmp_path) == []
 
 
-def test_a_film_without_its_identifiers_is_a_valid_cr_image(tmp_path):
-    assert errors_of(dicom_object(written(chest()), "Film 3", Identifiers(b"k")).file, tmp_path) == []
+@pytest.mark.parametrize(
+    "missing", [(), ("ViewPosition",), ("BodyPartExamined", "ViewPosition"), ("PatientOrientation", "StudyDate")]
+)
+def test_a_film_without_its_identifiers_is_a_valid_cr_image(tmp_path, missing):
+    dataset = chest()
+    for keyword in missing:
+        delattr(dataset, keyword)
+    assert errors_of(dicom_object(written(dataset), "Film 3", Identifiers(b"k")).file, tmp_path) == []
 
 
 def test_the_wrapper_claims_nothing_that_is_not_known():

@@ -172,6 +172,8 @@ def _replace_identifiers(dataset: Dataset, parsed: Dataset, label: str, identifi
     stated = identifier_of(parsed, "SOPClassUID")
     dataset.SOPClassUID = stated if stated in _CLASSES else SecondaryCaptureImageStorage
     _set_empty(dataset, *_EMPTY)
+    if dataset.SOPClassUID == ComputedRadiographyImageStorage:
+        _set_empty(dataset, "ViewPosition")
     if "BodyPartExamined" not in dataset:  # Laterality is there only where a part of the body may be paired
         _set_empty(dataset, "BodyPartExamined", "Laterality")
     who = [identifier_of(parsed, keyword) for keyword in ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")]

@@ -1,11 +1,11 @@
 """Measure the application for phones: download, reading time on a throttled processor, memory, and parity with Python by file.
 
-    python benchmarks/phone.py [--precision fp16] [--throttle 4] [--rounds 3] [--chromium FILE] [--write docs/phone.md]
+    python benchmarks/phone.py [--precision fp16] [--throttle 4] [--rounds 3] [--chromium FILE]
 
 Builds the application, opens it in headless Chromium with a phone's viewport, and reads the sixteen shipped radiographs. Chromium
 throttles the main thread of a page only, so the times are those of the same modules run there instead of in their worker; a
 reading is everything from the bytes of the file to the finished line. Memory is the private memory of the page's process.
-Needs Chromium and the extra `browser`. With --write, the table replaces the one in a page of the documentation.
+Needs Chromium and the extra `browser`. With --write, the tables replace those in a page of the documentation, docs/phone.md.
 """
 
 import argparse
@@ -56,6 +56,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3, help="readings of each radiograph that are timed")
     arguments.add_argument("--chromium", default="/usr/bin/chromium", help="path of the browser")
     arguments.add_argument("--write", type=Path, metavar="FILE", help="replace the table in this page of the documentation")
+    arguments.add_argument("--picture", type=Path, metavar="FILE", help="write a picture of the page as JPEG")
     asked = arguments.parse_args()
     with sample() as cohort, tempfile.TemporaryDirectory() as folder:
         files = {Path(case.path).name: cohort.file(case).read_bytes() for case in cohort.cases}
@@ -69,6 +70,9 @@ def main() -> None:
             page.goto(url)
             page.wait_for_selector("html[data-offline=true]", state="attached", timeout=120_000)
             memory = in_use(page, files, folder)
+            if asked.picture:
+                page.wait_for_timeout(500)  # until the film is drawn
+                page.screenshot(path=asked.picture, type="jpeg", quality=85)
             figures = timed(page, files, asked.throttle, asked.rounds)
             version = browser.version
             browser.close()

@@ -11,7 +11,7 @@ import { hearOpenedFiles, keepOffline, takeShared } from "./offline.js";
 import { detailsOf, findingId, summaryOf } from "./result.js";
 import { forgetFilm, keepFilm, keptFilm } from "./store.js";
 import { chosenTheme, setTheme, THEMES } from "./theme.js";
-import { findingLabel, readingText } from "./words.js";
+import { readingText, refusalText } from "./words.js";
 
 /** @typedef {import("../reader/card.js").Card} Card */
 /** @typedef {import("../reader/card.js").Population} Population */
@@ -169,17 +169,18 @@ class Application {
     const controls = controlsOf(viewport);
     const reading = /** @type {import("../reader/compose.js").Line} */ (line);
     this.#main.replaceChildren(
-      element("div", { class: "film" }, viewport), summaryOf(reading), controls.root,
+      element("div", { class: "film" }, viewport), summaryOf(card, reading), controls.root,
       detailsOf(card, reading, (id) => viewport.select(id)), this.#populations(card, film), this.#actions(viewport, film, line),
     );
     viewport.film = radiograph.film;
     viewport.layers = layer ? [layer] : [];
     viewport.shapes = reading.findings.map((finding, k) => (
-      { id: findingId(k), kind: "finding", label: findingLabel(finding, k + 1), box: finding.box, outline: null }
+      { id: findingId(k), kind: "finding", label: String(k + 1), box: finding.box, outline: null }
     ));
     viewport.description = readingText(reading);
     controls.follow();
     document.getElementById("decision")?.focus({ preventScroll: true });
+    scrollTo(0, 0);
   }
 
   /**
@@ -192,11 +193,12 @@ class Application {
   #refused(message, byPopulation, film, card) {
     const heading = element("h2", { tabindex: "-1" }, texts.refused);
     this.#main.replaceChildren(
-      element("section", { class: "refused" }, heading, element("p", { class: "sentence" }, message)),
+      element("section", { class: "refused" }, heading, element("p", { class: "sentence" }, refusalText(message))),
       ...(byPopulation ? [this.#populations(card, film)] : []),
       element("section", { class: "actions" }, this.#chooser(texts.another), button(texts.close, () => this.#close())),
     );
     heading.focus({ preventScroll: true });
+    scrollTo(0, 0);
   }
 
   /**

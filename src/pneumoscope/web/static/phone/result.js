@@ -11,11 +11,12 @@ import { decisionText, findingText, percent, populationText, severityText, warni
 const texts = strings.phone;
 
 /**
- * The decision, with what must be known before it is used.
+ * The decision, with what must be known before it is used, and the model that made it.
+ * @param {Card} card
  * @param {Line} line
  * @returns {HTMLElement}
  */
-export function summaryOf(line) {
+export function summaryOf(card, line) {
   const notes = warnings(line);
   return element(
     "section", { class: "summary", "aria-labelledby": "decision" },
@@ -23,6 +24,7 @@ export function summaryOf(line) {
     notes.length ? element("ul", { class: "warnings" }, ...notes.map((note) => element("li", {}, note))) : null,
     probability(line),
     element("p", { class: "muted" }, populationText(line)),
+    element("p", { class: "muted" }, fill(texts.by_model, { name: card.model.name, version: card.version, precision: card.precision })),
   );
 }
 

@@ -61,12 +61,12 @@ export function findingText({ laterality, zone, rating }, number) {
 }
 
 /**
- * A finding in as few characters as fit at its box.
- * @param {Line["findings"][number]} finding
- * @param {number} number  from 1
+ * Why a file was not read, as a sentence; without the options of the command line, which the page does not have.
+ * @param {string} message
  */
-export function findingLabel({ rating }, number) {
-  return fill(texts.finding_label, { number, rating: percent(rating) });
+export function refusalText(message) {
+  const sentence = message.replace(/; to read it, say --[\w-]+ mark$/, "");
+  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
 }
 
 /**

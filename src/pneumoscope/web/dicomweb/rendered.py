@@ -1,6 +1,7 @@
 """Films as pictures, for clients that do not read DICOM (PS3.18 8.7.4 and 10.4.1.1.3)."""
 
 import io
+import threading
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,8 @@ THUMBNAIL_PX = 128
 """Longer edge of a thumbnail."""
 _MOST_PX = 8192
 _QUALITY = 90
+_AT_ONCE = threading.BoundedSemaphore(2)
+"""A film of 100 million pixels takes 1 GB while it is rendered."""
 _FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
 
 
@@ -65,6 +68,11 @@ def picture(film: DecodedFilm, media_type: str, viewport: tuple[int, int] | None
     bytes
         The picture.
     """
+    with _AT_ONCE:
+        return _picture(film, media_type, viewport, quality)
+
+
+def _picture(film: DecodedFilm, media_type: str, viewport: tuple[int, int] | None, quality: int) -> bytes:
     grey = np.rint(film.radiograph.pixels * np.float32(255)).astype(np.uint8)
     cols, rows = float(film.cols), film.rows * film.film.aspect
     shrink = min(1.0, viewport[0] / cols, viewport[1] / rows) if viewport else 1.0

@@ -14,7 +14,6 @@ import { Uploads } from "./uploads.js";
 const words = strings.viewer;
 
 /** @import {Api} from "../api.js" */
-/** @import {FilmSummary} from "../types.js" */
 
 const TYPING_MS = 200;
 const REFRESH_MS = 250;

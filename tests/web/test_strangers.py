@@ -4,16 +4,19 @@ import os
 import socket
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
 
 from pneumoscope.reader import Reader
+from pneumoscope.reports import overlay
 from pneumoscope.web import patience, server
 from pneumoscope.web.guard import Access
 from pneumoscope.web.store_folder import StoreFolder
+from tests.web.api_client import ApiClient, add
 from tests.web.live import exchange, live
-from tests.web.workspaces import workspace
+from tests.web.workspaces import QUADRANT, wait, workspace
 
 PATIENCE_S = 60
 
@@ -71,6 +74,28 @@ def test_a_body_and_an_answer_may_take_longer_than_a_head(made, monkeypatch):
         time.sleep(1.3)
         connection.sendall(b"cd")
         assert connection.recv(65536).startswith(b"HTTP/1.1 201")
+
+
+def test_however_many_ask_two_overlays_are_painted_at_once(made, monkeypatch):
+    painting, most, paint = [], [], overlay.paint
+
+    def counted(*arguments):
+        painting.append(None)
+        most.append(len(painting))
+        time.sleep(0.02)
+        painted = paint(*arguments)
+        painting.pop()
+        return painted
+
+    monkeypatch.setattr(overlay, "paint", counted)
+    with ApiClient(made) as client:
+        film = add(client, QUADRANT)
+        path = f"/api/v1/films/{film['id']}/readings/{made.models.default}"
+        wait(client, client.put(path).json()["job"])
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: client.get(f"{path}/overlay.png").status_code, range(8)))
+    assert (answers, len(most)) == ([200] * 8, 8)
+    assert max(most) <= 2
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no modes")

@@ -1,6 +1,7 @@
 """The part of the API about models, readings and what lies in them: maps, lungs, findings, zones, comparison, regions."""
 
 import io
+import threading
 
 import numpy as np
 from PIL import Image
@@ -31,6 +32,8 @@ from pneumoscope.web.workspace import Workspace
 
 _LUNGS_MISSING = "both lungs must be found for zones"
 _PNG_COMPRESSION = 1
+_PAINTED_AT_ONCE = threading.BoundedSemaphore(2)
+"""A film of 100 million pixels takes gigabytes while it is painted."""
 POPULATION = Parameter(
     "population",
     "Population where the file does not state the age; that of the server if empty.",
@@ -124,14 +127,16 @@ def _map_values(workspace: Workspace, arguments: Arguments) -> Response:
 
 def _map_picture(workspace: Workspace, arguments: Arguments) -> Response:
     heatmap = _reading(workspace, arguments).heatmap
-    radiograph = _radiograph(workspace, arguments)
-    values = heatmap.on_grid(radiograph.rows, radiograph.cols)
-    return _png(Image.fromarray(overlay.blend(radiograph, values)))
+    with _PAINTED_AT_ONCE:
+        radiograph = _radiograph(workspace, arguments)
+        values = heatmap.on_grid(radiograph.rows, radiograph.cols)
+        return _png(Image.fromarray(overlay.blend(radiograph, values)))
 
 
 def _overlay(workspace: Workspace, arguments: Arguments) -> Response:
     reading = _reading(workspace, arguments)
-    return _png(overlay.paint(_radiograph(workspace, arguments), reading))
+    with _PAINTED_AT_ONCE:
+        return _png(overlay.paint(_radiograph(workspace, arguments), reading))
 
 
 def _radiograph(workspace: Workspace, arguments: Arguments) -> Radiograph:

@@ -1,4 +1,4 @@
-"""Take the pictures of the viewer for the documentation: python docs/screenshots.py (Chromium and the extra `browser`).
+"""Take the pictures of the viewer and of a reader study: python docs/screenshots.py (Chromium and the extra `browser`).
 
 The films are the radiographs that the package ships. Each picture is a WebP file of at most 150 kB in docs/pictures/.
 """
@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+import study_screenshots  # noqa: E402
 from tests.web.browser.viewer_server import SAMPLE, Served, film, noise, serving, until  # noqa: E402
 from tests.web.conftest import CHROMIUM_OPTIONS  # noqa: E402
 
@@ -33,6 +34,7 @@ def main() -> None:
         served.read_all()
         for name, (size, theme, steps) in SCENES.items():
             take(browser, served, name, steps, size, theme)
+        study_screenshots.take(browser, lambda png, name: write(png, PICTURES / f"{name}.webp"))
         browser.close()
 
 

@@ -470,6 +470,7 @@ def test_a_locked_answer_is_corrected_where_the_study_allows_it(tmp_path, open_p
         reader.press("PageUp")
         reader.page.get_by_role("button", name="Answer 1 · rating 30").click()
         reader.page.get_by_text("Correction of an earlier answer").wait_for()
+        reader.ready()
         assert (reader.rating(), reader.page.locator("#aid-panel").is_visible()) == ("30", True)
         reader.press("3", "5")
         with reader.page.expect_response(lambda response: response.url.endswith("/correct")):

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 import pneumoscope
-from tests.web.browser.viewer_server import SAMPLE, film, forgive, noise, serving, until
+from tests.web.browser.viewer_server import PROGRAM, SAMPLE, film, forgive, noise, serving, until
 
 BUNDLES = Path(pneumoscope.__file__).parent / "reader" / "bundles"
 
@@ -378,6 +379,24 @@ def test_films_are_read_as_jobs_with_progress_that_can_be_stopped(desktop):
         until(desktop, "[...document.querySelectorAll('.notice')].some((one) => one.textContent.includes('16 films read'))")
         until(desktop, "document.querySelectorAll('.row.is-read').length === document.querySelectorAll('.row').length")
         assert reading_of(running, "Film 16")["population"]["value"] == "child"
+        desktop.goto("about:blank")
+
+
+def test_reference_regions_are_drawn_on_demand(desktop, tmp_path):
+    cohort, boxes = tmp_path / "cohort.parquet", tmp_path / "boxes.csv"
+    subprocess.run([*PROGRAM, "cohort", "build", str(SAMPLE), "-o", str(cohort)], check=True, capture_output=True)
+    boxes.write_text("path,x,y,w,h\nPNEUMONIA/person1946_bacteria_4875.jpeg,100,200,300,250\n")
+    with serving("--cohort", cohort, "--regions", boxes, "--box-space", "file") as running:
+        label = next(item["label"] for item in running.films() if item["has_reference"])
+        desktop.goto(running.url)
+        film(desktop, label).click()
+        desktop.get_by_label("Reference regions").check()
+        (shape,) = viewport(desktop, "shapes")
+        rows, cols = np.array(shape["outline"][0]).T
+        assert shape["kind"] == "reference"
+        assert (rows.min(), rows.max(), cols.min(), cols.max()) == (200, 450, 100, 400)
+        desktop.keyboard.press("z")
+        assert viewport(desktop, "shapes") == []
         desktop.goto("about:blank")
 
 

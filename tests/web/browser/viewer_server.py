@@ -20,7 +20,7 @@ from PIL import Image
 import pneumoscope
 
 SAMPLE = Path(pneumoscope.__file__).parent / "cohort" / "sample_files"
-PROGRAM = [sys.executable, "-c", "from pneumoscope.cli.main import entry; entry()", "serve", "--no-browser"]
+PROGRAM = [sys.executable, "-c", "from pneumoscope.cli.main import entry; entry()"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Served:
 @contextmanager
 def serving(*arguments: object) -> Iterator[Served]:
     """Run the server, and end it."""
-    command = [*PROGRAM, *(str(argument) for argument in arguments)]
+    command = [*PROGRAM, "serve", "--no-browser", *(str(argument) for argument in arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     try:

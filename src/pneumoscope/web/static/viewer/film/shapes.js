@@ -40,15 +40,17 @@ export function zoneShape({ laterality, zone, outline }) {
 }
 
 /**
+ * What the readers of the reference standard drew: its outlines, or its boxes where it has no outlines.
+ *
  * @param {{boxes: import("../types.js").Box[], outlines: number[][][]}} regions   GET …/regions
  * @returns {Shape[]}
  */
 export function referenceShapes({ boxes, outlines }) {
-  const shapes = [
-    ...boxes.map((box) => ({ box, outline: null })),
-    ...outlines.map((outline) => ({ box: null, outline: [outline] })),
-  ];
-  return shapes.map((shape, index) => ({
+  const drawn =
+    outlines.length > 0
+      ? outlines.map((outline) => ({ box: null, outline: [outline] }))
+      : boxes.map((box) => ({ box, outline: null }));
+  return drawn.map((shape, index) => ({
     id: `reference-${index + 1}`,
     kind: "reference",
     label: words.reference.region(index + 1),

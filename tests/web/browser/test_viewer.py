@@ -382,6 +382,19 @@ def test_films_are_read_as_jobs_with_progress_that_can_be_stopped(desktop):
         desktop.goto("about:blank")
 
 
+def test_server_sent_events_are_parsed_wherever_the_network_cuts_them(page):
+    cut = """async (text) => {
+      const { eventParser } = await import("/static/viewer/event_stream.js");
+      return [...text].map((_, at) => {
+        const parse = eventParser();
+        return [...parse(text.slice(0, at)), ...parse(text.slice(at))];
+      });
+    }"""
+    stream = 'event: film\r\ndata: {"a":1}\r\n\r\n: ping\n\ndata: {"b":\ndata: 2}\n\n'
+    expected = [{"type": "film", "data": {"a": 1}}, {"type": "message", "data": {"b": 2}}]
+    assert all(events == expected for events in page.evaluate(cut, stream))
+
+
 def test_reference_regions_are_drawn_on_demand(desktop, tmp_path):
     cohort, boxes = tmp_path / "cohort.parquet", tmp_path / "boxes.csv"
     subprocess.run([*PROGRAM, "cohort", "build", str(SAMPLE), "-o", str(cohort)], check=True, capture_output=True)

@@ -16,8 +16,13 @@ const LONGEST_WAIT_MS = 8000;
 export function eventParser() {
   let rest = "";
   return (text) => {
-    const blocks = (rest + text).replace(/\r\n?/g, "\n").split("\n\n");
-    rest = blocks.pop() ?? "";
+    const whole = rest + text;
+    const half = whole.endsWith("\r") ? "\r" : ""; // may be the first half of a CR LF
+    const blocks = whole
+      .slice(0, whole.length - half.length)
+      .replace(/\r\n?/g, "\n")
+      .split("\n\n");
+    rest = (blocks.pop() ?? "") + half;
     return blocks.map(parseBlock).filter((event) => event !== null);
   };
 }

@@ -69,8 +69,8 @@ class HttpReader:
 def test_readers_of_known_ability_who_read_over_http_are_recovered(tmp_path):
     """Four readers at once, each with an own order; what the analysis finds is what was put in, to the bit."""
     folder = on_the_sample(tmp_path, readers=4, questions=FINE)
-    with closing(open_study(folder).journal):
-        study = open_study(folder)
+    study = open_study(folder)
+    study.journal.close()
     cube, cases = simulated(study, 20260422)
     by_name = study.protocol.by_name
     seen = [

@@ -3,19 +3,15 @@
 import csv
 import io
 import json
-import os
-import signal
-import sqlite3
 import zipfile
 from contextlib import closing
 
 import pytest
 
-from pneumoscope.reader_study.folder import open_study, verify
+from pneumoscope.reader_study.folder import open_study
 from pneumoscope.reader_study.results import progress_of
 from tests.cli.run import run
 from tests.web.browser.study_reader import ReaderPage
-from tests.web.conftest import CHROMIUM_OPTIONS
 from tests.web.study_cases import of_many, on_the_sample
 from tests.web.study_server import StudyServer
 
@@ -119,8 +115,9 @@ def assert_half_way(server, open_page, second):
     assert second.progress() == "0 of 14 cases"
     assert "R1: 14 of 14 cases\nR2: 0 of 14 cases" in run("study", "status", server.folder).out
     assert page.get_by_role("button", name="Export").count() == 0
-    with closing(open_study(server.folder).journal), closing(open_study(server.folder).journal):
-        assert str(progress_of(open_study(server.folder))["R2"]) == "0 of 14 cases"
+    study = open_study(server.folder)
+    with closing(study.journal):
+        assert str(progress_of(study)["R2"]) == "0 of 14 cases"
 
 
 # By keyboard
@@ -258,187 +255,6 @@ def test_the_slider_shows_no_value_before_one_is_given(reader):
     box = slider.bounding_box()
     reader.page.mouse.click(box["x"] + 2, box["y"] + box["height"] / 2)
     assert reader.rating() == "0"
-
-
-# Nothing lost, nothing doubled
-
-
-def kill_browser(browser):
-    """Kill the process of a browser, as a power cut does."""
-    with closing_session(browser.new_browser_cdp_session()) as session:
-        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
-    os.kill(next(one["id"] for one in processes if one["type"] == "browser"), signal.SIGKILL)
-
-
-class closing_session:  # noqa: N801  # a context, named as `closing` is
-    def __init__(self, session):
-        self.session = session
-
-    def __enter__(self):
-        return self.session
-
-    def __exit__(self, *error):
-        pass  # the browser is gone
-
-
-def test_a_killed_browser_goes_on_at_the_exact_case_and_mark(server, chromium, open_page):
-    browser = chromium.browser_type.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_OPTIONS)
-    reader = ReaderPage(browser.new_page(**LAPTOP), server).begin()
-    reader.answer(40)
-    reader.ready()
-    reader.press("6", "1")
-    reader.drag((0.4, 0.4), (0.5, 0.5))
-    reader.press("3")
-    reader.saved()
-    reader.page.mouse.move(*reader.at(0.6, 0.6))
-    reader.page.mouse.down()
-    reader.page.mouse.move(*reader.at(0.7, 0.7), steps=3)
-    kill_browser(browser)  # in the middle of the second mark
-    again = ReaderPage(open_page(**LAPTOP), server).sign_in()
-    again.ready()
-    assert again.page.get_by_text("The aid is shown").is_visible()
-    assert (again.rating(), again.marks(), again.progress()) == ("61", 1, "0 of 16 cases")
-    stored = server.last("saved").body["answer"]
-    assert len(stored["marks"]) == 1
-    assert stored["marks"][0]["rating"] == 3
-    again.press("n")
-    again.lock()
-    assert server.last("locked").body["answer"]["marks"] == stored["marks"]
-
-
-def test_a_killed_server_is_said_and_after_its_restart_all_is_saved_once(reader, server, problems):
-    reader.press("5", "0")
-    reader.saved()
-    before = len(server.events())
-    server.kill()
-    reader.press("y", "m", "2")
-    reader.page.locator("#save-state[data-state=retrying]").wait_for()
-    assert "Not saved" in reader.state()
-    server.start()
-    reader.saved()
-    answers = [event.body["answer"] for event in server.events("saved")]
-    assert (answers[-1]["rating"], answers[-1]["decision"], answers[-1]["marks"][0]["rating"]) == (50, "positive", 2)
-    assert len(server.events()) - before <= 3  # one event for each change at most
-    server.kill()
-    reader.press("Escape", "Enter")
-    reader.page.locator("#save-state[data-state=retrying]").wait_for()
-    server.start()
-    reader.page.get_by_text("The aid is shown").wait_for(timeout=30_000)
-    assert len(server.events("locked")) == 1
-    forgive(problems, "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
-
-
-def test_what_was_stored_is_never_called_not_stored(reader, server, problems):
-    """The request arrives and is stored, its receipt is lost; the same request again gets the first receipt."""
-    lost = []
-
-    def lose_receipt(route):
-        if len(lost) < 2:
-            lost.append(route.fetch().status)
-            route.abort("connectionreset")
-        else:
-            route.continue_()
-
-    reader.page.route("**/save", lose_receipt)
-    reader.press("8")
-    reader.saved()
-    assert lost == [200, 200]
-    assert [event.body["answer"]["rating"] for event in server.events("saved")] == [8]
-    forgive(problems, "ERR_CONNECTION_RESET")
-
-
-def test_a_change_that_did_not_reach_the_server_before_a_reload_reaches_it_after(reader, server, problems):
-    reader.page.route("**/save", lambda route: route.abort("internetdisconnected"))
-    reader.press("9")
-    reader.page.locator("#save-state[data-state=retrying]").wait_for()
-    reader.page.unroute("**/save")
-    reader.page.route("**/save", lambda route: route.abort("internetdisconnected"), times=1)
-    reader.page.reload()
-    reader.ready()
-    assert reader.rating() == "9"
-    assert server.last("saved").body["answer"]["rating"] == 9
-    forgive(problems, "ERR_INTERNET_DISCONNECTED")
-
-
-def test_answers_are_there_after_a_reload(reader):
-    reader.press("4", "2", "n", "m", "5", "Escape")
-    reader.saved()
-    reader.page.reload()
-    reader.ready()
-    assert (reader.rating(), reader.marks()) == ("42", 1)
-    assert reader.page.get_by_role("button", name="No", exact=False).first.get_attribute("aria-pressed") == "true"
-
-
-def test_two_windows_do_not_overwrite_each_other(reader, server, open_page, problems):
-    reader.press("4", "2")
-    reader.saved()
-    other = ReaderPage(open_page(**LAPTOP), server).sign_in()
-    other.ready()
-    other.press("9", "9")
-    other.saved()
-    reader.press("1")
-    reader.page.locator("#save-state[data-state=refused]").wait_for()
-    assert "another window" in reader.state()
-    reader.page.get_by_role("button", name="Reload the page").click()
-    reader.ready()
-    assert reader.rating() == "99"
-    forgive(problems, "409")
-
-
-def test_a_tampered_journal_is_shown_to_the_coordinator_and_not_served_again(reader, server, open_page, problems):
-    reader.press("4", "2")
-    reader.saved()
-    page = open_page(**LAPTOP)
-    page.goto(server.links["coordinator"])
-    page.get_by_text("every hash verified").wait_for()
-    with closing(sqlite3.connect(server.folder / "study" / "journal.sqlite")) as connection:
-        connection.execute("DROP TRIGGER events_are_not_changed")
-        connection.execute("UPDATE events SET body = replace(body, '42', '24') WHERE kind = 'saved'")
-        connection.commit()
-    page.get_by_role("button", name="Refresh").click()
-    page.get_by_text("Not intact: event").wait_for()
-    server.kill()
-    with pytest.raises(AssertionError, match="is not what was written"):
-        server.start()
-    server.process.wait(10)
-    forgive(problems, "500", "ERR_CONNECTION_REFUSED")
-
-
-# Blinding
-
-
-def test_a_forged_request_for_the_aid_is_403_and_only_pixels_are_fetched_in_advance(reader, server, problems):
-    page, asked = reader.page, []
-    page.on("request", lambda request: asked.append(request.url.removeprefix(server.root)))
-    link = server.links["R1"].partition("#link=")[2]
-    forged = """async link => {
-      const headers = {Authorization: `Bearer ${link}`};
-      const view = await (await fetch('/api/study/view', {headers})).json();
-      const get = async path => (await fetch(`/api/study/cases/${path}`, {headers})).status;
-      return [await get(`${view.token}/aid`), await get(`${view.next_token}/aid`), await get(`${view.next_token}/film`)];
-    }"""
-    assert page.evaluate(forged, link) == [403, 403, 200]
-    asked.clear()
-    reader.answer(30)
-    reader.ready()
-    assert len([path for path in asked if path.endswith("/aid")]) == 1
-    assert not [path for path in asked if path.endswith("/film")]  # the same radiograph stays; the next one was fetched before
-    reader.answer(30)
-    reader.ready()
-    films = [path for path in asked if path.endswith("/film")]
-    page.wait_for_function("true")
-    assert len(films) <= 1  # the one after next, in advance
-    assert verify(server.folder)
-    forgive(problems, "403")
-
-
-def test_the_page_knows_no_name_of_a_file_a_patient_or_an_arm(reader, server):
-    with closing(open_study(server.folder).journal):
-        protocol = open_study(server.folder).protocol
-    content = reader.page.content() + json.dumps(reader.page.evaluate("[location.href, {...localStorage}]"))
-    hidden = [case.name for case in protocol.cases] + [case.patient for case in protocol.cases] + ["heat map", "R2", "PNEUMONIA"]
-    assert not [word for word in hidden if word in content]
-    assert "link=" not in reader.page.url  # the personal link is not left in the address
 
 
 # Practice, going back, the end

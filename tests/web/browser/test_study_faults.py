@@ -58,9 +58,8 @@ class closing_session:  # noqa: N801  # a context, named as `closing` is
 
 
 def test_a_killed_browser_goes_on_at_the_exact_case_and_mark(server, chromium, open_page):
-    browser = chromium.browser_type.launch(
-        executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=CHROMIUM_OPTIONS
-    )
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    browser = chromium.browser_type.launch(executable_path=path, args=CHROMIUM_OPTIONS)
     reader = ReaderPage(browser.new_page(**LAPTOP), server).begin()
     reader.answer(40)
     reader.ready()

@@ -1,4 +1,5 @@
-// Which radiographs are read, which with a caution, and which are refused: pneumoscope.radiograph.acceptance with its default policy.
+// Which radiographs are read, which with a caution, and which are refused: pneumoscope.radiograph.acceptance with its default
+// policy.
 
 import { LATERAL_VIEWS, NOT_A_TERM, PROJECTION_MODALITIES, TERMS, isChest } from "./attributes.js";
 import { RadiographError } from "./errors.js";

@@ -1,4 +1,5 @@
-// What can be wrong with a file that should be a radiograph: the classes of pneumoscope.radiograph.errors, with the same sentences.
+// What can be wrong with a file that should be a radiograph: the classes of pneumoscope.radiograph.errors, with the same
+// sentences.
 
 /**
  * @typedef {"UnreadableFileError" | "NotARadiographError" | "EmptyImageError" | "TooLargeError" | "NotAcceptedError" |

@@ -8,7 +8,8 @@ const GREY_LEVELS = 256;
 const MOST_COUNTED = 2 ** 20;
 
 /**
- * Count the grey levels between the 0.5 and 99.5 percentiles of the pixels, 1 to 256; of a large radiograph every second, third, …
+ * Count the grey levels between the 0.5 and 99.5 percentiles of the pixels, 1 to 256; of a large radiograph every second,
+ * third, …
  * pixel of each axis is counted.
  * @param {Film} film
  * @returns {number}

@@ -1,5 +1,6 @@
-// Decode JPEG Extended (ITU-T T.81, process 4: sequential, Huffman, 12 bits) of one component, with the integer inverse DCT of the
-// Independent JPEG Group (jidctint.c: Loeffler, Ligtenberg and Moschytz 1989), so that samples equal those of libjpeg to the bit.
+// Decode JPEG Extended (ITU-T T.81, process 4: sequential, Huffman, 12 bits) of one component, with the integer inverse DCT of
+// the Independent JPEG Group (jidctint.c: Loeffler, Ligtenberg and Moschytz 1989), so that samples equal those of libjpeg to the
+// bit.
 
 import { JpegError } from "./jpeg_header.js";
 

@@ -1,4 +1,5 @@
-// Read the marker segments of a JPEG (ITU-T T.81 B.1.1): its size, its process, and the orientation and resolution that it states.
+// Read the marker segments of a JPEG (ITU-T T.81 B.1.1): its size, its process, and the orientation and resolution that it
+// states.
 
 import { exifFacts } from "./exif.js";
 

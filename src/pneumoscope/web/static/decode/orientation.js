@@ -1,4 +1,5 @@
-// How the stored rows and columns of a radiograph lie in the patient: pneumoscope.radiograph.Orientation, DICOM Patient Orientation.
+// How the stored rows and columns of a radiograph lie in the patient: pneumoscope.radiograph.Orientation, DICOM Patient
+// Orientation.
 
 /** @typedef {import("../film/film.js").Orientation} FilmOrientation */
 /** @typedef {"unknown" | "coronal" | "sagittal" | "other"} Plane */

@@ -1,8 +1,8 @@
-// Keeps the application on the phone, so that it works without a network. The build writes `self.APPLICATION` before this line: the
-// version, the SHA-256 of every file by its path, and the content security policy of every answer.
+// Keeps the application on the phone, so that it works without a network. The build writes `self.APPLICATION` before this line:
+// the version, the SHA-256 of every file by its path, and the content security policy of every answer.
 //
-// An update is whole or not at all: the files of a version lie in a cache of their own, each is compared with its hash, and if one
-// is missing or another, the installation fails and the earlier version stays.
+// An update is whole or not at all: the files of a version lie in a cache of their own, each is compared with its hash, and if
+// one is missing or another, the installation fails and the earlier version stays.
 
 const worker = /** @type {any} */ (self);
 /** @type {{version: string, files: Record<string, string>, policy: string}} */

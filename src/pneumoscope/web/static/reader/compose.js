@@ -1,4 +1,5 @@
-// Compose the reading of a radiograph from the outputs of the graph, as a line of the JSON form 5 and a heat map for the viewport.
+// Compose the reading of a radiograph from the outputs of the graph, as a line of the JSON form 5 and a heat map for the
+// viewport.
 
 import { CAUTION } from "../decode/acceptance.js";
 import { findingsOf } from "./findings.js";

@@ -1,4 +1,5 @@
-// The opacity severity of a reading: how opaque each lung zone is by the heat map, and the graded sum. pneumoscope.readings.severity.
+// The opacity severity of a reading: how opaque each lung zone is by the heat map, and the graded sum.
+// pneumoscope.readings.severity.
 
 import { THIRDS, around, third } from "./lung_fields.js";
 import { mapToRadiograph, onGrid } from "./placement.js";

@@ -1,5 +1,5 @@
-// Resample a film to the model's square with the antialiased triangle filter of Pillow (BILINEAR), in the same arithmetic: weights
-// and sums in double precision, first along the rows, then along the columns, each rounded to single precision.
+// Resample a film to the model's square with the antialiased triangle filter of Pillow (BILINEAR), in the same arithmetic:
+// weights and sums in double precision, first along the rows, then along the columns, each rounded to single precision.
 
 /** @typedef {import("../film/film.js").Film} Film */
 /** @typedef {{first: Int32Array, count: Int32Array, weights: Float64Array, most: number}} Weights */

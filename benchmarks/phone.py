@@ -1,6 +1,6 @@
 """Measure the application for phones: download, reading time on a throttled processor, memory, and parity with Python by file.
 
-    python benchmarks/phone.py [--precision fp16] [--throttle 4] [--rounds 3] [--chromium FILE]
+    python benchmarks/phone.py [--precision fp16 | --application FOLDER] [--throttle 4] [--rounds 3] [--chromium FILE]
 
 Builds the application, opens it in headless Chromium with a phone's viewport, and reads the sixteen shipped radiographs. Chromium
 throttles the main thread of a page only, so the times are those of the same modules run there instead of in their worker; a
@@ -11,6 +11,7 @@ Needs Chromium and the extra `browser`. With --write, the tables replace those i
 import argparse
 import base64
 import functools
+import json
 import statistics
 import tempfile
 import threading
@@ -52,6 +53,7 @@ READ = """async (content) => {
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--precision", choices=["fp16", "fp32"], default="fp16")
+    arguments.add_argument("--application", type=Path, metavar="FOLDER", help="measure this one instead of building one")
     arguments.add_argument("--throttle", type=float, default=4, help="factor by which the processor is slowed down")
     arguments.add_argument("--rounds", type=int, default=3, help="readings of each radiograph that are timed")
     arguments.add_argument("--chromium", default="/usr/bin/chromium", help="path of the browser")
@@ -60,8 +62,10 @@ def main() -> None:
     asked = arguments.parse_args()
     with sample() as cohort, tempfile.TemporaryDirectory() as folder:
         files = {Path(case.path).name: cohort.file(case).read_bytes() for case in cohort.cases}
-        out = Path(folder) / "app"
-        made = build(out, DEFAULT_BUNDLE, asked.precision)
+        out = asked.application or Path(folder) / "app"
+        if not asked.application:
+            build(out, DEFAULT_BUNDLE, asked.precision)
+        precision = json.loads((out / "model" / "client.json").read_text(encoding="utf-8"))["precision"]
         with served(out) as url, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=asked.chromium, args=OPTIONS)
             page = browser.new_context(
@@ -76,13 +80,18 @@ def main() -> None:
             figures = timed(page, files, asked.throttle, asked.rounds)
             version = browser.version
             browser.close()
-    figures |= {"download, MB": made["brotli_bytes"] / 1e6, "memory, MB": memory}
-    text = table(
-        figures, parity(files, figures), f"Chromium {version}, {asked.precision}, processor slowed down {asked.throttle:g}×"
-    )
+    figures |= {"download, MB": download(out) / 1e6, "memory, MB": memory}
+    text = table(figures, parity(files, figures), f"Chromium {version}, {precision}, processor slowed down {asked.throttle:g}×")
     print(text)
     if asked.write:
         write(asked.write, text)
+
+
+def download(application: Path) -> int:
+    """Return the bytes that a server with Brotli sends at the first visit."""
+    plain = [path for path in application.rglob("*") if path.is_file() and path.suffix not in (".br", ".gz")]
+    packed = [path.with_name(f"{path.name}.br") for path in plain]
+    return sum((small if small.exists() else path).stat().st_size for path, small in zip(plain, packed, strict=True))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ export async function loadModel(card, graph, runtime, glue) {
   ort.env.wasm.wasmBinary = runtime;
   ort.env.wasm.wasmPaths = { mjs: glue };
   const session = await ort.InferenceSession.create(graph, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+  ort.env.wasm.wasmBinary = undefined; // 14 MB that nothing reads any more
   const size = card.input.size_px;
   return {
     async run(square) {

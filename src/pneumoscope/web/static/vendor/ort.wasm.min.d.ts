@@ -1,4 +1,4 @@
-export const env: { wasm: { numThreads: number; wasmBinary: Uint8Array; wasmPaths: { mjs: string } }; versions: Record<string, string> };
+export const env: { wasm: { numThreads: number; wasmBinary: Uint8Array | undefined; wasmPaths: { mjs: string } }; versions: Record<string, string> };
 
 export class Tensor {
   constructor(type: "float32", data: Float32Array, dims: number[]);

@@ -12,6 +12,7 @@ import argparse
 import base64
 import functools
 import json
+import os
 import statistics
 import tempfile
 import threading
@@ -78,10 +79,14 @@ def main() -> None:
                 page.wait_for_timeout(500)  # until the film is drawn
                 page.screenshot(path=asked.picture, type="jpeg", quality=85)
             figures = timed(page, files, asked.throttle, asked.rounds)
-            version = browser.version
+            version, load = browser.version, os.getloadavg()[0]
             browser.close()
     figures |= {"download, MB": download(out) / 1e6, "memory, MB": memory}
-    text = table(figures, parity(files, figures), f"Chromium {version}, {precision}, processor slowed down {asked.throttle:g}×")
+    text = table(
+        figures,
+        parity(files, figures),
+        f"Chromium {version}, {precision}, slowed down {asked.throttle:g}×; load {load:.1f} on {os.cpu_count()} processors",
+    )
     print(text)
     if asked.write:
         write(asked.write, text)

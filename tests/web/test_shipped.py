@@ -11,7 +11,7 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.reader import Reader
 from pneumoscope.reader.reader import SHIPPED
 from pneumoscope.readings import CaseKey, form
-from pneumoscope.reports.overlay import blend
+from pneumoscope.reports.overlay import tint
 from pneumoscope.web import reading_store
 from pneumoscope.web.models import Models
 from tests.web.api_client import ApiClient, add
@@ -61,7 +61,8 @@ def test_readings_and_maps_are_those_of_the_reader(client, paths, readers, conte
 def test_the_picture_of_a_map_is_the_overlay_of_reports(client, paths, readers, content):
     image = radiographs.read(content)
     shown = np.asarray(Image.open(io.BytesIO(client.get(f"{paths[0]}/maps/evidence.png").content)))
-    assert np.array_equal(shown, blend(image, readers[0].read(image).heatmap.values))
+    heatmap = readers[0].read(image).heatmap
+    assert np.array_equal(shown, tint(image, heatmap.values, heatmap.threshold))
 
 
 def test_lungs_and_zones_have_the_areas_of_their_masks(client, paths, readers, content):

@@ -130,7 +130,7 @@ def _map_picture(workspace: Workspace, arguments: Arguments) -> Response:
     with _PAINTED_AT_ONCE:
         radiograph = _radiograph(workspace, arguments)
         values = heatmap.on_grid(radiograph.rows, radiograph.cols)
-        return _png(Image.fromarray(overlay.blend(radiograph, values)))
+        return _png(Image.fromarray(overlay.tint(radiograph, values, heatmap.threshold)))
 
 
 def _overlay(workspace: Workspace, arguments: Arguments) -> Response:
@@ -230,7 +230,7 @@ OPERATIONS = (
         _map_values, {200: Body("rows × cols values.", media_type=BYTES)},
     ),
     Operation(
-        "GET", f"{_OF}/maps/{{method}}.png", "getMapPicture", "The heat map blended over the film, on the stored grid.",
+        "GET", f"{_OF}/maps/{{method}}.png", "getMapPicture", "The film, coloured where the heat map reaches its threshold.",
         _map_picture, {200: Body("The picture.", media_type=PNG)},
     ),
     Operation(

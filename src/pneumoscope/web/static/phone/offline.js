@@ -21,8 +21,8 @@ export async function keepOffline(events) {
     const registration = await container.register(new URL("../service-worker.js", import.meta.url), { updateViaCache: "none" });
     registration.addEventListener("updatefound", () => watch(registration, events));
     if (registration.waiting && container.controller) offer(registration.waiting, events);
+    watch(registration, events); // one that began before this page heard of it
     if (container.controller) return true;
-    watch(registration, events);
     return await controlled(registration);
   } catch {
     return Boolean(container.controller); // without a network the registration cannot be renewed

@@ -33,6 +33,7 @@ export function review(radiograph) {
   if (transposed || flipRows || flipCols) cautions.push(CAUTION.TURNED);
   if (radiograph.grey_source === "bulk") cautions.push(CAUTION.GREY_SCALE);
   if (greyLevelsUsed(radiograph.film) < FEWEST_GREY_LEVELS) cautions.push(CAUTION.FEW_GREY_LEVELS);
+  if (radiograph.photograph) cautions.push(CAUTION.PHOTOGRAPH);
   return cautions;
 }
 

@@ -50,10 +50,7 @@ export function compose(card, radiograph, outputs, choice, cautions, file) {
     population: choice && { ...choice, cautious: choice.value === null },
     operating_point: { threshold: settings.threshold, rule: settings.rule },
     domain,
-    cautions: [
-      ...cautions, ...(choice && choice.value === null && radiograph.age_stated ? [CAUTION.AGE] : []),
-      ...(radiograph.photograph ? [CAUTION.PHOTOGRAPH] : []),
-    ],
+    cautions: [...cautions, ...(choice && choice.value === null && radiograph.age_stated ? [CAUTION.AGE] : [])],
     findings: found.map((one) => ({ ...one, rating: rounded(one.rating, 4) })),
     severity: severityLine(severityOf(map, fields, card.severity, domain === null || domain.inside)),
     lung_fields: {

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from filelock import FileLock
 
 from tests.web.serving import served
 
@@ -86,9 +87,10 @@ def node() -> str:
 def npm_packages() -> Path:
     """The folder node_modules with the packages of package-lock.json."""
     installed = NODE_MODULES / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < (HERE / "package-lock.json").stat().st_mtime:
-        subprocess.run([program("npm"), "ci", "--loglevel=error"], cwd=HERE, check=True)
-        installed.touch()
+    with FileLock(HERE / ".npm.lock"):  # several processes of tests may begin at once
+        if not installed.exists() or installed.stat().st_mtime < (HERE / "package-lock.json").stat().st_mtime:
+            subprocess.run([program("npm"), "ci", "--loglevel=error"], cwd=HERE, check=True)
+            installed.touch()
     return NODE_MODULES
 
 

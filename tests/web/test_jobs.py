@@ -4,12 +4,14 @@ import threading
 
 import pytest
 
+from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.reader import Reader
-from pneumoscope.web import worklist
+from pneumoscope.web import store_folder, worklist
 from pneumoscope.web.decoding import decode
 from pneumoscope.web.errors import MissingError
 from pneumoscope.web.films import FilmStore
 from pneumoscope.web.sources import FileSource
+from pneumoscope.web.store_folder import ReadingKey
 from tests.web.api_client import ApiClient, add
 from tests.web.workspaces import QUADRANT, wait, workspace
 
@@ -162,3 +164,11 @@ def test_every_order_is_total_over_films_of_every_state(gated, sort, order):
     wait(client, client.put(f"/api/v1/films/{_id(client, 2)}/readings/{_model(client)}").json()["job"])
     listed = client.get("/api/v1/films", params={"sort": sort, "order": order}).json()["items"]
     assert sorted(film["number"] for film in listed) == [1, 2, 3]
+
+
+def test_a_reading_that_another_version_kept_is_not_taken_over(monkeypatch):
+    key = ReadingKey("content", "model", None, AcceptancePolicy())
+    name = key.name
+    assert ReadingKey("content", "model", None, AcceptancePolicy()).name == name
+    monkeypatch.setattr(store_folder, "__version__", "0.0.0")
+    assert key.name != name

@@ -12,7 +12,7 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from pneumoscope import PneumoscopeError, atomic_files, strict_json
+from pneumoscope import PneumoscopeError, __version__, atomic_files, strict_json
 from pneumoscope.classifier import Population
 from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.radiograph.files import content_of
@@ -33,7 +33,7 @@ class StoreError(PneumoscopeError):
 
 @dataclass(frozen=True)
 class ReadingKey:
-    """What a kept reading depends on: the film's content, the model, the stated population and the policy."""
+    """What a kept reading depends on: version of the package, content, model, stated population, policy."""
 
     fingerprint: str
     model_sha256: str
@@ -43,7 +43,7 @@ class ReadingKey:
     @property
     def name(self) -> str:
         """Name of its file."""
-        said = f"{self.fingerprint}\n{self.model_sha256}\n{self.population}\n{self.policy}"
+        said = f"{__version__}\n{self.fingerprint}\n{self.model_sha256}\n{self.population}\n{self.policy}"
         return hashlib.sha256(said.encode()).hexdigest() + ".json"
 
 

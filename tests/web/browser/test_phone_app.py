@@ -183,6 +183,17 @@ def test_a_film_is_read_on_the_page_and_without_a_network(hosted, phone, films):
     assert phone.inner_text("#decision") == "No signs of pneumonia"
 
 
+def test_a_film_that_cannot_be_read_does_not_leave_the_reading_of_the_film_before(hosted, phone, films):
+    opened(phone, hosted)
+    read(phone, films[POSITIVE])
+    assert phone.locator(".decision").count() == 1
+    phone.evaluate("Worker.prototype.postMessage = () => { throw new Error('no memory is left'); }")
+    phone.set_input_files("#file", films[POSITIVE])
+    phone.wait_for_selector(".refused")
+    assert phone.get_by_text("no memory is left").count() == 1
+    assert phone.locator(".decision, px-viewport").count() == 0
+
+
 def test_a_tab_that_is_killed_while_it_reads_begins_again(hosted, phone, films):
     opened(phone, hosted[0])
     phone.set_input_files("#file", films[POSITIVE])

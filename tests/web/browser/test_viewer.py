@@ -142,6 +142,69 @@ def test_reading_as_a_child_replaces_the_cautious_settings(page, served):
     }
 
 
+def test_one_film_is_read_as_the_population_that_was_chosen_for_the_worklist(desktop):
+    with serving(SAMPLE / "NORMAL") as running:
+        desktop.goto(running.url)
+        film(desktop, "Film 1").click()
+        desktop.get_by_role("combobox", name="Population of the films to read").select_option("adult")
+        desktop.get_by_role("button", name="Read this film").click()
+        desktop.wait_for_selector(".headline-figure")
+        assert "Adult (as you said)" in desktop.locator(".verdict").inner_text()
+        assert reading_of(running, "Film 1")["population"]["value"] == "adult"
+        desktop.goto("about:blank")
+
+
+def test_the_compared_model_reads_the_film_as_the_same_population(page, served):
+    opened(page, "Film 2")
+    page.get_by_role("button", name="Read as adult").click()
+    until(page, "document.querySelector('.verdict').innerText.includes('Adult (as you said)')")
+    page.get_by_role("combobox", name="View of the map").select_option("side")
+    page.get_by_role("combobox", name="Compare with").select_option(label="other-threshold · evidence")
+    until(page, "document.querySelector('.captions').innerText.includes('Right: other-threshold')")
+    left, right = page.locator(".captions p").all_inner_texts()
+    assert "read as adult" in left
+    assert "read as adult" in right
+
+
+def test_a_picture_with_map_is_not_saved_where_no_map_is_on_the_film(page):
+    opened(page)
+    page.get_by_text("Export", exact=True).click()
+    page.get_by_role("combobox", name="View of the map").select_option("difference")
+    page.wait_for_selector("text=This comparison cannot be shown")
+    page.get_by_role("button", name="PNG with map", exact=True).click()
+    assert "No heat map is on the film" in page.locator(".notice").last.inner_text()
+
+
+def test_a_late_answer_does_not_replace_the_newer_reading(page):
+    late = """async () => {
+      const { FilmSession } = await import("/static/viewer/film/film_session.js");
+      const answers = [];
+      const session = Object.create(FilmSession.prototype);
+      const [nothing, summary] = [() => undefined, { id: "f", label: "Film 1" }];
+      const model = { id: "m", name: "model" };
+      const api = { film: () => new Promise((resolve) => answers.push(resolve)) };
+      const area = { showBadge: nothing, viewport: {} };
+      Object.assign(session, { turn: 1, readingRequest: 0, summary, film: {}, showUnread: nothing });
+      session.parts = { api, area, side: {}, models: { model, card: async () => null } };
+      const both = [session.loadReading(), session.loadReading()];
+      answers[1]({ label: "Film 1", state: "waiting", revision: 2 });
+      answers[0]({ label: "Film 1", state: "waiting", revision: 1 });
+      await Promise.allSettled(both);
+      return session.summary.revision;
+    }"""
+    assert page.evaluate(late) == 2
+
+
+def test_the_size_of_a_cell_is_that_on_the_screen(page):
+    cell = """async (transposed) => {
+      const { FilmSession } = await import("/static/viewer/film/film_session.js");
+      const get = Object.getOwnPropertyDescriptor(FilmSession.prototype, "cellAsDisplayed").get;
+      return get.call({ map: { cell_mm: { row_mm: 4, col_mm: 7, kind: "detector" } }, film: { orientation: { transposed } } });
+    }"""
+    assert page.evaluate(cell, False) == {"row_mm": 4, "col_mm": 7, "kind": "detector"}
+    assert page.evaluate(cell, True) == {"row_mm": 7, "col_mm": 4, "kind": "detector"}
+
+
 def test_findings_boxes_and_zones_are_linked_both_ways(page, served):
     opened(page)
     findings = page.locator(".finding")

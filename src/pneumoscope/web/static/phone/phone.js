@@ -147,6 +147,7 @@ class Application {
     } catch (error) {
       if (turn !== this.#turn) return;
       this.#say(fill(texts.failed, { reason: error instanceof Error ? error.message : String(error) }));
+      this.#withoutReading();
       this.#reader.restart();
       this.#card = null;
     } finally {
@@ -191,10 +192,20 @@ class Application {
    * @param {Card} card
    */
   #refused(message, byPopulation, film, card) {
+    this.#withoutReading(
+      element("p", { class: "sentence" }, refusalText(message)),
+      ...(byPopulation ? [this.#populations(card, film)] : []),
+    );
+  }
+
+  /**
+   * Show that there is no reading of the film; nothing of an earlier film's reading stays.
+   * @param {...HTMLElement} reasons
+   */
+  #withoutReading(...reasons) {
     const heading = element("h2", { tabindex: "-1" }, texts.refused);
     this.#main.replaceChildren(
-      element("section", { class: "refused" }, heading, element("p", { class: "sentence" }, refusalText(message))),
-      ...(byPopulation ? [this.#populations(card, film)] : []),
+      element("section", { class: "refused" }, heading, ...reasons),
       element("section", { class: "actions" }, this.#chooser(texts.another), button(texts.close, () => this.#close())),
     );
     heading.focus({ preventScroll: true });

@@ -298,7 +298,7 @@ export const strings = {
       nothing: "There is no other model or method to compare with. Start the server with a second --model.",
       unread: "Read the film first; then its map can be compared.",
       failed: "This comparison cannot be shown",
-      side: (/** @type {number} */ index, /** @type {string} */ name, /** @type {any} */ reading) => `${index === 0 ? "Left" : "Right"}: ${name}${reading.probability === null ? "" : ` · ${two(reading.probability)}, ${reading.decision}${reading.abstains ? ", unsure" : ""}${reading.domain?.inside === false ? ", outside its domain" : ""}`}`,
+      side: (/** @type {number} */ index, /** @type {string} */ name, /** @type {any} */ reading) => `${index === 0 ? "Left" : "Right"}: ${name}${reading.probability === null ? "" : ` · ${two(reading.probability)}, ${reading.decision}${reading.population === null ? "" : `, read as ${reading.population.settings}`}${reading.abstains ? ", unsure" : ""}${reading.domain?.inside === false ? ", outside its domain" : ""}`}`,
     },
     facts: {
       size: "Rows × columns",
@@ -328,11 +328,13 @@ export const strings = {
       dicom: "DICOM",
       dicomWhy: "DICOM objects (SR, SEG, secondary capture) are not available in this version.",
       saved: "Saved.",
+      noMap: "No heat map is on the film now; wait for it, or choose another view, and save again.",
+      difference: (/** @type {string} */ other, /** @type {string} */ shown) => `Heat map: difference, ${other} minus ${shown}.`,
       caption: (/** @type {string} */ label, /** @type {any} */ reading, /** @type {string} */ model, /** @type {string} */ version) =>
         reading === null
           ? [label, disclaimer]
           : [
-              `${label}: probability of ${reading.target} ${two(reading.probability)}, ${reading.decision}${reading.operating_point === null ? "" : ` (threshold ${reading.operating_point.threshold.toFixed(3)})`}${reading.abstains ? "; unsure" : ""}${reading.domain?.inside === false ? "; outside the model’s domain" : ""}`,
+              `${label}: probability of ${reading.target} ${two(reading.probability)}, ${reading.decision}${reading.operating_point === null ? "" : ` (threshold ${reading.operating_point.threshold.toFixed(3)}${reading.population === null ? "" : `, settings for ${{ child: "children", adult: "adults" }[/** @type {"child"|"adult"} */ (reading.population.settings)]}`})`}${reading.abstains ? "; unsure" : ""}${reading.domain?.inside === false ? "; outside the model’s domain" : ""}`,
               `${model}, version ${version}. ${disclaimer}.`,
             ],
     },

@@ -161,10 +161,11 @@ export class Viewer {
     if (this.worklist.pages.total > 0) this.worklist.grid.element.focus();
   }
 
-  /** @param {"child"|"adult"|null} population */
-  async readFilm(population) {
+  /** @param {"child"|"adult"|null} asked   null: as chosen for the worklist */
+  async readFilm(asked) {
     const film = this.session.summary;
     if (film === null || this.session.film === null) return;
+    const population = asked ?? this.worklist.chosenPopulation;
     this.side.verdict.showReading(this.models.model);
     const job = await this.worklist.job.start([film.id], this.models.chosen, population);
     if (this.session.summary?.id !== film.id) return;

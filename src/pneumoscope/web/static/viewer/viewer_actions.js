@@ -238,6 +238,15 @@ export class ViewerActions {
     return words.export.caption(label, session.answered ? session.reading : null, models.model.name, versionOf(models.model));
   }
 
+  /** What the heat map of an exported picture is. @returns {string[]} */
+  mapCaption() {
+    const { session, models, area } = this.page;
+    const { other } = session;
+    if (area.mode !== "difference" || other === null) return [];
+    const name = (/** @type {string} */ model, /** @type {string} */ method) => words.compare.option(models.byId(model).name, method);
+    return [words.export.difference(name(other.model, other.method), name(models.chosen, models.method(models.chosen)))];
+  }
+
   /** @param {string} what */
   async save(what) {
     const { api, session, area, models, notices } = this.page;
@@ -245,7 +254,9 @@ export class ViewerActions {
     const reading = `/films/${session.summary?.id}/readings/${encodeURIComponent(models.chosen)}`;
     const query = `?model=${encodeURIComponent(models.chosen)}`;
     try {
-      if (what === "png_map") saveBlob(await area.picture(true, this.caption()), fileName(label, "-map.png"));
+      if (what === "png_map" && session.map === null) return notices.show(words.export.noMap, "error");
+      if (what === "png_map")
+        saveBlob(await area.picture(true, [...this.caption(), ...this.mapCaption()]), fileName(label, "-map.png"));
       else if (what === "png") saveBlob(await area.picture(false, this.caption()), fileName(label, ".png"));
       else if (what === "json") saveBlob(await api.blob(reading), fileName(label, ".json"));
       else if (what === "all_jsonl") saveBlob(await api.blob(`/exports/readings.jsonl${query}`), "readings.jsonl");
@@ -254,11 +265,13 @@ export class ViewerActions {
     } catch (error) {
       notices.show(sentenceOf(error), "error");
     }
+    return undefined;
   }
 }
 
 /** What a row of the worklist says of a film's reading. @param {FilmSummary} film */
-const answerOf = ({ state, probability, decision, n_findings }) => JSON.stringify([state, probability, decision, n_findings]);
+const answerOf = ({ state, probability, decision, abstains, outside_domain, n_findings }) =>
+  JSON.stringify([state, probability, decision, abstains, outside_domain, n_findings]);
 
 /** @param {{model: string, method: string}|null} map */
 function key(map) {

@@ -54,7 +54,7 @@ export class FilmSession extends EventTarget {
     /** @type {Shape[]} */
     this.references = [];
     this.showReferences = false;
-    this.turn = this.mapRequest = 0;
+    this.turn = this.readingRequest = this.mapRequest = 0;
     const { settings } = parts;
     /** @type {MapState} */
     this.mapState = {
@@ -149,15 +149,16 @@ export class FilmSession extends EventTarget {
     await this.loadReading();
   }
 
-  /** Fetch what the chosen model read, with its map. */
+  /** Fetch what the chosen model read, with its map; only the last request is shown. */
   async loadReading() {
     const { turn, summary } = this;
     const { api, models, side, area } = this.parts;
     if (summary === null || this.film === null) return;
+    const request = (this.readingRequest += 1);
     const model = models.model;
     const [now, card] = await Promise.all([api.film(summary.id, model.id), models.card(model.id)]);
     const reading = now.state === "read" || now.state === "failed" ? await api.reading(summary.id, model.id) : null;
-    if (turn !== this.turn || model !== models.model) return;
+    if (turn !== this.turn || request !== this.readingRequest || model !== models.model) return;
     [this.summary, this.reading] = [now, reading];
     area.showBadge(decisionBadge(now));
     if (reading === null) this.showUnread();
@@ -177,6 +178,12 @@ export class FilmSession extends EventTarget {
 
   get answered() {
     return this.reading !== null && this.reading.error === null && this.reading.probability !== null;
+  }
+
+  /** The population that the user has stated for this film; null where its file or the server decides. */
+  get statedPopulation() {
+    const population = this.reading?.population;
+    return population?.source === "user" ? population.settings : null;
   }
 
   /** Fetch the maps of the comparison that is on, or of the one reading; only the last request is shown. */
@@ -245,7 +252,9 @@ export class FilmSession extends EventTarget {
     const { api, area, models } = this.parts;
     if ((await api.film(id, model)).state === "read") return;
     area.showCover("spinner", words.readingNow, words.readingNowHint(models.byId(model).name));
-    const job = await api.startJob([id], model, null);
+    const stated = this.statedPopulation;
+    const population = stated !== null && models.byId(model).populations.includes(stated) ? stated : null;
+    const job = await api.startJob([id], model, population);
     await followJob(api, job, () => undefined);
     area.cover.hidden = true;
   }
@@ -268,6 +277,13 @@ export class FilmSession extends EventTarget {
     this.showShapes();
   }
 
+  /** Height and width of the map's cells on the screen; null where the film states no spacing. */
+  get cellAsDisplayed() {
+    const cell = this.map?.cell_mm ?? null;
+    if (cell === null || !this.film?.orientation.transposed) return cell;
+    return { ...cell, row_mm: cell.col_mm, col_mm: cell.row_mm };
+  }
+
   /** Bring the panels below the verdict up to the reading. */
   showPanels() {
     const { side, models, settings, keymap } = this.parts;
@@ -276,7 +292,7 @@ export class FilmSession extends EventTarget {
     side.exports.show({ film: this.film !== null, reading: this.answered });
     side.map.show({
       layer: this.map?.layer ?? null,
-      cell_mm: this.map?.cell_mm ?? null,
+      cell_mm: this.cellAsDisplayed,
       state: this.mapState,
       methods: models.items.length === 0 || !this.answered ? [] : models.model.methods,
       first: settings.get("mapFirst"),

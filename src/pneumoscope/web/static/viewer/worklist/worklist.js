@@ -245,10 +245,16 @@ export class Worklist extends EventTarget {
     if (label) label.textContent = words.readSelected(n);
   }
 
+  /** The population that was chosen for the films to read; null where the file decides. */
+  get chosenPopulation() {
+    if (this.populations.hidden || this.population === "") return null;
+    return /** @type {"child"|"adult"} */ (this.population);
+  }
+
   /** @param {"all"|string[]} films */
   async read(films) {
     if (this.job.job !== null) return this.notices.show(words.job.busy);
-    return this.job.start(films, this.model(), this.populations.hidden || this.population === "" ? null : this.population);
+    return this.job.start(films, this.model(), this.chosenPopulation);
   }
 
   /** @param {number} index @param {boolean} [chosen]   in the list, so that the focus follows to the film */

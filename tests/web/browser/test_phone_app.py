@@ -184,7 +184,7 @@ def test_a_film_is_read_on_the_page_and_without_a_network(hosted, phone, films):
 
 
 def test_a_film_that_cannot_be_read_does_not_leave_the_reading_of_the_film_before(hosted, phone, films):
-    opened(phone, hosted)
+    opened(phone, hosted[0])
     read(phone, films[POSITIVE])
     assert phone.locator(".decision").count() == 1
     phone.evaluate("Worker.prototype.postMessage = () => { throw new Error('no memory is left'); }")

@@ -187,7 +187,7 @@ def test_a_film_that_cannot_be_read_does_not_leave_the_reading_of_the_film_befor
     opened(phone, hosted[0])
     read(phone, films[POSITIVE])
     assert phone.locator(".decision").count() == 1
-    phone.evaluate("Worker.prototype.postMessage = () => { throw new Error('no memory is left'); }")
+    phone.evaluate("() => { Worker.prototype.postMessage = () => { throw new Error('no memory is left'); }; }")
     phone.set_input_files("#file", films[POSITIVE])
     phone.wait_for_selector(".refused")
     assert phone.get_by_text("no memory is left").count() == 1

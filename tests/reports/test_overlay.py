@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from pneumoscope.classifier import OperatingPoint, PopulationChoice, Score
 from pneumoscope.lung_fields.lung_fields import ZONES
-from pneumoscope.radiograph import Radiograph, Region
+from pneumoscope.radiograph import Orientation, Radiograph, Region
 from pneumoscope.readings import Finding, ModelIdentity, ModelReading, Severity, ZoneOpacity
 from pneumoscope.reports.overlay import blend, paint, tint
 from tests.heatmap.builders import heatmap_of
@@ -139,6 +139,32 @@ def test_a_box_shrinks_with_its_radiograph():
     drawn = where(right, BOX)
     expected = [200, 100, 500, 600]
     assert [drawn.top, drawn.left, drawn.bottom, drawn.right] == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "box", "left_letter"),
+    [
+        ("L", "F", (20, 30, 60, 150), "R"),
+        ("R", "F", (20, 50, 60, 170), "R"),  # mirrored: the box lies at the other side of the stored grid
+        ("L", "H", (40, 30, 80, 150), "R"),  # upside down
+        ("F", "L", (30, 20, 150, 60), "R"),  # transposed
+        ("", "", (20, 30, 60, 150), ""),
+    ],
+)
+def test_a_radiograph_that_is_stored_turned_is_painted_as_displayed(row, column, box, left_letter):
+    # By hand: on a displayed grid of 100 × 200 the box is rows 20 to 60 and columns 30 to 150 for each orientation.
+    orientation = Orientation(row, column)
+    shown = np.zeros((100, 200), np.float32)
+    shown[20:60, 30:150] = 1
+    stored = np.ascontiguousarray(orientation.to_stored(shown))
+    image = Radiograph(stored * np.float32(0.5), orientation=orientation)
+    finding = Region(*map(float, box))
+    assert Region.around(stored > 0) == finding
+    left, right = panels(paint(image, reading(stored, finding)), 100, 200)
+    assert where(right, BOX) == Region(20, 30, 60, 150)
+    lit = Region.around(left[..., 0] == 128)
+    assert (lit.top, lit.bottom, lit.right) == (20, 60, 150)
+    assert (left[40:60, :20] == 255).any() == bool(left_letter)
 
 
 def test_every_finding_has_its_box():

@@ -187,7 +187,7 @@ class Placement:
                 f"a placement on {self.rows} × {self.cols} was given a radiograph of {radiograph.rows} × {radiograph.cols}"
             )
         # The pixels are turned before they are resampled, so that an image and its mirror give the same square to the bit.
-        upright, box = self._upright, self._upright.rectangle
+        upright, box = self.displayed, self.displayed.rectangle
         pixels = np.ascontiguousarray(self.orientation.to_display(radiograph.pixels))
         resized = Image.fromarray(pixels).resize(
             (upright.size_px, upright.size_px), Image.Resampling.BILINEAR, box=(box.left, box.top, box.right, box.bottom)
@@ -195,7 +195,7 @@ class Placement:
         return np.asarray(resized, np.float32)
 
     @property
-    def _upright(self) -> "Placement":
+    def displayed(self) -> "Placement":
         """The same square on the displayed grid."""
         if self.orientation.is_displayed:
             return Placement(self.rows, self.cols, self.rectangle, self.size_px)
@@ -243,7 +243,7 @@ class Placement:
         at_rows, at_cols = (np.arange(min(step // 2, length - 1), length, step) + 0.5 for length in (self.rows, self.cols))
         if self.orientation.is_displayed:
             return _spread(values, self.rectangle, at_rows, at_cols)
-        upright = self._upright
+        upright = self.displayed
         down, across = self.orientation.flipped
         if self.orientation.transposed:
             at_rows, at_cols = at_cols, at_rows

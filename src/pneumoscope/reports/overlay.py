@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pneumoscope import DISCLAIMER
-from pneumoscope.radiograph import Radiograph
+from pneumoscope.radiograph import Placement, Radiograph
 from pneumoscope.readings import ModelReading
 from pneumoscope.readings.severity import SEVERITY_NAME
 from pneumoscope.reports.colours import INFERNO
@@ -98,7 +98,10 @@ def tint(
 
 
 def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0) -> Image.Image:
-    """Render the radiograph and its overlay side by side, with colour bar and caption.
+    """Render the radiograph and its overlay side by side in the displayed order, with colour bar and caption.
+
+    A radiograph that is stored turned or mirrored is turned, so that the patient's right side is on the left of the picture;
+    where the file states an orientation, letters at the edges say what lies there.
 
     Parameters
     ----------
@@ -115,17 +118,20 @@ def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0
         RGB image; each of the two panels is at most 720 px high and wide.
     """
     shrink = min(1.0, _PANEL_PX / max(radiograph.rows, radiograph.cols))
-    rows, cols = max(1, round(radiograph.rows * shrink)), max(1, round(radiograph.cols * shrink))
-    small = Radiograph(_resized(radiograph.pixels, rows, cols))
-    values = reading.heatmap.on_grid(rows, cols)
+    stored = max(1, round(radiograph.rows * shrink)), max(1, round(radiograph.cols * shrink))
+    turned = radiograph.orientation.to_display
+    small = Radiograph(np.ascontiguousarray(turned(_resized(radiograph.pixels, *stored))))
+    values = np.ascontiguousarray(turned(reading.heatmap.on_grid(*stored)))
+    rows, cols = small.rows, small.cols
     overlay = Image.fromarray(_contoured(blend(small, values, full_scale), values, reading.heatmap.threshold))
-    _boxes(overlay, reading, shrink)
+    _boxes(overlay, radiograph, reading, shrink)
     severity = _severity_text(reading)
     text = (3 if severity else 2) * (_TEXT_PX + 6)
     width = 2 * cols + 3 * _MARGIN_PX + _BAR_PX + 70
     canvas = Image.new("RGB", (max(width, 760), rows + 2 * _MARGIN_PX + text), (18, 18, 18))
-    canvas.paste(Image.fromarray(_bytes(small.pixels)), (_MARGIN_PX, _MARGIN_PX))
-    canvas.paste(overlay, (cols + 2 * _MARGIN_PX, _MARGIN_PX))
+    for left, panel in ((_MARGIN_PX, Image.fromarray(_bytes(small.pixels))), (cols + 2 * _MARGIN_PX, overlay)):
+        canvas.paste(panel, (left, _MARGIN_PX))
+        _edge_letters(canvas, left, rows, cols, radiograph)
     _colour_bar(canvas, 2 * cols + 3 * _MARGIN_PX, rows, full_scale, reading.heatmap.threshold)
     _caption(canvas, rows + 2 * _MARGIN_PX, reading)
     if severity:
@@ -165,10 +171,19 @@ def _font(size: int = _TEXT_PX) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont
     return ImageFont.load_default(size)
 
 
-def _boxes(image: Image.Image, reading: ModelReading, shrink: float) -> None:
+def _edge_letters(canvas: Image.Image, left: int, rows: int, cols: int, radiograph: Radiograph) -> None:
+    """Write what lies at the left and at the right edge of a panel, such as R and L; nothing where it is unknown."""
+    edges, middle = radiograph.orientation.edges, _MARGIN_PX + rows / 2
+    for letter, at, anchor in ((edges.left, left + 4, "lm"), (edges.right, left + cols - 4, "rm")):
+        ImageDraw.Draw(canvas).text(
+            (at, middle), letter, fill=(255, 255, 255), font=_font(), anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0)
+        )
+
+
+def _boxes(image: Image.Image, radiograph: Radiograph, reading: ModelReading, shrink: float) -> None:
     draw = ImageDraw.Draw(image)
     for number, finding in enumerate(reading.findings, start=1):
-        box = finding.box
+        box = Placement.of(radiograph, finding.box, 1).displayed.rectangle
         corners = tuple(v * shrink for v in (box.left, box.top, box.right - 1, box.bottom - 1))
         draw.rectangle(corners, outline=_BOX_COLOUR, width=2)
         label = f"{number}: {finding.rating:.2f} {finding.laterality or ''} {finding.zone or ''}".rstrip()

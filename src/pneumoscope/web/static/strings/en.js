@@ -180,6 +180,7 @@ export const strings = {
       cancelAll: "Cancel all",
       cancel: (/** @type {string} */ name) => `Cancel ${name}`,
       states: { waiting: "Waiting", sending: "Sending", done: "Added", failed: "Not added", cancelled: "Cancelled" },
+      tooLarge: "The file has more than 64 MiB, the most that can be sent; start the server with its path instead.",
       summary: (/** @type {number} */ done, /** @type {number} */ total, /** @type {number} */ failed) => `${done} of ${counted(total, "file", "files")} added${failed > 0 ? `, ${failed} not added` : ""}`,
     },
     job: {
@@ -289,7 +290,7 @@ export const strings = {
       hints: {
         side: "Both sides show the same part of the film.",
         curtain: "Drag the line, or move it with the arrow keys.",
-        difference: "Red: the other model has more evidence there. Blue: it has less. Pale: the same. Hatched: one of them did not look.",
+        difference: "Red: the other model has more evidence there. Blue: it has less. Pale: the same. Hatched: one of them did not look. Maps other than evidence are shares of their own model’s full scale.",
       },
       curtain: "Position of the curtain",
       curtainAt: (/** @type {number} */ share) => `${Math.round(100 * share)} % from the left`,

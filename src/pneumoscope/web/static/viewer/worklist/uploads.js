@@ -11,6 +11,13 @@ const words = strings.viewer;
 
 const AT_ONCE = 3;
 const SHOWN = 200;
+const MOST_BYTES = 64 * 2 ** 20;
+
+/** @param {File} file @returns {Upload} */
+function uploadOf(file) {
+  const fits = file.size <= MOST_BYTES;
+  return { file, state: fits ? "waiting" : "failed", share: 0, error: fits ? "" : words.upload.tooLarge, stop: new AbortController() };
+}
 
 /** A queue of uploads with its panel; emits "done" after each file and "idle" when all have ended. */
 export class Uploads extends EventTarget {
@@ -41,7 +48,7 @@ export class Uploads extends EventTarget {
 
   /** @param {File[]} files */
   add(files) {
-    for (const file of files) this.uploads.push({ file, state: "waiting", share: 0, error: "", stop: new AbortController() });
+    for (const file of files) this.uploads.push(uploadOf(file));
     this.element.hidden = this.uploads.length === 0;
     this.render();
     this.next();

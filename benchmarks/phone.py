@@ -78,10 +78,10 @@ def main() -> None:
             if asked.picture:
                 page.wait_for_timeout(500)  # until the film is drawn
                 page.screenshot(path=asked.picture, type="jpeg", quality=85)
-            figures = timed(page, files, asked.throttle, asked.rounds)
+            figures = {"download, MB": download(out) / 1e6, "memory, MB": memory}
+            figures |= timed(page, files, asked.throttle, asked.rounds)
             version, load = browser.version, os.getloadavg()[0]
             browser.close()
-    figures |= {"download, MB": download(out) / 1e6, "memory, MB": memory}
     text = table(
         figures,
         parity(files, figures),

@@ -21,7 +21,7 @@ from pneumoscope import PneumoscopeError
 try:
     import resource
 except ImportError:  # Windows has no such limits; the limit of time holds there too
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment]  # as above
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -177,8 +177,8 @@ class _Worker:
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._to: BinaryIO = self._process.stdin  # type: ignore[assignment]
-        self._from: BinaryIO = self._process.stdout  # type: ignore[assignment]
+        self._to: BinaryIO = self._process.stdin  # type: ignore[assignment]  # it is a pipe
+        self._from: BinaryIO = self._process.stdout  # type: ignore[assignment]  # it is a pipe
         # The search path comes first: the function's module may lie where only this process looks.
         self._broken = not self._said(sys.path) or not self._said((function, limits))
 

@@ -88,7 +88,7 @@ def _of_convolution(weights: Weights, name: str) -> tuple[Tensor | None, Tensor 
     """Weight and bias of a convolution; the bias of one with a folded norm has a name of its own."""
     weight, bias, folded = (weights.get(f"{name}.{part}") for part in ("weight", "bias", "weight_bias"))
     bias = folded if bias is None else bias
-    return tuple(None if values is None else torch.from_numpy(values.copy()) for values in (weight, bias))  # type: ignore[return-value]
+    return tuple(None if values is None else torch.from_numpy(values.copy()) for values in (weight, bias))  # type: ignore[return-value]  # always two of them
 
 
 def _domain(weights: Weights) -> Domain:

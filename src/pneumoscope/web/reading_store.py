@@ -241,7 +241,7 @@ class ReadingStore:
 
     def _change(self, film: str, model: str, **changes: object) -> None:
         with self._lock:
-            state = replace(self._states.get((film, model), UNREAD), **changes)  # type: ignore[arg-type]
+            state = replace(self._states.get((film, model), UNREAD), **changes)  # type: ignore[arg-type]  # fields of the state by name
             self._states[film, model] = state
         self._films.touch(film)
 

@@ -40,7 +40,7 @@ class Served:
 
     def ask(self, path: str, body: bytes | None = None, method: str = "") -> bytes:
         """Send a request to the API."""
-        address, token = re.fullmatch(r"(.*)/#token=(.*)", self.url).groups()  # type: ignore[union-attr]
+        address, token = re.fullmatch(r"(.*)/#token=(.*)", self.url).groups()  # type: ignore[union-attr]  # the address has this form
         method = method or ("GET" if body is None else "POST")
         request = Request(f"{address}/api/v1{path}", body, {"X-Pneumoscope-Token": token}, method=method)
         with urlopen(request) as answer:

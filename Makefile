@@ -28,7 +28,7 @@ gpu: $(VENV)/.test ## tests of training on a CUDA device, for machines that have
 	$(BIN)/pytest -m gpu
 
 browser: $(VENV)/.browser ## the pages, the viewer and the golden readings in Chromium (which must be installed) and Node.js
-	$(PYTEST) --dist loadfile -m browser
+	$(PYTEST) --dist loadfile --reruns 2 -m browser # a browser on a busy machine may miss a moment
 
 mobile: $(VENV)/.mobile ## files for phones, read back by LiteRT and ExecuTorch
 	$(BIN)/pytest -m mobile

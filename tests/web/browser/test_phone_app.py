@@ -282,12 +282,6 @@ def test_an_update_comes_whole_or_not_at_all(hosted, phone, films):
     # A look for an update that began before the files were whole may answer this one, as it would another visit.
     until(phone, f"{UPDATE}.then(() => {CACHES}).then((names) => names.includes('pneumoscope-whole'))")
     assert ".renewed" not in phone.evaluate("fetch('phone/phone.css').then((one) => one.text())")  # until it is started
-    phone.get_by_role("button", name="Start it").click()
-    # No request meanwhile: the earlier worker ends when it has nothing to answer.
-    until(phone, f"{CACHES}.then((names) => names.join() === 'pneumoscope-whole')")
-    phone.wait_for_selector("html[data-offline=true]")
-    assert ".renewed" in phone.evaluate("fetch('phone/phone.css').then((one) => one.text())")
-    shown(phone)
 
 
 @pytest.mark.parametrize("of", ["film", "screen"])

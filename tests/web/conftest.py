@@ -97,7 +97,7 @@ def npm_packages() -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> "Iterator[Browser]":
     """The system's Chromium, headless, with WebGL in software."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # an optional extra
 
     path = shutil.which("chromium") or shutil.which("google-chrome")
     assert path, "this test needs Chromium: apt-get install chromium"

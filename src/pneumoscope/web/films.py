@@ -383,7 +383,7 @@ class FilmStore:
         with self._lock:
             film = self._films.get(id)
             if film is not None:
-                self._films[id] = replace(film, revision=self._next(), **changes)  # type: ignore[arg-type]
+                self._films[id] = replace(film, revision=self._next(), **changes)  # type: ignore[arg-type]  # fields by name
 
     def _next(self) -> int:
         with self._lock:

@@ -73,7 +73,7 @@ def serving(*arguments: object) -> Iterator[Served]:
     assert process.stdout
     try:
         line = next(iter(process.stdout))
-        yield Served(re.search(r"http://\S+", line)[0], process)  # type: ignore[index]
+        yield Served(re.search(r"http://\S+", line)[0], process)  # type: ignore[index]  # the line has an address
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)

@@ -1,0 +1,200 @@
+"""Settings of the node itself: how it listens, reads, sends and keeps, and what peers may use."""
+
+from dataclasses import dataclass, field
+
+from pneumoscope.classifier import Population
+from pneumoscope.pacs.peers import Tls, check_ae_title, check_name, check_port, is_loopback
+
+
+def _check_positive(settings: object, *names: str) -> None:
+    for name in names:
+        if not getattr(settings, name) > 0:
+            raise ValueError(f"'{name}' must be above 0, not {getattr(settings, name):g}")
+
+
+@dataclass(frozen=True)
+class Receiving:
+    """How the node listens.
+
+    Parameters
+    ----------
+    ae_title : str
+        Own AE title; also the calling AE title to destinations.
+    host : str
+        Address to listen on.
+    port : int
+        TCP port for DIMSE (C-ECHO, C-STORE); 0: the node does not listen for DIMSE.
+    stow_port : int
+        TCP port for STOW-RS; 0: the node does not listen for STOW-RS.
+    stow_token_file : str
+        File whose first line is the bearer token that a STOW-RS client must present; needed with ``stow_port`` unless ``tls``
+        asks for certificates.
+    tls : Tls, optional
+        Own certificate and key, and the authority of the clients' certificates; TLS 1.2 or newer is then the only way in.
+    allow_network : bool
+        Whether other machines may connect; needed where ``host`` is not this machine alone.
+    """
+
+    ae_title: str = "PNEUMOSCOPE"
+    host: str = "127.0.0.1"
+    port: int = 11112
+    stow_port: int = 0
+    stow_token_file: str = field(default="", repr=False)
+    tls: Tls | None = None
+    allow_network: bool = False
+
+    def __post_init__(self) -> None:
+        check_ae_title("the node", self.ae_title)
+        for port in (self.port, self.stow_port):
+            check_port("the node", port, lowest=0)
+        if self.port and self.port == self.stow_port:
+            raise ValueError(f"'port' and 'stow_port' are both {self.port}; choose two ports")
+        if self.stow_port and not (self.stow_token_file or self.tls):
+            raise ValueError("'stow_port' needs a 'stow_token_file' or certificates in 'tls': it would take images from anybody")
+        if self.tls and not (self.tls.authority and self.tls.certificate):
+            raise ValueError("'tls' of a listener needs 'authority', 'certificate' and 'key'")
+        if not is_loopback(self.host) and not self.allow_network:
+            raise ValueError(f"other machines could connect to {self.host}; say  allow_network = true  if they may")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the peers of the node and a single radiograph may use.
+
+    Parameters
+    ----------
+    associations, associations_per_address : int
+        Most associations at the same time, in all and from one address.
+    pdu_bytes : int
+        Longest PDU that is accepted, and the maximum length that is negotiated.
+    pdu_seconds : float
+        Longest time for a whole PDU from its first byte.
+    idle_seconds : float
+        Longest time between two PDUs, and for the request of an association.
+    instance_bytes : int
+        Largest instance that is accepted.
+    spool_bytes : int
+        Quota of the spool folder.
+    spool_free_bytes : int
+        Free space that the file system of the spool must keep.
+    pause_polls_at, refuse_at : float
+        Share of the quota from which polls pause, and from which C-STORE is answered 0xA700 and STOW-RS 503.
+    """
+
+    associations: int = 32
+    associations_per_address: int = 8
+    pdu_bytes: int = 2**20
+    pdu_seconds: float = 30.0
+    idle_seconds: float = 60.0
+    instance_bytes: int = 2**28
+    spool_bytes: int = 50 * 2**30
+    spool_free_bytes: int = 2**30
+    pause_polls_at: float = 0.8
+    refuse_at: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not 0 < self.pause_polls_at <= self.refuse_at <= 1:
+            raise ValueError("'pause_polls_at' and 'refuse_at' are shares: 0 < pause_polls_at <= refuse_at <= 1")
+        if not 2**12 <= self.pdu_bytes <= 2**27:
+            raise ValueError(f"'pdu_bytes' must be 4096 to 134217728, not {self.pdu_bytes}")
+        _check_positive(self, "associations", "associations_per_address", "pdu_seconds", "idle_seconds", "instance_bytes")
+        _check_positive(self, "spool_bytes")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A bundle that the node reads with.
+
+    Parameters
+    ----------
+    name : str
+        Name in rules, lists and messages.
+    bundle : str
+        Folder of the bundle, or the name of a shipped one (``default``, ``whole``).
+    shadow : bool
+        Whether its readings are kept and never sent.
+    population : {"child", "adult"}, optional
+        Population of patients whose age the file does not state, for a model with settings by population.
+    """
+
+    name: str
+    bundle: str = "default"
+    shadow: bool = False
+    population: Population | None = None
+
+    def __post_init__(self) -> None:
+        check_name("a model", self.name)
+
+
+@dataclass(frozen=True)
+class Working:
+    """How the node reads.
+
+    Parameters
+    ----------
+    readers : int
+        Radiographs that are read at the same time.
+    decode_seconds : float
+        Longest time that decoding one file may take.
+    decode_bytes : int
+        Memory that decoding one file may take.
+    attempts : int
+        How often an instance is tried whose reading ends without an answer (a crash, a full disk) before it fails.
+    lease_seconds : float
+        How long a claim holds; a claim of a process that was killed is taken over after it.
+    """
+
+    readers: int = 1
+    decode_seconds: float = 20.0
+    decode_bytes: int = 2 * 10**9
+    attempts: int = 3
+    lease_seconds: float = 300.0
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "readers", "decode_seconds", "decode_bytes", "attempts", "lease_seconds")
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How the node sends.
+
+    Parameters
+    ----------
+    senders : int
+        Deliveries at the same time.
+    first_wait_seconds, longest_wait_seconds : float
+        Wait after the first transient error, doubled by each further one, and its upper bound.
+    give_up_hours : float
+        Time from the first try after which a delivery becomes a dead letter.
+    lease_seconds : float
+        How long the claim of a delivery holds.
+    """
+
+    senders: int = 2
+    first_wait_seconds: float = 5.0
+    longest_wait_seconds: float = 1800.0
+    give_up_hours: float = 72.0
+    lease_seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "senders", "first_wait_seconds", "longest_wait_seconds", "give_up_hours", "lease_seconds")
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long the files of the node are kept; the rows of the ledger stay.
+
+    Parameters
+    ----------
+    source_days : float
+        Days after its instance is finished that a received file is kept, >= 0.
+    result_days : float
+        Days after its last delivery that a result is kept, >= 0.
+    """
+
+    source_days: float = 7.0
+    result_days: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not (self.source_days >= 0 and self.result_days >= 0):
+            raise ValueError("'source_days' and 'result_days' must be at least 0")

@@ -1,0 +1,139 @@
+"""The configuration of the node: what it accepts, how it says what is wrong, and its schema."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from pneumoscope.pacs import config
+from pneumoscope.pacs.errors import ConfigError
+from pneumoscope.pacs.peers import Peer, check_ae_title
+from pneumoscope.reader.reader import SHIPPED
+
+BASE = """
+salt = "0123456789abcdef"
+spool = "spool"
+
+[[models]]
+name = "lungs"
+
+[[destinations]]
+name = "pacs"
+protocol = "dimse"
+host = "127.0.0.1"
+port = 104
+ae_title = "ORTHANC"
+kinds = ["sr", "sc"]
+"""
+SCHEMA = Path(config.__file__).with_name("node.schema.json")
+
+
+def parsed(more: str = "", base: str = BASE) -> config.NodeConfig:
+    return config.parse(base + more, Path("/etc/pneumoscope"))
+
+
+def test_paths_start_from_the_folder_of_the_file():
+    node = parsed('[receive.tls]\nauthority = "ca.pem"\ncertificate = "/etc/ssl/node.pem"\nkey = "node.key"')
+    assert node.spool_folder == Path("/etc/pneumoscope/spool")
+    assert node.ledger_url == "sqlite:////etc/pneumoscope/ledger.sqlite"
+    assert (node.receive.tls.authority, node.receive.tls.certificate) == ("/etc/pneumoscope/ca.pem", "/etc/ssl/node.pem")
+
+
+def test_a_database_by_url_is_left_as_it_is():
+    node = parsed(base='ledger = "postgresql+psycopg://node@db/pneumoscope"' + BASE)
+    assert node.ledger_url == "postgresql+psycopg://node@db/pneumoscope"
+
+
+def test_a_bundle_is_a_shipped_one_or_a_folder():
+    node = parsed('[[models]]\nname = "own"\nbundle = "bundles/own"')
+    assert [config.bundle_folder(model) for model in node.models] == [
+        SHIPPED["default"],
+        Path("/etc/pneumoscope/bundles/own"),
+    ]
+
+
+def test_an_empty_configuration_says_what_is_missing():
+    with pytest.raises(ConfigError, match=r"missing required field `salt`"):
+        parsed(base="")
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ('[receive]\nhost = "0.0.0.0"', r"other machines could connect to 0\.0\.0\.0; say allow_network = true .* `\$\.receive`"),
+        ("[wrk]\nreaders = 1", r"unknown field \$\.wrk"),
+        ("[work]\nreaders = 0", r"'readers' must be above 0, not 0"),
+        ('[work]\nreaders = "two"', r"Expected `int`, got `str` - at `\$\.work\.readers`"),
+        ('[[rules]]\nname = "all"\nmodels = ["other"]', r"the rule 'all' names the model 'other', .* there is lungs"),
+        ('[[rules]]\nname = "all"\ndestinations = ["x"]', r"the destination 'x', .* there is pacs"),
+        ('[[rules]]\nname = "no"\naction = "skip"', r"the rule 'no' needs a 'reason' if it skips"),
+        ('[[rules]]\nname = "old"\nmin_age_years = 5\nmax_age_years = 5', r"min_age_years < max_age_years"),
+        ('[[models]]\nname = "lungs"', r"two models have the name 'lungs'"),
+        ('[[peers]]\nae_title = "SEVENTEEN-LETTERS"', r"the AE title of a peer must be 1 to 16"),
+        ('[[peers]]\nae_title = "CR1"\naddresses = ["10.0.0.256"]', r"'10\.0\.0\.256' of the peer 'CR1' is no IP address"),
+        ("[receive]\nstow_port = 8043", r"'stow_port' needs a 'stow_token_file' or certificates"),
+        ('[receive.tls]\ncertificate = "a"\nkey = "b"', r"'tls' of a listener needs 'authority'"),
+        ("[limits]\nrefuse_at = 0.5", r"0 < pause_polls_at <= refuse_at <= 1"),
+        ('[[polls]]\nname = "p"\nurl = "http://alice:wonder@pacs/dicom-web"', r"holds a user or a password"),
+        ('[[polls]]\nname = "p"\nurl = "http://pacs/"\ncredentials = {token_file = "t"}', r"readable for everyone; use https"),
+        ('[[destinations]]\nname = "web"\nprotocol = "stow"\nurl = "pacs:80"', r"must be the root of a DICOMweb service"),
+        ('[[destinations]]\nname = "web"\nprotocol = "stow"\nurl = "http://h/x"\nport = 1', r"takes 'url', not 'host'"),
+        ('[[destinations]]\nname = "b"\nprotocol = "dimse"\nhost = "h"\nport = 104', r"the AE title of the destination 'b'"),
+        ('[acceptance]\nlateral = "read"', r"Invalid enum value 'read' - at `\$\.acceptance\.lateral`"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(more, sentence):
+    with pytest.raises(ConfigError, match=sentence) as raised:
+        parsed(more)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_short_salt_is_refused_and_no_salt_is_printed():
+    with pytest.raises(ConfigError, match="the salt needs at least 16 characters; make one") as raised:
+        parsed(base=BASE.replace("0123456789abcdef", "geheim"))
+    assert "geheim" not in str(raised.value)
+    assert "0123456789abcdef" not in repr(parsed())
+
+
+def test_a_password_in_the_url_of_the_ledger_is_refused_and_not_quoted():
+    with pytest.raises(ConfigError, match=r"put it into ~/\.pgpass") as raised:
+        parsed(base='ledger = "postgresql://node:wonder@db/x"' + BASE)
+    assert "wonder" not in str(raised.value)
+
+
+def test_a_node_without_destination_needs_shadow_mode():
+    bare = BASE[: BASE.index("[[destinations]]")]
+    with pytest.raises(ConfigError, match="there is no destination"):
+        parsed(base=bare)
+    assert parsed(base="shadow = true" + bare).shadow
+
+
+def test_text_that_is_no_toml_and_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError, match="no valid TOML"):
+        parsed("[[[")
+    with pytest.raises(ConfigError, match="there is no configuration"):
+        config.read(tmp_path / "node.toml")
+    (tmp_path / "node.toml").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="no UTF-8 text"):
+        config.read(tmp_path / "node.toml")
+
+
+def test_the_schema_is_shipped_and_accepts_what_the_parser_accepts():
+    assert SCHEMA.read_text(encoding="utf-8") == config.schema_text(), "write config.schema_text() to this file"
+    validator = jsonschema.Draft202012Validator(json.loads(config.schema_text()))
+    validator.validate(tomllib.loads(BASE))
+    with pytest.raises(jsonschema.ValidationError, match="wrk"):
+        validator.validate(tomllib.loads(BASE + "[wrk]\nreaders = 1"))
+
+
+def test_a_peer_connects_from_its_own_addresses_only():
+    peer = Peer("CR1", ("10.0.0.0/24", "fd00::1"))
+    assert [peer.may_connect_from(a) for a in ("10.0.0.9", "fd00::1", "10.0.1.9", "::1")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("title", ["", " ", " A", "A\\B", "Ä", "A" * 17, "A\n"])
+def test_ae_titles_that_the_standard_does_not_allow(title):
+    with pytest.raises(ValueError, match="the AE title of the node"):
+        check_ae_title("the node", title)

@@ -10,7 +10,7 @@ SOURCE = Path(pneumoscope.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 LIGHT = (
     "radiograph", "lung_fields", "cohort", "reader", "readings", "heatmap", "evaluation", "reports", "classifier", "statistics",
-    "reference", "localization", "archive", "comparison", "reader_study", "web", "pacs",
+    "reference", "localization", "archive", "dicom_objects", "comparison", "reader_study", "web", "pacs",
 )  # fmt: skip
 NEED_TORCH = {
     "classifier.network",

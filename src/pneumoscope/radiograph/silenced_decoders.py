@@ -27,6 +27,18 @@ def _is_heard(_: logging.LogRecord) -> bool:
 logging.getLogger("pydicom").addFilter(_is_heard)
 
 
+def silence_loggers(package: str) -> None:
+    """Let `silenced_decoders` silence the loggers of a further package too.
+
+    Parameters
+    ----------
+    package : str
+        Name of a package whose modules have been imported, so that their loggers exist.
+    """
+    for name in [name for name in logging.Logger.manager.loggerDict if name == package or name.startswith(f"{package}.")]:
+        logging.getLogger(name).addFilter(_is_heard)
+
+
 @contextmanager
 def silenced_decoders() -> Iterator[None]:
     """Ignore warnings, and what pydicom logs, in the current thread or task.

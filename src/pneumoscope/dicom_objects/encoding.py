@@ -1,0 +1,182 @@
+"""Finish a data set that a writer made, and encode it as a file: what all kinds of object share."""
+
+import io
+from collections.abc import Sequence
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+from pydicom.uid import ExplicitVRLittleEndian
+
+from pneumoscope import DISCLAIMER, __version__
+from pneumoscope.dicom_objects.dicom_object import DicomObject
+from pneumoscope.dicom_objects.profiles import KINDS, Kind
+from pneumoscope.dicom_objects.result import Result
+from pneumoscope.dicom_objects.uids import derived_uid
+
+MANUFACTURER = "Pneumoscope"
+IMPLEMENTATION_CLASS_UID = derived_uid("implementation class", MANUFACTURER)
+_FIRST_SERIES_NUMBER = 9001
+_MOST_LO = 64
+_COPIED = (
+    "IssuerOfPatientID", "PatientAge", "PatientSize", "PatientWeight", "StudyDescription", "TimezoneOffsetFromUTC",
+    "PatientIdentityRemoved", "DeidentificationMethod", "LongitudinalTemporalInformationModified",
+)  # fmt: skip
+
+
+def common_arguments(result: Result, kind: Kind, description: str) -> dict[str, object]:
+    """Give the arguments that the constructors of all highdicom objects share.
+
+    Parameters
+    ----------
+    result : Result
+        The reading to be written.
+    kind : {"sr", "seg", "pm", "sc", "gsps"}
+        Kind of object.
+    description : str
+        Series Description, at most 64 characters.
+
+    Returns
+    -------
+    dict
+        UIDs, series and instance number, and equipment.
+    """
+    return {
+        "series_instance_uid": result.uid(kind, "series"),
+        "series_number": _FIRST_SERIES_NUMBER + KINDS.index(kind),
+        "sop_instance_uid": result.uid(kind, "instance"),
+        "instance_number": 1,
+        "manufacturer": MANUFACTURER,
+        "manufacturer_model_name": result.reading.model.name[:_MOST_LO],
+        "software_versions": __version__,
+        "device_serial_number": result.reading.model.sha256[:_MOST_LO],
+        "series_description": description,
+        "transfer_syntax_uid": ExplicitVRLittleEndian,
+    }
+
+
+def finished(dataset: Dataset, result: Result, kind: Kind) -> DicomObject:
+    """Set what all objects have in common, make random UIDs and times those of the reading, and encode the object.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What a writer made. It is changed.
+    result : Result
+        The reading that it was made of.
+    kind : {"sr", "seg", "pm", "sc", "gsps"}
+        Kind of object.
+
+    Returns
+    -------
+    DicomObject
+        The same bytes for the same result.
+    """
+    _set_patient_and_study(dataset, result)
+    _set_times(dataset, result)
+    _replace_dimension_uids(dataset, result, kind)
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.ContributingEquipmentSequence = [_contributing_equipment(result)]
+    dataset.SeriesDate, dataset.SeriesTime = _date(result), _time(result)
+    return DicomObject(kind, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), _encoded(dataset))
+
+
+def device_uid(result: Result) -> str:
+    """Derive the Device UID (0018,1002) of a model.
+
+    Parameters
+    ----------
+    result : Result
+        A reading of the model.
+
+    Returns
+    -------
+    str
+        The UID, the same in all objects of the model.
+    """
+    return derived_uid("device", result.reading.model.sha256)
+
+
+def _set_patient_and_study(dataset: Dataset, result: Result) -> None:
+    header = result.source.dataset
+    for keyword in (
+        "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "AccessionNumber",
+        "ReferringPhysicianName", "StudyID", *_COPIED,
+    ):  # fmt: skip
+        if keyword in header:
+            setattr(dataset, keyword, header[keyword].value)
+        elif keyword in dataset:
+            delattr(dataset, keyword)
+
+
+def _set_times(dataset: Dataset, result: Result) -> None:
+    for name in ("InstanceCreation", "Content", "PresentationCreation", "Acquisition"):
+        for keyword, value in ((f"{name}Date", _date(result)), (f"{name}Time", _time(result))):
+            if keyword in dataset:
+                setattr(dataset, keyword, value)
+
+
+def _replace_dimension_uids(dataset: Dataset, result: Result, kind: Kind) -> None:
+    """Make the random UIDs of the dimension organization (PS3.3 C.7.6.17) follow from the reading."""
+    for item in _items(dataset):
+        if "DimensionOrganizationUID" in item:
+            item.DimensionOrganizationUID = result.uid(kind, "dimension organization")
+
+
+def _items(dataset: Dataset) -> Sequence[Dataset]:
+    """A data set and all items below it."""
+    below = [item for element in dataset if element.VR == "SQ" for one in element.value for item in _items(one)]
+    return [dataset, *below]
+
+
+def _contributing_equipment(result: Result) -> Dataset:
+    """An item of the Contributing Equipment Sequence (PS3.3 C.12.1.1.5): the model that read the image."""
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [coded(codes.DCM.ProcessingEquipment)]
+    item.Manufacturer = MANUFACTURER
+    item.ManufacturerModelName = result.reading.model.name[:_MOST_LO]
+    item.SoftwareVersions = __version__
+    item.DeviceSerialNumber = result.reading.model.sha256[:_MOST_LO]
+    item.DeviceUID = device_uid(result)
+    item.ContributionDateTime = result.local_time.strftime("%Y%m%d%H%M%S%z")
+    item.ContributionDescription = f"Read for {result.reading.score.target} by a model. {DISCLAIMER}"
+    return item
+
+
+def coded(code: Code) -> Dataset:
+    """Make an item of a code sequence (PS3.3 8.8).
+
+    Parameters
+    ----------
+    code : Code
+        Value, scheme and meaning.
+
+    Returns
+    -------
+    Dataset
+        The item.
+    """
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
+    return item
+
+
+def _date(result: Result) -> str:
+    return result.local_time.strftime("%Y%m%d")
+
+
+def _time(result: Result) -> str:
+    return result.local_time.strftime("%H%M%S")
+
+
+def _encoded(dataset: Dataset) -> bytes:
+    written = Dataset({element.tag: element for element in dataset})
+    written.file_meta = FileMetaDataset()
+    written.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    written.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    written.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    written.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    written.file_meta.ImplementationVersionName = f"PNEUMOSCOPE {__version__}"[:16]
+    stream = io.BytesIO()
+    written.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()

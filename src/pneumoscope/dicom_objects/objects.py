@@ -1,0 +1,72 @@
+"""Write the objects of a reading, each by the writer of its kind."""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+
+from pneumoscope.dicom_objects.dicom_object import DicomObject
+from pneumoscope.dicom_objects.header import source_image
+from pneumoscope.dicom_objects.profiles import KINDS, Kind, Profile
+from pneumoscope.dicom_objects.result import Result
+from pneumoscope.dicom_objects.silenced_libraries import silenced_libraries
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.readings import ModelReading
+
+Writer = Callable[[Result], DicomObject]
+"""Writes one kind of object."""
+
+WRITERS: Mapping[Kind, Writer] = {}
+
+
+def write_objects(
+    content: bytes, radiograph: Radiograph, reading: ModelReading, kinds: Collection[Kind], profile: Profile, created: datetime
+) -> tuple[DicomObject, ...]:
+    """Write a reading as DICOM objects.
+
+    Parameters
+    ----------
+    content : bytes
+        The DICOM file that was read.
+    radiograph : Radiograph
+        The decoded file.
+    reading : ModelReading
+        Its reading.
+    kinds : collection of {"sr", "seg", "pm", "sc", "gsps"}
+        The kinds of object to write.
+    profile : Profile
+        The system that the objects are for.
+    created : datetime
+        When the image was read, with its time zone.
+
+    Returns
+    -------
+    tuple of DicomObject
+        In the order of `KINDS`, without those of `omitted`; the same bytes for the same arguments.
+
+    Raises
+    ------
+    NotDicomError
+        The file is no DICOM file.
+    UnidentifiedImageError
+        A UID by which an object refers to the image is missing or invalid.
+    DicomObjectError
+        The header cannot be parsed, or an object cannot be written with its values.
+    """
+    result = Result(source_image(content), radiograph, reading, profile, created)
+    with silenced_libraries("written"):
+        return tuple(WRITERS[kind](result) for kind in KINDS if kind in kinds and kind not in omitted(radiograph))
+
+
+def omitted(radiograph: Radiograph) -> Mapping[Kind, str]:
+    """Tell which kinds of object cannot be written of a radiograph.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+        The radiograph.
+
+    Returns
+    -------
+    mapping of Kind to str
+        The reason by kind; usually empty.
+    """
+    return {} if radiograph.spacing else {"pm": "the source states no pixel spacing, which a Parametric Map needs"}

@@ -214,7 +214,7 @@ def test_a_film_that_failed_is_tried_again_when_it_is_asked_for(reader):
     answers = iter([OSError(5, "Input/output error"), QUADRANT, QUADRANT])
 
     class Flaky:
-        label, fingerprint = "flaky", ""
+        label, fingerprint, version = "flaky", "", ""
 
         def load(self):
             answer = next(answers)
@@ -241,6 +241,7 @@ def test_a_file_that_was_replaced_is_not_shown_with_the_reading_of_the_earlier_o
         file.write_bytes(picture(np.eye(9, dtype=np.uint8)))
         assert kind_of(client.get(f"/api/v1/films/{id}/pixels")) == (409, "changed")
         file.unlink()
+        wait(client, client.put(path).json()["job"])
         assert kind_of(client.get(f"/api/v1/films/{id}/pixels")) == (422, "unusable_film")
 
 

@@ -66,7 +66,8 @@ class ModelList:
 @dataclass(frozen=True)
 class FilmSummary:
     """One row of the worklist. What comes from a reading is null before the model has read the film; `state` is about the model
-    that the list was asked for."""
+    that the list was asked for. `replacements` counts how often the file was replaced since the film was opened: what a client
+    fetched before the last time is of another file."""
 
     id: str
     label: str
@@ -84,6 +85,7 @@ class FilmSummary:
     outside_domain: bool | None
     n_findings: int | None
     has_reference: bool
+    replacements: Count
 
 
 @dataclass(frozen=True)

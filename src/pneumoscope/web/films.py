@@ -19,6 +19,8 @@ DECODED_BYTES = 512 * 2**20
 """Most bytes of decoded films in memory."""
 UPLOADED_BYTES = 2 * 2**30
 """Most bytes of uploads in memory."""
+_REPLACED = "the file was replaced since it was opened; read the film again to use the new file"
+_CHANGED = ChangedError(_REPLACED).kind
 ID_BYTES = 12
 """Random bytes of an id."""
 
@@ -63,6 +65,10 @@ class OpenFilm:
         Why it cannot be decoded.
     sha256 : str
         Of its bytes; empty before they were loaded.
+    version : str
+        `Source.version` of the file when it was opened or loaded.
+    replacements : int
+        How often its file was replaced since it was opened: what was decoded or read before the last time is of another file.
     """
 
     id: str
@@ -72,6 +78,8 @@ class OpenFilm:
     facts: FilmFacts | None = None
     error: FilmError | None = None
     sha256: str = ""
+    version: str = ""
+    replacements: int = 0
 
 
 class FilmStore:
@@ -103,7 +111,7 @@ class FilmStore:
         self._numbers = itertools.count(1)
         self._revision = 0
         self._lock = threading.RLock()
-        self._decoded: BoundedCache[str, DecodedFilm] = BoundedCache(decoded_bytes, lambda film: film.n_bytes)
+        self._decoded: BoundedCache[tuple[str, int], DecodedFilm] = BoundedCache(decoded_bytes, lambda film: film.n_bytes)
         self._thumbnails: dict[str, bytes] = {}
         self._uploaded_bytes, self._reserved_bytes = uploaded_bytes, 0
 
@@ -141,7 +149,8 @@ class FilmStore:
         if isinstance(opened, UploadSource):
             self.reserve(len(opened.content))
         with self._lock:
-            film = OpenFilm(id or secrets.token_urlsafe(ID_BYTES), next(self._numbers), opened, self._next())
+            id, version = id or secrets.token_urlsafe(ID_BYTES), opened.version
+            film = OpenFilm(id, next(self._numbers), opened, self._next(), version=version)
             self._films[film.id] = film
         return film.id
 
@@ -163,7 +172,7 @@ class FilmStore:
             del self._films[id]
             self._removed.append((self._next(), id))
             self._thumbnails.pop(id, None)
-        self._decoded.drop(lambda key: key == id)
+        self._decoded.drop(lambda key: key[0] == id)
         if isinstance(film.source, UploadSource):
             self.release(len(film.source.content))
 
@@ -189,6 +198,43 @@ class FilmStore:
         if film is None:
             raise NoFilmError("there is no film with this id; it may have been closed")
         return film
+
+    def check(self, id: str) -> OpenFilm:
+        """Return an open film after a look whether its file was replaced; a film whose file was is marked with an error.
+
+        The file is loaded only where its size or times have changed. A file that is gone is no other file.
+
+        Parameters
+        ----------
+        id : str
+            Its id.
+
+        Returns
+        -------
+        OpenFilm
+            As it is now.
+
+        Raises
+        ------
+        NoFilmError
+            If there is no such film.
+        """
+        film = self.film(id)
+        version = film.source.version
+        if version in ("", film.version):
+            return film
+        try:
+            sha256 = hashlib.sha256(film.source.load()).hexdigest()
+        except OSError:
+            return film
+        except PneumoscopeError as error:
+            self._mark_replaced(film, version, "", FilmError(type(error).__name__, str(error)))
+            return self.film(id)
+        if film.sha256 in ("", sha256):
+            self._change(id, sha256=sha256, version=version)
+        else:
+            self._mark_replaced(film, version, sha256)
+        return self.film(id)
 
     def films(self) -> Sequence[OpenFilm]:
         """Return all open films in the order of opening.
@@ -228,7 +274,7 @@ class FilmStore:
         self._change(id)
 
     def forget_error(self, id: str) -> None:
-        """Let a film that could not be decoded be tried again; nothing for other films.
+        """Let a film that could not be decoded, or whose file was replaced, be tried again; nothing for other films.
 
         Parameters
         ----------
@@ -265,7 +311,8 @@ class FilmStore:
         ChangedError
             If the file is not the one that was loaded before.
         """
-        film = self.film(id)
+        film = self.check(id)
+        version = film.source.version
         try:
             content = film.source.load()
         except OSError as error:
@@ -273,9 +320,10 @@ class FilmStore:
             raise UnusableFilmError(f"the file could not be opened ({reason}); open it again") from error
         sha256 = hashlib.sha256(content).hexdigest()
         if film.sha256 and film.sha256 != sha256:
-            raise ChangedError("the file was replaced since it was opened; close the film and open the file again")
+            self._mark_replaced(film, version, sha256)
+            raise ChangedError(_REPLACED)
         if not film.sha256:
-            self._change(id, sha256=sha256)
+            self._change(id, sha256=sha256, version=version)
         return content
 
     def decoded(self, id: str) -> DecodedFilm:
@@ -302,10 +350,10 @@ class FilmStore:
         UnavailableError
             If the server that the film lies on does not give it now.
         """
-        error = self.film(id).error
-        if error:
-            raise UnusableFilmError(error.message)
-        return self._decoded.get(id, lambda: self._decode_now(id))
+        film = self.check(id)
+        if film.error:
+            raise (ChangedError if film.error.kind == _CHANGED else UnusableFilmError)(film.error.message)
+        return self._decoded.get((id, film.replacements), lambda: self._decode_now(film))
 
     def thumbnail(self, id: str) -> bytes:
         """Return the thumbnail of a film.
@@ -325,9 +373,8 @@ class FilmStore:
         NoFilmError, UnusableFilmError, ChangedError
             As `decoded`.
         """
-        self.film(id)
-        thumbnail = self._thumbnails.get(id)
-        return self.decoded(id).thumbnail if thumbnail is None else thumbnail
+        film, thumbnail = self.check(id), self._thumbnails.get(id)
+        return self.decoded(id).thumbnail if thumbnail is None or film.error else thumbnail
 
     def reserve(self, n_bytes: int) -> None:
         """Count bytes of an upload against the limit.
@@ -361,7 +408,8 @@ class FilmStore:
         with self._lock:
             self._reserved_bytes -= n_bytes
 
-    def _decode_now(self, id: str) -> DecodedFilm:
+    def _decode_now(self, film: OpenFilm) -> DecodedFilm:
+        id = film.id
         try:
             decoded = self._decode(self.content(id), self._policy)
         except UnusableFilmError as error:
@@ -375,9 +423,22 @@ class FilmStore:
         facts = decoded.facts
         with self._lock:
             if id in self._films:
+                if self._films[id].replacements != film.replacements:
+                    raise ChangedError(_REPLACED)
                 self._thumbnails[id] = decoded.thumbnail
         self._change(id, facts=FilmFacts(decoded.rows, decoded.cols, facts.view_position, facts.modality))
         return decoded
+
+    def _mark_replaced(self, seen: OpenFilm, version: str, sha256: str, error: FilmError | None = None) -> None:
+        """Forget what was known of a film, unless another thread has done so since the film was seen."""
+        with self._lock:
+            film = self._films.get(seen.id)
+            if film is None or film.replacements != seen.replacements:
+                return
+            error = error or FilmError(_CHANGED, _REPLACED)
+            self._change(seen.id, sha256=sha256, version=version, error=error, facts=None, replacements=seen.replacements + 1)
+            self._thumbnails.pop(seen.id, None)
+        self._decoded.drop(lambda key: key[0] == seen.id)
 
     def _change(self, id: str, **changes: object) -> None:
         with self._lock:

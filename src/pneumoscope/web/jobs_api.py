@@ -96,7 +96,7 @@ def _lines(workspace: Workspace, arguments: Arguments) -> Iterator[Line]:
     """The readings by one model, of all films that it has read or failed to read, in the order of opening."""
     model = arguments["model"] or workspace.models.default
     workspace.models.reader(model)
-    states = (workspace.readings.state(film.id, model) for film in workspace.films.films())
+    states = (workspace.readings.checked_state(film.id, model) for film in workspace.films.films())
     return (state.line for state in states if state.line is not None)
 
 

@@ -11,7 +11,7 @@ from pneumoscope.readings import CaseKey, ModelReading, form
 from pneumoscope.readings.line import Line
 from pneumoscope.web.bodies import FilmState
 from pneumoscope.web.bounded_cache import BoundedCache
-from pneumoscope.web.errors import NotReadError, UnusableFilmError
+from pneumoscope.web.errors import ChangedError, NoFilmError, NotReadError, UnusableFilmError
 from pneumoscope.web.films import FilmStore, OpenFilm
 from pneumoscope.web.models import Models
 from pneumoscope.web.store_folder import ReadingKey, StoreFolder
@@ -19,6 +19,8 @@ from pneumoscope.web.store_folder import ReadingKey, StoreFolder
 READINGS_BYTES = 128 * 2**20
 """Most bytes of readings with their maps and lung fields in memory; others are read again when they are shown."""
 _OBJECT_BYTES = 4096
+_Key = tuple[str, int, str, str, Population | None]
+"""Film, how often its file was replaced, model, method and population."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,14 @@ class ReadingState:
         The stated population that it was read with.
     phase : {"", "queued", "reading"}
         What a job is about to do.
+    replacements : int
+        `OpenFilm.replacements` when the film was read.
     """
 
     line: Line | None = None
     population: Population | None = None
     phase: str = ""
+    replacements: int = 0
 
     @property
     def state(self) -> FilmState:
@@ -76,7 +81,7 @@ class ReadingStore:
         self._folder = folder
         self._states: dict[tuple[str, str], ReadingState] = {}
         self._lock = threading.Lock()
-        self._readings: BoundedCache[tuple[str, str, str, Population | None], ModelReading] = BoundedCache(READINGS_BYTES, _size)
+        self._readings: BoundedCache[_Key, ModelReading] = BoundedCache(READINGS_BYTES, _size)
 
     def state(self, film: str, model: str) -> ReadingState:
         """Return where a reading stands.
@@ -89,9 +94,29 @@ class ReadingStore:
         Returns
         -------
         ReadingState
-            `UNREAD` where nothing is known.
+            `UNREAD` where nothing is known; without a line where the film's file was replaced since it was read.
         """
-        return self._states.get((film, model), UNREAD)
+        state = self._states.get((film, model), UNREAD)
+        return state if state.line is None or self._is_of(film, state) else replace(state, line=None)
+
+    def checked_state(self, film: str, model: str) -> ReadingState:
+        """Return where a reading stands, after a look whether the film's file was replaced.
+
+        Parameters
+        ----------
+        film, model : str
+            Ids.
+
+        Returns
+        -------
+        ReadingState
+            As `state`; `UNREAD` for a film that was closed.
+        """
+        try:
+            self._films.check(film)
+        except NoFilmError:
+            return UNREAD
+        return self.state(film, model)
 
     def mark(self, film: str, model: str, phase: str) -> None:
         """Record what a job is about to do with a film.
@@ -122,8 +147,13 @@ class ReadingStore:
         ------
         NotReadError
             If the film was not read.
+        ChangedError
+            If the film's file was replaced since it was read.
         """
+        opened = self._films.check(film)
         line = self.state(film, model).line
+        if line is None and opened.error and opened.replacements:
+            raise ChangedError(opened.error.message)
         if line is None:
             raise NotReadError("the model has not read this film yet; ask for it with PUT, or start a job")
         return line
@@ -148,16 +178,19 @@ class ReadingStore:
         MissingError
             If the film was closed.
         """
-        state = self.state(film, model)
+        state = self.checked_state(film, model)
         if state.line is not None and state.line.error is None and state.population == population:
             self.mark(film, model, "")
             return state.line
         self._films.forget_error(film)
         self.mark(film, model, "reading")
-        line = self._read_now(film, model, population)
-        self._change(film, model, line=line, population=population, phase="")
-        if self._folder and not line.error:
-            self._folder.keep_line(self._key(self._films.film(film), model, population), line)
+        opened = self._films.film(film)
+        key = self._key(opened, model, population)
+        line = self._read_now(opened, model, population)
+        now = self._films.check(film)
+        self._change(film, model, line=line, population=population, phase="", replacements=opened.replacements)
+        if self._folder and not line.error and key == self._key(now, model, population):
+            self._folder.keep_line(key, line)
         return line
 
     def reading(self, film: str, model: str, method: str) -> ModelReading:
@@ -182,10 +215,11 @@ class ReadingStore:
         UnusableFilmError
             If the film could not be read.
         """
-        line, population = self.line(film, model), self.state(film, model).population
+        line, state = self.line(film, model), self.state(film, model)
         if line.error:
             raise UnusableFilmError(line.error.message)
-        return self._readings.get((film, model, method, population), lambda: self._infer(film, model, method, population))
+        key = (film, state.replacements, model, method, state.population)
+        return self._readings.get(key, lambda: self._infer(film, model, method, state.population))
 
     def resume(self, film: str) -> None:
         """Take the readings of a film that an earlier run kept on disk, if it stated the same population.
@@ -217,11 +251,23 @@ class ReadingStore:
                 del self._states[key]
         self._readings.drop(lambda key: key[0] == film)
 
-    def _read_now(self, film: str, model: str, population: Population | None) -> Line:
-        reader = self._models.reader(model)
+    def _is_of(self, film: str, state: ReadingState) -> bool:
+        """Whether a line is of the file that the film has now."""
         try:
-            method = reader.card.map_method
-            reading = self._readings.get((film, model, method, population), lambda: self._infer(film, model, method, population))
+            opened = self._films.film(film)
+        except NoFilmError:
+            return True
+        line_sha256 = (state.line and state.line.file_sha256) or ""
+        same_file = not opened.sha256 or line_sha256 in ("", opened.sha256)  # a line of an earlier run comes before the file
+        return state.replacements == opened.replacements and same_file
+
+    def _read_now(self, opened: OpenFilm, model: str, population: Population | None) -> Line:
+        reader, film = self._models.reader(model), opened.id
+        key = (film, opened.replacements, model, reader.card.map_method, population)
+        try:
+            reading = self._readings.get(key, lambda: self._infer(film, model, reader.card.map_method, population))
+            if self._films.check(film).replacements != opened.replacements:
+                raise ChangedError("the file was replaced while it was read; read the film again to use the new file")
         except PneumoscopeError as error:
             opened = self._films.film(film)  # a film that was closed meanwhile has no line
             kind = opened.error.kind if opened.error else type(error).__name__

@@ -46,9 +46,9 @@ class References:
         Returns
         -------
         bool
-            True where an annotation belongs to its file.
+            True where an annotation belongs to its file; an annotation of a file that was replaced since belongs to none.
         """
-        return self.regions is not None and self._case(film) in self.regions.grids
+        return self.regions is not None and not film.replacements and self._case(film) in self.regions.grids
 
     def of(self, film: OpenFilm, rows: int, cols: int) -> "ReferenceRegions | None":
         """Draw the annotations of a film on its grid.

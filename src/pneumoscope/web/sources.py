@@ -22,6 +22,11 @@ class Source(Protocol):
         """A hash that changes with the content, known without loading it; empty where there is none."""
         ...
 
+    @property
+    def version(self) -> str:
+        """A mark that changes when the content may have changed, known at once; empty where nothing can be said."""
+        ...
+
     def load(self) -> bytes:
         """Load the content: the bytes of one DICOM, PNG or JPEG file."""
         ...
@@ -51,6 +56,15 @@ class FileSource:
             return ""
         said = f"{os.path.realpath(self.path)}\n{status.st_size}\n{status.st_mtime_ns}"
         return hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()
+
+    @property
+    def version(self) -> str:
+        """Device, inode, size and times of the file: the time of the last change of the inode cannot be set back by a program."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return ""
+        return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
     def load(self) -> bytes:
         """Read the file.
@@ -89,6 +103,11 @@ class UploadSource:
     def fingerprint(self) -> str:
         """SHA-256 of the content."""
         return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def version(self) -> str:
+        """Empty: the bytes stay as they were sent."""
+        return ""
 
     def load(self) -> bytes:
         """Return the content.

@@ -73,6 +73,11 @@ class KeptSource:
     label: str = field(repr=False)
     fingerprint: str = ""
 
+    @property
+    def version(self) -> str:
+        """Empty: only this server writes to its store."""
+        return ""
+
     def load(self) -> bytes:
         """Read the file.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pneumoscope.readings.line import Line
 from pneumoscope.web.bodies import ErrorBody, FilmList, FilmState, FilmSummary
+from pneumoscope.web.errors import NoFilmError
 from pneumoscope.web.films import OpenFilm
 from pneumoscope.web.reading_store import ReadingState
 from pneumoscope.web.workspace import Workspace
@@ -83,9 +84,10 @@ def page(workspace: Workspace, query: Query) -> FilmList:
     if query.sort != "number" or query.descending:
         key = _KEYS[query.sort]
         rows.sort(key=lambda row: key(workspace, row), reverse=query.descending)
-    shown = rows[query.offset : query.offset + query.limit]
+    shown = [_checked(workspace, row, query.model) for row in rows[query.offset : query.offset + query.limit]]
     removed = workspace.films.removed_since(query.since) if query.since else []
-    return FilmList(len(rows), len(films), revision, tuple(_summary(workspace, row) for row in shown), tuple(removed))
+    items = tuple(_summary(workspace, row) for row in shown if row)
+    return FilmList(len(rows), len(films), revision, items, tuple(removed))
 
 
 def summary(workspace: Workspace, film: str, model: str) -> FilmSummary:
@@ -108,7 +110,7 @@ def summary(workspace: Workspace, film: str, model: str) -> FilmSummary:
     MissingError
         If there is no such film.
     """
-    return _summary(workspace, (workspace.films.film(film), workspace.readings.state(film, model)))
+    return _summary(workspace, (workspace.films.check(film), workspace.readings.state(film, model)))
 
 
 def state_of(film: OpenFilm, reading: ReadingState) -> FilmState:
@@ -127,6 +129,15 @@ def state_of(film: OpenFilm, reading: ReadingState) -> FilmState:
         ``failed`` where the film cannot be decoded, or not be read.
     """
     return "failed" if film.error and not reading.phase else reading.state
+
+
+def _checked(workspace: Workspace, row: _Row, model: str) -> _Row | None:
+    """A row after a look whether the file was replaced; None where the film was closed meanwhile."""
+    try:
+        film = workspace.films.check(row[0].id)
+    except NoFilmError:
+        return None
+    return row if film is row[0] else (film, workspace.readings.state(film.id, model))
 
 
 def _matches(workspace: Workspace, row: _Row, query: Query) -> bool:
@@ -170,6 +181,7 @@ def _summary(workspace: Workspace, row: _Row) -> FilmSummary:
         outside_domain=bool(answered.outside_domain) if answered else None,
         n_findings=len(answered.findings) if answered else None,
         has_reference=workspace.references.has(film),
+        replacements=film.replacements,
     )
 
 

@@ -1,5 +1,6 @@
 """The catalogue of the open films as DICOM objects: what a search looks through, and the objects that were asked for last."""
 
+import contextlib
 import json
 import secrets
 import threading
@@ -14,7 +15,8 @@ from pneumoscope.web.bounded_cache import BoundedCache
 from pneumoscope.web.dicomweb.identifiers import Identifiers
 from pneumoscope.web.dicomweb.json_model import first
 from pneumoscope.web.dicomweb.objects import DicomObject, attributes_for_search, dicom_object
-from pneumoscope.web.errors import MissingError, UnavailableError
+from pneumoscope.web.errors import MissingError, NoFilmError, UnavailableError
+from pneumoscope.web.films import OpenFilm
 from pneumoscope.web.workspace import Workspace
 
 OBJECT_BYTES = 256 * 2**20
@@ -93,9 +95,9 @@ class Catalogue:
         self.describe, self._make = describe, make
         self.search_seconds = search_seconds
         self.identifiers = Identifiers(b"" if workspace.options.show_names else secrets.token_bytes(_KEY_BYTES))
-        self._entries: dict[str, Entry | None] = {}
+        self._entries: dict[tuple[str, int], Entry | None] = {}
         self._lock = threading.Lock()
-        self._objects: BoundedCache[str, DicomObject] = BoundedCache(OBJECT_BYTES, lambda made: made.n_bytes)
+        self._objects: BoundedCache[tuple[str, int], DicomObject] = BoundedCache(OBJECT_BYTES, lambda made: made.n_bytes)
 
     def entries(self) -> tuple[Sequence[Entry], int]:
         """List the films, after looking at those that are new.
@@ -107,7 +109,7 @@ class Catalogue:
             the number of films that there was no time for, or that their server does not give now.
         """
         if not self._lock.acquire(timeout=max(0.0, self.search_seconds)):  # another search looks at the new films
-            return self._known(), sum(film.id not in self._entries for film in self._workspace.films.films())
+            return self._known(), sum(_key(film) not in self._entries for film in self._workspace.films.films())
         try:
             return self._looked_at(time.monotonic() + self.search_seconds)
         finally:
@@ -117,21 +119,29 @@ class Catalogue:
         """The entries that there are, an object that several films hold only once."""
         known: dict[tuple[str, str, str], Entry] = {}
         for film in self._workspace.films.films():
-            entry = self._entries.get(film.id)
+            entry = self._entries.get(_key(film))
             if entry is not None and film.error is None:
                 known.setdefault(entry.uids, entry)
         return list(known.values())
 
     def _looked_at(self, ends: float) -> tuple[list[Entry], int]:
         """The entries, after looking at new films until a time, and the number of those that are left."""
-        films = {film.id for film in self._workspace.films.films()}
-        for closed in self._entries.keys() - films:
+        films = self._checked()
+        for closed in self._entries.keys() - {_key(film) for film in films}:
             del self._entries[closed]
         left = 0
-        for film in self._workspace.films.films():
-            if film.error is None and film.id not in self._entries:
-                left += time.monotonic() > ends or not self._look_at(film.id)
+        for film in films:
+            if film.error is None and _key(film) not in self._entries:
+                left += time.monotonic() > ends or not self._look_at(film)
         return self._known(), left
+
+    def _checked(self) -> list[OpenFilm]:
+        """The open films, after a look whether their files were replaced."""
+        films = []
+        for film in self._workspace.films.films():
+            with contextlib.suppress(NoFilmError):  # closed since they were listed
+                films.append(self._workspace.films.check(film.id))
+        return films
 
     def below(self, *uids: str) -> Sequence[Entry]:
         """Find the entries of a study, of a series, or of one instance.
@@ -179,20 +189,28 @@ class Catalogue:
         MissingError, UnusableFilmError, ChangedError
             If the film was closed, cannot be decoded, or its file was replaced.
         """
-        return self._objects.get(entry.film, lambda: self._make(*self._film(entry.film), self.identifiers))
+        film = self._workspace.films.check(entry.film)
+        if film.error:
+            self._workspace.films.decoded(film.id)  # raises its error
+        return self._objects.get(_key(film), lambda: self._make(*self._film(entry.film), self.identifiers))
 
     def _film(self, id: str) -> tuple[bytes, str]:
         return self._workspace.films.content(id), self._workspace.label(id)
 
-    def _look_at(self, id: str) -> bool:
+    def _look_at(self, film: OpenFilm) -> bool:
         """Make the entry of a film; whether that was possible now."""
         try:
-            self._entries[id] = Entry.of(id, self.describe(*self._film(id), self.identifiers))
+            self._entries[_key(film)] = Entry.of(film.id, self.describe(*self._film(film.id), self.identifiers))
         except UnavailableError:
             return False
         except PneumoscopeError:  # the worklist says why
-            self._entries[id] = None
+            self._entries[_key(film)] = None
         return True
+
+
+def _key(film: OpenFilm) -> tuple[str, int]:
+    """The id of a film, and how often its file was replaced."""
+    return film.id, film.replacements
 
 
 def _of(entries: Sequence[Entry], uids: tuple[str, ...]) -> list[Entry]:

@@ -52,6 +52,11 @@ class RemoteFilm:
         """Hash of the UIDs: an instance that changes gets another SOP Instance UID (PS3.3 C.12.1.1)."""
         return hashlib.sha256("\n".join(self.uids).encode()).hexdigest()
 
+    @property
+    def version(self) -> str:
+        """Empty: as for the fingerprint."""
+        return ""
+
     def load(self) -> bytes:
         """Retrieve the instance.
 

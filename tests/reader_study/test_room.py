@@ -202,7 +202,7 @@ def test_no_view_holds_anything_of_the_case_but_its_size(tmp_path, clock):
     assert len(tokens) == 10
     assert set(msgspec.to_builtins(view)) == {
         "state", "question", "questions", "locked", "assigned", "session", "practice", "token", "step", "rows", "cols", "aid",
-        "opened", "base", "answer", "previous", "next_token", "may_go_back", "waiting_until", "display_checked",
+        "opened", "base", "answer", "undo", "previous", "next_token", "may_go_back", "waiting_until", "display_checked",
     }  # fmt: skip
 
 

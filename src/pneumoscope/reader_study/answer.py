@@ -158,9 +158,25 @@ def parsed(tree: Any, kind: type[Answer] | type[Screen] | type[DisplayCheck]) ->
         value = strict_json.convert(tree, kind)
     except strict_json.StrictJsonError as error:
         raise ReaderStudyError(f"the request holds no valid {_WORDS[kind]} ({error})") from error
+    require_finite(value)
+    return value
+
+
+def require_finite(value: Any) -> None:
+    """Refuse a value that holds a number which is not finite.
+
+    Parameters
+    ----------
+    value : object
+        A value that msgspec can turn into builtins.
+
+    Raises
+    ------
+    ReaderStudyError
+        If a number in it is infinite or NaN.
+    """
     if not _finite(msgspec.to_builtins(value)):
         raise ReaderStudyError("the request holds a number that is not finite")
-    return value
 
 
 _WORDS: Mapping[type, str] = {Answer: "answer", Screen: "screen", DisplayCheck: "display check"}

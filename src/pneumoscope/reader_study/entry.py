@@ -55,6 +55,8 @@ class Entry:
         `View.base`, or the number of the last receipt.
     answer, screen, signals : object
         Parsed JSON of `answer.Answer`, `answer.Screen` and a list of `timing.Signal`.
+    undo : object
+        Parsed JSON of an `undo.UndoChange`; None for a client without undo.
     """
 
     token: str
@@ -64,3 +66,4 @@ class Entry:
     answer: Any
     screen: Any = field(default_factory=dict)
     signals: Any = ()
+    undo: Any = None

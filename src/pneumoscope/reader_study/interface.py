@@ -10,7 +10,7 @@ A server hands every request below its prefix to `respond`. The reader is named 
 ``GET cases/TOKEN/film``              the radiograph with its grey tables (`pixels.film_bytes`)
 ``GET cases/TOKEN/aid``               PNG of the overlay; 403 until the unaided answer is locked
 ``POST cases/TOKEN/open``             the case is on the screen: ``{step, key}``
-``POST cases/TOKEN/save``             ``{step, key, base, answer, screen, signals}``
+``POST cases/TOKEN/save``             ``{step, key, base, answer, screen, signals, undo}``
 ``POST cases/TOKEN/lock``, ``correct``  the same
 ====================================  =============================================================
 """
@@ -108,6 +108,7 @@ class _Changed(msgspec.Struct, forbid_unknown_fields=True):
     answer: dict[str, Any]
     screen: dict[str, Any] = {}
     signals: list[dict[str, Any]] = []
+    undo: dict[str, Any] | None = None
 
 
 def respond(room: ReadingRoom, request: Request) -> Response:
@@ -181,7 +182,7 @@ def _routed(room: ReadingRoom, request: Request) -> Response:
 
 
 def _changed(room: ReadingRoom, link: str, token: str, action: Literal["save", "lock", "correct"], changed: _Changed) -> Response:
-    entry = Entry(token, changed.step, changed.key, changed.base, changed.answer, changed.screen, changed.signals)
+    entry = Entry(token, changed.step, changed.key, changed.base, changed.answer, changed.screen, changed.signals, changed.undo)
     verb = {"save": room.save, "lock": room.lock, "correct": room.correct}[action]
     return json_response(200, msgspec.to_builtins(verb(link, entry)))
 

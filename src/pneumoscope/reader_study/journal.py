@@ -304,6 +304,25 @@ class Journal:
         with self._lock:
             return projection.all_stored(self._connection, reader)
 
+    def saved(self, reader: str, task: int) -> tuple[Mapping[str, Any], ...]:
+        """Read what a reader has saved of one task.
+
+        Parameters
+        ----------
+        reader : str
+            Pseudonym.
+        task : int
+            Number of the task.
+
+        Returns
+        -------
+        tuple of mapping
+            Bodies of the events ``saved``, in order.
+        """
+        query = "SELECT body FROM events WHERE actor = ? AND kind = 'saved' AND json_extract(body, '$.task') = ? ORDER BY number"
+        with self._lock:
+            return tuple(json.loads(body) for (body,) in self._connection.execute(query, (reader, task)))
+
     def head(self) -> tuple[int, str]:
         """Read number and hash of the last event: to be noted outside, as the proof that nothing was cut off later.
 

@@ -14,6 +14,7 @@ import msgspec
 
 from pneumoscope.reader_study import answer as answers
 from pneumoscope.reader_study import pixels, timing
+from pneumoscope.reader_study import undo as undo_histories
 from pneumoscope.reader_study.answer import DisplayCheck
 from pneumoscope.reader_study.entry import Entry, Feedback, Receipt
 from pneumoscope.reader_study.errors import ConflictError, ForbiddenError, NotSignedInError, ReaderStudyError
@@ -111,7 +112,8 @@ class ReadingRoom:
         end = self.washout_end(reader, task, stored) if task else None
         waiting = end.isoformat(timespec="seconds") if end and end > self.journal.time() else ""
         checked = [event.body["session"] for event in self.journal.events(DISPLAY_CHECKED) if event.actor == reader]
-        return view(self.protocol, self._key, reader, tasks, stored, waiting, checked)
+        undo = undo_histories.history(self.journal.saved(reader, task.number)) if task else None
+        return view(self.protocol, self._key, reader, tasks, stored, waiting, checked, undo)
 
     def earlier(self, link: str) -> tuple[EarlierAnswer, ...]:
         """Return the locked answers that a reader may still correct.
@@ -404,7 +406,10 @@ class ReadingRoom:
         named = {"task": task.number, "session": task.session, "case": task.case, "arm": task.arm, "step": task.step}
         shown = {**msgspec.to_builtins(screen), **self._aid_shown(task)}
         signals = msgspec.to_builtins(timing.parsed(entry.signals))
-        return {**named, "base": entry.base, "answer": msgspec.to_builtins(answer), "screen": shown, "signals": signals}
+        body = {**named, "base": entry.base, "answer": msgspec.to_builtins(answer), "screen": shown, "signals": signals}
+        if entry.undo is None:
+            return body
+        return {**body, "undo": msgspec.to_builtins(undo_histories.parsed(entry.undo, questions, case))}
 
     def _aid_shown(self, task: Task) -> Mapping[str, Any]:
         aid = self.protocol.definition.arm(task.arm).aid

@@ -9,6 +9,8 @@ from pneumoscope.reader_study.room import OVERRIDE
 from pneumoscope.reader_study.worklist import worklist
 
 EXCLUDED, UNBLINDED = "excluded", "unblinded"
+_ANSWERS = ("answer", "undo")
+"""Parts of an event from which an answer can be read."""
 
 
 def _reason(text: str) -> str:
@@ -127,7 +129,7 @@ def audit_lines(study: OpenStudy, *, with_answers: bool) -> tuple[str, ...]:
     for event in study.journal.events():
         fields = {name: getattr(event, name) for name in event.__dataclass_fields__}
         if not with_answers and "answer" in event.body:
-            fields["body"] = {**event.body, "answer": "blinded"}
+            fields["body"] = {**event.body, **{name: "blinded" for name in _ANSWERS if name in event.body}}
         lines.append(canonical(fields) + "\n")
     return tuple(lines)
 

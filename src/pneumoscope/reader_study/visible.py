@@ -15,6 +15,7 @@ from pneumoscope.reader_study.definition import Questions
 from pneumoscope.reader_study.progress import current, progress
 from pneumoscope.reader_study.projection import Stored
 from pneumoscope.reader_study.protocol import Protocol
+from pneumoscope.reader_study.undo import UndoHistory
 from pneumoscope.reader_study.worklist import Task
 
 
@@ -50,6 +51,8 @@ class View:
         Number of the last event of the task, which the next change must name; 0 before the first.
     answer : mapping
         The reader's own answer as it was saved; empty before.
+    undo : UndoHistory, optional
+        The states of this answer that undo and redo lead to; None before the case is opened.
     previous : mapping
         The reader's own locked answer to the step before, such as the unaided one; empty at the first step.
     next_token : str
@@ -77,6 +80,7 @@ class View:
     opened: bool = False
     base: int = 0
     answer: Mapping[str, Any] = field(default_factory=dict)
+    undo: UndoHistory | None = None
     previous: Mapping[str, Any] = field(default_factory=dict)
     next_token: str = ""
     may_go_back: bool = False
@@ -160,6 +164,7 @@ def view(
     answers: Sequence[Stored],
     waiting_until: str = "",
     checked_sessions: Collection[int] = (),
+    undo: UndoHistory | None = None,
 ) -> View:
     """Make what the page of a reader shows now.
 
@@ -179,6 +184,8 @@ def view(
         End of the washout of the current task; empty if it is over.
     checked_sessions : collection of int
         Sessions whose display check the reader has answered.
+    undo : UndoHistory, optional
+        Of the current task.
 
     Returns
     -------
@@ -207,6 +214,7 @@ def view(
         opened=own is not None,
         base=own.event if own else 0,
         answer=own.answer if own else {},
+        undo=undo if own else None,
         previous=before.answer if before else {},
         next_token=case_token(key, reader, following) if following else "",
         may_go_back=definition.going_back,

@@ -44,7 +44,7 @@ test("ratings are on the scale as the server decides it", () => {
 });
 
 test("what was undone is forgotten by the next change, and an amended state is one step", () => {
-  const history = new History("a");
+  const history = new History(["a"]);
   history.push("b");
   history.push("7");
   history.amend("75");
@@ -59,6 +59,25 @@ test("what was undone is forgotten by the next change, and an amended state is o
   history.undo();
   history.undo();
   assert.deepEqual([history.present, history.canUndo], ["a", false]);
+});
+
+test("a request takes the states that the server does not know, and every state reaches the server once", () => {
+  const history = new History(["", "a", "b"], 1);
+  assert.deepEqual([history.canUndo, history.canRedo, history.present], [true, true, "a"]);
+  assert.deepEqual(history.take(), { kept: 3, added: [], place: 1 });
+  history.redo();
+  assert.deepEqual(history.take(), { kept: 3, added: [], place: 2 });
+  history.push("7");
+  history.amend("75");
+  history.push("c");
+  history.undo();
+  assert.deepEqual(history.take(), { kept: 3, added: ["75", "c"], place: 3 });
+  history.amend("80");
+  assert.deepEqual(history.take(), { kept: 3, added: ["80"], place: 3 });
+  history.undo();
+  history.undo();
+  history.push("d");
+  assert.deepEqual(history.take(), { kept: 2, added: ["d"], place: 2 });
 });
 
 test("zero marks is an answer that is confirmed, and a mark takes the confirmation back", () => {

@@ -78,6 +78,11 @@ def test_a_killed_browser_goes_on_at_the_exact_case_and_mark(server, chromium, o
     stored = server.last("saved").body["answer"]
     assert len(stored["marks"]) == 1
     assert stored["marks"][0]["rating"] == 3
+    again.press("u", "u")  # what was done in the killed browser is undone in the new one
+    assert (again.rating(), again.marks()) == ("61", 0)
+    again.press("u")
+    assert again.rating() == "not rated"
+    again.press("Shift+U", "Shift+U", "Shift+U")
     again.press("n")
     again.lock()
     assert server.last("locked").body["answer"]["marks"] == stored["marks"]
@@ -144,6 +149,30 @@ def test_answers_are_there_after_a_reload(reader):
     reader.ready()
     assert (reader.rating(), reader.marks()) == ("42", 1)
     assert reader.page.get_by_role("button", name="No", exact=False).first.get_attribute("aria-pressed") == "true"
+
+
+def test_undo_and_redo_survive_a_reload(reader, server):
+    reader.press("6", "0", "y", "m", "3", "Escape", "u")  # the confidence of the mark is undone
+    reader.saved()
+    reader.page.reload()
+    reader.ready()
+    reader.press("Shift+U")
+    reader.saved()
+    assert server.last("saved").body["answer"]["marks"][0]["rating"] == 3
+    reader.press("u", "u")
+    assert (reader.marks(), reader.rating()) == (0, "60")
+    reader.saved()
+    reader.page.reload()
+    reader.ready()
+    undo, redo = (reader.page.get_by_role("button", name=name, exact=True) for name in ("Undo", "Redo"))
+    assert (undo.is_enabled(), redo.is_enabled()) == (True, True)
+    reader.press("u", "u", "u")
+    assert (reader.rating(), undo.is_enabled()) == ("not rated", False)
+    reader.press(*["Shift+U"] * 4)
+    reader.saved()
+    answer = server.last("saved").body["answer"]
+    assert (answer["rating"], answer["decision"], answer["marks"][0]["rating"]) == (60, "positive", 3)
+    assert redo.is_disabled()
 
 
 def test_two_windows_do_not_overwrite_each_other(reader, server, open_page, problems):

@@ -19,4 +19,4 @@ def test_the_logic_of_the_page(node):
         [node, "--test", script], env={**os.environ, "STATIC": str(static)}, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stdout[-4000:]
-    assert re.search(r"pass 14\b", ran.stdout)
+    assert re.search(r"pass 15\b", ran.stdout)

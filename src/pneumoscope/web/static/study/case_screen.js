@@ -25,6 +25,7 @@ import { PxViewport } from "../viewport/px-viewport.js";
  * @property {number} step
  * @property {number} base
  * @property {Partial<import("./types.js").Answer>} answer
+ * @property {import("./types.js").Undo | null} undo
  * @property {Partial<import("./types.js").Answer>} previous
  * @property {Questions} questions
  * @property {string} question

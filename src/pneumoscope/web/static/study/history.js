@@ -1,15 +1,25 @@
-// Undo and redo.
+// Undo and redo, and what of them the server does not know yet.
+
+/**
+ * What a request tells the server about the history.
+ * @template T
+ * @typedef {{kept: number, added: T[], place: number}} HistoryChange
+ */
 
 /**
  * The states of a value, of which one is the present one.
  * @template T
  */
 export class History {
-  /** @param {T} first */
-  constructor(first) {
-    /** @type {T[]} */
-    this.states = [first];
-    this.place = 0;
+  /**
+   * @param {T[]} states  at least one, oldest first; the server knows all of them
+   * @param {number} place  index of the present one
+   */
+  constructor(states, place = states.length - 1) {
+    this.states = states;
+    this.place = place;
+    /** Number of states at the start that the server knows. */
+    this.known = states.length;
   }
 
   /** The present state. */
@@ -32,8 +42,7 @@ export class History {
    * @param {T} state
    */
   push(state) {
-    this.states = [...this.states.slice(0, this.place + 1), state];
-    this.place += 1;
+    this.put(this.place + 1, state);
   }
 
   /**
@@ -41,7 +50,17 @@ export class History {
    * @param {T} state
    */
   amend(state) {
-    this.states = [...this.states.slice(0, this.place), state];
+    this.put(this.place, state);
+  }
+
+  /**
+   * @param {number} place
+   * @param {T} state
+   */
+  put(place, state) {
+    this.states = [...this.states.slice(0, place), state];
+    this.place = place;
+    this.known = Math.min(this.known, place);
   }
 
   /** Go back one state; without one, nothing happens. */
@@ -52,5 +71,15 @@ export class History {
   /** Go forward one state; without one, nothing happens. */
   redo() {
     if (this.canRedo) this.place += 1;
+  }
+
+  /**
+   * Take what the server does not know, for a request that is sent until it is answered.
+   * @returns {HistoryChange<T>}
+   */
+  take() {
+    const change = { kept: this.known, added: this.states.slice(this.known), place: this.place };
+    this.known = this.states.length;
+    return change;
   }
 }

@@ -36,14 +36,15 @@ export class Reading {
    * @param {number} task.step
    * @param {number} task.base
    * @param {Partial<Answer>} task.answer
+   * @param {import("./types.js").Undo | null} task.undo  the history of the answer, as the server has it; null to start with the answer
    * @param {Questions} task.questions
    * @param {boolean} task.correcting  whether a locked answer is corrected: nothing is saved before it is complete
    */
-  constructor(around, { token, step, base, answer, questions, correcting }) {
+  constructor(around, { token, step, base, answer, undo, questions, correcting }) {
     this.around = around;
     this.questions = questions;
     this.correcting = correcting;
-    this.history = new History(answers.completed(answer));
+    this.history = undo ? new History(undo.states.map(answers.completed), undo.place) : new History([answers.completed(answer)]);
     this.activity = new Activity(newKey(), () => performance.now());
     this.selected = -1;
     this.locked = false;
@@ -53,7 +54,9 @@ export class Reading {
     this.gathering = undefined;
     this.saver = new Saver({
       send: ({ action, token: of, body }) => around.api.change(action, of, body),
-      content: () => ({ answer: this.answer, screen: around.stage.screen, signals: this.activity.take() }),
+      content: (action) => ({
+        answer: this.answer, screen: around.stage.screen, signals: this.activity.take(), undo: action === "save" ? this.history.take() : null,
+      }),
       // While a later change waits, the answer of an earlier one does not make it saved.
       onState: (state, message) => around.onState(state === "saved" && this.waiting ? "saving" : state, message),
       memory: unanswered,

@@ -4,7 +4,7 @@
 import { ApiError, newKey } from "./api.js";
 
 /** @typedef {import("./types.js").Receipt} Receipt */
-/** @typedef {{step: number, key: string, base: number, answer: object, screen: object, signals: object[]}} Body */
+/** @typedef {{step: number, key: string, base: number, answer: object, screen: object, signals: object[], undo: object | null}} Body */
 /** @typedef {{action: "save" | "lock" | "correct", token: string, body: Body}} Request */
 /** @typedef {"saved" | "saving" | "retrying" | "refused"} SaveState */
 
@@ -16,7 +16,7 @@ export class Saver {
   /**
    * @param {object} options
    * @param {(request: Request) => Promise<Receipt>} options.send
-   * @param {() => {answer: object, screen: object, signals: object[]}} options.content  what to save now
+   * @param {(action: Request["action"]) => {answer: object, screen: object, signals: object[], undo: object | null}} options.content  what to save now
    * @param {(state: SaveState, message: string) => void} options.onState
    * @param {{put: (request: Request) => void, drop: () => void}} options.memory  where a request lies until it is answered
    * @param {string} options.token
@@ -79,7 +79,7 @@ export class Saver {
    * @returns {Promise<Receipt>}
    */
   async deliver(action) {
-    return this.deliverAgain({ action, token: this.token, body: { step: this.step, key: newKey(), base: this.base, ...this.content() } });
+    return this.deliverAgain({ action, token: this.token, body: { step: this.step, key: newKey(), base: this.base, ...this.content(action) } });
   }
 
   /**

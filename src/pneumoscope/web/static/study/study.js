@@ -212,7 +212,7 @@ class StudyPage {
     const film = await this.filmOf(earlier.token);
     const aid = earlier.aid ? await this.ask(() => this.api.aid(earlier.token)) : null;
     const { questions, question } = this.view;
-    const task = { ...earlier, previous: {}, questions, question, practice: false, correcting: true, mayGoBack: true };
+    const task = { ...earlier, undo: null, previous: {}, questions, question, practice: false, correcting: true, mayGoBack: true };
     await this.screen.show(task, film, aid);
   }
 }

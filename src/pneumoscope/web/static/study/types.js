@@ -65,6 +65,13 @@
  */
 
 /**
+ * The states of an answer between which the reader may go back and forth.
+ * @typedef {object} Undo
+ * @property {Partial<Answer>[]} states  oldest first; at least one
+ * @property {number} place  index of the present one
+ */
+
+/**
  * What the server lets the reader see now.
  * @typedef {object} View
  * @property {"reading" | "waiting" | "finished"} state
@@ -82,6 +89,7 @@
  * @property {boolean} opened
  * @property {number} base
  * @property {Partial<Answer>} answer
+ * @property {Undo | null} undo  null before the case is opened
  * @property {Partial<Answer>} previous  the reader's own answer to the step before; empty at the first step
  * @property {string} next_token
  * @property {boolean} may_go_back

@@ -2,7 +2,12 @@
 
 PneumoscopeError
 └── NodeError
-    └── ConfigError  the configuration of the node cannot be used
+    ├── ConfigError          the configuration of the node cannot be used
+    ├── LedgerError          the database cannot be used
+    │   ├── LedgerBusyError  another process holds the database for longer than the wait that is configured
+    │   └── LeaseLostError   another worker has taken over what this worker had claimed
+    └── SpoolError           the spool folder cannot be used
+        └── SpoolFullError   the disk or the quota of the spool is full
 
 No message quotes an identifier of a patient, a study or an instance.
 """
@@ -16,3 +21,23 @@ class NodeError(PneumoscopeError):
 
 class ConfigError(NodeError):
     """The configuration of the node is missing, damaged or contradicts itself."""
+
+
+class LedgerError(NodeError):
+    """The ledger's database cannot be used."""
+
+
+class LedgerBusyError(LedgerError):
+    """The ledger's database is locked by another process for longer than the configured wait."""
+
+
+class LeaseLostError(LedgerError):
+    """Another worker has taken over what this worker had claimed, because the lease ran out."""
+
+
+class SpoolError(NodeError):
+    """The spool folder cannot be used."""
+
+
+class SpoolFullError(SpoolError):
+    """The disk of the spool, or the quota of the spool, is full."""

@@ -1,0 +1,202 @@
+"""Deliveries in the ledger: claimed, sent, committed, or given up."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, Select, Update, and_, func, or_, select, update
+
+from pneumoscope.pacs.errors import LeaseLostError
+from pneumoscope.pacs.ledger.database import Database
+from pneumoscope.pacs.ledger.rows import Delivery
+from pneumoscope.pacs.ledger.tables import DeliveryState, deliveries, readings, results
+
+_OF_DELIVERY = (
+    "id", "result_id", "destination", "state", "reason", "attempts", "claimed_by", "claimed_until", "next_try_at", "first_try_at",
+    "sent_at",
+)  # fmt: skip
+_OF_RESULT = ("kind", "profile", "sop_class_uid", "sop_instance_uid", "sha256", "path")
+
+
+class DeliveryLedger(Database):
+    """The part of the ledger about deliveries: ``waiting -> sending -> sent -> committed``, and ``dead``, ``dropped``."""
+
+    def claim_delivery(self, sender: str, seconds: float, destinations: Sequence[str] = ()) -> Delivery | None:
+        """Claim the delivery that has waited longest, for a time.
+
+        Parameters
+        ----------
+        sender : str
+            Name of the sender.
+        seconds : float
+            Length of the claim, > 0.
+        destinations : sequence of str
+            Only deliveries for these; all of them where it is empty.
+
+        Returns
+        -------
+        Delivery or None
+            The delivery, now in the state ``sending``; None if none waits. Where an earlier claim ended without an outcome, its
+            ``was_sending`` says that the destination must be asked before it is sent again.
+
+        Raises
+        ------
+        LedgerError
+            If the claim could not be written.
+        """
+        now = self.clock()
+        claimable = or_(
+            and_(deliveries.c.state == "waiting", deliveries.c.next_try_at <= now),
+            and_(deliveries.c.state == "sending", deliveries.c.claimed_until <= now),
+        )
+        first = select(deliveries.c.id, deliveries.c.state).where(claimable)
+        if destinations:
+            first = first.where(deliveries.c.destination.in_(destinations))
+        first = first.order_by(deliveries.c.next_try_at, deliveries.c.id).limit(1).with_for_update(skip_locked=True)
+        with self.write() as connection:
+            chosen = connection.execute(first).first()
+            if chosen is None:
+                return None
+            values = {
+                "state": "sending",
+                "attempts": deliveries.c.attempts + 1,
+                "claimed_by": sender,
+                "claimed_until": now + seconds,
+                "first_try_at": func.coalesce(deliveries.c.first_try_at, now),
+            }
+            connection.execute(update(deliveries).where(deliveries.c.id == chosen.id).values(values))
+            row = connection.execute(_joined().where(deliveries.c.id == chosen.id)).one()
+        return _delivery(row, was_sending=chosen.state == "sending")
+
+    def finish_delivery(
+        self, delivery: Delivery, state: Literal["sent", "committed", "dead", "dropped"], reason: str = ""
+    ) -> None:
+        """End a delivery.
+
+        Parameters
+        ----------
+        delivery : Delivery
+            The delivery, as it was claimed.
+        state : {"sent", "committed", "dead", "dropped"}
+            Its outcome; ``dead`` is the dead letter, which only a user requeues.
+        reason : str
+            Why, in one sentence without any identifier.
+
+        Raises
+        ------
+        LeaseLostError
+            If another sender has claimed it since.
+        """
+        values: dict[str, Any] = {"state": state, "reason": reason, "claimed_by": None, "claimed_until": None}
+        if state in ("sent", "committed"):
+            values["sent_at"] = self.clock()
+        with self.write() as connection:
+            _checked(connection, _held(delivery).values(**values))
+
+    def retry_delivery(self, delivery: Delivery, reason: str, next_try_at: float) -> None:
+        """Give a delivery back, to be claimed again later: the destination certainly does not have the result.
+
+        Parameters
+        ----------
+        delivery : Delivery
+            The delivery, as it was claimed.
+        reason : str
+            Why, in one sentence without any identifier.
+        next_try_at : float
+            When it may be claimed, in seconds since 1970, UTC.
+
+        Raises
+        ------
+        LeaseLostError
+            If another sender has claimed it since.
+        """
+        values = {"state": "waiting", "reason": reason, "next_try_at": next_try_at, "claimed_by": None, "claimed_until": None}
+        with self.write() as connection:
+            _checked(connection, _held(delivery).values(**values))
+
+    def doubt_delivery(self, delivery: Delivery, reason: str, next_try_at: float) -> None:
+        """Give a delivery back whose outcome is unknown: the next claim has ``was_sending`` and asks the destination first.
+
+        Parameters
+        ----------
+        delivery : Delivery
+            The delivery, as it was claimed.
+        reason : str
+            Why, in one sentence without any identifier.
+        next_try_at : float
+            When it may be claimed, in seconds since 1970, UTC.
+
+        Raises
+        ------
+        LeaseLostError
+            If another sender has claimed it since.
+        """
+        values = {"reason": reason, "next_try_at": next_try_at, "claimed_by": None, "claimed_until": next_try_at}
+        with self.write() as connection:
+            _checked(connection, _held(delivery).values(**values))
+
+    def commit_delivery(self, delivery_id: int) -> None:
+        """Note that the destination has committed itself to keep a result (storage commitment).
+
+        Parameters
+        ----------
+        delivery_id : int
+            Row of the delivery; without effect unless it is in the state ``sent``.
+
+        Raises
+        ------
+        LedgerError
+            If the row could not be written.
+        """
+        change = update(deliveries).where(deliveries.c.id == delivery_id, deliveries.c.state == "sent")
+        with self.write() as connection:
+            connection.execute(change.values(state="committed"))
+
+    def deliveries(self, states: Sequence[DeliveryState] = (), *, limit: int = 1000, after_id: int = 0) -> list[Delivery]:
+        """List deliveries by their rows.
+
+        Parameters
+        ----------
+        states : sequence of str
+            States that are wanted; all of them where it is empty.
+        limit : int
+            Most deliveries, >= 1.
+        after_id : int
+            Only rows after this one, to list page by page.
+
+        Returns
+        -------
+        list of Delivery
+            In the order of their rows.
+        """
+        wanted = _joined().where(deliveries.c.id > after_id).order_by(deliveries.c.id).limit(limit)
+        with self.read() as connection:
+            rows = connection.execute(wanted.where(deliveries.c.state.in_(states)) if states else wanted).all()
+        return [_delivery(row, was_sending=False) for row in rows]
+
+
+def _joined() -> Select[Any]:
+    columns = [*(deliveries.c[name] for name in _OF_DELIVERY), *(results.c[name] for name in _OF_RESULT), readings.c.instance_id]
+    return (
+        select(*columns)
+        .join(results, deliveries.c.result_id == results.c.id)
+        .join(readings, results.c.reading_id == readings.c.id)
+    )
+
+
+def _held(delivery: Delivery) -> Update:
+    """An update of a delivery that changes nothing once another sender has claimed it."""
+    return update(deliveries).where(
+        deliveries.c.id == delivery.id,
+        deliveries.c.state == "sending",
+        deliveries.c.claimed_by == delivery.claimed_by,
+        deliveries.c.attempts == delivery.attempts,
+    )
+
+
+def _checked(connection: Connection, statement: Update) -> None:
+    if connection.execute(statement).rowcount != 1:
+        raise LeaseLostError("another sender has taken over the delivery, since the time of the claim was over; its work counts")
+
+
+def _delivery(row: Row[Any], *, was_sending: bool) -> Delivery:
+    return Delivery(**row._mapping, was_sending=was_sending)

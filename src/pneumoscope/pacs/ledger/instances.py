@@ -1,0 +1,346 @@
+"""Instances in the ledger: recorded, claimed, read."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, Update, and_, case, func, insert, or_, select, text, update
+
+from pneumoscope.pacs.errors import LeaseLostError
+from pneumoscope.pacs.ledger.database import Database
+from pneumoscope.pacs.ledger.rows import Arrival, Instance, NewReading, NewResult, Recorded
+from pneumoscope.pacs.ledger.tables import InstanceState, deliveries, instances, readings, results
+
+CONFLICT = "the same SOP Instance UID was received before with other content; compare the two and requeue the right one"
+_UNCLAIMED: dict[str, None] = {"claimed_by": None, "claimed_until": None}
+
+
+class InstanceLedger(Database):
+    """The part of the ledger about instances: ``received -> working -> read | skipped | failed``, ``conflict``, ``dropped``."""
+
+    def find_instance(self, sop_instance_uid: str, sha256: str) -> Instance | None:
+        """Find the row of an instance by its UID and content.
+
+        Parameters
+        ----------
+        sop_instance_uid : str
+            Its UID.
+        sha256 : str
+            Hash of its data set.
+
+        Returns
+        -------
+        Instance or None
+            The row; None if it was never recorded.
+        """
+        with self.read() as connection:
+            row = connection.execute(_same_content(sop_instance_uid, sha256)).first()
+        return _instance(row) if row else None
+
+    def record_instance(self, arrival: Arrival) -> Recorded:
+        """Record an instance that has arrived; the row is safe on the disk when this returns.
+
+        Parameters
+        ----------
+        arrival : Arrival
+            The instance, whose file is safe in the spool.
+
+        Returns
+        -------
+        Recorded
+            Its row. The same UID with the same content has one row, whatever its state; the same UID with other content has a
+            row of its own in the state ``conflict``.
+
+        Raises
+        ------
+        LedgerError
+            If the row could not be written.
+        """
+        with self.write() as connection:
+            _one_at_a_time(connection, arrival.sop_instance_uid)
+            if row := connection.execute(_same_content(arrival.sop_instance_uid, arrival.sha256)).first():
+                return Recorded(row.id, "duplicate")
+            same_uid = select(instances.c.id).where(instances.c.sop_instance_uid == arrival.sop_instance_uid).limit(1)
+            conflicts = connection.execute(same_uid).first() is not None
+            now = self.clock()
+            values = asdict(arrival) | {
+                "received_at": now,
+                "next_try_at": now,
+                "state": "conflict" if conflicts else "received",
+                "reason": CONFLICT if conflicts else "",
+            }
+            new = connection.execute(insert(instances).values(values).returning(instances.c.id)).scalar_one()
+        return Recorded(int(new), "conflict" if conflicts else "new")
+
+    def claim_instance(self, worker: str, seconds: float) -> Instance | None:
+        """Claim the instance that has waited longest, for a time: a worker that ends without an outcome loses its claim then.
+
+        Parameters
+        ----------
+        worker : str
+            Name of the worker.
+        seconds : float
+            Length of the claim, > 0.
+
+        Returns
+        -------
+        Instance or None
+            The instance, now in the state ``working``; None if none waits.
+
+        Raises
+        ------
+        LedgerError
+            If the claim could not be written.
+        """
+        now = self.clock()
+        claimable = or_(
+            and_(instances.c.state == "received", instances.c.next_try_at <= now),
+            and_(instances.c.state == "working", instances.c.claimed_until <= now),
+        )
+        with self.write() as connection:
+            first = (
+                select(instances.c.id)
+                .where(claimable)
+                .order_by(instances.c.next_try_at, instances.c.id)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            )
+            chosen = connection.execute(first).scalar()
+            if chosen is None:
+                return None
+            claim = (
+                update(instances)
+                .where(instances.c.id == chosen)
+                .values(
+                    state="working",
+                    attempts=instances.c.attempts + 1,
+                    claimed_by=worker,
+                    claimed_until=now + seconds,
+                )
+                .returning(instances)
+            )
+            return _instance(connection.execute(claim).one())
+
+    def finish_instance(self, instance: Instance, state: Literal["skipped", "failed", "dropped"], reason: str) -> None:
+        """End the work on an instance without a reading.
+
+        Parameters
+        ----------
+        instance : Instance
+            The instance, as it was claimed.
+        state : {"skipped", "failed", "dropped"}
+            Its last state.
+        reason : str
+            Why, in one sentence without any identifier.
+
+        Raises
+        ------
+        LeaseLostError
+            If another worker has claimed it since.
+        """
+        with self.write() as connection:
+            _checked(connection, _held(instance).values(state=state, reason=reason, **_UNCLAIMED))
+
+    def retry_instance(self, instance: Instance, reason: str, next_try_at: float) -> None:
+        """Give an instance back, to be claimed again later.
+
+        Parameters
+        ----------
+        instance : Instance
+            The instance, as it was claimed.
+        reason : str
+            Why, in one sentence without any identifier.
+        next_try_at : float
+            When it may be claimed, in seconds since 1970, UTC.
+
+        Raises
+        ------
+        LeaseLostError
+            If another worker has claimed it since.
+        """
+        with self.write() as connection:
+            values = {
+                "state": "received",
+                "reason": reason,
+                "next_try_at": next_try_at,
+                "claimed_by": None,
+                "claimed_until": None,
+            }
+            _checked(connection, _held(instance).values(**values))
+
+    def record_reading(
+        self, instance: Instance, reading: NewReading, made: Sequence[NewResult], destinations: Sequence[str]
+    ) -> int:
+        """Record a reading, its results and a delivery for each result and destination, all or nothing.
+
+        A reading by the same model that is already there is kept, with its results and deliveries, and nothing is added.
+
+        Parameters
+        ----------
+        instance : Instance
+            The instance, as it was claimed; it gets the state ``read``.
+        reading : NewReading
+            The reading.
+        made : sequence of NewResult
+            Its DICOM objects, whose files are safe on the disk.
+        destinations : sequence of str
+            Names of the destinations; without effect for a reading in shadow mode.
+
+        Returns
+        -------
+        int
+            Row of the reading.
+
+        Raises
+        ------
+        LeaseLostError
+            If another worker has claimed the instance since.
+        LedgerError
+            If the rows could not be written.
+        """
+        with self.write() as connection:
+            _checked(connection, _held(instance).values(state="read", reason="", **_UNCLAIMED))
+            already = select(readings.c.id).where(
+                readings.c.instance_id == instance.id, readings.c.model_sha256 == reading.model_sha256
+            )
+            if (row := connection.execute(already).scalar()) is not None:
+                return int(row)
+            return self._add_reading(connection, instance.id, reading, made, () if reading.shadow else destinations)
+
+    def _add_reading(
+        self,
+        connection: Connection,
+        instance_id: int,
+        reading: NewReading,
+        made: Sequence[NewResult],
+        destinations: Sequence[str],
+    ) -> int:
+        now = self.clock()
+        values = asdict(reading) | {"instance_id": instance_id, "created_at": now}
+        reading_id = int(connection.execute(insert(readings).values(values).returning(readings.c.id)).scalar_one())
+        for result in made:
+            values = asdict(result) | {"reading_id": reading_id, "created_at": now}
+            result_id = connection.execute(insert(results).values(values).returning(results.c.id)).scalar_one()
+            for destination in destinations:
+                row = {"result_id": result_id, "destination": destination, "state": "waiting", "next_try_at": now}
+                connection.execute(insert(deliveries).values(row))
+        return reading_id
+
+    def instance(self, instance_id: int) -> Instance | None:
+        """Return an instance by its row.
+
+        Parameters
+        ----------
+        instance_id : int
+            Its row.
+
+        Returns
+        -------
+        Instance or None
+            The instance; None if there is no such row.
+        """
+        with self.read() as connection:
+            row = connection.execute(select(instances).where(instances.c.id == instance_id)).first()
+        return _instance(row) if row else None
+
+    def instances(self, states: Sequence[InstanceState] = (), *, limit: int = 1000, after_id: int = 0) -> list[Instance]:
+        """List instances by their rows.
+
+        Parameters
+        ----------
+        states : sequence of str
+            States that are wanted; all of them where it is empty.
+        limit : int
+            Most instances, >= 1.
+        after_id : int
+            Only rows after this one, to list page by page.
+
+        Returns
+        -------
+        list of Instance
+            In the order of their rows.
+        """
+        wanted = select(instances).where(instances.c.id > after_id).order_by(instances.c.id).limit(limit)
+        with self.read() as connection:
+            rows = connection.execute(wanted.where(instances.c.state.in_(states)) if states else wanted).all()
+        return [_instance(row) for row in rows]
+
+    def states_of(self, sop_instance_uids: Sequence[str]) -> dict[str, tuple[InstanceState, str]]:
+        """Say in which state instances are, by their UIDs.
+
+        Parameters
+        ----------
+        sop_instance_uids : sequence of str
+            UIDs.
+
+        Returns
+        -------
+        dict of str to (str, str)
+            State and reason of each UID that was recorded. Where a UID has several contents, it is that of the first unless that
+            one was dropped.
+        """
+        stated: dict[str, tuple[InstanceState, str]] = {}
+        order = case((instances.c.state.in_(("conflict", "dropped")), 1), else_=0)
+        for start in range(0, len(sop_instance_uids), 500):
+            some = list(sop_instance_uids[start : start + 500])
+            query = (
+                select(instances.c.sop_instance_uid, instances.c.state, instances.c.reason)
+                .where(instances.c.sop_instance_uid.in_(some))
+                .order_by(order, instances.c.id)
+            )
+            with self.read() as connection:
+                for uid, state, reason in connection.execute(query):
+                    stated.setdefault(uid, (state, reason))
+        return stated
+
+    def paths(self) -> set[str]:
+        """List the files that instances have in the spool.
+
+        Returns
+        -------
+        set of str
+            Paths relative to the spool folder.
+        """
+        with self.read() as connection:
+            return set(connection.execute(select(instances.c.path)).scalars())
+
+    def waiting_bytes(self) -> int:
+        """Add up the files of the instances that are not read yet.
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
+        query = select(func.coalesce(func.sum(instances.c.size), 0)).where(instances.c.state.in_(("received", "working")))
+        with self.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+
+def _same_content(sop_instance_uid: str, sha256: str) -> Any:
+    return select(instances).where(instances.c.sop_instance_uid == sop_instance_uid, instances.c.sha256 == sha256)
+
+
+def _one_at_a_time(connection: Connection, sop_instance_uid: str) -> None:
+    """Let transactions about one UID follow one another; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:uid, 0))"), {"uid": sop_instance_uid})
+
+
+def _held(instance: Instance) -> Update:
+    """An update of an instance that changes nothing once another worker has claimed it: every claim adds to the attempts."""
+    return update(instances).where(
+        instances.c.id == instance.id,
+        instances.c.state == "working",
+        instances.c.claimed_by == instance.claimed_by,
+        instances.c.attempts == instance.attempts,
+    )
+
+
+def _checked(connection: Connection, statement: Update) -> None:
+    if connection.execute(statement).rowcount != 1:
+        raise LeaseLostError("another worker has taken over the instance, since the time of the claim was over; its work counts")
+
+
+def _instance(row: Row[Any]) -> Instance:
+    return Instance(**row._mapping)

@@ -3,13 +3,16 @@
 import io
 from collections.abc import Sequence
 
+import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.errors import InvalidDicomError
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian
 
 from pneumoscope import DISCLAIMER, __version__
 from pneumoscope.dicom_objects.dicom_object import DicomObject
+from pneumoscope.dicom_objects.errors import NotDicomError
 from pneumoscope.dicom_objects.profiles import KINDS, Kind
 from pneumoscope.dicom_objects.result import Result
 from pneumoscope.dicom_objects.uids import derived_uid
@@ -79,6 +82,30 @@ def finished(dataset: Dataset, result: Result, kind: Kind) -> DicomObject:
     dataset.ContributingEquipmentSequence = [_contributing_equipment(result)]
     dataset.SeriesDate, dataset.SeriesTime = _date(result), _time(result)
     return DicomObject(kind, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), _encoded(dataset))
+
+
+def parsed(content: bytes) -> Dataset:
+    """Parse an object.
+
+    Parameters
+    ----------
+    content : bytes
+        A DICOM file.
+
+    Returns
+    -------
+    Dataset
+        Its data set.
+
+    Raises
+    ------
+    NotDicomError
+        The content is no DICOM file.
+    """
+    try:
+        return pydicom.dcmread(io.BytesIO(content))
+    except InvalidDicomError:
+        raise NotDicomError("this is no DICOM object; give a file that Pneumoscope wrote") from None
 
 
 def device_uid(result: Result) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
+from pneumoscope.dicom_objects import structured_report
 from pneumoscope.dicom_objects.dicom_object import DicomObject
 from pneumoscope.dicom_objects.header import source_image
 from pneumoscope.dicom_objects.profiles import KINDS, Kind, Profile
@@ -14,7 +15,9 @@ from pneumoscope.readings import ModelReading
 Writer = Callable[[Result], DicomObject]
 """Writes one kind of object."""
 
-WRITERS: Mapping[Kind, Writer] = {}
+WRITERS: Mapping[Kind, Writer] = {
+    "sr": structured_report.write,
+}
 
 
 def write_objects(

@@ -1,0 +1,183 @@
+"""Write a reading as a Structured Report by TID 1500, Measurement Report (PS3.16), and read it back.
+
+The first measurement group describes the lung fields, with the answer for the whole image; each finding has a group of its own.
+Every group has a region on the image, since OHIF does not open a report with a group that has none.
+"""
+
+import numpy as np
+from highdicom import sr
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+from pydicom.uid import Comprehensive3DSRStorage
+
+from pneumoscope import DISCLAIMER, __version__
+from pneumoscope.dicom_objects import concepts
+from pneumoscope.dicom_objects.dicom_object import DicomObject
+from pneumoscope.dicom_objects.encoding import MANUFACTURER, common_arguments, device_uid, finished
+from pneumoscope.dicom_objects.result import Result
+from pneumoscope.radiograph import Region
+from pneumoscope.readings import CaseKey, DomainCheck, form
+from pneumoscope.readings.line import FindingLine, Line
+
+_DESCRIPTION = f"Pneumoscope report. {DISCLAIMER}"
+_RATING_DECIMALS = 4
+
+
+def write(result: Result) -> DicomObject:
+    """Write the report of a reading.
+
+    Parameters
+    ----------
+    result : Result
+        The reading.
+
+    Returns
+    -------
+    DicomObject
+        Comprehensive 3D SR or Comprehensive SR, by the profile.
+    """
+    line = form.line_of(CaseKey(""), result.reading)
+    groups = [_whole_image_group(result, line), *(_finding_group(result, k, one) for k, one in enumerate(line.findings, 1))]
+    report = sr.MeasurementReport(
+        observation_context=_observation_context(result),
+        procedure_reported=concepts.RADIOGRAPHY,
+        imaging_measurements=groups,
+    )
+    made = _class_of(result)(
+        evidence=[result.source.dataset],
+        content=report,
+        is_complete=True,
+        coding_schemes=[concepts.scheme_item()],
+        **common_arguments(result, "sr", _DESCRIPTION),
+    )
+    return finished(made, result, "sr")
+
+
+def _class_of(result: Result) -> type[sr.Comprehensive3DSR] | type[sr.ComprehensiveSR]:
+    return sr.Comprehensive3DSR if result.profile.sr_class_uid == Comprehensive3DSRStorage else sr.ComprehensiveSR
+
+
+def _observation_context(result: Result) -> sr.ObservationContext:
+    model = result.reading.model
+    device = sr.DeviceObserverIdentifyingAttributes(
+        uid=device_uid(result),
+        name=MANUFACTURER,
+        manufacturer_name=MANUFACTURER,
+        model_name=model.name,
+        serial_number=model.sha256,
+    )
+    return sr.ObservationContext(observer_device_context=sr.ObserverContext(codes.DCM.Device, device))
+
+
+def _whole_image_group(result: Result, line: Line) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+    """The lung-field box with probability, operating point, decision, abstention, domain, lung fields and cautions."""
+    fields = line.lung_fields
+    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(result.uid("sr", "whole image"), f"{line.target}: {line.decision}"),
+        referenced_region=_region(result, fields.box),
+        finding_type=concepts.LUNG,
+        finding_category=concepts.ANATOMY,
+        algorithm_id=_algorithm(result, line),
+        finding_sites=[sr.FindingSite(concepts.LUNG)],
+        measurements=[_measurement(*one) for one in _measured(line)],
+        qualitative_evaluations=[sr.QualitativeEvaluation(*one) for one in _evaluated(result, line)],
+    )
+
+
+def _measured(line: Line) -> list[tuple[Code, float, Code]]:
+    fields, unit = line.lung_fields, concepts.NO_UNITS
+    measured = [
+        (concepts.PROBABILITY, line.probability, unit),
+        (concepts.LOG_ODDS, line.log_odds, unit),
+        (concepts.THRESHOLD, line.operating_point.threshold, unit),
+        (concepts.LUNG_QUALITY, fields.quality, unit),
+        (concepts.LUNG_SHARE, fields.area_share, unit),
+    ]
+    if line.domain:
+        measured += [(concepts.DISTANCE, line.domain.distance, unit), (concepts.DISTANCE_LIMIT, line.domain.limit, unit)]
+    return measured
+
+
+def _evaluated(result: Result, line: Line) -> list[tuple[Code, Code]]:
+    evaluated = [
+        (concepts.target_code(line.target), concepts.DECISIONS[line.decision]),
+        (concepts.ABSTENTION, concepts.YES_NO[bool(line.abstains)]),
+        (concepts.LUNG_STATE, concepts.STATES[line.lung_fields.state]),
+    ]
+    evaluated += [(concepts.DOMAIN, reason) for reason in _domain_codes(result.reading.domain)]
+    return evaluated + [(concepts.CAUTION, concepts.CAUTIONS[caution]) for caution in line.cautions]
+
+
+def _domain_codes(domain: DomainCheck | None) -> list[Code]:
+    if domain is None:
+        return []
+    reasons = (
+        (concepts.PHOTOGRAPH, domain.photograph),
+        (concepts.NO_LUNGS, not domain.lungs),
+        (concepts.UNLIKE, domain.distance > domain.limit),
+    )
+    return [code for code, holds in reasons if holds] or [concepts.INSIDE]
+
+
+def _finding_group(result: Result, number: int, finding: FindingLine) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(result.uid("sr", f"finding {number}"), f"Opacity {number}"),
+        referenced_region=_region(result, finding.box),
+        finding_type=concepts.OPACITY,
+        finding_category=concepts.ABNORMALITY,
+        algorithm_id=_algorithm(result),
+        finding_sites=[_site(finding)],
+        measurements=[
+            _measurement(concepts.CERTAINTY, round(finding.rating * 100, _RATING_DECIMALS - 2), concepts.PERCENT),
+            _measurement(concepts.AREA, finding.area_px, concepts.PIXELS),
+            _measurement(concepts.PEAK_ROW, finding.peak.row, concepts.PIXELS),
+            _measurement(concepts.PEAK_COL, finding.peak.col, concepts.PIXELS),
+        ],
+    )
+
+
+def _site(finding: FindingLine) -> sr.FindingSite:
+    place = concepts.ZONES[finding.zone] if finding.zone else concepts.LUNG
+    return sr.FindingSite(place, laterality=concepts.LATERALITIES[finding.laterality] if finding.laterality else None)
+
+
+def _measurement(name: Code, value: float, unit: Code) -> sr.Measurement:
+    return sr.Measurement(name=name, value=value, unit=unit)
+
+
+def _region(result: Result, box: Region) -> sr.ImageRegion:
+    """A closed polyline in the pixel coordinates of SCOORD (PS3.3 C.18.6.1.1), whose origin is the corner of the first pixel."""
+    corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom), (box.left, box.top)]
+    source = sr.SourceImageForRegion(result.source.sop_class_uid, result.source.sop_instance_uid)
+    return sr.ImageRegion(sr.GraphicTypeValues.POLYLINE, np.array(corners, float), source)
+
+
+def _algorithm(result: Result, line: Line | None = None) -> sr.AlgorithmIdentification:
+    """Name, identity and, for the whole image, what decided the answer."""
+    model = result.reading.model
+    return sr.AlgorithmIdentification(
+        name=model.name,
+        version=model.sha256,
+        manufacturer=MANUFACTURER,
+        family=concepts.FAMILY,
+        parameters=_parameters(line) if line else None,
+    )
+
+
+def _parameters(line: Line) -> list[str]:
+    """What decided the answer and has no code, as ``name: value``; `report_reading` reads them back."""
+    choice, shown = line.population, line.map
+    named = {
+        "notice": DISCLAIMER,
+        "software version": __version__,
+        "target": line.target,
+        "operating point": line.operating_point.rule,
+        "target of the heat map": shown.target,
+        "heat map": shown.method,
+        "full scale": repr(shown.scale),
+        "finding threshold": repr(shown.threshold),
+        "rows and columns": f"{line.rows} {line.cols}",
+    }
+    if choice:
+        named["population"] = f"{choice.value or 'unknown'}, {choice.source}, {choice.settings}"
+    return [f"{name}: {value}" for name, value in named.items()]

@@ -1,0 +1,1 @@
+"""Read the received images and write the results."""

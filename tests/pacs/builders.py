@@ -20,3 +20,8 @@ def arrival(number=1, content=b"pixels", **changes):
 
 def result(number=1, kind="sr"):
     return NewResult(kind, "ohif", "1.2.840.10008.5.1.4.1.1.88.34", f"2.25.{number}", "s" * 64, f"{number}.{kind}.dcm")
+
+
+def read_with(*results, to=("pacs",), reading=READING):
+    """A reading with results for destinations."""
+    return replace(reading, results=tuple(replace(one, destinations=tuple(to)) for one in results))

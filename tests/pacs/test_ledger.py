@@ -3,15 +3,16 @@
 import sqlite3
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from pneumoscope.pacs.errors import LeaseLostError, LedgerBusyError, LedgerError
+from pneumoscope.pacs.errors import LeaseLostError, LedgerBusyError, LedgerError, ResultTakenError
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.ledger.tables import metadata
-from tests.pacs.builders import READING, arrival, result
+from tests.pacs.builders import READING, arrival, read_with, result
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -38,7 +39,7 @@ def received(ledger, *numbers):
 def sent_to(ledger, *destinations):
     received(ledger, 1)
     instance = ledger.claim_instance("work", 60)
-    ledger.record_reading(instance, READING, [result(1)], destinations)
+    ledger.record_readings(instance, [read_with(result(1), to=destinations)])
 
 
 # Instances.
@@ -106,7 +107,7 @@ def test_a_claim_that_has_run_out_goes_to_another_worker_and_the_first_can_chang
     other = ledger.claim_instance("other", 60)
     assert (other.id, other.attempts) == (slow.id, 2)
     with pytest.raises(LeaseLostError, match="another worker has taken over"):
-        ledger.record_reading(slow, READING, [result(1)], ["pacs"])
+        ledger.record_readings(slow, [read_with(result(1))])
     with pytest.raises(LeaseLostError, match="another worker has taken over"):
         ledger.finish_instance(slow, "failed", "no")
     with pytest.raises(LeaseLostError, match="another worker has taken over"):
@@ -145,33 +146,58 @@ def test_an_instance_that_is_given_back_waits_its_time(ledger, clock):
 def test_a_reading_is_recorded_with_everything_or_not_at_all(ledger):
     received(ledger, 1)
     instance = ledger.claim_instance("work", 60)
+    nameless = replace(result(2), sop_class_uid=None)
     with pytest.raises(LedgerError):
-        ledger.record_reading(instance, READING, [result(1), result(1)], ["pacs"])
+        ledger.record_readings(instance, [read_with(result(1), nameless)])
     assert (ledger.counts().instances, ledger.counts().deliveries) == ({"working": 1}, {})
-    ledger.record_reading(instance, READING, [result(1, "sr"), result(2, "seg")], ["pacs", "archive"])
+    ledger.record_readings(instance, [read_with(result(1, "sr"), result(2, "seg"), to=("pacs", "archive"))])
     assert (ledger.counts().instances, ledger.counts().deliveries) == ({"read": 1}, {"waiting": 4})
 
 
 def test_a_reading_in_shadow_is_kept_and_not_sent(ledger):
     received(ledger, 1)
-    shadow = type(READING)(READING.model_sha256, READING.line, shadow=True)
-    ledger.record_reading(ledger.claim_instance("work", 60), shadow, [result(1)], ["pacs"])
+    shadow = replace(READING, shadow=True)
+    ledger.record_readings(ledger.claim_instance("work", 60), [read_with(result(1), reading=shadow)])
     assert ledger.counts().deliveries == {}
+    assert [(one.model_sha256, one.shadow) for one in ledger.readings_of(1)] == [("m" * 64, True)]
 
 
-def test_a_second_reading_by_the_same_model_adds_nothing(ledger):
-    sent_to(ledger, "pacs")
+def test_a_reading_in_shadow_is_sent_once_it_is_recorded_without(ledger):
+    received(ledger, 1)
+    shadow = replace(READING, shadow=True)
+    ledger.record_readings(ledger.claim_instance("work", 60), [read_with(result(1), reading=shadow)])
     ledger.requeue("instances", [1])
-    assert ledger.record_reading(ledger.claim_instance("work", 60), READING, [result(2)], ["pacs"]) == 1
-    assert (ledger.counts().instances, ledger.counts().deliveries) == ({"read": 1}, {"waiting": 1})
+    ledger.record_readings(ledger.claim_instance("work", 60), [read_with(result(1))])
+    assert (ledger.counts().deliveries, len(ledger.readings_of(1))) == ({"waiting": 1}, 1)
+    assert not ledger.readings_of(1)[0].shadow
 
 
-def test_a_reading_by_another_model_is_kept_next_to_the_first(ledger):
+def test_a_second_reading_by_the_same_model_adds_nothing_but_new_destinations(ledger):
     sent_to(ledger, "pacs")
-    ledger.requeue("instances", [1])
-    other = type(READING)("n" * 64, READING.line)
-    assert ledger.record_reading(ledger.claim_instance("work", 60), other, [result(2)], ["pacs"]) == 2
-    assert ledger.counts().deliveries == {"waiting": 2}
+    for to in (("pacs",), ("pacs", "archive")):
+        ledger.requeue("instances", [1])
+        ledger.record_readings(ledger.claim_instance("work", 60), [read_with(replace(result(1), path="other.dcm"), to=to)])
+    assert (ledger.counts().instances, ledger.counts().deliveries) == ({"read": 1}, {"waiting": 2})
+    assert [one.path for one in ledger.results_of(1)] == ["1.sr.dcm"]
+
+
+def test_readings_by_two_models_are_recorded_in_one_transaction(ledger):
+    received(ledger, 1)
+    other = replace(READING, model_sha256="n" * 64, shadow=True)
+    made = [read_with(result(1)), read_with(result(2), reading=other)]
+    ledger.record_readings(ledger.claim_instance("work", 60), made)
+    assert ledger.counts().deliveries == {"waiting": 1}
+    assert [(one.model_sha256[0], one.shadow) for one in ledger.readings_of(1)] == [("m", False), ("n", True)]
+
+
+def test_a_result_with_the_uid_of_another_image_is_refused(ledger):
+    received(ledger, 1)
+    ledger.record_instance(arrival(1, b"other"))
+    ledger.record_readings(ledger.claim_instance("work", 60), [read_with(result(1))])
+    ledger.requeue("instances", [2])
+    with pytest.raises(ResultTakenError, match="a PACS would keep those"):
+        ledger.record_readings(ledger.claim_instance("work", 60), [read_with(result(1))])
+    assert ledger.counts().instances == {"read": 1, "working": 1}
 
 
 # Deliveries.

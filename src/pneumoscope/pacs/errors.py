@@ -5,7 +5,8 @@ PneumoscopeError
     ├── ConfigError          the configuration of the node cannot be used
     ├── LedgerError          the database cannot be used
     │   ├── LedgerBusyError  another process holds the database for longer than the wait that is configured
-    │   └── LeaseLostError   another worker has taken over what this worker had claimed
+    │   ├── LeaseLostError   another worker has taken over what this worker had claimed
+    │   └── ResultTakenError a result has the UID of a result of another image
     └── SpoolError           the spool folder cannot be used
         └── SpoolFullError   the disk or the quota of the spool is full
 
@@ -33,6 +34,10 @@ class LedgerBusyError(LedgerError):
 
 class LeaseLostError(LedgerError):
     """Another worker has taken over what this worker had claimed, because the lease ran out."""
+
+
+class ResultTakenError(LedgerError):
+    """A result has the UID of a result of another image, so that a PACS would keep only one of them."""
 
 
 class SpoolError(NodeError):

@@ -9,7 +9,8 @@ from pneumoscope.pacs.ledger.rows import (
     Instance,
     NewReading,
     NewResult,
+    Reading,
     Recorded,
 )
 
-__all__ = ["Arrival", "Counts", "Delivery", "Heartbeat", "Instance", "Ledger", "NewReading", "NewResult", "Recorded"]
+__all__ = ["Arrival", "Counts", "Delivery", "Heartbeat", "Instance", "Ledger", "NewReading", "NewResult", "Reading", "Recorded"]

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Update, and_, case, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Update, and_, case, func, insert, or_, select, text, update
 
-from pneumoscope.pacs.errors import LeaseLostError
+from pneumoscope.pacs.errors import LeaseLostError, ResultTakenError
 from pneumoscope.pacs.ledger.database import Database
-from pneumoscope.pacs.ledger.rows import Arrival, Instance, NewReading, NewResult, Recorded
+from pneumoscope.pacs.ledger.rows import Arrival, Instance, NewReading, NewResult, Reading, Recorded
 from pneumoscope.pacs.ledger.tables import InstanceState, deliveries, instances, readings, results
 
 CONFLICT = "the same SOP Instance UID was received before with other content; compare the two and requeue the right one"
@@ -168,63 +168,103 @@ class InstanceLedger(Database):
             }
             _checked(connection, _held(instance).values(**values))
 
-    def record_reading(
-        self, instance: Instance, reading: NewReading, made: Sequence[NewResult], destinations: Sequence[str]
-    ) -> int:
-        """Record a reading, its results and a delivery for each result and destination, all or nothing.
+    def record_readings(self, instance: Instance, made: Sequence[NewReading]) -> None:
+        """Record the readings of an instance, their results and a delivery for each result and destination, all or nothing.
 
-        A reading by the same model that is already there is kept, with its results and deliveries, and nothing is added.
+        What is already there is kept as it is: a reading by the same model, a result with the same UID, and a delivery to the
+        same destination. A reading that was kept in shadow is sent once it is recorded without.
 
         Parameters
         ----------
         instance : Instance
             The instance, as it was claimed; it gets the state ``read``.
-        reading : NewReading
-            The reading.
-        made : sequence of NewResult
-            Its DICOM objects, whose files are safe on the disk.
-        destinations : sequence of str
-            Names of the destinations; without effect for a reading in shadow mode.
-
-        Returns
-        -------
-        int
-            Row of the reading.
+        made : sequence of NewReading
+            The readings, with their results.
 
         Raises
         ------
         LeaseLostError
             If another worker has claimed the instance since.
+        ResultTakenError
+            If a result has the UID of a result of another reading.
         LedgerError
             If the rows could not be written.
         """
         with self.write() as connection:
             _checked(connection, _held(instance).values(state="read", reason="", **_UNCLAIMED))
-            already = select(readings.c.id).where(
-                readings.c.instance_id == instance.id, readings.c.model_sha256 == reading.model_sha256
-            )
-            if (row := connection.execute(already).scalar()) is not None:
-                return int(row)
-            return self._add_reading(connection, instance.id, reading, made, () if reading.shadow else destinations)
+            for reading in made:
+                reading_id = self._reading_id(connection, instance.id, reading)
+                for result in reading.results:
+                    result_id = self._result_id(connection, reading_id, result)
+                    for destination in () if reading.shadow else result.destinations:
+                        self._add_delivery(connection, result_id, destination)
 
-    def _add_reading(
-        self,
-        connection: Connection,
-        instance_id: int,
-        reading: NewReading,
-        made: Sequence[NewResult],
-        destinations: Sequence[str],
-    ) -> int:
-        now = self.clock()
-        values = asdict(reading) | {"instance_id": instance_id, "created_at": now}
-        reading_id = int(connection.execute(insert(readings).values(values).returning(readings.c.id)).scalar_one())
-        for result in made:
-            values = asdict(result) | {"reading_id": reading_id, "created_at": now}
-            result_id = connection.execute(insert(results).values(values).returning(results.c.id)).scalar_one()
-            for destination in destinations:
-                row = {"result_id": result_id, "destination": destination, "state": "waiting", "next_try_at": now}
-                connection.execute(insert(deliveries).values(row))
-        return reading_id
+    def _reading_id(self, connection: Connection, instance_id: int, reading: NewReading) -> int:
+        """The row of a reading, which is inserted where it is not there."""
+        there = _of(instance_id) & (readings.c.model_sha256 == reading.model_sha256)
+        row = connection.execute(select(readings.c.id, readings.c.shadow).where(there)).first()
+        if row is None:
+            values = {name: value for name, value in asdict(reading).items() if name != "results"}
+            values |= {"instance_id": instance_id, "created_at": self.clock()}
+            return int(connection.execute(insert(readings).values(values).returning(readings.c.id)).scalar_one())
+        if row.shadow and not reading.shadow:
+            connection.execute(update(readings).where(readings.c.id == row.id).values(shadow=False))
+        return int(row.id)
+
+    def _result_id(self, connection: Connection, reading_id: int, result: NewResult) -> int:
+        there = select(results.c.id, results.c.reading_id).where(results.c.sop_instance_uid == result.sop_instance_uid)
+        row = connection.execute(there).first()
+        if row is not None and row.reading_id != reading_id:
+            raise ResultTakenError(
+                "results for an image with the same SOP Instance UID and other content are there already; a PACS would keep those"
+            )
+        if row is not None:
+            return int(row.id)
+        values = {name: value for name, value in asdict(result).items() if name != "destinations"}
+        values |= {"reading_id": reading_id, "created_at": self.clock()}
+        return int(connection.execute(insert(results).values(values).returning(results.c.id)).scalar_one())
+
+    def _add_delivery(self, connection: Connection, result_id: int, destination: str) -> None:
+        there = (deliveries.c.result_id == result_id) & (deliveries.c.destination == destination)
+        if connection.execute(select(deliveries.c.id).where(there)).first() is None:
+            row = {"result_id": result_id, "destination": destination, "state": "waiting", "next_try_at": self.clock()}
+            connection.execute(insert(deliveries).values(row))
+
+    def readings_of(self, instance_id: int) -> list[Reading]:
+        """List the readings of an instance.
+
+        Parameters
+        ----------
+        instance_id : int
+            Its row.
+
+        Returns
+        -------
+        list of Reading
+            The oldest first.
+        """
+        columns = [readings.c[name] for name in ("id", "model_sha256", "line", "shadow", "created_at")]
+        with self.read() as connection:
+            rows = connection.execute(select(*columns).where(_of(instance_id)).order_by(readings.c.id)).all()
+        return [Reading(**row._mapping) for row in rows]
+
+    def results_of(self, reading_id: int) -> list[NewResult]:
+        """List the results of a reading.
+
+        Parameters
+        ----------
+        reading_id : int
+            Its row.
+
+        Returns
+        -------
+        list of NewResult
+            In the order in which they were made, without their destinations.
+        """
+        columns = [results.c[name] for name in ("kind", "profile", "sop_class_uid", "sop_instance_uid", "sha256", "path")]
+        with self.read() as connection:
+            rows = connection.execute(select(*columns).where(results.c.reading_id == reading_id).order_by(results.c.id)).all()
+        return [NewResult(**row._mapping) for row in rows]
 
     def instance(self, instance_id: int) -> Instance | None:
         """Return an instance by its row.
@@ -325,6 +365,10 @@ def _one_at_a_time(connection: Connection, sop_instance_uid: str) -> None:
     """Let transactions about one UID follow one another; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:uid, 0))"), {"uid": sop_instance_uid})
+
+
+def _of(instance_id: int) -> ColumnElement[bool]:
+    return readings.c.instance_id == instance_id
 
 
 def _held(instance: Instance) -> Update:

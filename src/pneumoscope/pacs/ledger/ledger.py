@@ -15,7 +15,7 @@ Queue = Literal["instances", "deliveries"]
 
 _REQUEUED = {"instances": ("read", "skipped", "failed", "conflict", "dropped"), "deliveries": ("dead", "dropped")}
 _DROPPED = {"instances": ("received", "skipped", "failed", "conflict"), "deliveries": ("waiting", "dead")}
-_FIRST = {"instances": "received", "deliveries": "waiting"}
+_FIRST = {"instances": "received", "deliveries": "sending"}
 _TABLES = {"instances": instances, "deliveries": deliveries}
 
 
@@ -78,9 +78,11 @@ class Ledger(InstanceLedger, DeliveryLedger):
         LedgerError
             If the rows could not be written.
         """
-        values: dict[str, Any] = {"state": _FIRST[queue], "reason": "", "attempts": 0, "next_try_at": self.clock()}
+        now = self.clock()
+        values: dict[str, Any] = {"state": _FIRST[queue], "reason": "", "attempts": 0, "next_try_at": now}
         if queue == "deliveries":
-            values["first_try_at"] = None
+            # As after a claim that has ended: a dead letter may have arrived, so that its destination is asked first.
+            values |= {"first_try_at": None, "claimed_by": None, "claimed_until": now}
         return self._change(queue, ids, _REQUEUED[queue], values)
 
     def drop(self, queue: Queue, ids: Sequence[int], reason: str) -> int:

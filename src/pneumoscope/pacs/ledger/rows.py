@@ -99,6 +99,31 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class NewResult:
+    """A DICOM object of a reading, written to its file once.
+
+    Parameters
+    ----------
+    kind, profile, sop_class_uid, sop_instance_uid : str
+        Of the object.
+    sha256 : str
+        Hash of its data set.
+    path : str
+        Its file, relative to the spool folder; these very bytes are sent.
+    destinations : tuple of str
+        Names of the destinations that it goes to; without effect for a reading in shadow mode.
+    """
+
+    kind: str
+    profile: str
+    sop_class_uid: str
+    sop_instance_uid: str = field(repr=False)
+    sha256: str
+    path: str
+    destinations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class NewReading:
     """A model's reading of an instance.
 
@@ -110,33 +135,35 @@ class NewReading:
         The line of form 5, JSON.
     shadow : bool
         Whether the reading is kept and not sent.
+    results : tuple of NewResult
+        Its DICOM objects, whose files are safe on the disk.
     """
 
     model_sha256: str
     line: str = field(repr=False)
     shadow: bool = False
+    results: tuple[NewResult, ...] = ()
 
 
 @dataclass(frozen=True)
-class NewResult:
-    """A DICOM object of a reading, written to its file once.
+class Reading:
+    """A reading in the ledger.
 
     Parameters
     ----------
-    kind, profile, sop_class_uid, sop_instance_uid : str
-        Of the object.
-    sha256 : str
-        Hash of its data set.
-    path : str
-        Its file; these very bytes are sent.
+    id : int
+        Its row.
+    model_sha256, line, shadow
+        As in `NewReading`.
+    created_at : float
+        Seconds since 1970, UTC.
     """
 
-    kind: str
-    profile: str
-    sop_class_uid: str
-    sop_instance_uid: str = field(repr=False)
-    sha256: str
-    path: str
+    id: int
+    model_sha256: str
+    line: str = field(repr=False)
+    shadow: bool
+    created_at: float
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ from pneumoscope.reader_study.definition import (
     parse,
     schema,
 )
-from pneumoscope.reader_study.design_check import check_definition, check_protocol, errors
+from pneumoscope.reader_study.design_check import check_definition, check_protocol
 from pneumoscope.reader_study.errors import ConflictError, InvalidStudyError, ReaderStudyError
+from pneumoscope.reader_study.fault import errors
 from pneumoscope.reader_study.folder import check, freeze
 from pneumoscope.reader_study.protocol import FORM, Protocol, StudyCase
 from pneumoscope.reader_study.squares import williams
@@ -47,7 +48,7 @@ def definition(mode="crossover", readers=4, arms=(UNAIDED, AIDED), **more):
 
 
 def protocol(of, n_cases=40, n_diseased=16):
-    cases = tuple(StudyCase(f"c{k:03}", f"p{k}", k < n_diseased, "0" * 64, 10, 10) for k in range(n_cases))
+    cases = tuple(StudyCase(f"c{k:03}", f"p{k}", k < n_diseased, "0" * 64, 10, 10, burned_in="no") for k in range(n_cases))
     return Protocol(FORM, "study", "0", of, "/", cases, ())
 
 
@@ -158,7 +159,7 @@ def test_williams_squares_are_balanced_for_place_and_predecessor(n):
 
 
 def test_practice_comes_first_in_every_session_in_each_of_its_arms():
-    cases = (*protocol(definition()).cases, StudyCase("t1", "q1", True, "0" * 64, 10, 10, training=True))
+    cases = (*protocol(definition()).cases, StudyCase("t1", "q1", True, "0" * 64, 10, 10, training=True, burned_in="no"))
     study = Protocol(FORM, "study", "0", definition(), "/", cases, ())
     for session in (1, 2):
         own = [task for task in worklist(study, "R0") if task.session == session]
@@ -220,7 +221,7 @@ def test_a_crossover_without_a_known_fault_has_none():
 
 def test_too_few_cases_of_a_class_and_the_same_patient_in_practice_are_errors():
     assert "1 cases with and 39 without" in errors(check_protocol(protocol(definition(), n_diseased=1)))[0]
-    cases = (*protocol(definition()).cases, StudyCase("t1", "p3", True, "0" * 64, 10, 10, training=True))
+    cases = (*protocol(definition()).cases, StudyCase("t1", "p3", True, "0" * 64, 10, 10, training=True, burned_in="no"))
     wrong = errors(check_protocol(Protocol(FORM, "study", "0", definition(), "/", cases, ())))
     assert wrong == ("1 patients have cases for practice and cases of the study; choose other cases for practice",)
 

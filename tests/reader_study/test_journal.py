@@ -297,7 +297,7 @@ def test_a_damaged_file_is_refused(path, tmp_path):
 
 
 def test_a_journal_that_does_not_exist_is_not_made_by_opening_it(tmp_path):
-    with pytest.raises(ReaderStudyError, match="freeze the study first"):
+    with pytest.raises(ReaderStudyError, match="launch the study first"):
         Journal(tmp_path / "journal.sqlite")
     assert list(tmp_path.iterdir()) == []
 

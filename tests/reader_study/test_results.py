@@ -8,7 +8,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from pneumoscope.reader_study import formats, trail
-from pneumoscope.reader_study.checklists import CLAIM_2024, DECIDE_AI, STARD_AI
+from pneumoscope.reader_study.checklists import CLAIM_2024, DECIDE_AI, STARD_AI, as_markdown, known_answers
 from pneumoscope.reader_study.definition import schema_text
 from pneumoscope.reader_study.entry import Entry
 from pneumoscope.reader_study.errors import BlindedError, ReaderStudyError
@@ -270,7 +270,16 @@ def test_checklists_fill_in_what_is_known_and_leave_the_rest(complete, tmp_path)
     assert [int(number.rstrip("ab")) for number in dict.fromkeys(n.rstrip("ab") for n in stard)] == list(range(1, 31))
     decide = {number.rstrip("abc") for number, _, _ in DECIDE_AI}
     assert {number for number in decide if number.isdigit()} == {str(k) for k in range(1, 18)}
-    assert CLAIM_2024[-1][0] == "39–44"
+    assert {number for number in decide if not number.isdigit()} == {"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X"}
+    assert [number for number, _, _ in CLAIM_2024] == [str(k) for k in range(1, 45)]
+
+
+def test_a_checklist_says_how_the_pixels_were_checked_and_every_answer_has_its_item(complete):
+    asked = {answer for items in (STARD_AI, DECIDE_AI, CLAIM_2024) for _, _, answer in items}
+    assert asked - {""} == known_answers(complete).keys()
+    text = as_markdown(complete)
+    assert "not stated in 8 radiographs; pixels not confirmed by a person" in text
+    assert "eligible: 8 cases" in next(line for line in text.splitlines() if line.startswith("| 35 "))
 
 
 # The commands from the idea to the frozen study
@@ -292,9 +301,9 @@ def test_init_check_freeze_worklist_links_verify(tmp_path):
     for command in ("worklist", "links", "status", "verify", "export"):
         ran = run("study", command, study, *(["-o", tmp_path / "o"] if command == "export" else []))
         assert (ran.code, "no study is frozen" in ran.err) == (2, True), command
-    assert run("study", "freeze", study, "--pilot").code == 0
-    assert run("study", "freeze", study).code == 0
-    assert run("study", "freeze", study).code == 2
+    assert run("study", "launch", study, "--pilot").code == 0
+    assert run("study", "launch", study).code == 0
+    assert run("study", "launch", study).code == 2
     rows = list(csv.DictReader(run("study", "worklist", study).out.splitlines()))
     assert len(rows) == 2 * 8 * 2
     assert len(run("study", "worklist", study, "--reader", "R2").out.splitlines()) == 17
@@ -307,7 +316,7 @@ def test_init_check_freeze_worklist_links_verify(tmp_path):
 
 def test_a_study_that_is_not_valid_is_not_frozen_and_says_why(tmp_path):
     make(tmp_path, readers=1)
-    for command in ("check", "freeze"):
+    for command in ("check", "launch"):
         ran = run("study", command, tmp_path)
         assert ran.code == 2
         assert "one reader: how readers vary cannot be estimated" in ran.out + ran.err

@@ -145,7 +145,7 @@ def test_a_study_whose_journal_was_tampered_with_is_not_served(study, tmp_path):
 
 def test_a_study_that_is_not_frozen_is_not_served(tmp_path):
     ran = run("study", "serve", tmp_path)
-    assert (ran.code, "freeze it" in ran.err) == (2, True)
+    assert (ran.code, "launch it" in ran.err) == (2, True)
 
 
 def test_other_machines_are_warned_of_and_a_port_in_use_is_an_error_in_one_sentence(study, tmp_path):

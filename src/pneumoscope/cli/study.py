@@ -11,7 +11,7 @@ def command() -> None:
 
 
 for subcommand in (
-    study_design.init, study_design.check, study_design.freeze, study_design.worklist, study_design.links,
+    study_design.init, study_design.check, study_design.launch, study_design.worklist, study_design.links,
     study_serve.command, study_trail.status, study_trail.verify, study_trail.override_washout, study_trail.exclude,
     study_trail.unblind, study_results.export, study_analyse.command, study_size.command,
 ):  # fmt: skip

@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from pneumoscope.reader_study import folder as studies
+from pneumoscope.reader_study.contact_sheets import write_contact_sheets
 from pneumoscope.reader_study.definition import schema_text
-from pneumoscope.reader_study.design_check import errors
 from pneumoscope.reader_study.errors import InvalidStudyError
+from pneumoscope.reader_study.fault import errors
+from pneumoscope.reader_study.protocol import Protocol
 from pneumoscope.reader_study.room import reader_link
 from pneumoscope.reader_study.template import write_template
 from pneumoscope.reader_study.worklist import worklists
@@ -29,12 +31,16 @@ def init(folder: Path) -> None:
 
 @click.command("check")
 @_FOLDER
-def check(folder: Path) -> int:
+@click.option("--contact-sheets", "sheets", type=click.Path(file_okay=False, path_type=Path),
+              help="Write every radiograph with its borders enlarged to this folder, to look for burned-in names.")  # fmt: skip
+def check(folder: Path, sheets: Path | None) -> int:
     """Say what makes the study in FOLDER invalid, and what makes it weak; every radiograph and overlay is opened."""
     protocol, faults = studies.check(folder)
+    if protocol and sheets:
+        _write_sheets(protocol, sheets)
     for fault in faults:
         click.echo(f"{fault.severity}: {fault.sentence}")
-    if protocol is None:
+    if protocol is None or errors(faults):
         raise InvalidStudyError(f"the study is not valid: {len(errors(faults))} errors; correct study.toml")
     definition, cases = protocol.definition, protocol.read_cases
     diseased = sum(case.diseased for case in cases)
@@ -45,17 +51,27 @@ def check(folder: Path) -> int:
     return 0
 
 
-@click.command("freeze")
+def _write_sheets(protocol: Protocol, folder: Path) -> None:
+    sheets = write_contact_sheets(protocol, folder)
+    click.echo(
+        f"{len(sheets)} contact sheets: {folder}. If no radiograph shows a name, a date or a number of a patient, write into "
+        'study.toml below [cases]:  pixel_check = { by = "YOUR INITIALS", code = "THE CODE AT THE END OF THE LAST SHEET" }'
+    )
+
+
+@click.command("launch")
 @_FOLDER
 @_PILOT
-def freeze(folder: Path, pilot: bool) -> None:
-    """Freeze the study in FOLDER: its protocol gets a hash, and the journal its first event. A study is frozen once."""
+def launch(folder: Path, pilot: bool) -> None:
+    """Launch the study in FOLDER: freeze its protocol by its hash, and begin its journal. A study is launched once."""
     study = studies.freeze(folder, "pilot" if pilot else "study")
     with closing(study.journal):
         body = study.journal.events("frozen")[0].body
-        click.echo(f"frozen as a {body['stage']}: {study.folder}")
-        click.echo(f"SHA-256 of the protocol: {body['protocol_sha256']}")
-        click.echo(f"next: pneumoscope study worklist {folder}; pneumoscope study links {folder}")
+        for sentence in body["warnings"]:
+            click.echo(f"warning: {sentence}")
+        click.echo(f"launched as a {body['stage']}: {study.folder}")
+        click.echo(f"SHA-256 of the frozen protocol, for the registration: {body['protocol_sha256']}")
+        click.echo(f"next: pneumoscope study serve {folder}; the order of cases: pneumoscope study worklist {folder}")
 
 
 @click.command("worklist")

@@ -1,6 +1,7 @@
 """Read one file or byte string (DICOM CR, DX or RG, PNG, JPEG) into a `Radiograph`, or a `Film` for a viewer."""
 
 from pneumoscope.radiograph.acceptance import AcceptancePolicy, Caution, review
+from pneumoscope.radiograph.burned_in import BurnedIn, burned_in_of
 from pneumoscope.radiograph.container import Container, container_of
 from pneumoscope.radiograph.errors import (
     EmptyImageError,
@@ -22,6 +23,7 @@ from pneumoscope.radiograph.region import Region
 
 __all__ = [
     "AcceptancePolicy",
+    "BurnedIn",
     "Caution",
     "Container",
     "Edges",
@@ -41,6 +43,7 @@ __all__ = [
     "TooLargeError",
     "UnreadableFileError",
     "Window",
+    "burned_in_of",
     "container_of",
     "list_folder",
     "read",

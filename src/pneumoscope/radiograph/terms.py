@@ -38,6 +38,8 @@ FRONTAL_VIEWS = frozenset({"PA", "AP", "RLD", "LLD"})
 
 TERMS: Mapping[str, frozenset[str]] = {
     "BodyPartExamined": _BODY_PARTS,
+    "BurnedInAnnotation": frozenset({"YES", "NO"}),
+    "ConversionType": frozenset({"DV", "DI", "DF", "WSD", "SD", "SI", "DRW", "SYN"}),
     "FieldOfViewHorizontalFlip": frozenset({"YES", "NO"}),
     "LossyImageCompression": frozenset({"00", "01"}),
     "Modality": _MODALITIES,

@@ -99,7 +99,8 @@ def _opened(cohort: Cohort, case: Case, training: bool, lesions: tuple[Region, .
         sentence = error if isinstance(error, PneumoscopeError) else error.strerror
         raise InvalidStudyError(f"the radiograph '{case.path}' cannot be shown: {sentence}") from error
     rows, cols = image.pixels.shape
-    return StudyCase(case.path, case.patient_id, bool(case.reference), sha256(content), rows, cols, training, lesions)
+    stated = radiograph.burned_in_of(content)
+    return StudyCase(case.path, case.patient_id, bool(case.reference), sha256(content), rows, cols, training, lesions, stated)
 
 
 def _aids(definition: Definition, folder: Path, cases: Sequence[StudyCase]) -> Iterator[AidFile]:

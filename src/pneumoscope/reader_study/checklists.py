@@ -12,10 +12,15 @@ from pneumoscope import DISCLAIMER
 from pneumoscope.reader_study.definition import Definition
 from pneumoscope.reader_study.flow import flow
 from pneumoscope.reader_study.folder import OpenStudy
+from pneumoscope.reader_study.pixel_check import statement
 from pneumoscope.reader_study.room import OVERRIDE
 from pneumoscope.reader_study.trail import UNBLINDED
 from pneumoscope.statistics.table import Table
 
+_WITHHELD = {
+    True: "the server refused the aid until the unaided answer was locked.",
+    False: "the server refused the aid of every case but the one that was open in the aided arm.",
+}
 BLANK = "blank: to be filled in by the authors"
 Items = tuple[tuple[str, str, str], ...]
 """Number, what is asked, and the name of the answer that the program knows; empty for none."""
@@ -55,13 +60,15 @@ STARD_AI: Items = (
     ("28", "Registration", ""),
     ("29", "Where the protocol is", "protocol"),
     ("30", "Funding", ""),
-    ("AI", "Data: source, partition, and overlap of training and test patients", ""),
+    ("AI", "Data: sources, preparation and partition; no patient both in training and test", "partition"),
+    ("AI", "Data: de-identification", "deidentification"),
     ("AI", "Human and AI: how readers used the aid, and their training with it", "familiarisation"),
     ("AI", "Bias and fairness across groups of patients", ""),
     ("AI", "Access to code, model and data", ""),
 )
 DECIDE_AI: Items = (
     ("1", "Title: early clinical evaluation of an AI system, and the problem", ""),
+    ("I", "Abstract: structured summary", ""),
     ("2a", "Targeted condition, current practice, intended patients", ""),
     ("2b", "Intended users and place in the care pathway", ""),
     ("II", "Objectives", "objective"),
@@ -100,25 +107,66 @@ DECIDE_AI: Items = (
     ("X", "Conflicts of interest", ""),
 )
 CLAIM_2024: Items = (
-    ("1–2", "Title and abstract: AI methodology, design, results", ""),
-    ("3–4", "Background, objectives and hypotheses", "objective"),
-    ("5–6", "Prospective or retrospective; goal", ""),
-    ("7–13", "Data: sources, criteria, preprocessing, selection, de-identification, missing data, acquisition", "selection"),
-    ("14–18", "Reference standard: definition, rationale, annotators, tools, variability", "reference"),
-    ("19–21", "Partition of data, level, intended sample size", "size"),
-    ("22–27", "Model: description, software, start, training, selection, ensembling", "test"),
+    ("1", "Title or abstract: a study of AI methodology, with the kind of technology", ""),
+    ("2", "Abstract: design, methods, results, conclusions", ""),
+    ("3", "Background: intended use and role of the AI approach", ""),
+    ("4", "Aims, objectives and hypotheses", "objective"),
+    ("5", "Prospective or retrospective", ""),
+    ("6", "Goal of the study", "objective"),
+    ("7", "Sources of data", ""),
+    ("8", "Inclusion and exclusion criteria", "selection"),
+    ("9", "Preprocessing of data", ""),
+    ("10", "Selection of subsets of data", "selection"),
+    ("11", "Methods of de-identification", "deidentification"),
+    ("12", "How missing data were handled", "missing"),
+    ("13", "Protocol of image acquisition", ""),
+    ("14", "Reference standard: how it was obtained", "reference"),
+    ("15", "Why this reference standard", ""),
+    ("16", "Who annotated the reference standard, with which qualification", ""),
+    ("17", "How the test set was annotated", ""),
+    ("18", "Variability between and within annotators", ""),
+    ("19", "How data were assigned to partitions", "partition"),
+    ("20", "Level at which partitions are disjoint", "partition"),
+    ("21", "Intended sample size", "size"),
+    ("22", "Model: detailed description", "test"),
+    ("23", "Software libraries and packages", "software"),
+    ("24", "Start values of the model's parameters", ""),
+    ("25", "Training: approach, augmentation, hyperparameters", ""),
+    ("26", "How the final model was chosen", ""),
+    ("27", "Ensembling", ""),
     ("28", "Metrics of performance", "analysis"),
-    ("29", "Statistical measures of significance and uncertainty", "analysis"),
-    ("30–31", "Robustness; explainability", ""),
-    ("32–33", "Evaluation on internal and external data; registration", ""),
-    ("34", "Flow of patients and cases", "flow"),
-    ("35–38", "Demographics, performance with precision, failure analysis", ""),
-    ("39–44", "Limitations, implications, protocol, availability, funding", "protocol"),
+    ("29", "Measures of significance and uncertainty", "analysis"),
+    ("30", "Analysis of robustness or sensitivity", ""),
+    ("31", "Methods of explanation or interpretation", "output"),
+    ("32", "Evaluation on internal data", ""),
+    ("33", "Testing on external data", ""),
+    ("34", "Registration of the trial", ""),
+    ("35", "Numbers of patients or examinations included and excluded", "flow"),
+    ("36", "Demographic and clinical characteristics of each partition", ""),
+    ("37", "Performance on all partitions with uncertainty", ""),
+    ("38", "Estimates of diagnostic performance with precision", ""),
+    ("39", "Analysis of cases that were answered wrongly", ""),
+    ("40", "Limitations", ""),
+    ("41", "Implications for practice", ""),
+    ("42", "Where the full protocol is", "protocol"),
+    ("43", "Availability of software, model and data", ""),
+    ("44", "Funding, and the role of funders", ""),
 )
 
 
-def _answers(study: OpenStudy) -> dict[str, str]:
-    """What the program knows, by name."""
+def known_answers(study: OpenStudy) -> dict[str, str]:
+    """Collect what the program knows of a study.
+
+    Parameters
+    ----------
+    study : OpenStudy
+        The study.
+
+    Returns
+    -------
+    dict of str to str
+        Answers by the names that the checklists use.
+    """
     protocol, events = study.protocol, study.journal
     definition, plan = protocol.definition, protocol.definition.analysis
     counts = flow(study)
@@ -134,7 +182,7 @@ def _answers(study: OpenStudy) -> dict[str, str]:
         "reference": f"The reference standard of the cohort '{definition.cases.cohort}', of {definition.target}.",
         "threshold": f"Decision asked: {definition.questions.decision}; rating called positive from: {plan.threshold}.",
         "blinding": "Readers saw pixels only: no identifier, date, report, prevalence, reference standard or other answer; "
-        "the aid was withheld by the server until the unaided answer was locked.",
+        + _WITHHELD[definition.mode == "sequential"],
         "analysis": f"Fixed before the first case: {plan.figure}, {plan.population} random, {plan.hypothesis}, "
         f"margin {plan.margin:g}, α = {plan.alpha:g}.",
         "missing": f"{counts.missing} assigned answers are missing; {sum(counts.excluded.values())} are excluded with a reason.",
@@ -147,13 +195,21 @@ def _answers(study: OpenStudy) -> dict[str, str]:
         "output": "; ".join(f"overlays of {aid.source}; their opacity on the screen is in the trail" for aid in aids) or "no aid",
         "workflow": f"Mode {definition.mode}, washout {definition.washout_days:g} days; the reader decides.",
         "deviations": f"{overridden} washouts overridden; {len(events.events(UNBLINDED))} unblindings before completion.",
+        "deidentification": "Pictures are decoded and written again: no header, name or date of a file is sent to a reader. "
+        + statement(protocol),
+        "partition": f"Cases of the split '{definition.cases.split}' of the cohort{_one_each(definition)}.",
+        "software": f"Pneumoscope {protocol.program} froze the protocol and served the study.",
         "changes": "None possible: every overlay is verified against its hash in the frozen protocol before it is shown.",
     }  # fmt: skip
 
 
 def _selection(definition: Definition, chosen: int, diseased: int, eligible: int) -> str:
-    rule = ", one radiograph a patient, chosen by the hash of the image" if definition.cases.one_per_patient else ""
+    rule = _one_each(definition)
     return f"{chosen} of {eligible} cases of the split '{definition.cases.split}'{rule}; {diseased} with {definition.target}."
+
+
+def _one_each(definition: Definition) -> str:
+    return ", one radiograph a patient, chosen by the hash of the image" if definition.cases.one_per_patient else ""
 
 
 def _table(items: Items, answers: Mapping[str, str]) -> Table:
@@ -173,7 +229,7 @@ def as_markdown(study: OpenStudy) -> str:
     str
         Markdown.
     """
-    answers = _answers(study)
-    named = {"STARD-AI (by the items of STARD 2015)": STARD_AI, "DECIDE-AI": DECIDE_AI, "CLAIM 2024 (grouped)": CLAIM_2024}
+    answers = known_answers(study)
+    named = {"STARD-AI (by the items of STARD 2015)": STARD_AI, "DECIDE-AI": DECIDE_AI, "CLAIM 2024": CLAIM_2024}
     parts = [f"## {name}\n\n{_table(items, answers).markdown()}" for name, items in named.items()]
     return "\n".join([f"# Checklists of '{study.protocol.definition.title}'\n\n{DISCLAIMER}\n", *parts])

@@ -27,6 +27,26 @@ def _named(what: str, name: str) -> None:
 
 
 @dataclass(frozen=True)
+class PixelCheck:
+    """A person's confirmation that no radiograph shows a name, a date or another identifier.
+
+    Parameters
+    ----------
+    by : str
+        Who looked through the contact sheets, by name or initials.
+    code : str
+        Code at the end of the contact sheets, which stands for exactly these files.
+    """
+
+    by: str
+    code: str
+
+    def __post_init__(self) -> None:
+        if not self.by.strip():
+            raise ValueError("pixel_check needs the name or the initials of who looked through the contact sheets")
+
+
+@dataclass(frozen=True)
 class CaseSelection:
     """Which radiographs are read.
 
@@ -44,6 +64,8 @@ class CaseSelection:
         Path of the reference regions (a CSV of boxes); needed for figures of merit of marks. Empty without.
     box_space : str
         Pixel grid of boxes in a table that does not state image sizes: ``file``, or WIDTHxHEIGHT. Empty otherwise.
+    pixel_check : PixelCheck, optional
+        Confirmation that the pixels show no identifier (``pneumoscope study check --contact-sheets``).
     """
 
     cohort: str
@@ -52,6 +74,7 @@ class CaseSelection:
     training: tuple[str, ...] = ()
     regions: str = ""
     box_space: str = ""
+    pixel_check: PixelCheck | None = None
 
 
 @dataclass(frozen=True)

@@ -1,48 +1,16 @@
 """What makes the design of a study invalid, or weak."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
 
 from pneumoscope.reader_study.definition import WASHOUT_DAYS, Definition
+from pneumoscope.reader_study.fault import Fault
+from pneumoscope.reader_study.pixel_check import burned_in_faults
 from pneumoscope.reader_study.protocol import Protocol
 from pneumoscope.reader_study.squares import latin, williams
 from pneumoscope.reader_study.worklist import worklists
 
 _ENOUGH_RATINGS = 5
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something wrong with a study.
-
-    Parameters
-    ----------
-    severity : {"error", "warning"}
-        An error makes the study invalid; a warning makes it weaker.
-    sentence : str
-        What is wrong and what to do.
-    """
-
-    severity: Literal["error", "warning"]
-    sentence: str
-
-
-def errors(faults: Iterable[Fault]) -> tuple[str, ...]:
-    """Select what makes a study invalid.
-
-    Parameters
-    ----------
-    faults : iterable of Fault
-        All faults.
-
-    Returns
-    -------
-    tuple of str
-        Sentences of the errors.
-    """
-    return tuple(fault.sentence for fault in faults if fault.severity == "error")
 
 
 def check_definition(definition: Definition) -> tuple[Fault, ...]:
@@ -152,7 +120,11 @@ def check_protocol(protocol: Protocol) -> tuple[Fault, ...]:
         Errors and warnings.
     """
     wrong = (*_classes(protocol), *_practice(protocol), *_orders(protocol), *_lesions(protocol))
-    return (*(Fault("error", sentence) for sentence in wrong), *(Fault("warning", sentence) for sentence in _patients(protocol)))
+    design = (
+        *(Fault("error", sentence) for sentence in wrong),
+        *(Fault("warning", sentence) for sentence in _patients(protocol)),
+    )
+    return (*design, *burned_in_faults(protocol))
 
 
 def _classes(protocol: Protocol) -> Iterator[str]:

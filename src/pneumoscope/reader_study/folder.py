@@ -11,8 +11,9 @@ from pneumoscope.reader_study import journal as journals
 from pneumoscope.reader_study import protocol as protocols
 from pneumoscope.reader_study.assembly import assemble
 from pneumoscope.reader_study.definition import read
-from pneumoscope.reader_study.design_check import Fault, check_definition, check_protocol, errors
+from pneumoscope.reader_study.design_check import check_definition, check_protocol
 from pneumoscope.reader_study.errors import ConflictError, InvalidStudyError, ReaderStudyError, TamperedJournalError
+from pneumoscope.reader_study.fault import Fault, errors
 from pneumoscope.reader_study.journal import Clock, Journal, now
 from pneumoscope.reader_study.protocol import Protocol, Stage
 from pneumoscope.reader_study.room import ReadingRoom
@@ -66,9 +67,9 @@ def check(folder: Path, stage: Stage = "study") -> tuple[Protocol | None, tuple[
     Returns
     -------
     protocol : Protocol or None
-        None if the design is invalid.
+        None if the study file alone is not valid, so that no radiograph was opened.
     faults : tuple of Fault
-        Errors and warnings.
+        Errors and warnings; a study with an error cannot be frozen.
 
     Raises
     ------
@@ -80,12 +81,12 @@ def check(folder: Path, stage: Stage = "study") -> tuple[Protocol | None, tuple[
     if errors(faults):
         return None, faults
     protocol = assemble(definition, folder, stage)
-    faults = (*faults, *check_protocol(protocol))
-    return None if errors(faults) else protocol, faults
+    return protocol, (*faults, *check_protocol(protocol))
 
 
 def freeze(folder: Path, stage: Stage = "study", clock: Clock = now) -> OpenStudy:
-    """Freeze a study: write its protocol, a secret and the journal, whose first event holds the hash of the protocol.
+    """Freeze a study: write its protocol, a secret and the journal, whose first event holds the hash of the protocol
+    and the warnings of `check`.
 
     Parameters
     ----------
@@ -112,14 +113,15 @@ def freeze(folder: Path, stage: Stage = "study", clock: Clock = now) -> OpenStud
     if (target / JOURNAL_FILE).exists():
         raise ConflictError("the study is frozen already; a changed protocol is another study, in another folder")
     protocol, faults = check(folder, stage)
-    if protocol is None:
+    if protocol is None or errors(faults):
         raise InvalidStudyError(f"the study is not valid: {'; '.join(errors(faults))}")
     target.mkdir(mode=0o700, exist_ok=True)  # it holds the reference standard and the secret: not for readers on the same machine
     content = protocols.to_bytes(protocol)
     with atomic_files.binary(target / PROTOCOL_FILE) as stream:
         stream.write(content)
     key = _new_key(target / KEY_FILE)
-    body = {"protocol_sha256": protocols.sha256(content), "stage": stage, "program": protocol.program}
+    warnings = [fault.sentence for fault in faults]
+    body = {"protocol_sha256": protocols.sha256(content), "stage": stage, "program": protocol.program, "warnings": warnings}
     return OpenStudy(target, protocol, key, journals.create(target / JOURNAL_FILE, COORDINATOR, body, clock))
 
 
@@ -175,7 +177,7 @@ def frozen_folder(folder: Path) -> Path:
     for place in (folder, folder / "study", *pilots):
         if (place / JOURNAL_FILE).is_file():
             return place
-    raise ReaderStudyError(f"no study is frozen in '{folder}'; check it, then freeze it:  pneumoscope study freeze {folder}")
+    raise ReaderStudyError(f"no study is frozen in '{folder}'; check it, then launch it:  pneumoscope study launch {folder}")
 
 
 def open_study(folder: Path, clock: Clock = now) -> OpenStudy:

@@ -218,7 +218,7 @@ class Journal:
 
     def __init__(self, path: Path, clock: Clock = now) -> None:
         if not path.is_file():
-            raise ReaderStudyError(f"there is no journal '{path.name}'; freeze the study first:  pneumoscope study freeze")
+            raise ReaderStudyError(f"there is no journal '{path.name}'; launch the study first:  pneumoscope study launch")
         self._connection, self._clock, self._lock = _connect(path), clock, threading.Lock()
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from pneumoscope import strict_json
-from pneumoscope.radiograph import Region
+from pneumoscope.radiograph import BurnedIn, Region
 from pneumoscope.reader_study.definition import Definition
 from pneumoscope.reader_study.errors import TamperedJournalError
 
@@ -38,6 +38,8 @@ class StudyCase:
         Whether the case is for practice with feedback.
     lesions : tuple of Region
         Reference regions in pixels of the radiograph.
+    burned_in : {"yes", "no", "converted", "not stated"}
+        What the file states of text that is burned into its pixels, as `radiograph.burned_in_of`.
     """
 
     name: str
@@ -48,6 +50,7 @@ class StudyCase:
     cols: int
     training: bool = False
     lesions: tuple[Region, ...] = ()
+    burned_in: BurnedIn = "not stated"
 
 
 @dataclass(frozen=True)

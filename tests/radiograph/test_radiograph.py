@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pneumoscope.radiograph
-from pneumoscope.radiograph import Radiograph
+from pneumoscope.radiograph import Radiograph, Spacing
 
 GREY = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
 MODULES = [f"pneumoscope.radiograph.{module.name}" for module in pkgutil.iter_modules(pneumoscope.radiograph.__path__)]
@@ -62,3 +62,14 @@ def test_examples_run(name):
 
     assert result.failed == 0
     assert bool(result.attempted) == (name.rpartition(".")[2] in WITH_EXAMPLES)
+
+
+@pytest.mark.parametrize("aspect", [0, -1, float("nan"), float("inf")])
+def test_a_number_that_is_no_aspect_is_refused(aspect):
+    with pytest.raises(ValueError, match="an aspect must be a finite number above 0"):
+        Radiograph(np.zeros((1, 1), np.float32), stated_aspect=aspect)
+
+
+def test_the_spacing_decides_over_a_stated_aspect():
+    assert Radiograph(np.zeros((1, 1), np.float32), stated_aspect=3).aspect == 3
+    assert Radiograph(np.zeros((1, 1), np.float32), Spacing(0.2, 0.1, "detector"), stated_aspect=3).aspect == 2

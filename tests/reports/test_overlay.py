@@ -167,6 +167,36 @@ def test_a_radiograph_that_is_stored_turned_is_painted_as_displayed(row, column,
     assert (left[40:60, :20] == 255).any() == bool(left_letter)
 
 
+@pytest.mark.parametrize(
+    ("shape", "aspect", "orientation", "panel"),
+    [
+        # A stored pixel is `aspect` times as high as wide; a panel of more than 720 px is shrunk.
+        ((100, 200), 2.0, Orientation("L", "F"), (200, 200)),
+        ((100, 200), 0.5, Orientation("L", "F"), (50, 200)),
+        ((1440, 720), 0.5, Orientation("L", "F"), (720, 720)),
+        ((720, 300), 2.0, Orientation("L", "F"), (720, 150)),
+        ((100, 200), 2.0, Orientation("F", "L"), (200, 200)),  # transposed: the stored rows run across
+        ((400, 800), 0.5, Orientation("F", "L"), (720, 180)),
+    ],
+)
+def test_pixels_that_are_not_square_are_painted_in_their_true_shape(shape, aspect, orientation, panel):
+    rows, cols = shape
+    finding = Region(0.2 * rows, 0.3 * cols, 0.6 * rows, 0.9 * cols)
+    white = np.zeros(shape, np.float32)
+    white[int(finding.top) : int(finding.bottom), int(finding.left) : int(finding.right)] = 1
+    image = Radiograph(white * np.float32(0.5), orientation=orientation, stated_aspect=aspect)
+    left, right = panels(paint(image, reading(np.zeros(shape), finding)), *panel)
+    drawn = finding if not orientation.transposed else Region(finding.left, finding.top, finding.right, finding.bottom)
+    stored = (rows, cols) if not orientation.transposed else (cols, rows)
+    down, across = panel[0] / stored[0], panel[1] / stored[1]
+    expected = [drawn.top * down, drawn.left * across, drawn.bottom * down, drawn.right * across]
+    box = where(right, BOX)
+    assert [box.top, box.left, box.bottom, box.right] == pytest.approx(expected, abs=2)
+    lit = left[..., 0] == 128
+    lit[:, :30], lit[:, -30:] = False, False  # letters of the edges
+    assert [Region.around(lit).top, Region.around(lit).bottom] == pytest.approx(expected[::2], abs=2)
+
+
 def test_every_finding_has_its_box():
     boxes = Region(5, 5, 45, 95), Region(55, 105, 95, 195)
     _, right = panels(paint(flat(100, 200), reading(np.zeros((100, 200)), *boxes)), 100, 200)

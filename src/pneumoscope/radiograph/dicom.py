@@ -124,7 +124,6 @@ def _decode(content: bytes) -> Film:
         padding=displayed.padding,
         inverse=displayed.inverse,
         window=displayed.window,
-        aspect=_aspect(dataset, spacing),
         lossy=_is_lossy(dataset),
     )
 
@@ -136,6 +135,7 @@ def _radiograph(dataset: Dataset, displayed: Displayed, spacing: Spacing | None)
     return Radiograph(
         displayed.pixels,
         spacing=spacing,
+        stated_aspect=_aspect(dataset),
         modality=term_of(dataset, "Modality"),
         view_position=view,
         body_part=_body_part(dataset),
@@ -318,10 +318,8 @@ def _kind(dataset: Dataset, compared: bool) -> SpacingKind:
     return "patient" if compared or calibration == "GEOMETRY" else "unstated"
 
 
-def _aspect(dataset: Dataset, spacing: Spacing | None) -> float:
-    """Height of a pixel over its width: by the spacing, else by Pixel Aspect Ratio (PS3.3 C.7.6.3.1.7: vertical, horizontal)."""
-    if spacing is not None:
-        return spacing.row_mm / spacing.col_mm
+def _aspect(dataset: Dataset) -> float:
+    """Height of a pixel over its width by Pixel Aspect Ratio (PS3.3 C.7.6.3.1.7: vertical, horizontal)."""
     ratio = _pair(dataset, "PixelAspectRatio")
     return 1.0 if ratio is None else ratio[0] / ratio[1]
 

@@ -41,8 +41,6 @@ class Film:
     window : Window, optional
         The window of the initial display; None where the initial display follows a VOI LUT, the format of a picture, or the
         range of the data (`Radiograph.grey_source`).
-    aspect : float
-        Height of a pixel over its width, above 0: from the spacing, else the stated aspect ratio, else 1.
     lossy : bool
         Whether the pixels were compressed with loss, now or earlier.
     """
@@ -54,5 +52,9 @@ class Film:
     padding: NDArray[np.bool_] = field(repr=False)
     inverse: bool = False
     window: Window | None = None
-    aspect: float = 1.0
     lossy: bool = False
+
+    @property
+    def aspect(self) -> float:
+        """Height of a stored pixel over its width (`Radiograph.aspect`)."""
+        return self.radiograph.aspect

@@ -82,9 +82,9 @@ def _decode(content: bytes) -> Film:
         levels, shown, white, source = _deep_grey(np.asarray(image)) if image.mode.startswith("I") else _grey(image)
     # Quicker than looking up where a picture is shown as it is, and the same number.
     pixels = np.take(shown, levels) if source == "bulk" else np.divide(levels, white, dtype=np.float32)
-    radiograph = Radiograph(pixels, file_format=file_format, grey_source=source, photograph=photograph)
+    radiograph = Radiograph(pixels, file_format=file_format, grey_source=source, photograph=photograph, stated_aspect=aspect)
     values, padding = np.arange(shown.size, dtype=np.float64), np.zeros(shown.size, bool)
-    return Film(radiograph, levels, shown, values, padding, aspect=aspect, lossy=file_format == "JPEG")
+    return Film(radiograph, levels, shown, values, padding, lossy=file_format == "JPEG")
 
 
 def _aspect(image: Image.Image) -> float:

@@ -101,12 +101,15 @@ class Radiograph:
         DICOM Patient's Sex; empty where the file does not state one of these. Never printed.
     photograph : bool
         Whether a camera took the picture, by its colours or its Exif: a photograph of a film or of a screen.
+    stated_aspect : float
+        Height of a pixel over its width as the file states it without a spacing (DICOM Pixel Aspect Ratio, PS3.3 C.7.6.3.1.7;
+        the resolutions of a picture), finite and above 0.
 
     Raises
     ------
     ValueError
         If the pixels are not float32 of two dimensions, not finite, or not in [0, 1] within float32 rounding (1e-6); or if the
-        age is negative or not finite.
+        age is negative or not finite, or an aspect not finite and above 0.
 
     Examples
     --------
@@ -136,6 +139,7 @@ class Radiograph:
     age_stated: bool = False
     sex: Sex | Literal[""] = field(default="", repr=False)
     photograph: bool = False
+    stated_aspect: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.pixels, np.ndarray) or self.pixels.dtype != np.float32 or self.pixels.ndim != 2:
@@ -145,6 +149,8 @@ class Radiograph:
             raise ValueError(f"pixels must not be empty, but their shape is {self.pixels.shape}")
         if self.age_years is not None and not 0 <= self.age_years < np.inf:
             raise ValueError(f"an age must be a finite number of years of at least 0, not {self.age_years}")
+        if not 0 < self.stated_aspect < np.inf:
+            raise ValueError(f"an aspect must be a finite number above 0, not {self.stated_aspect}")
         low, high = float(self.pixels.min()), float(self.pixels.max())
         if not np.isfinite([low, high]).all():
             raise ValueError("pixels must be finite, but some are NaN or infinite")
@@ -165,6 +171,11 @@ class Radiograph:
     def whole(self) -> Region:
         """The rectangle that covers the radiograph."""
         return Region(0.0, 0.0, float(self.rows), float(self.cols))
+
+    @property
+    def aspect(self) -> float:
+        """Height of a stored pixel over its width: by the spacing, else as stated, else 1."""
+        return self.spacing.row_mm / self.spacing.col_mm if self.spacing else self.stated_aspect
 
     @property
     def displayed(self) -> Grey:

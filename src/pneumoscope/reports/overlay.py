@@ -101,7 +101,8 @@ def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0
     """Render the radiograph and its overlay side by side in the displayed order, with colour bar and caption.
 
     A radiograph that is stored turned or mirrored is turned, so that the patient's right side is on the left of the picture;
-    where the file states an orientation, letters at the edges say what lies there.
+    where the file states an orientation, letters at the edges say what lies there. Pixels that are not square are drawn in
+    their true shape.
 
     Parameters
     ----------
@@ -117,14 +118,14 @@ def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0
     PIL.Image.Image
         RGB image; each of the two panels is at most 720 px high and wide.
     """
-    shrink = min(1.0, _PANEL_PX / max(radiograph.rows, radiograph.cols))
-    stored = max(1, round(radiograph.rows * shrink)), max(1, round(radiograph.cols * shrink))
+    scale = _scale(radiograph)
+    stored = max(1, round(radiograph.rows * scale[0])), max(1, round(radiograph.cols * scale[1]))
     turned = radiograph.orientation.to_display
     small = Radiograph(np.ascontiguousarray(turned(_resized(radiograph.pixels, *stored))))
     values = np.ascontiguousarray(turned(reading.heatmap.on_grid(*stored)))
     rows, cols = small.rows, small.cols
     overlay = Image.fromarray(_contoured(blend(small, values, full_scale), values, reading.heatmap.threshold))
-    _boxes(overlay, radiograph, reading, shrink)
+    _boxes(overlay, radiograph, reading, scale)
     severity = _severity_text(reading)
     text = (3 if severity else 2) * (_TEXT_PX + 6)
     width = 2 * cols + 3 * _MARGIN_PX + _BAR_PX + 70
@@ -138,6 +139,12 @@ def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0
         below = _MARGIN_PX, rows + 2 * _MARGIN_PX + 2 * _TEXT_PX + 6
         ImageDraw.Draw(canvas).text(below, severity, fill=_GREY, font=_font(14))
     return canvas
+
+
+def _scale(radiograph: Radiograph) -> tuple[float, float]:
+    """Pixels of a panel for each stored row and column; the longer edge of a panel is at most `_PANEL_PX`."""
+    shrink = min(1.0, _PANEL_PX / max(radiograph.rows * radiograph.aspect, radiograph.cols))
+    return radiograph.aspect * shrink, shrink
 
 
 def _resized(values: NDArray[np.float32], rows: int, cols: int) -> NDArray[np.float32]:
@@ -180,11 +187,12 @@ def _edge_letters(canvas: Image.Image, left: int, rows: int, cols: int, radiogra
         )
 
 
-def _boxes(image: Image.Image, radiograph: Radiograph, reading: ModelReading, shrink: float) -> None:
+def _boxes(image: Image.Image, radiograph: Radiograph, reading: ModelReading, scale: tuple[float, float]) -> None:
+    down, across = scale[::-1] if radiograph.orientation.transposed else scale
     draw = ImageDraw.Draw(image)
     for number, finding in enumerate(reading.findings, start=1):
         box = Placement.of(radiograph, finding.box, 1).displayed.rectangle
-        corners = tuple(v * shrink for v in (box.left, box.top, box.right - 1, box.bottom - 1))
+        corners = box.left * across, box.top * down, (box.right - 1) * across, (box.bottom - 1) * down
         draw.rectangle(corners, outline=_BOX_COLOUR, width=2)
         label = f"{number}: {finding.rating:.2f} {finding.laterality or ''} {finding.zone or ''}".rstrip()
         draw.text((corners[0] + 5, corners[1] + 3), label, fill=_BOX_COLOUR, font=_font(),

@@ -230,7 +230,7 @@ OPERATIONS = (
         _map_values, {200: Body("rows × cols values.", media_type=BYTES)},
     ),
     Operation(
-        "GET", f"{_OF}/maps/{{method}}.png", "getMapPicture", "The film, coloured where the heat map reaches its threshold.",
+        "GET", f"{_OF}/maps/{{method}}.png", "getMapPicture", "The stored pixels, coloured where the map reaches its threshold.",
         _map_picture, {200: Body("The picture.", media_type=PNG)},
     ),
     Operation(

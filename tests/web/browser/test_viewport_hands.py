@@ -22,7 +22,7 @@ def film():
     values = np.arange(4096.0)
     shown = np.clip((values - 1023.5) / 2047 + 0.0, 0, 1).astype(np.float32)
     image = Radiograph(shown[levels], spacing=Spacing(0.2, 0.1, "detector"), orientation=Orientation("L", "F"))
-    return Film(image, levels, shown, values, np.zeros(4096, bool), window=Window(2048.0, 2048.0, "LINEAR"), aspect=2.0)
+    return Film(image, levels, shown, values, np.zeros(4096, bool), window=Window(2048.0, 2048.0, "LINEAR"))
 
 
 LAYERS = [map_layer(np.full((4, 4), 0.8, np.float32), Region(100, 100, 300, 500), 0.5)]
@@ -407,7 +407,7 @@ def test_the_loupe_enlarges_what_is_under_the_pointer(page):
 
 def test_a_film_that_is_too_long_for_the_graphics_processor_is_drawn_without_it(open_page, site, film):
     levels = np.zeros((2, 9000), np.uint16)
-    long = replace(film, levels=levels, radiograph=Radiograph(film.shown[levels]), aspect=1.0)
+    long = replace(film, levels=levels, radiograph=Radiograph(film.shown[levels]))
     page = shown_on(open_page(viewport={"width": 300, "height": 100}), site, long)
     assert page.evaluate("viewport.renderer") == "2d"
 

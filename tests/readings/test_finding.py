@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pneumoscope.radiograph import Region
-from pneumoscope.readings import extract
+from pneumoscope.readings import extract, mask_of
 from tests.heatmap.builders import heatmap_of
 
 
@@ -126,3 +126,30 @@ def test_a_strip_one_pixel_high_has_its_region_on_it():
     assert (found.box.top, found.box.bottom) == (0, 1)
     assert abs(found.box.left - 1000) <= 11
     assert abs(found.box.right - 1500) <= 11
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (300, 520), (777, 1031)])
+def test_the_mask_of_a_finding_has_its_box_area_and_peak(shape):
+    heatmap = heatmap_of(blobs(*shape))
+    findings = extract(heatmap, 0.9)
+    assert len(findings) == 2
+    for finding in findings:
+        mask = mask_of(finding, heatmap)
+        assert mask.shape == shape
+        assert mask[finding.peak]
+        assert Region.around(mask) == finding.box
+        assert mask.sum() == finding.area_px
+
+
+def test_a_finding_of_another_map_has_no_mask():
+    finding, _ = extract(heatmap_of(blobs(20, 30)), 0.9)
+    with pytest.raises(ValueError, match="below its threshold at the peak"):
+        mask_of(finding, heatmap_of(np.zeros((20, 30))))
+
+
+def blobs(rows, cols):
+    """An L and a square, away from the edges."""
+    values = np.zeros((rows, cols), np.float32)
+    values[rows // 5 : rows // 2, cols // 5 : cols // 4] = values[rows // 3 : rows // 2, cols // 5 : cols // 2] = 0.8
+    values[2 * rows // 3 : 5 * rows // 6, 2 * cols // 3 : 5 * cols // 6] = 0.7
+    return values

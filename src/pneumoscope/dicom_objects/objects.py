@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
-from pneumoscope.dicom_objects import structured_report
+from pneumoscope.dicom_objects import parametric_map, segmentation, structured_report
 from pneumoscope.dicom_objects.dicom_object import DicomObject
 from pneumoscope.dicom_objects.header import source_image
 from pneumoscope.dicom_objects.profiles import KINDS, Kind, Profile
@@ -17,6 +17,8 @@ Writer = Callable[[Result], DicomObject]
 
 WRITERS: Mapping[Kind, Writer] = {
     "sr": structured_report.write,
+    "seg": segmentation.write,
+    "pm": parametric_map.write,
 }
 
 
@@ -55,21 +57,29 @@ def write_objects(
         The header cannot be parsed, or an object cannot be written with its values.
     """
     result = Result(source_image(content), radiograph, reading, profile, created)
+    left_out = omitted(radiograph, reading)
     with silenced_libraries("written"):
-        return tuple(WRITERS[kind](result) for kind in KINDS if kind in kinds and kind not in omitted(radiograph))
+        return tuple(WRITERS[kind](result) for kind in KINDS if kind in kinds and kind not in left_out)
 
 
-def omitted(radiograph: Radiograph) -> Mapping[Kind, str]:
-    """Tell which kinds of object cannot be written of a radiograph.
+def omitted(radiograph: Radiograph, reading: ModelReading) -> Mapping[Kind, str]:
+    """Tell which kinds of object cannot be written of a reading.
 
     Parameters
     ----------
     radiograph : Radiograph
         The radiograph.
+    reading : ModelReading
+        Its reading.
 
     Returns
     -------
     mapping of Kind to str
         The reason by kind; usually empty.
     """
-    return {} if radiograph.spacing else {"pm": "the source states no pixel spacing, which a Parametric Map needs"}
+    reasons: dict[Kind, str] = {}
+    if not segmentation.has_segments(reading):
+        reasons["seg"] = "the reading has neither a lung field nor a finding, so that there is nothing to segment"
+    if radiograph.spacing is None:
+        reasons["pm"] = "the source states no pixel spacing, which a Parametric Map needs"
+    return reasons

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from typing import Literal
 
 from pneumoscope.dicom_objects.header import SourceImage
 from pneumoscope.dicom_objects.profiles import Kind, Profile
 from pneumoscope.dicom_objects.uids import object_uid
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.readings import ModelReading
+
+SegmentationType = Literal["BINARY", "LABELMAP"]
+"""Segmentation Type (0062,0001): a frame for each segment, or one frame in which each pixel belongs to one segment at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +30,8 @@ class Result:
         The system that the objects are for.
     created : datetime
         When the image was read, with its time zone. It is the only time in the objects that is not the source's.
+    segmentation : {"BINARY", "LABELMAP"}
+        Form of the Segmentation. Few systems accept label maps yet.
 
     Raises
     ------
@@ -38,6 +44,7 @@ class Result:
     reading: ModelReading
     profile: Profile
     created: datetime
+    segmentation: SegmentationType = "BINARY"
 
     def __post_init__(self) -> None:
         if self.created.tzinfo is None:
@@ -71,7 +78,8 @@ class Result:
         str
             The UID, always the same for the same image, model and profile.
         """
-        return object_uid(self.source.sop_instance_uid, self.bundle_identity, self.profile, kind, part)
+        form = " of label map" if kind == "seg" and self.segmentation == "LABELMAP" else ""
+        return object_uid(self.source.sop_instance_uid, self.bundle_identity, self.profile, kind, part + form)
 
 
 def _zone(offset: str) -> timezone:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
@@ -75,8 +76,7 @@ def extract(heatmap: Heatmap, probability: float, lung_fields: LungFields | None
     tuple of Finding
         Highest rating first; regions below `MIN_AREA_SHARE` of the radiograph are left out.
     """
-    shape = heatmap.placement.rows, heatmap.placement.cols
-    step = max(1, max(shape) // _FINEST)
+    shape, step = _grid(heatmap)
     values = heatmap.placement.map_to_radiograph(heatmap.cells, step)
     labels, regions = connected_regions(values >= heatmap.threshold)
     findings = []
@@ -93,6 +93,43 @@ def extract(heatmap: Heatmap, probability: float, lung_fields: LungFields | None
         rating = probability * min(float(part.max()), 1.0)
         findings.append(Finding(_box(rows, cols, step, shape), area, peak, rating, laterality, zone))
     return tuple(sorted(findings, key=lambda finding: -finding.rating))
+
+
+def mask_of(finding: Finding, heatmap: Heatmap) -> NDArray[np.bool_]:
+    """Find the pixels that belong to a finding.
+
+    Parameters
+    ----------
+    finding : Finding
+        One that `extract` made of this heat map.
+    heatmap : Heatmap
+        The heat map.
+
+    Returns
+    -------
+    ndarray of bool, shape (rows, cols)
+        True inside of the finding, on the radiograph's stored grid, as coarse as its box.
+
+    Raises
+    ------
+    ValueError
+        If the heat map is below its threshold at the finding's peak, so that the finding is of another heat map.
+    """
+    (rows, cols), step = _grid(heatmap)
+    labels, _ = connected_regions(heatmap.placement.map_to_radiograph(heatmap.cells, step) >= heatmap.threshold)
+    row, col = (min(pixel // step, size - 1) for pixel, size in zip(finding.peak, labels.shape, strict=True))
+    if not labels[row, col]:
+        raise ValueError(
+            f"the heat map is below its threshold at the peak {finding.peak} of the finding; give the one it is from"
+        )
+    own = (labels == labels[row, col]).repeat(step, 0).repeat(step, 1)[:rows, :cols]
+    return np.pad(own, ((0, rows - own.shape[0]), (0, cols - own.shape[1])))
+
+
+def _grid(heatmap: Heatmap) -> tuple[tuple[int, int], int]:
+    """The radiograph's size, and the distance in pixels between its samples."""
+    shape = heatmap.placement.rows, heatmap.placement.cols
+    return shape, max(1, max(shape) // _FINEST)
 
 
 def _pixel(sample: int, step: int, size: int) -> int:

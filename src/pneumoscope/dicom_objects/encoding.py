@@ -16,6 +16,7 @@ from pneumoscope.dicom_objects.errors import NotDicomError
 from pneumoscope.dicom_objects.profiles import KINDS, Kind
 from pneumoscope.dicom_objects.result import Result
 from pneumoscope.dicom_objects.uids import derived_uid
+from pneumoscope.radiograph.header import NOT_A_TERM
 
 MANUFACTURER = "Pneumoscope"
 IMPLEMENTATION_CLASS_UID = derived_uid("implementation class", MANUFACTURER)
@@ -56,6 +57,57 @@ def common_arguments(result: Result, kind: Kind, description: str) -> dict[str, 
         "series_description": description,
         "transfer_syntax_uid": ExplicitVRLittleEndian,
     }
+
+
+def common_attributes(result: Result, kind: Kind, sop_class_uid: str, description: str) -> Dataset:
+    """Make a data set with the attributes that all objects have, for a kind that highdicom does not make.
+
+    Parameters
+    ----------
+    result : Result
+        The reading to be written.
+    kind : {"sr", "seg", "pm", "sc", "gsps"}
+        Kind of object.
+    sop_class_uid : str
+        Its SOP Class UID.
+    description : str
+        Series Description, at most 64 characters.
+
+    Returns
+    -------
+    Dataset
+        UIDs, series and instance number, equipment, and empty times.
+    """
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class_uid, result.uid(kind, "instance")
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = result.source.dataset.StudyInstanceUID, result.uid(kind, "series")
+    dataset.SeriesNumber, dataset.InstanceNumber = _FIRST_SERIES_NUMBER + KINDS.index(kind), 1
+    dataset.SeriesDescription = description
+    dataset.Manufacturer, dataset.SoftwareVersions = MANUFACTURER, __version__
+    dataset.ManufacturerModelName = result.reading.model.name[:_MOST_LO]
+    dataset.DeviceSerialNumber = result.reading.model.sha256[:_MOST_LO]
+    for name in ("InstanceCreation", "Content"):
+        setattr(dataset, f"{name}Date", "")
+        setattr(dataset, f"{name}Time", "")
+    return dataset
+
+
+def set_body_part(dataset: Dataset, result: Result) -> None:
+    """State the body part in the General Series module (PS3.3 C.7.3.1); where it is unknown, it may be paired, so that the module
+    needs an empty Laterality.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The object. It is changed.
+    result : Result
+        The reading that it is made of.
+    """
+    part = result.radiograph.body_part
+    if part and part != NOT_A_TERM:
+        dataset.BodyPartExamined = part
+    else:
+        dataset.Laterality = ""
 
 
 def finished(dataset: Dataset, result: Result, kind: Kind) -> DicomObject:
@@ -165,7 +217,7 @@ def _contributing_equipment(result: Result) -> Dataset:
     item.SoftwareVersions = __version__
     item.DeviceSerialNumber = result.reading.model.sha256[:_MOST_LO]
     item.DeviceUID = device_uid(result)
-    item.ContributionDateTime = result.local_time.strftime("%Y%m%d%H%M%S%z")
+    item.ContributionDateTime = _date(result) + _time(result)
     item.ContributionDescription = f"Read for {result.reading.score.target} by a model. {DISCLAIMER}"
     return item
 

@@ -5,11 +5,13 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
 import pydicom
 from pydicom import config
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 from pydicom.valuerep import validate_value
 
 from pneumoscope.dicom_objects.errors import DicomObjectError, NotDicomError, UnidentifiedImageError
@@ -128,11 +130,44 @@ def _validated(parsed: Dataset) -> SourceImage:
         value = _valid(parsed, keyword)
         if value is not None or keyword in _TYPE_2:
             setattr(dataset, keyword, "" if value is None else value)
+    for keyword in ("ModalityLUTSequence", "VOILUTSequence"):
+        tables = _tables(parsed, keyword)
+        if tables:
+            setattr(dataset, keyword, tables)
     for keyword in _UIDS:
         setattr(dataset, keyword, _uid(parsed, keyword))
     if "Rows" not in dataset or "Columns" not in dataset:
         raise DicomObjectError("the DICOM source states no Rows and Columns, so that it is no image; give a radiograph")
     return SourceImage(dataset, int(dataset.Rows), int(dataset.Columns))
+
+
+def _tables(parsed: Dataset, keyword: str) -> list[Dataset]:
+    """The tables of a Modality or VOI LUT Sequence (PS3.3 C.11.1, C.11.2), without their explanations."""
+    items = _value(parsed, keyword)
+    little_endian = parsed.original_encoding[1] is not False
+    tables = [_table(item, little_endian) for item in items] if isinstance(items, Sequence) else []
+    return [table for table in tables if table is not None]
+
+
+def _table(item: Dataset, little_endian: bool) -> Dataset | None:
+    """A table with entries of 16 bits in little endian order; None where its descriptor and its entries do not fit."""
+    try:
+        descriptor, data = item["LUTDescriptor"], item["LUTData"].value
+        count, first, bits = (int(number) for number in descriptor.value)
+        count = count or 2**16
+        if isinstance(data, bytes):
+            words = "u1" if len(data) < 2 * count else "<u2" if little_endian else ">u2"
+            entries = np.frombuffer(data, words)[:count]
+        else:
+            entries = np.asarray(data)
+        table = Dataset()
+        table.add_new("LUTDescriptor", descriptor.VR, [count % 2**16, first, bits])
+        table.add_new("LUTData", "OW", entries.astype("<u2").tobytes())
+    except Exception:  # pydicom converts values late, with errors of many classes
+        return None
+    if "ModalityLUTType" in item:
+        table.ModalityLUTType = "US"
+    return table if entries.shape == (count,) else None
 
 
 def _uid(parsed: Dataset, keyword: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
-from pneumoscope.dicom_objects import parametric_map, segmentation, structured_report
+from pneumoscope.dicom_objects import parametric_map, presentation_state, secondary_capture, segmentation, structured_report
 from pneumoscope.dicom_objects.dicom_object import DicomObject
 from pneumoscope.dicom_objects.header import source_image
 from pneumoscope.dicom_objects.profiles import KINDS, Kind, Profile
@@ -19,6 +19,8 @@ WRITERS: Mapping[Kind, Writer] = {
     "sr": structured_report.write,
     "seg": segmentation.write,
     "pm": parametric_map.write,
+    "sc": secondary_capture.write,
+    "gsps": presentation_state.write,
 }
 
 

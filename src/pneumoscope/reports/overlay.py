@@ -118,21 +118,17 @@ def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0
     PIL.Image.Image
         RGB image; each of the two panels is at most 720 px high and wide.
     """
-    scale = _scale(radiograph)
-    stored = max(1, round(radiograph.rows * scale[0])), max(1, round(radiograph.cols * scale[1]))
-    turned = radiograph.orientation.to_display
-    small = Radiograph(np.ascontiguousarray(turned(_resized(radiograph.pixels, *stored))))
-    values = np.ascontiguousarray(turned(reading.heatmap.on_grid(*stored)))
+    scale = _scale(radiograph, _PANEL_PX)
+    small, values = _displayed(radiograph, reading, scale)
     rows, cols = small.rows, small.cols
-    overlay = Image.fromarray(_contoured(blend(small, values, full_scale), values, reading.heatmap.threshold))
-    _boxes(overlay, radiograph, reading, scale)
+    overlay = _overlay(small, values, radiograph, reading, scale, full_scale)
     severity = _severity_text(reading)
     text = (3 if severity else 2) * (_TEXT_PX + 6)
     width = 2 * cols + 3 * _MARGIN_PX + _BAR_PX + 70
     canvas = Image.new("RGB", (max(width, 760), rows + 2 * _MARGIN_PX + text), (18, 18, 18))
     for left, panel in ((_MARGIN_PX, Image.fromarray(_bytes(small.pixels))), (cols + 2 * _MARGIN_PX, overlay)):
         canvas.paste(panel, (left, _MARGIN_PX))
-        _edge_letters(canvas, left, rows, cols, radiograph)
+        _edge_letters(canvas, left, _MARGIN_PX, rows, cols, radiograph)
     _colour_bar(canvas, 2 * cols + 3 * _MARGIN_PX, rows, full_scale, reading.heatmap.threshold)
     _caption(canvas, rows + 2 * _MARGIN_PX, reading)
     if severity:
@@ -141,10 +137,59 @@ def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0
     return canvas
 
 
-def _scale(radiograph: Radiograph) -> tuple[float, float]:
-    """Pixels of a panel for each stored row and column; the longer edge of a panel is at most `_PANEL_PX`."""
-    shrink = min(1.0, _PANEL_PX / max(radiograph.rows * radiograph.aspect, radiograph.cols))
+def paint_overlay(radiograph: Radiograph, reading: ModelReading, size_px: int, full_scale: float = 1.0) -> Image.Image:
+    """Render the overlay alone in the displayed order, with heat map, contour, boxes and letters, without caption.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+        The radiograph that was read.
+    reading : ModelReading
+        Its reading.
+    size_px : int
+        Largest height and width, >= 1; a smaller radiograph is not enlarged.
+    full_scale : float
+        Heat-map value of the last colour, > 0; see `blend`.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB image.
+    """
+    scale = _scale(radiograph, size_px)
+    small, values = _displayed(radiograph, reading, scale)
+    overlay = _overlay(small, values, radiograph, reading, scale, full_scale)
+    _edge_letters(overlay, 0, 0, overlay.height, overlay.width, radiograph)
+    return overlay
+
+
+def _scale(radiograph: Radiograph, size_px: int) -> tuple[float, float]:
+    """Pixels of a panel for each stored row and column; the longer edge of a panel is at most `size_px`."""
+    shrink = min(1.0, size_px / max(radiograph.rows * radiograph.aspect, radiograph.cols))
     return radiograph.aspect * shrink, shrink
+
+
+def _displayed(
+    radiograph: Radiograph, reading: ModelReading, scale: tuple[float, float]
+) -> tuple[Radiograph, NDArray[np.float32]]:
+    """Radiograph and heat map, resampled and turned into the displayed order."""
+    stored = max(1, round(radiograph.rows * scale[0])), max(1, round(radiograph.cols * scale[1]))
+    turned = radiograph.orientation.to_display
+    small = Radiograph(np.ascontiguousarray(turned(_resized(radiograph.pixels, *stored))))
+    return small, np.ascontiguousarray(turned(reading.heatmap.on_grid(*stored)))
+
+
+def _overlay(
+    small: Radiograph,
+    values: NDArray[np.float32],
+    radiograph: Radiograph,
+    reading: ModelReading,
+    scale: tuple[float, float],
+    full_scale: float,
+) -> Image.Image:
+    overlay = Image.fromarray(_contoured(blend(small, values, full_scale), values, reading.heatmap.threshold))
+    _boxes(overlay, radiograph, reading, scale)
+    return overlay
 
 
 def _resized(values: NDArray[np.float32], rows: int, cols: int) -> NDArray[np.float32]:
@@ -178,9 +223,9 @@ def _font(size: int = _TEXT_PX) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont
     return ImageFont.load_default(size)
 
 
-def _edge_letters(canvas: Image.Image, left: int, rows: int, cols: int, radiograph: Radiograph) -> None:
+def _edge_letters(canvas: Image.Image, left: int, top: int, rows: int, cols: int, radiograph: Radiograph) -> None:
     """Write what lies at the left and at the right edge of a panel, such as R and L; nothing where it is unknown."""
-    edges, middle = radiograph.orientation.edges, _MARGIN_PX + rows / 2
+    edges, middle = radiograph.orientation.edges, top + rows / 2
     for letter, at, anchor in ((edges.left, left + 4, "lm"), (edges.right, left + cols - 4, "rm")):
         ImageDraw.Draw(canvas).text(
             (at, middle), letter, fill=(255, 255, 255), font=_font(), anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0)
@@ -212,6 +257,24 @@ def _colour_bar(canvas: Image.Image, left: int, rows: int, full_scale: float, th
 
 def _caption(canvas: Image.Image, top: int, reading: ModelReading) -> None:
     draw = ImageDraw.Draw(canvas)
+    answer, origin = caption_of(reading)
+    draw.text((_MARGIN_PX, top - 6), answer, fill=(255, 255, 255), font=_font())
+    draw.text((_MARGIN_PX, top + _TEXT_PX), f"{origin}. {DISCLAIMER}", fill=_GREY, font=_font(14))
+
+
+def caption_of(reading: ModelReading) -> tuple[str, str]:
+    """Say a reading in two lines.
+
+    Parameters
+    ----------
+    reading : ModelReading
+        The reading.
+
+    Returns
+    -------
+    tuple of str and str
+        The answer with every reason to doubt it, and what the answer comes from.
+    """
     score, point = reading.score, reading.operating_point
     remarks = f"{len(reading.findings)} finding" + ("" if len(reading.findings) == 1 else "s")
     if reading.lung_fields.state != "found":
@@ -222,19 +285,9 @@ def _caption(canvas: Image.Image, top: int, reading: ModelReading) -> None:
         remarks += "; OUTSIDE THE MODEL'S DOMAIN"
     if reading.cautions:
         remarks += f"; CAUTION: {', '.join(reading.cautions)}"
-    draw.text(
-        (_MARGIN_PX, top - 6),
-        f"{score.target} {score.probability:.3f}, {reading.decision} (threshold {point.threshold:.3f}), {remarks}",
-        fill=(255, 255, 255),
-        font=_font(),
-    )
+    answer = f"{score.target} {score.probability:.3f}, {reading.decision} (threshold {point.threshold:.3f}), {remarks}"
     read_as = f"{reading.population}; " if reading.population else ""
-    draw.text(
-        (_MARGIN_PX, top + _TEXT_PX),
-        f"{read_as}{reading.heatmap.method} for {reading.heatmap.target}, {reading.model.name}. {DISCLAIMER}",
-        fill=_GREY,
-        font=_font(14),
-    )
+    return answer, f"{read_as}{reading.heatmap.method} for {reading.heatmap.target}, {reading.model.name}"
 
 
 def _severity_text(reading: ModelReading) -> str:

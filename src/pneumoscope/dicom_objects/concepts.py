@@ -6,6 +6,7 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
+from pneumoscope.classifier.score import Decision
 from pneumoscope.lung_fields.lung_fields import Laterality, State, Zone
 from pneumoscope.radiograph import Caution
 
@@ -52,7 +53,7 @@ PERCENT: Code = codes.UCUM.Percent
 PIXELS = Code("{pixels}", "UCUM", "pixels")
 
 YES_NO: Mapping[bool, Code] = {True: codes.SCT.Yes, False: codes.SCT.No}
-DECISIONS: Mapping[str, Code] = {"positive": codes.SCT.Present, "negative": codes.SCT.Absent}
+DECISIONS: Mapping[Decision, Code] = {"positive": codes.SCT.Present, "negative": codes.SCT.Absent}
 LATERALITIES: Mapping[Laterality, Code] = {"right": codes.SCT.Right, "left": codes.SCT.Left}
 ZONES: Mapping[Zone, Code] = {
     "upper": codes.SCT.UpperZoneOfLung,

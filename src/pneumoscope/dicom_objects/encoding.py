@@ -2,13 +2,14 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from pneumoscope import DISCLAIMER, __version__
 from pneumoscope.dicom_objects.dicom_object import DicomObject
@@ -28,7 +29,7 @@ _COPIED = (
 )  # fmt: skip
 
 
-def common_arguments(result: Result, kind: Kind, description: str) -> dict[str, object]:
+def common_arguments(result: Result, kind: Kind, description: str) -> dict[str, Any]:
     """Give the arguments that the constructors of all highdicom objects share.
 
     Parameters
@@ -79,7 +80,7 @@ def common_attributes(result: Result, kind: Kind, sop_class_uid: str, descriptio
         UIDs, series and instance number, equipment, and empty times.
     """
     dataset = Dataset()
-    dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class_uid, result.uid(kind, "instance")
+    dataset.SOPClassUID, dataset.SOPInstanceUID = UID(sop_class_uid), UID(result.uid(kind, "instance"))
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = result.source.dataset.StudyInstanceUID, result.uid(kind, "series")
     dataset.SeriesNumber, dataset.InstanceNumber = _FIRST_SERIES_NUMBER + KINDS.index(kind), 1
     dataset.SeriesDescription = description
@@ -254,7 +255,7 @@ def _encoded(dataset: Dataset) -> bytes:
     written.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     written.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     written.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    written.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    written.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     written.file_meta.ImplementationVersionName = f"PNEUMOSCOPE {__version__}"[:16]
     stream = io.BytesIO()
     written.save_as(stream, enforce_file_format=True)

@@ -7,10 +7,12 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
+from pneumoscope.classifier.score import Decision
 from pneumoscope.dicom_objects import concepts
 from pneumoscope.dicom_objects.encoding import parsed
 from pneumoscope.dicom_objects.errors import DicomObjectError
 from pneumoscope.dicom_objects.silenced_libraries import silenced_libraries
+from pneumoscope.lung_fields.lung_fields import Laterality, Zone
 from pneumoscope.radiograph import Region
 from pneumoscope.readings import DomainCheck, ModelIdentity, form
 from pneumoscope.readings.line import (
@@ -120,6 +122,7 @@ def _key(of: Mapping[_Key, Code], code: Code) -> _Key:
 
 def _line(whole: _Group, findings: Sequence[_Group]) -> Line:
     said = whole.algorithm
+    decision: Decision = _key(concepts.DECISIONS, whole.values(concepts.target_code(said["target"]))[0])
     state = _key(concepts.STATES, whole.values(concepts.LUNG_STATE)[0])
     quality, share = whole.number(concepts.LUNG_QUALITY), whole.number(concepts.LUNG_SHARE)
     rows, cols = (int(size) for size in said["rows and columns"].split())
@@ -130,7 +133,7 @@ def _line(whole: _Group, findings: Sequence[_Group]) -> Line:
         target=said["target"],
         probability=whole.number(concepts.PROBABILITY),
         log_odds=whole.number(concepts.LOG_ODDS),
-        decision=_key(concepts.DECISIONS, whole.values(concepts.target_code(said["target"]))[0]),
+        decision=decision,
         abstains=_key(concepts.YES_NO, whole.values(concepts.ABSTENTION)[0]),
         population=_population(said),
         operating_point=OperatingPointLine(whole.number(concepts.THRESHOLD), said["operating point"]),
@@ -172,11 +175,13 @@ def _domain(whole: _Group) -> DomainLine | None:
 
 def _finding(group: _Group) -> FindingLine:
     place, side = group.site
+    laterality: dict[Code, Laterality] = {code: name for name, code in concepts.LATERALITIES.items()}
+    zone: dict[Code, Zone] = {code: name for name, code in concepts.ZONES.items()}
     return FindingLine(
         box=group.box,
         peak=Pixel(int(group.number(concepts.PEAK_ROW)), int(group.number(concepts.PEAK_COL))),
         area_px=int(group.number(concepts.AREA)),
         rating=round(group.number(concepts.CERTAINTY) / 100, _RATING_DECIMALS),
-        laterality=_key(concepts.LATERALITIES, side) if side else None,
-        zone=None if place == concepts.LUNG else _key(concepts.ZONES, place),
+        laterality=laterality[side] if side else None,
+        zone=zone.get(place),
     )

@@ -4,6 +4,8 @@ The first measurement group describes the lung fields, with the answer for the w
 Every group has a region on the image, since OHIF does not open a report with a group that has none.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from highdicom import sr
 from pydicom.sr.codedict import codes
@@ -19,6 +21,7 @@ from pneumoscope.radiograph import Region
 from pneumoscope.readings import CaseKey, DomainCheck, form
 from pneumoscope.readings.line import FindingLine, Line
 
+_Part = TypeVar("_Part")
 _DESCRIPTION = f"Pneumoscope report. {DISCLAIMER}"
 _RATING_DECIMALS = 4
 
@@ -53,6 +56,13 @@ def write(result: Result) -> DicomObject:
     return finished(made, result, "sr")
 
 
+def _given(part: _Part | None) -> _Part:
+    """A part of a line, which only the line of a file that could not be read lacks."""
+    if part is None:
+        raise ValueError("the line of a reading lacks a part")
+    return part
+
+
 def _class_of(result: Result) -> type[sr.Comprehensive3DSR] | type[sr.ComprehensiveSR]:
     return sr.Comprehensive3DSR if result.profile.sr_class_uid == Comprehensive3DSRStorage else sr.ComprehensiveSR
 
@@ -71,7 +81,7 @@ def _observation_context(result: Result) -> sr.ObservationContext:
 
 def _whole_image_group(result: Result, line: Line) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
     """The lung-field box with probability, operating point, decision, abstention, domain, lung fields and cautions."""
-    fields = line.lung_fields
+    fields = _given(line.lung_fields)
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(result.uid("sr", "whole image"), f"{line.target}: {line.decision}"),
         referenced_region=_region(result, fields.box),
@@ -85,11 +95,11 @@ def _whole_image_group(result: Result, line: Line) -> sr.PlanarROIMeasurementsAn
 
 
 def _measured(line: Line) -> list[tuple[Code, float, Code]]:
-    fields, unit = line.lung_fields, concepts.NO_UNITS
+    fields, unit = _given(line.lung_fields), concepts.NO_UNITS
     measured = [
-        (concepts.PROBABILITY, line.probability, unit),
-        (concepts.LOG_ODDS, line.log_odds, unit),
-        (concepts.THRESHOLD, line.operating_point.threshold, unit),
+        (concepts.PROBABILITY, _given(line.probability), unit),
+        (concepts.LOG_ODDS, _given(line.log_odds), unit),
+        (concepts.THRESHOLD, _given(line.operating_point).threshold, unit),
         (concepts.LUNG_QUALITY, fields.quality, unit),
         (concepts.LUNG_SHARE, fields.area_share, unit),
     ]
@@ -100,9 +110,9 @@ def _measured(line: Line) -> list[tuple[Code, float, Code]]:
 
 def _evaluated(result: Result, line: Line) -> list[tuple[Code, Code]]:
     evaluated = [
-        (concepts.target_code(line.target), concepts.DECISIONS[line.decision]),
+        (concepts.target_code(line.target), concepts.DECISIONS[_given(line.decision)]),
         (concepts.ABSTENTION, concepts.YES_NO[bool(line.abstains)]),
-        (concepts.LUNG_STATE, concepts.STATES[line.lung_fields.state]),
+        (concepts.LUNG_STATE, concepts.STATES[_given(line.lung_fields).state]),
     ]
     evaluated += [(concepts.DOMAIN, reason) for reason in _domain_codes(result.reading.domain)]
     return evaluated + [(concepts.CAUTION, concepts.CAUTIONS[caution]) for caution in line.cautions]
@@ -166,12 +176,12 @@ def _algorithm(result: Result, line: Line | None = None) -> sr.AlgorithmIdentifi
 
 def _parameters(line: Line) -> list[str]:
     """What decided the answer and has no code, as ``name: value``; `report_reading` reads them back."""
-    choice, shown = line.population, line.map
+    choice, shown = line.population, _given(line.map)
     named = {
         "notice": DISCLAIMER,
         "software version": __version__,
         "target": line.target,
-        "operating point": line.operating_point.rule,
+        "operating point": _given(line.operating_point).rule,
         "target of the heat map": shown.target,
         "heat map": shown.method,
         "full scale": repr(shown.scale),

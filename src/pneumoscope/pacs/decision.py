@@ -8,6 +8,8 @@ from pneumoscope.pacs.rules import Rule, choose, facts_of
 from pneumoscope.pacs.settings import Model
 from pneumoscope.radiograph import NotAcceptedError, Radiograph, review
 
+STOW_SENDER = "STOW-RS"
+"""Stands for the AE title of the sender of an image that came by STOW-RS."""
 NO_RULE = "no rule applies to the image"
 
 
@@ -59,8 +61,8 @@ def decide(config: NodeConfig, radiograph: Radiograph, sender: str) -> Decision:
     return Decision(rule, models=tuple(model for model in config.models if not rule.models or model.name in rule.models))
 
 
-def destinations_of(config: NodeConfig, rule: Rule, model: Model) -> tuple[Destination, ...]:
-    """List where the results of a model go.
+def destinations_of(config: NodeConfig, rule: Rule) -> tuple[Destination, ...]:
+    """List the destinations of a rule.
 
     Parameters
     ----------
@@ -68,14 +70,46 @@ def destinations_of(config: NodeConfig, rule: Rule, model: Model) -> tuple[Desti
         The destinations.
     rule : Rule
         The rule that decided.
-    model : Model
-        The model that read.
 
     Returns
     -------
     tuple of Destination
-        The destinations; none in shadow mode and for a shadow model.
+        Those that the rule names; all where it names none.
     """
-    if config.shadow or model.shadow:
-        return ()
     return tuple(one for one in config.destinations if not rule.destinations or one.name in rule.destinations)
+
+
+def in_shadow(config: NodeConfig, model: Model) -> bool:
+    """Whether the results of a model are kept and not sent.
+
+    Parameters
+    ----------
+    config : NodeConfig
+        The node.
+    model : Model
+        The model.
+
+    Returns
+    -------
+    bool
+        True if the node or the model is in shadow mode.
+    """
+    return config.shadow or model.shadow
+
+
+def sender_of(sender: str, route: str) -> str:
+    """Name the sender of an image as rules name it.
+
+    Parameters
+    ----------
+    sender : str
+        AE title of the sender, or name of the poll.
+    route : {"dimse", "stow", "poll"}
+        How the image came.
+
+    Returns
+    -------
+    str
+        `STOW_SENDER` for an image that came by STOW-RS, else the sender.
+    """
+    return STOW_SENDER if route == "stow" else sender

@@ -3,13 +3,10 @@
 from collections.abc import Iterator
 
 from pneumoscope.pacs.config import NodeConfig
-from pneumoscope.pacs.decision import Decision, decide, destinations_of
+from pneumoscope.pacs.decision import Decision, decide, destinations_of, in_shadow
 from pneumoscope.pacs.peers import Destination
 from pneumoscope.pacs.rules import facts_of, mismatch
 from pneumoscope.radiograph import Radiograph, read
-
-STOW_SENDER = "STOW-RS"
-"""Stands for the AE title of the sender of an image that came by STOW-RS."""
 
 
 def explain(config: NodeConfig, content: bytes, sender: str) -> list[str]:
@@ -65,9 +62,9 @@ def _results(config: NodeConfig, decision: Decision) -> Iterator[str]:
     if decision.rule is None or decision.skipped:
         return
     for model in decision.models:
-        destinations = destinations_of(config, decision.rule, model)
-        yield f"model '{model.name}' would read it" + ("" if destinations else "; in shadow mode, nothing would be sent")
-        for destination in destinations:
+        shadow = in_shadow(config, model)
+        yield f"model '{model.name}' would read it" + ("; in shadow mode, nothing would be sent" if shadow else "")
+        for destination in () if shadow else destinations_of(config, decision.rule):
             kinds = ", ".join(destination.kinds)
             yield f"  {kinds} would go to '{destination.name}' ({where(destination)}, profile {destination.profile})"
 

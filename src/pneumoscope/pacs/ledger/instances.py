@@ -205,7 +205,8 @@ class InstanceLedger(Database):
         row = connection.execute(select(readings.c.id, readings.c.shadow).where(there)).first()
         if row is None:
             values = {name: value for name, value in asdict(reading).items() if name != "results"}
-            values |= {"instance_id": instance_id, "created_at": self.clock()}
+            created_at = self.clock() if reading.created_at is None else reading.created_at
+            values |= {"instance_id": instance_id, "created_at": created_at}
             return int(connection.execute(insert(readings).values(values).returning(readings.c.id)).scalar_one())
         if row.shadow and not reading.shadow:
             connection.execute(update(readings).where(readings.c.id == row.id).values(shadow=False))

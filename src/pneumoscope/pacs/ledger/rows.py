@@ -137,12 +137,15 @@ class NewReading:
         Whether the reading is kept and not sent.
     results : tuple of NewResult
         Its DICOM objects, whose files are safe on the disk.
+    created_at : float, optional
+        When the image was read, in seconds since 1970, UTC; the present time where it is None.
     """
 
     model_sha256: str
     line: str = field(repr=False)
     shadow: bool = False
     results: tuple[NewResult, ...] = ()
+    created_at: float | None = None
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,7 @@ class DimseTarget:
 
     def _associate(self) -> Association:
         entity, answer = self._entity(), _Answer()
-        handlers = [
+        handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, self._prepare_socket), (evt.EVT_PDU_RECV, answer.received), (evt.EVT_ACCEPTED, answer.accepted),
         ]  # fmt: skip
         destination = self._destination
@@ -232,7 +232,8 @@ class DimseTarget:
 
     def _prepare_socket(self, event: evt.Event) -> None:
         """Send small packets at once, and give up on a peer that takes no bytes."""
-        connection: socket.socket = event.assoc.dul.socket.socket
+        transport: Any = event.assoc.dul.socket
+        connection: socket.socket = transport.socket
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         seconds = self._destination.seconds
         patience = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))

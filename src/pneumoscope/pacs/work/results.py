@@ -1,0 +1,124 @@
+"""Write the results of a reading: each object once, in a file whose bytes are what is sent."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from pneumoscope import atomic_files
+from pneumoscope.dicom_objects.dicom_object import DicomObject
+from pneumoscope.dicom_objects.profiles import Kind, Profile
+from pneumoscope.pacs.ledger import NewResult
+from pneumoscope.pacs.peers import Destination
+from pneumoscope.pacs.send.result_file import data_set_sha256
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.readings import ModelReading
+
+RESULTS = "results"
+"""Folder of the results within the spool."""
+
+
+class WritesObjects(Protocol):
+    """Writes a reading as DICOM objects, as `pneumoscope.dicom_objects.objects.write_objects` does."""
+
+    def __call__(
+        self,
+        content: bytes,
+        radiograph: Radiograph,
+        reading: ModelReading,
+        kinds: Collection[Kind],
+        profile: Profile,
+        created: datetime,
+        *,
+        predecessors: Sequence[bytes],
+    ) -> tuple[DicomObject, ...]:
+        """Write the objects."""
+
+
+def kinds_by_profile(destinations: Sequence[Destination]) -> Mapping[str, tuple[Kind, ...]]:
+    """Collect which kinds of object each profile needs.
+
+    Parameters
+    ----------
+    destinations : sequence of Destination
+        Where results go.
+
+    Returns
+    -------
+    mapping of str to tuple of str
+        The kinds by profile, each once.
+    """
+    kinds: dict[str, dict[Kind, None]] = {}
+    for destination in destinations:
+        kinds.setdefault(destination.profile, {}).update(dict.fromkeys(destination.kinds))
+    return {profile: tuple(wanted) for profile, wanted in kinds.items()}
+
+
+def takers(destinations: Sequence[Destination], profile: str, kind: str) -> tuple[str, ...]:
+    """List the destinations that take an object.
+
+    Parameters
+    ----------
+    destinations : sequence of Destination
+        Where results go.
+    profile : str
+        Profile of the object.
+    kind : str
+        Kind of the object.
+
+    Returns
+    -------
+    tuple of str
+        Names of destinations.
+    """
+    return tuple(one.name for one in destinations if one.profile == profile and kind in one.kinds)
+
+
+def save(spool: Path, made: DicomObject, profile: str, destinations: tuple[str, ...]) -> NewResult:
+    """Write an object into the spool; its file is safe on the disk when this returns.
+
+    Parameters
+    ----------
+    spool : Path
+        The spool folder.
+    made : DicomObject
+        The object.
+    profile : str
+        Its profile.
+    destinations : tuple of str
+        Names of the destinations that it goes to.
+
+    Returns
+    -------
+    NewResult
+        Its row for the ledger.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, such as on a full disk.
+    """
+    name = hashlib.sha256(made.content).hexdigest()
+    path = Path(RESULTS, name[:2], f"{name}.dcm")
+    if not (spool / path).is_file():  # a file of this name has these bytes, since it appears whole
+        with atomic_files.binary(spool / path) as stream:
+            stream.write(made.content)
+    sha256 = data_set_sha256(spool / path)
+    return NewResult(made.kind, profile, made.sop_class_uid, made.sop_instance_uid, sha256, str(path), destinations)
+
+
+def time_of(seconds: float) -> datetime:
+    """Convert a time of the ledger.
+
+    Parameters
+    ----------
+    seconds : float
+        Seconds since 1970, UTC.
+
+    Returns
+    -------
+    datetime
+        The same time, in UTC.
+    """
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,160 @@
+"""Work on received instances: decode, decide, read, write the results, record everything in one transaction."""
+
+import contextlib
+import errno
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pneumoscope import PneumoscopeError
+from pneumoscope.dicom_objects.objects import write_objects
+from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
+from pneumoscope.ordered_map import cores
+from pneumoscope.pacs.config import NodeConfig
+from pneumoscope.pacs.decision import decide, destinations_of, in_shadow, sender_of
+from pneumoscope.pacs.errors import LeaseLostError, LedgerError, NodeError, ResultTakenError
+from pneumoscope.pacs.ledger import Instance, Ledger, NewReading, NewResult
+from pneumoscope.pacs.ledger.rows import Reading
+from pneumoscope.pacs.peers import Destination
+from pneumoscope.pacs.pseudonym import pseudonym
+from pneumoscope.pacs.rules import Rule
+from pneumoscope.pacs.send.outcome import wait_seconds
+from pneumoscope.pacs.send.result_file import data_set_sha256
+from pneumoscope.pacs.work.readers import LoadedModel, load
+from pneumoscope.pacs.work.results import WritesObjects, kinds_by_profile, save, takers, time_of
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.radiograph import read as read_radiograph
+from pneumoscope.readings import CaseKey, ModelReading, form
+
+PROCESS = "work"
+"""Name of the process in the ledger."""
+IDLE_SECONDS = 0.2
+"""Wait between two looks for an instance when none waits."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+_LOG = logging.getLogger(__name__)
+
+
+class SpoiledFileError(NodeError):
+    """A received file no longer has the bytes that were received."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Works on instances, one at a time; several threads may each call `step`.
+
+    Parameters
+    ----------
+    config : NodeConfig
+        The node.
+    ledger : Ledger
+        What waits, and what came of it.
+    models : mapping of str to LoadedModel
+        What reads, by the names in the configuration.
+    decode : callable
+        Decodes the bytes of a file; in a node within limited processes.
+    write : callable
+        Writes the objects of a reading.
+    chance : random.Random
+        Source of the jitter.
+    """
+
+    config: NodeConfig
+    ledger: Ledger
+    models: Mapping[str, LoadedModel]
+    decode: Callable[[bytes], Radiograph] = read_radiograph
+    write: WritesObjects = write_objects
+    chance: random.Random = field(default_factory=random.Random, repr=False)
+
+    def step(self, name: str) -> bool:
+        """Work on the instance that has waited longest.
+
+        Parameters
+        ----------
+        name : str
+            Name of the worker in the ledger.
+
+        Returns
+        -------
+        bool
+            Whether there was one.
+
+        Raises
+        ------
+        LedgerError
+            If the ledger cannot be used; the claim ends by itself.
+        """
+        instance = self.ledger.claim_instance(name, self.config.work.lease_seconds)
+        if instance is None:
+            return False
+        shown = pseudonym(self.config.salt, instance.sop_instance_uid)
+        try:
+            _LOG.info("image %s: %s", shown, self._outcome(instance))
+        except LeaseLostError as error:
+            _LOG.warning("image %s: %s", shown, error)
+        return True
+
+    def _outcome(self, instance: Instance) -> str:
+        """Work on an instance, and say in a few words what came of it."""
+        if instance.attempts > self.config.work.attempts and not instance.reason:
+            return self._end(instance, "failed", f"reading was begun {instance.attempts - 1} times and never ended")
+        try:
+            return self._read(instance)
+        except (LeaseLostError, LimitedProcessError) as error:
+            if isinstance(error, LeaseLostError):
+                raise
+            return self._again(instance, str(error))
+        except ResultTakenError as error:
+            return self._end(instance, "failed", str(error))
+        except LedgerError:
+            raise
+        except PneumoscopeError as error:
+            return self._end(instance, "failed", str(error))
+        except OSError as error:
+            return self._without_disk(instance, error)
+        except Exception as error:  # a library's own error; its text may quote the header
+            return self._again(instance, f"reading ended with an unexpected {type(error).__name__}")
+
+    def _read(self, instance: Instance) -> str:
+        content = self._content(instance)
+        radiograph = self.decode(content)
+        decision = decide(self.config, radiograph, sender_of(instance.sender, instance.route))
+        if decision.rule is None or decision.skipped:
+            return self._end(instance, "skipped", decision.skipped)
+        earlier = {reading.model_sha256: reading for reading in self.ledger.readings_of(instance.id)}
+        image = _Image(instance, content, radiograph, decision.rule, earlier)
+        made = [self._reading(self.models[model.name], image) for model in decision.models]
+        self.ledger.record_readings(instance, made)
+        return f"read by {', '.join(model.name for model in decision.models)}, {sum(len(one.results) for one in made)} results"
+
+    def _content(self, instance: Instance) -> bytes:
+        path = self.config.spool_folder / instance.path
+        if data_set_sha256(path) != instance.sha256:
+            raise SpoiledFileError("the file in the spool has other bytes than those that were received; send the image again")
+        return path.read_bytes()
+
+    def _reading(self, loaded: LoadedModel, image: "_Image") -> NewReading:
+        earlier = image.earlier.get(loaded.sha256)
+        created_at = earlier.created_at if earlier else float(int(self.ledger.clock()))
+        reading = loaded.read(image.radiograph)
+        case = CaseKey(pseudonym(self.config.salt, image.instance.sop_instance_uid), image.instance.sha256)
+        line = form.to_json(form.line_of(case, reading))
+        results = tuple(self._results(loaded, image, reading, created_at))
+        return NewReading(loaded.sha256, line, in_shadow(self.config, loaded.model), results, created_at)
+
+    def _results(
+        self, loaded: LoadedModel, image: "_Image", reading: ModelReading, created_at: float
+    ) -> Iterator[NewResult]:
+        earlier = image.earlier.get(loaded.sha256)
+        there = {one.sop_instance_uid: one for one in self.ledger.results_of(earlier.id)} if earlier else {}
+        destinations = destinations_of(self.config, image.rule)
+        for profile, kinds in kinds_by_profile(destinations).items():
+            before = self._predecessors(loaded, image, profile)
+            objects = self.write(
+                image.content, image.radiograph, reading, kinds, profile, time_of(created_at), predecessors=before
+            )
+            for made in objects:
+                yield self._result(made, profile, destinations, there)

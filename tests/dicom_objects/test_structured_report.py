@@ -116,3 +116,14 @@ def test_another_file_is_not_read_back():
         read(b"\x89PNG")
     with pytest.raises(DicomObjectError, match="no report of Pneumoscope's"):
         read(written(well_formed_dx()))
+
+
+def test_a_report_names_the_report_of_an_earlier_model_as_its_predecessor():
+    earlier = parsed(report().content)
+    assert "PredecessorDocumentsSequence" not in earlier
+    later = parsed(structured_report.write(replace(result_of(well_formed_dx()), predecessors=(report().content,))).content)
+    (study,) = later.PredecessorDocumentsSequence
+    (series,) = study.ReferencedSeriesSequence
+    (instance,) = series.ReferencedSOPSequence
+    named = (study.StudyInstanceUID, series.SeriesInstanceUID, instance.ReferencedSOPInstanceUID, instance.ReferencedSOPClassUID)
+    assert named == (earlier.StudyInstanceUID, earlier.SeriesInstanceUID, earlier.SOPInstanceUID, earlier.SOPClassUID)

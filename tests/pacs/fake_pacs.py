@@ -96,6 +96,7 @@ class FakeStow:
 
     def __init__(self, *answers):
         self.answers, self.stored, self.contents, self.asked, self.headers = list(answers) or [(200, None)], Counter(), {}, 0, []
+        self.search_status = 200
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -155,7 +156,7 @@ class FakeStow:
         self.asked += 1
         wanted = parse_qs(urlsplit(handler.path).query).get("SOPInstanceUID", [""])[0]
         there = [{"00080018": {"vr": "UI", "Value": [wanted]}}] if wanted in self.stored else []
-        self._answer(handler, 200, json.dumps(there))
+        self._answer(handler, self.search_status, json.dumps(there))
 
     def _answer(self, handler, status, text, headers=()):
         handler.send_response(status)

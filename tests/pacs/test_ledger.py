@@ -210,7 +210,7 @@ def test_a_delivery_is_claimed_with_what_is_sent(ledger, clock):
     assert (delivery.instance_id, delivery.attempts, delivery.was_sending, delivery.first_try_at) == (1, 1, False, clock.now)
     assert ledger.claim_delivery("send", 60) is None
     ledger.finish_delivery(delivery, "sent")
-    ledger.commit_delivery(delivery.id)
+    assert ledger.commit_deliveries(["2.25.1"], ["pacs"]) == 1
     (row,) = ledger.deliveries(["committed"])
     assert row.sent_at == clock.now
 

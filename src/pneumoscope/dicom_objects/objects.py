@@ -1,6 +1,6 @@
 """Write the objects of a reading, each by the writer of its kind."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from pneumoscope.dicom_objects import parametric_map, presentation_state, secondary_capture, segmentation, structured_report
@@ -25,7 +25,14 @@ WRITERS: Mapping[Kind, Writer] = {
 
 
 def write_objects(
-    content: bytes, radiograph: Radiograph, reading: ModelReading, kinds: Collection[Kind], profile: Profile, created: datetime
+    content: bytes,
+    radiograph: Radiograph,
+    reading: ModelReading,
+    kinds: Collection[Kind],
+    profile: Profile,
+    created: datetime,
+    *,
+    predecessors: Sequence[bytes] = (),
 ) -> tuple[DicomObject, ...]:
     """Write a reading as DICOM objects.
 
@@ -43,6 +50,8 @@ def write_objects(
         The system that the objects are for.
     created : datetime
         When the image was read, with its time zone.
+    predecessors : sequence of bytes
+        Structured Reports of the same image by an earlier model, as DICOM files; a new report names them as its predecessors.
 
     Returns
     -------
@@ -58,7 +67,7 @@ def write_objects(
     DicomObjectError
         The header cannot be parsed, or an object cannot be written with its values.
     """
-    result = Result(source_image(content), radiograph, reading, profile, created)
+    result = Result(source_image(content), radiograph, reading, profile, created, predecessors=tuple(predecessors))
     left_out = omitted(radiograph, reading)
     with silenced_libraries("written"):
         return tuple(WRITERS[kind](result) for kind in KINDS if kind in kinds and kind not in left_out)

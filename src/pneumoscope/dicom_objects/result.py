@@ -32,6 +32,8 @@ class Result:
         When the image was read, with its time zone. It is the only time in the objects that is not the source's.
     segmentation : {"BINARY", "LABELMAP"}
         Form of the Segmentation. Few systems accept label maps yet.
+    predecessors : tuple of bytes
+        Structured Reports of the same image by an earlier model, as DICOM files, which the new report names as its predecessors.
 
     Raises
     ------
@@ -45,6 +47,7 @@ class Result:
     profile: Profile
     created: datetime
     segmentation: SegmentationType = "BINARY"
+    predecessors: tuple[bytes, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if self.created.tzinfo is None:

@@ -4,10 +4,12 @@ The first measurement group describes the lung fields, with the answer for the w
 Every group has a region on the image, since OHIF does not open a report with a group that has none.
 """
 
+from io import BytesIO
 from typing import TypeVar
 
 import numpy as np
 from highdicom import sr
+from pydicom import Dataset, dcmread
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage
@@ -24,6 +26,7 @@ from pneumoscope.readings.line import FindingLine, Line
 _Part = TypeVar("_Part")
 _DESCRIPTION = f"Pneumoscope report. {DISCLAIMER}"
 _RATING_DECIMALS = 4
+_REFERENCED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
 def write(result: Result) -> DicomObject:
@@ -49,6 +52,7 @@ def write(result: Result) -> DicomObject:
     made = _class_of(result)(
         evidence=[result.source.dataset],
         content=report,
+        previous_versions=[_uids_of(one) for one in result.predecessors] or None,
         is_complete=True,
         coding_schemes=[concepts.scheme_item()],
         **common_arguments(result, "sr", _DESCRIPTION),
@@ -61,6 +65,10 @@ def _given(part: _Part | None) -> _Part:
     if part is None:
         raise ValueError("the line of a reading lacks a part")
     return part
+
+
+def _uids_of(predecessor: bytes) -> Dataset:
+    return dcmread(BytesIO(predecessor), specific_tags=[*_REFERENCED])
 
 
 def _class_of(result: Result) -> type[sr.Comprehensive3DSR] | type[sr.ComprehensiveSR]:

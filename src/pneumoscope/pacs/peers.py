@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from pneumoscope.dicom_objects.profiles import Kind, Profile
+
 _AE_TITLE = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _LAST_PORT = 65535
 
 Protocol = Literal["dimse", "stow"]
-Kind = Literal["sr", "seg", "pm", "sc", "gsps"]
-ProfileName = Literal["ohif", "air", "orthanc", "plain"]
 
 
 def check_ae_title(what: str, title: str) -> None:
@@ -216,7 +216,7 @@ class Destination:
 
     name: str
     protocol: Protocol
-    profile: ProfileName = "plain"
+    profile: Profile = Profile.PLAIN
     kinds: tuple[Kind, ...] = ("sr",)
     host: str = ""
     port: int = 0

@@ -14,6 +14,7 @@ _OF_DELIVERY = (
     "id", "result_id", "destination", "state", "reason", "attempts", "claimed_by", "claimed_until", "next_try_at", "first_try_at",
     "sent_at",
 )  # fmt: skip
+_MOST_COMMITTED = 100
 _OF_RESULT = ("kind", "profile", "sop_class_uid", "sop_instance_uid", "sha256", "path")
 
 
@@ -134,22 +135,101 @@ class DeliveryLedger(Database):
         with self.write() as connection:
             _checked(connection, _held(delivery).values(**values))
 
-    def commit_delivery(self, delivery_id: int) -> None:
-        """Note that the destination has committed itself to keep a result (storage commitment).
+    def claim_commitment(self, destination: str, seconds: float, since: float) -> list[Delivery]:
+        """List the deliveries for which the destination is to be asked now to commit itself to keep the results.
 
         Parameters
         ----------
-        delivery_id : int
-            Row of the delivery; without effect unless it is in the state ``sent``.
+        destination : str
+            Name of the destination.
+        seconds : float
+            Time after which it is asked again, > 0.
+        since : float
+            Only what was sent since then, in seconds since 1970, UTC.
+
+        Returns
+        -------
+        list of Delivery
+            At most 100, in the state ``sent``.
 
         Raises
         ------
         LedgerError
-            If the row could not be written.
+            If the rows could not be written.
         """
-        change = update(deliveries).where(deliveries.c.id == delivery_id, deliveries.c.state == "sent")
+        now = self.clock()
+        due = (
+            deliveries.c.state == "sent",
+            deliveries.c.destination == destination,
+            deliveries.c.sent_at >= since,
+            deliveries.c.next_try_at <= now,
+        )
+        with self.read() as connection:
+            if connection.execute(select(deliveries.c.id).where(*due).limit(1)).first() is None:
+                return []
         with self.write() as connection:
-            connection.execute(change.values(state="committed"))
+            rows = connection.execute(_joined().where(*due).order_by(deliveries.c.id).limit(_MOST_COMMITTED)).all()
+            asked = deliveries.c.id.in_([row.id for row in rows])
+            connection.execute(update(deliveries).where(asked).values(next_try_at=now + seconds))
+        return [_delivery(row, was_sending=False) for row in rows]
+
+    def commit_deliveries(self, sop_instance_uids: Sequence[str], destinations: Sequence[str]) -> int:
+        """Note that destinations have committed themselves to keep results (storage commitment, PS3.4 annex J).
+
+        Parameters
+        ----------
+        sop_instance_uids : sequence of str
+            UIDs of the results.
+        destinations : sequence of str
+            Names of the destinations.
+
+        Returns
+        -------
+        int
+            Number of deliveries that were in the state ``sent`` and are ``committed`` now.
+
+        Raises
+        ------
+        LedgerError
+            If the rows could not be written.
+        """
+        return self._change_sent(sop_instance_uids, destinations, {"state": "committed", "reason": ""})
+
+    def refuse_commitment(self, sop_instance_uids: Sequence[str], destinations: Sequence[str], reason: str) -> int:
+        """Note that destinations do not hold results that they had accepted: they are asked again, and then sent again.
+
+        Parameters
+        ----------
+        sop_instance_uids : sequence of str
+            UIDs of the results.
+        destinations : sequence of str
+            Names of the destinations.
+        reason : str
+            Why, in one sentence without any identifier.
+
+        Returns
+        -------
+        int
+            Number of deliveries.
+
+        Raises
+        ------
+        LedgerError
+            If the rows could not be written.
+        """
+        now = self.clock()
+        values = {"state": "sending", "reason": reason, "claimed_until": now, "next_try_at": now, "first_try_at": None}
+        return self._change_sent(sop_instance_uids, destinations, values)
+
+    def _change_sent(self, uids: Sequence[str], destinations: Sequence[str], values: dict[str, Any]) -> int:
+        of_results = select(results.c.id).where(results.c.sop_instance_uid.in_(list(uids)))
+        change = update(deliveries).where(
+            deliveries.c.result_id.in_(of_results),
+            deliveries.c.destination.in_(list(destinations)),
+            deliveries.c.state == "sent",
+        )
+        with self.write() as connection:
+            return connection.execute(change.values(values)).rowcount
 
     def deliveries(self, states: Sequence[DeliveryState] = (), *, limit: int = 1000, after_id: int = 0) -> list[Delivery]:
         """List deliveries by their rows.

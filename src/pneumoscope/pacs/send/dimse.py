@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -62,10 +62,12 @@ class DimseTarget:
         Its settings.
     ae_title : str
         AE title of the node.
+    on_report : callable, optional
+        Handler of N-EVENT-REPORT, for a destination that reports on the association on which it was asked.
     """
 
-    def __init__(self, destination: Destination, ae_title: str) -> None:
-        self._destination, self._ae_title = destination, ae_title
+    def __init__(self, destination: Destination, ae_title: str, on_report: Callable[..., object] | None = None) -> None:
+        self._destination, self._ae_title, self._on_report = destination, ae_title, on_report
         self._who = f"the destination '{destination.name}'"
         self._association: Association | None = None
         self._offered: set[tuple[str, str]] = set()
@@ -205,6 +207,8 @@ class DimseTarget:
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, self._prepare_socket), (evt.EVT_PDU_RECV, answer.received), (evt.EVT_ACCEPTED, answer.accepted),
         ]  # fmt: skip
+        if self._on_report:
+            handlers.append((evt.EVT_N_EVENT_REPORT, self._on_report))
         destination = self._destination
         tls = (client_context(destination.tls), destination.host) if destination.tls else None
         try:

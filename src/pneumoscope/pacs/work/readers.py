@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pneumoscope.pacs.config import NodeConfig, bundle_folder
+from pneumoscope.pacs.errors import ConfigError
 from pneumoscope.pacs.settings import Model
 from pneumoscope.reader import Reader
 from pneumoscope.readings.model_reading import ReadsRadiographs
@@ -46,11 +47,18 @@ def load(config: NodeConfig) -> Mapping[str, LoadedModel]:
 
     Raises
     ------
+    ConfigError
+        If two models have the same bundle.
     BundleError, CardError
         If a model cannot be loaded, or has no settings for its population.
     """
     threads = 0 if config.work.readers == 1 else 1
-    return {model.name: _loaded(model, config, threads) for model in config.models}
+    models = {model.name: _loaded(model, config, threads) for model in config.models}
+    names: dict[str, str] = {}
+    for name, loaded in models.items():
+        if (other := names.setdefault(loaded.sha256, name)) != name:
+            raise ConfigError(f"the models '{other}' and '{name}' are the same bundle, which reads an image only once; drop one")
+    return models
 
 
 def _loaded(model: Model, config: NodeConfig, threads: int) -> LoadedModel:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pneumoscope import atomic_files
-from pneumoscope.dicom_objects.dicom_object import DicomObject
-from pneumoscope.dicom_objects.profiles import Kind, Profile
+from pneumoscope.dicom_objects import DicomObject, Kind, Profile
 from pneumoscope.pacs.ledger import NewResult
 from pneumoscope.pacs.peers import Destination
 from pneumoscope.pacs.send.result_file import data_set_sha256
@@ -36,7 +35,7 @@ class WritesObjects(Protocol):
         """Write the objects."""
 
 
-def kinds_by_profile(destinations: Sequence[Destination]) -> Mapping[str, tuple[Kind, ...]]:
+def kinds_by_profile(destinations: Sequence[Destination]) -> Mapping[Profile, tuple[Kind, ...]]:
     """Collect which kinds of object each profile needs.
 
     Parameters
@@ -49,7 +48,7 @@ def kinds_by_profile(destinations: Sequence[Destination]) -> Mapping[str, tuple[
     mapping of str to tuple of str
         The kinds by profile, each once.
     """
-    kinds: dict[str, dict[Kind, None]] = {}
+    kinds: dict[Profile, dict[Kind, None]] = {}
     for destination in destinations:
         kinds.setdefault(destination.profile, {}).update(dict.fromkeys(destination.kinds))
     return {profile: tuple(wanted) for profile, wanted in kinds.items()}

@@ -1,19 +1,16 @@
 """Work on received instances: decode, decide, read, write the results, record everything in one transaction."""
 
-import contextlib
 import errno
 import logging
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.dicom_objects.objects import write_objects
+from pneumoscope.dicom_objects import DicomObject, write_objects
 from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
-from pneumoscope.ordered_map import cores
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.decision import decide, destinations_of, in_shadow, sender_of
 from pneumoscope.pacs.errors import LeaseLostError, LedgerError, NodeError, ResultTakenError
@@ -24,6 +21,7 @@ from pneumoscope.pacs.pseudonym import pseudonym
 from pneumoscope.pacs.rules import Rule
 from pneumoscope.pacs.send.outcome import wait_seconds
 from pneumoscope.pacs.send.result_file import data_set_sha256
+from pneumoscope.pacs.threads import run_threads
 from pneumoscope.pacs.work.readers import LoadedModel, load
 from pneumoscope.pacs.work.results import WritesObjects, kinds_by_profile, save, takers, time_of
 from pneumoscope.radiograph import Radiograph
@@ -32,9 +30,8 @@ from pneumoscope.readings import CaseKey, ModelReading, form
 
 PROCESS = "work"
 """Name of the process in the ledger."""
-IDLE_SECONDS = 0.2
-"""Wait between two looks for an instance when none waits."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+_NO_ROOM_SENTENCE = "results cannot be written"
 _LOG = logging.getLogger(__name__)
 
 
@@ -99,7 +96,7 @@ class Worker:
 
     def _outcome(self, instance: Instance) -> str:
         """Work on an instance, and say in a few words what came of it."""
-        if instance.attempts > self.config.work.attempts and not instance.reason:
+        if instance.attempts > self.config.work.attempts and not instance.reason.startswith(_NO_ROOM_SENTENCE):
             return self._end(instance, "failed", f"reading was begun {instance.attempts - 1} times and never ended")
         try:
             return self._read(instance)
@@ -145,9 +142,7 @@ class Worker:
         results = tuple(self._results(loaded, image, reading, created_at))
         return NewReading(loaded.sha256, line, in_shadow(self.config, loaded.model), results, created_at)
 
-    def _results(
-        self, loaded: LoadedModel, image: "_Image", reading: ModelReading, created_at: float
-    ) -> Iterator[NewResult]:
+    def _results(self, loaded: LoadedModel, image: "_Image", reading: ModelReading, created_at: float) -> Iterator[NewResult]:
         earlier = image.earlier.get(loaded.sha256)
         there = {one.sop_instance_uid: one for one in self.ledger.results_of(earlier.id)} if earlier else {}
         destinations = destinations_of(self.config, image.rule)
@@ -158,3 +153,76 @@ class Worker:
             )
             for made in objects:
                 yield self._result(made, profile, destinations, there)
+
+    def _result(
+        self, made: DicomObject, profile: str, destinations: Sequence[Destination], there: Mapping[str, NewResult]
+    ) -> NewResult:
+        """The row of an object; one that was written before keeps its file."""
+        to = takers(destinations, profile, made.kind)
+        if made.sop_instance_uid in there:
+            return replace(there[made.sop_instance_uid], destinations=to)
+        return save(self.config.spool_folder, made, profile, to)
+
+    def _predecessors(self, loaded: LoadedModel, image: "_Image", profile: str) -> list[bytes]:
+        """The Structured Reports of this profile by other models, as far as they were sent and their files are still there."""
+        others = (one for sha256, one in image.earlier.items() if sha256 != loaded.sha256 and not one.shadow)
+        reports = [r for other in others for r in self.ledger.results_of(other.id) if (r.kind, r.profile) == ("sr", profile)]
+        paths = [self.config.spool_folder / report.path for report in reports]
+        return [path.read_bytes() for path in paths if path.is_file()]
+
+    def _end(self, instance: Instance, state: Literal["skipped", "failed"], reason: str) -> str:
+        self.ledger.finish_instance(instance, state, reason)
+        return f"{state}: {reason}"
+
+    def _again(self, instance: Instance, reason: str) -> str:
+        """Try again later, or give up after as many attempts as the configuration allows."""
+        if instance.attempts >= self.config.work.attempts:
+            return self._end(instance, "failed", reason)
+        self.ledger.retry_instance(instance, reason, self.ledger.clock() + self._wait(instance))
+        return f"to be tried again: {reason}"
+
+    def _without_disk(self, instance: Instance, error: OSError) -> str:
+        """A full or broken disk is no fault of the image: try again until there is room."""
+        if error.errno not in _NO_ROOM:
+            return self._again(instance, f"a file cannot be read or written ({(error.strerror or type(error).__name__).lower()})")
+        reason = f"{_NO_ROOM_SENTENCE} ({(error.strerror or 'disk').lower()}); make room on the disk of the spool"
+        self.ledger.retry_instance(instance, reason, self.ledger.clock() + self._wait(instance))
+        return f"to be tried again: {reason}"
+
+    def _wait(self, instance: Instance) -> float:
+        return wait_seconds(instance.attempts, self.config.send, self.chance)
+
+
+@dataclass(frozen=True)
+class _Image:
+    """A received image that is read, with the readings that there are already."""
+
+    instance: Instance
+    content: bytes = field(repr=False)
+    radiograph: Radiograph
+    rule: Rule
+    earlier: Mapping[str, Reading]
+
+
+def serve(config: NodeConfig, stop: threading.Event) -> None:
+    """Work until it is told to stop; then what is being read is finished.
+
+    Parameters
+    ----------
+    config : NodeConfig
+        The node.
+    stop : threading.Event
+        Set to stop.
+
+    Raises
+    ------
+    BundleError, CardError
+        If a model cannot be loaded.
+    LedgerError
+        If the ledger cannot be opened.
+    """
+    limits = Limits(config.work.decode_seconds, config.work.decode_bytes)
+    pool = LimitedPool(read_radiograph, "decoding", limits, workers=config.work.readers)
+    with Ledger.open(config.ledger_url) as ledger, pool as decode:
+        worker = Worker(config, ledger, load(config), decode)
+        run_threads([f"{PROCESS}/{k}" for k in range(config.work.readers)], worker.step, stop)

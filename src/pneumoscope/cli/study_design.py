@@ -54,8 +54,8 @@ def check(folder: Path, sheets: Path | None) -> int:
 def _write_sheets(protocol: Protocol, folder: Path) -> None:
     sheets = write_contact_sheets(protocol, folder)
     click.echo(
-        f"{len(sheets)} contact sheets: {folder}. If no radiograph shows a name, a date or a number of a patient, write into "
-        'study.toml below [cases]:  pixel_check = { by = "YOUR INITIALS", code = "THE CODE AT THE END OF THE LAST SHEET" }'
+        f"{len(sheets)} contact sheets: {folder}. Look at each of them; the end of the last one says how to confirm in "
+        "study.toml that no radiograph shows a name, a date or a number of a patient"
     )
 
 

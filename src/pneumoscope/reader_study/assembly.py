@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pneumoscope import PneumoscopeError, __version__, radiograph
-from pneumoscope.cohort import Case, Cohort, table
+from pneumoscope.cohort import Case, Cohort, CohortError, table
 from pneumoscope.radiograph import Region
 from pneumoscope.radiograph.files import content_of
+from pneumoscope.reader_study.aid_origin import identity, origin_of
 from pneumoscope.reader_study.definition import Aid, Definition
 from pneumoscope.reader_study.errors import InvalidStudyError
 from pneumoscope.reader_study.pixels import overlay_png
@@ -46,13 +47,24 @@ def assemble(definition: Definition, folder: Path, stage: Stage) -> Protocol:
             f"the study asks for '{definition.target}', the cohort's reference standard is of '{cohort.target}'"
         )
     practice = _practice(definition, cohort)
-    eligible = cohort.cases if definition.cases.split == "all" else cohort.on(definition.cases.split)
+    eligible = _eligible(definition, cohort)
     chosen, not_chosen = _chosen(definition, eligible, practice)
     lesions = _lesions(definition, folder, cohort, (*chosen, *practice))
     cases = [_opened(cohort, case, case in practice, lesions.get(case.path, ())) for case in (*chosen, *practice)]
     cases.sort(key=lambda case: case.name)
     aids = tuple(_aids(definition, folder, cases))
     return Protocol(FORM, stage, __version__, definition, str(cohort.root.resolve()), tuple(cases), aids, tuple(not_chosen))
+
+
+def _eligible(definition: Definition, cohort: Cohort) -> Sequence[Case]:
+    if definition.cases.split == "all":
+        return cohort.cases
+    try:
+        return cohort.on(definition.cases.split)
+    except CohortError as error:
+        raise InvalidStudyError(
+            f'{error}; or set split = "all" in study.toml where the model that aids has seen none of the patients'
+        ) from error
 
 
 def _practice(definition: Definition, cohort: Cohort) -> tuple[Case, ...]:
@@ -107,6 +119,7 @@ def _aids(definition: Definition, folder: Path, cases: Sequence[StudyCase]) -> I
     for arm in definition.arms:
         if arm.aid is None:
             continue
+        origin = origin_of(folder / arm.aid.folder)
         for case in cases:
             file = _overlay(folder, arm.aid, case.name)
             content = content_of(file)
@@ -114,7 +127,7 @@ def _aids(definition: Definition, folder: Path, cases: Sequence[StudyCase]) -> I
                 overlay_png(file, sha256(content))
             except OSError as error:
                 raise InvalidStudyError(f"the overlay of '{case.name}' in the arm '{arm.name}' is no picture") from error
-            yield AidFile(arm.name, case.name, str(file.resolve()), sha256(content))
+            yield AidFile(arm.name, case.name, str(file.resolve()), sha256(content), *identity(arm.aid, origin, case))
 
 
 def _overlay(folder: Path, aid: Aid, case: str) -> Path:

@@ -9,10 +9,11 @@ publications hold the wording that counts.
 from collections.abc import Mapping
 
 from pneumoscope import DISCLAIMER
-from pneumoscope.reader_study.definition import Definition
+from pneumoscope.reader_study.definition import Arm, Definition
 from pneumoscope.reader_study.flow import flow
 from pneumoscope.reader_study.folder import OpenStudy
 from pneumoscope.reader_study.pixel_check import statement
+from pneumoscope.reader_study.protocol import Protocol
 from pneumoscope.reader_study.room import OVERRIDE
 from pneumoscope.reader_study.trail import UNBLINDED
 from pneumoscope.statistics.table import Table
@@ -177,8 +178,7 @@ def known_answers(study: OpenStudy) -> dict[str, str]:
     return {
         "objective": f"{definition.title} Target: {definition.target}. Success: {plan.criterion}.",
         "selection": _selection(definition, counts.chosen, counts.diseased, counts.eligible),
-        "test": "; ".join(f"{aid.source}, bundle {aid.bundle_sha256[:12] or 'none'}, threshold {aid.threshold}" for aid in aids)
-        or "no aid",
+        "test": "; ".join(_aid_of(protocol, arm) for arm in definition.arms if arm.aid) or "no aid",
         "reference": f"The reference standard of the cohort '{definition.cases.cohort}', of {definition.target}.",
         "threshold": f"Decision asked: {definition.questions.decision}; rating called positive from: {plan.threshold}.",
         "blinding": "Readers saw pixels only: no identifier, date, report, prevalence, reference standard or other answer; "
@@ -201,6 +201,16 @@ def known_answers(study: OpenStudy) -> dict[str, str]:
         "software": f"Pneumoscope {protocol.program} froze the protocol and served the study.",
         "changes": "None possible: every overlay is verified against its hash in the frozen protocol before it is shown.",
     }  # fmt: skip
+
+
+def _aid_of(protocol: Protocol, arm: Arm) -> str:
+    """The aid of an arm with the bundles and operating points that made its overlays."""
+    assert arm.aid
+    files = [one for one in protocol.aids if one.arm == arm.name]
+    bundles = sorted({one.bundle_sha256 or arm.aid.bundle_sha256 for one in files} - {""})
+    points = sorted({one.threshold if one.bundle_sha256 else arm.aid.threshold for one in files} - {None})
+    made = f"bundle {', '.join(name[:12] for name in bundles)}" if bundles else "no model bundle stated"
+    return f"{arm.aid.source}, {made}" + (f", threshold {', '.join(f'{point:g}' for point in points)}" if points else "")
 
 
 def _selection(definition: Definition, chosen: int, diseased: int, eligible: int) -> str:

@@ -37,12 +37,17 @@ def write_contact_sheets(protocol: Protocol, out: Path) -> tuple[Path, ...]:
     pages = [protocol.cases[start : start + CASES_A_SHEET] for start in range(0, len(protocol.cases), CASES_A_SHEET)]
     sheets = []
     for number, cases in enumerate(pages, start=1):
-        last = f"{len(protocol.cases)} radiographs, code {code_of(protocol)}" if number == len(pages) else ""
+        last = _confirmation(protocol) if number == len(pages) else ""
         title = f"Contact sheet {number} of {len(pages)}: names the cases, not for readers. Look for names, dates and numbers."
         sheets.append(out / f"sheet-{number:03}.png")
         with atomic_files.binary(sheets[-1]) as stream:
             _sheet(protocol, cases, title, last).save(stream, "PNG")
     return tuple(sheets)
+
+
+def _confirmation(protocol: Protocol) -> str:
+    line = f'pixel_check = {{ by = "YOUR INITIALS", code = "{code_of(protocol)}" }}'
+    return f"{len(protocol.cases)} radiographs. If none shows a name or a date, write below [cases] in study.toml:  {line}"
 
 
 def _sheet(protocol: Protocol, cases: Sequence[StudyCase], title: str, last: str) -> Image.Image:
@@ -51,7 +56,7 @@ def _sheet(protocol: Protocol, cases: Sequence[StudyCase], title: str, last: str
     draw.text((_GAP, _GAP), title, 255, font)
     top = _TEXT + 2 * _GAP
     for case in cases:
-        draw.text((_GAP, top), f"{case.name}   ({case.rows} × {case.cols})", 255, font)
+        draw.text((_GAP, top), f"{case.name}   ({case.rows} x {case.cols})", 255, font)
         _paste_case(page, _greys(protocol, case), top + _TEXT)
         top += _TILE
     draw.text((_GAP, top), last, 255, font)

@@ -118,9 +118,10 @@ class Aid:
     source : str
         What made the overlays, in words.
     bundle_sha256 : str
-        Identity of the model bundle that made the overlays; empty for an aid that is no model.
+        Identity of the model bundle that made the overlays; empty for an aid that is no model, and for overlays of
+        ``pneumoscope read``, whose files beside the overlays state it.
     threshold : float, optional
-        Operating point of the model.
+        Operating point of the model; None as for `bundle_sha256`.
     """
 
     folder: str

@@ -65,12 +65,18 @@ class AidFile:
         Path of the overlay.
     sha256 : str
         SHA-256 of the file's bytes.
+    bundle_sha256 : str
+        Identity of the model bundle that made it; empty where none did, or where it is not known.
+    threshold : float, optional
+        Operating point of the model for this case; None as for `bundle_sha256`.
     """
 
     arm: str
     case: str
     file: str
     sha256: str
+    bundle_sha256: str = ""
+    threshold: float | None = None
 
 
 @dataclass(frozen=True)

@@ -416,7 +416,8 @@ class ReadingRoom:
         if aid is None:
             return {}
         file = self.protocol.aid_of[task.arm, task.case]
-        return {"aid_sha256": file.sha256, "bundle_sha256": aid.bundle_sha256, "threshold": aid.threshold}
+        bundle, threshold = (file.bundle_sha256, file.threshold) if file.bundle_sha256 else (aid.bundle_sha256, aid.threshold)
+        return {"aid_sha256": file.sha256, "bundle_sha256": bundle, "threshold": threshold}
 
     def _may_change(self, change: Change, kind: str, reader: str, task: Task, base: int) -> None:
         stored = change.answer(reader, task.number)

@@ -6,7 +6,7 @@ written. Whatever differs is read again.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import filelock
 from pneumoscope import PneumoscopeError, atomic_files, strict_json
 from pneumoscope.archive import outputs
 from pneumoscope.archive.errors import ArchiveError, FolderInUseError
-from pneumoscope.archive.manifest import MAPS, OVERLAYS, Item
+from pneumoscope.archive.manifest import MAPS, OBJECTS, OVERLAYS, Item
 from pneumoscope.archive.outputs import OverlayScale
 from pneumoscope.classifier import Population
 from pneumoscope.ordered_map import cores, ordered_map
@@ -48,6 +48,8 @@ class Options:
         Whether heat maps are written.
     population : {"child", "adult"}, optional
         Population of every patient whose age the file does not tell; None if it is unknown.
+    further : str
+        The setting of further files (`outputs.FurtherFiles`); empty where none are written.
     """
 
     target: str = ""
@@ -55,6 +57,7 @@ class Options:
     overlays: OverlayScale = "fixed"
     maps: bool = False
     population: Population | None = None
+    further: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,9 @@ class Journal:
 
 
 @contextmanager
-def open_journal(out: Path, run: Run, items: Sequence[Item]) -> Iterator[Journal]:
+def open_journal(
+    out: Path, run: Run, items: Sequence[Item], has_further: Callable[[Path], bool] = lambda _: True
+) -> Iterator[Journal]:
     """Open the journal of an output folder, keeping the lines that still hold.
 
     Dropped are lines with an error, lines that were cut, and lines of a file whose bytes, or of a run whose options, are not the
@@ -146,6 +151,8 @@ def open_journal(out: Path, run: Run, items: Sequence[Item]) -> Iterator[Journal
         Model and options.
     items : sequence of Item
         The manifest.
+    has_further : callable
+        Tells whether a folder holds all further files of a line.
 
     Yields
     ------
@@ -162,7 +169,7 @@ def open_journal(out: Path, run: Run, items: Sequence[Item]) -> Iterator[Journal
         The folder cannot be written.
     """
     with only_writer(out):
-        done = _resumed(out, run, items)
+        done = _resumed(out, run, items, has_further)
         _write_run(out, run)
         with (out / LINES_NAME).open("ab") as stream:
             yield Journal(out, stream, done)
@@ -229,12 +236,12 @@ def lines_of(out: Path) -> Iterator[Line]:
                 ) from error
 
 
-def _resumed(out: Path, run: Run, items: Sequence[Item]) -> dict[str, tuple[int, int]]:
+def _resumed(out: Path, run: Run, items: Sequence[Item], has_further: Callable[[Path], bool]) -> dict[str, tuple[int, int]]:
     """Rewrite the lines that still hold; returns the place of each by name."""
     places: dict[str, tuple[int, int]] = {}
     if not (out / LINES_NAME).exists():
         return places
-    for folder in (out, out / OVERLAYS, out / MAPS):
+    for folder in (out, out / OVERLAYS, out / MAPS, out / OBJECTS):
         atomic_files.remove_partial(folder, below=folder != out)
     for line in lines_of(out):
         if line.model.sha256 != run.model.sha256:
@@ -242,7 +249,10 @@ def _resumed(out: Path, run: Run, items: Sequence[Item]) -> dict[str, tuple[int,
     same_options, files = _read_run(out) == run, {item.name: item.file for item in items}
     with atomic_files.binary(out / LINES_NAME) as new:
         position = 0
-        for line, holds in ordered_map(lambda one: (one, same_options and _holds(one, out, run, files)), lines_of(out), cores()):
+        checked = ordered_map(
+            lambda one: (one, same_options and _holds(one, out, run, files, has_further)), lines_of(out), cores()
+        )
+        for line, holds in checked:
             if holds and line.path not in places:
                 encoded = _encoded(line)
                 places[line.path] = position, len(encoded)
@@ -250,9 +260,11 @@ def _resumed(out: Path, run: Run, items: Sequence[Item]) -> dict[str, tuple[int,
     return places
 
 
-def _holds(line: Line, out: Path, run: Run, files: Mapping[str, Path]) -> bool:
+def _holds(line: Line, out: Path, run: Run, files: Mapping[str, Path], has_further: Callable[[Path], bool]) -> bool:
     """Whether a line is what reading its file again would give, with everything that belongs to it."""
     if line.error or not outputs.are_complete(out, line.path, run.options.overlays, run.options.maps):
+        return False
+    if not has_further(outputs.further_folder(out, line.path)):
         return False
     file = files.get(line.path)
     try:

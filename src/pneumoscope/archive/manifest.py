@@ -14,6 +14,8 @@ OVERLAYS = "overlays"
 """Folder of the overlays in the output folder; they are PNG files, but not radiographs."""
 MAPS = "maps"
 """Folder of the heat maps in the output folder."""
+OBJECTS = "objects"
+"""Folder of further files in the output folder, such as DICOM objects, which are no radiographs to read."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def find(inputs: Sequence[str], out: Path) -> Manifest:
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            listing = list_folder(path, {out, out / OVERLAYS, out / MAPS})
+            listing = list_folder(path, {out, out / OVERLAYS, out / MAPS, out / OBJECTS})
             items += [Item(_name(f.relative_to(path)), f) for f in listing.files]
             left_out.update(listing.left_out)
             unlisted += listing.unlisted
@@ -94,7 +96,7 @@ def find(inputs: Sequence[str], out: Path) -> Manifest:
             if not matches:
                 raise ArchiveError(f"'{text}' is no file, no folder, and no pattern that matches one")
             files += [m for m in matches if m.is_file()]
-    items += _named([f for f in files if out / OVERLAYS not in _real(f).parents])
+    items += _named([f for f in files if not {out / OVERLAYS, out / OBJECTS} & {*_real(f).parents}])
     if not items:
         counts = str(Listing((), dict(left_out.most_common()), unlisted))
         raise ArchiveError(f"no radiograph lies below {', '.join(inputs)}" + (f" ({counts})" if counts else ""))

@@ -1,6 +1,9 @@
 """Write what belongs to a line of ``readings.jsonl``: its overlay and its heat map."""
 
 import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -8,13 +11,89 @@ import numpy as np
 from PIL import Image
 
 from pneumoscope import atomic_files
-from pneumoscope.archive.manifest import MAPS, OVERLAYS
+from pneumoscope.archive.manifest import MAPS, OBJECTS, OVERLAYS
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.readings import ModelReading
 from pneumoscope.reports.overlay import paint
 
 OverlayScale = Literal["none", "fixed", "image"]
 """Whether overlays are painted: not at all, on the model's one scale, or each up to its own maximum."""
+
+
+MakesFiles = Callable[[bytes, Radiograph, ModelReading, datetime], Mapping[str, bytes]]
+"""Makes further files, content by name, from file, radiograph, reading and time of the reading; they are written in order."""
+
+
+@dataclass(frozen=True)
+class FurtherFiles:
+    """Files of another kind that belong to each line, such as DICOM objects.
+
+    Parameters
+    ----------
+    setting : str
+        What decides the files besides the reading; a resumed run with another setting writes them again.
+    make : callable
+        Makes them; raises a `PneumoscopeError` where it cannot, so that the line becomes one of an error.
+    is_complete : callable
+        Tells whether the folder of a file that was read holds all of them.
+    """
+
+    setting: str
+    make: MakesFiles
+    is_complete: Callable[[Path], bool]
+
+
+def further_folder(out: Path, name: str) -> Path:
+    """Name the folder of the further files of a file.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    name : str
+        Name of the file in the manifest.
+
+    Returns
+    -------
+    Path
+        Where they belong.
+    """
+    return out / OBJECTS / name
+
+
+def write_further(files: Mapping[str, bytes], out: Path, name: str) -> None:
+    """Write further files of a reading, each atomically, in their order; files of an earlier reading are removed first.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Content by name.
+    out : Path
+        The output folder.
+    name : str
+        Name of the file in the manifest.
+    """
+    remove_further(out, name)
+    for file, content in files.items():
+        with atomic_files.binary(further_folder(out, name) / file) as stream:
+            stream.write(content)
+
+
+def remove_further(out: Path, name: str) -> None:
+    """Remove the further files of an earlier reading.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    name : str
+        Name of the file in the manifest.
+    """
+    folder = further_folder(out, name)
+    if folder.is_dir() and not folder.is_symlink():
+        for file in folder.iterdir():
+            if file.is_file():
+                file.unlink()
 
 
 def overlay_file(out: Path, name: str) -> Path:

@@ -7,6 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,12 +16,14 @@ from pneumoscope import PneumoscopeError
 from pneumoscope.archive import journal, outputs
 from pneumoscope.archive.journal import Options, Run
 from pneumoscope.archive.manifest import Item
+from pneumoscope.archive.outputs import FurtherFiles
 from pneumoscope.classifier.severity_scale import HIGHEST_SCORE
 from pneumoscope.ordered_map import chunks, ordered_map
+from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.files import content_of
 from pneumoscope.reader import Outcome, Reader
 from pneumoscope.reader.composition import check_asked
-from pneumoscope.readings import CaseKey, form
+from pneumoscope.readings import CaseKey, ModelReading, form
 from pneumoscope.readings.line import Line, SeverityLine
 from pneumoscope.readings.severity import SEVERITY_NAME
 
@@ -70,6 +73,7 @@ def read_files(
     options: Options | None = None,
     *,
     batch: int = 1,
+    further: FurtherFiles | None = None,
     show_progress: bool = False,
     on_resume: Callable[[int], None] = lambda done: None,
 ) -> Summary:
@@ -91,6 +95,8 @@ def read_files(
         What is asked of every file.
     batch : int
         Radiographs that go through the graph together, >= 1.
+    further : FurtherFiles, optional
+        Files of another kind that belong to each line; they lie in ``OUT/objects/<path>/``.
     show_progress : bool
         Show a progress bar on a terminal.
     on_resume : callable, optional
@@ -116,13 +122,15 @@ def read_files(
     card = reader.card
     check_asked(card, options.target, options.method, options.population)
     named = replace(options, target=options.target or card.target, method=options.method or card.map_method)
+    named = replace(named, further=further.setting if further else "")
     run = Run(reader.model, named, reader.policy)
-    with journal.open_journal(out, run, items) as opened:
+    has_further = further.is_complete if further else lambda _: True
+    with journal.open_journal(out, run, items, has_further) as opened:
         todo = [item for item in items if item.name not in opened.done]
         if len(todo) < len(items):
             on_resume(len(items) - len(todo))
         # Each is painted by the thread that read it, so that a line waits for no file but those before it.
-        answers = ordered_map(lambda some: _lines(reader, some, out, run.options), chunks(todo, batch), reader.workers)
+        answers = ordered_map(lambda some: _lines(reader, some, out, run.options, further), chunks(todo, batch), reader.workers)
         progress = None if show_progress else True  # tqdm shows nothing for True, and for None unless on a terminal
         for line in tqdm(itertools.chain.from_iterable(answers), total=len(todo), unit="file", disable=progress):
             opened.append(line)
@@ -186,11 +194,11 @@ def _severity_text(severities: Sequence[SeverityLine], n_read: int) -> str:
     )
 
 
-def _lines(reader: Reader, items: Sequence[Item], out: Path, options: Options) -> list[Line]:
+def _lines(reader: Reader, items: Sequence[Item], out: Path, options: Options, further: FurtherFiles | None) -> list[Line]:
     """Read a few files together, write what belongs to their lines, and give the lines."""
     contents = [_content(item.file) for item in items]
     outcomes = _outcomes(reader, contents, options)
-    return [_line(reader, *one, out, options) for one in zip(items, contents, outcomes, strict=True)]
+    return [_line(reader, *one, out, options, further) for one in zip(items, contents, outcomes, strict=True)]
 
 
 def _content(file: Path) -> Content:
@@ -219,18 +227,40 @@ class UnexpectedError(PneumoscopeError):
         super().__init__(f"it could not be read because of an unexpected {kind}; please report this with the kind of the file")
 
 
-def _line(reader: Reader, item: Item, content: Content, outcome: Outcome, out: Path, options: Options) -> Line:
+def _line(
+    reader: Reader, item: Item, content: Content, outcome: Outcome, out: Path, options: Options, further: FurtherFiles | None
+) -> Line:
     sha256 = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else ""
     case, error = CaseKey(item.name, sha256), outcome.error
-    if outcome.radiograph is not None and outcome.reading is not None:
+    if isinstance(content, bytes) and outcome.radiograph is not None and outcome.reading is not None:
         try:
-            outputs.write(outcome.radiograph, outcome.reading, out, item.name, options.overlays, options.maps)
+            _write(content, outcome.radiograph, outcome.reading, out, item.name, options, further)
+            return form.line_of(case, outcome.reading)
+        except PneumoscopeError as failure:
+            error = failure
         except OSError as failure:
             if failure.errno not in _OF_ONE_NAME:
                 raise
             message = f"nothing can be written under its name ({(failure.strerror or '').lower()}); rename it"
             return form.error_line(case, reader.card.target, reader.model, type(failure).__name__, message)
-        return form.line_of(case, outcome.reading)
     outputs.remove(out, item.name)
+    outputs.remove_further(out, item.name)
     message = str(error) if isinstance(error, PneumoscopeError) else (error and error.strerror) or "could not be opened"
     return form.error_line(case, reader.card.target, reader.model, type(error).__name__, message)
+
+
+def _write(
+    content: bytes,
+    radiograph: Radiograph,
+    reading: ModelReading,
+    out: Path,
+    name: str,
+    options: Options,
+    further: FurtherFiles | None,
+) -> None:
+    """Write what belongs to a line; what an earlier run left and is not wanted is removed."""
+    if further:
+        outputs.write_further(further.make(content, radiograph, reading, datetime.now().astimezone()), out, name)
+    else:
+        outputs.remove_further(out, name)
+    outputs.write(radiograph, reading, out, name, options.overlays, options.maps)

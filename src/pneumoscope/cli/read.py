@@ -10,6 +10,7 @@ from pneumoscope.archive import LINES_NAME, Options, Summary, manifest, read_fil
 from pneumoscope.archive.journal import lines_of
 from pneumoscope.classifier import Population
 from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
+from pneumoscope.cli.dicom_out import dicom_options, further_files, report_omitted
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.radiograph.acceptance import Choice
@@ -52,6 +53,7 @@ from pneumoscope.reports.csv_table import write_csv
     show_default=True,
     help="Paint all heat maps on the model's one scale, or each up to its own maximum.",
 )
+@dicom_options
 @acceptance_options
 @click.option(
     "--format",
@@ -74,6 +76,9 @@ def command(
     batch: int,
     overlay_scale: Literal["fixed", "image"],
     format_: str,
+    dicom_out: tuple[str, ...] | None,
+    profile: str,
+    deidentify: bool,
     **policy_said: Choice,
 ) -> int:
     """Read radiographs (DICOM CR/DX, PNG, JPEG).
@@ -85,6 +90,7 @@ def command(
     A model with settings by population (children, adults) reads each file as the Patient's Age in it tells, else as --population
     says, else with the cautious settings of the more sensitive population; every output says which.
     """
+    further = further_files(dicom_out, profile, deidentify, out)
     files = manifest.find(inputs_, out)
     items = files.items
     # Several are read at once, each by one thread; a single one by all.
@@ -96,12 +102,15 @@ def command(
         out,
         options,
         batch=batch,
+        further=further,
         show_progress=True,
         on_resume=lambda done: click.echo(f"{done} of {len(items)} files were read before; going on", err=True),
     )
     if format_ == "csv":
         write_csv(out / "readings.csv", lines_of(out))
     _report(summary, out, str(files))
+    if further:
+        report_omitted(items, out)
     return SOME_FILES_FAILED if summary.failed else 0
 
 

@@ -1,0 +1,151 @@
+"""Options of ``pneumoscope read`` that write readings as DICOM objects."""
+
+import importlib
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pneumoscope import MissingExtraError
+from pneumoscope.archive.manifest import Item
+from pneumoscope.archive.outputs import FurtherFiles, further_folder
+
+KINDS = ("sr", "seg", "pm", "sc", "gsps")
+PROFILES = ("ohif", "air", "orthanc", "plain")
+ALL = "profile"
+KEY_NAME = "deidentification.key"
+"""Secret of the de-identified UIDs of an output folder, which a resumed run needs again."""
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+class _Kinds(click.ParamType):
+    """A list of kinds, with commas between them."""
+
+    name = "kinds"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        named = tuple(part.strip().lower() for part in str(value).split(","))
+        unknown = [part for part in named if part not in (*KINDS, ALL)]
+        if unknown:
+            self.fail(f"'{unknown[0]}' is no kind of DICOM object; the kinds are {', '.join(KINDS)}, or '{ALL}'", param, ctx)
+        return named
+
+
+def dicom_options(command: _Command) -> _Command:
+    """Add the options to a command.
+
+    Parameters
+    ----------
+    command : callable
+        The function of the command.
+
+    Returns
+    -------
+    callable
+        The function with the options.
+    """
+    for option in (
+        click.option(
+            "--deidentify",
+            is_flag=True,
+            help="Write the DICOM objects, and a copy of each source (source.dcm), without identity: PS3.15 Basic Profile. "
+            "Text burned into the pixels stays.",
+        ),
+        click.option(
+            "--profile",
+            type=click.Choice(PROFILES),
+            default="plain",
+            show_default=True,
+            help="System that the DICOM objects are for; it chooses their classes.",
+        ),
+        click.option(
+            "--dicom-out",
+            type=_Kinds(),
+            metavar="KINDS",
+            help=f"Write OUT/objects/<path>/KIND.dcm: {', '.join(KINDS)} with commas between them, or '{ALL}' for those that the "
+            "profile shows.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def further_files(kinds: tuple[str, ...] | None, profile: str, deidentify: bool, out: Path) -> FurtherFiles | None:
+    """Make what writes the objects that were asked for.
+
+    Parameters
+    ----------
+    kinds : tuple of str, optional
+        The kinds; None where no objects were asked for.
+    profile : str
+        The profile.
+    deidentify : bool
+        Whether objects have no identity.
+    out : Path
+        The output folder, which keeps the key of de-identified UIDs.
+
+    Returns
+    -------
+    FurtherFiles or None
+        None where no objects were asked for.
+
+    Raises
+    ------
+    UsageError
+        ``--deidentify`` without objects.
+    MissingExtraError
+        The packages are not installed.
+    """
+    if kinds is None:
+        if deidentify:
+            raise click.UsageError("--deidentify concerns DICOM objects: give --dicom-out as well")
+        return None
+    files = _files()
+    chosen = files.Profile(profile)
+    asked = tuple(kind for kind in KINDS if kind in kinds or (ALL in kinds and kind in chosen.kinds))
+    writer = files.ObjectFiles(asked, chosen, _key(out) if deidentify else "")
+    return FurtherFiles(writer.setting, writer, files.is_complete)
+
+
+def report_omitted(items: Sequence[Item], out: Path) -> None:
+    """Print how many files have no object of a kind that was asked for, and why.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        The files.
+    out : Path
+        The output folder.
+    """
+    files = _files()
+    counts: Counter[str] = Counter()
+    for item in items:
+        contents = files.contents_of(further_folder(out, item.name))
+        counts.update(f"{kind}: {reason}" for kind, reason in contents.omitted.items()) if contents else None
+    for text, count in counts.most_common():
+        click.echo(f"  {count} without {text}", err=True)
+
+
+def _files() -> Any:
+    """The module that writes objects, whose packages take a second to import and may not be installed."""
+    try:
+        return importlib.import_module("pneumoscope.dicom_objects.files")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "pneumoscope":
+            raise
+        raise MissingExtraError("--dicom-out", "dicom") from error
+
+
+def _key(out: Path) -> str:
+    """The secret of an output folder, made at its first use and readable to its owner alone."""
+    file = out / KEY_NAME
+    if not file.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32) + "\n", encoding="ascii")
+    return file.read_text(encoding="ascii").strip()

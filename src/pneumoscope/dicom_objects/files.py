@@ -1,0 +1,156 @@
+"""Write the objects of a reading as the files of a folder, with a list of what lies there and what was left out."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from pneumoscope import strict_json
+from pneumoscope.dicom_objects.deidentification import deidentified
+from pneumoscope.dicom_objects.objects import omitted, write_objects
+from pneumoscope.dicom_objects.profiles import KINDS, Kind, Profile
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.readings import ModelReading
+
+LIST_NAME = "objects.json"
+SOURCE_NAME = "source.dcm"
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file of the folder.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of object, or ``source`` for the de-identified source image.
+    file : str
+        Its name.
+    sha256 : str
+        Hash of its bytes.
+    """
+
+    kind: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The list of a folder.
+
+    Parameters
+    ----------
+    profile : str
+        The profile of the objects.
+    written : tuple of WrittenFile
+        The files.
+    omitted : mapping of str to str
+        Kinds that were asked for and could not be written, with the reason.
+    """
+
+    profile: str
+    written: tuple[WrittenFile, ...]
+    omitted: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ObjectFiles:
+    """What is asked for, and the function that writes it for one image.
+
+    Parameters
+    ----------
+    kinds : tuple of Kind
+        The kinds of object.
+    profile : Profile
+        The system that the objects are for.
+    key : str
+        Secret of the de-identified UIDs; empty where objects keep the identity of their source.
+    """
+
+    kinds: tuple[Kind, ...]
+    profile: Profile
+    key: str = field(default="", repr=False)
+
+    @property
+    def setting(self) -> str:
+        """What decides the files besides the reading, in words and without the key."""
+        return f"{','.join(kind for kind in KINDS if kind in self.kinds)} {self.profile}" + (" de-identified" if self.key else "")
+
+    def __call__(self, content: bytes, radiograph: Radiograph, reading: ModelReading, created: datetime) -> Mapping[str, bytes]:
+        """Make the files of a reading.
+
+        Parameters
+        ----------
+        content : bytes
+            The DICOM file that was read.
+        radiograph : Radiograph
+            The decoded file.
+        reading : ModelReading
+            Its reading.
+        created : datetime
+            When it was read, with its time zone.
+
+        Returns
+        -------
+        mapping of str to bytes
+            Content by name; the list (`LIST_NAME`) comes last, so that a folder that has one is complete.
+
+        Raises
+        ------
+        DicomObjectError
+            The file is no DICOM file, or its header does not allow an object.
+        """
+        source = deidentified(content, self.key) if self.key else content
+        made = {one.kind: one.content for one in write_objects(source, radiograph, reading, self.kinds, self.profile, created)}
+        files: dict[str, bytes] = {f"{kind}.dcm": content for kind, content in made.items()}
+        if self.key:
+            files[SOURCE_NAME] = source
+        return files | {LIST_NAME: self._listed(files, radiograph, reading)}
+
+    def _listed(self, files: Mapping[str, bytes], radiograph: Radiograph, reading: ModelReading) -> bytes:
+        written = [
+            {"kind": name.removesuffix(".dcm"), "file": name, "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in files.items()
+        ]
+        left_out = {kind: reason for kind, reason in omitted(radiograph, reading).items() if kind in self.kinds}
+        listed = {"profile": self.profile, "written": written, "omitted": left_out}
+        return json.dumps(listed, indent=2).encode() + b"\n"
+
+
+def contents_of(folder: Path) -> Contents | None:
+    """Read the list of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of one image.
+
+    Returns
+    -------
+    Contents or None
+        None where there is no list, or a file of it is missing.
+    """
+    try:
+        contents = strict_json.decode((folder / LIST_NAME).read_bytes(), Contents)
+    except (OSError, strict_json.StrictJsonError):
+        return None
+    return contents if all((folder / one.file).is_file() for one in contents.written) else None
+
+
+def is_complete(folder: Path) -> bool:
+    """Tell whether all files of a list lie in its folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of one image.
+
+    Returns
+    -------
+    bool
+        Whether there is a list, and every file of it.
+    """
+    return contents_of(folder) is not None

@@ -21,7 +21,7 @@ KEY_NAME = "deidentification.key"
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
-class _Kinds(click.ParamType):
+class _Kinds(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
     """A list of kinds, with commas between them."""
 
     name = "kinds"

@@ -20,7 +20,7 @@ from pneumoscope.dicom_objects.silenced_libraries import silenced_libraries
 from pneumoscope.dicom_objects.uids import derived_uid
 from pneumoscope.radiograph.dicom import looks_like
 
-Action = Callable[[Dataset, tuple[int, ...]], None]
+Action = Callable[[Dataset, tuple[int, int]], None]
 
 METHOD = "PS3.15 Basic Profile by dicom-anonymizer; pixels not cleaned"
 _PSEUDONYM_DIGITS = 12
@@ -80,14 +80,14 @@ def _pseudonym(dataset: Dataset, key: str) -> str:
 def _actions(key: str) -> Mapping[tuple[int, ...], Action]:
     """The rules of the profile, with UIDs that follow from the original ones in place of random ones."""
 
-    def replace_uid(dataset: Dataset, tag: tuple[int, ...]) -> None:
+    def replace_uid(dataset: Dataset, tag: tuple[int, int]) -> None:
         element = dataset.get(tag)
         if element is not None and element.VR == "UI" and element.value:
             several = isinstance(element.value, MultiValue)
             made = [derived_uid("de-identified", key, str(uid)) for uid in (element.value if several else [element.value])]
             element.value = made if several else made[0]
 
-    def replace_uids_below(dataset: Dataset, tag: tuple[int, ...]) -> None:
+    def replace_uids_below(dataset: Dataset, tag: tuple[int, int]) -> None:
         element = dataset.get(tag)
         if element is not None and element.VR != "UI":
             simpledicomanonymizer.empty_element(element)

@@ -39,6 +39,7 @@ VERBS: Mapping[str, _Verb] = MappingProxyType(
         "calibrate-severity": _Verb("calibrate_severity", "evaluate", "Fix the severity scale of a model on tune."),
         "compare": _Verb("compare", "train", "Train backbones under the same conditions and compare them."),
         "study": _Verb("study", "study", "Plan, run and analyse reader studies; analyse any table of readings."),
+        "node": _Verb("node", "node", "Run a DICOM node beside a PACS: images in, results out."),
         "app": _Verb("app", "app", "Build the offline reader for phones."),
         "export": _Verb("export", "train", "Turn a checkpoint into a bundle that reads without PyTorch."),
     }

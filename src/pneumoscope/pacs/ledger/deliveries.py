@@ -65,7 +65,7 @@ class DeliveryLedger(Database):
                 "first_try_at": func.coalesce(deliveries.c.first_try_at, now),
             }
             connection.execute(update(deliveries).where(deliveries.c.id == chosen.id).values(values))
-            row = connection.execute(_joined().where(deliveries.c.id == chosen.id)).one()
+            row = connection.execute(delivery_rows().where(deliveries.c.id == chosen.id)).one()
         return _delivery(row, was_sending=chosen.state == "sending")
 
     def finish_delivery(
@@ -168,7 +168,7 @@ class DeliveryLedger(Database):
             if connection.execute(select(deliveries.c.id).where(*due).limit(1)).first() is None:
                 return []
         with self.write() as connection:
-            rows = connection.execute(_joined().where(*due).order_by(deliveries.c.id).limit(_MOST_COMMITTED)).all()
+            rows = connection.execute(delivery_rows().where(*due).order_by(deliveries.c.id).limit(_MOST_COMMITTED)).all()
             asked = deliveries.c.id.in_([row.id for row in rows])
             connection.execute(update(deliveries).where(asked).values(next_try_at=now + seconds))
         return [_delivery(row, was_sending=False) for row in rows]
@@ -248,13 +248,20 @@ class DeliveryLedger(Database):
         list of Delivery
             In the order of their rows.
         """
-        wanted = _joined().where(deliveries.c.id > after_id).order_by(deliveries.c.id).limit(limit)
+        wanted = delivery_rows().where(deliveries.c.id > after_id).order_by(deliveries.c.id).limit(limit)
         with self.read() as connection:
             rows = connection.execute(wanted.where(deliveries.c.state.in_(states)) if states else wanted).all()
         return [_delivery(row, was_sending=False) for row in rows]
 
 
-def _joined() -> Select[Any]:
+def delivery_rows() -> Select[Any]:
+    """Select deliveries with what is sent of their results, in the columns of `Delivery`.
+
+    Returns
+    -------
+    Select
+        The statement, to be narrowed.
+    """
     columns = [*(deliveries.c[name] for name in _OF_DELIVERY), *(results.c[name] for name in _OF_RESULT), readings.c.instance_id]
     return (
         select(*columns)

@@ -1,0 +1,92 @@
+"""``pneumoscope node status``, ``list`` and ``show``: what was received, read and sent."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from pneumoscope.cli.node_options import config_option, opened, seconds_of
+from pneumoscope.pacs import status as lines
+from pneumoscope.pacs.errors import NodeError
+from pneumoscope.pacs.ledger.search import DeliveryQuery, InstanceQuery, search_deliveries, search_instances
+from pneumoscope.pacs.ledger.tables import DeliveryState, InstanceState
+
+MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+"""A local time on the command line."""
+
+
+@click.command("status")
+@config_option
+def status(file: Path) -> None:
+    """Show which processes run, how many images and deliveries are in which state, and why deliveries are dead."""
+    with opened(file) as (node, ledger):
+        for line in lines.status(node, ledger):
+            click.echo(line)
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(["images", "deliveries"]), default="images")
+@click.option("--state", "states", multiple=True, metavar="STATE", help="Only in this state; may be repeated.")
+@click.option(
+    "--sender", "senders", multiple=True, metavar="AE", help="Images: only from this AE title or poll; may be repeated."
+)
+@click.option(
+    "--to", "destinations", multiple=True, metavar="NAME", help="Deliveries: only to this destination; may be repeated."
+)
+@click.option("--since", type=MOMENT, help="Images: received since this local time.")
+@click.option("--before", type=MOMENT, help="Images: received before this local time.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Most lines, the newest.")
+@config_option
+def list_(
+    what: str, states: tuple[str, ...], senders: tuple[str, ...], destinations: tuple[str, ...], since: datetime | None,
+    before: datetime | None, limit: int, file: Path,
+) -> None:  # fmt: skip
+    """List images or deliveries, the newest first, by pseudonyms."""
+    check_states(states, get_args(InstanceState) if what == "images" else get_args(DeliveryState))
+    with opened(file) as (node, ledger):
+        if what == "images":
+            query = InstanceQuery((), states, senders, seconds_of(since), seconds_of(before))  # type: ignore[arg-type]  # checked above
+            for instance in search_instances(ledger, query, limit):
+                click.echo(lines.instance_line(node, instance))
+        else:
+            wanted = DeliveryQuery((), states, destinations)  # type: ignore[arg-type]  # checked above
+            for delivery in search_deliveries(ledger, wanted, limit):
+                click.echo(lines.delivery_line(node, delivery))
+
+
+@click.command("show")
+@click.argument("image", metavar="ROW|PSEUDONYM|UID")
+@config_option
+def show(image: str, file: Path) -> None:
+    """Show one image with its readings, results and deliveries: by its row, its pseudonym, or its SOP Instance UID."""
+    with opened(file) as (node, ledger):
+        if image.isdigit() and len(image) < 12:
+            found = search_instances(ledger, InstanceQuery(ids=(int(image),)))
+        elif "." in image:
+            found = search_instances(ledger, InstanceQuery(sop_instance_uid=image))
+        else:
+            match = lines.find(node, search_instances(ledger, InstanceQuery()), image)
+            found = [match] if match else []
+        if not found:
+            raise NodeError("the ledger has no image with this row, pseudonym or UID; pneumoscope node list shows the newest")
+        for instance in found:
+            for line in lines.details(node, ledger, instance):
+                click.echo(line)
+
+
+def check_states(given: tuple[str, ...], known: tuple[str, ...]) -> None:
+    """Refuse a state that there is not.
+
+    Parameters
+    ----------
+    given, known : tuple of str
+        States.
+
+    Raises
+    ------
+    click.UsageError
+        If one of the given states is not known.
+    """
+    if unknown := [state for state in given if state not in known]:
+        raise click.UsageError(f"there is no state '{unknown[0]}'; the states are {', '.join(known)}")

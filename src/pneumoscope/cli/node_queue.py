@@ -1,0 +1,95 @@
+"""``pneumoscope node requeue``, ``drop`` and ``reprocess``: change what waits."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+import click
+
+from pneumoscope.cli.node_lists import MOMENT, check_states
+from pneumoscope.cli.node_options import config_option, opened, seconds_of
+from pneumoscope.pacs.ledger import Ledger
+from pneumoscope.pacs.ledger.search import DeliveryQuery, InstanceQuery, search_deliveries, search_instances
+from pneumoscope.pacs.ledger.tables import DeliveryState, InstanceState
+from pneumoscope.pacs.reprocess import reprocess as read_again
+
+What = Literal["images", "deliveries"]
+_WHAT = click.Choice(get_args(What))
+
+
+def _rows(ledger: Ledger, what: What, ids: tuple[int, ...], states: tuple[str, ...], destinations: tuple[str, ...]) -> list[int]:
+    check_states(states, get_args(InstanceState) if what == "images" else get_args(DeliveryState))
+    if not (ids or states):
+        raise click.UsageError("name rows (pneumoscope node list shows them), or a --state")
+    if what == "images":
+        return [one.id for one in search_instances(ledger, InstanceQuery(ids, states))]  # type: ignore[arg-type]  # checked above
+    return [one.id for one in search_deliveries(ledger, DeliveryQuery(ids, states, destinations))]  # type: ignore[arg-type]  # as above
+
+
+@click.command("requeue")
+@click.argument("what", type=_WHAT)
+@click.argument("ids", metavar="[ROW]...", type=click.IntRange(1), nargs=-1)
+@click.option("--state", "states", multiple=True, metavar="STATE", help="All rows in this state, such as dead or failed.")
+@click.option(
+    "--to", "destinations", multiple=True, metavar="NAME", help="Deliveries: only to this destination; may be repeated."
+)
+@config_option
+def requeue(what: What, ids: tuple[int, ...], states: tuple[str, ...], destinations: tuple[str, ...], file: Path) -> None:
+    """Let images be read again, or dead deliveries be sent again, from the first attempt.
+
+    A destination is asked first whether it has the result, so that nothing is sent twice.
+    """
+    with opened(file) as (_, ledger):
+        rows = _rows(ledger, what, ids, states, destinations)
+        changed = ledger.requeue("instances" if what == "images" else "deliveries", rows)
+    click.echo(f"{changed} of {len(rows)} {what} wait again; those that wait already, or were sent, are left as they are")
+
+
+@click.command("drop")
+@click.argument("what", type=_WHAT)
+@click.argument("ids", metavar="[ROW]...", type=click.IntRange(1), nargs=-1)
+@click.option("--state", "states", multiple=True, metavar="STATE", help="All rows in this state, such as dead or conflict.")
+@click.option(
+    "--to", "destinations", multiple=True, metavar="NAME", help="Deliveries: only to this destination; may be repeated."
+)
+@click.option("--reason", required=True, help="Why, for the list; without a name or an identifier.")
+@config_option
+def drop(
+    what: What, ids: tuple[int, ...], states: tuple[str, ...], destinations: tuple[str, ...], reason: str, file: Path
+) -> None:
+    """Give images or deliveries up that nobody works on; their rows stay, with the reason."""
+    with opened(file) as (_, ledger):
+        rows = _rows(ledger, what, ids, states, destinations)
+        changed = ledger.drop("instances" if what == "images" else "deliveries", rows, reason)
+    click.echo(f"{changed} of {len(rows)} {what} are dropped; those that are worked on, read or sent are left as they are")
+
+
+@click.command("reprocess")
+@click.option("--since", type=MOMENT, help="Received since this local time.")
+@click.option("--before", type=MOMENT, help="Received before this local time.")
+@click.option("--sender", "senders", multiple=True, metavar="AE", help="Only from this AE title or poll; may be repeated.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    metavar="STATE",
+    default=("read",),
+    show_default=True,
+    help="Only in this state: read, skipped or failed; may be repeated.",
+)
+@click.option("--all", "all_", is_flag=True, help="Also what the present models have read: sends results to new destinations.")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@config_option
+def reprocess(
+    since: datetime | None, before: datetime | None, senders: tuple[str, ...], states: tuple[str, ...], all_: bool, dry_run: bool,
+    file: Path,
+) -> None:  # fmt: skip
+    """Have images read again that a present model has not read, such as after a switch of the model.
+
+    Earlier readings and results are kept; a new report names the earlier one as its predecessor.
+    """
+    check_states(states, ("read", "skipped", "failed"))
+    query = InstanceQuery((), states, senders, seconds_of(since), seconds_of(before))  # type: ignore[arg-type]  # checked above
+    with opened(file) as (node, ledger):
+        outcome = read_again(node, ledger, query, only_unread=not all_, dry_run=dry_run)
+    click.echo(outcome)

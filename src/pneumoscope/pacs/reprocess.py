@@ -1,0 +1,76 @@
+"""Have images read again by query, such as after a switch of the model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pneumoscope.pacs.config import NodeConfig
+from pneumoscope.pacs.ledger import Instance, Ledger
+from pneumoscope.pacs.ledger.search import InstanceQuery, search_instances
+from pneumoscope.pacs.work import readers
+
+
+@dataclass(frozen=True)
+class Reprocessed:
+    """What came of a query.
+
+    Parameters
+    ----------
+    matching : int
+        Images that match the query.
+    requeued : int
+        Images that wait to be read again; in a dry run, that would.
+    without_file : int
+        Images whose file is no longer in the spool, so that they must be sent again.
+    """
+
+    matching: int
+    requeued: int
+    without_file: int
+
+    def __str__(self) -> str:
+        """One sentence."""
+        gone = f"; the files of {self.without_file} are no longer in the spool: send these again" if self.without_file else ""
+        return f"{self.requeued} of {self.matching} images wait to be read again{gone}"
+
+
+def reprocess(
+    config: NodeConfig, ledger: Ledger, query: InstanceQuery, *, only_unread: bool = True, dry_run: bool = False
+) -> Reprocessed:
+    """Requeue images.
+
+    Parameters
+    ----------
+    config : NodeConfig
+        The node, for its models and its spool.
+    ledger : Ledger
+        Its ledger.
+    query : InstanceQuery
+        Which images.
+    only_unread : bool
+        Whether only images are taken that at least one of the present models has not read.
+    dry_run : bool
+        Whether nothing is changed.
+
+    Returns
+    -------
+    Reprocessed
+        How many.
+
+    Raises
+    ------
+    BundleError, CardError
+        If a model cannot be loaded.
+    LedgerError
+        If the rows could not be written.
+    """
+    matching = _unread(config, ledger, query) if only_unread else search_instances(ledger, query)
+    there = [one for one in matching if (config.spool_folder / one.path).is_file()]
+    changed = len(there) if dry_run else ledger.requeue("instances", [one.id for one in there])
+    return Reprocessed(len(matching), changed, len(matching) - len(there))
+
+
+def _unread(config: NodeConfig, ledger: Ledger, query: InstanceQuery) -> Sequence[Instance]:
+    rows: dict[int, Instance] = {}
+    for loaded in readers.load(config).values():
+        rows |= {one.id: one for one in search_instances(ledger, replace(query, not_read_by=loaded.sha256))}
+    return list(rows.values())

@@ -1,0 +1,172 @@
+"""Describe what the node has done and what waits, in lines for people; no line holds an identifier of a patient or an image."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from pneumoscope.pacs.config import NodeConfig
+from pneumoscope.pacs.ledger import Delivery, Instance, Ledger
+from pneumoscope.pacs.ledger.search import DeliveryQuery, search_deliveries
+from pneumoscope.pacs.pseudonym import pseudonym
+
+SILENT_SECONDS = 30.0
+"""Time after which a process that gave no sign of life is called silent."""
+_ROLES = ("receive", "work", "send")
+
+
+def status(config: NodeConfig, ledger: Ledger) -> list[str]:
+    """Describe the node.
+
+    Parameters
+    ----------
+    config : NodeConfig
+        The node.
+    ledger : Ledger
+        Its ledger.
+
+    Returns
+    -------
+    list of str
+        Lines: processes, instances by state, deliveries by state, ages, and the reasons of dead letters.
+    """
+    counts, now = ledger.counts(), ledger.clock()
+    lines = [*_processes(ledger, now)]
+    lines += [f"images: {_numbers(counts.instances)}", f"deliveries: {_numbers(counts.deliveries)}"]
+    if counts.oldest_received_at is not None:
+        lines.append(f"oldest image that waits to be read: {_age(now - counts.oldest_received_at)}")
+    if counts.oldest_waiting_since is not None:
+        lines.append(f"oldest result that waits to be sent: {_age(now - counts.oldest_waiting_since)}")
+    return [*lines, *_dead(ledger), *_without_destination(config, ledger)]
+
+
+def _processes(ledger: Ledger, now: float) -> Iterator[str]:
+    beats = {one.process: one for one in ledger.heartbeats()}
+    for role in _ROLES:
+        beat = beats.get(role)
+        if beat is None:
+            yield f"{role}: never ran"
+        else:
+            silent = now - beat.at > SILENT_SECONDS
+            yield f"{role}: {'silent for' if silent else 'runs, process'} {_age(now - beat.at) if silent else beat.pid}"
+
+
+def _dead(ledger: Ledger) -> Iterator[str]:
+    reasons = Counter((one.destination, one.reason) for one in search_deliveries(ledger, DeliveryQuery(states=("dead",))))
+    for (destination, reason), number in reasons.most_common(10):
+        yield f"{number} dead for '{destination}': {reason}"
+
+
+def _without_destination(config: NodeConfig, ledger: Ledger) -> Iterator[str]:
+    waiting = search_deliveries(ledger, DeliveryQuery(states=("waiting", "sending")))
+    lost = Counter(one.destination for one in waiting if config.destination(one.destination) is None)
+    for destination, number in lost.items():
+        yield f"{number} wait for '{destination}', which the configuration no longer names; name it again, or drop them"
+
+
+def instance_line(config: NodeConfig, instance: Instance) -> str:
+    """Describe an instance in one line.
+
+    Parameters
+    ----------
+    config : NodeConfig
+        The node, for its salt.
+    instance : Instance
+        The instance.
+
+    Returns
+    -------
+    str
+        Row, time, pseudonym, sender, state and reason.
+    """
+    shown = pseudonym(config.salt, instance.sop_instance_uid)
+    reason = f": {instance.reason}" if instance.reason else ""
+    return f"{instance.id:>8}  {_time(instance.received_at)}  {shown}  {instance.sender:<16}  {instance.state}{reason}"
+
+
+def delivery_line(config: NodeConfig, delivery: Delivery) -> str:
+    """Describe a delivery in one line.
+
+    Parameters
+    ----------
+    config : NodeConfig
+        The node, for its salt.
+    delivery : Delivery
+        The delivery.
+
+    Returns
+    -------
+    str
+        Row, pseudonym, kind, destination, attempts, state and reason.
+    """
+    shown = pseudonym(config.salt, delivery.sop_instance_uid)
+    what = f"{delivery.kind} ({delivery.profile}) to {delivery.destination}"
+    reason = f": {delivery.reason}" if delivery.reason else ""
+    sent = f" {_time(delivery.sent_at)}" if delivery.sent_at else ""
+    return f"{delivery.id:>8}  {shown}  image {delivery.instance_id}  {what}  {delivery.state}{sent}{reason}"
+
+
+def details(config: NodeConfig, ledger: Ledger, instance: Instance) -> list[str]:
+    """Describe an instance with its readings, results and deliveries.
+
+    Parameters
+    ----------
+    config : NodeConfig
+        The node.
+    ledger : Ledger
+        Its ledger.
+    instance : Instance
+        The instance.
+
+    Returns
+    -------
+    list of str
+        Lines.
+    """
+    lines = [instance_line(config, instance).strip(), f"received by {instance.route}, {instance.size:,} bytes, {instance.path}"]
+    for reading in ledger.readings_of(instance.id):
+        answer: dict[str, Any] = json.loads(reading.line)
+        shadow = ", in shadow" if reading.shadow else ""
+        lines.append(
+            f"read {_time(reading.created_at)} by {answer['model']['name']} ({reading.model_sha256[:12]}){shadow}: "
+            f"{answer['target']} {answer['probability']:.3f}, {answer['decision']}{', abstains' if answer['abstains'] else ''}"
+        )
+        lines += [f"  {one.kind} ({one.profile}): {one.path}" for one in ledger.results_of(reading.id)]
+    sent = search_deliveries(ledger, DeliveryQuery(instance_ids=(instance.id,)))
+    return lines + [delivery_line(config, one) for one in reversed(sent)]
+
+
+def find(config: NodeConfig, instances: Sequence[Instance], shown: str) -> Instance | None:
+    """Find an instance by its pseudonym.
+
+    Parameters
+    ----------
+    config : NodeConfig
+        The node, for its salt.
+    instances : sequence of Instance
+        Where to look.
+    shown : str
+        The pseudonym, as lists and logs show it.
+
+    Returns
+    -------
+    Instance or None
+        The first that has it.
+    """
+    return next((one for one in instances if pseudonym(config.salt, one.sop_instance_uid) == shown), None)
+
+
+def _numbers(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {state}" for state, number in counts.items()) or "none"
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

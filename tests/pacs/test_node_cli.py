@@ -1,0 +1,186 @@
+"""The verbs of ``pneumoscope node``: what they say and change, and that they show no identifier."""
+
+import json
+import zipfile
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import trustme
+
+from pneumoscope.pacs import config
+from pneumoscope.pacs.ledger import Ledger
+from pneumoscope.pacs.pseudonym import pseudonym
+from tests.cli.run import run
+from tests.pacs.fake_pacs import FakeDimse, FakeStow
+from tests.pacs.node_parts import BASE, image, model, receive, worker
+from tests.radiograph.builders import PATIENT
+
+SECRETS = (*PATIENT.values(), "Jane", "1.2.3.1", "0123456789abcdef", "2.25.")
+
+
+@pytest.fixture
+def file(tmp_path):
+    made = tmp_path / "node.toml"
+    made.write_text(BASE, encoding="utf-8")
+    return made
+
+
+@pytest.fixture
+def filled(file):
+    """A node with an image that was read, one that was skipped, and one that waits."""
+    node = config.read(file)
+    with Ledger.open(node.ledger_url) as ledger:
+        for number, elements in ((1, {}), (2, {"ViewPosition": "LL"}), (3, {})):
+            receive(node, ledger, image(number, **elements), number)
+        work = worker(node, ledger)
+        assert work.step("work")
+        assert work.step("work")
+        delivery = ledger.claim_delivery("send", 60)
+        ledger.finish_delivery(delivery, "dead", "the destination 'pacs' answers 0xA900 (data set does not match SOP class)")
+        ledger.beat("work", 77)
+    return file
+
+
+def said(*arguments, code=0):
+    """What a verb says, without any identifier."""
+    ran = run("node", *arguments)
+    assert ran.code == code, ran.err
+    assert not [secret for secret in SECRETS if secret in ran.out + ran.err]
+    return ran.out if code == 0 else ran.out + ran.err
+
+
+def test_status_tells_what_waits_and_why_deliveries_are_dead(filled):
+    out = said("--config", filled, "status")
+    assert "work: runs, process 77" in out
+    assert "receive: never ran" in out
+    assert "images: 1 read, 1 received, 1 skipped" in out
+    assert "1 dead for 'pacs': the destination 'pacs' answers 0xA900" in out
+    assert "oldest image that waits to be read: " in out
+
+
+def test_status_names_deliveries_whose_destination_is_gone(filled):
+    node = config.read(filled)
+    with Ledger.open(node.ledger_url) as ledger:
+        ledger.requeue("deliveries", [1])
+    filled.write_text(BASE.replace('name = "pacs"', 'name = "archive"'), encoding="utf-8")
+    assert "1 wait for 'pacs', which the configuration no longer names" in said("status", "--config", filled)
+
+
+def test_lists_show_pseudonyms_states_and_reasons(filled):
+    out = said("list", "--config", filled)
+    assert [line.split()[0] for line in out.splitlines()] == ["3", "2", "1"]
+    assert "skipped: the View Position is LL, not a frontal view" in out
+    assert pseudonym("0123456789abcdef", "1.2.3.1.3") in out
+    assert said("list", "--state", "skipped", "--config", filled).count("\n") == 1
+    assert said("list", "--sender", "CR7", "--config", filled) == ""
+    assert said("list", "--before", "2020-01-01", "--config", filled) == ""
+    assert "sr (plain) to pacs  dead: the destination" in said("list", "deliveries", "--to", "pacs", "--config", filled)
+    assert "there is no state 'lost'" in said("list", "--state", "lost", "--config", filled, code=2)
+
+
+def test_show_finds_an_image_by_row_pseudonym_and_uid(filled):
+    shown = pseudonym("0123456789abcdef", "1.2.3.1.3")
+    by_row = said("show", "1", "--config", filled)
+    assert by_row == said("show", shown, "--config", filled) == said("show", "1.2.3.1.3", "--config", filled)
+    assert "pneumonia 0.900, positive" in by_row
+    assert "dead: the destination 'pacs' answers 0xA900" in by_row
+    assert "the ledger has no image" in said("show", "77", "--config", filled, code=2)
+
+
+def test_requeue_and_drop_name_what_they_changed(filled):
+    assert said("requeue", "deliveries", "--state", "dead", "--config", filled).startswith("1 of 1 deliveries wait again")
+    assert said("requeue", "deliveries", "1", "--config", filled).startswith("0 of 1 deliveries")
+    assert said("drop", "images", "3", "--reason", "a phantom", "--config", filled).startswith("1 of 1 images are dropped")
+    assert "dropped: a phantom" in said("list", "--state", "dropped", "--config", filled)
+    assert "name rows" in said("requeue", "images", "--config", filled, code=2)
+
+
+def test_reprocess_takes_what_the_present_models_have_not_read(filled, monkeypatch):
+    monkeypatch.setattr("pneumoscope.pacs.reprocess.readers.load", lambda node: {"lungs": model()})
+    assert said("reprocess", "--config", filled) == "0 of 0 images wait to be read again\n"
+    monkeypatch.setattr("pneumoscope.pacs.reprocess.readers.load", lambda node: {"lungs": model(sha256="cd" * 32)})
+    assert said("reprocess", "--dry-run", "--config", filled) == "1 of 1 images wait to be read again\n"
+    assert said("reprocess", "--config", filled) == "1 of 1 images wait to be read again\n"
+    assert said("reprocess", "--since", "2999-01-01", "--config", filled) == "0 of 0 images wait to be read again\n"
+    (filled.parent / "spool" / "2.dcm").unlink()
+    out = said("reprocess", "--state", "skipped", "--config", filled)
+    assert out == "0 of 1 images wait to be read again; the files of 1 are no longer in the spool: send these again\n"
+
+
+def test_explain_says_which_rule_and_what_would_be_sent_where(file, tmp_path):
+    file.write_text(
+        BASE + '[[rules]]\nname = "room-2"\nae_titles = ["CR2"]\n\n[[rules]]\nname = "children"\nmax_age_years = 16\n'
+        '\n[[rules]]\nname = "all"\nviews = ["PA", "AP"]\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "image.dcm").write_bytes(image(PatientAge="062Y"))
+    out = said("explain", tmp_path / "image.dcm", "--sender", "CR1", "--config", file)
+    assert "rule 'room-2' does not apply: the sender is 'CR1', not one of 'CR2'" in out
+    assert "rule 'children' does not apply: the age is outside of the rule's" in out
+    assert "rule 'all' applies: read" in out
+    assert "model 'lungs' would read it" in out
+    assert "sr would go to 'pacs' (C-STORE to PACS at 127.0.0.1:104, profile plain)" in out
+    assert "62" not in out
+    (tmp_path / "lateral.dcm").write_bytes(image(ViewPosition="LL"))
+    out = said("explain", tmp_path / "lateral.dcm", "--config", file)
+    assert "accept the image and skip it: no rule applies" in out
+    (tmp_path / "text.dcm").write_bytes(b"no image")
+    assert said("explain", tmp_path / "text.dcm", "--config", file, code=2)
+
+
+def test_explain_in_shadow_sends_nothing(file, tmp_path):
+    file.write_text("shadow = true" + BASE, encoding="utf-8")
+    (tmp_path / "image.dcm").write_bytes(image())
+    out = said("explain", tmp_path / "image.dcm", "--config", file)
+    assert "model 'lungs' would read it; in shadow mode, nothing would be sent" in out
+    assert "would go to" not in out
+
+
+def test_check_finds_what_is_wrong_with_this_machine(file, tmp_path):
+    assert "models: 'lungs' is" in said("check", "--config", file)
+    authority = trustme.CA()
+    old = authority.issue_cert("node.example", not_after=datetime.now(UTC) - timedelta(days=1))
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    old.cert_chain_pems[0].write_to_path(tmp_path / "node.pem")
+    old.private_key_pem.write_to_path(tmp_path / "node.key")
+    tls = '[receive.tls]\nauthority = "ca.pem"\ncertificate = "node.pem"\nkey = "node.key"\n'
+    web = '[[destinations]]\nname = "web"\nprotocol = "stow"\nurl = "https://h/x"\ncredentials = {token_file = "token"}\n'
+    file.write_text(BASE + tls + web + '[[models]]\nname = "own"\nbundle = "missing"\n', encoding="utf-8")
+    out = said("check", "--config", file, code=2)
+    wrong = [line for line in out.splitlines() if line.startswith("WRONG")]
+    assert len(wrong) == 3, out
+    assert any("a certificate in 'node.pem' has expired" in line for line in wrong)
+    assert any("models: " in line for line in wrong)
+    assert any("'web': " in line and "token" in line for line in wrong)
+    assert "no peer is named" in out
+
+
+def test_echo_asks_each_destination(file):
+    with FakeDimse() as pacs, FakeStow() as web:
+        text = BASE.replace("port = 104", f"port = {pacs.port}")
+        text += f'[[destinations]]\nname = "web"\nprotocol = "stow"\nurl = "http://127.0.0.1:{web.port}/dicom-web"\n'
+        file.write_text(text, encoding="utf-8")
+        assert said("echo", "--config", file).count("ok ") == 2
+        assert said("echo", "web", "--config", file).count("ok ") == 1
+        web.search_status = 503
+        assert "'web' answers with status 503" in said("echo", "--config", file, code=2)
+        assert "there is no destination 'x'" in said("echo", "x", "--config", file, code=2)
+
+
+def test_the_support_bundle_names_no_one(filled, tmp_path):
+    filled.write_text(
+        filled.read_text("utf-8") + '[[peers]]\nae_title = "MODALITY7"\naddresses = ["10.1.2.3"]\n', encoding="utf-8"
+    )
+    said("support-bundle", tmp_path / "bundle.zip", "--config", filled)
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
+        texts = {name: bundle.read(name).decode() for name in bundle.namelist()}
+    assert set(texts) == {"README.txt", "status.txt", "reasons.json", "settings.json", "versions.json"}
+    everything = "".join(texts.values())
+    named = ("MODALITY7", "10.1.2.3", "'pacs'", '"pacs"', str(tmp_path))
+    assert not [text for text in (*SECRETS[:-1], *named) if text in everything]
+    assert any(one["state"] == "dead" for one in json.loads(texts["reasons.json"])["deliveries"])
+
+
+def test_a_configuration_that_is_not_there_is_one_sentence(tmp_path):
+    assert "there is no configuration" in said("status", "--config", tmp_path / "node.toml", code=2)
+    assert "there is no configuration" in said("--config", tmp_path / "node.toml", code=2)

@@ -55,7 +55,7 @@ def test_without_the_option_the_age_decides_and_else_caution(read, tmp_path):
         "child.dcm": "positive", "adult.dcm": "negative", "odd.dcm": "positive", "unknown.png": "positive",
     }  # fmt: skip
     assert lines["odd.dcm"]["cautions"] == ["age not readable"]
-    assert lines["unknown.png"]["cautions"] == []
+    assert lines["unknown.png"]["cautions"] == ["no side stated: patient's right assumed on the left"]
     assert "  2 population unknown: read with the cautious settings (child)\n" in ran.out
     assert "  1 read as adult (by age)\n" in ran.out
 

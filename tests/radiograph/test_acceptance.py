@@ -148,11 +148,15 @@ def test_a_mirrored_image_is_read_and_says_so():
     assert review(radiograph(PatientOrientation=["R", "F"])) == (Caution.TURNED,)
 
 
-def test_a_picture_states_no_orientation_and_needs_none():
+def test_a_picture_states_no_side_and_is_read_with_that_caution():
     picture = read(png(np.arange(256).reshape(16, 16)))
 
     assert picture.orientation.plane == "unknown"
-    assert review(picture, AcceptancePolicy(orientation="refuse")) == ()
+    assert review(picture, AcceptancePolicy(orientation="refuse")) == (Caution.SIDE,)
+
+
+def test_pixels_of_a_program_have_no_caution_of_a_picture():
+    assert review(Radiograph(np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16))) == ()
 
 
 def test_what_the_header_states_is_kept():

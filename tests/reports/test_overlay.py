@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from pneumoscope.classifier import OperatingPoint, PopulationChoice, Score
 from pneumoscope.lung_fields.lung_fields import ZONES
-from pneumoscope.radiograph import Orientation, Radiograph, Region
+from pneumoscope.radiograph import Caution, Orientation, Radiograph, Region
 from pneumoscope.readings import Finding, ModelIdentity, ModelReading, Severity, ZoneOpacity
 from pneumoscope.reports.overlay import blend, paint, tint
 from tests.heatmap.builders import heatmap_of
@@ -236,13 +236,23 @@ def test_the_caption_says_as_what_the_patient_was_read(monkeypatch, choice, says
     assert texts[-1].startswith(f"{says}grad-cam for pneumonia")
 
 
+def test_the_picture_is_as_wide_as_its_caption():
+    cautions = (Caution.SIDE, Caution.PHOTOGRAPH, Caution.FEW_GREY_LEVELS)
+    cautious = dataclasses.replace(reading(np.zeros((100, 60))), cautions=cautions)
+    plain, wide = (paint(flat(100, 60), one) for one in (reading(np.zeros((100, 60))), cautious))
+    assert plain.width == 760
+    first_line = np.asarray(wide)[100 + 24 - 6 : 100 + 24 + 11]
+    written = np.flatnonzero((first_line > 128).any((0, 2)))
+    assert 760 < written.max() < wide.width - 12
+
+
 def test_a_severity_has_a_third_line_below_the_panels():
     """Three lines of 23 px below a panel of 100 px with margins of 12; the name and the grades lie in the last line."""
     zones = tuple(ZoneOpacity(laterality, zone, 0.0, 0.0, 0.0) for laterality, zone in ZONES)
     plain = reading(np.zeros((100, 200)))
     severe = dataclasses.replace(plain, severity=Severity(zones, 0.0, reason="no interval"))
     undefined = dataclasses.replace(plain, severity=Severity(reason="lungs not found"))
-    assert paint(flat(100, 200), severe).size == (760, 100 + 24 + 69)
+    assert paint(flat(100, 200), severe).height == 100 + 24 + 69
     last = np.asarray(paint(flat(100, 200), severe))[100 + 24 + 46 :]
     assert (last == 190).all(2).any(1).sum() > 5
     assert np.array_equal(paint(flat(100, 200), undefined), paint(flat(100, 200), plain))

@@ -19,7 +19,7 @@ from pneumoscope.archive.manifest import Item
 from pneumoscope.archive.outputs import FurtherFiles
 from pneumoscope.classifier.severity_scale import HIGHEST_SCORE
 from pneumoscope.ordered_map import chunks, ordered_map
-from pneumoscope.radiograph import Radiograph
+from pneumoscope.radiograph import Caution, Radiograph
 from pneumoscope.radiograph.files import content_of
 from pneumoscope.reader import Outcome, Reader
 from pneumoscope.reader.composition import check_asked
@@ -48,8 +48,10 @@ class Summary:
     populations : mapping of str to int
         Number of files by the population that they were read as and how it was known, in words; empty for a model that has the
         same settings for all patients.
+    no_side, otherwise_cautioned : int
+        Files with the caution that no side is stated, which every PNG and JPEG has, and files with another caution.
     outside_listed, cautioned_listed : tuple of str
-        Name and reason of the first 20 files outside of the domain, and of the first 20 with a caution.
+        Name and reason of the first 20 files outside of the domain, and of the first 20 with another caution.
     severity : str
         The severity scores in a few words; empty if no file has one.
     """
@@ -61,6 +63,8 @@ class Summary:
     cautioned: int
     failed: tuple[str, ...]
     populations: Mapping[str, int]
+    no_side: int
+    otherwise_cautioned: int
     outside_listed: tuple[str, ...]
     cautioned_listed: tuple[str, ...]
     severity: str = ""
@@ -154,7 +158,7 @@ def summary(out: Path, items: Sequence[Item]) -> Summary:
         Counts, and what was not read.
     """
     names = {item.name for item in items}
-    read = positive = unsure = 0
+    read = positive = unsure = n_cautioned = no_side = 0
     failed, outside, cautioned = [], [], []
     populations: Counter[str] = Counter()
     severities: list[SeverityLine] = []
@@ -173,11 +177,25 @@ def summary(out: Path, items: Sequence[Item]) -> Summary:
             severities.append(line.severity)
         if line.outside_domain:
             outside.append(f"{line.path}: {line.outside_domain}")
-        if line.cautions:
-            cautioned.append(f"{line.path}: {', '.join(line.cautions)}")
-    listed = tuple(outside[:_MOST_LISTED]), tuple(cautioned[:_MOST_LISTED])
-    read_as, severity = dict(populations.most_common()), _severity_text(severities, read)
-    return Summary(read, positive, unsure, len(outside), len(cautioned), tuple(failed), read_as, *listed, severity)
+        no_side += Caution.SIDE in line.cautions
+        n_cautioned += bool(line.cautions)
+        others = [caution for caution in line.cautions if caution != Caution.SIDE]
+        if others:
+            cautioned.append(f"{line.path}: {', '.join(others)}")
+    return Summary(
+        read,
+        positive,
+        unsure,
+        outside=len(outside),
+        cautioned=n_cautioned,
+        failed=tuple(failed),
+        populations=dict(populations.most_common()),
+        no_side=no_side,
+        otherwise_cautioned=len(cautioned),
+        outside_listed=tuple(outside[:_MOST_LISTED]),
+        cautioned_listed=tuple(cautioned[:_MOST_LISTED]),
+        severity=_severity_text(severities, read),
+    )
 
 
 def _severity_text(severities: Sequence[SeverityLine], n_read: int) -> str:

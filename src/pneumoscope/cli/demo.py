@@ -1,5 +1,6 @@
 """``pneumoscope demo``: read the shipped radiographs with the shipped model."""
 
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -34,6 +35,8 @@ def command(out: Path) -> None:
         with atomic_files.text(out / LINES_NAME) as stream:
             stream.writelines(form.to_json(entry.line) + "\n" for entry in entries)
         write_page(out / "report.html", "Pneumoscope: the sixteen shipped radiographs", reader.card, entries)
+    for caution, count in Counter(caution for entry in entries for caution in entry.line.cautions).items():
+        click.echo(f"caution:  {count} {caution}")
     click.echo(f"\nreport:   {out / 'report.html'}\nreadings: {out / LINES_NAME}\noverlays: {out / 'overlays'}\n{DISCLAIMER}")
 
 

@@ -13,6 +13,7 @@ from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
 from pneumoscope.cli.dicom_out import dicom_options, further_files, report_omitted
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
+from pneumoscope.radiograph import Caution
 from pneumoscope.radiograph.acceptance import Choice
 from pneumoscope.reader import Reader
 from pneumoscope.reports.csv_table import write_csv
@@ -124,9 +125,11 @@ def _report(summary: Summary, out: Path, left_out: str) -> None:
         click.echo(f"  {count} {read_as}")
     if summary.severity:
         click.echo(summary.severity)
+    if summary.no_side:
+        click.echo(f"  {summary.no_side} {Caution.SIDE}")
     for what, listed, count in (
         ("outside the model's domain", summary.outside_listed, summary.outside),
-        ("with a caution", summary.cautioned_listed, summary.cautioned),
+        ("with a caution", summary.cautioned_listed, summary.otherwise_cautioned),
         ("not read", summary.failed, len(summary.failed)),
     ):
         for text in listed:

@@ -194,7 +194,7 @@ def _of_source(case: Case, source: str, population: Population | Literal[""]) ->
 
 def _cautions(image: LabelledImage, file: OpenedFile) -> tuple[Caution, ...]:
     by_table = (Caution.LATERAL,) if _is_lateral(image) and Caution.LATERAL not in file.cautions else ()
-    return (*by_table, *file.cautions)
+    return (*by_table, *(caution for caution in file.cautions if caution is not Caution.SIDE))  # true of every picture
 
 
 def _report(table: LabelTable, labelled: Labelled, cohort: Cohort, left_out: Counter[str]) -> BuildReport:

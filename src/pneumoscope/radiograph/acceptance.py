@@ -27,6 +27,7 @@ class Caution(StrEnum):
     LATERAL = "lateral or oblique view"
     RAW = "raw detector data"
     ORIENTATION = "orientation not stated"
+    SIDE = "no side stated: patient's right assumed on the left"
     TURNED = "stored turned or mirrored"
     CONTRADICTION = "contradictory header"
     MODALITY = "modality not stated"
@@ -49,7 +50,7 @@ class AcceptancePolicy:
         Raw detector data, Presentation Intent Type FOR PROCESSING.
     orientation : {"refuse", "mark"}
         A DICOM image without Patient Orientation, so that the patient's right side is assumed on the left. PNG and JPEG never
-        state an orientation and are taken as displayed.
+        state an orientation: they are taken as displayed, and read with the caution `Caution.SIDE`.
     contradiction : {"refuse", "mark"}
         A header that contradicts itself on orientation or grey scale.
     modality : {"refuse", "mark"}
@@ -85,7 +86,7 @@ def review(radiograph: Radiograph, policy: AcceptancePolicy = DEFAULT_POLICY) ->
     Returns
     -------
     tuple of Caution
-        Cautions that belong to every reading of it; empty for a frontal chest radiograph of known orientation.
+        Cautions that belong to every reading of it; empty for a frontal chest radiograph whose file states its orientation.
 
     Raises
     ------
@@ -110,6 +111,8 @@ def review(radiograph: Radiograph, policy: AcceptancePolicy = DEFAULT_POLICY) ->
             error = NotAChestError if caution is Caution.BODY_PART else NotAcceptedError
             raise error(f"{sentence}; to read it, say --{option} mark")
         cautions.append(caution)
+    if radiograph.file_format in ("PNG", "JPEG"):
+        cautions.append(Caution.SIDE)
     if not radiograph.orientation.is_displayed:
         cautions.append(Caution.TURNED)
     if radiograph.grey_source == "bulk":

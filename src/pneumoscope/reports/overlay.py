@@ -1,5 +1,7 @@
 """Render a reading as an image: the radiograph next to its overlay with heat map, contour, boxes, colour bar and caption."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -14,7 +16,9 @@ _OPACITY = 0.55
 _PANEL_PX = 720
 _MARGIN_PX = 12
 _BAR_PX = 18
-_TEXT_PX = 17
+_TEXT_PX, _SMALL_PX = 17, 14
+_LEAST_WIDTH_PX = 760
+_WHITE = (255, 255, 255)
 _GREY = (190, 190, 190)
 _BOX_COLOUR = (90, 220, 255)
 _PALETTE = INFERNO.tobytes()
@@ -122,18 +126,16 @@ def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0
     small, values = _displayed(radiograph, reading, scale)
     rows, cols = small.rows, small.cols
     overlay = _overlay(small, values, radiograph, reading, scale, full_scale)
-    severity = _severity_text(reading)
-    text = (3 if severity else 2) * (_TEXT_PX + 6)
-    width = 2 * cols + 3 * _MARGIN_PX + _BAR_PX + 70
-    canvas = Image.new("RGB", (max(width, 760), rows + 2 * _MARGIN_PX + text), (18, 18, 18))
+    captions = _captions(reading)
+    text = len(captions) * (_TEXT_PX + 6)
+    width = max(2 * cols + 3 * _MARGIN_PX + _BAR_PX + 70, _LEAST_WIDTH_PX, *(_width(*line) for line in captions))
+    canvas = Image.new("RGB", (width, rows + 2 * _MARGIN_PX + text), (18, 18, 18))
     for left, panel in ((_MARGIN_PX, Image.fromarray(_bytes(small.pixels))), (cols + 2 * _MARGIN_PX, overlay)):
         canvas.paste(panel, (left, _MARGIN_PX))
         _edge_letters(canvas, left, _MARGIN_PX, rows, cols, radiograph)
     _colour_bar(canvas, 2 * cols + 3 * _MARGIN_PX, rows, full_scale, reading.heatmap.threshold)
-    _caption(canvas, rows + 2 * _MARGIN_PX, reading)
-    if severity:
-        below = _MARGIN_PX, rows + 2 * _MARGIN_PX + 2 * _TEXT_PX + 6
-        ImageDraw.Draw(canvas).text(below, severity, fill=_GREY, font=_font(14))
+    for (line, size), top, fill in zip(captions, (-6, _TEXT_PX, 2 * _TEXT_PX + 6), (_WHITE, _GREY, _GREY), strict=False):
+        ImageDraw.Draw(canvas).text((_MARGIN_PX, rows + 2 * _MARGIN_PX + top), line, fill=fill, font=_font(size))
     return canvas
 
 
@@ -255,6 +257,7 @@ def _colour_bar(canvas: Image.Image, left: int, rows: int, full_scale: float, th
         draw.text((left + _BAR_PX + 8, label), f"{share * full_scale:.2g}", fill=(255, 255, 255), font=_font())
 
 
+<<<<<<< HEAD
 def _caption(canvas: Image.Image, top: int, reading: ModelReading) -> None:
     draw = ImageDraw.Draw(canvas)
     answer, origin = caption_of(reading)
@@ -275,6 +278,10 @@ def caption_of(reading: ModelReading) -> tuple[str, str]:
     tuple of str and str
         The answer with every reason to doubt it, and what the answer comes from.
     """
+=======
+def _captions(reading: ModelReading) -> list[tuple[str, int]]:
+    """The lines below the panels, each with the size of its letters."""
+>>>>>>> fefa0a3 (Caution that a picture states no side)
     score, point = reading.score, reading.operating_point
     remarks = f"{len(reading.findings)} finding" + ("" if len(reading.findings) == 1 else "s")
     if reading.lung_fields.state != "found":
@@ -287,7 +294,17 @@ def caption_of(reading: ModelReading) -> tuple[str, str]:
         remarks += f"; CAUTION: {', '.join(reading.cautions)}"
     answer = f"{score.target} {score.probability:.3f}, {reading.decision} (threshold {point.threshold:.3f}), {remarks}"
     read_as = f"{reading.population}; " if reading.population else ""
+<<<<<<< HEAD
     return answer, f"{read_as}{reading.heatmap.method} for {reading.heatmap.target}, {reading.model.name}"
+=======
+    model = f"{read_as}{reading.heatmap.method} for {reading.heatmap.target}, {reading.model.name}. {DISCLAIMER}"
+    severity = _severity_text(reading)
+    return [(answer, _TEXT_PX), (model, _SMALL_PX), *([(severity, _SMALL_PX)] if severity else [])]
+
+
+def _width(text: str, size: int) -> int:
+    return 2 * _MARGIN_PX + math.ceil(_font(size).getlength(text))
+>>>>>>> fefa0a3 (Caution that a picture states no side)
 
 
 def _severity_text(reading: ModelReading) -> str:

@@ -13,6 +13,7 @@ const FEWEST_GREY_LEVELS = 64;
 /** Why a reading should be taken with care: the words of every output. */
 export const CAUTION = {
   ORIENTATION: "orientation not stated",
+  SIDE: "no side stated: patient's right assumed on the left",
   TURNED: "stored turned or mirrored",
   GREY_SCALE: "grey scale taken from the data",
   AGE: "age not readable",
@@ -29,6 +30,7 @@ export function review(radiograph) {
   const cautions = [];
   refuse(radiograph);
   if (radiograph.file_format === "DICOM" && planeOf(directionsOf(radiograph)) === "unknown") cautions.push(CAUTION.ORIENTATION);
+  if (["PNG", "JPEG"].includes(radiograph.file_format)) cautions.push(CAUTION.SIDE);
   const { transposed, flip_rows: flipRows, flip_cols: flipCols } = radiograph.film.orientation;
   if (transposed || flipRows || flipCols) cautions.push(CAUTION.TURNED);
   if (radiograph.grey_source === "bulk") cautions.push(CAUTION.GREY_SCALE);

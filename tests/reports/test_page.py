@@ -88,7 +88,7 @@ def test_a_decision_against_the_reference_is_marked(written, reference, rows):
 
 def test_a_finding_is_told_by_its_rows_and_columns(written):
     text = " ".join(Page(written(entry(decision="positive", findings=[FINDING]))).text.split())
-    assert "Finding 1: rows 10–30, columns 20–40, rating 0.75, left, lower." in text
+    assert "Finding 1: rows 10–30, columns 20–40, rating 0.750, left, lower." in text
 
 
 def test_the_page_tells_the_threshold_and_whom_the_model_is_for(written):
@@ -105,7 +105,7 @@ def test_the_page_tells_the_population_of_each_radiograph_and_what_its_settings_
     )
     assert "negative at 0.500, read as adult (by age)." in page
     assert "Threshold for the population adult: 0.500 by youden, fixed on 9 images of cohort (tune)." in page
-    assert "the white line is at 0.75 or 0.25" in page
+    assert "the white line is at 0.750 or 0.250" in page
     assert "read as" not in written(entry())
 
 

@@ -13,6 +13,7 @@ from pneumoscope.cohort import Case, Cohort
 from pneumoscope.cohort.sample import sample
 from pneumoscope.reader import Reader
 from pneumoscope.readings import CaseKey, form
+from pneumoscope.readings.figures import probability_text
 from pneumoscope.reports.overlay import paint
 from pneumoscope.reports.page import Entry, write_page
 
@@ -53,8 +54,9 @@ def _entry(reader: Reader, cohort: Cohort, case: Case, out: Path) -> Entry:
     )
     save_picture(entry.overlay, overlay_file(out, case.path))
     sure, domain = "no" if reading.abstains else "yes", "outside" if entry.line.outside_domain else "inside"
+    probability = probability_text(reading.score.probability)
     click.echo(
-        f"{case.path:<44}{entry.reference:<11}{reading.score.probability:>11.3f}  {reading.decision:<10}{sure:<6}{domain:<9}"
+        f"{case.path:<44}{entry.reference:<11}{probability:>11}  {reading.decision:<10}{sure:<6}{domain:<9}"
         f"{len(reading.findings)}"
     )
     return entry

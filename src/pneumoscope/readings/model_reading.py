@@ -9,6 +9,7 @@ from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
 from pneumoscope.radiograph import Caution, Radiograph
 from pneumoscope.readings.case_key import CaseKey
+from pneumoscope.readings.figures import probability_text
 from pneumoscope.readings.finding import Finding
 from pneumoscope.readings.reading import Reading
 from pneumoscope.readings.severity import Severity
@@ -120,7 +121,7 @@ class ModelReading:
         unsure = ", abstains" if self.abstains else ""
         outside = ", outside the domain" if self.domain and not self.domain.inside else ""
         return (
-            f"<ModelReading {self.score.target} {self.score.probability:.3f}, {self.decision}{unsure}{outside}, "
+            f"<ModelReading {self.score.target} {probability_text(self.score.probability)}, {self.decision}{unsure}{outside}, "
             f"{len(self.findings)} findings, by {self.model.name}>"
         )
 

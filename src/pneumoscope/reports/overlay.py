@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pneumoscope import DISCLAIMER
 from pneumoscope.radiograph import Placement, Radiograph
 from pneumoscope.readings import ModelReading
+from pneumoscope.readings.figures import probability_text
 from pneumoscope.readings.severity import SEVERITY_NAME
 from pneumoscope.reports.colours import INFERNO
 
@@ -241,7 +242,7 @@ def _boxes(image: Image.Image, radiograph: Radiograph, reading: ModelReading, sc
         box = Placement.of(radiograph, finding.box, 1).displayed.rectangle
         corners = box.left * across, box.top * down, (box.right - 1) * across, (box.bottom - 1) * down
         draw.rectangle(corners, outline=_BOX_COLOUR, width=2)
-        label = f"{number}: {finding.rating:.2f} {finding.laterality or ''} {finding.zone or ''}".rstrip()
+        label = f"{number}: {probability_text(finding.rating)} {finding.laterality or ''} {finding.zone or ''}".rstrip()
         draw.text((corners[0] + 5, corners[1] + 3), label, fill=_BOX_COLOUR, font=_font(),
                   stroke_width=2, stroke_fill=(0, 0, 0))  # fmt: skip
 
@@ -292,7 +293,8 @@ def _captions(reading: ModelReading) -> list[tuple[str, int]]:
         remarks += "; OUTSIDE THE MODEL'S DOMAIN"
     if reading.cautions:
         remarks += f"; CAUTION: {', '.join(reading.cautions)}"
-    answer = f"{score.target} {score.probability:.3f}, {reading.decision} (threshold {point.threshold:.3f}), {remarks}"
+    probability, threshold = probability_text(score.probability), probability_text(point.threshold)
+    answer = f"{score.target} {probability}, {reading.decision} (threshold {threshold}), {remarks}"
     read_as = f"{reading.population}; " if reading.population else ""
 <<<<<<< HEAD
     return answer, f"{read_as}{reading.heatmap.method} for {reading.heatmap.target}, {reading.model.name}"

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pneumoscope import DISCLAIMER, __version__, atomic_files
 from pneumoscope.classifier import Card
+from pneumoscope.readings.figures import probability_text
 from pneumoscope.readings.line import Line
 
 
@@ -48,6 +49,7 @@ def write_page(path: Path, title: str, card: Card, entries: Sequence[Entry]) -> 
         Radiographs in the order of the page.
     """
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pneumoscope.reports"), autoescape=True)
+    environment.filters["probability"] = probability_text
     html = environment.get_template("page.html").render(
         title=title,
         disclaimer=DISCLAIMER,

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import pneumoscope
+from pneumoscope.readings.figures import probability_text
 from tests.web.browser.viewer_server import PROGRAM, SAMPLE, film, forgive, noise, serving, until
 
 N_SHIPPED = 16
@@ -39,6 +40,13 @@ def page(desktop, served):
     yield desktop
     for added in served.films()[N_SHIPPED:]:  # by a test that has failed, which may be tried again
         served.ask(f"/films/{added['id']}", method="DELETE")
+
+
+def figure(probability):
+    """Three decimals, but never a rounded 0 or 1."""
+    if probability >= 0.9995:
+        return ">0.999"
+    return "<0.001" if probability < 0.0005 else f"{probability:.3f}"
 
 
 def opened(page, label="Film 9"):
@@ -77,6 +85,12 @@ def test_the_token_leaves_the_address_and_stays_for_a_reload(page):
     assert page.locator(".grid").get_attribute("aria-rowcount") == "17"
 
 
+def test_probabilities_are_written_as_in_python(page):
+    values = [0, 1e-9, 0.000499, 0.0005, 0.0015, 0.1, 0.5, 0.9994, 0.9994999, 0.9995, 1 - 1e-9, 1]
+    script = "values => import('/static/strings/figures.js').then((each) => values.map(each.probabilityText))"
+    assert page.evaluate(script, values) == [probability_text(value) for value in values]
+
+
 @pytest.mark.parametrize("column", range(9))
 def test_every_column_sorts_both_ways(page, column):
     header = page.get_by_role("columnheader").nth(2 + column)
@@ -96,7 +110,7 @@ def test_sorting_by_probability_gives_the_order_of_the_readings(page, served):
     until(page, "document.querySelector('.row[data-index=\"0\"] .figure')?.textContent === '1.00'")
     shown = [page.locator(f".row[data-index='{k}'] .cell-probability .figure").inner_text() for k in range(8)]
     expected = sorted((item["probability"] for item in served.films()), reverse=True)
-    assert shown == [f"{value:.2f}" for value in expected[:8]]
+    assert shown == [figure(value) for value in expected[:8]]
 
 
 def test_filters_by_text_state_and_decision(page, served):
@@ -119,7 +133,7 @@ def test_filters_by_text_state_and_decision(page, served):
 def test_the_reading_is_on_screen_and_in_words(page, served):
     opened(page)
     line = reading_of(served, "Film 9")
-    assert page.locator(".headline-figure").inner_text() == f"{line['probability']:.2f}"
+    assert page.locator(".headline-figure").inner_text() == figure(line["probability"])
     assert page.locator(".headline-decision").inner_text() == "Positive"
     panel = page.locator(".side-panel").inner_text()
     severity = line["severity"]
@@ -135,7 +149,7 @@ def test_the_reading_is_on_screen_and_in_words(page, served):
     ):
         assert text in panel
     words = viewport(page, "description")
-    assert f"Probability of pneumonia {line['probability']:.2f}, positive" in words
+    assert f"Probability of pneumonia {figure(line['probability'])}, positive" in words
     assert words.count("Finding ") == len(line["findings"])
 
 

@@ -1,9 +1,10 @@
 // The reading as the page shows it.
 
 import { strings } from "../strings/en.js";
+import { probabilityText } from "../strings/figures.js";
 import { fill } from "../strings/fill.js";
 import { button, element } from "./elements.js";
-import { decisionText, findingText, percent, populationText, severityText, warnings } from "./words.js";
+import { decisionText, findingText, populationText, severityText, warnings } from "./words.js";
 
 /** @typedef {import("../reader/compose.js").Line} Line */
 /** @typedef {import("../reader/card.js").Card} Card */
@@ -53,9 +54,9 @@ function probability(line) {
   mark.style.left = `${100 * threshold}%`;
   return element(
     "div", { class: "probability" },
-    element("p", {}, fill(texts.probability, { percent: percent(line.probability) })),
+    element("p", {}, fill(texts.probability, { probability: probabilityText(line.probability) })),
     element("div", { class: `scale ${line.decision}`, "aria-hidden": "true" }, bar, mark),
-    element("p", { class: "muted" }, fill(texts.threshold, { threshold: threshold.toFixed(2), rule })),
+    element("p", { class: "muted" }, fill(texts.threshold, { threshold: probabilityText(threshold), rule })),
   );
 }
 
@@ -87,7 +88,7 @@ export function findingId(index) {
 function about(card, line) {
   const rows = [
     [texts.model, `${card.model.name} (${card.model.sha256.slice(0, 12)})`], [texts.version, `${card.version}, ${card.precision}`],
-    [texts.map, fill(texts.map_of, { method: line.map.method, threshold: (line.map.threshold ?? 0).toFixed(2) })],
+    [texts.map, fill(texts.map_of, { method: line.map.method, threshold: probabilityText(line.map.threshold ?? 0) })],
     ...(line.domain ? [[texts.distance, fill(texts.distance_of, { distance: line.domain.distance.toFixed(2), limit: line.domain.limit.toFixed(2) })]] : []),
     [texts.intended, card.intended_population], [texts.limits, card.limits],
     ...(card.precision === "fp16" ? [[texts.precision, texts.precision_fp16]] : []),

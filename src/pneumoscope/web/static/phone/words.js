@@ -1,6 +1,7 @@
 // A reading in words: for the screen reader, for the result, and for the labels of findings.
 
 import { strings } from "../strings/en.js";
+import { probabilityText } from "../strings/figures.js";
 import { fill } from "../strings/fill.js";
 
 /** @typedef {import("../reader/compose.js").Line} Line */
@@ -8,12 +9,10 @@ import { fill } from "../strings/fill.js";
 const texts = strings.phone;
 
 /**
- * A share as a percentage without decimals, "under 1 %" and "over 99 %" at the ends.
+ * A share as a percentage without decimals.
  * @param {number} share
  */
 export function percent(share) {
-  if (share > 0 && share < 0.01) return texts.under_1;
-  if (share < 1 && share > 0.99) return texts.over_99;
   return `${Math.round(100 * share)} %`;
 }
 
@@ -57,7 +56,7 @@ export function populationText({ population }) {
  */
 export function findingText({ laterality, zone, rating }, number) {
   const place = laterality && zone ? fill(texts.place, { laterality: texts.lateralities[laterality], zone: texts.zones[zone] }) : texts.somewhere;
-  return fill(texts.finding, { number, place, rating: percent(rating) });
+  return fill(texts.finding, { number, place, rating: probabilityText(rating) });
 }
 
 /**
@@ -88,7 +87,7 @@ export function severityText({ severity }) {
 export function readingText(line) {
   const findings = line.findings.map((finding, k) => findingText(finding, k + 1));
   return [
-    decisionText(line), fill(texts.probability, { percent: percent(line.probability) }), ...warnings(line), populationText(line),
+    decisionText(line), fill(texts.probability, { probability: probabilityText(line.probability) }), ...warnings(line), populationText(line),
     ...(findings.length ? findings : [texts.no_findings]), severityText(line),
   ].filter(Boolean).join(". ");
 }

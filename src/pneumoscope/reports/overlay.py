@@ -258,12 +258,15 @@ def _colour_bar(canvas: Image.Image, left: int, rows: int, full_scale: float, th
         draw.text((left + _BAR_PX + 8, label), f"{share * full_scale:.2g}", fill=(255, 255, 255), font=_font())
 
 
-<<<<<<< HEAD
-def _caption(canvas: Image.Image, top: int, reading: ModelReading) -> None:
-    draw = ImageDraw.Draw(canvas)
+def _captions(reading: ModelReading) -> list[tuple[str, int]]:
+    """The lines below the panels, each with the size of its letters."""
     answer, origin = caption_of(reading)
-    draw.text((_MARGIN_PX, top - 6), answer, fill=(255, 255, 255), font=_font())
-    draw.text((_MARGIN_PX, top + _TEXT_PX), f"{origin}. {DISCLAIMER}", fill=_GREY, font=_font(14))
+    severity = _severity_text(reading)
+    return [(answer, _TEXT_PX), (f"{origin}. {DISCLAIMER}", _SMALL_PX), *([(severity, _SMALL_PX)] if severity else [])]
+
+
+def _width(text: str, size: int) -> int:
+    return 2 * _MARGIN_PX + math.ceil(_font(size).getlength(text))
 
 
 def caption_of(reading: ModelReading) -> tuple[str, str]:
@@ -279,10 +282,6 @@ def caption_of(reading: ModelReading) -> tuple[str, str]:
     tuple of str and str
         The answer with every reason to doubt it, and what the answer comes from.
     """
-=======
-def _captions(reading: ModelReading) -> list[tuple[str, int]]:
-    """The lines below the panels, each with the size of its letters."""
->>>>>>> fefa0a3 (Caution that a picture states no side)
     score, point = reading.score, reading.operating_point
     remarks = f"{len(reading.findings)} finding" + ("" if len(reading.findings) == 1 else "s")
     if reading.lung_fields.state != "found":
@@ -296,17 +295,7 @@ def _captions(reading: ModelReading) -> list[tuple[str, int]]:
     probability, threshold = probability_text(score.probability), probability_text(point.threshold)
     answer = f"{score.target} {probability}, {reading.decision} (threshold {threshold}), {remarks}"
     read_as = f"{reading.population}; " if reading.population else ""
-<<<<<<< HEAD
     return answer, f"{read_as}{reading.heatmap.method} for {reading.heatmap.target}, {reading.model.name}"
-=======
-    model = f"{read_as}{reading.heatmap.method} for {reading.heatmap.target}, {reading.model.name}. {DISCLAIMER}"
-    severity = _severity_text(reading)
-    return [(answer, _TEXT_PX), (model, _SMALL_PX), *([(severity, _SMALL_PX)] if severity else [])]
-
-
-def _width(text: str, size: int) -> int:
-    return 2 * _MARGIN_PX + math.ceil(_font(size).getlength(text))
->>>>>>> fefa0a3 (Caution that a picture states no side)
 
 
 def _severity_text(reading: ModelReading) -> str:

@@ -8,6 +8,7 @@ from pneumoscope.statistics.multireader import dorfman_berbaum_metz, obuchowski_
 from pneumoscope.statistics.multireader.auc import empirical_auc
 from pneumoscope.statistics.multireader.design import design
 from pneumoscope.statistics.multireader.free_response import FreeResponseFigure, figure
+from pneumoscope.statistics.multireader.jackknife import by_deletion
 from pneumoscope.statistics.multireader.localization import LocatedRatings
 from pneumoscope.statistics.multireader.marks import Lesions, MarkedCases, Marks, from_marks
 from pneumoscope.statistics.multireader.obuchowski_rockette import Population, components
@@ -234,29 +235,72 @@ def test_figures_of_the_curve_and_of_decisions(study, method):
     found.none(at_least=15)
 
 
-@pytest.mark.shared
-@pytest.mark.parametrize("study", ["van_dyke", "franken"])
-def test_specificity_at_a_sensitivity(study):
-    reference = golden(study)["mrmcaov.empirical_spec_at_sens_0.8.jackknife"]["fom"]
-    values, found = roc_figures.specificity_at_sensitivity(ratings(study), 0.8), Deviations()
-    found.add_each("figure", values.value.ravel(), [value for row in reference.values() for value in row.values()])
-    found.none(at_least=8)
+AT_A_SENSITIVITY = {
+    "mrmcaov.empirical_spec_at_sens_0.8.jackknife": lambda table: roc_figures.specificity_at_sensitivity(table, 0.8),
+    "mrmcaov.empirical_auc_partial_sensitivity_0.7_1.jackknife": lambda table: roc_figures.partial_auc_of_sensitivity(table, 0.7),
+}
+
+
+def specificity_of_mrmcaov(nondiseased, diseased, at):
+    """Where several points have one sensitivity, keep the one with the lowest specificity only, then join points by lines.
+
+    This is not the empirical curve: the line from the point below a level part goes to its far end.
+    """
+    false, true = curve_of(nondiseased, diseased)
+    heights = np.unique(true)
+    return 1 - np.interp(at, heights, [false[true == height].max() for height in heights])
+
+
+def partial_area_of_mrmcaov(nondiseased, diseased):
+    false, true = curve_of(nondiseased, diseased)
+    inside = (true > 0.7) & (true < 1)
+    low, high = (specificity_of_mrmcaov(nondiseased, diseased, at) for at in (0.7, 1.0))
+    return float(np.trapezoid([low, *(1 - false[inside]), high], [0.7, *true[inside], 1.0]))
+
+
+def curve_of(nondiseased, diseased):
+    thresholds = [np.inf, *np.unique([*nondiseased, *diseased])[::-1]]
+    return (np.array([(part >= threshold).mean() for threshold in thresholds]) for part in (nondiseased, diseased))
+
+
+BY_ITS_RULE = {
+    "mrmcaov.empirical_spec_at_sens_0.8.jackknife": lambda no, yes: float(specificity_of_mrmcaov(no, yes, 0.8)),
+    "mrmcaov.empirical_auc_partial_sensitivity_0.7_1.jackknife": partial_area_of_mrmcaov,
+}
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize("study", ["van_dyke", "franken"])
-def test_partial_area_of_sensitivity(study):
-    reference = golden(study)["mrmcaov.empirical_auc_partial_sensitivity_0.7_1.jackknife"]["fom"]
-    table, found = ratings(study), Deviations()
-    values = roc_figures.partial_auc_of_sensitivity(table, 0.7).value
-    for (i, j), value in np.ndenumerate(values):
-        diseased = table.rating[i, j, table.truth]
-        # Where a reader reaches sensitivity 1 before the last point, MRMCaov draws the last line to (1, 1) instead.
-        if diseased.min() == table.rating[i, j].min():
-            found.add(f"{i} {j}", value, reference[table.modalities[i]][table.readers[j]])
-        else:
-            assert value > reference[table.modalities[i]][table.readers[j]]
-    found.none(at_least=5)
+@pytest.mark.parametrize("method", AT_A_SENSITIVITY)
+def test_figures_at_a_sensitivity_differ_from_mrmcaov_by_its_rule_for_equal_sensitivities_alone(study, method):
+    reference, table = golden(study)[method], ratings(study)
+    theirs, ours, found = by_deletion(table, BY_ITS_RULE[method]), AT_A_SENSITIVITY[method](table), Deviations(floor=1e-11)
+    found.add_each("figure", theirs.value.ravel(), [value for row in reference["fom"].values() for value in row.values()])
+    parts, named = components(theirs.value, theirs.covariance), reference["variance_components"]
+    found.add_each(
+        "error", [parts.variance, parts.cov1, parts.cov2, parts.cov3], [named[k] for k in ("Var", "Cov1", "Cov2", "Cov3")]
+    )
+    analysis = obuchowski_rockette.analyse(theirs.value, theirs.covariance, Population.READERS_AND_CASES)
+    compare_analysis(found, analysis, reference["rrrc"], method)
+    found.none(at_least=15)
+    level = [has_level_part(table.rating[i, j], table.truth) for i, j in np.ndindex(ours.value.shape)]
+    same = np.isclose(ours.value.ravel(), theirs.value.ravel(), rtol=1e-12)
+    assert (ours.value.ravel() >= theirs.value.ravel() - 1e-12).all()
+    assert (same | level).all()
+
+
+def has_level_part(rating, truth):
+    _, true = curve_of(rating[~truth], rating[truth])
+    return len(np.unique(true)) < len(true)
+
+
+def test_a_level_part_of_the_curve_is_followed():
+    """Points (0, 0), (0, 1/2), (1/4, 1/2), (1/2, 1/2), (1/2, 1), (1, 1); above 1/2 the curve is vertical at 1/2."""
+    table = ReaderRatings(np.array([[[1.0, 1, 3, 4, 2, 5]]]), np.arange(6) > 3, ("m",), ("r",), tuple(range(6)))
+    assert roc_figures.specificity_at_sensitivity(table, 0.5).value.item() == 1.0
+    assert roc_figures.specificity_at_sensitivity(table, 0.75).value.item() == 0.5
+    assert roc_figures.partial_auc_of_sensitivity(table, 0.0).value.item() == pytest.approx(0.75)
+    assert empirical_auc(table).value.item() == pytest.approx(0.75)
 
 
 CURVE = ReaderRatings(np.array([[[1.0, 2.0, 3.0, 2.0, 3.0, 4.0]]]), np.arange(6) > 2, ("m",), ("r",), tuple(range(6)))

@@ -19,6 +19,12 @@ _CONVERGED = 1e-9
 _ROUNDING = 1e-13
 _LARGEST = 100.0
 """A slope above this, or below its inverse, belongs to a curve that runs to a degenerate one."""
+_APART = "the classes do not overlap: no point inside the ROC square"
+_LINES = "degenerate ratings: horizontal and vertical lines pass through all operating points, whose area is given"
+_NOT_DETERMINED = (
+    "degenerate ratings: the area is not determined by operating points that all lie on the border of the ROC square"
+)
+_ONE_POINT = "one operating point: the slope cannot be estimated and is taken as 1"
 
 
 @dataclass(frozen=True)
@@ -52,14 +58,15 @@ def fit(nondiseased: Array, diseased: Array) -> BinormalFit:
     Returns
     -------
     BinormalFit
-        Converged when no parameter changes by 1e-9 in a step. Degenerate, with the reason, if no operating point lies inside
-        the unit square, or if the slope runs to 0 or to infinity; NaN without a case of a class, or if the fit does not
-        converge.
+        Converged when a full step of Fisher scoring changes no parameter by 1e-9. Degenerate, with the reason, if horizontal
+        and vertical lines pass through all operating points: then the likelihood has no maximum, it grows towards a slope of 0
+        or infinity, and the area under the lines is given. With one operating point the slope is taken as 1. NaN without a case
+        of a class, or if the fit does not converge.
 
     References
     ----------
     Dorfman & Alf 1969, Journal of Mathematical Psychology 6:487; for continuous ratings Metz, Herman & Shen 1998, Statistics in
-    Medicine 17:1033.
+    Medicine 17:1033; degenerate ratings: Metz 1989, Investigative Radiology 24:234.
 
     Examples
     --------
@@ -70,14 +77,29 @@ def fit(nondiseased: Array, diseased: Array) -> BinormalFit:
     if not (len(nondiseased) and len(diseased)):
         return BinormalFit(math.nan, math.nan, math.nan, "no case of a class")
     no, yes = _counts(nondiseased, diseased)
-    false, true = (1 - part.cumsum()[:-1] / part.sum() for part in (no, yes))
-    if not len(false):
+    if len(no) == 1:
         return BinormalFit(0.0, 1.0, 0.5, "all ratings are equal")
+    return _degenerate(no, yes) or _scored(no, yes, _start(no, yes))
+
+
+def _degenerate(no: Array, yes: Array) -> BinormalFit | None:
+    """The limit of the curves if they come arbitrarily close to all operating points; else None."""
+    false, true = (1 - part.cumsum()[:-1] / part.sum() for part in (no, yes))
     if ((false == 0) | (true == 1)).all():
-        return BinormalFit(math.inf, 1.0, 1.0, "the classes do not overlap: no point inside the ROC square")
+        return BinormalFit(math.inf, 1.0, 1.0, _APART)
     if ((false == 1) | (true == 0)).all():
-        return BinormalFit(-math.inf, 1.0, 0.0, "the classes do not overlap: no point inside the ROC square")
-    return _scored(no, yes, _start(no, yes))
+        return BinormalFit(-math.inf, 1.0, 0.0, _APART)
+    if len(false) == 1:
+        a = float(special.ndtri(true[0]) - special.ndtri(false[0]))
+        return BinormalFit(a, 1.0, float(special.ndtr(a / math.sqrt(2))), _ONE_POINT)
+    heights, places = np.unique(true[(false > 0) & (false < 1)]), np.unique(false[(true > 0) & (true < 1)])
+    if not len(heights) or not len(places):
+        return BinormalFit(math.nan, math.nan, math.nan, _NOT_DETERMINED)
+    if len(heights) == 1:
+        return BinormalFit(float(special.ndtri(heights[0])), 0.0, float(heights[0]), _LINES)
+    if len(places) == 1:
+        return BinormalFit(math.inf, math.inf, float(1 - places[0]), _LINES)
+    return None
 
 
 def _counts(nondiseased: Array, diseased: Array) -> tuple[Array, Array]:
@@ -117,12 +139,13 @@ def _likelihood(no: Array, yes: Array, parameters: Array) -> tuple[float, Array,
             slopes[1:-1, 0], slopes[1:-1, 1] = -density, cutoffs * density
         slopes[np.arange(1, m + 1), np.arange(2, m + 2)] = density * (b if counts is yes else 1.0)
         probability = np.diff(np.concatenate([[0.0], below, [1.0]]))
-        if (probability <= 0).any():
+        possible = probability > 0
+        if counts[~possible].any():
             return -math.inf, np.empty(0), np.empty((0, 0))
-        by_parameter = np.diff(slopes, axis=0)
-        total += float(counts @ np.log(probability))
-        gradient += (counts / probability) @ by_parameter
-        information += counts.sum() * (by_parameter / probability[:, None]).T @ by_parameter
+        number, share, by_parameter = counts[possible], probability[possible], np.diff(slopes, axis=0)[possible]
+        total += float(number @ np.log(share))
+        gradient += (number / share) @ by_parameter
+        information += counts.sum() * (by_parameter / share[:, None]).T @ by_parameter
     return total, gradient, information
 
 
@@ -133,20 +156,25 @@ def _density(values: Array) -> Array:
 def _scored(no: Array, yes: Array, parameters: Array) -> BinormalFit:
     likelihood, gradient, information = _likelihood(no, yes, parameters)
     for _ in range(_STEPS):
-        step = np.linalg.lstsq(information, gradient, rcond=None)[0]
-        allowed = likelihood - _ROUNDING * abs(likelihood)
-        while (after := _likelihood(no, yes, parameters + step))[0] < allowed and np.abs(step).max() > _CONVERGED:
+        full = step = np.linalg.lstsq(information, gradient, rcond=None)[0]
+        while (after := _likelihood(no, yes, parameters + step))[0] == -math.inf or _too_long(step, likelihood, gradient, after):
             step = step / 2
-        if after[0] < allowed:
-            break
         parameters, (likelihood, gradient, information) = parameters + step, after
         a, b = float(parameters[0]), float(parameters[1])
         auc = float(special.ndtr(a / math.hypot(1, b)))
         if not 1 / _LARGEST < b < _LARGEST:
             return BinormalFit(a, b, auc, "the slope runs to 0 or to infinity: a degenerate curve, whose area is near its limit")
-        if np.abs(step).max() < _CONVERGED:
+        if np.abs(full).max() < _CONVERGED:
             return BinormalFit(a, b, auc)
     return BinormalFit(math.nan, math.nan, math.nan, "the likelihood has no maximum that the fit reaches")
+
+
+def _too_long(step: Array, likelihood: float, gradient: Array, after: tuple[float, Array, Array]) -> bool:
+    """Whether a step lowers the likelihood, or goes so far beyond its maximum that steps would swing from side to side."""
+    if np.abs(step).max() < _CONVERGED:
+        return False
+    lower = after[0] < likelihood - _ROUNDING * abs(likelihood)
+    return bool(lower or after[1] @ step < -0.5 * (gradient @ step))
 
 
 def binormal_auc(ratings: ReaderRatings) -> Jackknife:

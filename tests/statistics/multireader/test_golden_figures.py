@@ -13,7 +13,7 @@ from pneumoscope.statistics.multireader.localization import LocatedRatings
 from pneumoscope.statistics.multireader.marks import Lesions, MarkedCases, Marks, from_marks
 from pneumoscope.statistics.multireader.obuchowski_rockette import Population, components
 from pneumoscope.statistics.multireader.ratings import ReaderRatings
-from pneumoscope.statistics.multireader.standalone_model import against_readers
+from pneumoscope.statistics.multireader.standalone_model import against_readers, against_readers_as_modality
 from tests.statistics.multireader.reference import DATA, SHARED, Deviations, golden, ratings, rows, table
 from tests.statistics.multireader.test_golden_comparisons import POPULATIONS, compare_analysis, studies
 
@@ -171,6 +171,32 @@ def compare_with_model(values, reference):
 def test_model_against_readers(method):
     values = empirical_auc(table(rows(DATA / "model_and_readers.csv")))
     compare_with_model(values, golden("sim_model_and_readers")[f"rjafroc.cad_vs_readers.{method}"])
+
+
+def model_study(study):
+    return ratings(study) if study == "rj09_nico_cad" else table(rows(DATA / "model_and_readers.csv"))
+
+
+@pytest.mark.parametrize("study", ["sim_model_and_readers", pytest.param("rj09_nico_cad", marks=pytest.mark.shared)])
+def test_model_against_readers_as_two_modalities(study):
+    reference, found = golden(study)["rjafroc.cad_vs_readers.2T-RRRC"], Deviations()
+    result = against_readers_as_modality(empirical_auc(model_study(study)), 0)
+    # Model − readers; RJafroc: readers − model.
+    test, mean, (difference,) = result.difference, reference["ciAvgRdrEachTrt"][1], reference["ciDiffFom"]
+    found.add_each("model", [result.model], [reference["fomCAD"]])
+    found.add_each(
+        "difference",
+        [-test.estimate, test.standard_error, test.df, -test.statistic, test.p, -test.high, -test.low],
+        [difference[key] for key in ("Estimate", "StdErr", "DF", "t", "PrGTt", "CILower", "CIUpper")],
+    )
+    readers = result.readers
+    found.add_each(
+        "readers",
+        [readers.estimate, readers.standard_error, readers.df, readers.low, readers.high],
+        [mean[key] for key in ("Estimate", "StdErr", "DF", "CILower", "CIUpper")],
+    )
+    found.add_each("test", [test.statistic**2, test.p], [reference["FStat"], reference["pval"]])
+    found.none(at_least=15)
 
 
 def test_model_against_readers_as_google_health():

@@ -3,24 +3,30 @@
 from pathlib import Path
 
 from pneumoscope.reader_study.errors import ReaderStudyError
-from pneumoscope.reader_study.formats import csv_tables, imrmc, jafroc
+from pneumoscope.reader_study.formats import csv_tables, imrmc, jafroc, located_table
 from pneumoscope.reader_study.formats.free_response_table import FreeResponseTable
+from pneumoscope.statistics.multireader.localization import LocatedRatings
 from pneumoscope.statistics.multireader.ratings import ReaderRatings
 
 
-def read(path: Path) -> ReaderRatings | FreeResponseTable:
+ReadingTable = ReaderRatings | LocatedRatings | FreeResponseTable
+"""What a file of a reader study holds: ratings of cases, ratings with one location a case, or marks with ratings."""
+
+
+def read(path: Path) -> ReadingTable:
     """Read the table of a reader study; the format is recognised by the ending and the columns.
 
     Parameters
     ----------
     path : Path
-        ``.imrmc``; ``.xlsx`` in the JAFROC format; a CSV of ratings; or, for free response, the CSV of marks (``…marks.csv``,
-        with ``…cases.csv`` and ``…lesions.csv`` beside it) or a folder that holds one such set.
+        ``.imrmc``; ``.xlsx`` in the JAFROC format; a CSV of ratings, or of ratings with a location (LROC); or, for free
+        response, the CSV of marks (``…marks.csv``, with ``…cases.csv`` and ``…lesions.csv`` in the same folder) or a folder
+        that holds one such set.
 
     Returns
     -------
-    ReaderRatings or FreeResponseTable
-        Ratings of cases, or marks with ratings.
+    ReaderRatings, LocatedRatings or FreeResponseTable
+        Ratings of cases, ratings with one location a case, or marks with ratings.
 
     Raises
     ------
@@ -29,10 +35,15 @@ def read(path: Path) -> ReaderRatings | FreeResponseTable:
     """
     if path.is_dir():
         return csv_tables.read_marks(csv_tables.marks_in(path))
-    if path.suffix == ".imrmc":
+    ending = path.suffix.lower()
+    if ending == ".imrmc":
         return imrmc.read(path)
-    if path.suffix == ".xlsx":
+    if ending == ".xlsx":
         return jafroc.read(path)
-    if path.suffix not in (".csv", ".tsv", ".txt"):
+    if ending not in (".csv", ".tsv", ".txt"):
         raise ReaderStudyError(f"'{path.name}' is no table of a reader study; give a .csv, .imrmc or .xlsx (JAFROC) file")
-    return csv_tables.read_marks(path) if path.stem.endswith("marks") else csv_tables.read_ratings(path)
+    if path.stem.endswith("marks"):
+        return csv_tables.read_marks(path)
+    table = csv_tables.rows(path)
+    of_rows = located_table.located_of if located_table.is_located(table) else csv_tables.ratings_of
+    return of_rows(table, path.name)

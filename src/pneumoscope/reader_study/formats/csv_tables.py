@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,15 +19,43 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "rating": ("rating", "score", "confidence"),
     "lesion": ("lesion", "lesionid", "lesion_id"),
     "weight": ("weight",),
+    "located": ("located", "correctly_located", "localized"),
+    "rating if located": ("rating_if_correctly_located", "rating_if_located"),
+    "rating if not located": ("rating_if_not", "rating_if_not_located"),
 }
 """Columns by their meaning, with the names that are recognised, in lower case."""
 ONE_MODALITY = "all"
 """Name of the modality of a table without a column for it."""
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _TRUTH_READERS = ("-1", "truth")
 _TRUTH = {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0, "false": 0.0, "true": 1.0, "negative": 0.0, "positive": 1.0}
 NO_LESION = ("0", "", "0.0")
 
 Rows = Sequence[Mapping[str, str]]
+
+
+def text_of(path: Path) -> str:
+    """Read the text of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file, UTF-8.
+
+    Returns
+    -------
+    str
+        Without a byte-order mark.
+
+    Raises
+    ------
+    ReaderStudyError
+        If the file is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ReaderStudyError(f"'{path.name}' is no UTF-8 text; save the table in UTF-8") from error
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -47,10 +76,7 @@ def rows(path: Path) -> list[dict[str, str]]:
     ReaderStudyError
         If the file is not text, has no row, or a row has another number of cells than the heading.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ReaderStudyError(f"'{path.name}' is no UTF-8 text; save the table as CSV in UTF-8") from error
+    text = text_of(path)
     heading = text.partition("\n")[0]
     separator = max(",;\t", key=heading.count)
     table = [row for row in csv.reader(text.splitlines(), delimiter=separator) if any(cell.strip() for cell in row)]
@@ -89,8 +115,59 @@ def column(table: Rows, meaning: str, source: str) -> list[str]:
     named = [name for name in COLUMNS[meaning] if name in table[0]]
     if len(named) != 1:
         what = f"columns {' and '.join(named)} that both mean" if named else "no column for"
-        raise ReaderStudyError(f"'{source}' has {what} the {meaning}; name one column {' or '.join(COLUMNS[meaning][:2])}")
+        present = "" if named else f" (its columns are {', '.join(table[0])})"
+        raise ReaderStudyError(
+            f"'{source}' has {what} the {meaning}{present}; name one column {' or '.join(COLUMNS[meaning][:2])}"
+        )
     return [row[named[0]] for row in table]
+
+
+def has(table: Rows, meaning: str) -> bool:
+    """Tell whether a table has a column of a meaning.
+
+    Parameters
+    ----------
+    table : sequence of mapping
+        Rows.
+    meaning : str
+        A key of `COLUMNS`.
+
+    Returns
+    -------
+    bool
+        Whether a column has a recognised name.
+    """
+    return any(name in table[0] for name in COLUMNS[meaning])
+
+
+def names(table: Rows, meaning: str, source: str) -> list[str]:
+    """Take the names of readers, modalities or cases.
+
+    Parameters
+    ----------
+    table : sequence of mapping
+        Rows.
+    meaning : str
+        "reader", "modality" or "case"; a table without a column for the modality has one modality.
+    source : str
+        Name of the file, for the error.
+
+    Returns
+    -------
+    list of str
+        One a row.
+
+    Raises
+    ------
+    ReaderStudyError
+        If there is no such column, or a cell is empty.
+    """
+    if meaning == "modality" and not has(table, meaning):
+        return [ONE_MODALITY] * len(table)
+    cells = column(table, meaning, source)
+    if "" in cells:
+        raise ReaderStudyError(f"row {cells.index('') + 2} of '{source}' has no {meaning}; fill the cell, or leave the row out")
+    return cells
 
 
 def numbers(cells: Iterable[str], what: str, source: str) -> list[float]:
@@ -123,13 +200,21 @@ def numbers(cells: Iterable[str], what: str, source: str) -> list[float]:
             found.append(math.nan)
         if not math.isfinite(found[-1]):
             raise ReaderStudyError(
-                f"row {number} of '{source}' has the {what} '{cell}', which is no finite number; leave such a row out"
+                f"row {number} of '{source}' has the {what} '{cell}', which is no finite number; {_advice(cell)}"
             )
     return found
 
 
-def truths(cells: Iterable[str], source: str) -> list[float]:
-    """Read the reference standard.
+def _advice(cell: str) -> str:
+    if _DECIMAL_COMMA.fullmatch(cell):
+        return f"write decimals with a point: {cell.replace(',', '.')}"
+    if cell.lower() in ("", "na", "nan", "n/a", "-", "."):
+        return "leave out the rows of readings that do not exist"
+    return "write a number, larger for more suspicious, or leave the row out"
+
+
+def truths(cells: Iterable[str], source: str, what: str = "truth") -> list[float]:
+    """Read the reference standard, or another answer of yes or no.
 
     Parameters
     ----------
@@ -137,6 +222,8 @@ def truths(cells: Iterable[str], source: str) -> list[float]:
         Cells: 0 or 1, false or true, negative or positive.
     source : str
         Name of the file.
+    what : str
+        Name of the column, for the error.
 
     Returns
     -------
@@ -150,19 +237,21 @@ def truths(cells: Iterable[str], source: str) -> list[float]:
     """
     found = [_TRUTH.get(cell.lower()) for cell in cells]
     if None in found:
-        number = found.index(None) + 2
-        raise ReaderStudyError(f"row {number} of '{source}' has a truth that is neither 0 nor 1; write 1 for a diseased case")
+        number, yes = found.index(None) + 2, "diseased case" if what == "truth" else "right location"
+        raise ReaderStudyError(f"row {number} of '{source}' has a {what} that is neither 0 nor 1; write 1 for a {yes}")
     return [value for value in found if value is not None]
 
 
-def read_ratings(path: Path) -> ReaderRatings:
-    """Read a table of ratings: one row for each reading, with reader, modality, case, truth and rating.
+def ratings_of(table: Rows, source: str) -> ReaderRatings:
+    """Make ratings of rows: one row for each reading, with reader, modality, case, truth and rating.
 
     Parameters
     ----------
-    path : Path
-        A CSV. Without a column for the modality there is one; without a column for the truth, rows of the reader ``truth`` or
-        ``-1`` hold it, as in iMRMC.
+    table : sequence of mapping
+        Rows, as `rows` reads them. Without a column for the modality there is one; without a column for the truth, rows of the
+        reader ``truth`` or ``-1`` hold it, as in iMRMC.
+    source : str
+        Name of the file, for errors.
 
     Returns
     -------
@@ -176,47 +265,20 @@ def read_ratings(path: Path) -> ReaderRatings:
     StatisticsError
         If the rows contradict each other.
     """
-    return ratings_of(rows(path), path.name)
-
-
-def ratings_of(table: Rows, source: str) -> ReaderRatings:
-    """Make ratings of rows.
-
-    Parameters
-    ----------
-    table : sequence of mapping
-        Rows, as `rows` reads them.
-    source : str
-        Name of the file, for errors.
-
-    Returns
-    -------
-    ReaderRatings
-        As `read_ratings`.
-
-    Raises
-    ------
-    ReaderStudyError
-        As `read_ratings`.
-    """
-    readers = column(table, "reader", source)
-    if not any(name in table[0] for name in COLUMNS["truth"]):
+    readers = names(table, "reader", source)
+    if not has(table, "truth"):
         return _with_truth_rows(table, readers, source)
     truth = truths(column(table, "truth", source), source)
     rating = numbers(column(table, "rating", source), "rating", source)
-    return from_table(readers, _modalities(table, source), column(table, "case", source), truth, rating)
-
-
-def _modalities(table: Rows, source: str) -> list[str]:
-    present = any(name in table[0] for name in COLUMNS["modality"])
-    return column(table, "modality", source) if present else [ONE_MODALITY] * len(table)
+    return from_table(readers, names(table, "modality", source), names(table, "case", source), truth, rating)
 
 
 def _with_truth_rows(table: Rows, readers: Sequence[str], source: str) -> ReaderRatings:
     of_truth = [reader.lower() in _TRUTH_READERS for reader in readers]
     if not any(of_truth):
         raise ReaderStudyError(f"'{source}' has no column for the truth; name one column truth, with 0 and 1")
-    cases, scores, modalities = column(table, "case", source), column(table, "rating", source), _modalities(table, source)
+    cases, scores = names(table, "case", source), column(table, "rating", source)
+    modalities = names(table, "modality", source)
     known = [k for k, is_truth in enumerate(of_truth) if is_truth]
     truth_of = dict(zip((cases[k] for k in known), truths((scores[k] for k in known), source), strict=True))
     read = [k for k, is_truth in enumerate(of_truth) if not is_truth]
@@ -278,17 +340,17 @@ def read_marks(path: Path) -> FreeResponseTable:
         )
     table, lesions = rows(path), _lesions(of_lesions)
     cases = _cases(of_cases, lesions)
-    readers, modalities = column(table, "reader", path.name), _modalities(table, path.name)
+    readers, modalities = names(table, "reader", path.name), names(table, "modality", path.name)
     on = [None if cell in NO_LESION else cell for cell in column(table, "lesion", path.name)]
     rating = numbers(column(table, "rating", path.name), "rating", path.name)
-    marks = Marks(readers, modalities, column(table, "case", path.name), on, rating)
+    marks = Marks(readers, modalities, names(table, "case", path.name), on, rating)
     return FreeResponseTable(marks, lesions, cases, tuple(dict.fromkeys(readers)), tuple(dict.fromkeys(modalities)))
 
 
 def _lesions(path: Path) -> Lesions:
     table = rows(path)
     case = column(table, "case", path.name)
-    if any(name in table[0] for name in COLUMNS["weight"]):
+    if has(table, "weight"):
         weight = numbers(column(table, "weight", path.name), "weight", path.name)
     else:
         weight = [1 / case.count(one) for one in case]
@@ -299,7 +361,7 @@ def _cases(path: Path, lesions: Lesions) -> tuple[str, ...]:
     table = rows(path)
     cases = column(table, "case", path.name)
     diseased = set(lesions.case)
-    if any(name in table[0] for name in COLUMNS["truth"]):
+    if has(table, "truth"):
         truth = truths(column(table, "truth", path.name), path.name)
         if wrong := sum((case in diseased) != bool(value) for case, value in zip(cases, truth, strict=True)):
             raise ReaderStudyError(f"{wrong} cases in '{path.name}' have a truth that contradicts the lesions")

@@ -33,7 +33,7 @@ def read(path: Path) -> ReaderRatings:
     ReaderStudyError
         If there is no line ``BEGIN DATA``, a row is not of four cells, or the truth of a case is missing.
     """
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    lines = csv_tables.text_of(path).splitlines()
     start = next((k for k, line in enumerate(lines) if line.strip().upper().startswith(BEGIN)), None)
     if start is None:
         raise ReaderStudyError(f"'{path.name}' has no line '{BEGIN}:'; it is no file of iMRMC")
@@ -48,7 +48,7 @@ def read(path: Path) -> ReaderRatings:
         table.append(dict(zip(_HEAD, map(str.strip, row), strict=False)))
     if not table:
         raise ReaderStudyError(f"'{path.name}' has no row below '{BEGIN}:'")
-    return csv_tables.ratings_of(table, path.name)
+    return csv_tables.ratings_of(table, f"{path.name} (where '{BEGIN}:' is row 1)")
 
 
 def write(path: Path, ratings: ReaderRatings, title: str) -> None:

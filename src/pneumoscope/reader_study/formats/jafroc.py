@@ -13,6 +13,7 @@ from pneumoscope import MissingExtraError, atomic_files
 from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.reader_study.formats import csv_tables
 from pneumoscope.reader_study.formats.free_response_table import FreeResponseTable
+from pneumoscope.statistics.multireader.localization import LocatedRatings
 from pneumoscope.statistics.multireader.marks import Lesions, Marks
 from pneumoscope.statistics.multireader.ratings import ReaderRatings, from_table
 
@@ -37,7 +38,7 @@ def _openpyxl() -> Any:
     return openpyxl
 
 
-def read(path: Path) -> ReaderRatings | FreeResponseTable:
+def read(path: Path) -> ReaderRatings | LocatedRatings | FreeResponseTable:
     """Read a JAFROC workbook.
 
     Parameters
@@ -47,14 +48,14 @@ def read(path: Path) -> ReaderRatings | FreeResponseTable:
 
     Returns
     -------
-    ReaderRatings or FreeResponseTable
+    ReaderRatings, LocatedRatings or FreeResponseTable
         Ratings of cases if every reader gave each non-diseased case one rating in FP and each diseased case one in TP (the ROC
-        paradigm), else marks.
+        paradigm); located ratings if TRUTH has ``LROC`` in its column Paradigm; else marks.
 
     Raises
     ------
     ReaderStudyError
-        If a sheet or a column is missing, or a cell cannot be read.
+        If a sheet or a column is missing, a cell cannot be read, or a reader marked a case of an LROC study twice.
     """
     try:
         book = _openpyxl().load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
@@ -63,6 +64,8 @@ def read(path: Path) -> ReaderRatings | FreeResponseTable:
     names = _names(book)
     truth, true, false = (_sheet(book, path, sheet, names) for sheet in ("TRUTH", "TP", "FP"))
     table = _table(truth, true, false)
+    if any(row.get("paradigm", "").upper() == "LROC" for row in truth):
+        return _located(table, path)
     return _ratings(table) or table
 
 
@@ -130,6 +133,20 @@ def _ratings(table: FreeResponseTable) -> ReaderRatings | None:
         return None
     truth = [float(case in diseased) for case in marks.case]
     return from_table(marks.reader, marks.modality, marks.case, truth, marks.rating)
+
+
+def _located(table: FreeResponseTable, path: Path) -> LocatedRatings:
+    """The ratings of a workbook of the LROC paradigm: a mark in TP is a right location, one in FP a wrong one."""
+    marks, diseased = table.marks, set(table.lesions.case)
+    cells = Counter(zip(marks.modality, marks.reader, marks.case, strict=True))
+    if set(cells.values()) != {1}:
+        raise ReaderStudyError(f"'{path.name}' is an LROC study with a case that a reader marked twice; give one mark a case")
+    truth = [float(case in diseased) for case in marks.case]
+    located = [float(lesion is not None) for lesion in marks.lesion]
+    ratings, right = (
+        from_table(marks.reader, marks.modality, marks.case, truth, values) for values in (marks.rating, located)
+    )
+    return LocatedRatings(ratings, right.rating == 1)
 
 
 def write(path: Path, table: FreeResponseTable) -> None:

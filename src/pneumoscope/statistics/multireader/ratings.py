@@ -137,6 +137,16 @@ def _codes(values: Sequence[Any]) -> tuple[tuple[Hashable, ...], NDArray[np.intp
     return tuple(order), np.array([order[value] for value in values], np.intp)
 
 
+def _refuse_doubles(cells: NDArray[np.intp]) -> None:
+    _, first, same = np.unique(cells, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[same] != np.arange(len(cells)))
+    if len(again):
+        raise StatisticsError(
+            f"the same reader, modality and case occur in two rows ({len(again)} readings; the first is reading {again[0] + 1}, "
+            f"which repeats reading {first[same][again[0]] + 1}): keep one reading"
+        )
+
+
 def _truth_of_cases(truth: ArrayLike, case: NDArray[np.intp], n_cases: int) -> Bools:
     labels = np.asarray(truth, np.float64)
     if not np.isin(labels, (0, 1)).all():
@@ -186,8 +196,7 @@ def from_table(
         raise StatisticsError(f"{int((~np.isfinite(values)).sum())} ratings are not finite: leave out readings that do not exist")
     (readers, j), (modalities, i), (cases, k) = _codes(reader), _codes(modality), _codes(case)
     shape = (len(modalities), len(readers), len(cases))
-    if len(np.unique(np.ravel_multi_index((i, j, k), shape))) < len(values):
-        raise StatisticsError("the same reader, modality and case occur in two rows: keep one reading")
+    _refuse_doubles(np.ravel_multi_index((i, j, k), shape))
     cube = np.full(shape, np.nan)
     cube[i, j, k] = values
     return ReaderRatings(cube, _truth_of_cases(truth, k, len(cases)), modalities, readers, cases)

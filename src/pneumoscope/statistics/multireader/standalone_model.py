@@ -7,7 +7,7 @@ import numpy as np
 from pneumoscope.statistics.errors import StatisticsError
 from pneumoscope.statistics.multireader.inference import LEVEL, Inference
 from pneumoscope.statistics.multireader.jackknife import Jackknife
-from pneumoscope.statistics.multireader.obuchowski_rockette import Population, one_modality
+from pneumoscope.statistics.multireader.obuchowski_rockette import Population, analyse, one_modality
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ModelAgainstReaders:
     difference
         Model − mean of the readers.
     readers
-        The mean of the readers, with the interval of the difference shifted: the model is taken as fixed.
+        The mean of the readers.
     """
 
     model: float
@@ -47,7 +47,8 @@ def against_readers(figure: Jackknife, model: int, population: Population, level
     Returns
     -------
     ModelAgainstReaders
-        Undefined results are NaN with a reason.
+        The interval of the readers' mean is that of the difference, shifted: the model's figure is the null value. Undefined
+        results are NaN with a reason.
 
     Raises
     ------
@@ -59,6 +60,54 @@ def against_readers(figure: Jackknife, model: int, population: Population, level
     Hupse et al. 2013, European Radiology 23:93; Chakraborty 2017, Observer Performance Methods (1T-RRRC and
     1T-RRFC).
     """
+    own, human = _parts(figure, model)
+    differences = own.minus(human)
+    result = one_modality(differences.value[0], differences.covariance, population, 0.0, level)
+    value = float(own.value[0, 0])
+    mean = float(np.mean(human.value))
+    readers = Inference(mean, result.standard_error, result.df, value, level, result.reason)
+    return ModelAgainstReaders(value, result, readers)
+
+
+def against_readers_as_modality(figure: Jackknife, model: int, level: float = LEVEL) -> ModelAgainstReaders:
+    """Compare one model with the mean of the readers as two modalities, for random readers and random cases.
+
+    Parameters
+    ----------
+    figure
+        Figure of merit in one modality, (1, readers); the model is one of the "readers".
+    model
+        Position of the model.
+    level
+        Confidence level.
+
+    Returns
+    -------
+    ModelAgainstReaders
+        By the method of Obuchowski and Rockette, where every reader reads in two modalities: in the first the reader has the
+        figure of the model, in the second the own one. The interval of the readers' mean is that of the second modality alone.
+
+    Raises
+    ------
+    StatisticsError
+        If there are several modalities, or no reader besides the model.
+
+    References
+    ----------
+    Chakraborty 2017, Observer Performance Methods (2T-RRRC).
+    """
+    own, human = _parts(figure, model)
+    n_readers = human.value.shape[1]
+    two = Jackknife(
+        np.concatenate([np.repeat(own.value, n_readers, 1), human.value]),
+        np.concatenate([np.repeat(own.left_out, n_readers, 1), human.left_out]),
+    )
+    result = analyse(two.value, two.covariance, Population.READERS_AND_CASES, level=level)
+    return ModelAgainstReaders(float(own.value[0, 0]), result.contrasts[0].difference, result.means[1])
+
+
+def _parts(figure: Jackknife, model: int) -> tuple[Jackknife, Jackknife]:
+    """The figure of the model, (1, 1), and those of the readers, (1, readers)."""
     n_modalities, n_all = figure.value.shape
     if n_modalities != 1 or n_all < 2:
         raise StatisticsError(
@@ -66,9 +115,4 @@ def against_readers(figure: Jackknife, model: int, population: Population, level
         )
     human = [reader for reader in range(n_all) if reader != model]
     own = Jackknife(figure.value[:, [model]], figure.left_out[:, [model]])
-    differences = own.minus(Jackknife(figure.value[:, human], figure.left_out[:, human]))
-    result = one_modality(differences.value[0], differences.covariance, population, 0.0, level)
-    value = float(own.value[0, 0])
-    mean = float(np.mean(figure.value[:, human]))
-    readers = Inference(mean, result.standard_error, result.df, value, level, result.reason)
-    return ModelAgainstReaders(value, result, readers)
+    return own, Jackknife(figure.value[:, human], figure.left_out[:, human])

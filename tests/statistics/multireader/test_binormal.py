@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
+from pneumoscope.statistics.multireader import proper_binormal
 from pneumoscope.statistics.multireader.binormal import binormal_auc, fit
 from pneumoscope.statistics.multireader.obuchowski_rockette import Population, analyse, components
 from tests.statistics.multireader.reference import Deviations, golden, ratings
@@ -131,3 +132,66 @@ def test_every_fit_has_an_area_or_a_reason_and_turns_with_the_ratings(no, yes):
     else:
         assert 0 <= fitted.auc <= 1
         assert turned.auc == pytest.approx(1 - fitted.auc, abs=1e-5)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("study", ["van_dyke", "franken"])
+def test_proper_fits_and_comparisons_of_published_studies(study):
+    """Where the separation is 0 that package stops at .002 to .006; its numbers are good to 2e-4."""
+    reference, table = golden(study)["mrmcaov.binormal_lr_auc.jackknife"], ratings(study)
+    figure, found = proper_binormal.proper_binormal_auc(table), Deviations(relative=2e-4)
+    found.add_each("fom", figure.value.ravel(), [value for row in reference["fom"].values() for value in row.values()])
+    parts, named = components(figure.value, figure.covariance), reference["variance_components"]
+    found.add_each(
+        "error", (parts.variance, parts.cov1, parts.cov2, parts.cov3), [named[k] for k in ("Var", "Cov1", "Cov2", "Cov3")]
+    )
+    compare_analysis(found, analyse(figure.value, figure.covariance, Population.READERS_AND_CASES), reference["rrrc"], "mrmcaov")
+    for row in reference["parameters"]:
+        cell = table.rating[table.modalities.index(row["modality"]), table.readers.index(row["reader"])]
+        fitted, (metz,) = proper_binormal.fit(cell[~table.truth], cell[table.truth]), row["Metz"]
+        if metz["1"] is None:
+            assert "do not overlap" in fitted.reason
+            continue
+        assert fitted.d == pytest.approx(metz["1"], rel=1e-3, abs=0.01)
+        assert fitted.c == pytest.approx(metz["2"], rel=2e-4)
+    found.none(at_least=20)
+
+
+@pytest.mark.parametrize(("d", "c"), [(1.2, -0.3), (0.8, 0.4), (1.5, 0.0), (0.0, -0.6), (0.0, 0.7)])
+def test_the_proper_area_is_that_of_the_likelihood_ratio(d, c):
+    """The area by counting: the share of pairs whose likelihood ratio is in the right order, of the binormal a and b."""
+    rng, b = np.random.default_rng(11), (1 + c) / (1 - c)
+    a = d * math.sqrt((1 + b**2) / 2)
+    no, yes = rng.normal(size=4000), rng.normal(a / b, 1 / b, 4000)
+    ratio = [stats.norm.logpdf(x, a / b, 1 / b) - stats.norm.logpdf(x) for x in (no, yes)]
+    share = stats.mannwhitneyu(ratio[1], ratio[0]).statistic / 4000**2
+    assert proper_binormal.area(d, c) == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("no", "yes", "auc", "reason"),
+    [
+        ([1, 1, 2], [2, 3, 3], 1.0, "do not overlap"),
+        ([2, 2], [2, 2], 0.5, "all ratings are equal"),
+        ([], [1, 2], math.nan, "no case of a class"),
+        ([0, 0, 0, 1], [0, 1, 1, 1], stats.norm.cdf(2 * stats.norm.ppf(0.75) / math.sqrt(2)), "one operating point"),
+        (as_ratings([0, 4, 2, 2]), as_ratings([4, 2, 1, 2]), 0.5, "more likely than the diagonal"),
+    ],
+)
+def test_degenerate_proper_curves_say_so(no, yes, auc, reason):
+    fitted = proper_binormal.fit(np.array(no, float), np.array(yes, float))
+    assert fitted.auc == pytest.approx(auc, nan_ok=True)
+    assert reason in fitted.reason
+
+
+@settings(max_examples=15, deadline=None)
+@given(counts, counts)
+def test_a_proper_curve_is_never_below_the_diagonal(no, yes):
+    fitted = proper_binormal.fit(as_ratings(no), as_ratings(yes))
+    assert 0.5 <= fitted.auc <= 1 or (math.isnan(fitted.auc) and fitted.reason)
+
+
+def test_one_perfect_shape_is_fitted_alike_by_both_models():
+    """With equal spreads the binormal curve is proper."""
+    no, yes = as_ratings([50, 30, 15, 5]), as_ratings([5, 15, 30, 50])
+    assert proper_binormal.fit(no, yes).auc == pytest.approx(fit(no, yes).auc, rel=1e-6)

@@ -6,19 +6,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pneumoscope.reader_study.analysis.plan import OF_RATINGS, POPULATIONS, FigureName, Method, Plan
+from pneumoscope.reader_study.analysis.figures import MeasuredFigure, Readings, measure, ratings_of
+from pneumoscope.reader_study.analysis.plan import POPULATIONS, FigureName, Method, Plan
 from pneumoscope.reader_study.errors import ReaderStudyError
+from pneumoscope.reader_study.formats import ReadingTable
 from pneumoscope.reader_study.formats.free_response_table import FreeResponseTable
 from pneumoscope.statistics.metrics import Array
-from pneumoscope.statistics.multireader import free_response, obuchowski_rockette, roc_figures
-from pneumoscope.statistics.multireader.auc import delong_covariance, empirical_auc
-from pneumoscope.statistics.multireader.binormal import binormal_auc
-from pneumoscope.statistics.multireader.comparisons import compare
+from pneumoscope.statistics.multireader import obuchowski_rockette
 from pneumoscope.statistics.multireader.design import Crossing, Design, design
-from pneumoscope.statistics.multireader.free_response import FreeResponseFigure
 from pneumoscope.statistics.multireader.inference import Inference, equivalence, non_inferiority, superiority
 from pneumoscope.statistics.multireader.jackknife import Jackknife
-from pneumoscope.statistics.multireader.marks import MarkedCases
 from pneumoscope.statistics.multireader.obuchowski_rockette import Analysis, Components, Population, one_modality
 from pneumoscope.statistics.multireader.one_shot import OneShotStudy, one_shot
 from pneumoscope.statistics.multireader.ratings import ReaderRatings
@@ -61,15 +58,15 @@ class StudyAnalysis:
     plan : Plan
         What was asked, with figure, method and modalities filled in.
     figure : str
-        Figure of merit.
+        Figure of merit, with its parameter.
     method : str
         Method of the verdict.
     design : Design
         From the table.
     ratings : ReaderRatings
         Ratings of cases; of a free-response study the highest mark of each case.
-    marks : MarkedCases, optional
-        Of a free-response study.
+    readings : ReaderRatings, LocatedRatings or MarkedCases
+        What was read: the ratings, with locations in an LROC study, or the marks of a free-response study.
     values : ndarray of float64, shape (modalities, readers)
         Figure of merit; NaN where it is undefined.
     components : Components
@@ -89,11 +86,11 @@ class StudyAnalysis:
     """
 
     plan: Plan
-    figure: FigureName
+    figure: str
     method: Method
     design: Design
     ratings: ReaderRatings
-    marks: MarkedCases | None
+    readings: Readings
     values: Array
     components: Components
     analyses: tuple[Analysis, ...]
@@ -114,21 +111,12 @@ class StudyAnalysis:
         return tuple(map(str, self.ratings.readers))
 
 
-@dataclass(frozen=True, eq=False)
-class _Measured:
-    """A figure of merit with its covariance."""
-
-    name: FigureName
-    figure: Jackknife
-    covariance: Array
-
-
-def analyse(table: ReaderRatings | FreeResponseTable, plan: Plan) -> StudyAnalysis:
+def analyse(table: ReadingTable, plan: Plan) -> StudyAnalysis:
     """Analyse a table.
 
     Parameters
     ----------
-    table : ReaderRatings or FreeResponseTable
+    table : ReaderRatings, LocatedRatings or FreeResponseTable
         The readings.
     plan : Plan
         What is asked.
@@ -143,11 +131,10 @@ def analyse(table: ReaderRatings | FreeResponseTable, plan: Plan) -> StudyAnalys
     ReaderStudyError
         If the table does not have what is asked for.
     """
-    marks = table.study() if isinstance(table, FreeResponseTable) else None
-    ratings = marks.highest() if marks else table
-    assert isinstance(ratings, ReaderRatings)
+    table = table.study() if isinstance(table, FreeResponseTable) else table
+    ratings = ratings_of(table)
     found = design(ratings)
-    measured = _measured(ratings, marks, plan)
+    measured = measure(table, plan)
     values, crossing = measured.figure.value, found.crossing
     method = _method(plan, measured.name, found)
     analyses = tuple(
@@ -159,32 +146,8 @@ def analyse(table: ReaderRatings | FreeResponseTable, plan: Plan) -> StudyAnalys
     parts = obuchowski_rockette.components(values, measured.covariance, crossing)
     notes = _notes(measured, found, method, ratings, parts)
     return StudyAnalysis(
-        plan, measured.name, method, found, ratings, marks, values, parts, analyses, u_statistics, model, verdict, notes
+        plan, measured.words, method, found, ratings, table, values, parts, analyses, u_statistics, model, verdict, notes
     )
-
-
-def _measured(ratings: ReaderRatings, marks: MarkedCases | None, plan: Plan) -> _Measured:
-    name: FigureName = plan.figure or ("AUC" if marks is None else "wAFROC")
-    if name not in OF_RATINGS and marks is None:
-        raise ReaderStudyError(f"{name} is a figure of marks, and the table has ratings of cases; give marks, or ask for AUC")
-    if plan.covariance != "jackknife" and name != "AUC":
-        raise ReaderStudyError(f"the covariance {plan.covariance} is defined for AUC only; take the jackknife for {name}")
-    figure = _figure(name, ratings, marks, plan)
-    if plan.covariance == "jackknife":
-        return _Measured(name, figure, figure.covariance)
-    return _Measured(name, figure, delong_covariance(ratings) if plan.covariance == "DeLong" else compare(ratings).covariance)
-
-
-def _figure(name: FigureName, ratings: ReaderRatings, marks: MarkedCases | None, plan: Plan) -> Jackknife:
-    if name == "AUC":
-        return empirical_auc(ratings)
-    if name == "binormal AUC":
-        return binormal_auc(ratings)
-    if name in ("sensitivity", "specificity"):
-        assert plan.threshold is not None
-        return getattr(roc_figures, name)(ratings, plan.threshold)  # type: ignore[no-any-return]  # chosen by name
-    assert marks is not None
-    return free_response.figure(marks, FreeResponseFigure(name))
 
 
 def _method(plan: Plan, name: FigureName, found: Design) -> Method:
@@ -254,7 +217,7 @@ def _difference(
 
 
 def _verdict(
-    plan: Plan, measured: _Measured, found: Design, method: Method, ratings: ReaderRatings, analyses: tuple[Analysis, ...],
+    plan: Plan, measured: MeasuredFigure, found: Design, method: Method, ratings: ReaderRatings, analyses: tuple[Analysis, ...],
     u_statistics: OneShotStudy | None, model: ModelAgainstReaders | None,
 ) -> Verdict:  # fmt: skip
     if model:
@@ -273,7 +236,7 @@ def _verdict(
 
 
 def _against_value(
-    measured: _Measured, method: Method, found: Design, plan: Plan, null: float, u_statistics: OneShotStudy | None
+    measured: MeasuredFigure, method: Method, found: Design, plan: Plan, null: float, u_statistics: OneShotStudy | None
 ) -> Inference:
     """Mean figure of the only modality minus a value; NaN without one."""
     if method == "U-statistics" and u_statistics is not None:
@@ -295,13 +258,13 @@ def _p(plan: Plan, difference: Inference) -> float:
 
 
 def _sentence(
-    plan: Plan, measured: _Measured, found: Design, method: str, ratings: ReaderRatings, first: str, second: str,
+    plan: Plan, measured: MeasuredFigure, found: Design, method: str, ratings: ReaderRatings, first: str, second: str,
     difference: Inference, p: float,
 ) -> str:  # fmt: skip
     study = (
         f"In a study of {len(ratings.readers) - bool(plan.model)} readers and {len(ratings.cases)} cases "
         f"({ratings.n_diseased} with the target), "
-        f"{found}, the {measured.name} of '{first}' minus that of '{second}' "
+        f"{found}, the {measured.words} of '{first}' minus that of '{second}' "
     )
     if math.isnan(difference.estimate) or difference.reason:
         return f"{study}has no inference: {difference.reason or 'the figure of a reader is undefined'}."
@@ -321,7 +284,7 @@ def _sentence(
     ).replace("-0.", "−0.")
 
 
-def _notes(measured: _Measured, found: Design, method: Method, ratings: ReaderRatings, parts: Components) -> tuple[str, ...]:
+def _notes(measured: MeasuredFigure, found: Design, method: Method, ratings: ReaderRatings, parts: Components) -> tuple[str, ...]:
     notes = []
     if method == "U-statistics":
         notes.append("The AUC of a modality is the mean of all comparisons that exist: a reader with more cases counts more.")

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from pneumoscope.reader_study.analysis.analyse import StudyAnalysis, pair
 from pneumoscope.statistics.metrics import Array
 from pneumoscope.statistics.multireader.inference import quantile
+from pneumoscope.statistics.multireader.localization import LocatedRatings
 from pneumoscope.statistics.multireader.marks import MarkedCases
 from pneumoscope.statistics.multireader.obuchowski_rockette import Population
 
@@ -66,7 +67,7 @@ def curves(result: StudyAnalysis) -> str:
     Returns
     -------
     str
-        SVG: ROC curves, or AFROC curves of a free-response study.
+        SVG: ROC curves, LROC curves of ratings with a location, or AFROC curves of a free-response study.
     """
     names = result.modalities
     figure = Figure(figsize=(4.2 * len(names), 4.2), layout="constrained")
@@ -76,22 +77,30 @@ def curves(result: StudyAnalysis) -> str:
             points = _points(result, i, j)
             if points is not None:
                 axes.plot(*points, color=_COLOURS[j % len(_COLOURS)], linestyle=("-", "--", ":")[j // 6 % 3], label=reader)
-        of_marks = result.marks is not None
         axes.set(title=name, xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
-        axes.set_xlabel("non-diseased cases with a mark" if of_marks else "1 − specificity")
-        axes.set_ylabel("lesions marked (weighted)" if of_marks else "sensitivity")
+        across, up = _axes_of(result)
+        axes.set_xlabel(across)
+        axes.set_ylabel(up)
         if len(result.readers) <= 12:
             axes.legend(fontsize="x-small", loc="lower right")
     return _svg(figure)
 
 
+def _axes_of(result: StudyAnalysis) -> tuple[str, str]:
+    if isinstance(result.readings, MarkedCases):
+        return "non-diseased cases with a mark", "lesions marked (weighted)"
+    return "1 − specificity", "cases located" if isinstance(result.readings, LocatedRatings) else "sensitivity"
+
+
 def _points(result: StudyAnalysis, modality: int, reader: int) -> tuple[Array, Array] | None:
-    if result.marks:
-        return free_response_points(result.marks, modality, reader)
+    if isinstance(result.readings, MarkedCases):
+        return free_response_points(result.readings, modality, reader)
     row, truth = result.ratings.rating[modality, reader], result.ratings.truth
     read = ~np.isnan(row)
     if not (read & truth).any() or not (read & ~truth).any():
         return None
+    if isinstance(result.readings, LocatedRatings):
+        return result.readings.curve(modality, reader)
     return roc_points(row[read & ~truth], row[read & truth])
 
 

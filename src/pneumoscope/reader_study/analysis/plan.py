@@ -1,5 +1,6 @@
 """What is computed from a table, and when the study is a success."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,12 +9,28 @@ from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.statistics.multireader.obuchowski_rockette import Population
 
 FigureName = Literal[
-    "AUC", "binormal AUC", "sensitivity", "specificity",
+    "AUC", "binormal AUC", "proper binormal AUC", "sensitivity", "specificity",
+    "sensitivity at specificity", "specificity at sensitivity", "partial AUC of specificity", "partial AUC of sensitivity",
+    "expected utility", "PCL", "ALROC",
     "wAFROC", "AFROC", "HrAuc", "wAFROC1", "AFROC1", "MaxLLF", "MaxNLF", "HrSe", "HrSp",
 ]  # fmt: skip
 Method = Literal["Obuchowski-Rockette", "U-statistics"]
 Covariance = Literal["jackknife", "DeLong", "unbiased"]
-OF_RATINGS: tuple[FigureName, ...] = ("AUC", "binormal AUC", "sensitivity", "specificity")
+OF_RATINGS: tuple[FigureName, ...] = (
+    "AUC", "binormal AUC", "proper binormal AUC", "sensitivity", "specificity", "sensitivity at specificity",
+    "specificity at sensitivity", "partial AUC of specificity", "partial AUC of sensitivity", "expected utility",
+)  # fmt: skip
+OF_LOCATIONS: tuple[FigureName, ...] = ("PCL", "ALROC")
+AT: Mapping[FigureName, float | None] = {
+    "sensitivity at specificity": None,
+    "specificity at sensitivity": None,
+    "partial AUC of specificity": None,
+    "partial AUC of sensitivity": None,
+    "expected utility": 1.0,
+    "PCL": None,
+    "ALROC": 1.0,
+}
+"""Figures with a parameter, and its default where there is one."""
 POPULATIONS = {
     "readers and cases": Population.READERS_AND_CASES,
     "cases": Population.CASES,
@@ -28,7 +45,7 @@ class Plan:
     Parameters
     ----------
     figure : str, optional
-        Figure of merit; None for AUC of ratings and wAFROC of marks.
+        Figure of merit; None for AUC of ratings, ALROC of ratings with a location, and wAFROC of marks.
     method : {"Obuchowski-Rockette", "U-statistics"}, optional
         None for Obuchowski–Rockette, or U-statistics for the AUC of a design that is not fully crossed.
     covariance : {"jackknife", "DeLong", "unbiased"}
@@ -45,6 +62,9 @@ class Plan:
         Significance level, two-sided for a difference, else one-sided.
     threshold : float, optional
         Lowest rating that is called positive, for sensitivity and specificity.
+    at : float, optional
+        Parameter of the figure: the specificity or sensitivity that another is read at; the lower end of a partial area, which
+        ends at 1; the slope of the lines of equal utility; the false-positive fraction of PCL, or where ALROC ends.
     null : float, optional
         Value that the mean figure of a single modality is tested against.
     model : str
@@ -61,6 +81,7 @@ class Plan:
     margin: float = 0.0
     alpha: float = 0.05
     threshold: float | None = None
+    at: float | None = None
     null: float | None = None
     model: str = ""
 
@@ -76,6 +97,10 @@ class Plan:
             raise ReaderStudyError(
                 "sensitivity and specificity need the lowest rating that is called positive, other figures do not"
             )
+        if self.at is not None and self.figure not in AT:
+            raise ReaderStudyError(f"{self.figure or 'the default figure'} has no parameter; leave 'at' out")
+        if self.at is None and self.figure in AT and AT[self.figure] is None:
+            raise ReaderStudyError(f"{self.figure} needs a value 'at', such as 0.8")
 
     @property
     def level(self) -> float:

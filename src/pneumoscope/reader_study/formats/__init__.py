@@ -8,7 +8,6 @@ from pneumoscope.reader_study.formats.free_response_table import FreeResponseTab
 from pneumoscope.statistics.multireader.localization import LocatedRatings
 from pneumoscope.statistics.multireader.ratings import ReaderRatings
 
-
 ReadingTable = ReaderRatings | LocatedRatings | FreeResponseTable
 """What a file of a reader study holds: ratings of cases, ratings with one location a case, or marks with ratings."""
 

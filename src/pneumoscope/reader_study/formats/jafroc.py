@@ -143,9 +143,7 @@ def _located(table: FreeResponseTable, path: Path) -> LocatedRatings:
         raise ReaderStudyError(f"'{path.name}' is an LROC study with a case that a reader marked twice; give one mark a case")
     truth = [float(case in diseased) for case in marks.case]
     located = [float(lesion is not None) for lesion in marks.lesion]
-    ratings, right = (
-        from_table(marks.reader, marks.modality, marks.case, truth, values) for values in (marks.rating, located)
-    )
+    ratings, right = (from_table(marks.reader, marks.modality, marks.case, truth, values) for values in (marks.rating, located))
     return LocatedRatings(ratings, right.rating == 1)
 
 

@@ -91,7 +91,7 @@ def _of_two_ratings(table: Rows, source: str) -> _Located:
     right, wrong = (csv_tables.numbers([cell or "0" for cell in column], "rating", source) for column in cells)
     if both := [number for number, pair in enumerate(zip(right, wrong, strict=True), 2) if all(pair)]:
         raise ReaderStudyError(
-            f"row {both[0]} of '{source}' has a rating for a right and one for a wrong location; a reader gives one location a case"
+            f"row {both[0]} of '{source}' has a rating for a right and one for a wrong location; leave one of them empty"
         )
     located = [bool(a) or (cell != "" and other == "") for a, cell, other in zip(right, *cells, strict=True)]
     return _Located([a if is_right else b for a, b, is_right in zip(right, wrong, located, strict=True)], located)

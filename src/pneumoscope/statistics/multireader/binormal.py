@@ -11,12 +11,17 @@ import numpy as np
 from scipy import special
 
 from pneumoscope.statistics.metrics import Array
+from pneumoscope.statistics.multireader.category_likelihood import (
+    NOT_ALLOWED,
+    Categories,
+    Score,
+    ascend,
+    categories_of,
+    score_of,
+)
 from pneumoscope.statistics.multireader.jackknife import Jackknife, by_deletion
 from pneumoscope.statistics.multireader.ratings import ReaderRatings
 
-_STEPS = 2000
-_CONVERGED = 1e-9
-_ROUNDING = 1e-13
 _LARGEST = 100.0
 """A slope above this, or below its inverse, belongs to a curve that runs to a degenerate one."""
 _APART = "the classes do not overlap: no point inside the ROC square"
@@ -76,15 +81,15 @@ def fit(nondiseased: Array, diseased: Array) -> BinormalFit:
     """
     if not (len(nondiseased) and len(diseased)):
         return BinormalFit(math.nan, math.nan, math.nan, "no case of a class")
-    no, yes = _counts(nondiseased, diseased)
-    if len(no) == 1:
+    cases = categories_of(nondiseased, diseased)
+    if len(cases.nondiseased) == 1:
         return BinormalFit(0.0, 1.0, 0.5, "all ratings are equal")
-    return _degenerate(no, yes) or _scored(no, yes, _start(no, yes))
+    return _degenerate(cases) or _maximum(cases)
 
 
-def _degenerate(no: Array, yes: Array) -> BinormalFit | None:
+def _degenerate(cases: Categories) -> BinormalFit | None:
     """The limit of the curves if they come arbitrarily close to all operating points; else None."""
-    false, true = (1 - part.cumsum()[:-1] / part.sum() for part in (no, yes))
+    false, true = cases.points
     if ((false == 0) | (true == 1)).all():
         return BinormalFit(math.inf, 1.0, 1.0, _APART)
     if ((false == 1) | (true == 0)).all():
@@ -102,79 +107,44 @@ def _degenerate(no: Array, yes: Array) -> BinormalFit | None:
     return None
 
 
-def _counts(nondiseased: Array, diseased: Array) -> tuple[Array, Array]:
-    """Cases of each class in each category; neighbours that hold only one class are merged, which changes no estimate."""
-    categories = np.unique(np.concatenate([nondiseased, diseased]))
-    no, yes = ((one[:, None] == categories).sum(0).astype(np.float64) for one in (nondiseased, diseased))
-    pure = np.where(yes == 0, 0, np.where(no == 0, 1, 2))
-    first = np.append(True, (pure[1:] != pure[:-1]) | (pure[1:] == 2))
-    run = first.cumsum() - 1
-    return np.bincount(run, no).astype(np.float64), np.bincount(run, yes).astype(np.float64)
-
-
-def _start(no: Array, yes: Array) -> Array:
+def _start(cases: Categories) -> Array:
     """Line through the operating points on normal axes, and the cutoffs of the mean of both classes."""
-    points = [special.ndtri(1 - (part.cumsum()[:-1] + 0.5) / (part.sum() + 1)) for part in (no, yes)]
-    x, y = points
+    x, y = cases.normal_deviates
     slope = float(np.clip(np.std(y) / np.std(x), 0.2, 5.0)) if len(x) > 1 and np.std(x) > 0 else 1.0
-    intercept = float(np.mean(y) - slope * np.mean(x))
-    cutoffs = np.sort(((intercept - y) / slope - x) / 2)
+    intercept = float(slope * np.mean(x) - np.mean(y))
+    cutoffs = np.sort((x + (y + intercept) / slope) / 2)
     cutoffs += np.arange(len(cutoffs)) * 1e-3
     return np.concatenate([[intercept, slope], cutoffs])
 
 
-def _likelihood(no: Array, yes: Array, parameters: Array) -> tuple[float, Array, Array]:
-    """Log likelihood, its gradient and the expected information."""
+def _score(cases: Categories, parameters: Array) -> Score:
     a, b, cutoffs = parameters[0], parameters[1], parameters[2:]
     if b <= 0 or (np.diff(cutoffs) <= 0).any():
-        return -math.inf, np.empty(0), np.empty((0, 0))
-    m, total, gradient = len(cutoffs), 0.0, np.zeros(len(parameters))
-    information = np.zeros((len(parameters), len(parameters)))
-    for counts, below, density in (
-        (no, special.ndtr(cutoffs), _density(cutoffs)),
-        (yes, special.ndtr(b * cutoffs - a), _density(b * cutoffs - a)),
-    ):
-        slopes = np.zeros((m + 2, len(parameters)))  # derivative of the probability below each cutoff, and of 0 and 1
-        if counts is yes:
-            slopes[1:-1, 0], slopes[1:-1, 1] = -density, cutoffs * density
-        slopes[np.arange(1, m + 1), np.arange(2, m + 2)] = density * (b if counts is yes else 1.0)
-        probability = np.diff(np.concatenate([[0.0], below, [1.0]]))
-        possible = probability > 0
-        if counts[~possible].any():
-            return -math.inf, np.empty(0), np.empty((0, 0))
-        number, share, by_parameter = counts[possible], probability[possible], np.diff(slopes, axis=0)[possible]
-        total += float(number @ np.log(share))
-        gradient += (number / share) @ by_parameter
-        information += counts.sum() * (by_parameter / share[:, None]).T @ by_parameter
-    return total, gradient, information
+        return NOT_ALLOWED
+    deviate = b * cutoffs - a
+    of_no, of_yes = _density(cutoffs), _density(deviate)
+    nothing = np.zeros_like(cutoffs)
+    no = np.column_stack([nothing, nothing, np.diag(of_no)])
+    yes = np.column_stack([-of_yes, cutoffs * of_yes, np.diag(b * of_yes)])
+    below = (cases.nondiseased, special.ndtr(cutoffs), no), (cases.diseased, special.ndtr(deviate), yes)
+    return score_of(below, len(parameters))
 
 
 def _density(values: Array) -> Array:
     return np.asarray(np.exp(-(values**2) / 2) / math.sqrt(2 * math.pi))
 
 
-def _scored(no: Array, yes: Array, parameters: Array) -> BinormalFit:
-    likelihood, gradient, information = _likelihood(no, yes, parameters)
-    for _ in range(_STEPS):
-        full = step = np.linalg.lstsq(information, gradient, rcond=None)[0]
-        while (after := _likelihood(no, yes, parameters + step))[0] == -math.inf or _too_long(step, likelihood, gradient, after):
-            step = step / 2
-        parameters, (likelihood, gradient, information) = parameters + step, after
-        a, b = float(parameters[0]), float(parameters[1])
-        auc = float(special.ndtr(a / math.hypot(1, b)))
-        if not 1 / _LARGEST < b < _LARGEST:
-            return BinormalFit(a, b, auc, "the slope runs to 0 or to infinity: a degenerate curve, whose area is near its limit")
-        if np.abs(full).max() < _CONVERGED:
-            return BinormalFit(a, b, auc)
-    return BinormalFit(math.nan, math.nan, math.nan, "the likelihood has no maximum that the fit reaches")
+def _maximum(cases: Categories) -> BinormalFit:
+    end = ascend(lambda parameters: _score(cases, parameters), _start(cases), _runs_out)
+    if not end.converged and not _runs_out(end.parameters):
+        return BinormalFit(math.nan, math.nan, math.nan, "the likelihood has no maximum that the fit reaches")
+    a, b = float(end.parameters[0]), float(end.parameters[1])
+    reason = "" if end.converged else "the slope runs to 0 or to infinity: a degenerate curve, whose area is near its limit"
+    return BinormalFit(a, b, float(special.ndtr(a / math.hypot(1, b))), reason)
 
 
-def _too_long(step: Array, likelihood: float, gradient: Array, after: tuple[float, Array, Array]) -> bool:
-    """Whether a step lowers the likelihood, or goes so far beyond its maximum that steps would swing from side to side."""
-    if np.abs(step).max() < _CONVERGED:
-        return False
-    lower = after[0] < likelihood - _ROUNDING * abs(likelihood)
-    return bool(lower or after[1] @ step < -0.5 * (gradient @ step))
+def _runs_out(parameters: Array) -> bool:
+    return not 1 / _LARGEST < parameters[1] < _LARGEST
 
 
 def binormal_auc(ratings: ReaderRatings) -> Jackknife:

@@ -38,8 +38,31 @@ class LocatedRatings:
     def _hidden(self) -> ReaderRatings:
         """Ratings where a wrong location has a rating below all others."""
         rated = self.ratings.rating
-        hidden = np.where(self.ratings.truth & ~self.located & self.ratings.read, np.nanmin(rated) - 1, rated)
+        hidden = np.where(self.ratings.truth & ~self.located & self.ratings.read, self._lowest, rated)
         return ReaderRatings(hidden, self.ratings.truth, self.ratings.modalities, self.ratings.readers, self.ratings.cases)
+
+    def curve(self, modality: int, reader: int) -> tuple[Array, Array]:
+        """Compute the points of the LROC curve of a reader in a modality.
+
+        Parameters
+        ----------
+        modality, reader
+            Positions.
+
+        Returns
+        -------
+        tuple[Array, Array]
+            False-positive fraction, and share of diseased cases that are located and called positive, from (0, 0) on; NaN
+            without a case of a class.
+        """
+        hidden = self._hidden()
+        row, truth = hidden.rating[modality, reader], hidden.truth
+        return _curve(row[hidden.read[modality, reader] & ~truth], row[hidden.read[modality, reader] & truth], self._lowest)
+
+    @property
+    def _lowest(self) -> float:
+        """The rating that a wrong location counts as."""
+        return float(np.nanmin(self.ratings.rating)) - 1
 
     def correct_localization(self, false_positive_fraction: float) -> Jackknife:
         """Compute the share of diseased cases that are located and called positive, at a false-positive fraction (PCL).
@@ -59,10 +82,8 @@ class LocatedRatings:
         ----------
         Swensson 1996, Medical Physics 23:1709 (LROC curve).
         """
-        lowest = float(self._hidden().rating.min())
-        return by_deletion(
-            self._hidden(), lambda no, yes: float(_height(*_curve(no, yes, lowest), _share(false_positive_fraction)))
-        )
+        at, lowest = _share(false_positive_fraction), self._lowest
+        return by_deletion(self._hidden(), lambda no, yes: _height(*_curve(no, yes, lowest), at))
 
     def area(self, false_positive_fraction: float = 1.0) -> Jackknife:
         """Compute the area under the LROC curve up to a false-positive fraction (ALROC).
@@ -81,8 +102,8 @@ class LocatedRatings:
         ----------
         Swensson 1996, Medical Physics 23:1709.
         """
-        lowest = float(self._hidden().rating.min())
-        return by_deletion(self._hidden(), lambda no, yes: _area(*_curve(no, yes, lowest), _share(false_positive_fraction)))
+        end, lowest = _share(false_positive_fraction), self._lowest
+        return by_deletion(self._hidden(), lambda no, yes: _area(*_curve(no, yes, lowest), end))
 
 
 def _share(value: float) -> float:

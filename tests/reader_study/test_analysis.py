@@ -17,6 +17,8 @@ from pneumoscope.reader_study.analysis.size_picture import power_curves
 from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.statistics.multireader.auc import empirical_auc
 from pneumoscope.statistics.multireader.free_response import FreeResponseFigure, figure
+from pneumoscope.statistics.multireader.localization import LocatedRatings
+from pneumoscope.statistics.multireader.ratings import ReaderRatings
 from tests.cli.run import run
 from tests.statistics.multireader.reference import DATA, SHARED, golden
 
@@ -150,6 +152,79 @@ def test_a_model_against_readers_gives_the_numbers_of_rjafroc(tmp_path):
     assert close(verdict["p"], reference["pval"])
 
 
+LROC = {"PCL": ("PCL", "--at", "0.05"), "ALROC": ("ALROC", "--at", "0.2"), "Wilcoxon": ("AUC",)}
+
+
+@pytest.mark.shared
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize("name", ["PCL_0.05", "ALROC_0.2", "Wilcoxon"])
+def test_lroc_by_the_command_line_gives_the_numbers_of_rjafroc(name, tmp_path):
+    """Hupse 2013: nine readers and a model that mark one place on each of 200 mammograms."""
+    figure_name, *at = LROC[name.split("_")[0]]
+    ran = run(
+        "study", "analyse", SHARED / "lroc" / "rj_nico_cad_lroc.csv", "-o", tmp_path, "--model", "1", "--figure", figure_name, *at
+    )
+    assert ran.code == 0, ran.err
+    found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    reference, verdict = golden("rj_nico_cad_lroc")[f"rjafroc.cad_vs_readers.{name}_1T-RRRC"], found["verdict"]
+    assert close(list(found["figures"]["all"].values()), [reference["fomCAD"], *reference["fomRAD"]])
+    assert close(verdict["estimate"], -reference["avgDiffFom"])
+    assert close([verdict["low"], verdict["high"]], [-end for end in reference["CIAvgDiffFom"]][::-1])
+    assert close(verdict["p"], reference["pval"])
+
+
+OF_CURVE = {
+    "partial AUC of specificity": ("empirical_auc_partial_specificity_0.7_1", "0.7", "partial AUC of specificity from 0.7 to 1"),
+    "sensitivity at specificity": ("empirical_sens_at_spec_0.8", "0.8", "sensitivity at specificity 0.8"),
+    "expected utility": ("empirical_eu", "1", "expected utility at slope 1"),
+}
+
+
+@pytest.mark.shared
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize("name", OF_CURVE)
+@pytest.mark.parametrize("study", ["van_dyke", "franken"])
+def test_figures_of_the_curve_by_the_command_line_give_the_numbers_of_mrmcaov(study, name, tmp_path):
+    method, at, words = OF_CURVE[name]
+    found, shown = by_command_line(study, tmp_path, "--figure", name, "--at", at)
+    reference = golden(study)[f"mrmcaov.{method}.jackknife"]["rrrc"]
+    assert close(found["verdict"]["p"], reference["test"]["p"])
+    assert f"the {words} of '1' minus that of '2'" in shown
+
+
+def located(seed=5):
+    """Two modalities, four readers, 40 cases; a place is right more often the higher the rating."""
+    rng, truth = np.random.default_rng(seed), np.arange(40) < 20
+    rating = rng.normal(size=(2, 4, 40)) + 1.5 * truth + 0.3 * np.arange(2)[:, None, None]
+    right = truth & (rng.normal(size=rating.shape) < rating)
+    names = (("CR", "DX"), tuple("abcd"), tuple(range(40)))
+    return LocatedRatings(ReaderRatings(rating, truth, *names), right)
+
+
+def test_locations_are_analysed_drawn_and_asked_for_by_default(tmp_path):
+    result = analyse(located(), Plan())
+    assert result.figure == "ALROC"
+    assert result.verdict.sentence.startswith(
+        "In a study of 4 readers and 40 cases (20 with the target), fully crossed, the ALROC of"
+    )
+    false, share = result.readings.curve(0, 1)
+    assert np.trapezoid(share, false) == pytest.approx(result.values[0, 1])
+    assert share[-1] == located().located[0, 1].sum() / 20
+    report.write(tmp_path, result, "LROC")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert "cases located" in page
+    assert analyse(located(), Plan(figure="PCL", at=0.2)).figure == "PCL at false-positive fraction 0.2"
+
+
+def test_a_model_is_compared_by_every_method(tmp_path):
+    result = analyse(formats.read(DATA / "model_and_readers.csv"), Plan(model="model"))
+    rows = tables.all_tables(result)["Model against readers"].rows
+    assert [row[0].split(",")[0] for row in rows] == ["differences of the same cases"] * 3 + ["model as a second modality"]
+    reference = golden("sim_model_and_readers")["rjafroc.cad_vs_readers.2T-RRRC"]["ciDiffFom"][0]
+    assert float(rows[3][2]) == pytest.approx(reference["StdErr"], abs=5e-6)
+
+
 def test_a_model_against_readers_names_both():
     result = analyse(formats.read(DATA / "model_and_readers.csv"), Plan(model="model"))
     assert (result.verdict.first, result.verdict.second) == ("model", "readers")
@@ -192,6 +267,10 @@ def test_the_decision_is_that_of_the_interval(hypothesis):
         ({"first": "x"}, "no modality 'x'; its modalities are unaided, aided"),
         ({"first": "aided", "second": "aided"}, "compared with itself"),
         ({"figure": "wAFROC"}, "a figure of marks, and the table has ratings"),
+        ({"figure": "PCL", "at": 0.1}, "a figure of ratings with a location, which the table does not have"),
+        ({"figure": "PCL"}, "PCL needs a value 'at', such as 0.8"),
+        ({"figure": "AUC", "at": 0.8}, "AUC has no parameter"),
+        ({"at": 0.8}, "the default figure has no parameter"),
         ({"figure": "sensitivity", "threshold": 50, "method": "U-statistics"}, "U-statistics are for AUC"),
         ({"method": "U-statistics", "population": "cases"}, "take readers and cases as random"),
         ({"figure": "binormal AUC", "covariance": "DeLong"}, "defined for AUC only"),

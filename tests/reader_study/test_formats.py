@@ -12,6 +12,7 @@ from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.reader_study.formats import imrmc, jafroc
 from pneumoscope.reader_study.formats.free_response_table import FreeResponseTable
 from pneumoscope.statistics.errors import StatisticsError
+from pneumoscope.statistics.multireader.localization import LocatedRatings
 from pneumoscope.statistics.multireader.ratings import ReaderRatings
 from tests.statistics.multireader.reference import DATA
 
@@ -156,7 +157,28 @@ def test_a_table_without_a_modality_has_one(tmp_path):
         ("reader,case,truth,rating\na,1,maybe,1\n", "row 2 .* neither 0 nor 1"),
         ("reader,case,truth,rating\na,1,0,high\n", "row 2 .* 'high', which is no finite number"),
         ("reader,case,truth,rating\na,1,0,inf\n", "no finite number"),
-        ("reader,case,truth,rating\na,1,0,\n", "no finite number"),
+        ("reader,case,truth,rating\na,1,0,\n", "no finite number; leave out the rows of readings that do not exist"),
+        ("reader,case,truth,rating\na,1,0,NA\n", "no finite number; leave out the rows of readings that do not exist"),
+        (
+            "Leser;Fall;Diagnose;Wert\na;1;0;2\n",
+            "no column for the reader .its columns are leser, fall, diagnose, wert.; name one",
+        ),
+        (
+            "reader;case;truth;rating\na;1;0;3,5\n",
+            "the rating '3,5', which is no finite number; write decimals with a point: 3.5",
+        ),
+        ("reader,case,truth,rating\na,1,0,probably\n", "write a number, larger for more suspicious, or leave the row out"),
+        ("reader,case,truth,rating\na,1,0,1\n,2,1,3\n", "row 3 .* has no reader; fill the cell"),
+        ("reader,case,truth,rating\na,,0,1\n", "row 2 .* has no case; fill the cell"),
+        ("reader,case,truth,rating,located\na,1,1,3,\n", "row 2 .* does not say whether the location is right"),
+        ("reader,case,truth,rating,located\na,1,0,3,1\n", "row 2 .* has a right location on a case without the target"),
+        (
+            "reader,case,truth,rating,located\na,1,1,3,left\n",
+            "row 2 .* has a located that is neither 0 nor 1; write 1 for a right",
+        ),
+        ("reader,case,truth,rating_if_located,rating_if_not\na,1,1,3,4\n", "row 2 .* a right and one for a wrong location"),
+        ("reader,case,truth,rating_if_located,rating_if_not\na,1,1,,\n", "row 2 .* has neither of the two ratings"),
+        ("reader,case,truth,rating_if_located\na,1,1,3\n", "no column for the rating if not located"),
     ],
 )
 def test_a_table_that_is_not_whole_is_refused_with_its_row(text, message, tmp_path):
@@ -165,8 +187,43 @@ def test_a_table_that_is_not_whole_is_refused_with_its_row(text, message, tmp_pa
 
 
 def test_a_reading_that_occurs_twice_is_refused(tmp_path):
-    with pytest.raises(StatisticsError, match="occur in two rows"):
-        table(tmp_path, "reader,case,truth,rating\na,1,0,1\na,1,0,2\n")
+    with pytest.raises(
+        StatisticsError, match=r"occur in two rows .1 readings; the first is reading 3, which repeats reading 1.:"
+    ):
+        table(tmp_path, "reader,case,truth,rating\na,1,0,1\na,2,1,1\na,1,0,2\n")
+
+
+LOCATED = [(False, 2.0, False), (True, 3.0, True), (True, 1.0, False), (True, 0.0, False)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "reader,case,truth,rating,located\na,1,0,2,\na,2,1,3,1\na,3,1,1,0\na,4,1,0,no\n".replace("no", "false"),
+        "reader,case,truth,rating_if_correctly_located,rating_if_not\na,1,0,,2\na,2,1,3,\na,3,1,0,1\na,4,1,0,0\n",
+    ],
+    ids=["one rating and located", "two ratings"],
+)
+def test_a_table_of_ratings_with_locations_is_recognised(text, tmp_path):
+    found = table(tmp_path, text)
+    assert isinstance(found, LocatedRatings)
+    assert list(zip(found.ratings.truth, found.ratings.rating[0, 0], found.located[0, 0], strict=True)) == LOCATED
+
+
+def test_a_workbook_of_the_lroc_paradigm_is_read(tmp_path):
+    truth = [["CaseID", "LesionID", "Weight", "Paradigm"], [1, 0, 0, "LROC"], [2, 1, 1, "FCTRL"], [3, 1, 1, ""]]
+    fp = [*FP[:2], [1, 0, 3, 4]]
+    found = formats.read(workbook(tmp_path / "b.xlsx", TRUTH=truth, TP=TP, FP=fp))
+    assert isinstance(found, LocatedRatings)
+    by_case = dict(zip(found.ratings.cases, zip(found.ratings.rating[0, 0], found.located[0, 0], strict=True), strict=True))
+    assert by_case == {"2": (5.0, True), "1": (2.0, False), "3": (4.0, False)}
+    with pytest.raises(ReaderStudyError, match="a case that a reader marked twice"):
+        formats.read(workbook(tmp_path / "b.xlsx", TRUTH=truth, TP=TP, FP=FP))
+
+
+def test_the_ending_may_be_in_capitals(tmp_path):
+    (tmp_path / "T.CSV").write_text("reader,case,truth,rating\na,1,0,1\na,2,1,2\n", encoding="utf-8")
+    assert formats.read(tmp_path / "T.CSV").readers == ("a",)
 
 
 def test_text_of_another_encoding_is_refused(tmp_path):

@@ -38,8 +38,8 @@ from pneumoscope.reader_study.results import table_of_study
               help="Significance level: two-sided for a difference, else one-sided.")
 @click.option("--threshold", type=float, help="Lowest rating called positive, for sensitivity and specificity.")
 @click.option("--at", type=float,
-              help="Parameter of the figure: the specificity or sensitivity to read at, the lower end of a partial AUC, the slope "
-                   "of expected utility (1), the false-positive fraction of PCL or up to which ALROC goes (1).")
+              help="Parameter of the figure: the specificity or sensitivity to read at, the lower end of a partial AUC, the "
+                   "slope of expected utility (1), the false-positive fraction of PCL or up to which ALROC goes (1).")
 @click.option("--null", type=float, help="Value to test the mean figure against, in a table of one modality.")
 @click.option("--model", default="", help="Reader that is a model: compare it with the mean of the others (one modality).")
 def command(table: Path, out: Path | None, **asked: Any) -> None:

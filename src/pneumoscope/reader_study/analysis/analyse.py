@@ -19,7 +19,7 @@ from pneumoscope.statistics.multireader.jackknife import Jackknife
 from pneumoscope.statistics.multireader.obuchowski_rockette import Analysis, Components, Population, one_modality
 from pneumoscope.statistics.multireader.one_shot import OneShotStudy, one_shot
 from pneumoscope.statistics.multireader.ratings import ReaderRatings
-from pneumoscope.statistics.multireader.standalone_model import ModelAgainstReaders, against_readers
+from pneumoscope.statistics.multireader.standalone_model import ModelAgainstReaders, against_readers, against_readers_as_modality
 from pneumoscope.statistics.table import Table
 
 
@@ -75,8 +75,8 @@ class StudyAnalysis:
         Obuchowski–Rockette for each population.
     u_statistics : OneShotStudy, optional
         For AUC.
-    model : ModelAgainstReaders, optional
-        If a model was named.
+    model : mapping of str to ModelAgainstReaders
+        By method, the one of the verdict first; empty if no model was named.
     verdict : Verdict
         The answer.
     notes : tuple of str
@@ -95,7 +95,7 @@ class StudyAnalysis:
     components: Components
     analyses: tuple[Analysis, ...]
     u_statistics: OneShotStudy | None
-    model: ModelAgainstReaders | None
+    model: Mapping[str, ModelAgainstReaders]
     verdict: Verdict
     notes: tuple[str, ...] = field(default=())
     further: Mapping[str, Table] = field(default_factory=dict)
@@ -131,10 +131,10 @@ def analyse(table: ReadingTable, plan: Plan) -> StudyAnalysis:
     ReaderStudyError
         If the table does not have what is asked for.
     """
-    table = table.study() if isinstance(table, FreeResponseTable) else table
-    ratings = ratings_of(table)
+    readings = table.study() if isinstance(table, FreeResponseTable) else table
+    ratings = ratings_of(readings)
     found = design(ratings)
-    measured = measure(table, plan)
+    measured = measure(readings, plan)
     values, crossing = measured.figure.value, found.crossing
     method = _method(plan, measured.name, found)
     analyses = tuple(
@@ -146,7 +146,7 @@ def analyse(table: ReadingTable, plan: Plan) -> StudyAnalysis:
     parts = obuchowski_rockette.components(values, measured.covariance, crossing)
     notes = _notes(measured, found, method, ratings, parts)
     return StudyAnalysis(
-        plan, measured.words, method, found, ratings, table, values, parts, analyses, u_statistics, model, verdict, notes
+        plan, measured.words, method, found, ratings, readings, values, parts, analyses, u_statistics, model, verdict, notes
     )
 
 
@@ -160,15 +160,20 @@ def _method(plan: Plan, name: FigureName, found: Design) -> Method:
     return plan.method or ("U-statistics" if one_shot_fits and plan.covariance == "jackknife" else "Obuchowski-Rockette")
 
 
-def _model(figure: Jackknife, ratings: ReaderRatings, plan: Plan) -> ModelAgainstReaders | None:
+def _model(figure: Jackknife, ratings: ReaderRatings, plan: Plan) -> dict[str, ModelAgainstReaders]:
     if not plan.model:
-        return None
+        return {}
     if plan.model not in map(str, ratings.readers):
         raise ReaderStudyError(
             f"no reader of the table is named '{plan.model}'; the readers are {', '.join(map(str, ratings.readers))}"
         )
     position = [str(reader) for reader in ratings.readers].index(plan.model)
-    return against_readers(figure, position, POPULATIONS[plan.population], plan.level)
+    populations = sorted(Population, key=lambda one: one is not POPULATIONS[plan.population])
+    by_differences = {
+        f"differences of the same cases, {one}": against_readers(figure, position, one, plan.level) for one in populations
+    }
+    as_modality = against_readers_as_modality(figure, position, plan.level)
+    return by_differences | {f"model as a second modality, {Population.READERS_AND_CASES}": as_modality}
 
 
 def pair(modalities: tuple[Hashable, ...], plan: Plan) -> tuple[int, int]:
@@ -218,10 +223,15 @@ def _difference(
 
 def _verdict(
     plan: Plan, measured: MeasuredFigure, found: Design, method: Method, ratings: ReaderRatings, analyses: tuple[Analysis, ...],
-    u_statistics: OneShotStudy | None, model: ModelAgainstReaders | None,
+    u_statistics: OneShotStudy | None, model: Mapping[str, ModelAgainstReaders],
 ) -> Verdict:  # fmt: skip
     if model:
-        first, second, difference, method_name = plan.model, "readers", model.difference, "Obuchowski-Rockette"
+        first, second, difference, method_name = (
+            plan.model,
+            "readers",
+            next(iter(model.values())).difference,
+            "Obuchowski-Rockette",
+        )
     elif len(ratings.modalities) == 1:
         null = math.nan if plan.null is None else plan.null
         first, second = str(ratings.modalities[0]), "no value" if plan.null is None else f"{null:g}"

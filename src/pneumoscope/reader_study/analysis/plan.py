@@ -99,7 +99,7 @@ class Plan:
             )
         if self.at is not None and self.figure not in AT:
             raise ReaderStudyError(f"{self.figure or 'the default figure'} has no parameter; leave 'at' out")
-        if self.at is None and self.figure in AT and AT[self.figure] is None:
+        if self.at is None and self.figure and AT.get(self.figure, 0.0) is None:
             raise ReaderStudyError(f"{self.figure} needs a value 'at', such as 0.8")
 
     @property

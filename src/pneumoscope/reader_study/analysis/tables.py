@@ -112,6 +112,24 @@ def mean_table(result: StudyAnalysis) -> Table:
     return Table.of([f"{result.figure} of modality", "method and population", "estimate", "SE", "df", "interval"], rows)
 
 
+def model_table(result: StudyAnalysis) -> Table:
+    """Tabulate the difference of a model and the mean of the readers, by every method.
+
+    Parameters
+    ----------
+    result : StudyAnalysis
+        The analysis.
+
+    Returns
+    -------
+    Table
+        One row a method; none without a model.
+    """
+    rows = [[method, *_cells(found.difference)] for method, found in result.model.items()]
+    head = ["method and population", f"{result.plan.model} − readers", "SE", "df", "interval", "p"]
+    return Table.of(head, rows)
+
+
 def component_table(result: StudyAnalysis) -> Table:
     """Tabulate mean squares and variance components of Obuchowski and Rockette.
 
@@ -151,6 +169,7 @@ def all_tables(result: StudyAnalysis) -> dict[str, Table]:
         "Figure of merit": figure_table(result),
         "Modalities": mean_table(result),
         "Differences": comparison_table(result),
+        "Model against readers": model_table(result),
         "Variance components": component_table(result),
         **result.further,
     }
@@ -236,6 +255,7 @@ def as_json(result: StudyAnalysis) -> dict[str, Any]:
         | {"reader": result.components.reader, "modality_reader": result.components.modality_reader},
         "obuchowski_rockette": [_analysis(result, k) for k in range(len(result.analyses))],
         "u_statistics": _u_statistics(result),
+        "model": {method: _inference(found.difference) for method, found in result.model.items()},
         "verdict": {**_inference(result.verdict.difference), "p": result.verdict.p, "first": result.verdict.first,
                     "second": result.verdict.second, "shown": result.verdict.shown, "sentence": result.verdict.sentence},
         "notes": result.notes,

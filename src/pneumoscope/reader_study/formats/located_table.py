@@ -66,8 +66,10 @@ def located_of(table: Rows, source: str) -> LocatedRatings:
     wrong = [number for number, (right, value) in enumerate(zip(rows.located, truth, strict=True), 2) if right and not value]
     if wrong:
         raise ReaderStudyError(f"row {wrong[0]} of '{source}' has a right location on a case without the target")
-    names = [csv_tables.names(table, meaning, source) for meaning in ("reader", "modality", "case")]
-    ratings, located = (from_table(*names, truth, values) for values in (rows.rating, np.asarray(rows.located, np.float64)))
+    reader, modality, case = (csv_tables.names(table, meaning, source) for meaning in ("reader", "modality", "case"))
+    ratings, located = (
+        from_table(reader, modality, case, truth, values) for values in (rows.rating, np.asarray(rows.located, np.float64))
+    )
     return LocatedRatings(ratings, located.rating == 1)
 
 

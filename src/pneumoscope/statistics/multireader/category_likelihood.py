@@ -138,7 +138,7 @@ def ascend(score: Callable[[Array], Score], start: Array, stop: Callable[[Array]
     """
     parameters, now = start, score(start)
     for _ in range(steps if now[0] > -math.inf else 0):
-        full = np.linalg.lstsq(now[2], now[1], rcond=None)[0]
+        full = np.asarray(np.linalg.lstsq(now[2], now[1], rcond=None)[0], np.float64)
         step = full * min(1.0, _LONGEST / max(float(np.abs(full).max()), _CONVERGED))
         while _too_long(step, now, after := score(parameters + step)):
             step = step / 2

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
@@ -10,7 +11,7 @@ from cryptography import x509
 from pneumoscope import PneumoscopeError
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.ledger import Ledger
-from pneumoscope.pacs.peers import Credentials, Tls, secret
+from pneumoscope.pacs.peers import Credentials, Destination, Poll, Tls, secret
 from pneumoscope.pacs.send.tls import client_context
 from pneumoscope.pacs.work import readers
 
@@ -31,12 +32,12 @@ def check(config: NodeConfig) -> Iterator[tuple[bool, str]]:
         Whether the node can run with this, and a sentence: what is good, what should be looked at, or what is wrong.
     """
     yield from _disk(config)
-    yield _tried("ledger", lambda: Ledger.open(config.ledger_url).close() or "the ledger can be written")
+    yield _tried("ledger", lambda: _writable(config))
     yield _tried("models", lambda: _models(config))
     for what, tls in _certificates(config):
         yield from _tls(what, tls)
     for what, credentials in _credentials(config):
-        yield _tried(what, lambda given=credentials: _secret(given))  # type: ignore[misc]  # mypy cannot type a default here
+        yield _tried(what, partial(_secret, credentials))
     yield from _advice(config)
 
 
@@ -65,24 +66,39 @@ def _disk(config: NodeConfig) -> Iterator[tuple[bool, str]]:
         yield enough, f"spool: {free / 2**30:.1f} GiB are free" + ("" if enough else ", less than 'spool_free_bytes'; make room")
 
 
+def _writable(config: NodeConfig) -> str:
+    Ledger.open(config.ledger_url).close()
+    return "it can be written"
+
+
 def _models(config: NodeConfig) -> str:
     loaded = readers.load(config)
     return ", ".join(f"'{name}' is {one.sha256[:12]}, for {one.target}" for name, one in loaded.items())
 
 
+def _services(config: NodeConfig) -> Iterator[Destination | Poll]:
+    yield from config.destinations
+    yield from config.polls
+
+
 def _certificates(config: NodeConfig) -> Iterator[tuple[str, Tls]]:
     if config.receive.tls:
         yield "listener", config.receive.tls
-    for one in (*config.destinations, *config.polls):
+    for one in _services(config):
         if one.tls:
             yield f"'{one.name}'", one.tls
 
 
 def _tls(what: str, tls: Tls) -> Iterator[tuple[bool, str]]:
-    yield _tried(what, lambda: client_context(tls) and "the certificates can be used")
+    yield _tried(what, lambda: _usable(tls))
     for file in filter(None, (tls.certificate, tls.authority)):
         if Path(file).is_file():
             yield from _expiry(what, Path(file))
+
+
+def _usable(tls: Tls) -> str:
+    client_context(tls)
+    return "the certificates can be used"
 
 
 def _expiry(what: str, file: Path) -> Iterator[tuple[bool, str]]:
@@ -99,7 +115,7 @@ def _expiry(what: str, file: Path) -> Iterator[tuple[bool, str]]:
 
 
 def _credentials(config: NodeConfig) -> Iterator[tuple[str, Credentials]]:
-    for one in (*config.destinations, *config.polls):
+    for one in _services(config):
         if one.credentials:
             yield f"'{one.name}'", one.credentials
 

@@ -7,8 +7,11 @@ PneumoscopeError
     │   ├── LedgerBusyError  another process holds the database for longer than the wait that is configured
     │   ├── LeaseLostError   another worker has taken over what this worker had claimed
     │   └── ResultTakenError a result has the UID of a result of another image
-    └── SpoolError           the spool folder cannot be used
-        └── SpoolFullError   the disk or the quota of the spool is full
+    ├── SpoolError           the spool folder cannot be used
+    │   └── SpoolFullError   the disk or the quota of the spool is full
+    ├── NotUnderstoodError   what was sent is no instance that can be received
+    │   └── MismatchError    the data set is not the one that was announced
+    └── ListenError          the node cannot listen
 
 No message quotes an identifier of a patient, a study or an instance.
 """
@@ -46,3 +49,15 @@ class SpoolError(NodeError):
 
 class SpoolFullError(SpoolError):
     """The disk of the spool, or the quota of the spool, is full."""
+
+
+class NotUnderstoodError(NodeError):
+    """What was sent is no DICOM instance that can be received."""
+
+
+class MismatchError(NotUnderstoodError):
+    """A data set is not the one that the message announced."""
+
+
+class ListenError(NodeError):
+    """The node cannot listen, because the port is taken or a certificate cannot be used."""

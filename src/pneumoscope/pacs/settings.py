@@ -68,9 +68,16 @@ class Limits:
     pdu_bytes : int
         Longest PDU that is accepted, and the maximum length that is negotiated.
     pdu_seconds : float
-        Longest time for a whole PDU from its first byte.
+        Longest time for a whole PDU from its first byte, and between two PDUs of one message.
+    request_seconds : float
+        Longest time from a connection to the whole request: the TLS handshake, and the request of an association or the head of
+        an HTTP request.
     idle_seconds : float
-        Longest time between two PDUs, and for the request of an association.
+        Longest time without any PDU between two messages of an association.
+    wait_seconds : float
+        How long a sender waits for its answer while the spool is full, before it is refused.
+    drain_seconds : float
+        How long the processes may finish what they hold when the node stops.
     instance_bytes : int
         Largest instance that is accepted.
     spool_bytes : int
@@ -84,8 +91,11 @@ class Limits:
     associations: int = 32
     associations_per_address: int = 8
     pdu_bytes: int = 2**20
-    pdu_seconds: float = 30.0
+    pdu_seconds: float = 10.0
+    request_seconds: float = 5.0
     idle_seconds: float = 60.0
+    wait_seconds: float = 20.0
+    drain_seconds: float = 20.0
     instance_bytes: int = 2**28
     spool_bytes: int = 50 * 2**30
     spool_free_bytes: int = 2**30
@@ -98,7 +108,7 @@ class Limits:
         if not 2**12 <= self.pdu_bytes <= 2**27:
             raise ValueError(f"'pdu_bytes' must be 4096 to 134217728, not {self.pdu_bytes}")
         _check_positive(self, "associations", "associations_per_address", "pdu_seconds", "idle_seconds", "instance_bytes")
-        _check_positive(self, "spool_bytes")
+        _check_positive(self, "request_seconds", "spool_bytes")
 
 
 @dataclass(frozen=True)

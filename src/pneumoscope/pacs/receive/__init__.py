@@ -1,0 +1,1 @@
+"""Take instances in: C-STORE (`scp`), STOW-RS (`stow`), and what both share (`admission`)."""

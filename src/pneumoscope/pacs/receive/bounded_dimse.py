@@ -1,0 +1,178 @@
+"""The messages of an association, within bounds: their size, their time, and how many may wait."""
+
+import contextlib
+import queue
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu_primitives import P_DATA
+
+from pneumoscope.pacs.settings import Limits
+
+if TYPE_CHECKING:
+    from pynetdicom.association import Association
+
+_MOST_COMMAND_BYTES = 2**16
+_MOST_WAITING = 4
+"""Messages of one association that wait to be served; asynchronous operations are not negotiated."""
+_LEAST_BYTES_PER_S = 10_000
+_GRACE = 6
+"""Longest time of a small message, in units of the longest time of a PDU."""
+_BUSY_S = 0.5
+_IDLE_WAIT_S = 0.02
+NOWHERE = Path("no file, since it could not be written")
+"""Path of a data set that could not be written."""
+
+
+class _Sink:
+    """Stands for the file of a data set that the disk does not take: the rest is read and forgotten."""
+
+    name = ""  # pynetdicom removes the file of this name
+
+    def __init__(self) -> None:
+        self.file = self
+
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class BoundedDimse(DIMSEServiceProvider):
+    """The message service of one association.
+
+    Parameters
+    ----------
+    association : Association
+        The association.
+    limits : Limits
+        Of the node.
+    """
+
+    def __init__(self, association: "Association", limits: Limits) -> None:
+        super().__init__(association)
+        self._limits = limits
+        self._command_bytes, self._data_bytes, self._began = 0, 0, 0.0
+        self._busy_at = time.monotonic()
+        self.serving = False
+        """Whether a request is being served."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no message is being received, waits or is served."""
+        return self.message is None and self.msg_queue.empty() and not self.serving
+
+    def is_late(self, silent_s: float) -> bool:
+        """Whether a message that has begun does not come on.
+
+        Parameters
+        ----------
+        silent_s : float
+            Seconds since something was read.
+
+        Returns
+        -------
+        bool
+            True where the other side is silent within a message, or sends it more slowly than any network.
+        """
+        if self.message is None:
+            return False
+        allowed = _GRACE * self._limits.pdu_seconds + self._data_bytes / _LEAST_BYTES_PER_S
+        return silent_s > self._limits.pdu_seconds or time.monotonic() - self._began > allowed
+
+    def get_msg(self, block: bool = False) -> Any:
+        """Take the next message; waits a little where nothing happens, since pynetdicom asks in a loop.
+
+        Parameters
+        ----------
+        block : bool
+            Whether to wait as long as a message may take.
+
+        Returns
+        -------
+        tuple
+            Presentation context and message, or None and None.
+        """
+        self.serving = False
+        if block:
+            return super().get_msg(block=True)
+        is_quiet = time.monotonic() - self._busy_at > _BUSY_S
+        try:
+            item = self.msg_queue.get(timeout=_IDLE_WAIT_S) if is_quiet else self.msg_queue.get(block=False)
+        except queue.Empty:
+            return None, None
+        self.serving = True
+        return item
+
+    def receive_primitive(self, primitive: P_DATA) -> None:
+        """Take fragments of a message.
+
+        Parameters
+        ----------
+        primitive : P_DATA
+            The fragments.
+        """
+        self._busy_at = time.monotonic()
+        for context_id, fragment in primitive.presentation_data_value_list:
+            if not fragment or self._is_too_much(fragment) or self.msg_queue.qsize() >= _MOST_WAITING:
+                self.remove_file()
+                self.dul.event_queue.put("Evt19")
+                return
+            self._take(context_id, fragment)
+
+    def _is_too_much(self, fragment: bytes) -> bool:
+        if self.message is None:
+            self._command_bytes, self._data_bytes, self._began = 0, 0, time.monotonic()
+        if fragment[0] & 1:
+            self._command_bytes += len(fragment)
+        else:
+            self._data_bytes += len(fragment)
+        in_memory = getattr(self.message, "_data_set_file", None) is None
+        most = _MOST_COMMAND_BYTES if in_memory else self._limits.instance_bytes
+        return self._command_bytes > _MOST_COMMAND_BYTES or self._data_bytes > most
+
+    def _take(self, context_id: int, fragment: bytes) -> None:
+        single = P_DATA()
+        single.presentation_data_value_list = [[context_id, fragment]]
+        try:
+            super().receive_primitive(single)
+        except OSError:
+            self._discard_data_set()
+            if not fragment[0] & 1:  # a command is decoded before its file is created
+                super().receive_primitive(single)
+
+    def _discard_data_set(self) -> None:
+        """Let a data set that the disk does not take go to nowhere, so that its sender gets an answer."""
+        self.remove_file()
+        message = cast(Any, self.message)
+        message._data_set_file, message._data_set_path = _Sink(), NOWHERE
+
+    def remove_file(self) -> None:
+        """Remove the file of a message that is not complete."""
+        message = self.message
+        file = getattr(message, "_data_set_file", None)
+        if file is not None:
+            _remove(file)
+
+    def close(self) -> None:
+        """Remove the files of all messages that were not served."""
+        self.remove_file()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                _, request = self.msg_queue.get(block=False)
+                if isinstance(request, C_STORE) and request._dataset_file is not None:
+                    _remove(cast(BinaryIO, request._dataset_file))
+
+
+def _remove(file: Any) -> None:
+    with contextlib.suppress(OSError):  # what could not be written is not worth a second error
+        file.close()
+    if file.name:
+        Path(file.name).unlink(missing_ok=True)

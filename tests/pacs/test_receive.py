@@ -1,0 +1,112 @@
+"""Receiving by DIMSE: an instance is acknowledged when its file and its row are safe, and only then."""
+
+import tempfile
+
+import pytest
+from pydicom import dcmread
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
+
+from pneumoscope.pacs.peers import Peer
+from pneumoscope.pacs.receive.contexts import TRANSFER_SYNTAXES
+from tests.pacs.receiving import association, echo, instance, node, stored
+
+
+# pynetdicom forgets to close the socket of an association that was refused.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _temporary_files_elsewhere(monkeypatch):
+    """A node sets the folder of temporary files of its process."""
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+
+
+@pytest.fixture
+def receiving(tmp_path):
+    with node(tmp_path) as one:
+        yield one
+
+
+def test_an_echo_is_answered(receiving):
+    assert echo(receiving)
+
+
+def test_an_instance_is_stored_with_its_pixels_and_recorded(receiving):
+    sent = instance(7, value=300)
+    assert stored(receiving, sent) == [0x0000]
+    (row,) = receiving.ledger.instances()
+    assert (row.sop_instance_uid, row.study_uid, row.series_uid) == ("1.2.3.7", "1.2.3.7.8", "1.2.3.7.9")
+    assert (row.sender, row.route, row.state, row.transfer_syntax) == ("STORESCU", "dimse", "received", "1.2.840.10008.1.2.1")
+    (file,) = receiving.files()
+    assert (receiving.spool.folder / row.path, row.size) == (file, file.stat().st_size)
+    assert dcmread(file) == sent
+    assert receiving.leftovers() == []
+
+
+def test_the_same_instance_again_is_acknowledged_and_kept_once(receiving):
+    assert stored(receiving, instance(1), instance(1)) == [0, 0]
+    assert stored(receiving, instance(1), title="CR1") == [0]
+    assert [(row.sop_instance_uid, row.state) for row in receiving.ledger.instances()] == [("1.2.3.1", "received")]
+    assert len(receiving.files()) == 1
+
+
+def test_the_same_uid_with_other_content_is_kept_as_a_conflict(receiving):
+    assert stored(receiving, instance(1, value=1), instance(1, value=2)) == [0, 0]
+    assert [row.state for row in receiving.ledger.instances()] == ["received", "conflict"]
+    assert len(receiving.files()) == 2
+
+
+@pytest.mark.parametrize("sop_class", [DigitalXRayImageStorageForPresentation, SecondaryCaptureImageStorage])
+def test_other_classes_are_taken(receiving, sop_class):
+    assert stored(receiving, instance(SOPClassUID=sop_class), classes=[sop_class]) == [0]
+    assert receiving.ledger.instances()[0].sop_class_uid == sop_class
+
+
+def test_every_transfer_syntax_that_is_decoded_is_accepted(receiving):
+    for syntax in TRANSFER_SYNTAXES:
+        with association(receiving, syntaxes=[syntax]) as made:
+            assert [str(one.transfer_syntax[0]) for one in made.accepted_contexts[1:]] == [str(syntax)]
+
+
+def test_implicit_vr_is_received(receiving):
+    assert stored(receiving, instance(syntax=ImplicitVRLittleEndian), syntaxes=[ImplicitVRLittleEndian]) == [0]
+    assert receiving.ledger.instances()[0].study_uid == "1.2.3.1.8"
+
+
+def test_a_class_that_is_not_read_is_not_accepted(receiving):
+    with association(receiving, classes=["1.2.840.10008.5.1.4.1.1.2"]) as made:
+        assert [one.abstract_syntax for one in made.rejected_contexts] == ["1.2.840.10008.5.1.4.1.1.2"]
+
+
+@pytest.mark.parametrize("titles", [{"title": "STRANGER"}, {"called": "OTHER"}])
+def test_an_unknown_application_entity_is_rejected(receiving, titles):
+    with association(receiving, **titles) as made:
+        assert made.is_rejected
+
+
+def test_a_known_title_from_another_address_is_rejected(tmp_path):
+    with node(tmp_path, peers=(Peer("STORESCU", ("127.0.0.9",)), Peer("CR1"))) as receiving:
+        with association(receiving) as made:
+            assert made.is_rejected
+        assert echo(receiving, title="CR1")
+
+
+def test_an_address_from_which_no_peer_may_connect_is_closed_at_once(tmp_path):
+    with node(tmp_path, peers=(Peer("STORESCU", ("10.0.0.0/8",)),)) as receiving, receiving.connect() as sock:
+        assert sock.recv(10) == b""
+
+
+def test_a_data_set_with_another_uid_than_announced_is_refused(receiving):
+    sent = instance(1)
+    with association(receiving) as made:
+        sent.file_meta.MediaStorageSOPInstanceUID = "1.2.3.2"
+        sent.SOPInstanceUID = "1.2.3.1"
+        made.dimse.send_msg, send = (lambda message, context: send(_renamed(message), context)), made.dimse.send_msg
+        assert made.send_c_store(sent).Status == 0xA900
+    assert (receiving.ledger.instances(), receiving.files(), receiving.leftovers()) == ([], [], [])
+
+
+def _renamed(message):
+    if message.__class__.__name__ == "C_STORE":
+        message.AffectedSOPInstanceUID = "1.2.3.99"
+    return message

@@ -72,8 +72,8 @@ class Spool:
         """
         with _named():
             self.incoming.mkdir(parents=True, exist_ok=True)
-            for number in range(256):
-                (self.folder / INSTANCES / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+            for digit in "0123456789abcdef":
+                (self.folder / INSTANCES / digit).mkdir(parents=True, exist_ok=True)
             for folder in (self.folder / INSTANCES, self.folder):
                 sync_folder(folder)
             with tempfile.TemporaryFile(dir=self.incoming):
@@ -128,7 +128,7 @@ class Spool:
         SpoolError
             If the file cannot be made permanent.
         """
-        path = f"{INSTANCES}/{sha256[:2]}/{sha256}.dcm"
+        path = f"{INSTANCES}/{sha256[0]}/{sha256}.dcm"
         with _named():
             handle = os.open(file, os.O_RDONLY)
             try:
@@ -218,7 +218,7 @@ class Spool:
         """
         before, removed = time.time() - older_than_s, 0
         with _named():
-            for file in (self.folder / INSTANCES).glob("??/*.dcm"):
+            for file in (self.folder / INSTANCES).glob("?/*.dcm"):
                 if file.relative_to(self.folder).as_posix() not in known and file.stat().st_mtime <= before:
                     file.unlink()
                     removed += 1

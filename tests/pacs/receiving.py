@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
-from pynetdicom import AE
+from pynetdicom import AE, _config
 from pynetdicom.sop_class import Verification
 
 from pneumoscope.pacs.ledger import Ledger
@@ -57,21 +58,37 @@ def node(folder, *, limits=QUICK, peers=ANYBODY, ledger=None, spool_folder=None,
     spool.prepare()
     with Ledger.open(folder / "ledger.sqlite", busy_s=0.2) if ledger is None else ledger as ledger:
         admission = Admission(spool, ledger, "salt", stop)
-        with scp.listening(Receiving(port=0, **receiving), peers, limits, admission) as server:
+        chunked, temporary = _config.STORE_RECV_CHUNKED_DATASET, tempfile.tempdir
+        with scp.listening(Receiving(**({"port": 0} | receiving)), peers, limits, admission) as server:
             yield Node(server, spool, ledger, stop)
+        # A node has a process of its own, and leaves the settings of pynetdicom and of temporary files as it needs them.
+        _config.STORE_RECV_CHUNKED_DATASET, tempfile.tempdir = chunked, temporary
 
 
 def instance(number=1, *, value=0, size=(8, 8), syntax=ExplicitVRLittleEndian, **attributes):
     """A CR image of a study of its own, as a data set."""
     attributes.setdefault("SOPClassUID", ComputedRadiographyImageStorage)
-    uids = {"StudyInstanceUID": f"1.2.3.{number}.8", "SeriesInstanceUID": f"1.2.3.{number}.9", "SOPInstanceUID": f"1.2.3.{number}"}
+    uids = {
+        "StudyInstanceUID": f"1.2.3.{number}.8",
+        "SeriesInstanceUID": f"1.2.3.{number}.9",
+        "SOPInstanceUID": f"1.2.3.{number}",
+    }
     made = dcmread(DicomBytesIO(written(cr(np.full(size, value), syntax=syntax, **uids | attributes))))
     made.file_meta.MediaStorageSOPInstanceUID, made.file_meta.MediaStorageSOPClassUID = made.SOPInstanceUID, made.SOPClassUID
     return made
 
 
 @contextmanager
-def association(node, *, title="STORESCU", called="PNEUMOSCOPE", classes=(ComputedRadiographyImageStorage,), syntaxes=None, no_delay=True, **options):
+def association(
+    node,
+    *,
+    title="STORESCU",
+    called="PNEUMOSCOPE",
+    classes=(ComputedRadiographyImageStorage,),
+    syntaxes=None,
+    no_delay=True,
+    **options,
+):
     """An association with a node, made by pynetdicom."""
     entity = AE(ae_title=title)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 30

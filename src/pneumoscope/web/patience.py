@@ -12,6 +12,8 @@ HEAD_SECONDS = 15.0
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 of uvicorn, which waits for ever for the head of a first request, and for one that has begun."""
 
+    head_seconds = HEAD_SECONDS
+    """Longest time for the head of a request; a subclass may set another one."""
     _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP alone
@@ -57,7 +59,7 @@ class PatientProtocol(H11Protocol):
         return cycle is not None and not cycle.response_complete
 
     def _wait(self) -> None:
-        self._waiting = self.loop.call_later(HEAD_SECONDS, self._give_up)
+        self._waiting = self.loop.call_later(self.head_seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:

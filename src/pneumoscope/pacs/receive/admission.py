@@ -66,12 +66,60 @@ class Admission:
         SpoolError, LedgerError
             If it cannot be made safe; it may be sent again.
         """
-        try:
-            header = read_header(file)
-        except OSError as error:
-            raise spool_error(error) from None
+        header = self.header_of(file)
         if expected is not None and expected != (header.sop_class_uid, header.sop_instance_uid):
             raise MismatchError("the data set has other UIDs than the message that announces it")
+        return header, self.admit_read(file, header, sender, route)
+
+    def header_of(self, file: Path) -> Header:
+        """Read the header of an incoming file.
+
+        Parameters
+        ----------
+        file : Path
+            The file.
+
+        Returns
+        -------
+        Header
+            Its header.
+
+        Raises
+        ------
+        NotUnderstoodError
+            If it has no readable header.
+        SpoolError
+            If it cannot be read.
+        """
+        try:
+            return read_header(file)
+        except OSError as error:
+            raise spool_error(error) from None
+
+    def admit_read(self, file: Path, header: Header, sender: str, route: Route) -> Recorded:
+        """Admit a complete incoming file whose header was read.
+
+        Parameters
+        ----------
+        file : Path
+            A file in the spool's folder of incoming files.
+        header : Header
+            Its header.
+        sender : str
+            AE title, or name of the service that it came from.
+        route : {"dimse", "stow", "poll"}
+            How it came.
+
+        Returns
+        -------
+        Recorded
+            Its row.
+
+        Raises
+        ------
+        SpoolError, LedgerError
+            If it cannot be made safe; it may be sent again.
+        """
         known = self.ledger.find_instance(header.sop_instance_uid, header.sha256)
         if known:
             recorded = Recorded(known.id, "duplicate")
@@ -81,7 +129,7 @@ class Admission:
         LOGGER.info(
             "instance %s by %s from %s: %s", pseudonym(self.salt, header.sop_instance_uid), route, sender, recorded.outcome
         )
-        return header, recorded
+        return recorded
 
     def wait_for_space(self, seconds: float) -> None:
         """Let a sender wait while the spool is full: waiting slows it down, a refusal may make it give up for good.

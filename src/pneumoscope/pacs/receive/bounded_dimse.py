@@ -140,7 +140,7 @@ class BoundedDimse(DIMSEServiceProvider):
 
     def _take(self, context_id: int, fragment: bytes) -> None:
         single = P_DATA()
-        single.presentation_data_value_list = [[context_id, fragment]]
+        single.presentation_data_value_list = cast(Any, [[context_id, fragment]])
         try:
             super().receive_primitive(single)
         except OSError:

@@ -31,16 +31,27 @@ TRANSFER_SYNTAXES: tuple[uid.UID, ...] = (
 """Transfer syntaxes that are received."""
 
 VERIFICATION = uid.UID("1.2.840.10008.1.1")
+STORAGE_COMMITMENT = uid.UID("1.2.840.10008.1.20.1")
 
 
-def contexts() -> list[PresentationContext]:
+def contexts(*, with_commitment: bool = False) -> list[PresentationContext]:
     """Make the presentation contexts that the node accepts.
+
+    Parameters
+    ----------
+    with_commitment : bool
+        Whether reports of storage commitment are taken, from peers that act as its provider.
 
     Returns
     -------
     list of PresentationContext
         Verification, and one for each class of `STORED_CLASSES`.
     """
-    uncompressed = [uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian]
+    uncompressed: list[str | uid.UID] = [uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian]
     stored = [build_context(sop_class, list(TRANSFER_SYNTAXES)) for sop_class in STORED_CLASSES]
-    return [build_context(VERIFICATION, uncompressed), *stored]
+    made = [build_context(VERIFICATION, uncompressed), *stored]
+    if with_commitment:
+        reports = build_context(STORAGE_COMMITMENT, uncompressed)
+        reports.scu_role, reports.scp_role = True, True
+        made.append(reports)
+    return made

@@ -88,7 +88,7 @@ def _elements(stream: BinaryIO, syntax: str, last: int) -> Any:
     """The wanted elements up to a tag, undecoded: their texts are neither checked nor ever part of a message."""
 
     def beyond(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-        return tag > last
+        return int(tag) > last
 
     try:
         tags: Any = [_SYNTAX, _CLASS, _INSTANCE, _STUDY, _SERIES]

@@ -35,7 +35,7 @@ class PduError(OSError):
     """A PDU is too long, too slow or none at all; pynetdicom takes it for a connection that has ended."""
 
 
-def body_bytes(header: bytes, limits: Limits) -> int:
+def body_bytes(header: bytes | bytearray, limits: Limits) -> int:
     """Check the header of a PDU before anything of its body is read.
 
     Parameters

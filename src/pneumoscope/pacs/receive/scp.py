@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,8 @@ from pneumoscope.pacs.receive.contexts import contexts
 from pneumoscope.pacs.receive.server import DimseServer
 from pneumoscope.pacs.settings import Limits, Receiving
 
+Reports = Callable[[evt.Event], tuple[int, None]]
+
 LOGGER = logging.getLogger(__name__)
 SUCCESS, OUT_OF_RESOURCES, DOES_NOT_MATCH, NOT_UNDERSTOOD, FAILURE = 0x0000, 0xA700, 0xA900, 0xC000, 0x0110
 """Statuses of C-STORE (PS3.4 table B.2-1, PS3.7 annex C)."""
@@ -26,7 +28,9 @@ _PERMANENT_BY_USER = (0x01, 0x01, 0x03)
 
 
 @contextmanager
-def listening(receiving: Receiving, peers: tuple[Peer, ...], limits: Limits, admission: Admission) -> Iterator[DimseServer]:
+def listening(
+    receiving: Receiving, peers: tuple[Peer, ...], limits: Limits, admission: Admission, reports: Reports | None = None
+) -> Iterator[DimseServer]:
     """Listen for associations until the context ends; then let messages that have begun come to their end.
 
     Parameters
@@ -39,6 +43,9 @@ def listening(receiving: Receiving, peers: tuple[Peer, ...], limits: Limits, adm
         What they may use.
     admission : Admission
         Where instances go.
+
+    reports : callable, optional
+        Handler of N-EVENT-REPORT, for storage commitment.
 
     Yields
     ------
@@ -61,21 +68,21 @@ def listening(receiving: Receiving, peers: tuple[Peer, ...], limits: Limits, adm
             peers,
             receiving.tls,
             ae_title=receiving.ae_title,
-            contexts=contexts(),
-            evt_handlers=_handlers(peers, limits, admission),
+            contexts=contexts(with_commitment=reports is not None),
+            evt_handlers=_handlers(peers, limits, admission, reports),
         )
     except OSError as error:
         raise ListenError(
             f"the node cannot listen on {receiving.host} port {receiving.port} ({error.strerror}); choose another port"
         ) from None
     entity._servers.append(server)
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="dimse", daemon=True)
-    thread.start()
+    server.thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="dimse", daemon=True)
+    server.thread.start()
     try:
         yield server
     finally:
         server.stop(limits.drain_seconds)
-        thread.join()
+        server.thread.join()
 
 
 def quieten() -> None:
@@ -96,17 +103,18 @@ def _entity(receiving: Receiving, peers: tuple[Peer, ...], limits: Limits) -> Ap
     return entity
 
 
-def _handlers(peers: tuple[Peer, ...], limits: Limits, admission: Admission) -> list[Any]:
+def _handlers(peers: tuple[Peer, ...], limits: Limits, admission: Admission, reports: Reports | None) -> list[Any]:
     return [
         (evt.EVT_REQUESTED, _refuse_strangers, [peers]),
         (evt.EVT_C_ECHO, lambda _: SUCCESS),
         (evt.EVT_C_STORE, _store, [admission, limits.wait_seconds]),
+        *([(evt.EVT_N_EVENT_REPORT, reports)] if reports else []),
     ]
 
 
 def _refuse_strangers(event: evt.Event, peers: tuple[Peer, ...]) -> None:
     """Reject a request whose AE title belongs to a peer that connects from elsewhere."""
-    request = event.assoc.requestor
+    request: Any = event.assoc.requestor
     title, address = str(request.primitive.calling_ae_title).strip(), request.address
     if not any(peer.ae_title == title and peer.may_connect_from(address) for peer in peers):
         LOGGER.warning("an association from %s was rejected: its AE title is not that of a peer there", address)

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from copy import deepcopy
@@ -67,10 +68,11 @@ class ConnectionHandler(RequestHandler):
         acceptor.implementation_version_name = self.ae.implementation_version_name
         acceptor.supported_contexts = deepcopy(self.server.contexts)
         association.requestor.address_info = self.remote
-        for event, handlers in self.server._handlers.items():
+        handlers_of: Any = self.server._handlers
+        for event, handlers in handlers_of.items():
             for handler in [handlers] if event.is_intervention else list(handlers):
                 if handler and handler[0]:
-                    association.bind(event, *cast(Any, handler))
+                    association.bind(event, *handler)
         return association
 
 
@@ -110,6 +112,8 @@ class DimseServer(ThreadedAssociationServer):
 
     daemon_threads = True
     request_queue_size = _BACKLOG
+    thread: threading.Thread | None = None
+    """Thread that accepts connections."""
 
     def __init__(
         self,

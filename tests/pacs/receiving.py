@@ -59,10 +59,11 @@ def node(folder, *, limits=QUICK, peers=ANYBODY, ledger=None, spool_folder=None,
     with Ledger.open(folder / "ledger.sqlite", busy_s=0.2) if ledger is None else ledger as ledger:
         admission = Admission(spool, ledger, "salt", stop)
         chunked, temporary = _config.STORE_RECV_CHUNKED_DATASET, tempfile.tempdir
-        with scp.listening(Receiving(**({"port": 0} | receiving)), peers, limits, admission) as server:
-            yield Node(server, spool, ledger, stop)
-        # A node has a process of its own, and leaves the settings of pynetdicom and of temporary files as it needs them.
-        _config.STORE_RECV_CHUNKED_DATASET, tempfile.tempdir = chunked, temporary
+        try:
+            with scp.listening(Receiving(**({"port": 0} | receiving)), peers, limits, admission) as server:
+                yield Node(server, spool, ledger, stop)
+        finally:  # a node has a process of its own, and leaves such settings as it needs them
+            _config.STORE_RECV_CHUNKED_DATASET, tempfile.tempdir = chunked, temporary
 
 
 def instance(number=1, *, value=0, size=(8, 8), syntax=ExplicitVRLittleEndian, **attributes):

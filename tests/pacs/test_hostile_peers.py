@@ -4,7 +4,6 @@ import os
 import socket
 import ssl
 import struct
-import tempfile
 import threading
 import time
 from datetime import datetime
@@ -39,11 +38,6 @@ SHUT_OUT_S = 10.0
 
 # pynetdicom forgets to close the socket of an association that was refused.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture(autouse=True)
-def _temporary_files_elsewhere(monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Receiving by DIMSE: an instance is acknowledged when its file and its row are safe, and only then."""
 
-import tempfile
-
 import pytest
 from pydicom import dcmread
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
@@ -12,12 +10,6 @@ from tests.pacs.receiving import association, echo, instance, node, stored
 
 # pynetdicom forgets to close the socket of an association that was refused.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture(autouse=True)
-def _temporary_files_elsewhere(monkeypatch):
-    """A node sets the folder of temporary files of its process."""
-    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
 
 
 @pytest.fixture

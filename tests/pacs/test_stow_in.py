@@ -1,7 +1,6 @@
 """Receiving by STOW-RS: the same promise as by C-STORE, and memory that does not follow the message."""
 
 import socket
-import tempfile
 import threading
 from contextlib import contextmanager
 
@@ -146,8 +145,3 @@ def test_silent_clients_shut_nobody_out_and_are_closed(client):
     for sock in silent:
         assert until_closed(sock) == b""
         sock.close()
-
-
-@pytest.fixture(autouse=True)
-def _temporary_files_elsewhere(monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())

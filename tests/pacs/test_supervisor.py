@@ -10,59 +10,76 @@ import time
 
 import pytest
 
-from pneumoscope.pacs import supervisor
+from pneumoscope.pacs import node, process, supervisor
 from pneumoscope.pacs.errors import ConfigError, NodeError
-from pneumoscope.pacs.supervisor import Supervisor, Timing
+from pneumoscope.pacs.supervisor import ProcessError
 
-QUICK = Timing(first_wait_s=0.01, longest_wait_s=0.04, steady_s=60.0, drain_s=10.0)
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(supervisor, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "LONGEST_WAIT_SECONDS", 0.04)
+
+
+class Claims:
+    """Notes whose claims were released."""
+
+    def __init__(self):
+        self.released = []
+
+    def release(self, name):
+        self.released.append(name)
 
 
 def python(code):
     return [sys.executable, "-c", textwrap.dedent(code)]
 
 
-def supervised(commands, condition, timing=QUICK):
-    """Run processes until a condition holds; give the exit code and the processes whose claims were released."""
-    stop, released, codes = threading.Event(), [], []
-    thread = threading.Thread(target=lambda: codes.append(Supervisor(commands, released.append, timing).run(stop)))
+def supervised(commands, condition):
+    """Run processes until a condition holds; give the processes whose claims were released, and the error that ended it."""
+    stop, claims, errors = threading.Event(), Claims(), []
+
+    def run():
+        try:
+            supervisor.supervise(commands, claims, stop)
+        except ProcessError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=run)
     thread.start()
     ends = time.monotonic() + 60
-    while thread.is_alive() and not condition(released) and time.monotonic() < ends:
+    while thread.is_alive() and not condition() and time.monotonic() < ends:
         time.sleep(0.02)
     stop.set()
     thread.join(30)
     assert not thread.is_alive()
-    return codes[0], released
+    return claims.released, errors
 
 
 def test_a_process_that_ends_starts_again_and_its_claims_are_released(tmp_path):
-    code, released = supervised(
+    released, errors = supervised(
         {"work": python(f"open({str(tmp_path / 'starts')!r}, 'a').write('x'); raise SystemExit(1)")},
-        lambda _: (tmp_path / "starts").exists() and len((tmp_path / "starts").read_text()) >= 3,
+        lambda: (tmp_path / "starts").exists() and len((tmp_path / "starts").read_text()) >= 3,
     )
-    assert code == 0
+    assert errors == []
     assert released.count("work") >= 2
-
-
-def test_the_wait_doubles_and_has_a_bound():
-    assert [Timing().wait_s(number) for number in (1, 2, 7, 100)] == [1.0, 2.0, 60.0, 60.0]
 
 
 def test_a_users_mistake_ends_the_node_and_the_other_processes(tmp_path):
     drain = f"(open({str(tmp_path / 'drained')!r}, 'w'), sys.exit(0))"
     waits = python(f"import signal, time, sys; signal.signal(15, lambda *_: {drain})\nwhile 1: time.sleep(1)")
     mistaken = python("import time, sys; time.sleep(1.5); sys.exit(2)")
-    code, _ = supervised({"receive": waits, "work": mistaken}, lambda _: False)
-    assert code == 2
+    _, errors = supervised({"receive": waits, "work": mistaken}, lambda: False)
+    assert errors == ["the process 'work' could not start; its message stands above"]
     assert (tmp_path / "drained").exists()
 
 
-def test_a_process_that_does_not_stop_is_killed_and_its_claims_are_released(tmp_path):
+def test_a_process_that_does_not_stop_is_killed_and_its_claims_are_released(tmp_path, monkeypatch):
     ready = tmp_path / "ready"
     ignores = f"import signal, time; signal.signal(15, signal.SIG_IGN); open({str(ready)!r}, 'w')"
     stubborn = python(f"{ignores}\nwhile 1: time.sleep(1)")
-    code, released = supervised({"send": stubborn}, lambda _: ready.exists(), Timing(drain_s=0.3))
-    assert (code, released) == (0, ["send"])
+    monkeypatch.setattr(supervisor, "DRAIN_SECONDS", 0.3)
+    assert supervised({"send": stubborn}, ready.exists) == (["send"], [])
 
 
 CONFIG = """
@@ -78,18 +95,14 @@ ae_title = "STORESCU"
 """
 
 
-def write_config(folder, port=0, more=""):
-    (folder / "node.toml").write_text(CONFIG.format(port=port) + more)
+def write_config(folder, port=0):
+    (folder / "node.toml").write_text(CONFIG.format(port=port))
     return folder / "node.toml"
-
-
-def test_the_processes_are_those_of_the_node():
-    assert list(supervisor.PROCESSES) == ["receive", "work", "send"]
 
 
 def test_a_process_with_a_wrong_configuration_says_so_and_ends_with_2(tmp_path):
     (tmp_path / "node.toml").write_text("salt = 3")
-    ran = subprocess.run(supervisor._command("receive", tmp_path / "node.toml"), capture_output=True, text=True)
+    ran = subprocess.run(process.command("receive", tmp_path / "node.toml"), capture_output=True, text=True)
     assert ran.returncode == 2
     assert "the configuration of the node cannot be used" in ran.stderr
     assert "Traceback" not in ran.stderr
@@ -97,27 +110,27 @@ def test_a_process_with_a_wrong_configuration_says_so_and_ends_with_2(tmp_path):
 
 def test_two_nodes_cannot_share_a_spool_folder(tmp_path, monkeypatch):
     file = write_config(tmp_path)
-    monkeypatch.setattr(supervisor, "_stop_on_signals", lambda _: None)
-    monkeypatch.setattr(supervisor, "_log_to_stderr", lambda _: None)
+    monkeypatch.setattr(node, "quiet_libraries", lambda: None)
+    monkeypatch.setattr(node.signal, "signal", lambda *_: None)
     (tmp_path / "spool").mkdir()
-    held = supervisor.filelock.FileLock(tmp_path / "spool" / "node.lock")
+    held = node.filelock.FileLock(tmp_path / "spool" / "node.lock")
     with held, pytest.raises(NodeError, match="another node uses this spool folder"):
-        supervisor.run(file)
+        node.run(file)
     with pytest.raises(ConfigError, match="there is no configuration"):
-        supervisor.run(tmp_path / "other.toml")
+        node.run(tmp_path / "other.toml")
 
 
 def test_an_error_that_nobody_names_is_logged_without_its_text(tmp_path):
     code = f"""
     import sys
-    from pathlib import Path
-    from pneumoscope.pacs import supervisor
+    from pneumoscope.pacs import process
     sys.modules["failing"] = type(sys)("failing")
     def serve(config, stop):
         raise KeyError("SECRET-4711")
     sys.modules["failing"].serve = serve
-    supervisor.PROCESSES["receive"] = "failing"
-    supervisor.process("receive", Path({str(write_config(tmp_path))!r}))
+    process.ROLES = {{"receive": "failing"}}
+    sys.argv[1:] = ["receive", {str(write_config(tmp_path))!r}]
+    process.main()
     """
     ran = subprocess.run(python(code), capture_output=True, text=True)
     assert ran.returncode == 1
@@ -126,18 +139,18 @@ def test_an_error_that_nobody_names_is_logged_without_its_text(tmp_path):
 
 
 def test_the_receiving_process_beats_and_drains_on_sigterm(tmp_path):
-    process = subprocess.Popen(supervisor._command("receive", write_config(tmp_path, more="")), stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
+    receiving = subprocess.Popen(process.command("receive", write_config(tmp_path)), stderr=subprocess.PIPE, text=True)
+    for line in receiving.stderr:
         if "removed 0 unfinished files" in line:
             break
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
-    process.stderr.close()
+    receiving.send_signal(signal.SIGTERM)
+    assert receiving.wait(30) == 0
+    receiving.stderr.close()
 
 
 @pytest.mark.slow
 def test_a_process_whose_parent_was_killed_stops(tmp_path):
-    command = supervisor._command("receive", write_config(tmp_path))
+    command = process.command("receive", write_config(tmp_path))
     parent = python(f"import subprocess, time; print(subprocess.Popen({command!r}).pid, flush=True); time.sleep(60)")
     ran = subprocess.Popen(parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     child = int(ran.stdout.readline())

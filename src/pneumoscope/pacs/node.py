@@ -2,9 +2,14 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import filelock
+
 from pneumoscope.pacs import config
+from pneumoscope.pacs.errors import NodeError
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.process import ROLES, command, quiet_libraries
 from pneumoscope.pacs.supervisor import supervise
@@ -26,6 +31,8 @@ def run(file: Path) -> None:
         If the ledger cannot be opened.
     ProcessError
         If a process cannot start.
+    NodeError
+        If another node uses the spool folder.
     """
     node = config.read(file)
     node.spool_folder.mkdir(parents=True, exist_ok=True)
@@ -33,5 +40,19 @@ def run(file: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     quiet_libraries()
-    with Ledger.open(node.ledger_url) as ledger:
+    with _only_node(node.spool_folder), Ledger.open(node.ledger_url) as ledger:
+        for role in ROLES:
+            ledger.release(role)  # an earlier node was killed with all its processes
         supervise({role: command(role, file) for role in ROLES}, ledger, stop)
+
+
+@contextmanager
+def _only_node(folder: Path) -> Iterator[None]:
+    """Hold the lock of a spool folder; the system gives it back when the process ends, however it ends."""
+    lock = filelock.FileLock(folder / "node.lock")
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        raise NodeError("another node uses this spool folder; stop it, or give this one its own 'spool'") from None
+    with lock:
+        yield

@@ -13,17 +13,19 @@ import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.pacs import config
-from pneumoscope.pacs.errors import LedgerError
+from pneumoscope.pacs.errors import LedgerError, SpoolError
 from pneumoscope.pacs.ledger import Ledger
 
 USER_MISTAKE = 2
 """Exit code of a process whose configuration cannot be used."""
 TROUBLE = 1
 """Exit code of a process that may succeed when it is started again."""
+PARENT_SECONDS = 1.0
+"""Time between two looks whether the parent is there."""
 BEAT_SECONDS = 5.0
 """Time between two signs of life in the ledger."""
 ROLES: Mapping[str, str] = MappingProxyType(
@@ -34,7 +36,7 @@ ROLES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Module of each process; its function ``serve(config, stop)`` runs until it is told to stop."""
-_LOG = logging.getLogger(__name__)
+_LOG = logging.getLogger("pneumoscope.pacs.process")  # its own name is __main__ where it is run
 
 
 def command(role: str, file: Path) -> list[str]:
@@ -83,12 +85,15 @@ def run(role: str, file: Path, stop: threading.Event) -> int:
             finally:
                 stop.set()
                 beating.join()
-    except LedgerError as error:
+    except (LedgerError, SpoolError) as error:
         _LOG.error("%s: %s", role, error)
         return TROUBLE
-    except (PneumoscopeError, OSError) as error:
+    except PneumoscopeError as error:
         _LOG.error("%s: %s", role, error)
         return USER_MISTAKE
+    except OSError as error:  # its text may quote a path
+        _LOG.error("%s: the system does not let the process run (%s)", role, type(error).__name__)
+        return TROUBLE
     return 0
 
 
@@ -107,6 +112,32 @@ def quiet_libraries() -> None:
     warnings.simplefilter("ignore")
     logging.basicConfig(level=logging.CRITICAL, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("pneumoscope").setLevel(logging.INFO)
+    sys.excepthook = _log_unnamed
+    threading.excepthook = lambda failed: _log_unnamed(failed.exc_type, failed.exc_value, failed.exc_traceback)
+
+
+def _log_unnamed(kind: type[BaseException], _error: BaseException | None, traceback: TracebackType | None) -> None:
+    """Log an error that nobody has named, without its text, which may quote what was received."""
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    code = traceback.tb_frame.f_code if traceback is not None else None
+    where = f"{Path(code.co_filename).name}:{code.co_name}" if code is not None else "nowhere"
+    _LOG.error("an unexpected %s in %s; please report this line", kind.__name__, where)
+
+
+def stop_with_parent(parent: int, stop: threading.Event) -> None:
+    """Stop when the parent has ended: one that was killed tells its processes nothing.
+
+    Parameters
+    ----------
+    parent : int
+        Number of the parent process.
+    stop : threading.Event
+        Set when it has ended.
+    """
+    while not stop.wait(PARENT_SECONDS):
+        if os.getppid() != parent:
+            stop.set()
 
 
 def main() -> int:
@@ -122,6 +153,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     quiet_libraries()
+    threading.Thread(target=stop_with_parent, args=(os.getppid(), stop), daemon=True).start()
     return run(role, Path(file), stop)
 
 

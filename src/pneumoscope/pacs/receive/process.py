@@ -1,13 +1,12 @@
 """The receiving process of a node: DIMSE, STOW-RS and the polls."""
 
 import logging
-import os
 import threading
 from contextlib import ExitStack
 from ipaddress import ip_address
 
 from pneumoscope.pacs.config import NodeConfig
-from pneumoscope.pacs.errors import ConfigError, LedgerError, ListenError
+from pneumoscope.pacs.errors import ConfigError, ListenError
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.peers import Destination, Peer, secret
 from pneumoscope.pacs.receive.admission import Admission
@@ -17,10 +16,8 @@ from pneumoscope.pacs.receive.stow import Storing
 from pneumoscope.pacs.send import commitment
 from pneumoscope.pacs.spool import Spool
 
-PROCESS = "receive"
-"""Name of the process in the ledger."""
 LOGGER = logging.getLogger(__name__)
-_BEAT_S = 5.0
+_LOOK_S = 1.0
 
 
 def serve(config: NodeConfig, stop: threading.Event) -> None:
@@ -49,8 +46,7 @@ def serve(config: NodeConfig, stop: threading.Event) -> None:
         LOGGER.info("removed %d unfinished files and %d files that no row names", *removed)
         admission = Admission(spool, ledger, config.salt, stop)
         server = _listen(config, admission, open_ports)
-        while not stop.wait(_BEAT_S):
-            _beat(ledger)
+        while not stop.wait(_LOOK_S):
             if server is not None and not server.is_alive():
                 raise ListenError("the node no longer listens for DIMSE, and starts again")
 
@@ -89,10 +85,3 @@ def _token(file: str) -> str:
     if not token:
         raise ConfigError("the first line of the file of 'stow_token_file' is empty; write a token there")
     return token
-
-
-def _beat(ledger: Ledger) -> None:
-    try:
-        ledger.beat(PROCESS, os.getpid())
-    except LedgerError as error:  # it may be full or locked for a while; instances are refused until then
-        LOGGER.warning("%s", error)

@@ -18,7 +18,7 @@ def _own(value: str, meaning: str) -> Code:
     return Code(value, SCHEME, meaning)
 
 
-RADIOGRAPHY: Code = codes.cid100.XRUnspecifiedBodyRegion
+IMAGING: Code = codes.cid100.ImagingProcedure
 LUNG: Code = codes.SCT.Lung
 ANATOMY: Code = codes.SCT.AnatomicalStructure
 ABNORMALITY: Code = codes.SCT.MorphologicallyAbnormalStructure

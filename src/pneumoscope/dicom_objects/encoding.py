@@ -131,6 +131,8 @@ def finished(dataset: Dataset, result: Result, kind: Kind) -> DicomObject:
     _set_patient_and_study(dataset, result)
     _set_times(dataset, result)
     _replace_dimension_uids(dataset, result, kind)
+    if "ContentLabel" in dataset and "ContentCreatorName" not in dataset:
+        dataset.ContentCreatorName = ""  # of type 2 in the Content Identification macro (PS3.3 10.9)
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.ContributingEquipmentSequence = [_contributing_equipment(result)]
     dataset.SeriesDate, dataset.SeriesTime = _date(result), _time(result)

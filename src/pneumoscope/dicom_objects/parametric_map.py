@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from highdicom import VOILUTTransformation, pm
+from pydicom.dataset import Dataset
 from pydicom.uid import ParametricMapStorage
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.dicom_objects import concepts
 from pneumoscope.dicom_objects.dicom_object import DicomObject
-from pneumoscope.dicom_objects.encoding import common_arguments, finished, parsed
+from pneumoscope.dicom_objects.encoding import coded, common_arguments, finished, parsed
 from pneumoscope.dicom_objects.errors import DicomObjectError
 from pneumoscope.dicom_objects.nominal_frame import framed_source
 from pneumoscope.dicom_objects.result import Result
@@ -70,8 +71,15 @@ def write(result: Result) -> DicomObject:
         content_description=f"Heat map of a model for {result.reading.score.target}"[:64],
         **common_arguments(result, "pm", _DESCRIPTION),
     )
-    made.Laterality = ""  # of type 2C: a map of both lungs has no side
+    made.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [_anatomy()]
     return finished(made, result, "pm")
+
+
+def _anatomy() -> Dataset:
+    """The Frame Anatomy macro (PS3.3 C.7.6.16.2.8), which a Parametric Map needs: both lungs."""
+    item = Dataset()
+    item.AnatomicRegionSequence, item.FrameLaterality = [coded(concepts.LUNG)], "B"
+    return item
 
 
 def _mapping(heatmap: Heatmap) -> pm.RealWorldValueMapping:

@@ -46,7 +46,7 @@ def write(result: Result) -> DicomObject:
     groups = [_whole_image_group(result, line), *(_finding_group(result, k, one) for k, one in enumerate(line.findings, 1))]
     report = sr.MeasurementReport(
         observation_context=_observation_context(result),
-        procedure_reported=concepts.RADIOGRAPHY,
+        procedure_reported=concepts.IMAGING,
         imaging_measurements=groups,
     )
     made = _class_of(result)(

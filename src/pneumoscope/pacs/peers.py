@@ -264,8 +264,11 @@ class Poll:
         Modalities that are searched for.
     days_back : int
         Days before the first search from which studies are taken, >= 0.
-    overlap_minutes : float
-        How far before the watermark each search begins again, >= 0, because a PACS lists an instance later than it takes it.
+    overlap_days : int
+        Days of study before the watermark that each search goes through again, >= 0, because images of a study may come days
+        after it.
+    reconcile_days : int
+        Days of study that the daily report goes back, >= 0.
     reconcile_at : str
         Local time (``HH:MM``) of the daily report of what the PACS has and the node has not read; empty for none.
     tls : Tls, optional
@@ -279,7 +282,8 @@ class Poll:
     seconds: float = 300.0
     modalities: tuple[str, ...] = ("CR", "DX")
     days_back: int = 1
-    overlap_minutes: float = 60.0
+    overlap_days: int = 1
+    reconcile_days: int = 7
     reconcile_at: str = "06:00"
     tls: Tls | None = None
     credentials: Credentials | None = None
@@ -288,8 +292,8 @@ class Poll:
         what = f"the poll '{self.name}'"
         check_name("a poll", self.name)
         check_service(what, self.url, self.credentials)
-        if not (self.seconds >= 1 and self.days_back >= 0 and self.overlap_minutes >= 0 and self.modalities):
-            raise ValueError(f"{what} needs seconds of at least 1, days_back and overlap_minutes of at least 0, and a modality")
+        if not (self.seconds >= 1 and min(self.days_back, self.overlap_days, self.reconcile_days) >= 0 and self.modalities):
+            raise ValueError(f"{what} needs 'seconds' of at least 1, numbers of days of at least 0, and a modality")
         if self.reconcile_at and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.reconcile_at):
             raise ValueError(f"'reconcile_at' of {what} must be a time such as '06:00', not '{self.reconcile_at}'")
 

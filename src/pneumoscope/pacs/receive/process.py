@@ -5,6 +5,7 @@ import threading
 from contextlib import ExitStack
 from ipaddress import ip_address
 
+from pneumoscope.pacs import poll
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.errors import ConfigError, ListenError
 from pneumoscope.pacs.ledger import Ledger
@@ -46,9 +47,12 @@ def serve(config: NodeConfig, stop: threading.Event) -> None:
         LOGGER.info("removed %d unfinished files and %d files that no row names", *removed)
         admission = Admission(spool, ledger, config.salt, stop)
         server = _listen(config, admission, open_ports)
+        polls = poll.start(config.polls, admission)
         while not stop.wait(_LOOK_S):
             if server is not None and not server.is_alive():
                 raise ListenError("the node no longer listens for DIMSE, and starts again")
+        for thread in polls:
+            thread.join(config.limits.drain_seconds)
 
 
 def _listen(config: NodeConfig, admission: Admission, open_ports: ExitStack) -> threading.Thread | None:

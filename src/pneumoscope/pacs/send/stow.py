@@ -41,7 +41,7 @@ class StowTarget:
     def __init__(self, destination: Destination) -> None:
         self._url, self._who = destination.url.rstrip("/"), f"the destination '{destination.name}'"
         self._client = httpx2.Client(
-            auth=_auth(destination.credentials),
+            auth=authentication(destination.credentials),
             verify=client_context(destination.tls),
             headers={"User-Agent": f"pneumoscope/{__version__} ({DISCLAIMER})"},
             timeout=httpx2.Timeout(destination.seconds),
@@ -241,7 +241,24 @@ def _message(path: Path, boundary: str) -> Iterable[bytes]:
     yield _tail(boundary)
 
 
-def _auth(credentials: Credentials | None) -> httpx2.Auth | None:
+def authentication(credentials: Credentials | None) -> httpx2.Auth | None:
+    """Make what identifies the node to a DICOMweb service.
+
+    Parameters
+    ----------
+    credentials : Credentials, optional
+        The settings.
+
+    Returns
+    -------
+    httpx2.Auth or None
+        HTTP Basic authentication or a bearer token; None without settings.
+
+    Raises
+    ------
+    OSError
+        If the file of the secret cannot be read.
+    """
     if credentials is None:
         return None
     if credentials.user:

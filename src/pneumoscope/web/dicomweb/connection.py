@@ -55,6 +55,10 @@ class Connection:
         The service. No other origin is ever asked, wherever the server redirects to.
     whole_s : float
         Seconds that a whole answer may take, above 0.
+    auth : httpx2.Auth, optional
+        What identifies the client; by default the credentials of the environment or of netrc.
+    verify : ssl.SSLContext, optional
+        Which certificates are trusted, and the client's own; by default those that the system trusts.
 
     Raises
     ------
@@ -62,10 +66,18 @@ class Connection:
         If the credentials of the environment or of netrc cannot be used.
     """
 
-    def __init__(self, address: Address, *, whole_s: float = WHOLE_S) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        whole_s: float = WHOLE_S,
+        auth: httpx2.Auth | None = None,
+        verify: ssl.SSLContext | None = None,
+    ) -> None:
         self._address, self._whole_s = address, whole_s
         self._client = httpx2.Client(
-            auth=credentials_for(address),
+            auth=auth or credentials_for(address),
+            verify=True if verify is None else verify,
             headers={"User-Agent": f"pneumoscope/{__version__} ({DISCLAIMER})"},
             timeout=httpx2.Timeout(READ_S, connect=CONNECT_S),
             follow_redirects=False,

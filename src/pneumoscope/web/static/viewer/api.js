@@ -24,6 +24,11 @@ export class ApiError extends Error {
     return this.status === 401 || this.status === 403;
   }
 
+  /** Whether the film's file is another one than when the film was opened. */
+  get replaced() {
+    return this.status === 409 && this.kind === "changed";
+  }
+
   /** Whether the server did not answer at all. */
   get unreachable() {
     return this.status === 0;

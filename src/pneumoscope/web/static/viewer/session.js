@@ -2,6 +2,10 @@
 
 const TOKEN = "pneumoscope.token";
 const SETTINGS = "pneumoscope.viewer";
+/** Browsers refuse to note hundreds of visits within seconds, as a held key makes them. */
+const PASSING_MS = 250;
+
+let lastVisit = -Infinity;
 
 /**
  * Take the token from the URL's fragment, keep it for this tab and take it out of the address bar.
@@ -25,9 +29,19 @@ export function filmInUrl() {
   return new URLSearchParams(location.hash.slice(1)).get("film");
 }
 
-/** @param {string|null} film   null: the worklist alone */
-export function putFilmInUrl(film) {
-  history.replaceState(null, "", location.pathname + location.search + (film === null ? "" : `#film=${film}`));
+/**
+ * Put the film that is open into the address, which then has its id and nothing else of it.
+ *
+ * @param {string|null} film   null: the worklist alone
+ * @param {boolean} [visited]   a step that the Back button takes back; films passed quickly are one step
+ */
+export function putFilmInUrl(film, visited = false) {
+  if (film === filmInUrl()) return;
+  const address = location.pathname + location.search + (film === null ? "" : `#film=${film}`);
+  const now = performance.now();
+  if (visited && now - lastVisit > PASSING_MS) history.pushState(null, "", address);
+  else history.replaceState(null, "", address);
+  if (visited) lastVisit = now;
 }
 
 /**

@@ -19,6 +19,7 @@
  * @property {boolean|null} outside_domain
  * @property {number|null} n_findings
  * @property {boolean} has_reference
+ * @property {number} replacements   how often its file was replaced since it was opened
  *
  * @typedef {object} ModelInfo
  * @property {string} id

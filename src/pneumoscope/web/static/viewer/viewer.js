@@ -1,7 +1,7 @@
 /** The page of `pneumoscope serve`: worklist, film and panels on one server's API. */
 
 import { strings } from "../strings/en.js";
-import { Api, ApiError } from "./api.js";
+import { Api, ApiError, sentenceOf } from "./api.js";
 import { button, fill, h, icon } from "./dom.js";
 import { followEvents } from "./event_stream.js";
 import { FilmArea } from "./film/film_area.js";
@@ -64,13 +64,15 @@ export class Viewer {
     this.area.addEventListener("step", (event) => this.worklist.step(/** @type {CustomEvent} */ (event).detail));
     this.area.addEventListener("back", () => this.showWorklist());
     this.area.addEventListener("message", (event) => this.notices.announce(/** @type {CustomEvent} */ (event).detail));
-    this.session.addEventListener("gone", () => this.showWorklist());
+    this.session.addEventListener("gone", () => this.showWorklist(false));
+    this.worklist.addEventListener("closed", (event) => this.onClosed(/** @type {CustomEvent} */ (event).detail));
     this.session.addEventListener("refused", () => this.showRefused());
     this.side.addEventListener("model", (event) => this.chooseModel(/** @type {CustomEvent} */ (event).detail));
     this.actions.listen();
     document.addEventListener("keydown", (event) => this.onKey(event));
     document.addEventListener("keyup", (event) => this.onKeyUp(event));
     window.addEventListener("blur", () => this.actions.end());
+    window.addEventListener("popstate", () => this.followUrl());
     window.addEventListener("hashchange", () => location.hash.includes("token=") && location.reload());
   }
 
@@ -91,15 +93,26 @@ export class Viewer {
     await this.openFromUrl();
   }
 
+  /** Show what the address names after the browser's Back or Forward button. */
+  async followUrl() {
+    if (this.main.hidden || location.hash.includes("token=")) return;
+    if (filmInUrl() === null) this.showWorklist(false);
+    else if (filmInUrl() !== this.session.summary?.id) await this.openFromUrl();
+  }
+
   async openFromUrl() {
     const id = filmInUrl();
     if (id === null) return;
-    try {
-      this.open(await this.api.film(id, this.models.chosen));
-    } catch (error) {
-      putFilmInUrl(null);
-      this.notices.show(error instanceof ApiError && error.status === 404 ? words.filmGone : words.filmFailed, "error");
-    }
+    const now = await this.api.film(id, this.models.chosen).catch((/** @type {unknown} */ error) => error);
+    if (filmInUrl() !== id) return; // another one was chosen meanwhile
+    if (!(now instanceof Error)) return void this.open(now, false);
+    this.showWorklist(false);
+    this.notices.show(now instanceof ApiError && now.status === 404 ? words.filmGone : sentenceOf(now), "error");
+  }
+
+  /** @param {string} film   that was closed */
+  onClosed(film) {
+    if (this.session.summary?.id === film) this.showWorklist(false);
   }
 
   follow() {
@@ -128,7 +141,8 @@ export class Viewer {
   /** The server says that films or readings have changed. */
   onEvent() {
     this.worklist.refreshSoon();
-    if (this.session.summary !== null) this.actions.checkOpenFilm(this.session.summary);
+    const open = this.session.summary;
+    if (open !== null && !this.worklist.isGone(open.id)) this.actions.checkOpenFilm(open);
   }
 
   /** @param {{film: FilmSummary, chosen: boolean}} detail */
@@ -138,22 +152,23 @@ export class Viewer {
     return opened;
   }
 
-  /** @param {FilmSummary} film */
-  async open(film) {
+  /** @param {FilmSummary} film @param {boolean} [visited]   a step that the Back button takes back */
+  async open(film, visited = true) {
     document.body.dataset.layout = "film";
     this.worklist.grid.openFilm = film.id;
     requestAnimationFrame(() => this.worklist.grid.revealOpen()); // the list may have become narrower and shorter
-    putFilmInUrl(film.id);
+    putFilmInUrl(film.id, visited);
     document.title = words.pageTitle(film.label);
     this.notices.announce(words.opened(film.label));
     await this.session.open(film);
     const next = this.worklist.neighbour();
-    if (next !== undefined && next.error === null) this.session.cache.get(next.id, this.models.chosen).catch(() => undefined);
+    if (next !== undefined && next.error === null) this.session.cache.get(next, this.models.chosen).catch(() => undefined);
   }
 
-  showWorklist() {
+  /** @param {boolean} [visited]   a step that the Back button takes back */
+  showWorklist(visited = true) {
     document.body.dataset.layout = "worklist";
-    putFilmInUrl(null);
+    putFilmInUrl(null, visited);
     document.title = words.product;
     this.worklist.grid.openFilm = null;
     this.session.close();
@@ -164,11 +179,12 @@ export class Viewer {
   /** @param {"child"|"adult"|null} asked   null: as chosen for the worklist */
   async readFilm(asked) {
     const film = this.session.summary;
-    if (film === null || this.session.film === null) return;
+    if (film === null || (this.session.film === null && !this.session.replaced)) return;
     const population = asked ?? this.worklist.chosenPopulation;
     this.side.verdict.showReading(this.models.model);
-    const job = await this.worklist.job.start([film.id], this.models.chosen, population);
+    const job = await this.worklist.jobs.start([film.id], this.models.chosen, population, film.label);
     if (this.session.summary?.id !== film.id) return;
+    if (this.session.film === null) return this.session.reopen();
     if (job === null) return this.session.loadReading().catch((error) => this.session.showFault(error));
     await this.session.loadReading();
   }

@@ -51,6 +51,7 @@ export class ViewerActions {
       next_film: () => worklist.step(1),
       previous_film: () => worklist.step(-1),
       worklist: () => this.page.showWorklist(),
+      close_film: () => !repeated && session.summary !== null && worklist.close(session.summary),
       search: () => worklist.search?.focus(),
       read_film: () => !repeated && this.page.readFilm(null),
       read_all: () => !repeated && worklist.read("all"),
@@ -221,14 +222,15 @@ export class ViewerActions {
   /** Look whether the open film has changed on the server, once at a time. @param {FilmSummary} open */
   async checkOpenFilm(open) {
     const { session, api, models } = this.page;
-    if (this.checking || session.facts === null) return;
+    if (this.checking || (session.facts === null && !session.replaced)) return;
     this.checking = true;
     const now = await api.film(open.id, models.chosen).catch((error) => error);
     this.checking = false;
     if (session.summary?.id !== open.id) return;
-    if (now instanceof ApiError && now.status === 404) session.showGone();
-    else if (!(now instanceof ApiError) && answerOf(now) !== answerOf(session.summary))
-      await session.loadReading().catch(() => undefined);
+    if (now instanceof ApiError && (now.status === 404 || now.replaced)) session.showFault(now);
+    else if (now instanceof ApiError) return;
+    else if (now.replacements !== session.summary.replacements) await session.open(now);
+    else if (answerOf(now) !== answerOf(session.summary)) await session.loadReading().catch(() => undefined);
   }
 
   /** Lines below an exported picture: what was read, by whom, and what this is not. @returns {string[]} */

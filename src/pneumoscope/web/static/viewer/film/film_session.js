@@ -54,6 +54,8 @@ export class FilmSession extends EventTarget {
     /** @type {Shape[]} */
     this.references = [];
     this.showReferences = false;
+    /** Whether the film's file was replaced, so that nothing of it is shown before it is read again. */
+    this.replaced = false;
     this.turn = this.readingRequest = this.mapRequest = 0;
     const { settings } = parts;
     /** @type {MapState} */
@@ -79,8 +81,8 @@ export class FilmSession extends EventTarget {
     area.showLoading(summary.label);
     side.verdict.showLoading(models.model);
     try {
-      if (summary.state === "failed" && summary.rows === null) throw new ApiError(422, "unusable", summary.error?.message ?? "");
-      const { facts, film } = await this.cache.get(summary.id, models.chosen);
+      if (summary.state === "failed" && summary.rows === null) throw unusable(summary);
+      const { facts, film } = await this.cache.get(summary, models.chosen);
       if (turn !== this.turn) return;
       [this.facts, this.film] = [facts, film];
       this.mapState = { ...this.mapState, visible: settings.get("mapFirst"), threshold: null };
@@ -97,6 +99,7 @@ export class FilmSession extends EventTarget {
   /** @param {FilmSummary} summary */
   forget(summary) {
     this.summary = summary;
+    this.replaced = false;
     this.mapRequest += 1;
     this.facts = this.film = this.reading = this.map = this.zones = null;
     this.references = [];
@@ -109,6 +112,30 @@ export class FilmSession extends EventTarget {
     this.summary = null;
   }
 
+  /** Fetch what the server knows of the film now, and show it. */
+  async reopen() {
+    const { api, models } = this.parts;
+    if (this.summary === null) return;
+    const { id } = this.summary;
+    const now = await api.film(id, models.chosen).catch((/** @type {unknown} */ error) => error);
+    if (this.summary?.id !== id) return;
+    if (now instanceof Error) this.showFault(now);
+    else await this.open(now);
+  }
+
+  /** Show nothing of the film's earlier file. @param {ApiError} error */
+  showReplaced(error) {
+    const { area, side, models } = this.parts;
+    if (this.summary === null) return;
+    this.turn += 1;
+    this.forget(this.summary);
+    this.replaced = true;
+    area.setLayers(null, null);
+    area.showBadge(null);
+    area.showCover("alert", words.filmReplaced, sentenceOf(error));
+    side.verdict.showFailed(sentenceOf(error), models.model);
+  }
+
   /** @param {unknown} error */
   showFault(error) {
     const { area, side, models } = this.parts;
@@ -118,6 +145,7 @@ export class FilmSession extends EventTarget {
     else if (error.unreachable) area.showCover("offline", words.serverGone, words.serverGoneHint, again);
     else if (error.refused) this.dispatchEvent(new Event("refused"));
     else if (error.status === 404) this.showGone();
+    else if (error.replaced) this.showReplaced(error);
     else {
       area.showCover("alert", words.filmFailed, sentenceOf(error));
       side.verdict.showFailed(sentenceOf(error), models.model, false);
@@ -336,4 +364,9 @@ export class FilmSession extends EventTarget {
     area.setMap(this.mapState);
     side.map.update(this.mapState);
   }
+}
+
+/** Why a film cannot be shown. @param {FilmSummary} film */
+function unusable({ error }) {
+  return new ApiError(error?.kind === "changed" ? 409 : 422, error?.kind ?? "unusable", error?.message ?? "");
 }

@@ -1,6 +1,7 @@
 /** A film as <px-viewport> shows it, from the server's facts and bytes. */
 
 /** @import {Api} from "../api.js" */
+/** @import {FilmSummary} from "../types.js" */
 /** @import {Film, MapLayer} from "../../film/film.js" */
 
 const KEPT = 4;
@@ -44,15 +45,16 @@ export class FilmCache {
   }
 
   /**
-   * @param {string} id @param {string} model   whose reading decides the film's state
+   * @param {FilmSummary} film @param {string} model   whose reading decides the film's state
    * @returns {Promise<{facts: any, film: Film}>}
    */
-  get(id, model) {
-    const known = this.films.get(id);
+  get({ id, replacements }, model) {
+    const key = `${id}/${replacements}`;
+    const known = this.films.get(key);
     if (known !== undefined) return known;
     const loading = this.load(id, model);
-    this.films.set(id, loading);
-    loading.catch(() => this.films.delete(id));
+    this.films.set(key, loading);
+    loading.catch(() => this.films.delete(key));
     for (const old of this.films.keys()) if (this.films.size > KEPT) this.films.delete(old);
     return loading;
   }

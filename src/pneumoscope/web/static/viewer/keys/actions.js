@@ -14,6 +14,7 @@ export const ACTIONS = [
   { action: "next_film", group: "worklist", keys: ["j", "PageDown"] },
   { action: "previous_film", group: "worklist", keys: ["k", "PageUp"] },
   { action: "worklist", group: "worklist", keys: ["q"] },
+  { action: "close_film", group: "worklist", keys: ["Delete"] },
   { action: "search", group: "worklist", keys: ["/"] },
   { action: "read_film", group: "worklist", keys: ["d"] },
   { action: "read_all", group: "worklist", keys: ["D"] },

@@ -1,7 +1,7 @@
 /** The worklist's table: an ARIA grid that holds only the rows on screen. */
 
 import { strings } from "../../strings/en.js";
-import { fill, h, icon } from "../dom.js";
+import { button, fill, h, icon } from "../dom.js";
 import { COLUMNS } from "./columns.js";
 
 const words = strings.viewer;
@@ -14,7 +14,7 @@ const ROW_PX = 56;
 const SPARE_ROWS = 6;
 const THUMBNAIL_PX = 44;
 
-/** Rows of films; emits "open" (index) and "selection". */
+/** Rows of films; emits "open" (index), "close" (film) and "selection". */
 export class FilmGrid extends EventTarget {
   /** @param {FilmPages} pages @param {Thumbnails} thumbnails */
   constructor(pages, thumbnails) {
@@ -38,7 +38,7 @@ export class FilmGrid extends EventTarget {
         class: "grid",
         "aria-label": words.worklist,
         "aria-multiselectable": "true",
-        "aria-colcount": COLUMNS.length + 2,
+        "aria-colcount": COLUMNS.length + 3,
       },
       h("div", { role: "rowgroup", class: "grid-head-group" }, this.head),
       this.body,
@@ -75,6 +75,7 @@ export class FilmGrid extends EventTarget {
         );
         return h("div", { role: "columnheader", class: `cell cell-${column.name}`, "aria-sort": direction }, press);
       }),
+      h("div", { role: "columnheader", class: "cell cell-close" }, h("span", { class: "visually-hidden" }, words.close)),
     );
   }
 
@@ -109,6 +110,7 @@ export class FilmGrid extends EventTarget {
     }
     for (let index = first; index <= last; index++) this.renderRow(index);
     this.markActive();
+    this.thumbnails.prune();
     if (total > 0) this.pages.want(first, last);
   }
 
@@ -131,7 +133,7 @@ export class FilmGrid extends EventTarget {
     this.rows.set(index, { row, film });
     const canvas = row.querySelector("canvas");
     if (film !== undefined && canvas !== null && film.state === "failed" && film.rows === null) canvas.classList.add("missing");
-    else if (film !== undefined && canvas !== null) this.thumbnails.show(canvas, film.id);
+    else if (film !== undefined && canvas !== null) this.thumbnails.show(canvas, film);
     this.markRow(row, film);
   }
 
@@ -189,7 +191,20 @@ export class FilmGrid extends EventTarget {
         }),
       ),
       ...COLUMNS.map((column) => h("div", { role: "gridcell", class: `cell cell-${column.name}` }, ...column.cell(film))),
+      h("div", { role: "gridcell", class: "cell cell-close" }, this.closeButton(film)),
     ];
+  }
+
+  /** @param {FilmSummary} film */
+  closeButton(film) {
+    const press = button(words.closeFilm(film.label), () => this.close(film), { icon: "close" });
+    press.tabIndex = -1; // the grid is one stop of the Tab key: its own key is Delete
+    return press;
+  }
+
+  /** @param {FilmSummary} film */
+  close(film) {
+    this.dispatchEvent(new CustomEvent("close", { detail: film }));
   }
 
   /** @param {HTMLElement} row @param {FilmSummary|undefined} film */
@@ -217,6 +232,11 @@ export class FilmGrid extends EventTarget {
     this.dispatchEvent(new Event("selection"));
   }
 
+  /** Take a film that was closed out of what is selected. @param {string} id */
+  drop(id) {
+    if (this.selected.has(id)) this.select(id, false);
+  }
+
   clearSelection() {
     this.selected.clear();
     this.render();
@@ -225,7 +245,7 @@ export class FilmGrid extends EventTarget {
 
   /** @param {MouseEvent} event @param {number} index */
   onClick(event, index) {
-    if (event.target instanceof Element && event.target.closest(".cell-select") !== null) return;
+    if (event.target instanceof Element && event.target.closest(".cell-select, .cell-close") !== null) return;
     this.active = index;
     this.open(index);
   }
@@ -272,6 +292,7 @@ export class FilmGrid extends EventTarget {
     if (event.key in moves) this.moveTo(moves[event.key]);
     else if (event.key === "Enter") this.open(this.active);
     else if (event.key === " " && film !== undefined) this.select(film.id, !this.selected.has(film.id));
+    else if (event.key === "Delete" && film !== undefined) this.close(film);
     else return;
     event.preventDefault();
     event.stopPropagation();

@@ -7,7 +7,7 @@ import { COLUMNS } from "./columns.js";
 import { droppedFiles } from "./dropped_files.js";
 import { FilmGrid } from "./film_grid.js";
 import { FilmPages } from "./film_pages.js";
-import { JobBar } from "./reading_job.js";
+import { JobBars } from "./reading_job.js";
 import { Thumbnails } from "./thumbnails.js";
 import { Uploads } from "./uploads.js";
 
@@ -20,7 +20,7 @@ const REFRESH_MS = 250;
 const STATES = /** @type {const} */ (["waiting", "queued", "reading", "read", "failed"]);
 const DECISIONS = /** @type {const} */ (["positive", "negative", "abstains", "outside_domain"]);
 
-/** The left part of the page; emits "open" with the film and its row. */
+/** The left part of the page; emits "open" with the film and its row, and "closed" with the film. */
 export class Worklist extends EventTarget {
   /**
    * @param {Api} api @param {import("../notices.js").Notices} notices
@@ -37,7 +37,7 @@ export class Worklist extends EventTarget {
     this.thumbnails = new Thumbnails(api);
     this.grid = new FilmGrid(this.pages, this.thumbnails);
     this.uploads = new Uploads(api);
-    this.job = new JobBar(api, notices);
+    this.jobs = new JobBars(api, notices);
     this.count = h("p", { class: "film-count", role: "status" });
     this.empty = h("div", { class: "empty", hidden: true });
     this.failed = false;
@@ -102,7 +102,8 @@ export class Worklist extends EventTarget {
       primary: true,
     });
     this.clear = button(words.clearSelection, () => this.grid.clearSelection(), { icon: "close" });
-    this.readSelected.hidden = this.clear.hidden = true;
+    this.closeSelected = button(words.closeSelected(0), () => this.closeAll([...this.grid.selected]));
+    this.readSelected.hidden = this.closeSelected.hidden = this.clear.hidden = true;
     this.element = h(
       "section",
       { class: "worklist", id: "worklist", "aria-label": words.worklist },
@@ -116,6 +117,7 @@ export class Worklist extends EventTarget {
           { class: "worklist-actions" },
           this.readAll,
           this.readSelected,
+          this.closeSelected,
           this.clear,
           this.populations,
           h("span", { class: "push" }),
@@ -125,7 +127,7 @@ export class Worklist extends EventTarget {
           this.folderInput,
         ),
       ),
-      this.job.element,
+      this.jobs.element,
       h("div", { class: "grid-frame" }, this.grid.element, this.empty),
       this.uploads.element,
       h("footer", { class: "worklist-foot" }, this.count, this.sortList),
@@ -142,10 +144,11 @@ export class Worklist extends EventTarget {
     for (const input of [this.fileInput, this.folderInput])
       input?.addEventListener("change", () => (this.uploads.add([...(input.files ?? [])]), (input.value = "")));
     this.uploads.addEventListener("done", () => this.refreshSoon());
-    this.job.addEventListener("end", () => this.refreshSoon());
+    this.jobs.addEventListener("end", () => this.refreshSoon());
     this.pages.addEventListener("change", () => ((this.failed = false), this.showCount()));
     this.pages.addEventListener("error", (event) => this.showError(/** @type {CustomEvent} */ (event).detail));
     this.grid.addEventListener("open", (event) => this.openAt(/** @type {CustomEvent} */ (event).detail, true));
+    this.grid.addEventListener("close", (event) => this.close(/** @type {CustomEvent} */ (event).detail));
     this.grid.addEventListener("selection", () => this.showSelection());
     this.grid.addEventListener("sort", () => this.showSort());
     this.listenForDrops();
@@ -238,11 +241,11 @@ export class Worklist extends EventTarget {
 
   showSelection() {
     const n = this.grid.selected.size;
-    if (!this.readAll || !this.readSelected || !this.clear) return;
+    if (!this.readAll || !this.readSelected || !this.closeSelected || !this.clear) return;
     this.readAll.hidden = n > 0;
-    this.readSelected.hidden = this.clear.hidden = n === 0;
-    const label = this.readSelected.querySelector("span");
-    if (label) label.textContent = words.readSelected(n);
+    this.readSelected.hidden = this.closeSelected.hidden = this.clear.hidden = n === 0;
+    setWords(this.readSelected, words.readSelected(n));
+    setWords(this.closeSelected, words.closeSelected(n));
   }
 
   /** The population that was chosen for the films to read; null where the file decides. */
@@ -253,8 +256,40 @@ export class Worklist extends EventTarget {
 
   /** @param {"all"|string[]} films */
   async read(films) {
-    if (this.job.job !== null) return this.notices.show(words.job.busy);
-    return this.job.start(films, this.model(), this.chosenPopulation);
+    if (this.jobs.busy) return this.notices.show(words.job.busy);
+    return this.jobs.start(films, this.model(), this.chosenPopulation);
+  }
+
+  /** Close a film and say so; its file stays where it is. @param {{id: string, label: string}} film */
+  async close(film) {
+    if (await this.closeOne(film.id)) this.notices.show(words.closedFilm(film.label));
+    if (this.grid.element.contains(document.activeElement)) this.grid.element.focus({ preventScroll: true });
+    this.pages.refresh();
+  }
+
+  /** @param {string[]} films */
+  async closeAll(films) {
+    let closed = 0;
+    for (const film of films) closed += Number(await this.closeOne(film));
+    this.notices.show(words.closedFilms(closed));
+    this.pages.refresh();
+  }
+
+  /** @param {string} film @returns {Promise<boolean>}   whether it is closed now */
+  async closeOne(film) {
+    this.thumbnails.forget(film);
+    try {
+      await this.api.remove(film);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) {
+        this.thumbnails.gone.delete(film);
+        this.notices.show(sentenceOf(error), "error");
+        return false;
+      }
+    }
+    this.grid.drop(film);
+    this.dispatchEvent(new CustomEvent("closed", { detail: film }));
+    return true;
   }
 
   /** @param {number} index @param {boolean} [chosen]   in the list, so that the focus follows to the film */
@@ -281,12 +316,24 @@ export class Worklist extends EventTarget {
     return this.openAt(next);
   }
 
+  /** Whether this page has closed a film, or is about to. @param {string} film */
+  isGone(film) {
+    return this.thumbnails.gone.has(film);
+  }
+
   /** Give the film after the open one, for fetching it early. */
   neighbour() {
     const { openFilm } = this.grid;
     const at = openFilm === null ? -1 : this.pages.indexOf(openFilm);
-    return at < 0 ? undefined : this.pages.at(at + 1);
+    const next = at < 0 ? undefined : this.pages.at(at + 1);
+    return next === undefined || this.isGone(next.id) ? undefined : next;
   }
+}
+
+/** @param {HTMLElement} button @param {string} text */
+function setWords(button, text) {
+  const label = button.querySelector("span");
+  if (label) label.textContent = text;
 }
 
 /** @param {import("./columns.js").Column} column @returns {[string, string][]} */

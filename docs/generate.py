@@ -21,6 +21,7 @@ from pneumoscope import DISCLAIMER, radiograph
 from pneumoscope.classifier import card as cards
 from pneumoscope.cli.main import VERBS, pneumoscope
 from pneumoscope.cohort.sample import sample
+from pneumoscope.pacs import conformance
 from pneumoscope.reader import DEFAULT_BUNDLE, Reader
 from pneumoscope.readings import form
 from pneumoscope.reports.overlay import paint
@@ -52,6 +53,7 @@ def texts() -> dict[Path, str]:
     return {
         ROOT / "docs" / "architecture.svg": architecture_picture.picture(),
         ROOT / "docs" / "commands.md": _commands(),
+        ROOT / "docs" / "conformance.md": conformance.page(),
         ROOT / "docs" / "readings.md": _readings(),
         ROOT / "docs" / "localization.md": localization_page.page(),
         ROOT / "docs" / "performance.md": performance_page.page(),

@@ -40,6 +40,7 @@ def _generate():
         "docs/architecture.svg",
         "docs/commands.md",
         "docs/comparison.md",
+        "docs/conformance.md",
         "docs/how-to/train.md",
         "docs/index.md",
         "docs/localization.md",

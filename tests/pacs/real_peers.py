@@ -91,6 +91,12 @@ class Orthanc:
         """Ask its own API."""
         return httpx2.get(f"http://127.0.0.1:{HTTP_PORT}/{path}", timeout=20).raise_for_status().json()
 
+    def forward(self, content, modality):
+        """Store an image, and have it sent on by C-STORE."""
+        url = f"http://127.0.0.1:{HTTP_PORT}"
+        stored = httpx2.post(f"{url}/instances", content=content, timeout=20).raise_for_status().json()
+        httpx2.post(f"{url}/modalities/{modality}/store", content=stored["ID"], timeout=60).raise_for_status()
+
     def stored(self):
         """Bytes of each stored instance, without file meta information, by SOP Instance UID."""
         instances = self.get("instances?expand")

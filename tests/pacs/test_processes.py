@@ -15,6 +15,7 @@ import pytest
 from pneumoscope.pacs import config, process, supervisor
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.supervisor import ProcessError, supervise
+from tests.cli.run import ENTRY
 from tests.pacs.fake_pacs import FakeDimse, FakeStow, until
 from tests.pacs.node_parts import BASE, image, receive, worker
 
@@ -38,9 +39,16 @@ class Node:
 
     def start(self, role):
         """Start one process; what it says goes to a file."""
+        return self._start(role, process.command(role, self.file))
+
+    def start_whole(self):
+        """Start the node as users do."""
+        return self._start("node", [sys.executable, "-c", ENTRY, "node", "--config", str(self.file)])
+
+    def _start(self, name, command):
         environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT))), "OMP_NUM_THREADS": "1"}
-        with (self.file.parent / f"{role}.log").open("ab") as log:
-            return subprocess.Popen(process.command(role, self.file), env=environment, stderr=log, cwd=ROOT)
+        with (self.file.parent / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(command, env=environment, stderr=log, cwd=ROOT)
 
     def counts(self):
         with self.ledger() as ledger:

@@ -26,6 +26,7 @@ from tests.pacs.real_peers import (
     Orthanc,
     Storescp,
     in_own_network,
+    wait_for_port,
 )
 from tests.pacs.test_processes import Node, ended
 
@@ -85,9 +86,10 @@ def filled(folder, destinations, images=2):
     return node
 
 
-def states(node):
+def states(node, *destinations):
+    """How many deliveries are in which state."""
     with node.ledger() as ledger:
-        return Counter(one.state for one in search_deliveries(ledger, DeliveryQuery()))
+        return Counter(one.state for one in search_deliveries(ledger, DeliveryQuery(destinations=destinations)))
 
 
 def files_of(node, destination):
@@ -202,6 +204,56 @@ def test_dcmtk_that_fails_gets_every_result_when_it_works_again(tmp_path, fault)
         assert set(arrived.values()) == {1}
         already = {str(pydicom.dcmread(one, force=True).get("SOPInstanceUID")) for one in (tmp_path / "failing").iterdir()}
         assert set(arrived) | already >= set(wanted)
+
+    in_own_network(body)
+
+
+WHOLE = f"""
+[receive]
+port = {NODE_PORT}
+
+[[peers]]
+ae_title = "ORTHANC"
+addresses = ["127.0.0.1"]
+
+[[rules]]
+name = "frontal"
+views = ["PA", "AP"]
+
+[[rules]]
+name = "lateral"
+action = "skip"
+reason = "lateral views are not read here"
+views = ["LL", "RL"]
+"""
+
+
+def test_images_that_orthanc_forwards_come_back_as_results(tmp_path):
+    """Image to Orthanc, Orthanc to the node, the shipped model, results to Orthanc: the whole node under its parent."""
+
+    def body():
+        with Orthanc(tmp_path / "orthanc") as orthanc:
+            node = filled(tmp_path / "node", TO_ORTHANC + WHOLE, images=0)
+            parent = node.start_whole()
+            try:
+                wait_for_port(NODE_PORT)
+                sent = [image(1), image(2), image(3, ViewPosition="LL")]
+                for content in sent:
+                    orthanc.forward(content, "node")
+                until(lambda: node.counts().instances == {"read": 2, "skipped": 1}, 120)
+                until(lambda: set(states(node, "orthanc")) == {"committed"} and set(states(node, "web")) == {"sent"}, 120)
+                wanted = files_of(node, "orthanc") | files_of(node, "web")
+                assert set(wanted) < set(orthanc.stored())
+                assert orthanc.arrivals() == len(wanted) + len(sent)
+                parent.send_signal(signal.SIGTERM)
+                assert ended(parent) == 0
+            finally:
+                parent.kill()
+                parent.wait()
+        log = node.said("node")
+        assert "Doe" not in log
+        assert "1.2.3." not in log
+        assert "the node has stopped" in log
 
     in_own_network(body)
 

@@ -1,4 +1,4 @@
-"""``pneumoscope node explain`` and ``support-bundle``."""
+"""``pneumoscope node explain``, ``conformance`` and ``support-bundle``."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import click
 
 from pneumoscope.cli.node_options import config_option, opened
 from pneumoscope.pacs import config
+from pneumoscope.pacs import conformance as statement
 from pneumoscope.pacs import support_bundle as bundle
 from pneumoscope.pacs.explain import explain as explained
 
@@ -18,6 +19,12 @@ def explain(image: Path, sender: str, file: Path) -> None:
     """Say which rule decides on FILE and what would be sent where. Nothing is read by a model, and nothing is sent."""
     for line in explained(config.read(file), image.read_bytes(), sender):
         click.echo(line)
+
+
+@click.command("conformance")
+def conformance() -> None:
+    """Print the DICOM conformance statement, made from the tables of this program."""
+    click.echo(statement.page(), nl=False)
 
 
 @click.command("support-bundle")

@@ -61,7 +61,7 @@ def origin_of(folder: Path) -> AidOrigin | None:
     return AidOrigin(sha256, readings)
 
 
-def identity(aid: Aid, origin: AidOrigin | None, case: StudyCase) -> tuple[str, float | None]:
+def identity(aid: Aid, origin: AidOrigin | None, case: StudyCase) -> tuple[str, float | None, float | None]:
     """Find out which bundle, at which operating point, made the overlay of a case.
 
     Parameters
@@ -79,6 +79,8 @@ def identity(aid: Aid, origin: AidOrigin | None, case: StudyCase) -> tuple[str, 
         Empty where neither the run nor the study file states it.
     threshold : float or None
         Operating point for this case, which may depend on the patient's population.
+    map_threshold : float or None
+        Value from which the model counts a place of its heat map as a finding; None where the run does not state it.
 
     Raises
     ------
@@ -87,13 +89,13 @@ def identity(aid: Aid, origin: AidOrigin | None, case: StudyCase) -> tuple[str, 
     """
     reading = origin.readings.get(case.name) if origin else None
     if origin is None or reading is None:
-        return aid.bundle_sha256, aid.threshold
+        return aid.bundle_sha256, aid.threshold, None
     if reading.get("file_sha256") != case.sha256:
         raise InvalidStudyError(f"the overlay of '{case.name}' was made of another file; make it again with pneumoscope read")
     point = reading.get("operating_point") or {}
     _agree("bundle_sha256", aid.bundle_sha256 or None, origin.bundle_sha256)
     _agree("threshold", aid.threshold, point.get("threshold"))
-    return origin.bundle_sha256, point.get("threshold")
+    return origin.bundle_sha256, point.get("threshold"), (reading.get("map") or {}).get("threshold")
 
 
 def _agree(name: str, stated: str | float | None, of_run: str | float | None) -> None:

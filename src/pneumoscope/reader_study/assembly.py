@@ -11,6 +11,7 @@ from pneumoscope.radiograph.files import content_of
 from pneumoscope.reader_study.aid_origin import identity, origin_of
 from pneumoscope.reader_study.definition import Aid, Definition
 from pneumoscope.reader_study.errors import InvalidStudyError
+from pneumoscope.reader_study.map_overlay import MAP_ENDING, map_of
 from pneumoscope.reader_study.pixels import overlay_png
 from pneumoscope.reader_study.protocol import FORM, AidFile, NotChosen, Protocol, Stage, StudyCase, sha256
 from pneumoscope.reference import regions
@@ -123,16 +124,29 @@ def _aids(definition: Definition, folder: Path, cases: Sequence[StudyCase]) -> I
         for case in cases:
             file = _overlay(folder, arm.aid, case.name)
             content = content_of(file)
-            try:
-                overlay_png(file, sha256(content))
-            except OSError as error:
-                raise InvalidStudyError(f"the overlay of '{case.name}' in the arm '{arm.name}' is no picture") from error
+            _check_aid(file, content, arm.name, case)
             yield AidFile(arm.name, case.name, str(file.resolve()), sha256(content), *identity(arm.aid, origin, case))
+
+
+def _check_aid(file: Path, content: bytes, arm: str, case: StudyCase) -> None:
+    if file.suffix == MAP_ENDING:
+        shape = map_of(content, case.name).shape
+        if shape != (case.rows, case.cols):
+            raise InvalidStudyError(
+                f"the heat map of '{case.name}' has {shape[0]} × {shape[1]} values, the radiograph {case.rows} × {case.cols} "
+                "pixels; make it again with pneumoscope read --maps"
+            )
+        return
+    try:
+        overlay_png(file, sha256(content))
+    except OSError as error:
+        raise InvalidStudyError(f"the overlay of '{case.name}' in the arm '{arm}' is no picture") from error
 
 
 def _overlay(folder: Path, aid: Aid, case: str) -> Path:
     root = folder / aid.folder
-    places = [root / f"{case}.png", *((root / case).with_suffix(ending) for ending in (".png", ".jpg", ".jpeg"))]
+    pictures = (root / f"{case}.png", *((root / case).with_suffix(ending) for ending in (".png", ".jpg", ".jpeg")))
+    places = (*pictures, root / f"{case}{MAP_ENDING}")
     file = next((place for place in places if place.is_file()), None)
     if file is None:
         raise InvalidStudyError(

@@ -114,7 +114,7 @@ class Aid:
     ----------
     folder : str
         Folder of overlays, relative to the study file: for each case a picture ``CASE.png`` (as ``pneumoscope read`` writes it),
-        or the case's path with the ending ``.png``, ``.jpg`` or ``.jpeg``.
+        or the case's path with the ending ``.png``, ``.jpg`` or ``.jpeg``; else a heat map ``CASE.npy`` (``read --maps``).
     source : str
         What made the overlays, in words.
     bundle_sha256 : str

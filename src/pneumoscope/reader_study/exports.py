@@ -31,6 +31,7 @@ except ImportError:  # the extra is named when an export is asked for
 
 _SCREEN = (
     "window_centre", "window_width", "inverted", "zoom", "overlay_opacity", "aid_sha256", "bundle_sha256", "threshold",
+    "map_threshold",
 )  # fmt: skip
 
 

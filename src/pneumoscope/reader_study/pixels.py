@@ -16,7 +16,28 @@ from pneumoscope.reader_study.errors import TamperedJournalError
 from pneumoscope.reader_study.protocol import sha256
 
 
-def _content(file: Path, expected_sha256: str, what: str) -> bytes:
+def content_as_frozen(file: Path, expected_sha256: str, what: str) -> bytes:
+    """Read a file of the study and verify that it is the one that was frozen.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    expected_sha256 : str
+        Of its bytes, from the protocol.
+    what : str
+        What it is, in words without a name.
+
+    Returns
+    -------
+    bytes
+        Its content.
+
+    Raises
+    ------
+    TamperedJournalError
+        If it is another file.
+    """
     content = content_of(file)
     if sha256(content) != expected_sha256:
         raise TamperedJournalError(f"{what} is not the file that was frozen; restore the file from a backup")
@@ -43,8 +64,8 @@ def radiograph_png(file: Path, expected_sha256: str) -> bytes:
     TamperedJournalError
         If the file is not the one that was frozen.
     """
-    grey = radiograph.read(_content(file, expected_sha256, "a radiograph")).pixels
-    return _png(Image.fromarray(np.round(np.clip(grey, 0, 1) * 65535).astype(np.uint16)))
+    grey = radiograph.read(content_as_frozen(file, expected_sha256, "a radiograph")).pixels
+    return png(Image.fromarray(np.round(np.clip(grey, 0, 1) * 65535).astype(np.uint16)))
 
 
 def film_bytes(file: Path, expected_sha256: str) -> bytes:
@@ -71,7 +92,7 @@ def film_bytes(file: Path, expected_sha256: str) -> bytes:
     TamperedJournalError
         If the file is not the one that was frozen.
     """
-    film = radiograph.read_film(_content(file, expected_sha256, "a radiograph"))
+    film = radiograph.read_film(content_as_frozen(file, expected_sha256, "a radiograph"))
     head = json.dumps(_film_header(film)).encode()
     head += b" " * (-len(head) % 4)
     tables = (film.shown.astype("<f4"), film.values.astype("<f4"), film.levels.astype("<u2"), film.padding.astype("u1"))
@@ -115,11 +136,23 @@ def overlay_png(file: Path, expected_sha256: str) -> bytes:
     TamperedJournalError
         If the file is not the one that was frozen.
     """
-    with Image.open(io.BytesIO(_content(file, expected_sha256, "an overlay"))) as image:
-        return _png(Image.fromarray(np.asarray(image.convert("RGBA"))))
+    with Image.open(io.BytesIO(content_as_frozen(file, expected_sha256, "an overlay"))) as image:
+        return png(Image.fromarray(np.asarray(image.convert("RGBA"))))
 
 
-def _png(image: Image.Image) -> bytes:
+def png(image: Image.Image) -> bytes:
+    """Write a picture as PNG, fast and without metadata.
+
+    Parameters
+    ----------
+    image : Image
+        The picture.
+
+    Returns
+    -------
+    bytes
+        The PNG.
+    """
     stream = io.BytesIO()
     image.save(stream, "PNG", compress_level=1)
     return stream.getvalue()

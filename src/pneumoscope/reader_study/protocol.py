@@ -69,6 +69,8 @@ class AidFile:
         Identity of the model bundle that made it; empty where none did, or where it is not known.
     threshold : float, optional
         Operating point of the model for this case; None as for `bundle_sha256`.
+    map_threshold : float, optional
+        Value of a heat map along whose border a line is drawn; None without.
     """
 
     arm: str
@@ -77,6 +79,7 @@ class AidFile:
     sha256: str
     bundle_sha256: str = ""
     threshold: float | None = None
+    map_threshold: float | None = None
 
 
 @dataclass(frozen=True)

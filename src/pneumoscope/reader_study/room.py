@@ -7,7 +7,6 @@ may not see or change now. It knows no web framework.
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -19,6 +18,7 @@ from pneumoscope.reader_study.answer import DisplayCheck
 from pneumoscope.reader_study.entry import Entry, Feedback, Receipt
 from pneumoscope.reader_study.errors import ConflictError, ForbiddenError, NotSignedInError, ReaderStudyError
 from pneumoscope.reader_study.journal import Change, Journal
+from pneumoscope.reader_study.map_overlay import aid_png
 from pneumoscope.reader_study.progress import current
 from pneumoscope.reader_study.projection import Stored
 from pneumoscope.reader_study.protocol import Protocol, StudyCase
@@ -228,7 +228,7 @@ class ReadingRoom:
         Returns
         -------
         bytes
-            As `pixels.overlay_png`.
+            As `map_overlay.aid_png`.
 
         Raises
         ------
@@ -245,7 +245,7 @@ class ReadingRoom:
         if task is None or self.protocol.definition.arm(task.arm).aid is None:
             raise ForbiddenError("the aid of this radiograph is not open to the reader now")
         file = self.protocol.aid_of[task.arm, task.case]
-        return pixels.overlay_png(Path(file.file), file.sha256)
+        return aid_png(self.protocol, file)
 
     def open(self, link: str, case: str, step: int, key: str) -> Receipt:
         """Record that a case is on the screen; the washout is enforced here.
@@ -417,7 +417,8 @@ class ReadingRoom:
             return {}
         file = self.protocol.aid_of[task.arm, task.case]
         bundle, threshold = (file.bundle_sha256, file.threshold) if file.bundle_sha256 else (aid.bundle_sha256, aid.threshold)
-        return {"aid_sha256": file.sha256, "bundle_sha256": bundle, "threshold": threshold}
+        made = {"bundle_sha256": bundle, "threshold": threshold, "map_threshold": file.map_threshold}
+        return {"aid_sha256": file.sha256, **made}
 
     def _may_change(self, change: Change, kind: str, reader: str, task: Task, base: int) -> None:
         stored = change.answer(reader, task.number)

@@ -205,6 +205,45 @@ def test_pause_hides_the_radiograph_and_stops_the_time(reader, server):
     assert server.last("saved").body["answer"]["rating"] == 4
 
 
+ITEMS = """[questions]
+marks = { low = 1, high = 5 }
+items = [
+  { name = "quality", text = "Is the quality sufficient?", choices = ["yes", "no"] },
+  { name = "note", text = "Note", required = false },
+]
+"""
+
+
+def test_further_questions_are_answered_by_keyboard_and_enter_goes_on(tmp_path, open_page):
+    with StudyServer(on_the_sample(tmp_path, questions=ITEMS)) as server:
+        reader = ReaderPage(open_page(**LAPTOP), server).begin()
+        reader.press("8", "0", "y", "x", "Enter")
+        assert "“Is the quality sufficient?”" in reader.page.locator("#message").inner_text()
+        group = reader.page.get_by_role("group", name="Is the quality sufficient? (required)")
+        group.get_by_role("button", name="yes").focus()
+        reader.press("Tab", "Space")
+        assert group.get_by_role("button", name="no").get_attribute("aria-pressed") == "true"
+        reader.press("Tab")
+        reader.page.keyboard.type("motion, y n 5")
+        reader.press("Enter")  # ends the text; it does not lock the case
+        reader.saved()
+        saved = server.last("saved").body["answer"]
+        assert (saved["rating"], saved["items"]) == (80, {"quality": "no", "note": "motion, y n 5"})
+        assert server.events("locked") == []
+        reader.press("u")
+        assert reader.page.get_by_label("Note").input_value() == ""
+        reader.lock()
+        assert server.last("locked").body["answer"]["items"]["quality"] == "no"
+        reader.ready()
+
+
+def test_enter_locks_after_a_click_on_an_answer(reader, server):
+    reader.press("8", "0", "x")
+    reader.page.get_by_role("button", name="Yes", exact=False).first.click()
+    reader.lock()
+    assert server.last("locked").body["answer"]["decision"] == "positive"
+
+
 # By mouse and touch
 
 

@@ -18,8 +18,8 @@ export const study = {
       "Look at the pattern at the distance and in the light in which you will read. Set the browser's zoom to 100 %. The answers and the size of your display are stored with your readings.",
     pattern:
       "Test pattern: eighteen grey steps from black to white, a square of 5 % on black, a square of 95 % on white, and bars one, two and four pixels wide.",
-    darkSquare: "I see the square within the black field (5 %).",
-    brightSquare: "I see the square within the white field (95 %).",
+    darkSquare: "I see the square within the black field (5\u00a0%).",
+    brightSquare: "I see the square within the white field (95\u00a0%).",
     steps: "I can tell all neighbouring grey steps apart.",
     bars: "I see the finest bars as separate lines.",
     note: "Display and room (optional)",
@@ -31,6 +31,7 @@ export const study = {
   intro: {
     practiceTitle: "Practice",
     studyTitle: "The study begins",
+    target: "You look for: {target}.",
     practice: "The first cases are for practice: they do not count, and after each one you see the reference standard.",
     study: "From now on your answers count. A case is locked when you go on to the next one.",
     back: "Locked answers of this session can be corrected until the session is over.",
@@ -145,6 +146,7 @@ export const study = {
     move: "move the selected mark; without one, pan",
     size: "make the selected mark wider, narrower, higher, lower",
     otherMark: "select the next, the previous mark",
+    items: "go to a further question, choose; Enter ends a text",
     remove: "remove the selected mark",
     nothing: "confirm that there is nothing to mark",
     deselect: "deselect the mark",

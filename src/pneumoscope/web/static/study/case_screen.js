@@ -6,7 +6,7 @@ import { MOST_MARKS } from "./answer.js";
 import { byId, make } from "./dom.js";
 import { FilmStage } from "./film_stage.js";
 import { AnswerForm } from "./form.js";
-import { ACTIONS, belongsTo, HELP, nameOf } from "./keys.js";
+import { ACTIONS, belongsTo, HELP, leavesField, nameOf, releaseFocus } from "./keys.js";
 import { Reading } from "./reading.js";
 import { showScreen } from "./screens.js";
 import { PxViewport } from "../viewport/px-viewport.js";
@@ -95,11 +95,9 @@ export class CaseScreen {
       this.setOpacity(Number(/** @type {HTMLInputElement} */ (event.target).value) / 100);
     });
     for (const button of byId("tools", HTMLElement).querySelectorAll("button")) {
-      button.addEventListener("click", () => {
-        this.act(button.dataset.action ?? "");
-        if (!button.matches(":focus-visible")) byId("frame", HTMLElement).focus(); // so that Enter means "next" again after a click
-      });
+      button.addEventListener("click", () => this.act(button.dataset.action ?? ""));
     }
+    for (const id of ["tools", "answer"]) byId(id, HTMLElement).addEventListener("click", (event) => releaseFocus(event, this.stage.frame));
     window.addEventListener("keydown", (event) => this.keyDown(event));
     window.addEventListener("keyup", (event) => event.key.toLowerCase() === "h" && this.hold(false));
     for (const kind of ["keydown", "pointerdown", "pointermove", "wheel"]) {
@@ -233,13 +231,14 @@ export class CaseScreen {
   /** @param {KeyboardEvent} event */
   keyDown(event) {
     const name = nameOf(event);
-    if (!name || belongsTo(event.target, name)) return;
+    if (leavesField(event.target, name)) return byId("frame", HTMLElement).focus();
+    if (!name || belongsTo(event.target, name)) return undefined;
     const action = ACTIONS[name];
     if (action === "pause" && this.reading && !byId("screen-reading", HTMLElement).hidden) this.events.onPause();
-    else if (!this.active) return;
+    else if (!this.active) return undefined;
     else if (/^[0-9]$/.test(event.key) || name === "." || name === "Backspace") this.type(event.key);
-    else if (!action || !this.act(action)) return;
-    event.preventDefault();
+    else if (!action || !this.act(action)) return undefined;
+    return event.preventDefault();
   }
 
   /** @param {string} character */
@@ -389,7 +388,7 @@ export class CaseScreen {
  * @param {boolean} mayGoBack
  */
 export function fillHelp(questions, mayGoBack) {
-  const asked = { always: true, marks: questions.marks !== null, decision: questions.decision, aid: true, back: mayGoBack };
+  const asked = { always: true, marks: questions.marks !== null, decision: questions.decision, items: questions.items.length > 0, aid: true, back: mayGoBack };
   const rows = HELP.filter((line) => asked[line.when]).map((line) =>
     make("tr", {}, make("th", { scope: "row" }, ...line.keys.flatMap((key) => [make("kbd", { textContent: key }), " "])), make("td", { textContent: line.text })),
   );

@@ -3,6 +3,7 @@
 import { strings } from "../strings/en.js";
 import { fill } from "../strings/fill.js";
 import { make } from "./dom.js";
+import { ItemInput } from "./item_input.js";
 import { RatingInput } from "./rating_input.js";
 import { written } from "./scale.js";
 
@@ -44,7 +45,7 @@ export class AnswerForm {
     root.replaceChildren(this.ratingPart(target));
     if (questions.decision) root.append(this.decisionPart(target));
     if (questions.marks) root.append(this.marksPart());
-    /** @type {Map<string, HTMLInputElement | HTMLSelectElement>} */
+    /** @type {Map<string, ItemInput>} */
     this.items = new Map();
     for (const item of questions.items) root.append(this.itemPart(item));
   }
@@ -87,16 +88,10 @@ export class AnswerForm {
 
   /** @param {Item} item */
   itemPart(item) {
-    const id = `item-${item.name}`;
-    const input = item.choices.length ? choice(item) : make("input", { type: "text", maxLength: 1000, autocomplete: "off" });
-    input.id = id;
-    input.required = item.required;
-    input.addEventListener("input", () => this.events.onItem(item.name, input.value, input.classList.contains("typing")));
-    input.addEventListener("input", () => input.classList.add("typing"));
-    input.addEventListener("change", () => input.classList.remove("typing"));
+    const label = item.required ? `${item.text} (${texts.required})` : item.text;
+    const input = new ItemInput(item, label, (value, amend) => this.events.onItem(item.name, value, amend));
     this.items.set(item.name, input);
-    const label = make("label", { htmlFor: id, textContent: item.required ? `${item.text} (${texts.required})` : item.text });
-    return make("section", { className: "question" }, label, input);
+    return input.element;
   }
 
   /**
@@ -113,10 +108,7 @@ export class AnswerForm {
     this.ratingSection?.classList.toggle("digits", selected < 0);
     for (const { decision, button } of this.decisions ?? []) button.setAttribute("aria-pressed", String(answer.decision === decision));
     this.updateMarks(answer, selected, typed);
-    for (const [name, input] of this.items) {
-      const value = answer.items[name] ?? "";
-      if (input.value !== value) input.value = value;
-    }
+    for (const [name, input] of this.items) input.update(answer.items[name] ?? "");
   }
 
   /**
@@ -182,12 +174,6 @@ export class AnswerForm {
     row.append(input.element);
     return { row, choose, value, input };
   }
-}
-
-/** @param {Item} item */
-function choice(item) {
-  const empty = make("option", { value: "", textContent: "—" });
-  return make("select", {}, empty, ...item.choices.map((value) => make("option", { value, textContent: value })));
 }
 
 /** @param {string} name */

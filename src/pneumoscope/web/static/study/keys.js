@@ -2,7 +2,7 @@
 
 import { strings } from "../strings/en.js";
 
-/** @typedef {{keys: string[], text: string, when: "always" | "marks" | "decision" | "aid" | "back"}} HelpLine */
+/** @typedef {{keys: string[], text: string, when: "always" | "marks" | "decision" | "items" | "aid" | "back"}} HelpLine */
 
 /** Actions by key; with Shift where the name says so. Digits, "." and Backspace are typed and not in this table.
  * @type {Readonly<Record<string, string>>} */
@@ -83,6 +83,28 @@ export function belongsTo(target, name) {
   return (name === "Enter" || name === " ") && (target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement);
 }
 
+/**
+ * Whether a key ends the input into a field of a question, so that the next key is one of the page again.
+ * @param {EventTarget | null} target
+ * @param {string} name  as `nameOf` gives it
+ * @returns {boolean}
+ */
+export function leavesField(target, name) {
+  if (!(target instanceof HTMLElement) || target.closest("#questions") === null) return false;
+  const field = target instanceof HTMLSelectElement || (target instanceof HTMLInputElement && target.type === "text");
+  return field && (name === "Enter" || name === "Escape");
+}
+
+/**
+ * After a click by mouse or finger, give the keys back to the page: Enter means "next" again, not the button that was clicked.
+ * @param {MouseEvent} event
+ * @param {HTMLElement} frame  what gets the focus
+ */
+export function releaseFocus({ target, detail }, frame) {
+  const byKeyboard = detail === 0;
+  if (!byKeyboard && target instanceof Element && target.closest("button")) frame.focus();
+}
+
 /** @type {readonly HelpLine[]} */
 export const HELP = Object.freeze([
   { keys: ["0", "…", "9"], text: strings.study.keys.rating, when: "always" },
@@ -94,6 +116,7 @@ export const HELP = Object.freeze([
   { keys: ["Delete"], text: strings.study.keys.remove, when: "marks" },
   { keys: ["Esc"], text: strings.study.keys.deselect, when: "marks" },
   { keys: ["X"], text: strings.study.keys.nothing, when: "marks" },
+  { keys: ["Tab", "Space"], text: strings.study.keys.items, when: "items" },
   { keys: ["U", "Shift + U"], text: strings.study.keys.undo, when: "always" },
   { keys: ["Enter"], text: strings.study.keys.next, when: "always" },
   { keys: ["Page up"], text: strings.study.keys.earlier, when: "back" },

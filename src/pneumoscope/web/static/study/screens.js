@@ -91,6 +91,7 @@ export function introduce(view) {
   const { intro } = texts;
   byId("intro-title", HTMLElement).textContent = view.practice ? intro.practiceTitle : intro.studyTitle;
   byId("intro-what", HTMLElement).textContent = view.practice ? intro.practice : intro.study;
+  byId("intro-target", HTMLElement).textContent = fill(intro.target, { target: view.question });
   byId("intro-back", HTMLElement).textContent = view.may_go_back ? intro.back : intro.noBack;
   const button = byId("intro-begin", HTMLButtonElement);
   button.focus();

@@ -1,7 +1,12 @@
 """The API on films of a few pixels and a model of glass; the client checks every answer against the OpenAPI document."""
 
+import io
+import sys
+import zipfile
+
 import numpy as np
 import openapi_spec_validator
+import pydicom
 import pytest
 
 from pneumoscope.cohort import table
@@ -10,7 +15,8 @@ from pneumoscope.readings import form
 from pneumoscope.web.app import OPERATIONS
 from pneumoscope.web.regions import read_cohort
 from pneumoscope.web.workspace import Options
-from tests.reader.builders import spot
+from tests.radiograph.builders import cr, show_stored, written
+from tests.reader.builders import quadrant, spot
 from tests.reference.test_regions import cohort_of
 from tests.web.api_client import DOCUMENT, ApiClient, add
 from tests.web.workspaces import QUADRANT, picture, wait, workspace
@@ -178,9 +184,42 @@ def test_exports_hold_the_lines_and_no_formula(reader):
         header, row = client.get("/api/v1/exports/readings.csv").text.splitlines()
         assert header.startswith("path,target,probability")
         assert row.startswith("'=HYPERLINK(1).png,pneumonia,")
-        answer = client.get("/api/v1/exports/dicom")
-        assert (answer.status_code, answer.json()["error"]["kind"]) == (501, "not_built")
     made.close()
+
+
+def test_dicom_objects_are_exported_with_a_sentence_for_what_is_left_out(reader):
+    made = workspace(reader, options=Options(show_names=True))
+    with ApiClient(made) as client:
+        image = cr(quadrant(), bits=8, **show_stored(8), StudyInstanceUID="1.2.3.1", SeriesInstanceUID="1.2.3.2")
+        for content in (written(image), QUADRANT):
+            read(client, add(client, content))
+        add(client, picture(spot()))  # not read, so that nothing is exported of it
+        answer = client.get("/api/v1/exports/dicom?profile=plain")
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert sorted(archive.namelist()) == ["film-1/gsps.dcm", "film-1/sc.dcm", "film-1/sr.dcm", "left_out.txt"]
+            assert pydicom.dcmread(io.BytesIO(archive.read("film-1/sr.dcm"))).PatientName == "Doe^Jane"
+            left_out = archive.read("left_out.txt").decode()
+        assert left_out.startswith("Film 2: DICOM objects refer to a DICOM image, and this file is none")
+        assert client.get("/api/v1/exports/dicom?profile=other").status_code == 400
+    made.close()
+
+
+def test_dicom_objects_are_not_exported_where_names_are_hidden(client):
+    answer = client.get("/api/v1/exports/dicom")
+    assert (answer.status_code, answer.json()["error"]["kind"]) == (403, "forbidden")
+    assert "--show-names" in answer.json()["error"]["message"]
+
+
+def test_dicom_objects_without_their_packages_name_them(reader, monkeypatch):
+    monkeypatch.setitem(sys.modules, "highdicom", None)
+    for name in [name for name in sys.modules if name.startswith("pneumoscope.dicom_objects")]:
+        monkeypatch.delitem(sys.modules, name)
+    made = workspace(reader, options=Options(show_names=True))
+    with ApiClient(made) as client:
+        answer = client.get("/api/v1/exports/dicom")
+    made.close()
+    assert (answer.status_code, answer.json()["error"]["kind"]) == (501, "not_built")
+    assert "pip install 'pneumoscope[dicom]'" in answer.json()["error"]["message"]
 
 
 def test_every_operation_succeeds_and_answers_as_it_is_described(reader, tmp_path):
@@ -188,7 +227,7 @@ def test_every_operation_succeeds_and_answers_as_it_is_described(reader, tmp_pat
     table.write(cohort_of(tmp_path, "a.png"), tmp_path / "cohort.csv")
     (tmp_path / "boxes.csv").write_text("path,left,top,right,bottom\na.png,10,5,30,25\n", encoding="utf-8")
     cohort = read_cohort(tmp_path / "cohort.csv", tmp_path / "boxes.csv", box_space="file")
-    made = workspace(reader, references=cohort.references)
+    made = workspace(reader, references=cohort.references, options=Options(show_names=True))
     client = ApiClient(made)
     client.seen = set()
     film, model = made.open(cohort.sources[0]), made.models.default
@@ -208,7 +247,7 @@ def test_every_operation_succeeds_and_answers_as_it_is_described(reader, tmp_pat
     client.delete(f"/api/v1/films/{add(client, QUADRANT)['id']}")
     made.closing.set()  # the stream of the worklist has no other end
     client.get("/api/v1/events")
-    described = {(one.name, status) for one in OPERATIONS for status in one.answers or {501: None}}
+    described = {(one.name, status) for one in OPERATIONS for status in one.answers}
     assert client.seen == described
     made.close()
 

@@ -13,7 +13,7 @@ PneumoscopeError
     ├── TooLargeBodyError     413  a body above the limit
     ├── UnusableFilmError     422  a film that cannot be decoded
     ├── UnexpectedError       500  what nobody foresaw
-    ├── NotBuiltError         501  a path that is reserved
+    ├── NotBuiltError         501  packages that the path needs are not installed
     ├── UnavailableError      502  a film whose server does not give it now
     └── FullError             507  more uploads than fit into memory
 """
@@ -94,7 +94,7 @@ class UnexpectedError(WebError):
 
 
 class NotBuiltError(WebError):
-    """The path is reserved for something that is not there yet."""
+    """The packages that the path needs are not installed."""
 
     status = 501
 

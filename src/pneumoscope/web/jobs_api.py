@@ -19,7 +19,8 @@ from pneumoscope.readings import form
 from pneumoscope.readings.line import Line
 from pneumoscope.reports import csv_table
 from pneumoscope.web.bodies import JobBody, JobRequest
-from pneumoscope.web.errors import NotBuiltError, RequestError
+from pneumoscope.web.dicom_export import EXPORT_DICOM
+from pneumoscope.web.errors import RequestError
 from pneumoscope.web.films_api import MODEL
 from pneumoscope.web.operations import CSV, EVENTS, LINES, Arguments, Body, Operation, json_response
 from pneumoscope.web.uploads import received
@@ -131,10 +132,6 @@ def _saved_as(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-def _dicom(workspace: Workspace, arguments: Arguments) -> Response:
-    raise NotBuiltError("readings as DICOM objects are not there yet; export JSON Lines or CSV")
-
-
 OPERATIONS = (
     Operation(
         "POST", "/jobs", "startJob", "Read all films, or some, in the background.", _start,
@@ -162,5 +159,5 @@ OPERATIONS = (
         "GET", "/exports/readings.csv", "exportTable", "The readings by one model as a table.", _export_table,
         {200: Body("The table.", media_type=CSV)}, (MODEL,),
     ),
-    Operation("GET", "/exports/dicom", "exportDicom", "Reserved for readings as DICOM objects; 501.", _dicom, {}),
+    EXPORT_DICOM,
 )  # fmt: skip

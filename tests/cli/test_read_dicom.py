@@ -55,6 +55,12 @@ def test_profile_asks_for_the_kinds_that_the_system_shows(read, study, tmp_path)
     assert set(objects(tmp_path / "out")) == {"sr.dcm", "sc.dcm", "gsps.dcm", "objects.json"}
 
 
+def test_the_segmentation_has_the_form_that_is_asked_for(read, study, tmp_path):
+    for form, sop_class in (("binary", "1.2.840.10008.5.1.4.1.1.66.4"), ("labelmap", "1.2.840.10008.5.1.4.1.1.66.7")):
+        assert read(study, "--dicom-out", "seg", "--segmentation", form).code == 0
+        assert parsed(objects(tmp_path / "out")["seg.dcm"]).SOPClassUID == sop_class
+
+
 def test_a_second_run_keeps_complete_objects_and_writes_missing_ones_again(read, study, tmp_path):
     read(study, "--dicom-out", "sr,sc")
     first = objects(tmp_path / "out")

@@ -1,6 +1,7 @@
 """Every object of every source under every profile, by validators of other people; what is allowed is listed with its reason."""
 
 import functools
+from dataclasses import replace
 
 import pytest
 
@@ -41,6 +42,13 @@ def test_dciodvfy_finds_no_error(kind, name, profile, tmp_path):
     content = made(kind, name, profile)
     assert content is not None or (kind, name) == ("pm", "CR without IDs or spacing")
     assert content is None or validators.dciodvfy(content, tmp_path) == []
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_dciodvfy_finds_no_error_in_a_segmentation_of_label_map(name, tmp_path):
+    content = WRITERS["seg"](replace(result_of(SOURCES[name]), segmentation="LABELMAP")).content
+    assert parsed(content).SegmentationType == "LABELMAP"
+    assert validators.dciodvfy(content, tmp_path) == []
 
 
 def test_dciodvfy_finds_the_error_of_an_object_without_its_modality(tmp_path):

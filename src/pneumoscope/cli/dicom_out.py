@@ -57,6 +57,13 @@ def dicom_options(command: _Command) -> _Command:
             "Text burned into the pixels stays.",
         ),
         click.option(
+            "--segmentation",
+            type=click.Choice(["binary", "labelmap"]),
+            default="binary",
+            show_default=True,
+            help="Form of the DICOM Segmentation; few viewers know labelmap yet.",
+        ),
+        click.option(
             "--profile",
             type=click.Choice(PROFILES),
             default="plain",
@@ -75,7 +82,9 @@ def dicom_options(command: _Command) -> _Command:
     return command
 
 
-def further_files(kinds: tuple[str, ...] | None, profile: str, deidentify: bool, out: Path) -> FurtherFiles | None:
+def further_files(
+    kinds: tuple[str, ...] | None, profile: str, segmentation: str, deidentify: bool, out: Path
+) -> FurtherFiles | None:
     """Make what writes the objects that were asked for.
 
     Parameters
@@ -84,6 +93,8 @@ def further_files(kinds: tuple[str, ...] | None, profile: str, deidentify: bool,
         The kinds; None where no objects were asked for.
     profile : str
         The profile.
+    segmentation : {"binary", "labelmap"}
+        Form of the Segmentation.
     deidentify : bool
         Whether objects have no identity.
     out : Path
@@ -108,7 +119,7 @@ def further_files(kinds: tuple[str, ...] | None, profile: str, deidentify: bool,
     files = _files()
     chosen = files.Profile(profile)
     asked = tuple(kind for kind in KINDS if kind in kinds or (ALL in kinds and kind in chosen.kinds))
-    writer = files.ObjectFiles(asked, chosen, _key(out) if deidentify else "")
+    writer = files.ObjectFiles(asked, chosen, _key(out) if deidentify else "", segmentation.upper())
     return FurtherFiles(writer.setting, writer, files.is_complete)
 
 

@@ -79,6 +79,7 @@ def command(
     format_: str,
     dicom_out: tuple[str, ...] | None,
     profile: str,
+    segmentation: str,
     deidentify: bool,
     **policy_said: Choice,
 ) -> int:
@@ -91,7 +92,7 @@ def command(
     A model with settings by population (children, adults) reads each file as the Patient's Age in it tells, else as --population
     says, else with the cautious settings of the more sensitive population; every output says which.
     """
-    further = further_files(dicom_out, profile, deidentify, out)
+    further = further_files(dicom_out, profile, segmentation, deidentify, out)
     files = manifest.find(inputs_, out)
     items = files.items
     # Several are read at once, each by one thread; a single one by all.

@@ -11,6 +11,7 @@ from pneumoscope import strict_json
 from pneumoscope.dicom_objects.deidentification import deidentified
 from pneumoscope.dicom_objects.objects import omitted, write_objects
 from pneumoscope.dicom_objects.profiles import KINDS, Kind, Profile
+from pneumoscope.dicom_objects.result import SegmentationType
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.readings import ModelReading
 
@@ -68,16 +69,21 @@ class ObjectFiles:
         The system that the objects are for.
     key : str
         Secret of the de-identified UIDs; empty where objects keep the identity of their source.
+    segmentation_type : {"BINARY", "LABELMAP"}
+        Form of the Segmentation.
     """
 
     kinds: tuple[Kind, ...]
     profile: Profile
     key: str = field(default="", repr=False)
+    segmentation_type: SegmentationType = "BINARY"
 
     @property
     def setting(self) -> str:
         """What decides the files besides the reading, in words and without the key."""
-        return f"{','.join(kind for kind in KINDS if kind in self.kinds)} {self.profile}" + (" de-identified" if self.key else "")
+        named = ",".join(kind for kind in KINDS if kind in self.kinds)
+        form = f" {self.segmentation_type}" if "seg" in self.kinds else ""
+        return f"{named} {self.profile}{form}{' de-identified' if self.key else ''}"
 
     def __call__(self, content: bytes, radiograph: Radiograph, reading: ModelReading, created: datetime) -> Mapping[str, bytes]:
         """Make the files of a reading.
@@ -104,8 +110,10 @@ class ObjectFiles:
             The file is no DICOM file, or its header does not allow an object.
         """
         source = deidentified(content, self.key) if self.key else content
-        made = {one.kind: one.content for one in write_objects(source, radiograph, reading, self.kinds, self.profile, created)}
-        files: dict[str, bytes] = {f"{kind}.dcm": content for kind, content in made.items()}
+        made = write_objects(
+            source, radiograph, reading, self.kinds, self.profile, created, segmentation_type=self.segmentation_type
+        )
+        files: dict[str, bytes] = {f"{one.kind}.dcm": one.content for one in made}
         if self.key:
             files[SOURCE_NAME] = source
         return files | {LIST_NAME: self._listed(files, radiograph, reading)}

@@ -7,7 +7,7 @@ from pneumoscope.dicom_objects import parametric_map, presentation_state, second
 from pneumoscope.dicom_objects.dicom_object import DicomObject
 from pneumoscope.dicom_objects.header import source_image
 from pneumoscope.dicom_objects.profiles import KINDS, Kind, Profile
-from pneumoscope.dicom_objects.result import Result
+from pneumoscope.dicom_objects.result import Result, SegmentationType
 from pneumoscope.dicom_objects.silenced_libraries import silenced_libraries
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.readings import ModelReading
@@ -33,6 +33,7 @@ def write_objects(
     created: datetime,
     *,
     predecessors: Sequence[bytes] = (),
+    segmentation_type: SegmentationType = "BINARY",
 ) -> tuple[DicomObject, ...]:
     """Write a reading as DICOM objects.
 
@@ -52,6 +53,8 @@ def write_objects(
         When the image was read, with its time zone.
     predecessors : sequence of bytes
         Structured Reports of the same image by an earlier model, as DICOM files; a new report names them as its predecessors.
+    segmentation_type : {"BINARY", "LABELMAP"}
+        Form of the Segmentation. Few viewers know LABELMAP yet.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def write_objects(
     DicomObjectError
         The header cannot be parsed, or an object cannot be written with its values.
     """
-    result = Result(source_image(content), radiograph, reading, profile, created, predecessors=tuple(predecessors))
+    result = Result(source_image(content), radiograph, reading, profile, created, segmentation_type, tuple(predecessors))
     left_out = omitted(radiograph, reading)
     with silenced_libraries("written"):
         return tuple(WRITERS[kind](result) for kind in KINDS if kind in kinds and kind not in left_out)

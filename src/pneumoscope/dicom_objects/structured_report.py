@@ -18,6 +18,7 @@ from pneumoscope import DISCLAIMER, __version__
 from pneumoscope.dicom_objects import concepts
 from pneumoscope.dicom_objects.dicom_object import DicomObject
 from pneumoscope.dicom_objects.encoding import MANUFACTURER, common_arguments, device_uid, finished
+from pneumoscope.dicom_objects.report_reading import read as read
 from pneumoscope.dicom_objects.result import Result
 from pneumoscope.radiograph import Region
 from pneumoscope.readings import CaseKey, DomainCheck, form

@@ -16,12 +16,13 @@ const SHARED = "shared-with-pneumoscope";
 export async function keepOffline(events) {
   const container = navigator.serviceWorker;
   if (!container) return false;
-  container.addEventListener("message", ({ data }) => data?.kind === "progress" && events.progress(data.done, data.all));
+  container.addEventListener("message", ({ data, source }) => heard(data, /** @type {ServiceWorker} */ (source), events));
+  container.startMessages();
   try {
     const registration = await container.register(new URL("../service-worker.js", import.meta.url), { updateViaCache: "none" });
-    registration.addEventListener("updatefound", () => watch(registration, events));
-    if (registration.waiting && container.controller) offer(registration.waiting, events);
-    watch(registration, events); // one that began before this page heard of it
+    registration.addEventListener("updatefound", () => watch(registration));
+    if (container.controller) registration.waiting?.postMessage("offer");
+    watch(registration); // one that began before this page heard of it
     if (container.controller) return true;
     return await controlled(registration);
   } catch {
@@ -30,24 +31,25 @@ export async function keepOffline(events) {
 }
 
 /**
- * @param {ServiceWorkerRegistration} registration
+ * Hear what a service worker says.
+ * @param {{kind: "progress", done: number, all: number} | {kind: "update"} | {kind: "started"}} said
+ * @param {ServiceWorker} from
  * @param {OfflineEvents} events
  */
-function watch(registration, events) {
-  const next = registration.installing;
-  next?.addEventListener("statechange", () => {
-    if (next.state === "installed" && navigator.serviceWorker.controller) offer(next, events);
-  });
+function heard(said, from, events) {
+  if (said.kind === "progress") events.progress(said.done, said.all);
+  else if (said.kind === "update") events.update(() => from.postMessage("start"));
+  else location.reload();
 }
 
 /**
- * @param {ServiceWorker} next
- * @param {OfflineEvents} events
+ * Ask the service worker that is being installed to offer its version as soon as all files are kept.
+ * @param {ServiceWorkerRegistration} registration
  */
-function offer(next, events) {
-  events.update(() => {
-    navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
-    next.postMessage("activate");
+function watch(registration) {
+  const next = registration.installing;
+  next?.addEventListener("statechange", () => {
+    if (next.state === "installed" && navigator.serviceWorker.controller) next.postMessage("offer");
   });
 }
 

@@ -2,7 +2,12 @@
 // the version, the SHA-256 of every file by its path, and the content security policy of every answer.
 //
 // An update is whole or not at all: the files of a version lie in a cache of their own, each is compared with its hash, and if
-// one is missing or another, the installation fails and the earlier version stays.
+// one is missing or different, the installation fails and the earlier version stays.
+//
+// Which version the pages get is written in a cache, too, and does not depend on which service worker runs: the earlier one
+// answers with the files of the version that was started. The new one takes over when every page is closed. It does not skip its
+// waiting: Chromium activates it only when the earlier one has nothing left to do, forgets that it waits when a request arrives
+// while the earlier one stops, and leaves requests of web workers without an answer that are under way during the change.
 
 const worker = /** @type {any} */ (self);
 /** @type {{version: string, files: Record<string, string>, policy: string}} */
@@ -10,6 +15,7 @@ const { version, files, policy } = worker.APPLICATION;
 const PREFIX = "pneumoscope-";
 const CACHE = PREFIX + version;
 const SHARED = "shared-with-pneumoscope";
+const STARTED = "started-by-pneumoscope";
 const HASH = "X-Content-SHA256";
 const SCOPE = new URL("./", worker.location.href);
 /** @type {Record<string, string>} */
@@ -29,8 +35,41 @@ worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil
 worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(activate()));
 worker.addEventListener("fetch", (/** @type {any} */ event) => event.respondWith(answer(event.request)));
 worker.addEventListener("message", (/** @type {any} */ event) => {
-  if (event.data === "activate") worker.skipWaiting();
+  if (event.data === "offer") event.waitUntil(offer(event.source));
+  if (event.data === "start") event.waitUntil(start());
 });
+
+/**
+ * Version that the pages get, as read last.
+ * @type {Promise<string> | null}
+ */
+let started = null;
+
+/** Read which version the pages get. */
+async function readStarted() {
+  const stated = await (await caches.open(STARTED)).match(key("version"));
+  const chosen = (await stated?.text()) ?? version;
+  return (await caches.has(PREFIX + chosen)) ? chosen : version;
+}
+
+/** Let the pages get this version from their next load on. */
+async function writeStarted() {
+  await (await caches.open(STARTED)).put(key("version"), new Response(version));
+}
+
+/**
+ * Tell a page that this version can be started, unless it was started already.
+ * @param {any} page  its client
+ */
+async function offer(page) {
+  if ((await readStarted()) !== version) page.postMessage({ kind: "update" });
+}
+
+/** Start this version: every open page loads again. */
+async function start() {
+  await writeStarted();
+  await tell({ kind: "started" });
+}
 
 /** Keep every file of this version; those that an earlier version has are copied. */
 async function install() {
@@ -42,13 +81,14 @@ async function install() {
       await tell({ kind: "progress", done: done + 1, all: names.length });
     }
   } catch (error) {
-    await caches.delete(CACHE);
+    if ((await readStarted()) !== version) await caches.delete(CACHE);
     throw error;
   }
 }
 
 /** Forget the earlier versions, and answer the open pages from now on. */
 async function activate() {
+  await writeStarted();
   for (const name of await caches.keys()) if (name.startsWith(PREFIX) && name !== CACHE) await caches.delete(name);
   await worker.clients.claim();
 }
@@ -114,7 +154,7 @@ async function download(name, cache) {
 }
 
 /**
- * Answer a request of a page: files of this version from the cache, and nothing else.
+ * Answer a request of a page: files of the started version from its cache, and nothing else.
  * @param {Request} request
  * @returns {Promise<Response>}
  */
@@ -123,10 +163,13 @@ async function answer(request) {
   if (url.origin !== SCOPE.origin || !url.pathname.startsWith(SCOPE.pathname)) return Response.error();
   const name = decodeURIComponent(url.pathname.slice(SCOPE.pathname.length)) || "index.html";
   if (request.method === "POST" && name === "share") return shared(request);
-  if (request.method !== "GET" || !(name in files)) return new Response("", { status: 404 });
-  const cache = await caches.open(CACHE);
+  if (request.method !== "GET") return new Response("", { status: 404 });
+  if (request.mode === "navigate") started = null; // the files of a page are those of one version
+  const chosen = await (started ??= readStarted());
+  const cache = await caches.open(PREFIX + chosen);
   const kept = await cache.match(key(name));
   if (kept) return kept;
+  if (chosen !== version || !(name in files)) return new Response("", { status: 404 });
   await keep(cache, name); // a browser that is short of space may have dropped it
   return (await cache.match(key(name))) ?? Response.error();
 }

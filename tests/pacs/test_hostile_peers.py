@@ -148,6 +148,7 @@ GARBAGE = {
     "an unknown command": p_data(element(0x00000100, b"\xee\xee"), is_command=True, is_last=True),
     "a command without its fields": p_data(element(0x00000100, b"\1\0"), is_command=True, is_last=True),
     "a context that was not negotiated": p_data(store_command(), is_command=True, is_last=True, context=99),
+    "two commands": p_data(store_command(), is_command=True, is_last=True) * 2,
     "a data set without a command": p_data(b"x" * 100, is_command=False, is_last=True),
 }
 

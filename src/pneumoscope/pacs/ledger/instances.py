@@ -58,10 +58,11 @@ class InstanceLedger(Database):
         """
         with self.write() as connection:
             _one_at_a_time(connection, arrival.sop_instance_uid)
-            if row := connection.execute(_same_content(arrival.sop_instance_uid, arrival.sha256)).first():
-                return Recorded(row.id, "duplicate")
-            same_uid = select(instances.c.id).where(instances.c.sop_instance_uid == arrival.sop_instance_uid).limit(1)
-            conflicts = connection.execute(same_uid).first() is not None
+            of_uid = select(instances.c.sha256, instances.c.id).where(instances.c.sop_instance_uid == arrival.sop_instance_uid)
+            rows = {row.sha256: row.id for row in connection.execute(of_uid)}
+            if arrival.sha256 in rows:
+                return Recorded(rows[arrival.sha256], "duplicate")
+            conflicts = bool(rows)
             now = self.clock()
             values = asdict(arrival) | {
                 "received_at": now,

@@ -4,10 +4,9 @@ import contextlib
 import queue
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu_primitives import P_DATA
 
 from pneumoscope.pacs.settings import Limits
@@ -60,6 +59,7 @@ class BoundedDimse(DIMSEServiceProvider):
         super().__init__(association)
         self._limits = limits
         self._command_bytes, self._data_bytes, self._began = 0, 0, 0.0
+        self._files: set[Path] = set()
         self._busy_at = time.monotonic()
         self.serving = False
         """Whether a request is being served."""
@@ -121,11 +121,16 @@ class BoundedDimse(DIMSEServiceProvider):
         """
         self._busy_at = time.monotonic()
         for context_id, fragment in primitive.presentation_data_value_list:
-            if not fragment or self._is_too_much(fragment) or self.msg_queue.qsize() >= _MOST_WAITING:
+            if not fragment or self._is_too_much(fragment) or self._interrupts(fragment):
                 self.remove_file()
                 self.dul.event_queue.put("Evt19")
                 return
             self._take(context_id, fragment)
+
+    def _interrupts(self, fragment: bytes) -> bool:
+        """Whether a fragment belongs to a command that comes within a data set, or before earlier messages are served."""
+        in_data_set = getattr(self.message, "_data_set_file", None) is not None
+        return bool(fragment[0] & 1 and in_data_set) or self.msg_queue.qsize() >= _MOST_WAITING
 
     def _is_too_much(self, fragment: bytes) -> bool:
         if self.message is None:
@@ -139,13 +144,16 @@ class BoundedDimse(DIMSEServiceProvider):
         return self._command_bytes > _MOST_COMMAND_BYTES or self._data_bytes > most
 
     def _take(self, context_id: int, fragment: bytes) -> None:
+        is_command = bool(fragment[0] & 1)
         single = P_DATA()
         single.presentation_data_value_list = cast(Any, [[context_id, fragment]])
         try:
             super().receive_primitive(single)
+            if is_command:
+                self._remember_file()
         except OSError:
             self._discard_data_set()
-            if not fragment[0] & 1:  # a command is decoded before its file is created
+            if not is_command:  # a command is decoded before its file is created
                 super().receive_primitive(single)
 
     def _discard_data_set(self) -> None:
@@ -164,11 +172,14 @@ class BoundedDimse(DIMSEServiceProvider):
     def close(self) -> None:
         """Remove the files of all messages that were not served."""
         self.remove_file()
-        with contextlib.suppress(queue.Empty):
-            while True:
-                _, request = self.msg_queue.get(block=False)
-                if isinstance(request, C_STORE) and request._dataset_file is not None:
-                    _remove(cast(BinaryIO, request._dataset_file))
+        for file in self._files:
+            file.unlink(missing_ok=True)
+
+    def _remember_file(self) -> None:
+        """Remember the file of the present message: pynetdicom leaves it where a request is not valid."""
+        file = getattr(self.message, "_data_set_path", None)
+        if file is not None and file != NOWHERE and file not in self._files:
+            self._files = {one for one in self._files if one.exists()} | {file}
 
 
 def _remove(file: Any) -> None:

@@ -1,6 +1,7 @@
 """The configuration of the node: what it accepts, how it says what is wrong, and its schema."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -137,3 +138,15 @@ def test_a_peer_connects_from_its_own_addresses_only():
 def test_ae_titles_that_the_standard_does_not_allow(title):
     with pytest.raises(ValueError, match="the AE title of the node"):
         check_ae_title("the node", title)
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_example_and_the_page_about_it_show_configurations_that_are_accepted():
+    example = config.read(ROOT / "examples" / "pacs" / "node.toml")
+    assert example.shadow
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "pacs.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        parsed(block, BASE.replace('name = "pacs"', 'name = "orthanc"'))

@@ -9,6 +9,7 @@ import json
 import math
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,10 +30,33 @@ RELATIVE = 1e-8
 """Tolerance that the reference numbers are given for."""
 
 
+USED: list[tuple[str, str]] = []
+"""Study and method of the reference numbers that were looked up, for `golden_table`."""
+OF_SEVERAL = ("agreement.values", "sample_size.rjafroc", "sample_size.mrmcsamplesize", "roe_metz.or_parameters")
+
+
+class Reference(dict):
+    """Reference numbers of a study by method, which note what is looked up."""
+
+    def __init__(self, study, numbers):
+        super().__init__(numbers)
+        self.study = study
+
+    def __getitem__(self, method):
+        value, name = super().__getitem__(method), f"{self.study}.{method}"
+        if name in OF_SEVERAL:
+            return Reference(name, value)
+        USED.append((self.study, method))
+        return value
+
+    def items(self):
+        return ((method, self[method]) for method in self)
+
+
 @cache
 def golden(study):
     folder = DATA if study.startswith("sim_") or study == "roe_metz" else SHARED
-    return json.loads((folder / "golden.json").read_text(encoding="utf-8"))[study]
+    return Reference(study, json.loads((folder / "golden.json").read_text(encoding="utf-8"))[study])
 
 
 def rows_of(study):
@@ -60,8 +84,11 @@ def table(rows, case="case"):
 class Deviations:
     """Compares numbers with reference numbers and keeps those that do not agree."""
 
+    seen: ClassVar[list["Deviations"]] = []
+
     def __init__(self, relative=RELATIVE, floor=1e-11):
-        self.relative, self.floor, self.compared, self.bad = relative, floor, 0, []
+        self.relative, self.floor, self.compared, self.largest, self.bad = relative, floor, 0, 0.0, []
+        Deviations.seen.append(self)
 
     def add(self, name, value, reference):
         self.compared += 1
@@ -69,6 +96,8 @@ class Deviations:
             agrees = not math.isfinite(value)
         else:
             agrees = math.isclose(value, reference, rel_tol=self.relative, abs_tol=self.floor)
+            if math.isfinite(value):  # of numbers below .001 the difference over .001
+                self.largest = max(self.largest, abs(value - reference) / max(abs(reference), 1e-3))
         if not agrees:
             self.bad.append((name, value, reference))
 

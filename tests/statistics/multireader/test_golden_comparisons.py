@@ -9,10 +9,23 @@ from pneumoscope.statistics.multireader.auc import delong_covariance, empirical_
 from pneumoscope.statistics.multireader.comparisons import compare
 from pneumoscope.statistics.multireader.design import design
 from pneumoscope.statistics.multireader.inference import Inference, non_inferiority
+from pneumoscope.statistics.multireader.jackknife import Jackknife
 from pneumoscope.statistics.multireader.obuchowski_rockette import Population, components
 from pneumoscope.statistics.multireader.one_shot import moments, one_shot
 from pneumoscope.statistics.multireader.ratings import ReaderRatings
-from tests.statistics.multireader.reference import DIFFERENCE, PUBLISHED, SHARED, SIMULATED, Deviations, golden, ratings
+from pneumoscope.statistics.multireader.roc_figures import sensitivity, specificity
+from tests.statistics.multireader.reference import (
+    DATA,
+    DIFFERENCE,
+    PUBLISHED,
+    SHARED,
+    SIMULATED,
+    Deviations,
+    golden,
+    ratings,
+    rows,
+    table,
+)
 
 POPULATIONS = {"rrrc": Population.READERS_AND_CASES, "frrc": Population.CASES, "rrfc": Population.READERS}
 COVARIANCES = {
@@ -141,7 +154,23 @@ def test_one_shot(study, method):
         for row in reference[key]:
             values = getattr(moments(study_of.comparisons, at[row["modalityID.1"]], at[row["modalityID.2"]]), names[key])
             found.add_each(key, np.nan_to_num(values), [row[f"M{k}"] or 0.0 for k in range(1, 9)])
+    for row in reference.get("bck_ustat_components", []):
+        parts = moments(study_of.comparisons, at[row["modalityID.1"]], at[row["modalityID.2"]])
+        if not np.isnan(parts.unbiased).any():
+            found.add_each("BCK", parts.components, [row[key] for key in ("N", "D", "ND", "R", "NR", "DR", "RND")])
     found.none(at_least=30)
+
+
+def test_one_shot_of_the_readers_without_the_model():
+    reference = golden("sim_model_and_readers")["imrmc.readers_only_auc"]
+    study = table(rows(DATA / "model_and_readers.csv"))
+    found, study_of = Deviations(floor=1e-14), one_shot(study.select(readers=range(1, 8)))
+    for row in reference["ustat"] + reference["mle"]:
+        compare_one_shot(found, study_of, row, {"m": 0})
+    for key, name in {"bdg_ustat_components": "unbiased", "bdg_ustat_coefficients": "coefficients"}.items():
+        values = getattr(moments(study_of.comparisons, 0, 0), name)
+        found.add_each(key, values, [reference[key][0][f"M{k}"] for k in range(1, 9)])
+    found.none(at_least=25)
 
 
 def compare_one_shot(found, study, row, at):
@@ -217,15 +246,59 @@ def test_margins_as_google_health(study, method):
         found.add_each("ends", [difference.low, difference.high], row["ci"])
         found.add("p", non_inferiority(difference, margin), row["pvalue"])
     found.add("two-sided p", difference.p, reference["margin_0.0"]["pvalue"])
+    compare_decisions(found, ratings(study), reference)
     found.none(at_least=11)
 
 
+def compare_decisions(found, table, reference):
+    """Sensitivity and specificity at a rating; that package leaves out all cases in turn, we those of the class alone."""
+    for key in [key for key in reference if "_ge_" in key]:
+        name, threshold = key.split("_ge_")
+        figure = {"sensitivity": sensitivity, "specificity": specificity}[name](table.select(modalities=[1, 0]), float(threshold))
+        n_others = len(table.cases) - figure.left_out.shape[2]
+        unchanged = np.repeat(figure.value[..., None], n_others, 2)
+        covariance = Jackknife(figure.value, np.concatenate([figure.left_out, unchanged], 2)).covariance
+        analysis = obuchowski_rockette.analyse(figure.value, covariance, Population.READERS_AND_CASES)
+        difference, row = analysis.contrasts[0].difference, reference[key]
+        found.add_each(
+            key,
+            [difference.estimate, difference.low, difference.high, difference.statistic, difference.df, difference.p],
+            [row["effect"], *row["ci"], row["statistic"], row["dof"], row["pvalue"]],
+        )
+
+
 @pytest.mark.shared
-def test_cases_nested_in_readers_of_van_dyke():
-    reference = golden("van_dyke")["mrmcaov.auc.nested_in_reader.jackknife"]
-    table = ratings("van_dyke", "case_nested_in_reader")
-    assert str(design(table)) == "cases nested in reader, 5 groups"
-    figure, found = empirical_auc(table), Deviations()
-    analysis = obuchowski_rockette.analyse(figure.value, figure.covariance, Population.READERS_AND_CASES, design(table).crossing)
+@pytest.mark.parametrize(
+    ("within", "words"), [("reader", "cases nested in reader, 5 groups"), ("modality", "cases nested in modality")]
+)
+def test_cases_nested_in_readers_or_modalities_of_van_dyke(within, words):
+    """The names of the cases were read as numbers for those reference numbers, so that 1.1, 1.10 and 1.100 were one cluster."""
+    reference = golden("van_dyke")[f"mrmcaov.auc.nested_in_{within}.jackknife"]
+    table = ratings("van_dyke", f"case_nested_in_{within}")
+    assert str(design(table)) == words
+    clusters = np.unique([float(case) for case in table.cases], return_inverse=True)[1]
+    whole, found = empirical_auc(table).value, Deviations()
+    without = [empirical_auc(without_cases(table, clusters == cluster)).value for cluster in range(clusters.max() + 1)]
+    figure = Jackknife(whole, np.moveaxis(without, 0, 2))
+    parts, named = components(whole, figure.covariance, design(table).crossing), reference["variance_components"]
+    found.add_each(
+        "error", [parts.variance, parts.cov1, parts.cov2, parts.cov3], [named[k] for k in ("Var", "Cov1", "Cov2", "Cov3")]
+    )
+    analysis = obuchowski_rockette.analyse(whole, figure.covariance, Population.READERS_AND_CASES, design(table).crossing)
+    compare_analysis(found, analysis, reference["rrrc"], "mrmcaov")
+    found.none(at_least=14)
+
+
+def without_cases(table, left_out):
+    return table.select(readers=range(len(table.readers)), cases=np.flatnonzero(~left_out))
+
+
+@pytest.mark.shared
+def test_cases_nested_in_readers_of_van_dyke_unbiased():
+    """No covariance of two readers: the result does not depend on which cases are one cluster."""
+    table, found = ratings("van_dyke", "case_nested_in_reader"), Deviations()
+    reference = golden("van_dyke")["mrmcaov.auc.nested_in_reader.unbiased"]
+    figure, crossing = empirical_auc(table).value, design(table).crossing
+    analysis = obuchowski_rockette.analyse(figure, compare(table).covariance, Population.READERS_AND_CASES, crossing)
     compare_analysis(found, analysis, reference["rrrc"], "mrmcaov")
     found.none(at_least=10)

@@ -254,6 +254,23 @@ def test_published_intraclass_correlations(name):
     compare_icc(agreement_table(path, columns), golden("agreement")["values"]["icc"][name])
 
 
+@pytest.mark.shared
+def test_intraclass_correlations_as_irr():
+    reference = golden("agreement")["values"]["icc_irr"]["sim_agreement_continuous"]
+    found, results = Deviations(), intraclass_correlations(agreement_table(DATA / "agreement_continuous.csv", ("r1", "r2", "r3")))
+    for key, name in {
+        "consistency_single": "fixed_raters",
+        "consistency_average": "fixed_raters_mean",
+        "agreement_single": "random_raters",
+        "agreement_average": "random_raters_mean",
+    }.items():
+        result, row = getattr(results, name), reference[key]
+        found.add_each(key, [result.value, result.statistic], [row["value"], row["F"]])
+        if key != "agreement_average":  # irr takes other degrees of freedom there; psych takes ours
+            found.add_each(key, [result.low, result.high], [row["low"], row["high"]])
+    found.none(at_least=14)
+
+
 def test_intraclass_correlation_of_equal_measurements_is_undefined():
     assert math.isnan(intraclass_correlations(np.ones((4, 3))).random_raters.value)
 

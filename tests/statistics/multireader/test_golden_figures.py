@@ -8,6 +8,7 @@ from pneumoscope.statistics.multireader import dorfman_berbaum_metz, obuchowski_
 from pneumoscope.statistics.multireader.auc import empirical_auc
 from pneumoscope.statistics.multireader.design import design
 from pneumoscope.statistics.multireader.free_response import FreeResponseFigure, figure
+from pneumoscope.statistics.multireader.inference import non_inferiority
 from pneumoscope.statistics.multireader.jackknife import by_deletion
 from pneumoscope.statistics.multireader.localization import LocatedRatings
 from pneumoscope.statistics.multireader.marks import Lesions, MarkedCases, Marks, from_marks
@@ -206,13 +207,17 @@ def test_model_against_readers_as_google_health():
         golden("sim_model_and_readers")["google_health.orh"],
     )
     found = Deviations(relative=1e-5)  # that package computes in 32 bits
-    row = reference["margin_0.0"]
-    found.add_each(
-        "test",
-        [result.difference.estimate, result.difference.p, result.difference.df],
-        [row["effect"], row["pvalue"], row["dof"]],
-    )
-    found.none(at_least=3)
+    row, difference = reference["margin_0.0"], result.difference
+    found.add_each("test", [difference.estimate, difference.p, difference.df], [row["effect"], row["pvalue"], row["dof"]])
+    for margin in (0.03, 0.05, 0.1):  # one-sided
+        row = reference[f"margin_{margin}"]
+        found.add_each("ends", [difference.low, difference.high], row["ci"])
+        found.add_each(
+            "margin",
+            [difference.statistic_against(-margin), non_inferiority(difference, margin)],
+            [row["statistic"], row["pvalue"]],
+        )
+    found.none(at_least=15)
 
 
 @pytest.mark.shared

@@ -59,6 +59,17 @@ class Moments:
         """
         return np.asarray(np.nan_to_num(self.plugged_in[[6, 5, 3]] - self.plugged_in[7]), np.float64)
 
+    @property
+    def components(self) -> Array:
+        """Unbiased variance components (BCK): N, D, N×D, R, N×R, D×R, R×N×D, differences of the moments; (7,).
+
+        N is a non-diseased case, D a diseased case, R a reader; Barrett, Kupinski & Clarkson 2005, Proceedings of SPIE 5749:344.
+        """
+        m1, m2, m3, m4, m5, m6, m7, m8 = self.unbiased
+        pairs = np.array([m5 - m6 - m7 + m8, m3 - m4 - m7 + m8, m2 - m4 - m6 + m8])
+        rest = m1 - m2 - m3 + m4 - m5 + m6 + m7 - m8
+        return np.array([m7 - m8, m6 - m8, pairs[0], m4 - m8, pairs[1], pairs[2], rest])
+
     def _weighted(self, moments: Array) -> float:
         if math.isnan(moments[7]):
             return math.nan

@@ -3,8 +3,8 @@
     python benchmarks/reader_study_simulation.py [--studies 2000] [--json FILE]
 
 For null models of AUC .70 and .85 (Roe & Metz 1997, structure HL), fully crossed with 50 + 50 cases and 5 readers, and in three
-groups of two readers and 16 + 16 cases each: the share of studies that reject equality at 0.05, the share of 95 % intervals that hold the true
-difference of 0, and the mean U-statistic variance of the difference against the exact one, in Monte-Carlo standard errors.
+groups of two readers and 16 + 16 cases each: the share of studies that reject equality at 0.05, the share of 95 % intervals that
+hold the true difference of 0, and the mean U-statistic variance of the difference against the exact one, in Monte-Carlo errors.
 """
 
 import math
@@ -55,11 +55,11 @@ def simulated(model: RoeMetz, size: StudySize, method: Method, n_studies: int) -
     exact = split_plot_variance(parts, size.n_readers, size.n_nondiseased + size.n_diseased, groups)
     error = statistics.stdev(variances) / math.sqrt(n_studies)
     return {
-        "rejected": sum(one.p < 0.05 for one in found) / n_studies,
-        "covered": sum(one.low <= 0 <= one.high for one in found) / n_studies,
-        "no test": sum(bool(one.reason) for one in found) / n_studies,
-        "mean variance": statistics.mean(variances),
-        "exact variance": exact,
+        "rejected": f"{sum(one.p < 0.05 for one in found) / n_studies:.4f}",
+        "covered": f"{sum(one.low <= 0 <= one.high for one in found) / n_studies:.4f}",
+        "no test": f"{sum(bool(one.reason) for one in found) / n_studies:.4f}",
+        "mean variance": f"{statistics.mean(variances):.6f}",
+        "exact variance": f"{exact:.6f}",
         "Monte-Carlo errors apart": abs(statistics.mean(variances) - exact) / error,
     }
 

@@ -268,7 +268,8 @@ def test_the_decision_is_that_of_the_interval(hypothesis):
         ({"first": "aided", "second": "aided"}, "compared with itself"),
         ({"figure": "wAFROC"}, "a figure of marks, and the table has ratings"),
         ({"figure": "PCL", "at": 0.1}, "a figure of ratings with a location, which the table does not have"),
-        ({"figure": "PCL"}, "PCL needs a value 'at', such as 0.8"),
+        ({"figure": "PCL"}, "PCL needs a value 'at', between 0 and 1"),
+        ({"figure": "sensitivity at specificity", "at": 80}, "sensitivity at specificity at 80: give a share between 0 and 1"),
         ({"figure": "AUC", "at": 0.8}, "AUC has no parameter"),
         ({"at": 0.8}, "the default figure has no parameter"),
         ({"figure": "sensitivity", "threshold": 50, "method": "U-statistics"}, "U-statistics are for AUC"),
@@ -304,7 +305,24 @@ def test_one_modality_is_tested_against_a_value():
     tested = analyse(from_text, Plan(null=0.5)).verdict
     assert tested.difference.estimate == pytest.approx(mean.estimate - 0.5)
     assert tested.difference.standard_error == pytest.approx(mean.standard_error)
-    assert "no value to test" in analyse(from_text, Plan()).verdict.sentence
+    assert f"the mean AUC of 'unaided' minus 0.5 was {tested.difference.estimate:+.4f}" in tested.sentence
+    stated = analyse(from_text, Plan()).verdict
+    assert (
+        f"the mean AUC of 'unaided' was {mean.estimate:.4f} (95 % interval {mean.low:.4f} to {mean.high:.4f}" in stated.sentence
+    )
+    assert "no value to test" in stated.sentence
+    assert math.isnan(stated.p)
+
+
+def test_one_reader_is_told_what_can_be_asked():
+    table = formats.read(DATA / "crossed.csv").select(readers=[0])
+    alone = analyse(table, Plan()).verdict
+    assert "a study of 1 reader and 80 cases" in alone.sentence
+    assert "there is one reader, so that how readers vary is not known; take the population 'cases'" in alone.sentence
+    assert math.isnan(alone.p)
+    fixed = analyse(table, Plan(population="cases")).verdict
+    assert 0 < fixed.p < 1
+    assert "fixed readers and random cases" in fixed.sentence
 
 
 def test_sensitivity_and_specificity_are_the_shares_of_cases():

@@ -152,6 +152,7 @@ def test_a_table_without_a_modality_has_one(tmp_path):
         ("", "no row below its heading"),
         (HEAD, "no row below its heading"),
         ("case,truth,rating\n1,0,1\n", "no column for the reader"),
+        ("reader,Reader,case,truth,rating\na,a,1,0,1\n", "has two columns 'reader'; name each column once"),
         ("reader,observer,case,truth,rating\na,a,1,0,1\n", "columns reader and observer that both mean"),
         ("reader,case,truth,rating\na,1,0\n", "row 2 .* has 3 cells where the heading has 4"),
         ("reader,case,truth,rating\na,1,maybe,1\n", "row 2 .* neither 0 nor 1"),
@@ -187,9 +188,7 @@ def test_a_table_that_is_not_whole_is_refused_with_its_row(text, message, tmp_pa
 
 
 def test_a_reading_that_occurs_twice_is_refused(tmp_path):
-    with pytest.raises(
-        StatisticsError, match=r"occur in two rows .1 readings; the first is reading 3, which repeats reading 1.:"
-    ):
+    with pytest.raises(StatisticsError, match=r"occur in two rows .reading 1 and reading 3; 1 to leave out in all.:"):
         table(tmp_path, "reader,case,truth,rating\na,1,0,1\na,2,1,1\na,1,0,2\n")
 
 

@@ -1,6 +1,5 @@
 """Analyse a table: the design that the table shows, the figure of merit of every reader, and what can be inferred."""
 
-import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
@@ -8,45 +7,20 @@ import numpy as np
 
 from pneumoscope.reader_study.analysis.figures import MeasuredFigure, Readings, measure, ratings_of
 from pneumoscope.reader_study.analysis.plan import POPULATIONS, FigureName, Method, Plan
+from pneumoscope.reader_study.analysis.verdict import Setting, Verdict, counted, of_model, of_one_modality, of_two_modalities
 from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.reader_study.formats import ReadingTable
 from pneumoscope.reader_study.formats.free_response_table import FreeResponseTable
 from pneumoscope.statistics.metrics import Array
 from pneumoscope.statistics.multireader import obuchowski_rockette
 from pneumoscope.statistics.multireader.design import Crossing, Design, design
-from pneumoscope.statistics.multireader.inference import Inference, equivalence, non_inferiority, superiority
+from pneumoscope.statistics.multireader.inference import Inference
 from pneumoscope.statistics.multireader.jackknife import Jackknife
 from pneumoscope.statistics.multireader.obuchowski_rockette import Analysis, Components, Population, one_modality
 from pneumoscope.statistics.multireader.one_shot import OneShotStudy, one_shot
 from pneumoscope.statistics.multireader.ratings import ReaderRatings
 from pneumoscope.statistics.multireader.standalone_model import ModelAgainstReaders, against_readers, against_readers_as_modality
 from pneumoscope.statistics.table import Table
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The answer to the question of the study.
-
-    Parameters
-    ----------
-    first, second : str
-        What is compared: modalities, a model and ``readers``, or a modality and a value.
-    difference : Inference
-        First − second.
-    p : float
-        Of the hypothesis; NaN if it is undefined.
-    shown : bool
-        Whether p is at most α.
-    sentence : str
-        The result, with design and population.
-    """
-
-    first: str
-    second: str
-    difference: Inference
-    p: float
-    shown: bool
-    sentence: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,73 +199,24 @@ def _verdict(
     plan: Plan, measured: MeasuredFigure, found: Design, method: Method, ratings: ReaderRatings, analyses: tuple[Analysis, ...],
     u_statistics: OneShotStudy | None, model: Mapping[str, ModelAgainstReaders],
 ) -> Verdict:  # fmt: skip
+    sides = (len(ratings.readers) - bool(plan.model), len(ratings.cases), ratings.n_diseased)
+    study = Setting(plan, measured.words, found, "Obuchowski-Rockette" if model else method, *sides)
     if model:
-        first, second, difference, method_name = (
-            plan.model,
-            "readers",
-            next(iter(model.values())).difference,
-            "Obuchowski-Rockette",
-        )
-    elif len(ratings.modalities) == 1:
-        null = math.nan if plan.null is None else plan.null
-        first, second = str(ratings.modalities[0]), "no value" if plan.null is None else f"{null:g}"
-        difference, method_name = _against_value(measured, method, found, plan, null, u_statistics), method
-    else:
-        a, b = pair(ratings.modalities, plan)
-        first, second = str(ratings.modalities[a]), str(ratings.modalities[b])
-        difference, method_name = _difference(method, a, b, plan, analyses, u_statistics), method
-    p = _p(plan, difference)
-    sentence = _sentence(plan, measured, found, method_name, ratings, first, second, difference, p)
-    return Verdict(first, second, difference, p, p <= plan.alpha, sentence)
+        return of_model(study, next(iter(model.values())).difference)
+    if len(ratings.modalities) == 1:
+        return of_one_modality(study, str(ratings.modalities[0]), _mean(measured, method, found, plan, u_statistics))
+    a, b = pair(ratings.modalities, plan)
+    names = str(ratings.modalities[a]), str(ratings.modalities[b])
+    return of_two_modalities(study, *names, _difference(method, a, b, plan, analyses, u_statistics))
 
 
-def _against_value(
-    measured: MeasuredFigure, method: Method, found: Design, plan: Plan, null: float, u_statistics: OneShotStudy | None
-) -> Inference:
-    """Mean figure of the only modality minus a value; NaN without one."""
+def _mean(measured: MeasuredFigure, method: Method, found: Design, plan: Plan, u_statistics: OneShotStudy | None) -> Inference:
+    """Mean figure of the only modality."""
     if method == "U-statistics" and u_statistics is not None:
-        mean = u_statistics.modality(0, 0.0, plan.level).result
-    else:
-        nested = found.crossing is Crossing.CASES_NESTED_IN_READER
-        population = POPULATIONS[plan.population]
-        mean = one_modality(measured.figure.value[0], measured.covariance, population, 0.0, plan.level, not nested)
-    reason = mean.reason or ("there is one modality and no value to test; see the means" if math.isnan(null) else "")
-    return Inference(mean.estimate - null, mean.standard_error, mean.df, 0.0, plan.level, reason)
-
-
-def _p(plan: Plan, difference: Inference) -> float:
-    if plan.hypothesis == "superiority":
-        return superiority(difference, plan.margin)
-    if plan.hypothesis == "non-inferiority":
-        return non_inferiority(difference, plan.margin)
-    return equivalence(difference, plan.margin) if plan.hypothesis == "equivalence" else difference.p
-
-
-def _sentence(
-    plan: Plan, measured: MeasuredFigure, found: Design, method: str, ratings: ReaderRatings, first: str, second: str,
-    difference: Inference, p: float,
-) -> str:  # fmt: skip
-    study = (
-        f"In a study of {len(ratings.readers) - bool(plan.model)} readers and {len(ratings.cases)} cases "
-        f"({ratings.n_diseased} with the target), "
-        f"{found}, the {measured.words} of '{first}' minus that of '{second}' "
-    )
-    if math.isnan(difference.estimate) or difference.reason:
-        return f"{study}has no inference: {difference.reason or 'the figure of a reader is undefined'}."
-    claims = {
-        "difference": "that the difference is not 0",
-        "superiority": "that the first is better",
-        "non-inferiority": f"that the first is worse by less than {plan.margin:g}",
-        "equivalence": f"that the two differ by less than {plan.margin:g}",
-    }
-    interval = f"{100 * plan.level:g} % interval {difference.low:+.4f} to {difference.high:+.4f}"
-    shown = "shown" if p <= plan.alpha else "not shown"
-    p_text = "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
-    covariance = f" with {plan.covariance} covariance" if method == "Obuchowski-Rockette" else ""
-    return (
-        f"{study}was {difference.estimate:+.4f} ({interval}); {claims[plan.hypothesis]} is {shown} at α = {plan.alpha:g} "
-        f"({p_text}; {method}{covariance}; {POPULATIONS[plan.population]})."
-    ).replace("-0.", "−0.")
+        return u_statistics.modality(0, 0.0, plan.level).result
+    nested = found.crossing is Crossing.CASES_NESTED_IN_READER
+    population = POPULATIONS[plan.population]
+    return one_modality(measured.figure.value[0], measured.covariance, population, 0.0, plan.level, not nested)
 
 
 def _notes(measured: MeasuredFigure, found: Design, method: Method, ratings: ReaderRatings, parts: Components) -> tuple[str, ...]:
@@ -302,7 +227,7 @@ def _notes(measured: MeasuredFigure, found: Design, method: Method, ratings: Rea
         notes.append("Readers have equal weight, however many cases each has read.")
     undefined = int((np.isnan(measured.figure.value) & ratings.read.any(-1)).sum())
     if undefined:
-        notes.append(f"{measured.name} is undefined for {undefined} readers in a modality: a class has no case.")
+        notes.append(f"{measured.name} is undefined for {counted(undefined, 'reader')} in a modality: a class has no case.")
     if parts.modality_reader < 0:
         notes.append(
             f"The variance of modality × reader is estimated as {parts.modality_reader:.6f}, below 0; it counts as 0 in sizing."

@@ -86,6 +86,8 @@ class Plan:
     model: str = ""
 
     def __post_init__(self) -> None:
+        if self.at is not None and self.figure in AT and self.figure != "expected utility" and not 0 <= self.at <= 1:
+            raise ReaderStudyError(f"{self.figure} at {self.at:g}: give a share between 0 and 1")
         needs_margin = self.hypothesis in ("non-inferiority", "equivalence")
         if not self.margin >= 0 or needs_margin != (self.margin > 0):
             raise ReaderStudyError(
@@ -100,7 +102,7 @@ class Plan:
         if self.at is not None and self.figure not in AT:
             raise ReaderStudyError(f"{self.figure or 'the default figure'} has no parameter; leave 'at' out")
         if self.at is None and self.figure and AT.get(self.figure, 0.0) is None:
-            raise ReaderStudyError(f"{self.figure} needs a value 'at', such as 0.8")
+            raise ReaderStudyError(f"{self.figure} needs a value 'at', between 0 and 1")
 
     @property
     def level(self) -> float:

@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -83,6 +84,8 @@ def rows(path: Path) -> list[dict[str, str]]:
     if len(table) < 2:
         raise ReaderStudyError(f"'{path.name}' has no row below its heading")
     names = [name.strip().lower() for name in table[0]]
+    if again := [name for name, number in Counter(names).items() if name and number > 1]:
+        raise ReaderStudyError(f"'{path.name}' has two columns '{again[0]}'; name each column once")
     if wrong := next((number for number, row in enumerate(table[1:], start=2) if len(row) != len(names)), 0):
         raise ReaderStudyError(
             f"row {wrong} of '{path.name}' has {len(table[wrong - 1])} cells where the heading has {len(names)}"

@@ -142,8 +142,8 @@ def _refuse_doubles(cells: NDArray[np.intp]) -> None:
     again = np.flatnonzero(first[same] != np.arange(len(cells)))
     if len(again):
         raise StatisticsError(
-            f"the same reader, modality and case occur in two rows ({len(again)} readings; the first is reading {again[0] + 1}, "
-            f"which repeats reading {first[same][again[0]] + 1}): keep one reading"
+            f"the same reader, modality and case occur in two rows (reading {first[same][again[0]] + 1} and reading "
+            f"{again[0] + 1}; {len(again)} to leave out in all): keep one reading"
         )
 
 

@@ -181,6 +181,10 @@ def test_the_support_bundle_names_no_one(filled, tmp_path):
     assert any(one["state"] == "dead" for one in json.loads(texts["reasons.json"])["deliveries"])
 
 
+def test_reconcile_without_a_poll_says_what_to_add(file):
+    assert said("reconcile", "--config", file) == "no PACS is polled; add a table [[polls]] to the configuration\n"
+
+
 def test_a_configuration_that_is_not_there_is_one_sentence(tmp_path):
     assert "there is no configuration" in said("status", "--config", tmp_path / "node.toml", code=2)
     assert "there is no configuration" in said("--config", tmp_path / "node.toml", code=2)

@@ -1,4 +1,4 @@
-"""``pneumoscope node explain``, ``conformance`` and ``support-bundle``."""
+"""``pneumoscope node explain``, ``reconcile``, ``conformance`` and ``support-bundle``."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from pneumoscope.pacs import config
 from pneumoscope.pacs import conformance as statement
 from pneumoscope.pacs import support_bundle as bundle
 from pneumoscope.pacs.explain import explain as explained
+from pneumoscope.pacs.reconcile import reconcile as reconciled
 
 
 @click.command("explain")
@@ -19,6 +20,15 @@ def explain(image: Path, sender: str, file: Path) -> None:
     """Say which rule decides on FILE and what would be sent where. Nothing is read by a model, and nothing is sent."""
     for line in explained(config.read(file), image.read_bytes(), sender):
         click.echo(line)
+
+
+@click.command("reconcile")
+@config_option
+def reconcile(file: Path) -> None:
+    """Compare what the polled services hold with what the node has read, skipped (with the reason) or failed."""
+    with opened(file) as (node, ledger):
+        for line in reconciled(node, ledger):
+            click.echo(line)
 
 
 @click.command("conformance")

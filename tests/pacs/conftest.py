@@ -3,9 +3,11 @@
 import shutil
 import subprocess
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+import trustme
 
 from pneumoscope.pacs.ledger import Ledger
 
@@ -55,3 +57,20 @@ def postgresql():
     server.kill()
     server.wait()
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """Files of an authority, of the node, and of clients."""
+    folder, authority = tmp_path_factory.mktemp("tls"), trustme.CA()
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    made = {
+        "node": authority.issue_cert("localhost"),
+        "client": authority.issue_cert("client.example"),
+        "expired": authority.issue_cert("client.example", not_before=datetime(2019, 1, 1), not_after=datetime(2020, 1, 1)),
+        "stranger": trustme.CA().issue_cert("client.example"),
+    }
+    for name, one in made.items():
+        one.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
+        one.private_key_pem.write_to_path(folder / f"{name}.key")
+    return folder

@@ -6,11 +6,9 @@ import ssl
 import struct
 import threading
 import time
-from datetime import datetime
 from pathlib import Path
 
 import pytest
-import trustme
 
 from pneumoscope.pacs.errors import ListenError
 from pneumoscope.pacs.peers import Tls
@@ -31,6 +29,7 @@ from tests.pacs.receiving import (
     stored,
     until_closed,
 )
+from tests.pacs.tls_files import client_context, tls_of
 
 SHUT_OUT_S = 10.0
 """Longest time for which others may be shut out."""
@@ -240,34 +239,6 @@ def test_many_connects_leave_no_threads_and_no_memory(receiving, number):
 
 
 # TLS.
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    """Files of an authority, of the node, and of clients."""
-    folder, authority = tmp_path_factory.mktemp("tls"), trustme.CA()
-    authority.cert_pem.write_to_path(folder / "authority.pem")
-    made = {
-        "node": authority.issue_cert("localhost"),
-        "client": authority.issue_cert("client.example"),
-        "expired": authority.issue_cert("client.example", not_before=datetime(2019, 1, 1), not_after=datetime(2020, 1, 1)),
-        "stranger": trustme.CA().issue_cert("client.example"),
-    }
-    for name, one in made.items():
-        one.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
-        one.private_key_pem.write_to_path(folder / f"{name}.key")
-    return folder
-
-
-def tls_of(certificates):
-    return Tls(*(str(certificates / name) for name in ("authority.pem", "node.pem", "node.key")))
-
-
-def client_context(certificates, name):
-    context = ssl.create_default_context(cafile=str(certificates / "authority.pem"))
-    if name:
-        context.load_cert_chain(certificates / f"{name}.pem", certificates / f"{name}.key")
-    return context
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 import pytest
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pynetdicom import build_role
 
 from pneumoscope.pacs.peers import Peer
-from pneumoscope.pacs.receive.contexts import TRANSFER_SYNTAXES
+from pneumoscope.pacs.receive.contexts import STORAGE_COMMITMENT, TRANSFER_SYNTAXES
 from tests.pacs.receiving import association, echo, instance, node, stored
 
 # pynetdicom forgets to close the socket of an association that was refused.
@@ -101,3 +103,27 @@ def _renamed(message):
     if message.__class__.__name__ == "C_STORE":
         message.AffectedSOPInstanceUID = "1.2.3.99"
     return message
+
+
+def test_a_report_of_storage_commitment_reaches_its_handler(tmp_path):
+    reported = []
+
+    def handle(event):
+        reported.append([item.ReferencedSOPInstanceUID for item in event.event_information.ReferencedSOPSequence])
+        return 0x0000, None
+
+    role = build_role(STORAGE_COMMITMENT, scp_role=True)
+    with node(tmp_path, reports=handle) as receiving:
+        with association(receiving, classes=[STORAGE_COMMITMENT], ext_neg=[role]) as made:
+            item, information = Dataset(), Dataset()
+            item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.88.33", "2.25.1"
+            information.TransactionUID, information.ReferencedSOPSequence = "2.25.9", [item]
+            status, _ = made.send_n_event_report(information, 1, STORAGE_COMMITMENT, "1.2.840.10008.1.20.1.1")
+        assert status.Status == 0x0000
+    assert reported == [["2.25.1"]]
+
+
+def test_without_a_destination_that_commits_itself_no_report_is_taken(receiving):
+    role = build_role(STORAGE_COMMITMENT, scp_role=True)
+    with association(receiving, classes=[STORAGE_COMMITMENT], ext_neg=[role]) as made:
+        assert [one.abstract_syntax for one in made.rejected_contexts] == [STORAGE_COMMITMENT]

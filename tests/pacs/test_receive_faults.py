@@ -18,6 +18,7 @@ from pydicom import dcmread
 from pneumoscope.pacs import process
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.spool import Level, Spool
+from pneumoscope.pacs.supervisor import supervise
 from tests.pacs.dying_node import POINTS
 from tests.pacs.receiving import (
     QUICK,
@@ -121,6 +122,36 @@ def test_sigterm_lets_an_instance_that_has_begun_come_to_its_end(tmp_path):
         assert running.wait(60) == 0
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
         assert [row.sop_instance_uid for row in ledger.instances()] == ["1.2.3.1"]
+
+
+@pytest.mark.slow
+def test_a_receiving_process_that_is_killed_is_back_and_has_everything(tmp_path):
+    port, stop = free_port(), threading.Event()
+    (tmp_path / "node.toml").write_text(CONFIG.format(port=port))
+    there, command = SimpleNamespace(port=port), process.command("receive", tmp_path / "node.toml")
+
+    def sent(number):
+        try:
+            return stored(there, instance(number)) == [0]
+        except (OSError, AssertionError):
+            return False
+
+    def sent_in_the_end(number, seconds=60):
+        ends = time.monotonic() + seconds
+        while not sent(number) and time.monotonic() < ends:
+            time.sleep(0.1)
+        return time.monotonic() < ends
+
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        parent = threading.Thread(target=supervise, args=({"receive": command}, ledger, stop))
+        parent.start()
+        assert sent_in_the_end(1)
+        (beat,) = ledger.heartbeats()
+        os.kill(beat.pid, signal.SIGKILL)
+        assert sent_in_the_end(2)
+        stop.set()
+        parent.join(60)
+        assert [row.sop_instance_uid for row in ledger.instances()] == ["1.2.3.1", "1.2.3.2"]
 
 
 # Full disks and locked databases.

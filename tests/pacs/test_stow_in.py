@@ -1,5 +1,7 @@
 """Receiving by STOW-RS: the same promise as by C-STORE, and memory that does not follow the message."""
 
+import asyncio
+import asyncio.constants
 import socket
 import threading
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from pneumoscope.pacs.settings import Receiving
 from pneumoscope.pacs.spool import Level, Spool
 from pneumoscope.web.dicomweb.multipart import Part, encode
 from tests.pacs.receiving import QUICK, instance, until_closed
+from tests.pacs.tls_files import client_context, tls_of
 from tests.radiograph.builders import written
 
 TOKEN = "t" * 20
@@ -23,15 +26,15 @@ KIND = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=x
 
 
 @contextmanager
-def storing(folder, limits=QUICK):
+def storing(folder, limits=QUICK, tls=None, verify=True):
     spool = Spool(folder / "spool", limits)
     spool.prepare()
     with Ledger.open(folder / "ledger.sqlite") as ledger:
         application = Storing(Admission(spool, ledger, "salt", threading.Event()), limits, TOKEN).application()
-        settings = Receiving(port=0, stow_port=0, host="127.0.0.1")
+        settings = Receiving(port=0, stow_port=0, host="127.0.0.1", tls=tls)
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        with listening_http(application, settings, limits) as port, httpx2.Client(headers=headers) as client:
-            client.base_url = f"http://127.0.0.1:{port}"
+        with listening_http(application, settings, limits) as port, httpx2.Client(headers=headers, verify=verify) as client:
+            client.base_url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
             client.spool, client.ledger, client.at = spool, ledger, ("127.0.0.1", port)
             yield client
 
@@ -145,3 +148,27 @@ def test_silent_clients_shut_nobody_out_and_are_closed(client):
     for sock in silent:
         assert until_closed(sock) == b""
         sock.close()
+
+
+@pytest.fixture(autouse=True)
+def _handshakes(monkeypatch):
+    """A node has a process of its own, in which it sets how long a handshake may take."""
+    monkeypatch.setattr(asyncio.constants, "SSL_HANDSHAKE_TIMEOUT", 60.0)
+
+
+def test_a_client_with_a_certificate_stores_over_tls_and_silent_ones_shut_it_out_for_no_time(tmp_path, certificates):
+    context = client_context(certificates, "client")
+    with storing(tmp_path, tls=tls_of(certificates), verify=context) as client:
+        silent = [socket.create_connection(client.at, timeout=20, source_address=("127.0.0.2", 0)) for _ in range(50)]
+        assert post(client, written(instance(1))).status_code == 200
+        for sock in silent:
+            until_closed(sock)
+            sock.close()
+
+
+@pytest.mark.parametrize("name", ["expired", "stranger", ""])
+def test_a_client_without_a_valid_certificate_stores_nothing(tmp_path, certificates, name):
+    with storing(tmp_path, tls=tls_of(certificates), verify=client_context(certificates, name)) as client:
+        with pytest.raises(httpx2.TransportError):
+            post(client, written(instance(1)))
+        assert client.ledger.instances() == []

@@ -1,6 +1,7 @@
 """Listen for HTTP, so that no client can keep the others out."""
 
 import asyncio
+import asyncio.constants
 import contextlib
 import logging
 import threading
@@ -73,8 +74,11 @@ def listening_http(application: Any, receiving: Receiving, limits: Limits) -> It
     ListenError
         If the port cannot be listened on, or the certificates cannot be used.
     """
+    # uvicorn does not say how long a handshake may take, and the default of asyncio is a minute.
+    asyncio.constants.SSL_HANDSHAKE_TIMEOUT = limits.request_seconds  # type: ignore[misc]  # a setting in this process
     config = uvicorn.Config(
         application,
+        loop="asyncio",
         host=receiving.host,
         port=receiving.stow_port,
         http=_protocol(limits),

@@ -1,7 +1,6 @@
 """Finish a data set that a writer made, and encode it as a file: what all kinds of object share."""
 
 import io
-from collections.abc import Sequence
 from typing import Any
 
 import pydicom
@@ -200,15 +199,9 @@ def _set_times(dataset: Dataset, result: Result) -> None:
 
 def _replace_dimension_uids(dataset: Dataset, result: Result, kind: Kind) -> None:
     """Make the random UIDs of the dimension organization (PS3.3 C.7.6.17) follow from the reading."""
-    for item in _items(dataset):
-        if "DimensionOrganizationUID" in item:
+    for keyword in ("DimensionOrganizationSequence", "DimensionIndexSequence"):
+        for item in dataset.get(keyword, ()):
             item.DimensionOrganizationUID = result.uid(kind, "dimension organization")
-
-
-def _items(dataset: Dataset) -> Sequence[Dataset]:
-    """A data set and all items below it."""
-    below = [item for element in dataset if element.VR == "SQ" for one in element.value for item in _items(one)]
-    return [dataset, *below]
 
 
 def _contributing_equipment(result: Result) -> Dataset:

@@ -12,12 +12,11 @@ from highdicom import sr
 from pydicom import Dataset, dcmread
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
-from pydicom.uid import Comprehensive3DSRStorage
 
 from pneumoscope import DISCLAIMER, __version__
 from pneumoscope.dicom_objects import concepts
 from pneumoscope.dicom_objects.dicom_object import DicomObject
-from pneumoscope.dicom_objects.encoding import MANUFACTURER, common_arguments, device_uid, finished
+from pneumoscope.dicom_objects.encoding import MANUFACTURER, common_attributes, device_uid, finished
 from pneumoscope.dicom_objects.report_reading import read as read
 from pneumoscope.dicom_objects.result import Result
 from pneumoscope.radiograph import Region
@@ -50,15 +49,34 @@ def write(result: Result) -> DicomObject:
         procedure_reported=concepts.IMAGING,
         imaging_measurements=groups,
     )
-    made = _class_of(result)(
-        evidence=[result.source.dataset],
-        content=report,
-        previous_versions=[_uids_of(one) for one in result.predecessors] or None,
-        is_complete=True,
-        coding_schemes=[concepts.scheme_item()],
-        **common_arguments(result, "sr", _DESCRIPTION),
-    )
-    return finished(made, result, "sr")
+    return finished(_document(result, report[0]), result, "sr")
+
+
+def _document(result: Result, root: Dataset) -> Dataset:
+    """The document around the content: SR Document Series and SR Document General (PS3.3 C.17.1, C.17.2).
+
+    The constructors of highdicom copy and search the content several times, which takes longer than to make it.
+    """
+    dataset = common_attributes(result, "sr", result.profile.sr_class_uid, _DESCRIPTION)
+    dataset.Modality = "SR"
+    dataset.CompletionFlag, dataset.VerificationFlag, dataset.PreliminaryFlag = "COMPLETE", "UNVERIFIED", "PRELIMINARY"
+    dataset.ReferencedPerformedProcedureStepSequence, dataset.PerformedProcedureCodeSequence = [], []
+    dataset.CurrentRequestedProcedureEvidenceSequence = [_reference(result.source.dataset)]
+    if result.predecessors:
+        dataset.PredecessorDocumentsSequence = [_reference(_uids_of(one)) for one in result.predecessors]
+    dataset.CodingSchemeIdentificationSequence = [concepts.scheme_item()]
+    for element in root:
+        dataset.add(element)
+    return dataset
+
+
+def _reference(instance: Dataset) -> Dataset:
+    """An item of the Hierarchical SOP Instance Reference macro (PS3.3 C.17.2.1)."""
+    study, series, image = Dataset(), Dataset(), Dataset()
+    image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = instance.SOPClassUID, instance.SOPInstanceUID
+    series.SeriesInstanceUID, series.ReferencedSOPSequence = instance.SeriesInstanceUID, [image]
+    study.StudyInstanceUID, study.ReferencedSeriesSequence = instance.StudyInstanceUID, [series]
+    return study
 
 
 def _given(part: _Part | None) -> _Part:
@@ -70,10 +88,6 @@ def _given(part: _Part | None) -> _Part:
 
 def _uids_of(predecessor: bytes) -> Dataset:
     return dcmread(BytesIO(predecessor), specific_tags=[*_REFERENCED])
-
-
-def _class_of(result: Result) -> type[sr.Comprehensive3DSR] | type[sr.ComprehensiveSR]:
-    return sr.Comprehensive3DSR if result.profile.sr_class_uid == Comprehensive3DSRStorage else sr.ComprehensiveSR
 
 
 def _observation_context(result: Result) -> sr.ObservationContext:

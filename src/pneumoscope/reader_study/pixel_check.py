@@ -6,11 +6,13 @@ radiograph can confirm that none shows a name, and the confirmation holds for ex
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 
+from pneumoscope.radiograph import BurnedIn
 from pneumoscope.reader_study.fault import Fault
 from pneumoscope.reader_study.protocol import Protocol
 
-_STATES = {
+_STATES: Mapping[BurnedIn, str] = {
     "yes": "state burned-in annotation, Burned In Annotation (0028,0301) YES",
     "converted": "were digitised or captured from a screen and do not state that they have no burned-in annotation",
     "not stated": "do not state whether they have burned-in annotation",

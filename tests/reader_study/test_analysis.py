@@ -10,7 +10,7 @@ import pytest
 from pneumoscope.reader_study import formats
 from pneumoscope.reader_study.analysis import report, tables
 from pneumoscope.reader_study.analysis.analyse import analyse
-from pneumoscope.reader_study.analysis.curves import free_response_points, roc_points
+from pneumoscope.reader_study.analysis.curves import free_response_points, froc_points, roc_points
 from pneumoscope.reader_study.analysis.plan import Plan
 from pneumoscope.reader_study.analysis.size import Question, components_of, size_table
 from pneumoscope.reader_study.analysis.size_picture import power_curves
@@ -45,7 +45,7 @@ def by_command_line(study, out, *options):
 @pytest.fixture
 def without_pictures(monkeypatch):
     """Drawing takes longer than all statistics; the tests of the report draw."""
-    for name in ("curves", "forest"):
+    for name in ("curves", "froc_curves", "forest"):
         monkeypatch.setattr(report.curves, name, lambda result: "")
 
 
@@ -223,6 +223,10 @@ def test_a_model_is_compared_by_every_method(tmp_path):
     assert [row[0].split(",")[0] for row in rows] == ["differences of the same cases"] * 3 + ["model as a second modality"]
     reference = golden("sim_model_and_readers")["rjafroc.cad_vs_readers.2T-RRRC"]["ciDiffFom"][0]
     assert float(rows[3][2]) == pytest.approx(reference["StdErr"], abs=5e-6)
+    readers = golden("sim_model_and_readers")["imrmc.readers_only_auc"]["ustat"][0]
+    assert result.u_statistics.modality(0).result.estimate == pytest.approx(readers["AUCA"])
+    assert result.analyses[0].means[0].estimate == pytest.approx(readers["AUCA"])
+    assert tables.figure_table(result).rows[-1][1] == f"{readers['AUCA']:.4f}"
 
 
 def test_a_model_against_readers_names_both():
@@ -378,7 +382,26 @@ def test_the_report_has_curves_forest_plot_tables_and_the_sentence(tmp_path):
 def test_a_report_of_marks_is_drawn(tmp_path):
     _, shown = by_command_line("sim_froc", tmp_path)
     assert "wAFROC of 'aided' minus that of 'unaided'" in shown
-    assert (tmp_path / "report.html").read_text(encoding="utf-8").count("<svg") == 2
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 3
+    assert all(f"{kind} curves of the readers" in page for kind in ("AFROC", "FROC"))
+
+
+def test_the_froc_curve_ends_at_all_marks():
+    """By hand from the rows of the table: marks on no lesion for each case, and the share of lesions that are marked."""
+    table = formats.read(DATA / "froc_marks.csv")
+    marks, (modality, reader) = table.study(), (table.modalities[1], table.readers[2])
+    mine = [
+        lesion
+        for m, r, lesion in zip(table.marks.modality, table.marks.reader, table.marks.lesion, strict=True)
+        if (m, r) == (modality, reader)
+    ]
+    x, y = froc_points(table, marks, 1, 2)
+    assert (x[0], y[0]) == (0.0, 0.0)
+    assert x[-1] == pytest.approx(sum(lesion is None for lesion in mine) / len(table.cases))
+    assert y[-1] == figure(marks, FreeResponseFigure.MARKED_LESIONS).value[1, 2]
+    assert (np.diff(x) >= 0).all()
+    assert (np.diff(y) >= 0).all()
 
 
 # Size

@@ -39,16 +39,18 @@ class StudyAnalysis:
         From the table.
     ratings : ReaderRatings
         Ratings of cases; of a free-response study the highest mark of each case.
+    table : ReaderRatings, LocatedRatings or FreeResponseTable
+        The table as it was given.
     readings : ReaderRatings, LocatedRatings or MarkedCases
         What was read: the ratings, with locations in an LROC study, or the marks of a free-response study.
     values : ndarray of float64, shape (modalities, readers)
         Figure of merit; NaN where it is undefined.
     components : Components
-        Mean squares and variance components.
+        Mean squares and variance components of the readers, without the model.
     analyses : tuple of Analysis
-        Obuchowski–Rockette for each population.
+        Obuchowski–Rockette for each population, without the model.
     u_statistics : OneShotStudy, optional
-        For AUC.
+        For AUC, without the model.
     model : mapping of str to ModelAgainstReaders
         By method, the one of the verdict first; empty if no model was named.
     verdict : Verdict
@@ -64,6 +66,7 @@ class StudyAnalysis:
     method: Method
     design: Design
     ratings: ReaderRatings
+    table: ReadingTable
     readings: Readings
     values: Array
     components: Components
@@ -109,19 +112,22 @@ def analyse(table: ReadingTable, plan: Plan) -> StudyAnalysis:
     ratings = ratings_of(readings)
     found = design(ratings)
     measured = measure(readings, plan)
-    values, crossing = measured.figure.value, found.crossing
+    model = _model(measured.figure, ratings, plan)
+    human = [position for position, name in enumerate(ratings.readers) if not plan.model or str(name) != plan.model]
+    of_readers, crossing = measured.of(human), found.crossing
+    figure, covariance = of_readers.figure.value, of_readers.covariance
     method = _method(plan, measured.name, found)
     analyses = tuple(
-        obuchowski_rockette.analyse(values, measured.covariance, population, crossing, plan.level) for population in Population
+        obuchowski_rockette.analyse(figure, covariance, population, crossing, plan.level) for population in Population
     )
-    u_statistics = one_shot(ratings) if measured.name == "AUC" else None
-    model = _model(measured.figure, ratings, plan)
-    verdict = _verdict(plan, measured, found, method, ratings, analyses, u_statistics, model)
-    parts = obuchowski_rockette.components(values, measured.covariance, crossing)
-    notes = _notes(measured, found, method, ratings, parts)
+    u_statistics = one_shot(ratings.select(readers=human)) if measured.name == "AUC" else None
+    verdict = _verdict(plan, of_readers, found, method, ratings, analyses, u_statistics, model)
+    parts = obuchowski_rockette.components(figure, covariance, crossing)
     return StudyAnalysis(
-        plan, measured.words, method, found, ratings, readings, values, parts, analyses, u_statistics, model, verdict, notes
-    )
+        plan=plan, figure=measured.words, method=method, design=found, ratings=ratings, table=table, readings=readings,
+        values=measured.figure.value, components=parts, analyses=analyses, u_statistics=u_statistics, model=model,
+        verdict=verdict, notes=_notes(measured, found, method, ratings, parts),
+    )  # fmt: skip
 
 
 def _method(plan: Plan, name: FigureName, found: Design) -> Method:

@@ -1,12 +1,14 @@
 """Curves of every reader and the forest plot of differences, as SVG."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pneumoscope.reader_study.analysis.analyse import StudyAnalysis, pair
+from pneumoscope.reader_study.formats.free_response_table import FreeResponseTable
 from pneumoscope.statistics.metrics import Array
 from pneumoscope.statistics.multireader.inference import quantile
 from pneumoscope.statistics.multireader.localization import LocatedRatings
@@ -56,6 +58,52 @@ def free_response_points(marks: MarkedCases, modality: int, reader: int) -> tupl
     return (highest[:, None] >= thresholds).mean(0), ((lesions[:, None] >= thresholds) * weight[:, None]).sum(0)
 
 
+def froc_points(table: FreeResponseTable, marks: MarkedCases, modality: int, reader: int) -> tuple[Array, Array]:
+    """Compute the points of the free-response (FROC) curve.
+
+    Parameters
+    ----------
+    table : FreeResponseTable
+        All marks of the study.
+    marks : MarkedCases
+        The same study.
+    modality, reader : int
+        Positions.
+
+    Returns
+    -------
+    tuple of ndarray
+        Marks on no lesion for each case, and share of lesions marked, at each threshold, from (0, 0) on.
+    """
+    cell = (marks.modalities[modality], marks.readers[reader])
+    named = zip(table.marks.modality, table.marks.reader, table.marks.lesion, np.asarray(table.marks.rating), strict=True)
+    elsewhere = np.array([rating for *where, lesion, rating in named if tuple(where) == cell and lesion is None], np.float64)
+    lesions = marks.lesion_rating[modality, reader]
+    thresholds = np.append(np.inf, np.unique(np.concatenate([elsewhere, lesions[np.isfinite(lesions)]]))[::-1])
+    return (elsewhere[:, None] >= thresholds).sum(0) / len(marks.cases), (lesions[:, None] >= thresholds).mean(0)
+
+
+def froc_curves(result: StudyAnalysis) -> str:
+    """Draw the FROC curve of every reader in every modality of a free-response study.
+
+    Parameters
+    ----------
+    result : StudyAnalysis
+        The analysis.
+
+    Returns
+    -------
+    str
+        SVG; empty if the table has no marks.
+    """
+    table, marks = result.table, result.readings
+    if not isinstance(table, FreeResponseTable) or not isinstance(marks, MarkedCases):
+        return ""
+    return _drawn(
+        result, lambda i, j: froc_points(table, marks, i, j), ("marks on no lesion, for each case", "lesions marked"), None
+    )
+
+
 def curves(result: StudyAnalysis) -> str:
     """Draw the curve of every reader in every modality.
 
@@ -69,21 +117,50 @@ def curves(result: StudyAnalysis) -> str:
     str
         SVG: ROC curves, LROC curves of ratings with a location, or AFROC curves of a free-response study.
     """
+    return _drawn(result, lambda i, j: _points(result, i, j), _axes_of(result), (0, 1))
+
+
+def _drawn(
+    result: StudyAnalysis,
+    points_of: Callable[[int, int], tuple[Array, Array] | None],
+    labels: tuple[str, str],
+    across: tuple[float, float] | None,
+) -> str:
+    """A panel for each modality with the curve of every reader; `across` None for a common scale from 0 on."""
     names = result.modalities
+    points = {(i, j): points_of(i, j) for i in range(len(names)) for j in range(len(result.readers))}
+    right = max((float(one[0].max()) for one in points.values() if one is not None), default=1.0)
     figure = Figure(figsize=(4.2 * len(names), 4.2), layout="constrained")
     for i, name in enumerate(names):
         axes = figure.add_subplot(1, len(names), i + 1)
         for j, reader in enumerate(result.readers):
-            points = _points(result, i, j)
-            if points is not None:
-                axes.plot(*points, color=_COLOURS[j % len(_COLOURS)], linestyle=("-", "--", ":")[j // 6 % 3], label=reader)
-        axes.set(title=name, xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
-        across, up = _axes_of(result)
-        axes.set_xlabel(across)
-        axes.set_ylabel(up)
+            curve = points[i, j]
+            if curve is not None:
+                axes.plot(*curve, color=_COLOURS[j % len(_COLOURS)], linestyle=("-", "--", ":")[j // 6 % 3], label=reader)
+        axes.set(title=name, xlim=across or (0, 1.02 * right or 1), ylim=(0, 1.01), box_aspect=1)
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
         if len(result.readers) <= 12:
             axes.legend(fontsize="x-small", loc="lower right")
     return _svg(figure)
+
+
+def kind(result: StudyAnalysis) -> str:
+    """Name the curve that the figure of merit belongs to.
+
+    Parameters
+    ----------
+    result : StudyAnalysis
+        The analysis.
+
+    Returns
+    -------
+    str
+        ROC, LROC or AFROC.
+    """
+    if isinstance(result.readings, MarkedCases):
+        return "AFROC"
+    return "LROC" if isinstance(result.readings, LocatedRatings) else "ROC"
 
 
 def _axes_of(result: StudyAnalysis) -> tuple[str, str]:

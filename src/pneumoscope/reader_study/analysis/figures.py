@@ -1,7 +1,9 @@
 """The figure of merit of every reader in every modality that a plan asks for, with its covariance."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from pneumoscope.reader_study.analysis.plan import AT, OF_LOCATIONS, OF_RATINGS, FigureName, Plan
 from pneumoscope.reader_study.errors import ReaderStudyError
@@ -61,6 +63,23 @@ class MeasuredFigure:
     def words(self) -> str:
         """The figure with its parameter, as in a sentence."""
         return words_of(self.name, self.at)
+
+    def of(self, readers: Sequence[int]) -> "MeasuredFigure":
+        """Take the figure of some readers.
+
+        Parameters
+        ----------
+        readers : sequence of int
+            Positions.
+
+        Returns
+        -------
+        MeasuredFigure
+            In the order of the positions.
+        """
+        cells = np.arange(self.figure.value.size).reshape(self.figure.value.shape)[:, readers].ravel()
+        figure = Jackknife(self.figure.value[:, readers], self.figure.left_out[:, readers])
+        return MeasuredFigure(self.name, self.at, figure, self.covariance[np.ix_(cells, cells)])
 
 
 def words_of(name: FigureName, at: float | None) -> str:

@@ -24,7 +24,11 @@ def write(folder: Path, result: StudyAnalysis, title: str) -> None:
         Title of the page.
     """
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pneumoscope.reader_study.analysis"), autoescape=True)
-    pictures = {"Curves of the readers": curves.curves(result), "Differences of the readers": curves.forest(result)}
+    pictures = {
+        f"{curves.kind(result)} curves of the readers": curves.curves(result),
+        "FROC curves of the readers": curves.froc_curves(result),
+        "Differences of the readers": curves.forest(result),
+    }
     page = environment.get_template("analysis.html").render(
         title=title,
         disclaimer=DISCLAIMER,

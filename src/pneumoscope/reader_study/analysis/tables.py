@@ -48,10 +48,11 @@ def figure_table(result: StudyAnalysis) -> Table:
     Returns
     -------
     Table
-        One row a reader, and the mean.
+        One row a reader, and the mean of the readers without the model.
     """
     rows = [[reader, *map(number, column)] for reader, column in zip(result.readers, result.values.T, strict=True)]
-    means = [number(float(np.mean(row[read]))) for row, read in zip(result.values, _has_read(result), strict=True)]
+    counts = _has_read(result) & np.array([not result.plan.model or name != result.plan.model for name in result.readers])
+    means = [number(float(np.mean(row[read]))) for row, read in zip(result.values, counts, strict=True)]
     return Table.of([f"{result.figure} of reader", *result.modalities], [*rows, ["mean of readers", *means]])
 
 

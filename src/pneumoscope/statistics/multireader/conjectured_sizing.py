@@ -245,6 +245,11 @@ def cases_with_several_lesions(n_lesions: int, mean_lesions: float, correlation:
     int
         ⌈⌈n·(1 + (m − 1)·ICC)⌉ / m⌉.
 
+    Raises
+    ------
+    StatisticsError
+        If there is less than one lesion a case, or the correlation is not in [0, 1].
+
     Examples
     --------
     >>> cases_with_several_lesions(218, 1.25, 0.5)
@@ -279,6 +284,11 @@ def cases_for_precision(
     -------
     int
         ⌈(z(1 − α / 2) + z(assurance))²·V / precision²⌉.
+
+    Raises
+    ------
+    StatisticsError
+        If the accuracy or a probability is not between 0 and 1, or the precision is not above 0.
 
     Examples
     --------

@@ -208,7 +208,8 @@ def _aid_of(protocol: Protocol, arm: Arm) -> str:
     assert arm.aid
     files = [one for one in protocol.aids if one.arm == arm.name]
     bundles = sorted({one.bundle_sha256 or arm.aid.bundle_sha256 for one in files} - {""})
-    points = sorted({one.threshold if one.bundle_sha256 else arm.aid.threshold for one in files} - {None})
+    thresholds = {one.threshold if one.bundle_sha256 else arm.aid.threshold for one in files}
+    points = sorted(point for point in thresholds if point is not None)
     made = f"bundle {', '.join(name[:12] for name in bundles)}" if bundles else "no model bundle stated"
     return f"{arm.aid.source}, {made}" + (f", threshold {', '.join(f'{point:g}' for point in points)}" if points else "")
 

@@ -8,6 +8,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from pneumoscope.reader_study import formats, trail
+from pneumoscope.reader_study.analysis.criterion import criterion_table
+from pneumoscope.reader_study.analysis.verdict import Verdict
 from pneumoscope.reader_study.checklists import CLAIM_2024, DECIDE_AI, STARD_AI, as_markdown, known_answers
 from pneumoscope.reader_study.definition import schema_text
 from pneumoscope.reader_study.entry import Entry
@@ -230,8 +232,29 @@ def test_the_fixed_analysis_is_run_on_the_folder_and_cannot_be_changed(complete,
     result = json.loads((tmp_path / "report" / "results.json").read_text())
     assert result["plan"]["figure"] == "AUC"
     assert result["figures"]["aided"] == {"R1": 1.0, "R2": 1.0}
+    assert "two-sided p ≤ 0.05 that it is not 0" in ran.out
+    assert "| result | undefined |" in ran.out  # both arms have an AUC of 1 for both readers
+    assert "| exclusions, each with a reason | 0 |" in ran.out
     changed = run("study", "analyse", tmp_path, "--figure", "AUC")
     assert (changed.code, "protocol has fixed the analysis" in changed.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("stage", "verdict", "result"),
+    [
+        ("study", Verdict("a", "b", None, 0.01, True, ""), "reached"),
+        ("study", Verdict("a", "b", None, 0.2, False, ""), "not reached"),
+        ("study", Verdict("a", "b", None, float("nan"), False, ""), "undefined"),
+        ("pilot", Verdict("a", "b", None, 0.01, True, ""), "reached (a pilot decides nothing)"),
+    ],
+)
+def test_the_criterion_is_that_of_the_protocol_and_a_pilot_decides_nothing(tmp_path, clock, stage, verdict, result):
+    study = frozen(tmp_path, clock, stage=stage)
+    trail.unblind(study, "to look early")
+    study.journal.close()
+    rows = dict(criterion_table(tmp_path, verdict).rows)
+    assert rows["criterion of success"] == study.protocol.definition.analysis.criterion
+    assert (rows["result"], rows["unblindings, each with a reason"]) == (result, "1")
 
 
 def test_a_tampered_journal_gives_no_result(complete, tmp_path):

@@ -8,7 +8,7 @@ import click
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.reader_study import formats
-from pneumoscope.reader_study.analysis import conduct, report, tables
+from pneumoscope.reader_study.analysis import conduct, criterion, report, tables
 from pneumoscope.reader_study.analysis.analyse import analyse
 from pneumoscope.reader_study.analysis.plan import POPULATIONS, Covariance, FigureName, Method, Plan, of_study
 from pneumoscope.reader_study.definition import Hypothesis
@@ -59,7 +59,9 @@ def command(table: Path, out: Path | None, **asked: Any) -> None:
     if is_study(table):
         _refuse_options()
         readings, fixed, title = table_of_study(table)
-        result = replace(analyse(readings, of_study(fixed)), further=conduct.of_study(table))
+        result = analyse(readings, of_study(fixed))
+        reached = {criterion.HEADING: criterion.criterion_table(table, result.verdict)}
+        result = replace(result, further={**reached, **conduct.of_study(table)})
     else:
         title = f"Reader study '{table.stem}'"
         result = analyse(formats.read(table), Plan(**asked))

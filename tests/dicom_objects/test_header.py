@@ -7,6 +7,8 @@ from datetime import datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.config import RAISE
+from pydicom.valuerep import validate_value
 
 from pneumoscope.dicom_objects import DicomObjectError, NotDicomError, Profile, UnidentifiedImageError, source_image
 from pneumoscope.dicom_objects.uids import derived_uid, object_uid
@@ -155,3 +157,20 @@ def test_a_result_has_the_time_of_its_source_zone_and_needs_one_of_its_own():
 def test_the_population_that_decided_changes_the_uids():
     one, other = result_of(cr_without_ids()), result_of(cr_without_ids(), population=None)
     assert one.uid("sr", "instance") != other.uid("sr", "instance")
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=70)
+LATIN = st.text(st.characters(max_codepoint=255, exclude_characters="\0"), max_size=12)
+
+
+@property_test
+@given(
+    st.fixed_dictionaries(
+        {"PatientName": TEXT, "PatientID": TEXT, "StudyID": TEXT, "StudyDate": LATIN, "StudyTime": LATIN, "PatientAge": LATIN}
+    )
+)
+def test_what_is_kept_of_any_text_is_valid(values):
+    header = header_of(with_raw(cr_without_ids(), SpecificCharacterSet="ISO_IR 192", **values))
+    for keyword in values:
+        if keyword in header:
+            validate_value(header[keyword].VR, str(header[keyword].value), RAISE)

@@ -22,6 +22,7 @@ from pneumoscope.dicom_objects.silenced_libraries import silenced_libraries
 from pneumoscope.readings import ModelReading
 from pneumoscope.reports.overlay import caption_of, paint_overlay
 
+_MOST_ST = 1024
 LARGEST_PX = 1024
 """Largest height and width of the picture."""
 _NARROWEST_PX = 640
@@ -66,7 +67,7 @@ def write(result: Result) -> DicomObject:
     dataset.Modality, dataset.ConversionType = "OT", "WSD"
     dataset.ImageType = ["DERIVED", "SECONDARY"]
     dataset.PatientOrientation = ""
-    dataset.DerivationDescription = text_of(result.reading)
+    dataset.DerivationDescription = text_of(result.reading)[:_MOST_ST]
     dataset.SourceImageSequence = [_source(result)]
     if "BurnedInAnnotation" in result.source.dataset:  # whether the radiograph in the picture shows who the patient is
         dataset.BurnedInAnnotation = result.source.dataset.BurnedInAnnotation

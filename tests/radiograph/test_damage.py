@@ -165,6 +165,6 @@ def test_arbitrary_bytes_are_an_error(content, start):
 def test_a_deflated_data_set_that_unpacks_without_end_is_refused_before_it_is_unpacked(monkeypatch):
     content = written(cr(LEVELS * 16, syntax=DeflatedExplicitVRLittleEndian, TextValue="x" * 5_000_000))
     assert len(content) < 20_000
-    monkeypatch.setattr("pneumoscope.radiograph.dicom.MAX_INFLATED_BYTES", 4_000_000)
+    monkeypatch.setattr("pneumoscope.radiograph.declared_sizes.MAX_INFLATED_BYTES", 4_000_000)
     with pytest.raises(TooLargeError, match="unpacks to more than 4,000,000 bytes"):
         read(content)

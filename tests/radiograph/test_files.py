@@ -215,9 +215,9 @@ def test_a_file_that_is_no_radiograph_is_a_named_error(content, error, says):
         read(content)
 
 
-@pytest.mark.parametrize(("rows", "cols"), [(10_001, 10_000), (12_000, 12_000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
+@pytest.mark.parametrize(("rows", "cols"), [(4_001, 10_000), (12_000, 12_000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
 def test_a_picture_that_declares_too_much_is_refused_before_it_is_decoded(rows, cols):
-    # 10,001 × 10,000 is one row above the limit; Pillow itself warns at 89 and refuses at 179 million pixels.
+    # 4,001 × 10,000 is one row above the limit; Pillow itself warns at 89 and refuses at 179 million pixels.
     with pytest.raises(TooLargeError, match="not decoded"):
         read(png_header(cols, rows) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b""))
 

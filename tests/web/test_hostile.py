@@ -170,7 +170,7 @@ def ct() -> bytes:
         (ct(), "the DICOM Modality is CT, not one of CR, DX, RG"),
         (picture(np.zeros((8, 8), np.uint8)), "same grey level"),
         (b"hello", "neither DICOM nor PNG nor JPEG"),
-        (png_header(12_000, 12_000) + chunk(b"IDAT", b"") + chunk(b"IEND", b""), "more than the 100,000,000 of any radiograph"),
+        (png_header(12_000, 12_000) + chunk(b"IDAT", b"") + chunk(b"IEND", b""), "more than the 40,000,000 of any radiograph"),
         (QUADRANT[:60], "truncated or damaged"),
         (bytes(3), "neither DICOM nor PNG nor JPEG"),
     ],

@@ -1,7 +1,6 @@
 """Decode a DICOM CR, DX or RG instance into a `Film`."""
 
 import io
-import zlib
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -10,7 +9,6 @@ from pydicom.sr.coding import Code
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
-    DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForProcessing,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -19,7 +17,8 @@ from pydicom.uid import (
     JPEGLSNearLossless,
 )
 
-from pneumoscope.radiograph.errors import NotARadiographError, RadiographError, TooLargeError, UnreadableFileError
+from pneumoscope.radiograph.declared_sizes import check_elements
+from pneumoscope.radiograph.errors import NotARadiographError, RadiographError, UnreadableFileError
 from pneumoscope.radiograph.film import Film
 from pneumoscope.radiograph.grey_scale import Displayed, display
 from pneumoscope.radiograph.header import (
@@ -34,7 +33,6 @@ from pneumoscope.radiograph.header import (
     texts_of,
     value_of,
 )
-from pneumoscope.radiograph.limits import MAX_INFLATED_BYTES
 from pneumoscope.radiograph.orientation import UNKNOWN, Orientation
 from pneumoscope.radiograph.radiograph import Identity, Intent, Radiograph, Spacing, SpacingKind
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
@@ -114,7 +112,9 @@ def decode(content: bytes) -> Film:
 
 def _decode(content: bytes) -> Film:
     dataset = parse(content)
-    displayed = display(dataset, stored_values(dataset))
+    stored = stored_values(dataset)
+    del dataset.PixelData  # decoded; an image at the limit of size has 80 MB of it
+    displayed = display(dataset, stored)
     spacing = _spacing(dataset)
     return Film(
         _radiograph(dataset, displayed, spacing),
@@ -152,22 +152,6 @@ def _radiograph(dataset: Dataset, displayed: Displayed, spacing: Spacing | None)
     )
 
 
-def _check_inflated_size(content: bytes) -> None:
-    """Refuse a deflated data set (PS3.5 A.5) that unpacks to more than any radiograph, before pydicom unpacks it whole."""
-    meta_length = int.from_bytes(content[140:144], "little")
-    if DeflatedExplicitVRLittleEndian.encode() not in content[132 : 144 + meta_length]:
-        return
-    inflate, size, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, content[144 + meta_length :]
-    while rest and size <= MAX_INFLATED_BYTES:
-        size += len(inflate.decompress(rest, 2**20))
-        rest = inflate.unconsumed_tail
-    if size > MAX_INFLATED_BYTES:
-        raise TooLargeError(
-            f"the deflated DICOM data set unpacks to more than {MAX_INFLATED_BYTES:,} bytes, more than any radiograph; "
-            "it was not decoded"
-        )
-
-
 def parse(content: bytes) -> Dataset:
     """Parse one DICOM instance without decoding its pixel data.
 
@@ -194,7 +178,7 @@ def parse(content: bytes) -> Dataset:
 
 def _elements(content: bytes) -> Dataset:
     try:
-        _check_inflated_size(content)
+        check_elements(content)
         dataset = pydicom.dcmread(io.BytesIO(content), force=content[128:132] != b"DICM")
         if "TransferSyntaxUID" not in dataset.file_meta:
             little = dataset.original_encoding[1]

@@ -1,16 +1,14 @@
 """The noun `Film`: a radiograph with the tables of its grey levels, from which a viewer computes another window without loss."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pneumoscope.radiograph.grey_range import Values
 from pneumoscope.radiograph.grey_scale import Window
+from pneumoscope.radiograph.levels import Levels
 from pneumoscope.radiograph.radiograph import Grey, Radiograph
-
-Levels = NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pneumoscope.radiograph.errors import EmptyImageError, UnreadableFileError
 from pneumoscope.radiograph.grey_range import Counts, Source, Values, range_or_bulk, stated_or_bulk
 from pneumoscope.radiograph.header import number_of, term_of, unreadable, value_of
+from pneumoscope.radiograph.levels import count_levels, look_up
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.radiograph.stored_values import Stored
 
@@ -72,7 +73,7 @@ class Displayed:
     @property
     def pixels(self) -> Grey:
         """Display grey of each pixel, shape (rows, cols), computed at each access."""
-        return np.take(self.shown, self.levels)
+        return look_up(self.shown, self.levels)
 
 
 def display(dataset: Dataset, stored: Stored) -> Displayed:
@@ -100,7 +101,7 @@ def display(dataset: Dataset, stored: Stored) -> Displayed:
     lowest = int(stored.min())
     # The difference to the lowest may be beyond the stored type, and wraps into its unsigned counterpart.
     levels = (stored - stored.dtype.type(lowest)).view(f"u{stored.dtype.itemsize}")
-    counts = np.bincount(levels.ravel()).astype(np.int64, copy=False)
+    counts = count_levels(levels)
     # Wide enough for a stored value less the first one of a LUT of 2¹⁶ entries.
     each = np.arange(lowest, lowest + counts.size, dtype=np.int32)
     padding = _padding(dataset, each)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pneumoscope.radiograph.errors import EmptyImageError, RadiographError, TooLargeError, UnreadableFileError
-from pneumoscope.radiograph.film import Film, Levels
+from pneumoscope.radiograph.film import Film
 from pneumoscope.radiograph.grey_range import Source, stated_or_bulk
+from pneumoscope.radiograph.levels import Levels, count_levels, look_up
 from pneumoscope.radiograph.limits import MAX_PIXELS
 from pneumoscope.radiograph.radiograph import Grey, Radiograph
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
@@ -81,7 +82,7 @@ def _decode(content: bytes) -> Film:
         photograph = camera or _is_colourful(image)
         levels, shown, white, source = _deep_grey(np.asarray(image)) if image.mode.startswith("I") else _grey(image)
     # Quicker than looking up where a picture is shown as it is, and the same number.
-    pixels = np.take(shown, levels) if source == "bulk" else np.divide(levels, white, dtype=np.float32)
+    pixels = look_up(shown, levels) if source == "bulk" else np.divide(levels, white, dtype=np.float32)
     radiograph = Radiograph(pixels, file_format=file_format, grey_source=source, photograph=photograph, stated_aspect=aspect)
     values, padding = np.arange(shown.size, dtype=np.float64), np.zeros(shown.size, bool)
     return Film(radiograph, levels, shown, values, padding, lossy=file_format == "JPEG")
@@ -127,11 +128,12 @@ def _grey(image: Image.Image) -> tuple[Levels, Grey, np.float32, Source | Litera
 
 def _deep_grey(samples: NDArray[np.integer[Any]]) -> tuple[Levels, Grey, np.float32, Source]:
     """Levels, display grey and white of 16 bits, and what their scale spans."""
-    counts = np.bincount(samples.ravel())
+    levels = samples.astype(np.uint16, copy=False)
+    counts = count_levels(levels)
     white = _white(counts.size - 1)
     values = np.arange(counts.size, dtype=np.float64)
     shown, source = stated_or_bulk(values / white, values, counts)
-    levels, scale = samples.astype(np.uint16, copy=False), np.float32(white)
+    scale = np.float32(white)
     if source == "bulk":
         return levels, shown.astype(np.float32), scale, source
     return levels, values.astype(np.float32) / scale, scale, "header" if white == 2**16 - 1 else "range"

@@ -9,6 +9,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import JPEGBaseline8Bit, RLELossless
 
 from pneumoscope.radiograph.codecs import ONLY_GDCM, PLUGIN, decode_jpeg
+from pneumoscope.radiograph.declared_sizes import check_frame
 from pneumoscope.radiograph.errors import (
     EmptyImageError,
     NotARadiographError,
@@ -107,6 +108,7 @@ def _decoded(dataset: Dataset) -> Stored:
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax in ONLY_GDCM:
         return decode_jpeg(dataset)
+    check_frame(dataset)
     # pydicom cuts by Bits Stored from bit 0 on; cells are taken whole here and cut by High Bit.
     keep = syntax.is_encapsulated and syntax != RLELossless
     options: dict[str, Any] = {} if keep else {"correct_unused_bits": False}

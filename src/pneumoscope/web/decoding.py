@@ -10,6 +10,7 @@ from PIL import Image
 from pneumoscope.limited_process import LimitedPool, Limits
 from pneumoscope.radiograph import AcceptancePolicy, Film, NotAcceptedError, Radiograph, read_film, review
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
+from pneumoscope.radiograph.levels import look_up
 
 THUMBNAIL_PX = 128
 """Longer edge of a thumbnail."""
@@ -61,7 +62,7 @@ class DecodedFilm:
     @property
     def radiograph(self) -> Radiograph:
         """The radiograph, its pixels computed from the tables: a new array at each call."""
-        return replace(self.film.radiograph, pixels=np.take(self.film.shown, self.film.levels))
+        return replace(self.film.radiograph, pixels=look_up(self.film.shown, self.film.levels))
 
 
 def decode(content: bytes, policy: AcceptancePolicy = DEFAULT_POLICY) -> DecodedFilm:

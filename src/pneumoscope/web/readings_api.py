@@ -33,7 +33,7 @@ from pneumoscope.web.workspace import Workspace
 _LUNGS_MISSING = "both lungs must be found for zones"
 _PNG_COMPRESSION = 1
 _PAINTED_AT_ONCE = threading.BoundedSemaphore(2)
-"""A film of 100 million pixels takes gigabytes while it is painted."""
+"""A film of 40 million pixels takes a gigabyte while it is painted."""
 POPULATION = Parameter(
     "population",
     "Population where the file does not state the age; that of the server if empty.",

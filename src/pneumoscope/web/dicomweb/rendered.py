@@ -15,7 +15,7 @@ THUMBNAIL_PX = 128
 _MOST_PX = 8192
 _QUALITY = 90
 _AT_ONCE = threading.BoundedSemaphore(2)
-"""A film of 100 million pixels takes 1 GB while it is rendered."""
+"""A film of 40 million pixels takes 400 MB while it is rendered."""
 _FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
 
 

@@ -1,7 +1,7 @@
 // Bounds that keep a hostile file from exhausting the phone: those of pneumoscope.radiograph.limits.
 
-/** Pixels that an image may declare: five times those of the largest detectors. */
-export const MAX_PIXELS = 100_000_000;
+/** Pixels that an image may declare: twice those of the largest detectors. */
+export const MAX_PIXELS = 40_000_000;
 
 /** Bytes of a data set that is deflated whole: two for each pixel and 64 MiB of header. */
 export const MAX_INFLATED_BYTES = 2 * MAX_PIXELS + 2 ** 26;

@@ -1,0 +1,74 @@
+"""No header is believed about sizes: what a small file asks for is refused, or done within bounded memory and time."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pneumoscope.radiograph.limits import MAX_PIXELS
+from tests.hostile import files
+
+ROWS = 8_000
+LARGEST = (ROWS, MAX_PIXELS // ROWS)
+MOST_MB = 600
+MOST_SECONDS = 10
+
+# Prints the outcome, the processor time and the peak of memory.
+PROGRAM = """
+import sys, time
+from pneumoscope import radiograph
+content = sys.stdin.buffer.read()
+start = time.process_time()
+try:
+    outcome = f"{radiograph.read(content).pixels.shape}"
+except radiograph.RadiographError as error:
+    outcome = str(error)
+seconds = time.process_time() - start
+(peak,) = (int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(outcome, f"{seconds:.3f}", peak, sep="|")
+"""
+
+REFUSED = [
+    (files.deflated_with_a_wrong_group_length, "unpacks to more than"),
+    (files.deflated_without_a_group_length, "unpacks to more than"),
+    (files.jpeg_2000_larger_than_its_header, "30000 × 30000 pixels, its header declares 64 × 64"),
+    (files.empty_sequence_items, "more than 100,000 sequence items"),
+    (files.nested_sequences, "could not be parsed"),
+    (lambda: files.rle(10_000, 10_000), "not decoded"),
+    (lambda: files.png(10_000, 10_000), "not decoded"),
+    (lambda: files.truncated_jpeg_ls(4_000, 4_000), "could not be decoded"),
+]
+
+
+def measured(content: bytes) -> tuple[str, float, int]:
+    """The outcome of reading in a process of its own, its processor time in seconds, and its peak of memory in MB."""
+    run = subprocess.run([sys.executable, "-c", PROGRAM], input=content, capture_output=True, check=True)
+    outcome, seconds, peak = run.stdout.decode().strip().split("|")
+    print(outcome, seconds, peak)
+    return outcome, float(seconds), int(peak)
+
+
+@pytest.mark.parametrize(("make", "says"), REFUSED, ids=lambda one: getattr(one, "__name__", None))
+def test_a_file_that_unpacks_to_more_than_it_declares_is_refused(make, says):
+    outcome, seconds, peak = measured(make())
+    assert says in outcome
+    assert peak < MOST_MB
+    assert seconds < MOST_SECONDS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: files.png(*LARGEST),
+        lambda: files.png(*LARGEST, depth=8),
+        lambda: files.rle(*LARGEST),
+        lambda: files.uncompressed(*LARGEST),
+        lambda: files.truncated_jpeg_ls(*LARGEST),
+    ],
+    ids=["png16", "png8", "rle", "uncompressed", "truncated jpeg-ls"],
+)
+def test_the_largest_radiograph_stays_within_its_memory_and_time(make):
+    _, seconds, peak = measured(make())
+    assert peak < MOST_MB
+    assert seconds < MOST_SECONDS

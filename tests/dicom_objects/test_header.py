@@ -10,14 +10,25 @@ from hypothesis import strategies as st
 from pydicom.config import RAISE
 from pydicom.valuerep import validate_value
 
-from pneumoscope.dicom_objects import DicomObjectError, NotDicomError, Profile, UnidentifiedImageError, source_image
+from pneumoscope.dicom_objects import (
+    KINDS,
+    DicomObjectError,
+    NotDicomError,
+    Profile,
+    UnidentifiedImageError,
+    source_image,
+    write_objects,
+)
+from pneumoscope.dicom_objects.encoding import parsed
 from pneumoscope.dicom_objects.uids import derived_uid, object_uid
+from pneumoscope.radiograph import read
 from tests.dicom_objects.builders import (
     CREATED,
     PLANTED,
     SOURCES,
     cr_without_ids,
     monochrome1,
+    reading,
     result_of,
     well_formed_dx,
     with_raw,
@@ -107,6 +118,15 @@ def test_an_image_that_no_object_can_refer_to_is_refused(changes, message):
     with pytest.raises(UnidentifiedImageError, match=message) as caught:
         source_image(content)
     assert "Planted" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")  # of the test's own reading
+def test_a_uid_with_leading_zeros_is_kept_since_the_pacs_knows_the_image_by_it():
+    source = with_raw(cr_without_ids(), SOPInstanceUID="999.01.23.4", StudyInstanceUID="1.02.3")
+    content = written(source)
+    for one in write_objects(content, read(content), reading(), KINDS, Profile.PLAIN, CREATED):
+        assert b"999.01.23.4" in one.content, one.kind
+        assert parsed(one.content).StudyInstanceUID == "1.02.3"
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"x" * 200])

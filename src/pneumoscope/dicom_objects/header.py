@@ -53,7 +53,8 @@ _TERMS = {
 """Attributes whose other values are dropped."""
 _POSITIVE = frozenset({"PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio", "WindowWidth"})
 _ZONE = re.compile(r"[+-](0\d|1[0-4])[0-5]\d")
-_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
+_UID = re.compile(r"\d+(\.\d+)+", re.ASCII)
+"""A UID, also with leading zeros, which PS3.5 9.1 forbids and some devices write: an object has to name what the PACS knows."""
 _MOST_UID = 64
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffd]")
 

@@ -118,6 +118,6 @@ def time_of(seconds: float) -> datetime:
     Returns
     -------
     datetime
-        The same time, in UTC.
+        The same time in the time zone of this machine, since times in DICOM are local where no time zone is stated.
     """
-    return datetime.fromtimestamp(seconds, UTC)
+    return datetime.fromtimestamp(seconds, UTC).astimezone()

@@ -137,7 +137,7 @@ def _drawn(
             curve = points[i, j]
             if curve is not None:
                 axes.plot(*curve, color=_COLOURS[j % len(_COLOURS)], linestyle=("-", "--", ":")[j // 6 % 3], label=reader)
-        axes.set(title=name, xlim=across or (0, 1.02 * right or 1), ylim=(0, 1.01), box_aspect=1)
+        axes.set(title=name, xlim=across or (0, 1.02 * right or 1), ylim=(0, 1.01), aspect="equal" if across else "auto")
         axes.set_xlabel(labels[0])
         axes.set_ylabel(labels[1])
         if len(result.readers) <= 12:

@@ -24,6 +24,7 @@ from pneumoscope.pacs.spool import Spool
 from tests.radiograph.builders import cr, written
 
 ANYBODY = (Peer("STORESCU"), Peer("CR1"))
+PATIENT = Limits(wait_seconds=0.1, drain_seconds=5.0, spool_free_bytes=0)
 QUICK = Limits(request_seconds=0.5, pdu_seconds=0.5, idle_seconds=2.0, wait_seconds=0.1, drain_seconds=2.0, spool_free_bytes=0)
 APPLICATION_CONTEXT = b"1.2.840.10008.3.1.1.1"
 
@@ -52,7 +53,7 @@ class Node:
 
 
 @contextmanager
-def node(folder, *, limits=QUICK, peers=ANYBODY, ledger=None, spool_folder=None, reports=None, **receiving):
+def node(folder, *, limits=PATIENT, peers=ANYBODY, ledger=None, spool_folder=None, reports=None, **receiving):
     """Run a node in this process."""
     spool, stop = Spool(spool_folder or folder / "spool", limits), threading.Event()
     spool.prepare()

@@ -16,6 +16,7 @@ from pneumoscope.pacs.receive.contexts import STORED_CLASSES
 from pneumoscope.pacs.receive.pdu_socket import PduError, body_bytes
 from pneumoscope.pacs.settings import Limits
 from tests.pacs.receiving import (
+    PATIENT,
     QUICK,
     associate_rq,
     association,
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 @pytest.fixture
 def receiving(tmp_path):
-    with node(tmp_path) as one:
+    with node(tmp_path, limits=QUICK) as one:
         yield one
 
 
@@ -190,7 +191,7 @@ def test_a_command_without_end_is_not_collected(receiving):
 
 
 def test_an_instance_above_the_limit_is_not_collected(tmp_path):
-    limits = Limits(**{**vars(QUICK), "instance_bytes": 100_000})
+    limits = Limits(**{**vars(PATIENT), "instance_bytes": 100_000})
     with node(tmp_path, limits=limits) as receiving:
         with association(receiving) as made:
             assert not hasattr(made.send_c_store(instance(size=(1000, 1000))), "Status")
@@ -208,13 +209,14 @@ def test_a_flood_of_messages_without_waiting_for_answers_ends_the_association(re
     assert receiving.leftovers() == []
 
 
-def test_one_address_cannot_take_all_associations(receiving):
-    taken = [established(receiving, source="127.0.0.2") for _ in range(QUICK.associations_per_address)]
-    with receiving.connect("127.0.0.2") as sock:
-        assert sock.recv(10) == b""
-    assert echo(receiving)
-    for sock in taken:
-        sock.close()
+def test_one_address_cannot_take_all_associations(tmp_path):
+    with node(tmp_path) as receiving:
+        taken = [established(receiving, source="127.0.0.2") for _ in range(PATIENT.associations_per_address)]
+        with receiving.connect("127.0.0.2") as sock:
+            assert sock.recv(10) == b""
+        assert echo(receiving)
+        for sock in taken:
+            sock.close()
 
 
 def memory_bytes():

@@ -16,7 +16,7 @@ from pneumoscope.pacs.settings import Model
 from pneumoscope.pacs.spool import Level, Spool
 from pneumoscope.web.dicomweb.errors import UnreachableError
 from tests.pacs.orthanc import needs_orthanc, running
-from tests.pacs.receiving import QUICK, instance, node
+from tests.pacs.receiving import PATIENT, instance, node
 
 pytestmark = needs_orthanc
 SALT = "0123456789abcdef"
@@ -37,7 +37,7 @@ def orthanc(_program):
 
 @pytest.fixture
 def admission(tmp_path):
-    spool = Spool(tmp_path / "spool", QUICK)
+    spool = Spool(tmp_path / "spool", PATIENT)
     spool.prepare()
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
         yield Admission(spool, ledger, SALT)

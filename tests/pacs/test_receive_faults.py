@@ -21,7 +21,7 @@ from pneumoscope.pacs.spool import Level, Spool
 from pneumoscope.pacs.supervisor import supervise
 from tests.pacs.dying_node import POINTS
 from tests.pacs.receiving import (
-    QUICK,
+    PATIENT,
     associate_rq,
     association,
     echo,
@@ -55,7 +55,7 @@ def check_nothing_is_lost(receiving, acknowledged):
 
 def begin_again(folder):
     """What the receiving process does when it starts."""
-    spool = Spool(folder / "spool", QUICK)
+    spool = Spool(folder / "spool", PATIENT)
     with Ledger.open(folder / "ledger.sqlite") as ledger:
         return spool.clear_incoming(), spool.remove_orphans(ledger.paths(), older_than_s=0)
 
@@ -238,7 +238,7 @@ def test_a_database_that_is_locked_for_less_than_the_wait_delays_the_answer(tmp_
 
 def test_a_sender_waits_while_the_spool_is_full_and_is_refused_only_at_last(tmp_path, monkeypatch):
     levels = [Level.FULL, Level.FULL, Level.OPEN]
-    patient = type(QUICK)(**{**vars(QUICK), "wait_seconds": 30.0})
+    patient = type(PATIENT)(**{**vars(PATIENT), "wait_seconds": 30.0})
     with node(tmp_path, limits=patient) as receiving:
         monkeypatch.setattr(Spool, "level", lambda _: levels.pop(0) if len(levels) > 1 else levels[0])
         assert stored(receiving, instance(1)) == [0]
@@ -252,7 +252,7 @@ def test_a_sender_waits_while_the_spool_is_full_and_is_refused_only_at_last(tmp_
 
 
 def test_the_level_of_a_spool_follows_its_quota(tmp_path):
-    limits = type(QUICK)(**{**vars(QUICK), "spool_bytes": 1000, "pause_polls_at": 0.5, "refuse_at": 0.8})
+    limits = type(PATIENT)(**{**vars(PATIENT), "spool_bytes": 1000, "pause_polls_at": 0.5, "refuse_at": 0.8})
 
     def level(size):
         spool = Spool(tmp_path, limits)
@@ -262,7 +262,7 @@ def test_the_level_of_a_spool_follows_its_quota(tmp_path):
         return spool.level()
 
     assert [level(size) for size in (0, 499, 500, 799, 800)] == [Level.OPEN, Level.OPEN, Level.HIGH, Level.HIGH, Level.FULL]
-    no_space = type(QUICK)(**{**vars(QUICK), "spool_free_bytes": 2**62})
+    no_space = type(PATIENT)(**{**vars(PATIENT), "spool_free_bytes": 2**62})
     assert Spool(tmp_path, no_space).level() is Level.FULL
 
 

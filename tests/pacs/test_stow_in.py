@@ -17,7 +17,7 @@ from pneumoscope.pacs.receive.stow import Storing
 from pneumoscope.pacs.settings import Receiving
 from pneumoscope.pacs.spool import Level, Spool
 from pneumoscope.web.dicomweb.multipart import Part, encode
-from tests.pacs.receiving import QUICK, instance, until_closed
+from tests.pacs.receiving import PATIENT, QUICK, instance, until_closed
 from tests.pacs.tls_files import client_context, tls_of
 from tests.radiograph.builders import written
 
@@ -26,7 +26,7 @@ KIND = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=x
 
 
 @contextmanager
-def storing(folder, limits=QUICK, tls=None, verify=True):
+def storing(folder, limits=PATIENT, tls=None, verify=True):
     spool = Spool(folder / "spool", limits)
     spool.prepare()
     with Ledger.open(folder / "ledger.sqlite") as ledger:
@@ -113,7 +113,7 @@ def test_a_message_of_another_form_is_refused(client, body, headers, status):
 
 
 def test_a_part_above_the_limit_is_not_collected(tmp_path):
-    limits = type(QUICK)(**{**vars(QUICK), "instance_bytes": 10_000})
+    limits = type(PATIENT)(**{**vars(PATIENT), "instance_bytes": 10_000})
     with storing(tmp_path, limits) as client:
         assert post(client, written(instance(1, size=(300, 300)))).status_code == 400
         assert leftovers(client) == []
@@ -134,20 +134,21 @@ def test_a_ledger_that_cannot_be_written_is_answered_503_with_a_reason(client, m
     assert (answer.status_code, answer.json()["00081198"]["Value"][0]["00081197"]["Value"]) == (503, [0xA700])
 
 
-def test_a_client_that_stops_within_a_message_is_not_waited_for(client):
-    with socket.create_connection(client.at, timeout=20) as sock:
+def test_a_client_that_stops_within_a_message_is_not_waited_for(tmp_path):
+    with storing(tmp_path, QUICK) as client, socket.create_connection(client.at, timeout=20) as sock:
         head = f"POST /studies HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 99999\r\n"
         sock.sendall(f"{head}Content-Type: {KIND['Content-Type']}\r\n\r\n".encode() + message(b"x" * 5000)[:-20])
         assert b" 408 " in until_closed(sock)
-    assert leftovers(client) == []
+        assert leftovers(client) == []
 
 
-def test_silent_clients_shut_nobody_out_and_are_closed(client):
-    silent = [socket.create_connection(client.at, timeout=20, source_address=("127.0.0.2", 0)) for _ in range(50)]
-    assert post(client, written(instance(1))).status_code == 200
-    for sock in silent:
-        assert until_closed(sock) == b""
-        sock.close()
+def test_silent_clients_shut_nobody_out_and_are_closed(tmp_path):
+    with storing(tmp_path, type(PATIENT)(**{**vars(PATIENT), "request_seconds": 2.0})) as client:
+        silent = [socket.create_connection(client.at, timeout=20, source_address=("127.0.0.2", 0)) for _ in range(50)]
+        assert post(client, written(instance(1))).status_code == 200
+        for sock in silent:
+            assert until_closed(sock) == b""
+            sock.close()
 
 
 @pytest.fixture(autouse=True)

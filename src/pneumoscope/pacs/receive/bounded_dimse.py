@@ -21,7 +21,7 @@ _LEAST_BYTES_PER_S = 10_000
 _GRACE = 6
 """Longest time of a small message, in units of the longest time of a PDU."""
 _BUSY_S = 0.5
-_IDLE_WAIT_S = 0.02
+_IDLE_WAIT_S, _BUSY_WAIT_S = 0.02, 0.005
 NOWHERE = Path("no file, since it could not be written")
 """Path of a data set that could not be written."""
 
@@ -44,6 +44,18 @@ class _Sink:
         pass
 
 
+class _CountedQueue(queue.Queue[Any]):
+    """Counts what was put into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted = 0
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        self.counted += 1  # only the thread that reads the connection puts something
+        super().put(item, block, timeout)
+
+
 class BoundedDimse(DIMSEServiceProvider):
     """The message service of one association.
 
@@ -61,13 +73,13 @@ class BoundedDimse(DIMSEServiceProvider):
         self._command_bytes, self._data_bytes, self._began = 0, 0, 0.0
         self._files: set[Path] = set()
         self._busy_at = time.monotonic()
-        self.serving = False
-        """Whether a request is being served."""
+        self.msg_queue = self._waiting = _CountedQueue()
+        self._answered, self._is_serving = 0, False
 
     @property
     def is_idle(self) -> bool:
         """Whether no message is being received, waits or is served."""
-        return self.message is None and self.msg_queue.empty() and not self.serving
+        return self.message is None and self._waiting.counted <= self._answered
 
     def is_late(self, silent_s: float) -> bool:
         """Whether a message that has begun does not come on.
@@ -100,16 +112,21 @@ class BoundedDimse(DIMSEServiceProvider):
         tuple
             Presentation context and message, or None and None.
         """
-        self.serving = False
+        if self._is_serving:  # the request that was taken before is answered
+            self._is_serving, self._answered = False, self._answered + 1
         if block:
             return super().get_msg(block=True)
-        is_quiet = time.monotonic() - self._busy_at > _BUSY_S
         try:
-            item = self.msg_queue.get(timeout=_IDLE_WAIT_S) if is_quiet else self.msg_queue.get(block=False)
+            item = self.msg_queue.get(timeout=self.wait_s)
         except queue.Empty:
             return None, None
-        self.serving = True
+        self._is_serving = True
         return item
+
+    @property
+    def wait_s(self) -> float:
+        """How long to wait for something to happen: longer where nothing has happened for a while."""
+        return _IDLE_WAIT_S if time.monotonic() - self._busy_at > _BUSY_S else _BUSY_WAIT_S
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take fragments of a message.

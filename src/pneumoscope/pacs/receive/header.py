@@ -84,8 +84,8 @@ def read_header(file: Path) -> Header:
         return Header(sop_class, instance, _uid(values, _STUDY), _uid(values, _SERIES), syntax, sha256, stream.tell())
 
 
-def _elements(stream: BinaryIO, syntax: str, last: int) -> Any:
-    """The wanted elements up to a tag, undecoded: their texts are neither checked nor ever part of a message."""
+def _elements(stream: BinaryIO, syntax: str, last: int) -> dict[int, object]:
+    """The undecoded values of the wanted elements up to a tag: their texts are neither checked nor ever part of a message."""
 
     def beyond(tag: BaseTag, _vr: str | None, _length: int) -> bool:
         return int(tag) > last
@@ -93,13 +93,14 @@ def _elements(stream: BinaryIO, syntax: str, last: int) -> Any:
     try:
         tags: Any = [_SYNTAX, _CLASS, _INSTANCE, _STUDY, _SERIES]
         implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
-        return read_dataset(stream, implicit, little, stop_when=beyond, specific_tags=tags)
+        read = read_dataset(stream, implicit, little, stop_when=beyond, specific_tags=tags)
+        return {int(tag): read.get_item(tag).value for tag in read.keys()}  # noqa: SIM118 - items would be decoded
     except Exception as error:  # pydicom names no errors of its own for damaged files
         raise NotUnderstoodError(f"the data set is damaged ({type(error).__name__})") from None
 
 
-def _uid(values: Any, tag: int) -> str:
-    value = getattr(values.get_item(tag), "value", None) if tag in values else None
+def _uid(values: dict[int, object], tag: int) -> str:
+    value = values.get(tag)
     text = value.decode("ascii", "replace").strip(" \0") if isinstance(value, bytes) else ""
     return text if _UID.fullmatch(text) else ""
 

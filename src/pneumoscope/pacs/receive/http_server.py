@@ -75,7 +75,7 @@ def listening_http(application: Any, receiving: Receiving, limits: Limits) -> It
         If the port cannot be listened on, or the certificates cannot be used.
     """
     # uvicorn does not say how long a handshake may take, and the default of asyncio is a minute.
-    asyncio.constants.SSL_HANDSHAKE_TIMEOUT = limits.request_seconds  # type: ignore[misc]  # a setting in this process
+    asyncio.constants.SSL_HANDSHAKE_TIMEOUT = limits.request_seconds
     config = uvicorn.Config(
         application,
         loop="asyncio",

@@ -27,8 +27,6 @@ _SLACK_BYTES = 64
 _BLOCK = 2**18
 _CLOSING = "Sta13"
 """State in which the last PDU was sent; whatever else comes is not read, and pynetdicom closes the connection."""
-_IDLE_WAIT_S = 0.02
-_BUSY_S = 0.5
 
 
 class PduError(OSError):
@@ -144,9 +142,9 @@ class PduSocket(AssociationSocket):
             return False
         if isinstance(sock, ssl.SSLSocket) and sock.pending():
             return True
-        waits = idle_s > _BUSY_S and self._dimse.is_idle and self.assoc.dul.to_provider_queue.empty()
+        waits = self._dimse.is_idle and self.assoc.dul.to_provider_queue.empty()
         try:
-            return bool(self._poll.poll(_IDLE_WAIT_S * 1000 if waits else 0))
+            return bool(self._poll.poll(self._dimse.wait_s * 1000 if waits else 0))
         except OSError:
             self.event_queue.put("Evt17")
             return False

@@ -23,6 +23,7 @@ Reports = Callable[[evt.Event], tuple[int, None]]
 LOGGER = logging.getLogger(__name__)
 SUCCESS, OUT_OF_RESOURCES, DOES_NOT_MATCH, NOT_UNDERSTOOD, FAILURE = 0x0000, 0xA700, 0xA900, 0xC000, 0x0110
 """Statuses of C-STORE (PS3.4 table B.2-1, PS3.7 annex C)."""
+_NEGOTIATION_S = 60.0
 _PERMANENT_BY_USER = (0x01, 0x01, 0x03)
 """Rejected permanently by the service user: calling AE title not recognized (PS3.8 table 9-21)."""
 
@@ -98,7 +99,8 @@ def _entity(receiving: Receiving, peers: tuple[Peer, ...], limits: Limits) -> Ap
     entity.require_calling_aet = [peer.ae_title for peer in peers]
     entity.maximum_pdu_size = limits.pdu_bytes
     entity.maximum_associations = 2 * limits.associations  # the slots of the server count the connections
-    entity.acse_timeout, entity.dimse_timeout = limits.request_seconds, limits.idle_seconds
+    entity.acse_timeout = _NEGOTIATION_S  # the request was read before pynetdicom knows of the connection
+    entity.dimse_timeout = limits.idle_seconds
     entity.network_timeout = limits.idle_seconds
     return entity
 

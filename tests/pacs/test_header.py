@@ -45,8 +45,8 @@ def deflated(made, padding=b""):
 
 
 def test_a_deflated_data_set_is_read_only_as_far_as_its_uids(tmp_path):
-    bomb = deflated(instance(3), padding=bytes(300_000_000))
-    assert len(bomb) < 10**6
+    bomb = deflated(instance(3), padding=bytes(20_000_000))
+    assert len(bomb) < 10**5
     header = header_of(bomb, tmp_path)
     assert (header.transfer_syntax, header.sop_instance_uid) == (DeflatedExplicitVRLittleEndian, "1.2.3.3")
 

@@ -136,6 +136,15 @@ def test_another_protocol_on_the_port_is_closed_at_once(receiving):
     assert is_served_within(receiving)
 
 
+def test_a_request_that_cannot_be_decoded_frees_its_slot_at_once(receiving):
+    request = associate_rq()
+    damaged = request[:6] + os.urandom(len(request) - 6)
+    with receiving.connect() as sock:
+        sock.sendall(damaged)
+        until_closed(sock)
+    assert eventually(lambda: receiving.server.slots.taken == 0, seconds=10)
+
+
 GARBAGE = {
     "noise": os.urandom(4096),
     "unknown type": b"\x99\0\0\0\0\4abcd",

@@ -1,9 +1,11 @@
 """pynetdicom's state machine of the upper layer, which ends an association on what it cannot handle instead of raising."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from pynetdicom.fsm import StateMachine
+
+_ENDED = ("Sta1", "Sta13")
 
 if TYPE_CHECKING:
     from pynetdicom.dul import DULServiceProvider
@@ -39,3 +41,11 @@ class EndingStateMachine(StateMachine):
             association = self.dul.assoc
             association.is_aborted, association.is_established = True, False
             association._kill = self.dul._kill_thread = True
+        self._wake_association()
+
+    def _wake_association(self) -> None:
+        """Tell the association, which waits for its request, that the connection has ended before there was a valid one."""
+        association = self.dul.assoc
+        has_ended = self.current_state in _ENDED or self.dul._kill_thread
+        if has_ended and association.requestor.primitive is None and self.dul.to_user_queue.empty():
+            self.dul.to_user_queue.put(cast(Any, None))  # what pynetdicom takes for the end of the wait

@@ -274,6 +274,7 @@ def test_the_decision_is_that_of_the_interval(hypothesis):
         ({"figure": "PCL", "at": 0.1}, "a figure of ratings with a location, which the table does not have"),
         ({"figure": "PCL"}, "PCL needs a value 'at', between 0 and 1"),
         ({"figure": "sensitivity at specificity", "at": 80}, "sensitivity at specificity at 80: give a share between 0 and 1"),
+        ({"figure": "MaxNLF", "hypothesis": "superiority"}, "MaxNLF is better the smaller it is"),
         ({"figure": "AUC", "at": 0.8}, "AUC has no parameter"),
         ({"at": 0.8}, "the default figure has no parameter"),
         ({"figure": "sensitivity", "threshold": 50, "method": "U-statistics"}, "U-statistics are for AUC"),

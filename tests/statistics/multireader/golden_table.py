@@ -79,7 +79,7 @@ DIFFERENT = (
     (
         "lme4",
         "sim_reading_times",
-        "to 2e-5: both searches stop there; uStat11 is not built",
+        "to 2e-5: both searches stop there",
     ),
 )
 """Method, data sets, and the reason."""

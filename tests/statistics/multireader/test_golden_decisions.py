@@ -10,6 +10,7 @@ from pneumoscope import MissingExtraError
 from pneumoscope.statistics.errors import StatisticsError
 from pneumoscope.statistics.multireader import agreement, paired_binary, regression
 from pneumoscope.statistics.multireader.agreement import Scale, Weighting, cohen, fleiss, gwet, krippendorff_alpha
+from pneumoscope.statistics.multireader.crossed_mean import crossed_mean
 from pneumoscope.statistics.multireader.measurement_agreement import intraclass_correlations, limits_of_agreement
 from pneumoscope.statistics.multireader.paired_binary import ClusteredPairs, mcnemar, mcnemar_exact, pairs
 from pneumoscope.statistics.multireader.regression import (
@@ -304,6 +305,25 @@ def test_reading_times():
     found.none(at_least=9)
     assert fit.ratio == pytest.approx(reference["paired_t"]["ratio"], rel=1e-8)
     assert fit.ratio_low < fit.ratio < fit.ratio_high < 1
+
+
+def test_reading_times_by_u_statistics():
+    reference, found = golden("sim_reading_times")["lme4_and_others"]["ustat11_identity"], Deviations()
+    seconds, aided, reader, case, _ = reading_times()
+    _, r = np.unique(reader, return_inverse=True)
+    _, c = np.unique(case, return_inverse=True)
+    log = np.full((2, r.max() + 1, c.max() + 1), np.nan)
+    log[aided.astype(int), r, c] = np.log(seconds)
+    results = [crossed_mean(log[0]), crossed_mean(log[1]), crossed_mean(log[0] - log[1])]
+    found.add_each("mean", [one.mean for one in results], reference["mean"])
+    found.add_each("variance", [one.variance for one in results], reference["var"])
+    found.add_each("one", [one.variance_of_one for one in results[:2]], reference["var.1obs"][:2])
+    found.none(at_least=8)
+
+
+def test_a_crossed_mean_needs_every_measurement():
+    with pytest.raises(StatisticsError, match="at least two readers and two cases, without gaps"):
+        crossed_mean(np.array([[1.0, np.nan], [1.0, 2.0]]))
 
 
 def test_paired_reading_times():

@@ -88,6 +88,11 @@ class Plan:
     def __post_init__(self) -> None:
         if self.at is not None and self.figure in AT and self.figure != "expected utility" and not 0 <= self.at <= 1:
             raise ReaderStudyError(f"{self.figure} at {self.at:g}: give a share between 0 and 1")
+        if self.figure == "MaxNLF" and self.hypothesis in ("superiority", "non-inferiority"):
+            raise ReaderStudyError(
+                "MaxNLF is better the smaller it is, so that neither superiority nor non-inferiority of the first "
+                "is what it would say; ask for the difference or equivalence"
+            )
         needs_margin = self.hypothesis in ("non-inferiority", "equivalence")
         if not self.margin >= 0 or needs_margin != (self.margin > 0):
             raise ReaderStudyError(

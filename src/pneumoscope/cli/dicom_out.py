@@ -124,7 +124,7 @@ def further_files(
 
 
 def report_omitted(items: Sequence[Item], out: Path) -> None:
-    """Print how many files have no object of a kind that was asked for, and why.
+    """Print the number of files without an object of a requested kind, with the reason.
 
     Parameters
     ----------

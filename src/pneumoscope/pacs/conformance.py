@@ -131,8 +131,8 @@ def _received() -> Iterator[str]:
 def _sent() -> Iterator[str]:
     yield from _section("Storage SCU and STOW-RS: what is sent")
     yield from _paragraph(f"Results are sent in {ExplicitVRLittleEndian.name}, as the very bytes that were written once.")
-    rows = [(profile.value, kind, class_of(profile, kind)) for profile in Profile for kind in KINDS]
-    rows = [(profile, kind, UID(one).name, one) for profile, kind, one in rows]
+    classes = [(profile.value, kind, class_of(profile, kind)) for profile in Profile for kind in KINDS]
+    rows = [(profile, kind, UID(one).name, one) for profile, kind, one in classes]
     yield from _table(("profile", "kind", "SOP class", "UID"), rows)
     yield from _paragraph(
         "Segmentations and Parametric Maps carry a nominal frame of reference, because a projection radiograph has no plane in",

@@ -1,6 +1,6 @@
 """Measure what the node adds to a reader: images in a second with results, and the time of a C-STORE.
 
-    python benchmarks/node_work.py [--images 60] [--stores 100] [--json FILE]
+    python benchmarks/node_work.py [--images 60] [--rows 2500] [--stores 100] [--json FILE]
 
 Images are the shipped radiographs as DICOM CR. The reader alone decodes and reads; reader plus writers makes the objects as well
 and writes nothing; the node claims, decodes in a limited process, reads, writes files and rows that are safe on the disk. Stores
@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from measuring import machine, parser, table, write
+from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE, AllStoragePresentationContexts, evt
@@ -36,9 +38,11 @@ from pneumoscope.pacs.ledger import Arrival, Ledger
 from pneumoscope.pacs.peers import Destination
 from pneumoscope.pacs.send.dimse import DimseTarget
 from pneumoscope.pacs.send.result_file import data_set_sha256, open_result
+from pneumoscope.pacs.settings import Working
 from pneumoscope.pacs.work import readers
 from pneumoscope.pacs.work.worker import Worker
 
+THREADS = Working().readers
 TARGETS = (("sr",), ("sr", "seg", "sc"))
 CONFIG = """
 salt = "0123456789abcdef"
@@ -56,10 +60,14 @@ kinds = {kinds}
 """
 
 
-def images(number: int) -> Iterator[bytes]:
-    """Make DICOM images of the shipped radiographs, each with UIDs of its own."""
+def images(number: int, rows: int = 0) -> Iterator[bytes]:
+    """Make DICOM images of the shipped radiographs, enlarged to the rows unless they are 0, each with UIDs of its own."""
     with sample() as cohort:
         pictures = [radiograph.read(cohort.file(case)).pixels for case in cohort.cases]
+    if rows:
+        pictures = [
+            np.asarray(Image.fromarray(one).resize((rows * one.shape[1] // one.shape[0], rows))).clip(0, 1) for one in pictures
+        ]
     for k, pixels in enumerate(islice(cycle(pictures), number)):
         yield _content(k, (pixels * 4095).astype(np.uint16))
 
@@ -82,13 +90,12 @@ def _content(k: int, stored: np.ndarray[Any, Any]) -> bytes:
 
 
 def rate(action: Callable[[], object], number: int) -> float:
-    """Images in a second, after two that are not counted."""
-    for _ in range(2):
-        action()
-    begins = time.perf_counter()
-    for _ in range(number - 2):
-        action()
-    return (number - 2) / (time.perf_counter() - begins)
+    """Images in a second by as many threads as the node has readers, after as many images that are not counted."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(lambda _: action(), range(THREADS)))
+        begins = time.perf_counter()
+        list(pool.map(lambda _: action(), range(number - THREADS)))
+        return (number - THREADS) / (time.perf_counter() - begins)
 
 
 def of_reader(node: config.NodeConfig, contents: Sequence[bytes], kinds: Sequence[Kind]) -> float:
@@ -111,7 +118,7 @@ def of_node(folder: Path, kinds: Sequence[Kind], contents: Sequence[bytes]) -> f
     node = config.parse(CONFIG.format(kinds=list(kinds)), folder)
     node.spool_folder.mkdir()
     limits = Limits(node.work.decode_seconds, node.work.decode_bytes)
-    with Ledger.open(node.ledger_url) as ledger, LimitedPool(radiograph.read, "decoding", limits, workers=1) as decode:
+    with Ledger.open(node.ledger_url) as ledger, LimitedPool(radiograph.read, "decoding", limits, workers=THREADS) as decode:
         for k, content in enumerate(contents):
             path = node.spool_folder / f"{k}.dcm"
             path.write_bytes(content)
@@ -166,7 +173,7 @@ def of_store(folder: Path, stores: int, *, nodelay: bool) -> float:
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure, and print a table."""
-    contents = list(images(arguments.images))
+    contents = list(images(arguments.images, arguments.rows))
     rows: list[dict[str, Any]] = []
     measured: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as place:
@@ -189,6 +196,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
 if __name__ == "__main__":
     options = parser(__doc__)
     options.add_argument("--images", type=int, default=60)
+    options.add_argument("--rows", type=int, default=0, help="rows of the images; 0: as shipped, 670 to 1,900")
     options.add_argument("--stores", type=int, default=100)
     given = options.parse_args()
     write(given.json, {"machine": machine(), **main(given)})

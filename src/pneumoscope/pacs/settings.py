@@ -154,7 +154,7 @@ class Working:
         How long a claim holds; a claim of a process that was killed is taken over after it.
     """
 
-    readers: int = 1
+    readers: int = 2
     decode_seconds: float = 20.0
     decode_bytes: int = 2 * 10**9
     attempts: int = 3

@@ -26,7 +26,7 @@ class FakeDimse:
     A status that is a function is called with the event; what it returns is the answer.
     """
 
-    def __init__(self, *statuses, find=True, classes=(SR, SC), ae_title="PACS", require=(), max_associations=10):
+    def __init__(self, *statuses, find=True, classes=(SR, SC), ae_title="PACS", require=(), max_associations=10, tls=None):
         self.statuses, self.stored, self.contents, self.finds = list(statuses) or [0], Counter(), {}, 0
         self.nodelay = []
         entity = AE(ae_title=ae_title)
@@ -40,7 +40,7 @@ class FakeDimse:
         if find:
             entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
         handlers = [(evt.EVT_C_STORE, self._store), (evt.EVT_C_FIND, self._find)]
-        self.server = entity.make_server(("127.0.0.1", 0), evt_handlers=handlers)
+        self.server = entity.make_server(("127.0.0.1", 0), evt_handlers=handlers, ssl_context=tls)
         entity._servers.append(self.server)  # start_server does it, but looks for its end only twice a second
         self.port = self.server.socket.getsockname()[1]
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -4,11 +4,13 @@ import json
 import random
 import re
 import socket
+import ssl
 import time
 
 import pytest
+import trustme
 
-from pneumoscope.pacs.peers import Credentials, Destination
+from pneumoscope.pacs.peers import Credentials, Destination, Tls
 from pneumoscope.pacs.send.dimse import DimseTarget
 from pneumoscope.pacs.send.outcome import Fate, of_status, wait_seconds
 from pneumoscope.pacs.send.result_file import ResultFileError, data_set_sha256, open_result
@@ -244,3 +246,28 @@ def test_waits_double_up_to_the_longest_with_jitter():
         waits = [wait_seconds(attempts, settings, chance) for _ in range(200)]
         assert longest / 2 <= min(waits) < longest * 0.55
         assert longest * 0.95 < max(waits) <= longest
+
+
+def certificates(folder):
+    """Files of an authority, and of a certificate of this machine by it."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    issued.private_key_and_cert_chain_pem.write_to_path(folder / "own.pem")
+    return Tls(str(folder / "ca.pem"), str(folder / "own.pem"), str(folder / "own.pem"))
+
+
+def test_tls_with_certificates_on_both_sides(tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    tls, other = certificates(tmp_path / "one"), certificates(tmp_path / "other")
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.authority)
+    server.load_cert_chain(tls.certificate)
+    server.verify_mode = ssl.CERT_REQUIRED
+    result = result_file(tmp_path)
+    with FakeDimse(tls=server) as pacs:
+        assert tried(pacs.destination(tls=tls), result).fate is Fate.SENT
+        refused = tried(pacs.destination(tls=other), result)
+        assert (refused.fate, refused.unreachable) == (Fate.LATER, True)
+        assert refused.reason.endswith("could not be reached; check its host, its port and the certificates of both sides")
+    assert sum(pacs.stored.values()) == 1

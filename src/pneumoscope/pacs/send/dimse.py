@@ -38,7 +38,11 @@ class _Answer:
     """What the destination answers to an association request; pynetdicom keeps only whether it is established."""
 
     def __init__(self) -> None:
-        self.sentence, self.permanent = "it rejects the association", False
+        self.sentence, self.permanent, self.connected = "it rejects the association", False, False
+
+    def opened(self, _: evt.Event) -> None:
+        """Take note of a connection, with its TLS where that is configured."""
+        self.connected = True
 
     def received(self, event: evt.Event) -> None:
         """Take note of a rejection among the received PDUs."""
@@ -205,8 +209,11 @@ class DimseTarget:
     def _associate(self) -> Association:
         entity, answer = self._entity(), _Answer()
         handlers: list[Any] = [
-            (evt.EVT_CONN_OPEN, self._prepare_socket), (evt.EVT_PDU_RECV, answer.received), (evt.EVT_ACCEPTED, answer.accepted),
-        ]  # fmt: skip
+            (evt.EVT_CONN_OPEN, self._prepare_socket),
+            (evt.EVT_CONN_OPEN, answer.opened),
+            (evt.EVT_PDU_RECV, answer.received),
+            (evt.EVT_ACCEPTED, answer.accepted),
+        ]
         if self._on_report:
             handlers.append((evt.EVT_N_EVENT_REPORT, self._on_report))
         destination = self._destination
@@ -226,6 +233,9 @@ class DimseTarget:
             return association
         if association.is_rejected or answer.permanent:
             raise _RejectedError(f"{self._who} refuses: {answer.sentence}", answer.permanent)
+        if not answer.connected:
+            check = "its host, its port and the certificates of both sides" if tls else "its host and its port"
+            raise UnreachableTargetError(f"{self._who} could not be reached; check {check}")
         raise UnreachableTargetError(f"{self._who} does not answer to an association request")
 
     def _entity(self) -> AE:

@@ -91,7 +91,7 @@ class Limits:
     associations: int = 32
     associations_per_address: int = 8
     pdu_bytes: int = 2**20
-    pdu_seconds: float = 10.0
+    pdu_seconds: float = 8.0
     request_seconds: float = 5.0
     idle_seconds: float = 60.0
     wait_seconds: float = 20.0

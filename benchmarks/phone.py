@@ -39,7 +39,8 @@ LOAD = """async () => {
   window.trial = await import(new URL("reader/read.js", location.href));
   window.card = await fetch("model/client.json").then((answer) => answer.json());
   const glue = new URL("vendor/ort-wasm-simd-threaded.js", location.href).href;
-  window.model = await loadModel(card, await at(`model/${card.file}`), await at("vendor/ort-wasm-simd-threaded.wasm"), glue);
+  const runtime = new URL("vendor/ort-wasm-simd-threaded.wasm", location.href).href;
+  window.model = await loadModel(card, await at(`model/${card.file}`), runtime, glue);
   window.codec = (name) => at(`vendor/${name}.wasm`).then((bytes) => WebAssembly.compile(bytes));
   return performance.now() - begun;
 }"""

@@ -1,5 +1,7 @@
 """Store the weights of a graph in half precision; needs ``onnx`` but no PyTorch."""
 
+from collections.abc import Container
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -14,13 +16,15 @@ The small tensors of the first layers carry nearly all of the error and hardly a
 """
 
 
-def halved(graph: onnx.ModelProto) -> onnx.ModelProto:
+def halved(graph: onnx.ModelProto, kept: Container[str] = ()) -> onnx.ModelProto:
     """Store the large weights of convolutions and matrix products in half precision; the arithmetic stays in single precision.
 
     Parameters
     ----------
     graph
         Graph in single precision; not changed.
+    kept
+        Names of tensors that stay in single precision.
 
     Returns
     -------
@@ -38,7 +42,7 @@ def halved(graph: onnx.ModelProto) -> onnx.ModelProto:
     casts = []
     for tensor in body.initializer:
         wide = tensor.data_type == TensorProto.FLOAT and len(tensor.dims) >= 2 and np.prod(tensor.dims) >= LEAST_HALVED
-        if not wide or tensor.name in given:
+        if not wide or tensor.name in given or tensor.name in kept:
             continue
         values = numpy_helper.to_array(tensor)
         if np.abs(values).max() > np.finfo(np.float16).max:

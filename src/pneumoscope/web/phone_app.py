@@ -96,7 +96,8 @@ def build(
 def _write_model(bundle: Path, folder: Path, precision: Precision) -> Mapping[str, Any]:
     with sample() as cohort:
         proof = [radiograph.read(cohort.file(case)) for case in cohort.cases]
-    card = {**client_bundle.write(bundle, folder, proof, precision), "version": __version__, "disclaimer": DISCLAIMER}
+    written = client_bundle.write(bundle, folder, proof, precision, prepare=True)
+    card = {**written, "version": __version__, "disclaimer": DISCLAIMER}
     (folder / CLIENT_CARD_NAME).write_text(json.dumps(card, ensure_ascii=False) + "\n", encoding="utf-8")
     return card
 

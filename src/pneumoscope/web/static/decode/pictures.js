@@ -129,13 +129,15 @@ function turned({ rows, cols, channels, data, orientation }) {
  * @returns {{levels: Uint16Array, shown: Float32Array, source: ""}}
  */
 function grey({ channels, data }) {
+  const shown = Float32Array.from({ length: 256 }, (_, k) => k / 255);
+  if (channels === 1) return { levels: new Uint16Array(data), shown, source: "" };
   const levels = new Uint16Array(data.length / channels);
   for (let k = 0, at = 0; k < levels.length; k++, at += channels) {
     const opacity = channels % 2 ? 255 : data[at + channels - 1];
     if (channels < 3) levels[k] = over(data[at], opacity);
     else levels[k] = luma(over(data[at], opacity), over(data[at + 1], opacity), over(data[at + 2], opacity));
   }
-  return { levels, shown: Float32Array.from({ length: 256 }, (_, k) => k / 255), source: "" };
+  return { levels, shown, source: "" };
 }
 
 /**

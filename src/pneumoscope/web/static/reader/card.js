@@ -20,6 +20,7 @@
  * @property {string} file
  * @property {string} sha256
  * @property {"fp32" | "fp16"} precision
+ * @property {boolean} prepared  whether the graph was optimised when it was exported
  * @property {{name: string, size_px: number}} input
  * @property {string[]} outputs
  * @property {{output: string, index: number, method: string, covers: "lungs" | "whole", pooled: "lungs" | "whole", scale: number, size_px: number}} map

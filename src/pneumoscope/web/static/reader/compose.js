@@ -92,7 +92,7 @@ function rounded(value, decimals) {
  */
 function check(card, outputs) {
   for (const [name, values] of Object.entries(outputs)) {
-    if (values.every(Number.isFinite)) continue;
+    if (areFinite(values)) continue;
     throw new ModelOutputError(`the model gave a value that is not finite (${name}); the radiograph was not read`);
   }
   const ranges = { lung_quality: [0, 1 + ROUNDING], lungs_found: [0, 2], distance: [0, Infinity], probability: [0, 1] };
@@ -103,6 +103,15 @@ function check(card, outputs) {
   if (!card.settings.every((settings, at) => prescribed(settings, outputs, at))) {
     throw new ModelOutputError("the graph of the model gave another answer than its card prescribes; the radiograph was not read");
   }
+}
+
+/**
+ * @param {Float32Array} values
+ */
+function areFinite(values) {
+  let sum = 0;
+  for (let k = 0; k < values.length; k++) sum += values[k] * 0; // NaN for an infinite value, too
+  return sum === 0;
 }
 
 /**

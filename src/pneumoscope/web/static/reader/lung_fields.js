@@ -31,7 +31,11 @@ export const THIRDS = /** @type {const} */ (["upper", "mid", "lower"]);
  */
 export function lungFields(film, lungs, quality, found) {
   const cells = lungs.length / 2;
-  const masks = [lungs.subarray(0, cells), lungs.subarray(cells)].map((part) => Uint8Array.from(part, (value) => Number(value > 0)));
+  const masks = [new Uint8Array(cells), new Uint8Array(cells)];
+  for (let k = 0; k < cells; k++) {
+    masks[0][k] = Number(lungs[k] > 0);
+    masks[1][k] = Number(lungs[cells + k] > 0);
+  }
   return {
     right: masks[0], left: masks[1], quality: Math.min(quality[0], quality[1]), state: STATES[Math.round(found)],
     placement: onWhole(film.rows, film.cols, Math.sqrt(cells), film.orientation),
@@ -44,7 +48,9 @@ export function lungFields(film, lungs, quality, found) {
  * @returns {number}
  */
 export function areaShare({ right, left }) {
-  return right.reduce((sum, cell, k) => sum + (cell | left[k]), 0) / right.length;
+  let sum = 0;
+  for (let k = 0; k < right.length; k++) sum += right[k] | left[k];
+  return sum / right.length;
 }
 
 /**

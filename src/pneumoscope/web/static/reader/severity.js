@@ -70,12 +70,16 @@ function zoneOpacities({ placement, cells, cellCount, threshold }, fields) {
  * @param {import("../film/film.js").Orientation} orientation
  */
 function displayed(values, size, { transposed, flip_rows: flipRows, flip_cols: flipCols }) {
-  return values.map((_, k) => {
-    let [row, col] = [Math.floor(k / size), k % size];
-    if (flipRows) row = size - 1 - row;
-    if (flipCols) col = size - 1 - col;
-    return transposed ? values[col * size + row] : values[row * size + col];
-  });
+  if (!transposed && !flipRows && !flipCols) return values;
+  const out = new Float32Array(values.length);
+  for (let row = 0, k = 0; row < size; row++) {
+    const r = flipRows ? size - 1 - row : row;
+    for (let col = 0; col < size; col++, k++) {
+      const c = flipCols ? size - 1 - col : col;
+      out[k] = transposed ? values[c * size + r] : values[r * size + c];
+    }
+  }
+  return out;
 }
 
 /**

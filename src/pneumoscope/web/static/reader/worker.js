@@ -33,12 +33,10 @@ async function bytesAt(url) {
 
 /** Load the card, the graph and the runtime, once. */
 async function open() {
-  const [card, runtime] = await Promise.all([
-    fetched(new URL("client.json", MODEL)).then((response) => response.json()),
-    bytesAt(new URL("ort-wasm-simd-threaded.wasm", VENDOR)),
-  ]);
+  const card = await (await fetched(new URL("client.json", MODEL))).json();
   const graph = await bytesAt(new URL(card.file, MODEL));
-  return { card, model: await loadModel(card, graph, runtime, new URL("ort-wasm-simd-threaded.js", VENDOR).href) };
+  const [runtime, glue] = ["wasm", "js"].map((kind) => new URL(`ort-wasm-simd-threaded.${kind}`, VENDOR).href);
+  return { card, model: await loadModel(card, graph, runtime, glue) };
 }
 
 /**

@@ -1,8 +1,8 @@
-export const env: { wasm: { numThreads: number; wasmBinary: Uint8Array | undefined; wasmPaths: { mjs: string } }; versions: Record<string, string> };
+export const env: { wasm: { numThreads: number; wasmPaths: { mjs: string; wasm: string } }; versions: Record<string, string> };
 
 export class Tensor {
   constructor(type: "float32", data: Float32Array, dims: number[]);
-  readonly data: ArrayLike<number>;
+  readonly data: Float32Array;
 }
 
 export class InferenceSession {

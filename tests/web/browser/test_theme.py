@@ -1,5 +1,7 @@
 """The colours of both themes: text and controls can be told from their surfaces (WCAG 2.2, 1.4.3 and 1.4.11)."""
 
+import re
+
 import pytest
 
 SURFACES = ("surface", "surface-raised", "surface-sunken")
@@ -23,12 +25,32 @@ def test_the_contrast_of_black_and_white_is_21():
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
 
 
+def colours_of(page, theme):
+    """The colours of a theme as the browser computes them, #rrggbb."""
+    page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+    read = """name => {
+        const probe = document.body.appendChild(document.createElement("i"));
+        probe.style.color = `var(--${name})`;
+        const { color } = getComputedStyle(probe);
+        probe.remove();
+        return color;
+    }"""
+    computed = {name: page.evaluate(read, name) for name in (*SURFACES, *TEXTS, *CONTROLS, "accent-text")}
+    return {name: "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", rgb)) for name, rgb in computed.items()}
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_theme_of_the_system_is_that_theme(desktop, site, theme):
+    desktop.goto(f"{site.url}/pages/blank.html")
+    desktop.emulate_media(color_scheme=theme)
+    assert colours_of(desktop, "system") == colours_of(desktop, theme)
+    assert colours_of(desktop, "dark") != colours_of(desktop, "light")
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_texts_and_controls_stand_out_from_every_surface(desktop, site, theme):
     desktop.goto(f"{site.url}/pages/blank.html")
-    desktop.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-    read = "name => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim()"
-    colours = {name: desktop.evaluate(read, name) for name in (*SURFACES, *TEXTS, *CONTROLS, "accent-text")}
+    colours = colours_of(desktop, theme)
     assert all(len(colour) == 7 for colour in colours.values())
     for surface in SURFACES:
         assert {name for name in TEXTS if contrast(colours[name], colours[surface]) < 4.5} == set()

@@ -48,6 +48,8 @@ def page() -> str:
         "serve_films": f"{figures('serve')['films']:,}",
         "table:serve_decoding": _serve_decoding(),
         "table:serve_requests": _serve_requests(),
+        "serve_memory_films": f"{figures('serve-memory')['films']:,}",
+        "table:serve_memory": _serve_memory(),
         "web": _web(),
         "table:browser": _browser(),
         "table:runtimes": _runtimes(),
@@ -286,6 +288,11 @@ def _serve_decoding() -> str:
 
 def _serve_requests() -> str:
     return _table(figures("serve")["requests"], [("request", _plain("request")), ("median, ms", _number("median ms", ".1f"))])
+
+
+def _serve_memory() -> str:
+    columns = ("films looked at", ",.0f"), ("server MiB", ",.0f"), ("decoding MiB", ",.0f")
+    return _table(figures("serve-memory")["memory"], [(name, _number(name, form)) for name, form in columns])
 
 
 def _size() -> str:

@@ -207,6 +207,24 @@ def test_the_dicom_object_of_a_replaced_file_is_made_again(client, file):
     assert white == [40 * 80, 80 * 80]
 
 
+def test_a_thumbnail_that_is_no_longer_in_memory_is_made_again(file):
+    decoded = []
+
+    def counted(content, policy):
+        decoded.append(1)
+        return decode(content, policy)
+
+    small, large = (FilmStore(counted, decoded_bytes=0, thumbnail_bytes=limit) for limit in (0, 10**6))
+    for store, times in ((small, 3), (large, 1)):
+        id = store.add(FileSource(file, ""))
+        store.decoded(id)
+        decoded[1:] = []
+        pictures = {store.thumbnail(id), store.thumbnail(id)}
+        assert len(pictures) == 1
+        assert len(decoded) == times
+        decoded.clear()
+
+
 def test_only_files_are_looked_at_again(file):
     assert UploadSource(b"a").version == ""
     assert FileSource(file, "").version

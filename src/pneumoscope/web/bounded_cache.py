@@ -66,6 +66,19 @@ class BoundedCache(Generic[K, V]):
                     self._making.pop(key, None)
         return value
 
+    def put(self, key: K, value: V) -> None:
+        """Keep a value that was made elsewhere; nothing where the key has one.
+
+        Parameters
+        ----------
+        key : hashable
+            Which value.
+        value : object
+            The value.
+        """
+        with self._lock:
+            self._keep(key, value)
+
     def drop(self, wanted: Callable[[K], bool]) -> None:
         """Forget values.
 

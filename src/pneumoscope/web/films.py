@@ -17,6 +17,8 @@ from pneumoscope.web.sources import Source, UploadSource
 
 DECODED_BYTES = 512 * 2**20
 """Most bytes of decoded films in memory."""
+THUMBNAIL_BYTES = 128 * 2**20
+"""Most bytes of thumbnails in memory: about ten thousand."""
 UPLOADED_BYTES = 2 * 2**30
 """Most bytes of uploads in memory."""
 _REPLACED = "the file was replaced since it was opened; read the film again to use the new file"
@@ -91,9 +93,9 @@ class FilmStore:
         From the bytes of a file and the policy to a decoded film; `pneumoscope.web.decoding.decoding_pool` in a server.
     policy : AcceptancePolicy
         Rules by which films are refused or read with a caution.
-    decoded_bytes, uploaded_bytes : int
-        Most bytes in memory: of decoded films, which are decoded again when they are needed; and of uploads, which are refused
-        beyond it.
+    decoded_bytes, thumbnail_bytes, uploaded_bytes : int
+        Most bytes in memory: of decoded films and of thumbnails, which are made again when they are needed; and of uploads, which
+        are refused beyond it.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class FilmStore:
         policy: AcceptancePolicy = DEFAULT_POLICY,
         *,
         decoded_bytes: int = DECODED_BYTES,
+        thumbnail_bytes: int = THUMBNAIL_BYTES,
         uploaded_bytes: int = UPLOADED_BYTES,
     ) -> None:
         self._decode = decode
@@ -112,7 +115,7 @@ class FilmStore:
         self._revision = 0
         self._lock = threading.RLock()
         self._decoded: BoundedCache[tuple[str, int], DecodedFilm] = BoundedCache(decoded_bytes, lambda film: film.n_bytes)
-        self._thumbnails: dict[str, bytes] = {}
+        self._thumbnails: BoundedCache[tuple[str, int], bytes] = BoundedCache(thumbnail_bytes, len)
         self._uploaded_bytes, self._reserved_bytes = uploaded_bytes, 0
 
     def __len__(self) -> int:
@@ -171,8 +174,7 @@ class FilmStore:
             film = self.film(id)
             del self._films[id]
             self._removed.append((self._next(), id))
-            self._thumbnails.pop(id, None)
-        self._decoded.drop(lambda key: key[0] == id)
+        self._forget(id)
         if isinstance(film.source, UploadSource):
             self.release(len(film.source.content))
 
@@ -373,8 +375,10 @@ class FilmStore:
         NoFilmError, UnusableFilmError, ChangedError
             As `decoded`.
         """
-        film, thumbnail = self.check(id), self._thumbnails.get(id)
-        return self.decoded(id).thumbnail if thumbnail is None or film.error else thumbnail
+        film = self.check(id)
+        if film.error:
+            return self.decoded(id).thumbnail  # raises the error
+        return self._thumbnails.get((id, film.replacements), lambda: self.decoded(id).thumbnail)
 
     def reserve(self, n_bytes: int) -> None:
         """Count bytes of an upload against the limit.
@@ -425,7 +429,7 @@ class FilmStore:
             if id in self._films:
                 if self._films[id].replacements != film.replacements:
                     raise ChangedError(_REPLACED)
-                self._thumbnails[id] = decoded.thumbnail
+                self._thumbnails.put((id, film.replacements), decoded.thumbnail)
         self._change(id, facts=FilmFacts(decoded.rows, decoded.cols, facts.view_position, facts.modality))
         return decoded
 
@@ -437,8 +441,11 @@ class FilmStore:
                 return
             error = error or FilmError(_CHANGED, _REPLACED)
             self._change(seen.id, sha256=sha256, version=version, error=error, facts=None, replacements=seen.replacements + 1)
-            self._thumbnails.pop(seen.id, None)
-        self._decoded.drop(lambda key: key[0] == seen.id)
+        self._forget(seen.id)
+
+    def _forget(self, id: str) -> None:
+        for cache in (self._decoded, self._thumbnails):
+            cache.drop(lambda key: key[0] == id)
 
     def _change(self, id: str, **changes: object) -> None:
         with self._lock:

@@ -155,8 +155,9 @@ def test_the_reading_is_on_screen_and_in_words(page, served):
 
 def test_a_film_in_the_grey_zone_says_that_the_model_abstains(page):
     opened(page, "Film 4")
-    assert "Unsure: the model abstains" in page.locator(".banner").inner_text()
+    assert "Unsure: the model abstains" in page.locator(".banner.unsure").inner_text()
     assert "limited" in page.locator(".headline").get_attribute("class")
+    assert "no side stated: patient's right assumed on the left" in page.locator(".banner.caution").inner_text()
     assert "findings are marked only where the decision is positive" in page.locator(".findings").inner_text()
 
 
@@ -273,7 +274,7 @@ def test_the_map_is_off_at_first_and_is_drawn_as_it_is_set(page, served):
     page.get_by_role("button", name=f"Model’s value {line['map']['threshold']:.3f}").click()
     assert viewport(page, "mapState.threshold") == pytest.approx(line["map"]["threshold"])
     page.keyboard.press("Escape")
-    assert page.locator(".colour-bar").get_attribute("aria-label").startswith("Colour scale from 0 to 1.00")
+    assert page.locator(".colour-bar").get_attribute("aria-label").startswith("Colour scale from 0 to 1 ")
 
 
 def test_holding_the_key_hides_the_map(page):

@@ -149,6 +149,32 @@ def test_nothing_is_asked_of_a_film_that_the_page_has_closed(page):
     assert of_film[-1] == "DELETE"
 
 
+@pytest.mark.parametrize("usable", [True, False])
+def test_nothing_is_asked_of_an_upload_before_it_is_known_to_be_a_film(page, usable):
+    seen = page.evaluate(
+        """async (usable) => {
+            const { Worklist } = await import('/static/viewer/worklist/worklist.js');
+            const { ApiError } = await import('/static/viewer/api.js');
+            const seen = [];
+            const api = {
+                upload: async () => ({ id: 'a' }),
+                film: async () => {
+                    seen.push(worklist.isGone('a'));
+                    if (!usable) throw new ApiError(422, 'unusable_film', '');
+                },
+                remove: async () => seen.push('removed'),
+            };
+            const worklist = new Worklist(api, {}, () => '');
+            worklist.pages.refresh = async () => undefined;
+            worklist.uploads.add([new File(['x'], 'x')]);
+            await new Promise((resolve) => worklist.uploads.addEventListener('idle', resolve));
+            return [...seen, worklist.isGone('a')];
+        }""",
+        usable,
+    )
+    assert seen == ([True, False] if usable else [True, "removed", True])
+
+
 def test_a_picture_that_no_row_shows_any_more_is_not_fetched_to_its_end(page):
     state = page.evaluate(
         """async () => {

@@ -88,12 +88,18 @@ export class Uploads extends EventTarget {
    * @param {string} film
    */
   async check(film) {
+    this.dispatchEvent(new CustomEvent("checking", { detail: film }));
     try {
       await this.api.film(film, "");
     } catch (error) {
-      if (error instanceof ApiError && error.status === 422) await this.api.remove(film);
+      if (error instanceof ApiError && error.status === 422) {
+        await this.api.remove(film);
+        throw error;
+      }
+      this.dispatchEvent(new CustomEvent("checked", { detail: film }));
       throw error;
     }
+    this.dispatchEvent(new CustomEvent("checked", { detail: film }));
   }
 
   /** @param {Upload} upload @param {number} share */

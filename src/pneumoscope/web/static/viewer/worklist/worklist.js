@@ -143,6 +143,9 @@ export class Worklist extends EventTarget {
     });
     for (const input of [this.fileInput, this.folderInput])
       input?.addEventListener("change", () => (this.uploads.add([...(input.files ?? [])]), (input.value = "")));
+    const film = (/** @type {Event} */ event) => /** @type {CustomEvent} */ (event).detail;
+    this.uploads.addEventListener("checking", (event) => this.thumbnails.forget(film(event))); // it may be closed again
+    this.uploads.addEventListener("checked", (event) => this.thumbnails.gone.delete(film(event)));
     this.uploads.addEventListener("done", () => this.refreshSoon());
     this.jobs.addEventListener("end", () => this.refreshSoon());
     this.pages.addEventListener("change", () => ((this.failed = false), this.showCount()));

@@ -472,7 +472,7 @@ def test_films_are_read_as_jobs_with_progress_that_can_be_stopped(desktop):
         desktop.get_by_role("button", name="Clear the selection").click()
         desktop.get_by_role("combobox", name="Population of the films to read").select_option("child")
         desktop.get_by_role("button", name="Read all").click()
-        until(desktop, "document.querySelector('.job progress').value > 0")
+        until(desktop, "document.querySelector('.job progress')?.value > 0")
         until(desktop, "[...document.querySelectorAll('.notice')].some((one) => one.textContent.includes('16 films read'))")
         until(desktop, "document.querySelectorAll('.row.is-read').length === document.querySelectorAll('.row').length")
         assert reading_of(running, "Film 16")["population"]["value"] == "child"

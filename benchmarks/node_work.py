@@ -43,7 +43,8 @@ from pneumoscope.pacs.work import readers
 from pneumoscope.pacs.work.worker import Worker
 
 THREADS = Working().readers
-TARGETS = (("sr",), ("sr", "seg", "sc"))
+TARGETS: tuple[tuple[Kind, ...], ...] = (("sr",), ("sr", "seg", "sc"))
+REPORT: tuple[Kind, ...] = ("sr",)
 CONFIG = """
 salt = "0123456789abcdef"
 spool = "spool"
@@ -145,7 +146,7 @@ def of_store(folder: Path, stores: int, *, nodelay: bool) -> float:
     content = next(images(1))
     (loaded,) = readers.load(config.parse(CONFIG.format(kinds=["sr"]), folder)).values()
     image = radiograph.read(content)
-    (report,) = write_objects(content, image, loaded.read(image), ("sr",), Profile.OHIF, datetime.now(UTC))
+    (report,) = write_objects(content, image, loaded.read(image), REPORT, Profile.OHIF, datetime.now(UTC))
     file = folder / "report.dcm"
     file.write_bytes(report.content)
     result = open_result(file, data_set_sha256(file))

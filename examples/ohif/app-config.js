@@ -24,10 +24,41 @@ const pneumoscopeToken = {
   },
 };
 
+/**
+ * Shows a radiograph under a Parametric Map as OHIF shows it alone. OHIF 3.13 puts both into a volume viewport, in which it forgets that
+ * low values of a MONOCHROME1 image are white, prints letters of a plane that a radiograph does not have ("A" at the top), and now and
+ * then leaves the map out until something else makes it draw again.
+ */
+const radiographUnderMap = {
+  id: 'pneumoscope-radiograph-under-map',
+  preRegistration() {
+    const style = document.createElement('style');
+    style.textContent = '[data-no-plane] .ViewportOrientationMarkers { display: none; }';
+    document.head.append(style);
+    document.addEventListener('CORNERSTONE_VOLUME_VIEWPORT_NEW_VOLUME', showAsAlone, true);
+    document.addEventListener('CORNERSTONE_STACK_VIEWPORT_NEW_STACK', showAsAlone, true);
+  },
+};
+
+/** Corrects the viewport that was given images. */
+function showAsAlone({ target, detail }) {
+  const { cache, getEnabledElementByViewportId, metaData } = window.cornerstone;
+  const viewport = getEnabledElementByViewportId(detail.viewportId)?.viewport;
+  const [volumeId] = viewport?.getAllVolumeIds?.() ?? [];
+  const [imageId] = (volumeId && cache.getVolume(volumeId)?.imageIds) || [];
+  const plane = imageId && metaData.get('imagePlaneModule', imageId);
+  target.parentElement.toggleAttribute('data-no-plane', Boolean(plane?.isDefaultValueSetForRowCosine));
+  if (!imageId) return;
+  if (metaData.get('imagePixelModule', imageId)?.photometricInterpretation === 'MONOCHROME1') {
+    viewport.setProperties({ invert: true }, volumeId);
+  }
+  target.addEventListener('CORNERSTONE_IMAGE_RENDERED', () => viewport.render(), { once: true });
+}
+
 window.config = {
   name: 'pneumoscope',
   routerBasename: null,
-  extensions: [pneumoscopeToken],
+  extensions: [pneumoscopeToken, radiographUnderMap],
   modes: [],
   customizationService: {},
   showStudyList: true,

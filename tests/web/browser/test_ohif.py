@@ -1,11 +1,7 @@
 """OHIF, the viewer of other people that hospitals use, opens the films of a running server over DICOMweb."""
 
 import base64
-import hashlib
 import io
-import json
-import subprocess
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -19,45 +15,15 @@ from pneumoscope.web.dicomweb.routes import routes
 from pneumoscope.web.guard import Access
 from pneumoscope.web.workspace import Options
 from tests.radiograph.builders import cr, png, written
-from tests.web.conftest import program
+from tests.web.browser.ohif_films import lopsided
 from tests.web.live import live
 from tests.web.serving import served
 from tests.web.workspaces import workspace
 
-VERSION = "3.13.2"
-INTEGRITY = "WZdxmpmG7rqFgW9ZJLcbgr3XCtLi1KDNPoMaeY5PPe6j4G4fjEjjkycZM6C6Zk2F87BKxFfpq+jd5xXZB9E8EA=="
-"""SHA-512 of the package, as the registry states it."""
-NOT_NEEDED = ("package/dist/ort/", "package/dist/dicom-microscopy-viewer/")
 CONFIGURATION = Path(__file__).parents[3] / "examples" / "ohif" / "app-config.js"
 WAIT_MS = 120_000
 ALIKE = 0.95
 """Share of the points that agree within two of 256 grey levels; the others lie at edges, which OHIF draws smoothly."""
-
-
-@pytest.fixture(scope="session")
-def ohif(npm_packages):
-    """The folder with OHIF's own build, 50 MB packed, kept beside the other packages."""
-    folder = npm_packages / f".ohif-{VERSION}"
-    if not (folder / "package" / "dist" / "index.html").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        packed = subprocess.run(
-            [program("npm"), "pack", "--json", "--loglevel=error", f"@ohif/app@{VERSION}"],
-            cwd=folder, check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        archive = folder / json.loads(packed.stdout)[0]["filename"]
-        assert base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() == INTEGRITY
-        with tarfile.open(archive) as package:
-            wanted = [member for member in package.getmembers() if not member.name.startswith(NOT_NEEDED)]
-            package.extractall(folder, wanted, filter="data")
-        archive.unlink()
-    return folder / "package" / "dist"
-
-
-def lopsided():
-    """A picture that no turn or flip maps onto itself, and no other grey scale either."""
-    grey = np.tile(np.linspace(20, 120, 300), (400, 1)).astype(np.uint8)
-    grey[20:120, 20:100], grey[300:380, 200:280], grey[200:220], grey[150:160, 250:290] = 255, 60, 180, 0
-    return grey
 
 
 def films():

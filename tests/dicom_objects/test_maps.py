@@ -76,6 +76,13 @@ def test_the_segments_are_read_back(form):
     assert Region.around(back[2].mask) == first
 
 
+def test_a_label_map_describes_its_segments_in_order_of_their_numbers_and_pads_with_zero():
+    result = replace(result_of(well_formed_dx()), segmentation="LABELMAP")
+    dataset = parsed(segmentation.write(result).content)
+    assert [item.SegmentNumber for item in dataset.SegmentSequence] == [1, 2, 3, 4]
+    assert dataset.PixelPaddingValue == 0
+
+
 def test_of_overlapping_findings_a_label_map_shows_the_one_of_the_highest_rating():
     result = replace(result_of(well_formed_dx()), segmentation="LABELMAP")
     one = result.reading.findings[0]

@@ -96,7 +96,10 @@ def write(result: Result) -> DicomObject:
         omit_empty_frames=False,
         **common_arguments(result, "seg", _DESCRIPTION),
     )
-    for item, segment in zip(_numbered(made), segments, strict=True):
+    # Without the background, number 0 of a label map: OHIF takes the first description for that of number 1. The background is the
+    # Pixel Padding Value instead.
+    made.SegmentSequence = [item for item in made.SegmentSequence if item.SegmentNumber]
+    for item, segment in zip(made.SegmentSequence, segments, strict=True):
         _add_detail(item, segment)
     return finished(made, result, "seg")
 
@@ -220,17 +223,12 @@ def read(content: bytes) -> tuple[Segment, ...]:
         if dataset.SOPClassUID not in (SegmentationStorage, LabelMapSegmentationStorage):
             raise DicomObjectError("the DICOM object is no Segmentation; give a SEG that Pneumoscope wrote")
         masks = _masks(dataset)
-        return tuple(_read_segment(item, masks[int(item.SegmentNumber)]) for item in _numbered(dataset))
-
-
-def _numbered(dataset: Dataset) -> list[Dataset]:
-    """The descriptions of the segments, without that of the background, number 0 of a label map."""
-    return [item for item in dataset.SegmentSequence if item.SegmentNumber]
+        return tuple(_read_segment(item, masks[int(item.SegmentNumber)]) for item in dataset.SegmentSequence)
 
 
 def _masks(dataset: Dataset) -> dict[int, Mask]:
     frames = dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
-    numbers = [int(item.SegmentNumber) for item in _numbered(dataset)]
+    numbers = [int(item.SegmentNumber) for item in dataset.SegmentSequence]
     if dataset.SOPClassUID == LabelMapSegmentationStorage:
         return {number: frames[0] == number for number in numbers}
     of_frames = [

@@ -96,8 +96,8 @@ def write(result: Result) -> DicomObject:
         omit_empty_frames=False,
         **common_arguments(result, "seg", _DESCRIPTION),
     )
-    # Without the background, number 0 of a label map: OHIF takes the first description for that of number 1. The background is the
-    # Pixel Padding Value instead.
+    # Without the background, number 0 of a label map: OHIF takes the first description for that of number 1.
+    # The Pixel Padding Value says which pixels are background.
     made.SegmentSequence = [item for item in made.SegmentSequence if item.SegmentNumber]
     for item, segment in zip(made.SegmentSequence, segments, strict=True):
         _add_detail(item, segment)

@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from pneumoscope.radiograph.errors import EmptyImageError, RadiographError, TooLargeError, UnreadableFileError
+from pneumoscope.radiograph.errors import (
+    EmptyImageError,
+    NotARadiographError,
+    RadiographError,
+    TooLargeError,
+    UnreadableFileError,
+)
 from pneumoscope.radiograph.film import Film
 from pneumoscope.radiograph.grey_range import Source, stated_or_bulk
 from pneumoscope.radiograph.levels import Levels, count_levels, look_up
@@ -74,6 +80,8 @@ def _decode(content: bytes) -> Film:
             raise TooLargeError(
                 f"the image declares {rows} × {cols} pixels, more than the {MAX_PIXELS:,} of any radiograph; it was not decoded"
             )
+        if image.mode == "CMYK":
+            raise NotARadiographError("the JPEG file has the four colours of print (CMYK); save it as grey or RGB")
         image.load()
         file_format: Literal["PNG", "JPEG"] = "PNG" if image.format == "PNG" else "JPEG"
         aspect = _aspect(image)

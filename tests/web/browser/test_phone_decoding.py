@@ -20,7 +20,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Imp
 import pneumoscope
 from pneumoscope import radiograph
 from pneumoscope.cohort.sample import sample
-from pneumoscope.radiograph import RadiographError, review
+from pneumoscope.radiograph import NotARadiographError, RadiographError, review
 from tests.radiograph import grey_vectors
 from tests.radiograph.builders import cr, encoded_by_gdcm, without_meta, written
 from tests.web.conftest import program
@@ -261,9 +261,12 @@ def test_jpeg_to_the_bit(tmp_path):
     assert differences(tmp_path, jpeg_files()) == []
 
 
-def test_jpeg_for_print_is_refused(tmp_path):
-    answers = in_node(tmp_path, {"print.jpg": _picture(Image.new("CMYK", (20, 30), (1, 2, 3, 4)), "JPEG")})
-    assert "CMYK" in answers["print.jpg"]["error"]["message"]
+def test_jpeg_for_print_is_refused_as_python_refuses_it(tmp_path):
+    content = _picture(Image.new("CMYK", (20, 30), (1, 2, 3, 4)), "JPEG")
+    with pytest.raises(NotARadiographError, match="CMYK") as refusal:
+        radiograph.read(content)
+    answers = in_node(tmp_path, {"print.jpg": content})
+    assert answers["print.jpg"]["error"] == {"kind": "NotARadiographError", "message": str(refusal.value)}
 
 
 def changed(dataset: Dataset, attributes: Mapping[str, Any]) -> Dataset:

@@ -94,6 +94,16 @@ def read_damaged_file(content: bytes, file: Path, chance: random.Random) -> str:
     return "read"
 
 
+def serves(receiving, dataset, seconds: float = 10.0) -> bool:
+    """Whether a good peer is served in time; it tries again, since the limits are shorter than a busy machine may keep."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        with contextlib.suppress(OSError, AssertionError, AttributeError):
+            if echo(receiving) and stored(receiving, dataset) == [0]:
+                return True
+    return False
+
+
 class Unnamed(logging.Handler):
     """Collects what nobody has named: exceptions of threads, and log lines that admit it."""
 
@@ -126,7 +136,7 @@ def fuzz(folder: Path, seconds: float, seed: int, rounds: int = 10**9) -> tuple[
                 talk(receiving, conversation(chance.choice(contents), chance))
                 counted[read_damaged_file(chance.choice(files), folder / "damaged.dcm", chance)] += 1
                 counted["conversations"] += 1
-                if number % 50 == 0 and not (echo(receiving) and stored(receiving, instance(number + 10)) == [0]):
+                if number % 50 == 0 and not serves(receiving, instance(number + 10)):
                     unnamed.found.append("a good peer was not served")
             waited_until = time.monotonic() + 20
             while receiving.server.slots.taken and time.monotonic() < waited_until:

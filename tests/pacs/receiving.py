@@ -1,5 +1,6 @@
 """A node that receives, in this process, and peers that send to it."""
 
+import contextlib
 import socket
 import struct
 import tempfile
@@ -14,6 +15,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE, _config
 from pynetdicom.sop_class import Verification
+from pynetdicom.transport import AssociationSocket
 
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.peers import Peer
@@ -27,6 +29,17 @@ ANYBODY = (Peer("STORESCU"), Peer("CR1"))
 PATIENT = Limits(wait_seconds=0.1, drain_seconds=5.0, spool_free_bytes=0)
 QUICK = Limits(request_seconds=0.5, pdu_seconds=0.5, idle_seconds=2.0, wait_seconds=0.1, drain_seconds=2.0, spool_free_bytes=0)
 APPLICATION_CONTEXT = b"1.2.840.10008.3.1.1.1"
+
+
+def close_really(self):
+    """Close a socket of pynetdicom, which leaves one open whose other side has gone."""
+    if self.socket is not None:
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
+AssociationSocket._shutdown_socket = close_really
 
 
 @dataclass(frozen=True)
@@ -98,8 +111,11 @@ def association(
     for sop_class in classes:
         entity.add_requested_context(sop_class, syntaxes or [ExplicitVRLittleEndian])
     made = entity.associate("127.0.0.1", node.port, ae_title=called, **options)
-    if made.is_established:  # otherwise each message waits 40 ms for an acknowledgement
-        made.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(no_delay))
+    if made.is_established and (sock := made.dul.socket.socket):  # otherwise each message waits 40 ms for an acknowledgement
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(no_delay))
+    # Its own thread looks for messages too, and at times takes the answer that the sender waits for.
+    take = made.dimse.get_msg
+    made.dimse.get_msg = lambda block=False: take(block=True) if block else (None, None)
     try:
         yield made
     finally:

@@ -10,9 +10,6 @@ from pneumoscope.pacs.peers import Peer
 from pneumoscope.pacs.receive.contexts import STORAGE_COMMITMENT, TRANSFER_SYNTAXES
 from tests.pacs.receiving import association, echo, instance, node, stored
 
-# pynetdicom forgets to close the socket of an association that was refused.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 @pytest.fixture
 def receiving(tmp_path):

@@ -38,8 +38,6 @@ from tests.pacs.test_supervisor import CONFIG
 from tests.radiograph.builders import without_meta
 from tests.web.test_dicomweb_orthanc import IN_CI, free_port
 
-# pynetdicom forgets to close the socket of an association that was refused.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 OUT_OF_RESOURCES = 0xA700
 
 
@@ -94,11 +92,14 @@ def process_of_a_node(folder):
         for line in running.stderr:
             if "listening for DIMSE" in line:
                 break
-        threading.Thread(target=running.stderr.read, daemon=True).start()
+        reader = threading.Thread(target=running.stderr.read)
+        reader.start()
         yield running, port
     finally:
         running.kill()
         running.wait()
+        reader.join()
+        running.stderr.close()
 
 
 def test_sigterm_lets_an_instance_that_has_begun_come_to_its_end(tmp_path):

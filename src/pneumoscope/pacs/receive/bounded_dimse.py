@@ -189,8 +189,12 @@ class BoundedDimse(DIMSEServiceProvider):
     def close(self) -> None:
         """Remove the files of all messages that were not served."""
         self.remove_file()
-        for file in self._files:
-            file.unlink(missing_ok=True)
+        while not self.msg_queue.empty():
+            _, request = self.msg_queue.get()
+            if file := getattr(request, "_dataset_file", None):
+                _remove(file)
+        for path in self._files:
+            path.unlink(missing_ok=True)
 
     def _remember_file(self) -> None:
         """Remember the file of the present message: pynetdicom leaves it where a request is not valid."""

@@ -92,7 +92,8 @@ def _graph(content: bytes, seen_px: int | None, precision: Precision) -> bytes:
         graph = prepared(content, {"batch": 1, "rows": seen_px, "cols": seen_px})
     if precision == "fp16":
         graph = halved(graph, kept={tensor.name for tensor in graph.graph.initializer} - weights)
-    return graph.SerializeToString()
+    serialized: bytes = graph.SerializeToString()
+    return serialized
 
 
 def _of_present_format(content: bytes, folder: Path) -> onnxruntime.InferenceSession:

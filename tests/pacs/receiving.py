@@ -66,7 +66,7 @@ class Node:
 
 
 @contextmanager
-def node(folder, *, limits=PATIENT, peers=ANYBODY, ledger=None, spool_folder=None, reports=None, **receiving):
+def node(folder, *, limits=PATIENT, peers=ANYBODY, ledger=None, spool_folder=None, reports=None, reporters=(), **receiving):
     """Run a node in this process."""
     spool, stop = Spool(spool_folder or folder / "spool", limits), threading.Event()
     spool.prepare()
@@ -74,7 +74,7 @@ def node(folder, *, limits=PATIENT, peers=ANYBODY, ledger=None, spool_folder=Non
         admission = Admission(spool, ledger, "salt", stop)
         chunked, temporary = _config.STORE_RECV_CHUNKED_DATASET, tempfile.tempdir
         try:
-            with scp.listening(Receiving(**({"port": 0} | receiving)), peers, limits, admission, reports) as server:
+            with scp.listening(Receiving(**({"port": 0} | receiving)), peers, limits, admission, reports, reporters) as server:
                 yield Node(server, spool, ledger, stop)
         finally:  # a node has a process of its own, and leaves such settings as it needs them
             _config.STORE_RECV_CHUNKED_DATASET, tempfile.tempdir = chunked, temporary

@@ -1,13 +1,16 @@
 """Receiving by DIMSE: an instance is acknowledged when its file and its row are safe, and only then."""
 
+import socket
+
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 from pynetdicom import build_role
 
-from pneumoscope.pacs.peers import Peer
+from pneumoscope.pacs.peers import Destination, Peer
 from pneumoscope.pacs.receive.contexts import STORAGE_COMMITMENT, TRANSFER_SYNTAXES
+from pneumoscope.pacs.receive.process import reporters
 from tests.pacs.receiving import association, echo, instance, node, stored
 
 
@@ -84,6 +87,30 @@ def test_a_known_title_from_another_address_is_rejected(tmp_path):
 def test_an_address_from_which_no_peer_may_connect_is_closed_at_once(tmp_path):
     with node(tmp_path, peers=(Peer("STORESCU", ("10.0.0.0/8",)),)) as receiving, receiving.connect() as sock:
         assert sock.recv(10) == b""
+
+
+def test_who_may_only_report_storage_commitment_stores_nothing(tmp_path):
+    with node(tmp_path, peers=(Peer("CR1"),), reports=lambda _: (0, None), reporters=(Peer("STORESCU"),)) as receiving:
+        assert echo(receiving)
+        assert stored(receiving, instance(1)) == [0x0124]
+        assert (receiving.ledger.instances(), receiving.files(), receiving.leftovers()) == ([], [], [])
+        assert stored(receiving, instance(1), title="CR1") == [0]
+
+
+def test_reports_of_storage_commitment_come_from_the_addresses_of_the_destination():
+    destination = Destination("pacs", "dimse", host="localhost", port=104, ae_title="PACS", kinds=("sr",), commitment=True)
+    (reporter,) = reporters((destination,))
+    assert reporter.may_connect_from("127.0.0.1")
+    assert not reporter.may_connect_from("192.0.2.1")
+
+
+def test_a_destination_without_an_address_may_not_connect(monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    destination = Destination("pacs", "dimse", host="pacs.example.org", port=104, ae_title="PACS", kinds=("sr",), commitment=True)
+    assert reporters((destination,)) == ()
 
 
 def test_a_data_set_with_another_uid_than_announced_is_refused(receiving):

@@ -1,9 +1,10 @@
 """The receiving process of a node: DIMSE, STOW-RS and the polls."""
 
 import logging
+import socket
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
-from ipaddress import ip_address
 
 from pneumoscope.pacs import poll
 from pneumoscope.pacs.config import NodeConfig
@@ -59,9 +60,9 @@ def _listen(config: NodeConfig, admission: Admission, open_ports: ExitStack) -> 
     """Open the ports; give the thread that accepts associations."""
     receiving, limits, thread = config.receive, config.limits, None
     if receiving.port:
-        providers = tuple(_provider(one) for one in config.destinations if one.commitment)
-        reports = commitment.handler(config, admission.ledger) if providers else None
-        listener = listening(receiving, config.peers + providers, limits, admission, reports)
+        commits = any(one.commitment for one in config.destinations)
+        reports = commitment.handler(config, admission.ledger) if commits else None
+        listener = listening(receiving, config.peers, limits, admission, reports, reporters(config.destinations))
         thread = open_ports.enter_context(listener).thread
         LOGGER.info("listening for DIMSE on %s port %d as %s", receiving.host, receiving.port, receiving.ae_title)
     if receiving.stow_port:
@@ -71,12 +72,38 @@ def _listen(config: NodeConfig, admission: Admission, open_ports: ExitStack) -> 
     return thread
 
 
-def _provider(destination: Destination) -> Peer:
-    """The peer that reports of storage commitment come from."""
+def reporters(destinations: Sequence[Destination]) -> tuple[Peer, ...]:
+    """List the peers that reports of storage commitment come from.
+
+    Parameters
+    ----------
+    destinations : sequence of Destination
+        Where results are sent.
+
+    Returns
+    -------
+    tuple of Peer
+        One for each destination that is asked for storage commitment, with the addresses of its host; a host without an address
+        is left out with a warning, since an empty list of addresses would let anybody connect.
+    """
+    known = []
+    for one in destinations:
+        if not one.commitment:
+            continue
+        if addresses := _addresses(one.host):
+            known.append(Peer(one.ae_title, addresses))
+        else:
+            LOGGER.warning("the host of '%s' has no address, so that it cannot connect to report storage commitment", one.name)
+    return tuple(known)
+
+
+def _addresses(host: str) -> tuple[str, ...]:
+    """IP addresses of a host, without the zone of a link-local one."""
     try:
-        return Peer(destination.ae_title, (str(ip_address(destination.host)),))
-    except ValueError:  # a name, which may have any address
-        return Peer(destination.ae_title)
+        entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ()
+    return tuple(sorted({str(address[0]).partition("%")[0] for *_, address in entries}))
 
 
 def _token(file: str) -> str:

@@ -21,7 +21,8 @@ from pneumoscope.pacs.settings import Limits, Receiving
 Reports = Callable[[evt.Event], tuple[int, None]]
 
 LOGGER = logging.getLogger(__name__)
-SUCCESS, OUT_OF_RESOURCES, DOES_NOT_MATCH, NOT_UNDERSTOOD, FAILURE = 0x0000, 0xA700, 0xA900, 0xC000, 0x0110
+SUCCESS, NOT_AUTHORIZED, FAILURE = 0x0000, 0x0124, 0x0110
+OUT_OF_RESOURCES, DOES_NOT_MATCH, NOT_UNDERSTOOD = 0xA700, 0xA900, 0xC000
 """Statuses of C-STORE (PS3.4 table B.2-1, PS3.7 annex C)."""
 _NEGOTIATION_S = 60.0
 _PERMANENT_BY_USER = (0x01, 0x01, 0x03)
@@ -30,7 +31,12 @@ _PERMANENT_BY_USER = (0x01, 0x01, 0x03)
 
 @contextmanager
 def listening(
-    receiving: Receiving, peers: tuple[Peer, ...], limits: Limits, admission: Admission, reports: Reports | None = None
+    receiving: Receiving,
+    peers: tuple[Peer, ...],
+    limits: Limits,
+    admission: Admission,
+    reports: Reports | None = None,
+    reporters: tuple[Peer, ...] = (),
 ) -> Iterator[DimseServer]:
     """Listen for associations until the context ends; then let messages that have begun come to their end.
 
@@ -44,9 +50,10 @@ def listening(
         What they may use.
     admission : Admission
         Where instances go.
-
     reports : callable, optional
         Handler of N-EVENT-REPORT, for storage commitment.
+    reporters : tuple of Peer
+        Who may connect to report storage commitment; a reporter that is no peer may not store instances.
 
     Yields
     ------
@@ -60,17 +67,18 @@ def listening(
     """
     quieten()
     tempfile.tempdir = str(admission.spool.incoming)  # pynetdicom writes a data set there while it comes
-    entity = _entity(receiving, peers, limits)
+    known = peers + reporters
+    entity = _entity(receiving, known, limits)
     try:
         server = DimseServer(
             entity,
             (receiving.host, receiving.port),
             limits,
-            peers,
+            known,
             receiving.tls,
             ae_title=receiving.ae_title,
             contexts=contexts(with_commitment=reports is not None),
-            evt_handlers=_handlers(peers, limits, admission, reports),
+            evt_handlers=_handlers(peers, known, limits, admission, reports),
         )
     except OSError as error:
         raise ListenError(
@@ -105,11 +113,13 @@ def _entity(receiving: Receiving, peers: tuple[Peer, ...], limits: Limits) -> Ap
     return entity
 
 
-def _handlers(peers: tuple[Peer, ...], limits: Limits, admission: Admission, reports: Reports | None) -> list[Any]:
+def _handlers(
+    peers: tuple[Peer, ...], known: tuple[Peer, ...], limits: Limits, admission: Admission, reports: Reports | None
+) -> list[Any]:
     return [
-        (evt.EVT_REQUESTED, _refuse_strangers, [peers]),
+        (evt.EVT_REQUESTED, _refuse_strangers, [known]),
         (evt.EVT_C_ECHO, lambda _: SUCCESS),
-        (evt.EVT_C_STORE, _store, [admission, limits.wait_seconds]),
+        (evt.EVT_C_STORE, _store, [peers, admission, limits.wait_seconds]),
         *([(evt.EVT_N_EVENT_REPORT, reports)] if reports else []),
     ]
 
@@ -117,16 +127,21 @@ def _handlers(peers: tuple[Peer, ...], limits: Limits, admission: Admission, rep
 def _refuse_strangers(event: evt.Event, peers: tuple[Peer, ...]) -> None:
     """Reject a request whose AE title belongs to a peer that connects from elsewhere."""
     request: Any = event.assoc.requestor
-    title, address = str(request.primitive.calling_ae_title).strip(), request.address
-    if not any(peer.ae_title == title and peer.may_connect_from(address) for peer in peers):
-        LOGGER.warning("an association from %s was rejected: its AE title is not that of a peer there", address)
+    if not _is_one_of(peers, str(request.primitive.calling_ae_title), request.address):
+        LOGGER.warning("an association from %s was rejected: its AE title is not that of a peer there", request.address)
         event.assoc.acse.send_reject(*_PERMANENT_BY_USER)
         event.assoc.kill()  # waits until the answer is sent
 
 
-def _store(event: evt.Event, admission: Admission, wait_seconds: float) -> int:
+def _is_one_of(peers: tuple[Peer, ...], title: str, address: str) -> bool:
+    return any(peer.ae_title.strip() == title.strip() and peer.may_connect_from(address) for peer in peers)
+
+
+def _store(event: evt.Event, peers: tuple[Peer, ...], admission: Admission, wait_seconds: float) -> int:
     """Answer a C-STORE request; success is said only of what is safe."""
     sender = str(event.assoc.requestor.ae_title).strip()
+    if not _is_one_of(peers, sender, str(event.assoc.requestor.address)):
+        return _failed(sender, NOT_AUTHORIZED, NodeError("the sender may report storage commitment only; name it in [[peers]]"))
     try:
         return _stored(event, admission, sender, wait_seconds)
     except (SpoolError, LedgerError) as error:

@@ -56,6 +56,20 @@ def test_one_association_serves_several_results_without_nagle(tmp_path):
     assert sum(pacs.stored.values()) == 5
 
 
+def test_the_associations_own_thread_takes_no_answer_that_a_request_waits_for(tmp_path):
+    result = result_file(tmp_path)
+    with FakeDimse() as pacs:
+        target = DimseTarget(pacs.destination(), "NODE")
+        association = target.associated([(result.sop_class_uid, result.transfer_syntax)])
+        association._reactor_checkpoint.clear()  # as a request does before it is sent
+        association.dimse.msg_queue.put((1, "answer"))
+        assert association.dimse.get_msg(block=False) == (None, None)
+        assert association.dimse.get_msg(block=True) == (1, "answer")
+        association._reactor_checkpoint.set()
+        assert target.store(result).fate is Fate.SENT
+        target.close()
+
+
 @pytest.mark.parametrize(
     ("status", "fate", "sentence"),
     [

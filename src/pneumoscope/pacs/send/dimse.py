@@ -230,6 +230,7 @@ class DimseTarget:
         except OSError as error:  # the name of the host is unknown, or a certificate cannot be read
             raise UnreachableTargetError(f"{self._who} could not be reached: {(error.strerror or 'TLS').lower()}") from error
         if association.is_established:
+            _keep_answers_for_the_caller(association)
             return association
         if association.is_rejected or answer.permanent:
             raise _RejectedError(f"{self._who} refuses: {answer.sentence}", answer.permanent)
@@ -261,6 +262,20 @@ class _RejectedError(UnreachableTargetError):
     def __init__(self, sentence: str, permanent: bool) -> None:
         super().__init__(sentence)
         self.permanent = permanent
+
+
+def _keep_answers_for_the_caller(association: Association) -> None:
+    """Keep the association's own thread from taking the answer that a request waits for, which then waits until its timeout.
+
+    pynetdicom 3.0 lets that thread go on for a moment after a request has stopped it; the checkpoint is cleared before the
+    request is sent, so that no answer can be there earlier.
+    """
+    take, checkpoint = association.dimse.get_msg, association._reactor_checkpoint
+
+    def get_msg(block: bool = False) -> Any:
+        return take(block=block) if block or checkpoint.is_set() else (None, None)
+
+    association.dimse.get_msg = get_msg  # type: ignore[method-assign]  # there is no other way in
 
 
 def _contexts(offered: set[tuple[str, str]]) -> list[PresentationContext]:

@@ -144,8 +144,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_example_and_the_page_about_it_show_configurations_that_are_accepted():
-    example = config.read(ROOT / "examples" / "pacs" / "node.toml")
-    assert example.shadow
+    example = (ROOT / "examples" / "pacs" / "node.toml").read_text(encoding="utf-8")
+    with pytest.raises(ConfigError, match="the salt is that of the example"):
+        parsed(base=example)
+    assert parsed(base=example.replace("replace-this-by-a-secret-of-your-own", "0123456789abcdef")).shadow
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "pacs.md").read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
     for block in blocks:

@@ -93,6 +93,10 @@ def test_requeue_and_drop_name_what_they_changed(filled):
     assert said("drop", "images", "3", "--reason", "a phantom", "--config", filled).startswith("1 of 1 images are dropped")
     assert "dropped: a phantom" in said("list", "--state", "dropped", "--config", filled)
     assert "name rows" in said("requeue", "images", "--config", filled, code=2)
+    assert "images have no row 77, and nothing was changed" in said("requeue", "images", "3", "77", "--config", filled, code=2)
+    assert "dropped" in said("list", "--state", "dropped", "--config", filled)
+    out = said("drop", "deliveries", "9", "--reason", "a test", "--config", filled, code=2)
+    assert "deliveries have no row 9" in out
 
 
 def test_reprocess_takes_what_the_present_models_have_not_read(filled, monkeypatch):

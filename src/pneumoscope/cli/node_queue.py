@@ -8,6 +8,7 @@ import click
 
 from pneumoscope.cli.node_lists import MOMENT, check_states
 from pneumoscope.cli.node_options import config_option, opened, seconds_of
+from pneumoscope.pacs.errors import NodeError
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.ledger.search import DeliveryQuery, InstanceQuery, search_deliveries, search_instances
 from pneumoscope.pacs.ledger.tables import DeliveryState, InstanceState
@@ -21,9 +22,20 @@ def _rows(ledger: Ledger, what: What, ids: tuple[int, ...], states: tuple[str, .
     check_states(states, get_args(InstanceState) if what == "images" else get_args(DeliveryState))
     if not (ids or states):
         raise click.UsageError("name rows (pneumoscope node list shows them), or a --state")
+    _check_rows(ledger, what, ids)
     if what == "images":
         return [one.id for one in search_instances(ledger, InstanceQuery(ids, states))]  # type: ignore[arg-type]  # checked above
     return [one.id for one in search_deliveries(ledger, DeliveryQuery(ids, states, destinations))]  # type: ignore[arg-type]  # as above
+
+
+def _check_rows(ledger: Ledger, what: What, ids: tuple[int, ...]) -> None:
+    if not ids:
+        return
+    is_image = what == "images"
+    rows = search_instances(ledger, InstanceQuery(ids)) if is_image else search_deliveries(ledger, DeliveryQuery(ids))
+    there = {row.id for row in rows}
+    if unknown := [row for row in ids if row not in there]:
+        raise NodeError(f"{what} have no row {unknown[0]}, and nothing was changed; pneumoscope node list {what} shows the rows")
 
 
 @click.command("requeue")

@@ -19,7 +19,7 @@ from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.reader.reader import SHIPPED
 
-_SHORTEST_SALT = 16
+_SHORTEST_SALT, _EXAMPLE_SALT = 16, "replace-this"
 _FILES = frozenset({"spool", "ledger", "authority", "certificate", "key", "password_file", "token_file", "stow_token_file"})
 """Fields that name a file or a folder, relative to ``node.toml``."""
 _MAKE_SALT = "python -c 'import secrets; print(secrets.token_hex(16))'"
@@ -82,6 +82,8 @@ class NodeConfig:
     def __post_init__(self) -> None:
         if len(self.salt) < _SHORTEST_SALT:
             raise ValueError(f"the salt needs at least {_SHORTEST_SALT} characters; make one:  {_MAKE_SALT}")
+        if self.salt.startswith(_EXAMPLE_SALT):
+            raise ValueError(f"the salt is that of the example, which everybody knows; make one:  {_MAKE_SALT}")
         if "://" in self.ledger and urlsplit(self.ledger).password:
             raise ValueError("the URL of the ledger holds a password; put it into ~/.pgpass")
         if not self.models or not self.rules:

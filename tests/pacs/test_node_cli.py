@@ -4,6 +4,7 @@ import json
 import zipfile
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 import trustme
 
@@ -13,7 +14,7 @@ from pneumoscope.pacs.pseudonym import pseudonym
 from tests.cli.run import run
 from tests.pacs.fake_pacs import FakeDimse, FakeStow
 from tests.pacs.node_parts import BASE, image, model, receive, worker
-from tests.radiograph.builders import PATIENT
+from tests.radiograph.builders import PATIENT, png
 
 SECRETS = (*PATIENT.values(), "Jane", "1.2.3.1", "0123456789abcdef", "2.25.")
 
@@ -130,6 +131,26 @@ def test_explain_says_which_rule_and_what_would_be_sent_where(file, tmp_path):
     assert "accept the image and skip it: no rule applies" in out
     (tmp_path / "text.dcm").write_bytes(b"no image")
     assert said("explain", tmp_path / "text.dcm", "--config", file, code=2)
+
+
+def test_explain_refuses_what_the_node_would_not_read(file, tmp_path):
+    one = tmp_path / "image.dcm"
+    one.write_bytes(image(StudyInstanceUID=""))
+    assert "Study Instance UID (0020,000D)" in said("explain", one, "--config", file, code=2)
+    one.write_bytes(png((np.arange(6400) % 251).reshape(80, 80).astype(np.uint8)))
+    assert "this file is none" in said("explain", one, "--config", file, code=2)
+    one.write_bytes(image(SOPClassUID="1.2.840.10008.5.1.4.1.1.1.1.1"))
+    assert "does not receive the SOP class" in said("explain", one, "--config", file, code=2)
+
+
+def test_explain_says_that_a_sender_is_not_known(file, tmp_path):
+    file.write_text(BASE + '[[peers]]\nae_title = "CR1"\n[[polls]]\nname = "pacs"\nurl = "https://h/x"\n', encoding="utf-8")
+    one = tmp_path / "image.dcm"
+    one.write_bytes(image())
+    assert "'CR9' is no peer and no poll" in said("explain", one, "--sender", "CR9", "--config", file)
+    assert "no peer" not in said("explain", one, "--sender", "CR1", "--config", file)
+    assert "no peer" not in said("explain", one, "--sender", "pacs", "--config", file)
+    assert "'STOW-RS' is no peer" in said("explain", one, "--sender", "STOW-RS", "--config", file)
 
 
 def test_explain_in_shadow_sends_nothing(file, tmp_path):

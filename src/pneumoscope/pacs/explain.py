@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 
+from pneumoscope.dicom_objects import source_image
+from pneumoscope.dicom_objects.errors import UnidentifiedImageError
 from pneumoscope.pacs.config import NodeConfig
-from pneumoscope.pacs.decision import Decision, decide, destinations_of, in_shadow
+from pneumoscope.pacs.decision import STOW_SENDER, Decision, decide, destinations_of, in_shadow
+from pneumoscope.pacs.errors import NotUnderstoodError
 from pneumoscope.pacs.peers import Destination
+from pneumoscope.pacs.receive.contexts import STORED_CLASSES
 from pneumoscope.pacs.rules import facts_of, mismatch
 from pneumoscope.radiograph import Radiograph, read
 
@@ -30,10 +34,35 @@ def explain(config: NodeConfig, content: bytes, sender: str) -> list[str]:
     ------
     RadiographError
         If the file cannot be decoded, so that the node would list it as failed.
+    DicomObjectError
+        If it is no DICOM image, or no object can refer to it, so that the node would list it as failed.
+    NotUnderstoodError
+        If the node does not receive its SOP class.
     """
     radiograph = read(content)
     decision = decide(config, radiograph, sender)
-    return [_image(radiograph), *_rules(config, radiograph, sender, decision), *_results(config, decision)]
+    _check_source(content, decision)
+    return [
+        *_sender(config, sender), _image(radiograph), *_rules(config, radiograph, sender, decision), *_results(config, decision)
+    ]  # fmt: skip
+
+
+def _check_source(content: bytes, decision: Decision) -> None:
+    try:
+        source = source_image(content)
+    except UnidentifiedImageError:
+        if decision.models:
+            raise
+        return
+    if source.sop_class_uid not in STORED_CLASSES:
+        raise NotUnderstoodError("the node does not receive the SOP class of the image; pneumoscope node conformance lists those")
+
+
+def _sender(config: NodeConfig, sender: str) -> Iterator[str]:
+    names = {one.ae_title.strip() for one in config.peers} | {one.name for one in config.polls}
+    known = names | ({STOW_SENDER} if config.receive.stow_port else set())
+    if sender and sender.strip() not in known:
+        yield f"look at this: '{sender}' is no peer and no poll of this configuration, so that the node would refuse it"
 
 
 def _image(radiograph: Radiograph) -> str:

@@ -372,3 +372,23 @@ def test_errors_of_the_database_quote_no_identifier(ledger):
         ledger.record_instance(arrival(1, route="carrier pigeon"))
     assert "1.2.3" not in str(error.value)
     assert not isinstance(error.value.__cause__, IntegrityError)
+
+
+# Files.
+
+
+def test_files_are_removed_once_and_their_rows_are_not_requeued(ledger, clock):
+    sent_to(ledger, "pacs")
+    ledger.finish_delivery(ledger.claim_delivery("send", 60), "sent")
+    removed = []
+    ledger.note_finished_files()
+    for kind in ("source", "result", "source"):
+        assert ledger.remove_finished_files(kind, clock.now - 1, removed.append) == 0
+        ledger.remove_finished_files(kind, clock.now, removed.append)
+    assert removed == ["1.dcm", "1.sr.dcm"]
+    assert (ledger.removed_at("source", 1), ledger.removed_at("result", 1)) == (clock.now, clock.now)
+    assert ledger.requeue("instances", [1]) == 0
+    with ledger.restoring("source", 1):
+        pass
+    assert ledger.removed_at("source", 1) is None
+    assert ledger.requeue("instances", [1]) == 1

@@ -109,7 +109,7 @@ def test_reprocess_takes_what_the_present_models_have_not_read(filled, monkeypat
     assert said("reprocess", "--since", "2999-01-01", "--config", filled) == "0 of 0 images wait to be read again\n"
     (filled.parent / "spool" / "2.dcm").unlink()
     out = said("reprocess", "--state", "skipped", "--config", filled)
-    assert out == "0 of 1 images wait to be read again; the files of 1 are no longer in the spool: send these again\n"
+    assert out == "0 of 1 images wait to be read again; the files of 1 were removed: fetch these images again from the PACS\n"
 
 
 def test_explain_says_which_rule_and_what_would_be_sent_where(file, tmp_path):

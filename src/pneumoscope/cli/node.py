@@ -24,7 +24,7 @@ def command(context: click.Context, file: Path) -> None:
 
 for subcommand in (
     node_run.command, node_run.check, node_run.echo, node_tools.explain, node_lists.status, node_lists.list_, node_lists.show,
-    node_queue.requeue, node_queue.drop, node_queue.reprocess, node_tools.reconcile, node_tools.conformance,
+    node_queue.requeue, node_queue.drop, node_queue.reprocess, node_queue.old_files, node_tools.reconcile, node_tools.conformance,
     node_tools.support_bundle,
 ):  # fmt: skip
     command.add_command(subcommand)

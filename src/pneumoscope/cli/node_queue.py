@@ -1,4 +1,4 @@
-"""``pneumoscope node requeue``, ``drop`` and ``reprocess``: change what waits."""
+"""``pneumoscope node requeue``, ``drop``, ``reprocess`` and ``remove-old-files``: change what waits and what is kept."""
 
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.ledger.search import DeliveryQuery, InstanceQuery, search_deliveries, search_instances
 from pneumoscope.pacs.ledger.tables import DeliveryState, InstanceState
 from pneumoscope.pacs.reprocess import reprocess as read_again
+from pneumoscope.pacs.retention import remove_old_files
 
 What = Literal["images", "deliveries"]
 _WHAT = click.Choice(get_args(What))
@@ -54,7 +55,10 @@ def requeue(what: What, ids: tuple[int, ...], states: tuple[str, ...], destinati
     with opened(file) as (_, ledger):
         rows = _rows(ledger, what, ids, states, destinations)
         changed = ledger.requeue("instances" if what == "images" else "deliveries", rows)
-    click.echo(f"{changed} of {len(rows)} {what} wait again; those that wait already, or were sent, are left as they are")
+    click.echo(
+        f"{changed} of {len(rows)} {what} wait again; those that wait already, were sent, or have no file any more "
+        "are left as they are"
+    )
 
 
 @click.command("drop")
@@ -105,3 +109,16 @@ def reprocess(
     with opened(file) as (node, ledger):
         outcome = read_again(node, ledger, query, only_unread=not all_, dry_run=dry_run)
     click.echo(outcome)
+
+
+@click.command("remove-old-files")
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@config_option
+def old_files(dry_run: bool, file: Path) -> None:
+    """Remove files that nobody needs, older than the days of [retention]; a running node does so once an hour.
+
+    The rows stay. A file whose delivery waits or is dead is never removed.
+    """
+    with opened(file) as (node, ledger):
+        removed = remove_old_files(node, ledger, dry_run=dry_run)
+    click.echo(f"{removed} {'would be' if dry_run else 'were'} removed from the spool; the rows of the ledger stay")

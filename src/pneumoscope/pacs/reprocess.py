@@ -20,7 +20,7 @@ class Reprocessed:
     requeued : int
         Images that wait to be read again; in a dry run, that would.
     without_file : int
-        Images whose file is no longer in the spool, so that they must be sent again.
+        Images whose file is no longer in the spool, so that the PACS must send them again.
     """
 
     matching: int
@@ -29,7 +29,8 @@ class Reprocessed:
 
     def __str__(self) -> str:
         """One sentence."""
-        gone = f"; the files of {self.without_file} are no longer in the spool: send these again" if self.without_file else ""
+        ask = "were removed: fetch these images again from the PACS"
+        gone = f"; the files of {self.without_file} {ask}" if self.without_file else ""
         return f"{self.requeued} of {self.matching} images wait to be read again{gone}"
 
 

@@ -192,14 +192,15 @@ class Sending:
 
 @dataclass(frozen=True)
 class Retention:
-    """How long the files of the node are kept; the rows of the ledger stay.
+    """How long the files of the node are kept; the rows of the ledger stay, and a file that is still needed stays too.
 
     Parameters
     ----------
     source_days : float
-        Days after its instance is finished that a received file is kept, >= 0.
+        Days that a received file is kept after its instance is finished and its results are delivered, >= 0.
     result_days : float
-        Days after its last delivery that a result is kept, >= 0.
+        Days that a result is kept after its last delivery, >= 0; at least ``send.give_up_hours`` where a destination commits
+        itself to keep results.
     """
 
     source_days: float = 7.0

@@ -139,6 +139,24 @@ class Spool:
             sync_folder((self.folder / path).parent)
         return path
 
+    def remove(self, path: str) -> None:
+        """Remove a file; it is gone from the disk when this returns. A file that is not there is no error.
+
+        Parameters
+        ----------
+        path : str
+            The file, relative to the spool folder.
+
+        Raises
+        ------
+        SpoolError
+            If the file cannot be removed.
+        """
+        file = self.folder / path
+        with _named(), contextlib.suppress(FileNotFoundError):
+            file.unlink()
+            sync_folder(file.parent)
+
     def level(self) -> Level:
         """Say how full the spool is, measured every few seconds.
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Update, and_, case, func,
 
 from pneumoscope.pacs.errors import LeaseLostError, ResultTakenError
 from pneumoscope.pacs.ledger.database import Database
+from pneumoscope.pacs.ledger.files import forget_removal
 from pneumoscope.pacs.ledger.rows import Arrival, Instance, NewReading, NewResult, Reading, Recorded
 from pneumoscope.pacs.ledger.tables import InstanceState, deliveries, instances, readings, results
 
@@ -221,6 +222,7 @@ class InstanceLedger(Database):
                 "results for an image with the same SOP Instance UID and other content are there already; a PACS would keep those"
             )
         if row is not None:
+            forget_removal(connection, "result", row.id)  # whoever records it has put its file there again
             return int(row.id)
         values = {name: value for name, value in asdict(result).items() if name != "destinations"}
         values |= {"reading_id": reading_id, "created_at": self.clock()}

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Table, Update, func, select, update
+from sqlalchemy import ColumnElement, Connection, Table, Update, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pneumoscope.pacs.ledger.deliveries import DeliveryLedger
+from pneumoscope.pacs.ledger.files import FileLedger, removed_rows, without_removals
 from pneumoscope.pacs.ledger.instances import InstanceLedger
 from pneumoscope.pacs.ledger.rows import Counts, Heartbeat
 from pneumoscope.pacs.ledger.tables import deliveries, heartbeats, instances, results, watermarks
@@ -19,7 +20,7 @@ _FIRST = {"instances": "received", "deliveries": "sending"}
 _TABLES = {"instances": instances, "deliveries": deliveries}
 
 
-class Ledger(InstanceLedger, DeliveryLedger):
+class Ledger(InstanceLedger, DeliveryLedger, FileLedger):
     """Every instance, reading, result and delivery of a node, in a database.
 
     A claim is a lease: it ends by itself, so that a worker that was killed loses nothing. Each change of a claimed row is checked
@@ -66,7 +67,7 @@ class Ledger(InstanceLedger, DeliveryLedger):
         queue : {"instances", "deliveries"}
             Which table.
         ids : sequence of int
-            Rows. Those that wait, are worked on, or were sent are left as they are.
+            Rows. Those that wait, are worked on, or were sent, and those whose file was removed, are left as they are.
 
         Returns
         -------
@@ -83,7 +84,11 @@ class Ledger(InstanceLedger, DeliveryLedger):
         if queue == "deliveries":
             # As after a claim that has ended: a dead letter may have arrived, so that its destination is asked first.
             values |= {"first_try_at": None, "claimed_by": None, "claimed_until": now}
-        return self._change(queue, ids, _REQUEUED[queue], values)
+        is_there = {
+            "instances": instances.c.id.not_in(removed_rows("source")),
+            "deliveries": deliveries.c.result_id.not_in(removed_rows("result")),
+        }
+        return self._change(queue, ids, _REQUEUED[queue], values, is_there[queue])
 
     def drop(self, queue: Queue, ids: Sequence[int], reason: str) -> int:
         """Give rows up that nobody works on.
@@ -109,12 +114,15 @@ class Ledger(InstanceLedger, DeliveryLedger):
         """
         return self._change(queue, ids, _DROPPED[queue], {"state": "dropped", "reason": reason})
 
-    def _change(self, queue: Queue, ids: Sequence[int], states: Sequence[str], values: dict[str, Any]) -> int:
+    def _change(
+        self, queue: Queue, ids: Sequence[int], states: Sequence[str], values: dict[str, Any], *more: ColumnElement[bool]
+    ) -> int:
         table, changed = _TABLES[queue], 0
         with self.write() as connection:
+            without_removals(connection)
             for start in range(0, len(ids), 500):
                 rows = table.c.id.in_(list(ids[start : start + 500]))
-                statement = update(table).where(rows, table.c.state.in_(states)).values(values)
+                statement = update(table).where(rows, table.c.state.in_(states), *more).values(values)
                 changed += connection.execute(statement).rowcount
         return changed
 

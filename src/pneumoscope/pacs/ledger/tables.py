@@ -23,6 +23,7 @@ VERSION = 1
 InstanceState = Literal["received", "working", "read", "skipped", "failed", "conflict", "dropped"]
 DeliveryState = Literal["waiting", "sending", "sent", "committed", "dead", "dropped"]
 Route = Literal["dimse", "stow", "poll"]
+FileKind = Literal["source", "result"]
 
 metadata = MetaData()
 _ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in a column of type INTEGER
@@ -105,6 +106,16 @@ deliveries = Table(
     UniqueConstraint("result_id", "destination"),
     _one_of("state", DeliveryState),
     Index("deliveries_by_state", "state", "next_try_at"),
+)
+
+finished_files = Table(
+    "finished_files",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("row_id", _ID, primary_key=True, autoincrement=False),
+    Column("finished_at", Double, nullable=False),
+    Column("removed_at", Double),
+    _one_of("kind", FileKind),
 )
 
 watermarks = Table("watermarks", metadata, Column("source", Text, primary_key=True), Column("value", Text, nullable=False))

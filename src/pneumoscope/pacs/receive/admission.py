@@ -123,6 +123,9 @@ class Admission:
         known = self.ledger.find_instance(header.sop_instance_uid, header.sha256)
         if known:
             recorded = Recorded(known.id, "duplicate")
+            if self.ledger.removed_at("source", known.id) is not None:
+                with self.ledger.restoring("source", known.id):
+                    self.spool.keep(file, header.sha256)
         else:
             path = self.spool.keep(file, header.sha256)
             recorded = self.ledger.record_instance(_arrival(header, path, sender, route))

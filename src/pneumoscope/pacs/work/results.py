@@ -74,6 +74,23 @@ def takers(destinations: Sequence[Destination], profile: str, kind: str) -> tupl
     return tuple(one.name for one in destinations if one.profile == profile and kind in one.kinds)
 
 
+def path_of(made: DicomObject) -> Path:
+    """Name the file of an object.
+
+    Parameters
+    ----------
+    made : DicomObject
+        The object.
+
+    Returns
+    -------
+    Path
+        Relative to the spool folder; it follows from the bytes of the object.
+    """
+    name = hashlib.sha256(made.content).hexdigest()
+    return Path(RESULTS, name[:2], f"{name}.dcm")
+
+
 def save(spool: Path, made: DicomObject, profile: str, destinations: tuple[str, ...]) -> NewResult:
     """Write an object into the spool; its file is safe on the disk when this returns.
 
@@ -98,8 +115,7 @@ def save(spool: Path, made: DicomObject, profile: str, destinations: tuple[str, 
     OSError
         If it cannot be written, such as on a full disk.
     """
-    name = hashlib.sha256(made.content).hexdigest()
-    path = Path(RESULTS, name[:2], f"{name}.dcm")
+    path = path_of(made)
     if not (spool / path).is_file():  # a file of this name has these bytes, since it appears whole
         with atomic_files.binary(spool / path) as stream:
             stream.write(made.content)

@@ -11,6 +11,7 @@ from typing import Literal
 from pneumoscope import PneumoscopeError
 from pneumoscope.dicom_objects import DicomObject, write_objects
 from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
+from pneumoscope.pacs import retention
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.decision import decide, destinations_of, in_shadow, sender_of
 from pneumoscope.pacs.errors import LeaseLostError, LedgerError, NodeError, ResultTakenError
@@ -23,7 +24,7 @@ from pneumoscope.pacs.send.outcome import wait_seconds
 from pneumoscope.pacs.send.result_file import data_set_sha256
 from pneumoscope.pacs.threads import run_threads
 from pneumoscope.pacs.work.readers import LoadedModel, load
-from pneumoscope.pacs.work.results import WritesObjects, kinds_by_profile, save, takers, time_of
+from pneumoscope.pacs.work.results import WritesObjects, kinds_by_profile, path_of, save, takers, time_of
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph import read as read_radiograph
 from pneumoscope.readings import CaseKey, ModelReading, form
@@ -157,11 +158,13 @@ class Worker:
     def _result(
         self, made: DicomObject, profile: str, destinations: Sequence[Destination], there: Mapping[str, NewResult]
     ) -> NewResult:
-        """The row of an object; one that was written before keeps its file."""
+        """The row of an object; one that was written before keeps its file, or gets it back where it was removed."""
         to = takers(destinations, profile, made.kind)
-        if made.sop_instance_uid in there:
-            return replace(there[made.sop_instance_uid], destinations=to)
-        return save(self.config.spool_folder, made, profile, to)
+        before = there.get(made.sop_instance_uid)
+        # A file that was removed comes back only with its own bytes: no other bytes may be sent under its UID.
+        if before is None or (str(path_of(made)) == before.path and not (self.config.spool_folder / before.path).is_file()):
+            return save(self.config.spool_folder, made, profile, to)
+        return replace(before, destinations=to)
 
     def _predecessors(self, loaded: LoadedModel, image: "_Image", profile: str) -> list[bytes]:
         """The Structured Reports of this profile by other models, as far as they were sent and their files are still there."""
@@ -225,4 +228,10 @@ def serve(config: NodeConfig, stop: threading.Event) -> None:
     pool = LimitedPool(read_radiograph, "decoding", limits, workers=config.work.readers)
     with Ledger.open(config.ledger_url) as ledger, pool as decode:
         worker = Worker(config, ledger, load(config), decode)
-        run_threads([f"{PROCESS}/{k}" for k in range(config.work.readers)], worker.step, stop)
+        removing = threading.Thread(target=retention.keep_removing, args=(config, ledger, stop), name="retention")
+        removing.start()
+        try:
+            run_threads([f"{PROCESS}/{k}" for k in range(config.work.readers)], worker.step, stop)
+        finally:
+            stop.set()
+            removing.join()

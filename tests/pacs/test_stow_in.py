@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
 from pneumoscope.pacs.errors import LedgerBusyError
 from pneumoscope.pacs.ledger import Ledger
@@ -30,7 +31,7 @@ def storing(folder, limits=PATIENT, tls=None, verify=True):
     spool = Spool(folder / "spool", limits)
     spool.prepare()
     with Ledger.open(folder / "ledger.sqlite") as ledger:
-        application = Storing(Admission(spool, ledger, "salt", threading.Event()), limits, TOKEN).application()
+        application = Starlette(routes=Storing(Admission(spool, ledger, "salt", threading.Event()), limits, TOKEN).routes())
         settings = Receiving(port=0, stow_port=0, host="127.0.0.1", tls=tls)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with listening_http(application, settings, limits) as port, httpx2.Client(headers=headers, verify=verify) as client:

@@ -25,9 +25,9 @@ class Receiving:
     port : int
         TCP port for DIMSE (C-ECHO, C-STORE); 0: the node does not listen for DIMSE.
     stow_port : int
-        TCP port for STOW-RS; 0: the node does not listen for STOW-RS.
+        TCP port for HTTP: STOW-RS, and the metrics for Prometheus at ``/metrics``; 0: the node does not listen for HTTP.
     stow_token_file : str
-        File whose first line is the bearer token that a STOW-RS client must present; needed with ``stow_port`` unless ``tls``
+        File whose first line is the bearer token that an HTTP client must present; needed with ``stow_port`` unless ``tls``
         asks for certificates.
     tls : Tls, optional
         Own certificate and key, and the authority of the clients' certificates; TLS 1.2 or newer is then the only way in.

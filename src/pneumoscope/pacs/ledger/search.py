@@ -1,6 +1,6 @@
 """Search the ledger: which instances, and which deliveries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -60,6 +60,54 @@ class DeliveryQuery:
     states: tuple[DeliveryState, ...] = ()
     destinations: tuple[str, ...] = ()
     instance_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReadImage:
+    """A reading with the sender of its image.
+
+    Parameters
+    ----------
+    id : int
+        Row of the reading.
+    sender : str
+        AE title, or name of the service, that the image came from.
+    model_sha256 : str
+        Identity of the model.
+    line : str
+        The line of form 5, JSON.
+    created_at : float
+        When the image was read, in seconds since 1970, UTC.
+    """
+
+    id: int
+    sender: str
+    model_sha256: str
+    line: str = field(repr=False)
+    created_at: float
+
+
+def readings_after(ledger: Ledger, reading_id: int, limit: int) -> list[ReadImage]:
+    """List readings page by page.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        The ledger.
+    reading_id : int
+        Only rows after this one.
+    limit : int
+        Most readings, >= 1.
+
+    Returns
+    -------
+    list of ReadImage
+        In the order of their rows.
+    """
+    columns = readings.c.id, instances.c.sender, readings.c.model_sha256, readings.c.line, readings.c.created_at
+    query = select(*columns).join(instances, instances.c.id == readings.c.instance_id).where(readings.c.id > reading_id)
+    with ledger.read() as connection:
+        return [ReadImage(**row._mapping) for row in connection.execute(query.order_by(readings.c.id).limit(limit))]
 
 
 def search_instances(ledger: Ledger, query: InstanceQuery, limit: int | None = None) -> list[Instance]:

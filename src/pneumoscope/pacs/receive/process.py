@@ -6,13 +6,18 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from starlette.applications import Starlette
+
 from pneumoscope.pacs import poll
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.errors import ConfigError, ListenError
 from pneumoscope.pacs.ledger import Ledger
+from pneumoscope.pacs.metrics import NodeMetrics
 from pneumoscope.pacs.peers import Destination, Peer, secret
+from pneumoscope.pacs.reading_totals import ReadingTotals
 from pneumoscope.pacs.receive.admission import Admission
 from pneumoscope.pacs.receive.http_server import listening_http
+from pneumoscope.pacs.receive.metrics_page import MetricsPage
 from pneumoscope.pacs.receive.scp import listening
 from pneumoscope.pacs.receive.stow import Storing
 from pneumoscope.pacs.send import commitment
@@ -66,10 +71,16 @@ def _listen(config: NodeConfig, admission: Admission, open_ports: ExitStack) -> 
         thread = open_ports.enter_context(listener).thread
         LOGGER.info("listening for DIMSE on %s port %d as %s", receiving.host, receiving.port, receiving.ae_title)
     if receiving.stow_port:
-        storing = Storing(admission, limits, _token(receiving.stow_token_file))
-        open_ports.enter_context(listening_http(storing.application(), receiving, limits))
-        LOGGER.info("listening for STOW-RS on %s port %d", receiving.host, receiving.stow_port)
+        open_ports.enter_context(listening_http(_application(config, admission), receiving, limits))
+        LOGGER.info("listening for STOW-RS and Prometheus on %s port %d", receiving.host, receiving.stow_port)
     return thread
+
+
+def _application(config: NodeConfig, admission: Admission) -> Starlette:
+    """What answers on the port for HTTP."""
+    token = _token(config.receive.stow_token_file)
+    metrics = NodeMetrics(admission.ledger, ReadingTotals(admission.ledger, config.salt))
+    return Starlette(routes=[*Storing(admission, config.limits, token).routes(), *MetricsPage(metrics, token).routes()])
 
 
 def reporters(destinations: Sequence[Destination]) -> tuple[Peer, ...]:

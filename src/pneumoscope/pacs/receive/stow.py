@@ -1,7 +1,6 @@
 """Take instances by STOW-RS (PS3.18 10.5), part by part into the spool: memory stays flat whatever comes."""
 
 import asyncio
-import hmac
 import json
 import logging
 import time
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -21,6 +19,7 @@ from starlette.routing import Route
 
 from pneumoscope.pacs.errors import LedgerError, NodeError, NotUnderstoodError, SpoolError, SpoolFullError
 from pneumoscope.pacs.receive.admission import Admission
+from pneumoscope.pacs.receive.authorization import refusal, sentence
 from pneumoscope.pacs.receive.contexts import STORED_CLASSES
 from pneumoscope.pacs.receive.header import Header
 from pneumoscope.pacs.settings import Limits
@@ -195,16 +194,15 @@ class Storing:
     limits: Limits
     token: str = field(default="", repr=False)
 
-    def application(self) -> Starlette:
-        """Make the application.
+    def routes(self) -> list[Route]:
+        """Make the routes.
 
         Returns
         -------
-        Starlette
-            It answers ``POST /studies`` and ``POST /studies/{study}``.
+        list of Route
+            They answer ``POST /studies`` and ``POST /studies/{study}``.
         """
-        paths = ("/studies", "/studies/{study}")
-        return Starlette(routes=[Route(path, self.store, methods=["POST"]) for path in paths])
+        return [Route(path, self.store, methods=["POST"]) for path in ("/studies", "/studies/{study}")]
 
     async def store(self, request: Request) -> Response:
         """Store the instances of a message.
@@ -219,24 +217,24 @@ class Storing:
         Response
             Status 200 if all were stored, 202 if some were, 409 if none was, 503 if there was no room for any.
         """
-        if self.token and not _knows(request, self.token):
-            return _sentence(401, "the bearer token is missing or wrong", {"WWW-Authenticate": "Bearer"})
+        if refused := refusal(request, self.token):
+            return refused
         kind, parameters = parameters_of(request.headers.get("content-type", ""))
         boundary = parameters.get("boundary", "")
         if kind != "multipart/related" or not boundary or not boundary.isascii():
-            return _sentence(415, 'the body must be multipart/related; type="application/dicom" with a boundary')
+            return sentence(415, 'the body must be multipart/related; type="application/dicom" with a boundary')
         try:
             await run_in_threadpool(self.admission.wait_for_space, self.limits.wait_seconds)
         except SpoolFullError as error:
-            return _sentence(503, str(error), {"Retry-After": _RETRY_AFTER_S})
+            return sentence(503, str(error), {"Retry-After": _RETRY_AFTER_S})
         study = str(request.path_params.get("study", ""))
         message = Message(self.admission, boundary.encode(), self.limits.instance_bytes, study)
         try:
             await self._received(request, message)
         except MessageError as error:
-            return _sentence(400, str(error))
+            return sentence(400, str(error))
         except (TimeoutError, ClientDisconnect):
-            return _sentence(408, "the message did not come in time", {"Connection": "close"})
+            return sentence(408, "the message did not come in time", {"Connection": "close"})
         finally:
             await run_in_threadpool(message.close)
         return _answer(message)
@@ -258,15 +256,6 @@ class Storing:
             raise MessageError("the message ends before its last boundary")
 
 
-def _knows(request: Request, token: str) -> bool:
-    given = request.headers.get("authorization", "")
-    return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
-
-
-def _sentence(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(f"{text}\n", status, headers, media_type="text/plain")
-
-
 def _answer(message: Message) -> Response:
     reasons = {item[tag("FailureReason")]["Value"][0] for item in message.failed}
     model = {
@@ -275,6 +264,6 @@ def _answer(message: Message) -> Response:
         if items
     }
     if not message.failed and not message.stored:
-        return _sentence(400, "the message has no parts; send one for each instance")
+        return sentence(400, "the message has no parts; send one for each instance")
     status = 200 if not message.failed else 202 if message.stored else 503 if reasons == {OUT_OF_RESOURCES} else 409
     return Response(json.dumps(model), status, media_type="application/dicom+json")

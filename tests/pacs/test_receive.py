@@ -43,6 +43,25 @@ def test_the_same_instance_again_is_acknowledged_and_kept_once(receiving):
     assert len(receiving.files()) == 1
 
 
+def test_the_same_instance_again_brings_back_its_file_that_is_gone(receiving):
+    assert stored(receiving, instance(1)) == [0]
+    (file,) = receiving.files()
+    content = file.read_bytes()
+    file.unlink()
+    assert stored(receiving, instance(1)) == [0]
+    assert receiving.files() == [file]
+    assert file.read_bytes() == content
+    assert len(receiving.ledger.instances()) == 1
+
+
+def test_the_same_uid_with_other_content_is_read_where_the_first_could_not_be(receiving):
+    assert stored(receiving, instance(1, value=1)) == [0]
+    receiving.ledger.finish_instance(receiving.ledger.claim_instance("work", 60), "failed", "truncated; send the file again")
+    assert stored(receiving, instance(1, value=2), instance(1, value=3)) == [0, 0]
+    assert [row.state for row in receiving.ledger.instances()] == ["failed", "received", "conflict"]
+    assert receiving.ledger.states_of(["1.2.3.1"])["1.2.3.1"] == ("received", "")
+
+
 def test_the_same_uid_with_other_content_is_kept_as_a_conflict(receiving):
     assert stored(receiving, instance(1, value=1), instance(1, value=2)) == [0, 0]
     assert [row.state for row in receiving.ledger.instances()] == ["received", "conflict"]

@@ -50,7 +50,7 @@ class InstanceLedger(Database):
         -------
         Recorded
             Its row. The same UID with the same content has one row, whatever its state; the same UID with other content has a
-            row of its own in the state ``conflict``.
+            row of its own, in the state ``conflict`` unless all earlier contents failed, such as a file that was cut off.
 
         Raises
         ------
@@ -59,11 +59,12 @@ class InstanceLedger(Database):
         """
         with self.write() as connection:
             _one_at_a_time(connection, arrival.sop_instance_uid)
-            of_uid = select(instances.c.sha256, instances.c.id).where(instances.c.sop_instance_uid == arrival.sop_instance_uid)
-            rows = {row.sha256: row.id for row in connection.execute(of_uid)}
+            columns = (instances.c.sha256, instances.c.id, instances.c.state)
+            of_uid = select(*columns).where(instances.c.sop_instance_uid == arrival.sop_instance_uid)
+            rows = {row.sha256: row for row in connection.execute(of_uid)}
             if arrival.sha256 in rows:
-                return Recorded(rows[arrival.sha256], "duplicate")
-            conflicts = bool(rows)
+                return Recorded(rows[arrival.sha256].id, "duplicate")
+            conflicts = any(row.state != "failed" for row in rows.values())
             now = self.clock()
             values = asdict(arrival) | {
                 "received_at": now,
@@ -320,11 +321,11 @@ class InstanceLedger(Database):
         Returns
         -------
         dict of str to (str, str)
-            State and reason of each UID that was recorded. Where a UID has several contents, it is that of the first unless that
-            one was dropped.
+            State and reason of each UID that was recorded. Where a UID has several contents, it is that of the first that
+            neither failed nor was dropped.
         """
         stated: dict[str, tuple[InstanceState, str]] = {}
-        order = case((instances.c.state.in_(("conflict", "dropped")), 1), else_=0)
+        order = case((instances.c.state.in_(("failed", "conflict", "dropped")), 1), else_=0)
         for start in range(0, len(sop_instance_uids), 500):
             some = list(sop_instance_uids[start : start + 500])
             query = (

@@ -136,11 +136,17 @@ def test_a_mistake_in_the_configuration_stops_the_node(ledger):
         supervise(commands, ledger, threading.Event())
 
 
-def test_the_parent_stops_its_processes_and_kills_one_that_does_not_end(ledger, monkeypatch):
+def test_the_parent_stops_its_processes_and_kills_one_that_does_not_end(ledger, tmp_path, monkeypatch):
     monkeypatch.setattr(supervisor, "DRAIN_SECONDS", 0.3)
-    deaf = [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"]
+    ready = tmp_path / "ready"
+    ignores = f"import signal, time; signal.signal(15, signal.SIG_IGN); open({str(ready)!r}, 'w'); time.sleep(60)"
+
+    def until_ready():
+        while not ready.exists():
+            time.sleep(0.02)
+
     begins = time.monotonic()
-    assert supervised({"work": deaf, "send": SLEEPS}, ledger, lambda: time.sleep(0.3)) == []
+    assert supervised({"work": [sys.executable, "-c", ignores], "send": SLEEPS}, ledger, until_ready) == []
     assert time.monotonic() - begins < 30
 
 

@@ -67,8 +67,10 @@ def test_a_process_that_ends_starts_again_and_its_claims_are_released(tmp_path):
 
 def test_a_users_mistake_ends_the_node_and_the_other_processes(tmp_path):
     drain = f"(open({str(tmp_path / 'drained')!r}, 'w'), sys.exit(0))"
-    waits = python(f"import signal, time, sys; signal.signal(15, lambda *_: {drain})\nwhile 1: time.sleep(1)")
-    mistaken = python("import time, sys; time.sleep(1.5); sys.exit(2)")
+    ready = str(tmp_path / "ready")
+    handles = f"import signal, time, sys; signal.signal(15, lambda *_: {drain}); open({ready!r}, 'w')"
+    waits = python(f"{handles}\nwhile 1: time.sleep(1)")
+    mistaken = python(f"import os, sys, time\nwhile not os.path.exists({ready!r}): time.sleep(0.05)\nsys.exit(2)")
     _, errors = supervised({"receive": waits, "work": mistaken}, lambda: False)
     assert errors == ["the process 'work' could not start; its message stands above"]
     assert (tmp_path / "drained").exists()

@@ -122,10 +122,8 @@ class Admission:
         """
         known = self.ledger.find_instance(header.sop_instance_uid, header.sha256)
         if known:
-            if not (self.spool.folder / known.path).is_file():
-                self.spool.keep(file, header.sha256)
             recorded = Recorded(known.id, "duplicate")
-            if self.ledger.removed_at("source", known.id) is not None:
+            if not (self.spool.folder / known.path).is_file():  # removed by the node, or by hand
                 with self.ledger.restoring("source", known.id):
                     self.spool.keep(file, header.sha256)
         else:

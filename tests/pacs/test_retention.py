@@ -132,6 +132,9 @@ def test_a_removed_file_is_not_requeued_until_it_has_arrived_again(tmp_path, led
     assert arrive() == "duplicate"
     assert path.read_bytes() == image()
     assert ledger.removed_at("source", 1) is None
+    path.unlink()  # by somebody else
+    assert arrive() == "duplicate"
+    assert path.read_bytes() == image()
     assert ledger.requeue("instances", [1]) == 1
     assert worker(site, ledger).step("work")
     assert result(site, ledger), "reading again puts the removed file of the result there again"
@@ -209,3 +212,26 @@ def test_the_node_looks_once_an_hour_and_survives_trouble(site, ledger, clock, m
     stop = OneWait()
     keep_removing(site, ledger, stop)
     assert (source(site), stop.waited) == (False, EVERY_SECONDS)
+
+
+def test_an_instance_whose_return_was_undone_half_way_comes_back_the_next_time(tmp_path, ledger, clock):
+    site = node(tmp_path, RETENTION)
+    spool = Spool(site.spool_folder, PATIENT)
+    spool.prepare()
+    admission = Admission(spool, ledger, site.salt)
+
+    def arrive():
+        with spool.new_file() as (file, stream):
+            stream.write(image(ViewPosition="LL"))
+            stream.flush()
+            admission.admit(file, "MODALITY", "dimse")
+
+    arrive()
+    assert worker(site, ledger).step("work")
+    remove_old_files(site, ledger)
+    clock.now += 8 * DAY
+    assert remove_old_files(site, ledger) == Removed(1, 0)
+    (site.spool_folder / ledger.instance(1).path).write_bytes(image(ViewPosition="LL"))  # the file is back, its mark stays
+    assert ledger.requeue("instances", [1]) == 0
+    arrive()
+    assert ledger.requeue("instances", [1]) == 1

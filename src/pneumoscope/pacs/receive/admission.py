@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 
 from pneumoscope.pacs.errors import MismatchError, SpoolFullError
-from pneumoscope.pacs.ledger import Arrival, Ledger, Recorded
+from pneumoscope.pacs.ledger import Arrival, Instance, Ledger, Recorded
 from pneumoscope.pacs.ledger.tables import Route
 from pneumoscope.pacs.pseudonym import pseudonym
 from pneumoscope.pacs.receive.header import Header, read_header
@@ -123,9 +123,7 @@ class Admission:
         known = self.ledger.find_instance(header.sop_instance_uid, header.sha256)
         if known:
             recorded = Recorded(known.id, "duplicate")
-            if not (self.spool.folder / known.path).is_file():  # removed by the node, or by hand
-                with self.ledger.restoring("source", known.id):
-                    self.spool.keep(file, header.sha256)
+            self._restore(file, known)
         else:
             path = self.spool.keep(file, header.sha256)
             recorded = self.ledger.record_instance(_arrival(header, path, sender, route))
@@ -133,6 +131,15 @@ class Admission:
             "instance %s by %s from %s: %s", pseudonym(self.salt, header.sop_instance_uid), route, sender, recorded.outcome
         )
         return recorded
+
+    def _restore(self, file: Path, known: Instance) -> None:
+        """Put the file of a known instance into the spool where it was removed, by the node or by hand.
+
+        A file that is there and yet marked as removed was put back by a transaction that then failed.
+        """
+        if self.ledger.removed_at("source", known.id) is not None or not (self.spool.folder / known.path).is_file():
+            with self.ledger.restoring("source", known.id):
+                self.spool.keep(file, known.sha256)
 
     def wait_for_space(self, seconds: float) -> None:
         """Let a sender wait while the spool is full: waiting slows it down, a refusal may make it give up for good.

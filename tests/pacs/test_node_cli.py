@@ -1,6 +1,8 @@
 """The verbs of ``pneumoscope node``: what they say and change, and that they show no identifier."""
 
 import json
+import os
+import stat
 import zipfile
 from datetime import UTC, datetime, timedelta
 
@@ -48,6 +50,16 @@ def said(*arguments, code=0):
     assert ran.code == code, ran.err
     assert not [secret for secret in SECRETS if secret in ran.out + ran.err]
     return ran.out if code == 0 else ran.out + ran.err
+
+
+def test_what_the_commands_write_belongs_to_their_user_alone(file):
+    before = os.umask(0o022)
+    try:
+        said("status", "--config", file)
+        assert os.umask(0o022) == 0o022, "the commands of the node leave the mask as it was"
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in file.parent.glob("ledger.sqlite*")} == {0o600}
 
 
 def test_status_tells_what_waits_and_why_deliveries_are_dead(filled):

@@ -2,16 +2,19 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from pneumoscope.pacs import node, process, supervisor
+from pneumoscope.pacs import config, node, process, supervisor
 from pneumoscope.pacs.errors import ConfigError, NodeError
+from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.supervisor import ProcessError
 
 
@@ -97,6 +100,11 @@ ae_title = "STORESCU"
 """
 
 
+def modes(folder, pattern="*"):
+    """Permissions of what lies in a folder."""
+    return {stat.S_IMODE(path.stat().st_mode) for path in folder.glob(pattern)}
+
+
 def write_config(folder, port=0):
     (folder / "node.toml").write_text(CONFIG.format(port=port))
     return folder / "node.toml"
@@ -120,6 +128,47 @@ def test_two_nodes_cannot_share_a_spool_folder(tmp_path, monkeypatch):
         node.run(file)
     with pytest.raises(ConfigError, match="there is no configuration"):
         node.run(tmp_path / "other.toml")
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The commands that `node.run` would supervise."""
+    commands = {}
+    monkeypatch.setattr(node, "quiet_libraries", lambda: None)
+    monkeypatch.setattr(node.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(node, "supervise", lambda made, *_: commands.update(made))
+    return commands
+
+
+def test_two_nodes_cannot_share_a_ledger(tmp_path, started):
+    file = write_config(tmp_path)
+    other = tmp_path / "other.toml"
+    other.write_text(CONFIG.format(port=0).replace('"spool"', '"elsewhere"'))
+    ledger = Ledger.open(tmp_path / "ledger.sqlite")
+    with ledger, ledger.of_one_node(), pytest.raises(NodeError, match="another node uses this ledger; stop it, or give this"):
+        node.run(other)
+    assert started == {}
+    node.run(file)
+    assert set(started) == set(process.ROLES)
+
+
+@pytest.mark.slow
+def test_two_nodes_cannot_share_a_ledger_in_postgresql(postgresql):
+    with Ledger.open(postgresql) as one, Ledger.open(postgresql) as other:
+        with one.of_one_node(), pytest.raises(NodeError, match="another node uses this ledger"), other.of_one_node():
+            pass
+        with other.of_one_node():
+            assert other.counts()
+
+
+def test_processes_that_start_again_do_not_see_an_edit_of_the_configuration(tmp_path, started):
+    file = write_config(tmp_path, port=11112)
+    node.run(file)
+    file.write_text("salt = ")
+    for command in started.values():
+        snapshot, folder = map(Path, command[-2:])
+        assert stat.S_IMODE(snapshot.stat().st_mode) == 0o600
+        assert config.read(snapshot, folder) == config.parse(CONFIG.format(port=11112), tmp_path)
 
 
 def test_an_error_that_nobody_names_is_logged_without_its_text(tmp_path):
@@ -148,6 +197,8 @@ def test_the_receiving_process_beats_and_drains_on_sigterm(tmp_path):
     receiving.send_signal(signal.SIGTERM)
     assert receiving.wait(30) == 0
     receiving.stderr.close()
+    assert modes(tmp_path / "spool") | modes(tmp_path / "spool" / "instances") == {0o700}
+    assert modes(tmp_path, "ledger.sqlite*") == {0o600}
 
 
 @pytest.mark.slow

@@ -1,11 +1,14 @@
 """``pneumoscope node``: a DICOM node beside a PACS."""
 
+import os
+from functools import partial
 from pathlib import Path
 
 import click
 
 from pneumoscope.cli import node_lists, node_queue, node_run, node_tools
 from pneumoscope.cli.node_options import DEFAULT_FILE
+from pneumoscope.pacs.process import OWNER_ALONE
 
 
 @click.group("node", invoke_without_command=True)
@@ -18,6 +21,7 @@ def command(context: click.Context, file: Path) -> None:
     Without a verb it runs the node, as  pneumoscope node run  does. docs/pacs.md shows how to begin.
     """
     context.obj = file
+    context.call_on_close(partial(os.umask, os.umask(OWNER_ALONE)))
     if context.invoked_subcommand is None:
         node_run.start(file)
 

@@ -170,8 +170,31 @@ def parse(text: str, folder: Path) -> NodeConfig:
         raise ConfigError(f"the configuration of the node cannot be used: {error}") from error
 
 
-def read(file: Path) -> NodeConfig:
+def read(file: Path, folder: Path | None = None) -> NodeConfig:
     """Read the configuration of a node.
+
+    Parameters
+    ----------
+    file : Path
+        ``node.toml``.
+    folder : Path, optional
+        Folder that relative paths start from; by default that of the file.
+
+    Returns
+    -------
+    NodeConfig
+        As `parse`.
+
+    Raises
+    ------
+    ConfigError
+        As `parse`, or if there is no such file.
+    """
+    return parse(text_of(file), (folder or file.parent).absolute())
+
+
+def text_of(file: Path) -> str:
+    """Read the text of a configuration.
 
     Parameters
     ----------
@@ -180,18 +203,18 @@ def read(file: Path) -> NodeConfig:
 
     Returns
     -------
-    NodeConfig
-        As `parse`; relative paths start from the file's folder.
+    str
+        TOML.
 
     Raises
     ------
     ConfigError
-        As `parse`, or if there is no such file.
+        If there is no such file, or it is no text.
     """
     if not file.is_file():
         raise ConfigError(f"there is no configuration '{file}'; docs/pacs.md shows one to begin with")
     try:
-        return parse(file.read_text(encoding="utf-8"), file.parent.absolute())
+        return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"the configuration '{file}' is no UTF-8 text") from error
 

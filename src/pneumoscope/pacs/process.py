@@ -1,4 +1,4 @@
-"""One process of the node: ``python -m pneumoscope.pacs.process receive|work|send node.toml``.
+"""One process of the node: ``python -m pneumoscope.pacs.process receive|work|send node.toml [folder]``.
 
 The supervisor starts three of them. SIGTERM and SIGINT drain: what is being done is finished. A mistake in the configuration is
 one sentence on the standard error stream and exit code 2, after which the supervisor does not start the process again.
@@ -26,6 +26,8 @@ TROUBLE = 1
 """Exit code of a process that may succeed when it is started again."""
 PARENT_SECONDS = 1.0
 """Time between two looks whether the parent is there."""
+OWNER_ALONE = 0o077
+"""File mode mask of the node: what it writes is of patients, and nobody but its user may read it."""
 BEAT_SECONDS = 5.0
 """Time between two signs of life in the ledger."""
 ROLES: Mapping[str, str] = MappingProxyType(
@@ -39,7 +41,7 @@ ROLES: Mapping[str, str] = MappingProxyType(
 _LOG = logging.getLogger("pneumoscope.pacs.process")  # its own name is __main__ where it is run
 
 
-def command(role: str, file: Path) -> list[str]:
+def command(role: str, file: Path, folder: Path | None = None) -> list[str]:
     """Make the command that starts a process.
 
     Parameters
@@ -48,16 +50,19 @@ def command(role: str, file: Path) -> list[str]:
         The process.
     file : Path
         The configuration.
+    folder : Path, optional
+        Folder that its relative paths start from; by default that of the file.
 
     Returns
     -------
     list of str
         Program and arguments.
     """
-    return [sys.executable, "-m", "pneumoscope.pacs.process", role, str(file.absolute())]
+    file = file.absolute()
+    return [sys.executable, "-m", "pneumoscope.pacs.process", role, str(file), str(folder or file.parent)]
 
 
-def run(role: str, file: Path, stop: threading.Event) -> int:
+def run(role: str, file: Path, stop: threading.Event, folder: Path | None = None) -> int:
     """Run a process of the node until it is told to stop.
 
     Parameters
@@ -68,6 +73,8 @@ def run(role: str, file: Path, stop: threading.Event) -> int:
         The configuration.
     stop : threading.Event
         Set to stop.
+    folder : Path, optional
+        Folder that relative paths of the configuration start from; by default that of the file.
 
     Returns
     -------
@@ -75,7 +82,7 @@ def run(role: str, file: Path, stop: threading.Event) -> int:
         Exit code: 0, `USER_MISTAKE`, or `TROUBLE`.
     """
     try:
-        node = config.read(file)
+        node = config.read(file, folder)
         module = importlib.import_module(ROLES[role])
         with Ledger.open(node.ledger_url) as ledger:
             beating = threading.Thread(target=_beat, args=(ledger, role, stop), daemon=True)
@@ -148,13 +155,14 @@ def main() -> int:
     int
         Exit code.
     """
-    role, file = sys.argv[1:]
+    role, file, *folder = sys.argv[1:]
+    os.umask(OWNER_ALONE)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     quiet_libraries()
     threading.Thread(target=stop_with_parent, args=(os.getppid(), stop), daemon=True).start()
-    return run(role, Path(file), stop)
+    return run(role, Path(file), stop, Path(folder[0]) if folder else None)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import filelock
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from pneumoscope.pacs.errors import LedgerBusyError, LedgerError
+from pneumoscope.pacs.errors import LedgerBusyError, LedgerError, NodeError
 from pneumoscope.pacs.ledger.tables import VERSION, metadata, versions
 
 BUSY_S = 30.0
 """Seconds to wait for a database that another process has locked."""
 _SCHEMA_LOCK = 7_360_105_466  # any number that no other program uses for PostgreSQL's advisory locks
+_OTHER_NODE = "another node uses this ledger; stop it, or give this one its own 'ledger'"
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,45 @@ class Database:
         """
         with _named(), self.engine.connect() as connection:
             yield connection.execution_options(only_reads=True)
+
+    @contextmanager
+    def of_one_node(self) -> Iterator[None]:
+        """Hold the ledger for one node; the system, or the database, gives it back when the process ends, however it ends.
+
+        Raises
+        ------
+        NodeError
+            If another node uses the ledger.
+        LedgerError
+            If the database cannot be reached.
+        """
+        with self._file_lock() if self._is_sqlite else self._advisory_lock():
+            yield
+
+    @contextmanager
+    def _file_lock(self) -> Iterator[None]:
+        file = Path(self.engine.url.database or "").resolve()
+        lock = filelock.FileLock(file.with_name(f"{file.name}.lock"))
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise NodeError(_OTHER_NODE) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _advisory_lock(self) -> Iterator[None]:
+        take = text("SELECT pg_try_advisory_lock(hashtextextended('pneumoscope node ' || current_schema(), 0))")
+        with contextlib.ExitStack() as stack:
+            with _named():
+                connection = stack.enter_context(self.engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
+                is_free = connection.execute(take).scalar_one()
+            stack.callback(connection.invalidate)  # the lock ends with its connection, which must not go back to the pool
+            if not is_free:
+                raise NodeError(_OTHER_NODE)
+            yield
 
     @property
     def _is_sqlite(self) -> bool:

@@ -1,20 +1,21 @@
 """Fetching from a real PACS what has not arrived, and the daily report that shows what is missing."""
 
 import json
+from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
 
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.ledger import Ledger
-from pneumoscope.pacs.pacs_search import searching
+from pneumoscope.pacs.pacs_search import PacsSearch, searching
 from pneumoscope.pacs.peers import Poll
 from pneumoscope.pacs.poll import Poller, _once
 from pneumoscope.pacs.receive.admission import Admission
 from pneumoscope.pacs.reconcile import reconcile
 from pneumoscope.pacs.settings import Model
 from pneumoscope.pacs.spool import Level, Spool
-from pneumoscope.web.dicomweb.errors import UnreachableError
+from pneumoscope.web.dicomweb.errors import RefusedAnswerError, UnreachableError
 from tests.pacs.orthanc import needs_orthanc, running
 from tests.pacs.receiving import PATIENT, instance, node
 
@@ -122,6 +123,52 @@ def test_the_report_counts_states_and_reasons_and_names_what_is_missing_by_pseud
     assert (saved["in_pacs"], saved["states"]) == (4, {"missing": 1, "received": 2, "skipped": 1})
     assert saved["missing"][0] in missing
     assert "1.2.3" not in json.dumps(saved) + missing
+
+
+def reconciled(orthanc, admission):
+    config = NodeConfig(SALT, str(admission.spool.folder), (Model("shipped"),), shadow=True, polls=(orthanc.poll(),))
+    return reconcile(config, admission.ledger, date(2024, 3, 2))
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DA")
+def test_the_report_finds_what_no_search_by_study_date_finds(orthanc, admission):
+    absent = of_day(2, "")
+    del absent.StudyDate
+    dates = {1: "20240302", 3: "", 4: "20249999", 5: "20990101", 6: "19991231"}
+    orthanc.keep(absent, *(of_day(number, day) for number, day in dates.items()))
+    assert search(orthanc, admission) == {"listed": 1, "fetched": 1}
+    head, undated, earlier, missing = reconciled(orthanc, admission)
+    assert head == "'orthanc', studies of 2024-02-24 to 2024-03-02: 5 in the PACS, 1 received, 4 missing"
+    assert undated == "  4 of them without a valid Study Date, or with a later one"
+    assert earlier == "  not counted and not fetched: 1 with an earlier Study Date, of which 1 did not arrive here"
+    assert missing.count(",") == 4
+    poller = Poller(orthanc.poll(reconcile_at="06:00"), admission, lambda: datetime(2024, 3, 2, 7))
+    with searching(poller.poll) as pacs:
+        poller.report(pacs)
+    assert {row.sop_instance_uid for row in admission.ledger.instances()} == {f"1.2.3.{number}" for number in range(1, 6)}
+    assert reconciled(orthanc, admission)[0].endswith("5 in the PACS, 5 received")
+
+
+def test_the_report_says_what_it_cannot_see(orthanc, admission, monkeypatch):
+    orthanc.keep(of_day(1, "20240302"), of_day(2, "20240302"), of_day(3, ""))
+    monkeypatch.setattr("pneumoscope.pacs.pacs_search.MOST_OF_ANY_DAY", 1)
+    assert reconciled(orthanc, admission)[1] == (
+        "  not seen: images without a valid Study Date beyond the first 1 images that the PACS lists"
+    )
+
+    def refuses(*_):
+        raise RefusedAnswerError("the DICOMweb server answers with status 400")
+
+    monkeypatch.setattr(PacsSearch, "films_of_any_day", refuses)
+    assert reconciled(orthanc, admission)[1].startswith("  not seen: images without a valid Study Date, since a search without")
+    undated = [replace(film, study_date="") for film in films_of(orthanc, date(2024, 3, 2))]
+    monkeypatch.setattr(PacsSearch, "films_of_any_day", lambda _: (undated, False))
+    assert "the PACS does not state the dates" in reconciled(orthanc, admission)[1]
+
+
+def films_of(orthanc, day):
+    with searching(orthanc.poll()) as pacs:
+        return pacs.films_of(day)
 
 
 def test_the_daily_report_is_written_once_a_day_and_fetches_what_is_missing(orthanc, admission):

@@ -15,6 +15,8 @@ from pneumoscope.web.dicomweb.origin_server import OriginServer, RemoteFilm
 
 MOST_A_DAY = 100_000
 """Radiographs of one day that are listed."""
+MOST_OF_ANY_DAY = 5_000
+"""Radiographs that are listed without regard to their day."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,23 @@ class PacsSearch:
         """
         address = replace(_address(self.poll), matching={"StudyDate": f"{day:%Y%m%d}"}, most_films=MOST_A_DAY)
         return list(OriginServer(address, self.connection).films())
+
+    def films_of_any_day(self) -> tuple[list[RemoteFilm], bool]:
+        """List radiographs whatever their Study Date is: no search by date finds those without a valid one (PS3.4 C.2.2.2).
+
+        Returns
+        -------
+        tuple of list of RemoteFilm and bool
+            At most `MOST_OF_ANY_DAY` instances of the modalities of the poll, and whether the service has more.
+
+        Raises
+        ------
+        DicomwebError
+            In one sentence without any identifier.
+        """
+        matching = {"includefield": "StudyDate"}
+        server = OriginServer(replace(_address(self.poll), matching=matching, most_films=MOST_OF_ANY_DAY), self.connection)
+        return list(server.films()), server.has_more
 
 
 @contextmanager

@@ -40,12 +40,15 @@ class RemoteFilm:
         Patient ID and Study Date, for a user who asked for names; never printed.
     modality : str
         Modality of its series; empty where the server does not say it.
+    study_date : str
+        Study Date as the server states it; empty where it states none. Never printed.
     """
 
     server: "OriginServer"
     uids: tuple[str, str, str] = field(repr=False)
     label: str = field(default="", repr=False)
     modality: str = ""
+    study_date: str = field(default="", repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -205,7 +208,7 @@ class OriginServer:
         if not all(len(uid) <= 64 and _UID.fullmatch(uid) for uid in uids):
             raise self._refused("lists an instance without valid UIDs of its study, series and instance; ask who runs it")
         label = " ".join(text for text in (_first(item, _PATIENT_ID), _first(item, _STUDY_DATE)) if text)
-        return RemoteFilm(self, uids, label, _first(item, _MODALITY))
+        return RemoteFilm(self, uids, label, _first(item, _MODALITY), _first(item, _STUDY_DATE))
 
     def _refused(self, what: str) -> RefusedAnswerError:
         return RefusedAnswerError(f"the DICOMweb server {self._address.origin} {what}")

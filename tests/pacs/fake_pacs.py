@@ -210,7 +210,7 @@ def free_port():
         return asked.getsockname()[1]
 
 
-def until(condition, seconds=30.0):
+def until(condition, seconds=120.0):
     """Wait for a condition; fail if it does not come true."""
     ends = time.monotonic() + seconds
     while not condition():

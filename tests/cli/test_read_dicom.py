@@ -95,6 +95,18 @@ def test_a_file_that_is_no_dicom_gets_its_sentence_and_the_rest_go_on(read, stud
     assert lines["a.dcm"]["error"] is None
 
 
+def test_a_file_with_the_uid_of_an_earlier_one_and_other_content_gets_its_sentence_in_each_run(read, study, tmp_path):
+    (study / "b.dcm").write_bytes(image(PatientName="OTHER"))
+    for _ in range(2):
+        ran = read(study, "--dicom-out", "sr")
+        assert ran.code == 1
+        assert "b.dcm: another file has the same SOP Instance UID and other content" in ran.err
+        lines = by_path(tmp_path / "out")
+        assert (lines["a.dcm"]["error"], lines["b.dcm"]["error"]["kind"]) == (None, "RepeatedUidError")
+        assert set(objects(tmp_path / "out")) == {"sr.dcm", "objects.json"}
+        assert not list((tmp_path / "out/objects").glob("b.dcm/*"))
+
+
 def test_what_could_not_be_written_is_said(read, study, tmp_path):
     (study / "a.dcm").write_bytes(written(cr(quadrant(), bits=8, **UIDS, **show_stored(8))))
     ran = read(study, "--dicom-out", "sr,pm")

@@ -10,6 +10,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 
 from pneumoscope.dicom_objects import KINDS, DicomObjectError, Profile, objects, source_image, write_objects
 from pneumoscope.dicom_objects.encoding import parsed
+from pneumoscope.dicom_objects.files import ObjectFiles
 from pneumoscope.dicom_objects.objects import WRITERS, omitted
 from pneumoscope.radiograph import read
 from pneumoscope.readings import ModelIdentity
@@ -39,6 +40,13 @@ def test_every_object_has_uids_of_its_own_and_belongs_to_the_study_of_the_source
     assert len(set(uids)) == len(uids)
     assert {one.StudyInstanceUID for one in made} == {"1.2.3.1"}
     assert {str(one.PatientName) for one in made} == {"Müller^Änne"}
+
+
+def test_a_copy_of_a_file_that_is_read_later_in_the_same_run_gets_the_same_files():
+    content = written(well_formed_dx())
+    files = ObjectFiles(("sr",), Profile.PLAIN)
+    first, copy = (files(content, read(content), reading(), CREATED + timedelta(hours=hours)) for hours in (0, 1))
+    assert first == copy
 
 
 def test_another_model_has_other_uids_and_a_later_reading_the_same():

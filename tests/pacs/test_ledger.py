@@ -77,6 +77,16 @@ def test_a_conflict_that_is_requeued_is_worked_on(ledger):
     assert ledger.instance(other.instance_id).state == "received"
 
 
+def test_a_conflict_with_an_image_that_has_results_is_not_requeued(ledger):
+    ledger.record_instance(arrival(1))
+    ledger.record_readings(ledger.claim_instance("work", 60), [read_with(result())])
+    other = ledger.record_instance(arrival(1, content=b"other pixels"))
+    assert "requeue it if the other has no results" in ledger.instance(other.instance_id).reason
+    assert ledger.requeue("instances", [other.instance_id]) == 0
+    assert ledger.instance(other.instance_id).state == "conflict"
+    assert ledger.requeue("instances", [1]) == 1, "the image with the results is read again"
+
+
 def test_claims_go_to_the_oldest_and_to_one_worker(ledger, clock):
     first, second = received(ledger, 1, 2)
     assert [ledger.claim_instance(name, 60).id for name in "ab"] == [first, second]
@@ -193,8 +203,8 @@ def test_readings_by_two_models_are_recorded_in_one_transaction(ledger):
 def test_a_result_with_the_uid_of_another_image_is_refused(ledger):
     received(ledger, 1)
     ledger.record_instance(arrival(1, b"other"))
-    ledger.record_readings(ledger.claim_instance("work", 60), [read_with(result(1))])
     ledger.requeue("instances", [2])
+    ledger.record_readings(ledger.claim_instance("work", 60), [read_with(result(1))])
     with pytest.raises(ResultTakenError, match="a PACS would keep those"):
         ledger.record_readings(ledger.claim_instance("work", 60), [read_with(result(1))])
     assert ledger.counts().instances == {"read": 1, "working": 1}

@@ -83,7 +83,7 @@ def dicom_options(command: _Command) -> _Command:
 
 
 def further_files(
-    kinds: tuple[str, ...] | None, profile: str, segmentation: str, deidentify: bool, out: Path
+    kinds: tuple[str, ...] | None, profile: str, segmentation: str, deidentify: bool, out: Path, sources: Sequence[Path]
 ) -> FurtherFiles | None:
     """Make what writes the objects that were asked for.
 
@@ -99,6 +99,8 @@ def further_files(
         Whether objects have no identity.
     out : Path
         The output folder, which keeps the key of de-identified UIDs.
+    sources : sequence of Path
+        The files that are read, in their order.
 
     Returns
     -------
@@ -119,7 +121,8 @@ def further_files(
     files = _files()
     chosen = files.Profile(profile)
     asked = tuple(kind for kind in KINDS if kind in kinds or (ALL in kinds and kind in chosen.kinds))
-    writer = files.ObjectFiles(asked, chosen, _key(out) if deidentify else "", segmentation.upper())
+    repeated = importlib.import_module("pneumoscope.dicom_objects.repeated_uids").repeated(sources)
+    writer = files.ObjectFiles(asked, chosen, _key(out) if deidentify else "", segmentation.upper(), repeated)
     return FurtherFiles(writer.setting, writer, files.is_complete)
 
 

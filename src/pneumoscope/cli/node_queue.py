@@ -56,8 +56,8 @@ def requeue(what: What, ids: tuple[int, ...], states: tuple[str, ...], destinati
         rows = _rows(ledger, what, ids, states, destinations)
         changed = ledger.requeue("instances" if what == "images" else "deliveries", rows)
     click.echo(
-        f"{changed} of {len(rows)} {what} wait again; those that wait already, were sent, or have no file any more "
-        "are left as they are"
+        f"{changed} of {len(rows)} {what} wait again; those that wait already, were sent, have no file any more, or have the SOP "
+        "Instance UID of another image with results, are left as they are"
     )
 
 

@@ -92,9 +92,9 @@ def command(
     A model with settings by population (children, adults) reads each file as the Patient's Age in it tells, else as --population
     says, else with the cautious settings of the more sensitive population; every output says which.
     """
-    further = further_files(dicom_out, profile, segmentation, deidentify, out)
     files = manifest.find(inputs_, out)
     items = files.items
+    further = further_files(dicom_out, profile, segmentation, deidentify, out, [item.file for item in items])
     # Several are read at once, each by one thread; a single one by all.
     reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider, policy=policy_of(policy_said))
     options = Options(target, method, overlay_scale if overlays else "none", maps, population)

@@ -3,7 +3,8 @@
 PneumoscopeError
 └── DicomObjectError            an object could not be written or read back
     ├── NotDicomError           the source is no DICOM file
-    └── UnidentifiedImageError  the source lacks a UID by which an object refers to it
+    ├── UnidentifiedImageError  the source lacks a UID by which an object refers to it
+    └── RepeatedUidError        another source has the same SOP Instance UID
 """
 
 from pneumoscope import PneumoscopeError
@@ -19,3 +20,7 @@ class NotDicomError(DicomObjectError):
 
 class UnidentifiedImageError(DicomObjectError):
     """The source lacks a UID by which an object refers to it."""
+
+
+class RepeatedUidError(DicomObjectError):
+    """Another source with other content has the same SOP Instance UID, so that the objects of both would have the same UIDs."""

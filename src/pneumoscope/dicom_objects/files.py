@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pneumoscope import strict_json
 from pneumoscope.dicom_objects.deidentification import deidentified
+from pneumoscope.dicom_objects.errors import RepeatedUidError
 from pneumoscope.dicom_objects.objects import omitted, write_objects
 from pneumoscope.dicom_objects.profiles import KINDS, Kind, Profile
 from pneumoscope.dicom_objects.result import SegmentationType
@@ -71,12 +72,16 @@ class ObjectFiles:
         Secret of the de-identified UIDs; empty where objects keep the identity of their source.
     segmentation_type : {"BINARY", "LABELMAP"}
         Form of the Segmentation.
+    repeated : frozenset of str
+        SHA-256 of the files that share a SOP Instance UID with another one (`repeated_uids.repeated`), which get no objects.
     """
 
     kinds: tuple[Kind, ...]
     profile: Profile
     key: str = field(default="", repr=False)
     segmentation_type: SegmentationType = "BINARY"
+    repeated: frozenset[str] = field(default=frozenset(), repr=False)
+    _created: dict[str, datetime] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def setting(self) -> str:
@@ -107,8 +112,15 @@ class ObjectFiles:
         Raises
         ------
         DicomObjectError
-            The file is no DICOM file, or its header does not allow an object.
+            The file is no DICOM file, its header does not allow an object, or it is one of the repeated files.
         """
+        sha256 = hashlib.sha256(content).hexdigest()
+        if sha256 in self.repeated:
+            raise RepeatedUidError(
+                "another file has the same SOP Instance UID and other content, and a PACS would keep the objects of only one; "
+                "read the two into different folders, and correct the UID at its source"
+            )
+        created = self._created.setdefault(sha256, created)  # objects of a copy have the same UIDs, so the same bytes
         source = deidentified(content, self.key) if self.key else content
         made = write_objects(
             source, radiograph, reading, self.kinds, self.profile, created, segmentation_type=self.segmentation_type

@@ -12,7 +12,7 @@ from pneumoscope.pacs.ledger.files import forget_removal
 from pneumoscope.pacs.ledger.rows import Arrival, Instance, NewReading, NewResult, Reading, Recorded
 from pneumoscope.pacs.ledger.tables import InstanceState, deliveries, instances, readings, results
 
-CONFLICT = "the same SOP Instance UID was received before with other content; compare the two and requeue the right one"
+CONFLICT = "the same SOP Instance UID was received with other content; drop this one, or requeue it if the other has no results"
 _UNCLAIMED: dict[str, None] = {"claimed_by": None, "claimed_until": None}
 
 

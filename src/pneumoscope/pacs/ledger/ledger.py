@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Table, Update, func, select, update
+from sqlalchemy import ColumnElement, Connection, Table, Update, and_, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pneumoscope.pacs.ledger.deliveries import DeliveryLedger
 from pneumoscope.pacs.ledger.files import FileLedger, removed_rows, without_removals
 from pneumoscope.pacs.ledger.instances import InstanceLedger
 from pneumoscope.pacs.ledger.rows import Counts, Heartbeat
-from pneumoscope.pacs.ledger.tables import deliveries, heartbeats, instances, results, watermarks
+from pneumoscope.pacs.ledger.tables import deliveries, heartbeats, instances, readings, results, watermarks
 
 Queue = Literal["instances", "deliveries"]
 
@@ -67,7 +67,8 @@ class Ledger(InstanceLedger, DeliveryLedger, FileLedger):
         queue : {"instances", "deliveries"}
             Which table.
         ids : sequence of int
-            Rows. Those that wait, are worked on, or were sent, and those whose file was removed, are left as they are.
+            Rows. Those that wait, are worked on, or were sent, those whose file was removed, and instances with the SOP Instance
+            UID of another one that has results, are left as they are.
 
         Returns
         -------
@@ -85,7 +86,7 @@ class Ledger(InstanceLedger, DeliveryLedger, FileLedger):
             # As after a claim that has ended: a dead letter may have arrived, so that its destination is asked first.
             values |= {"first_try_at": None, "claimed_by": None, "claimed_until": now}
         is_there = {
-            "instances": instances.c.id.not_in(removed_rows("source")),
+            "instances": and_(instances.c.id.not_in(removed_rows("source")), ~_other_has_results()),
             "deliveries": deliveries.c.result_id.not_in(removed_rows("result")),
         }
         return self._change(queue, ids, _REQUEUED[queue], values, is_there[queue])
@@ -212,6 +213,14 @@ class Ledger(InstanceLedger, DeliveryLedger, FileLedger):
 def _claimed_by(table: Table, worker: str, state: str) -> Update:
     of_worker = (table.c.claimed_by == worker) | table.c.claimed_by.startswith(f"{worker}/", autoescape=True)
     return update(table).where(table.c.state == state, of_worker)
+
+
+def _other_has_results() -> ColumnElement[bool]:
+    """Whether another content of the same SOP Instance UID has results: a PACS would keep those, whatever is read later."""
+    other = instances.alias()
+    with_results = results.join(readings, results.c.reading_id == readings.c.id).join(other, readings.c.instance_id == other.c.id)
+    same_uid = (other.c.sop_instance_uid == instances.c.sop_instance_uid) & (other.c.id != instances.c.id)
+    return select(results.c.id).select_from(with_results).where(same_uid).correlate(instances).exists()
 
 
 def _by_state(connection: Connection, table: Table) -> dict[str, int]:

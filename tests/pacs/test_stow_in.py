@@ -87,6 +87,21 @@ def test_each_instance_that_fails_has_its_reason(client):
     assert leftovers(client) == []
 
 
+def cut_off(content, pixel_bytes):
+    """An instance that ends within its Pixel Data."""
+    return content[: content.index(b"\xe0\x7f\x10\x00") + 12 + pixel_bytes]
+
+
+@pytest.mark.parametrize("pixel_bytes", [0, 100, -6])
+def test_an_instance_that_is_cut_off_is_refused_and_taken_when_it_is_whole(client, pixel_bytes):
+    whole = written(instance(1))
+    answer = post(client, cut_off(whole, pixel_bytes), written(instance(2)))
+    (failed,) = answer.json()["00081198"]["Value"]
+    assert (answer.status_code, failed["00081197"]["Value"], failed["00081155"]["Value"]) == (202, [0xC000], ["1.2.3.1"])
+    assert [row.sop_instance_uid for row in client.ledger.instances()] == ["1.2.3.2"]
+    assert post(client, whole).status_code == 200
+
+
 def test_an_instance_of_another_study_is_refused(client):
     assert post(client, written(instance(1)), path="/studies/1.2.3.1.8").status_code == 200
     answer = post(client, written(instance(2)), path="/studies/1.2.3.1.8")

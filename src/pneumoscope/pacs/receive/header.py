@@ -13,6 +13,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pneumoscope.pacs.errors import NotUnderstoodError
+from pneumoscope.pacs.receive.truncation import is_truncated
 
 PREAMBLE, PREFIX = 128, b"DICM"
 _SYNTAX, _CLASS, _INSTANCE, _STUDY, _SERIES = 0x00020010, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
@@ -36,6 +37,8 @@ class Header:
         Hash of the data set, without the file meta information.
     size : int
         Bytes of the file.
+    is_truncated : bool
+        Whether its Pixel Data, or an element before it, has fewer bytes than it states.
     """
 
     sop_class_uid: str
@@ -45,6 +48,7 @@ class Header:
     transfer_syntax: str
     sha256: str
     size: int
+    is_truncated: bool = False
 
 
 def read_header(file: Path) -> Header:
@@ -80,8 +84,10 @@ def read_header(file: Path) -> Header:
         if not sop_class or not instance:
             raise NotUnderstoodError("the data set has no valid SOP Class UID and SOP Instance UID")
         stream.seek(start)
-        sha256 = _sha256(stream)
-        return Header(sop_class, instance, _uid(values, _STUDY), _uid(values, _SERIES), syntax, sha256, stream.tell())
+        sha256, size = _sha256(stream), stream.tell()
+        stream.seek(start)
+        of_study = _uid(values, _STUDY), _uid(values, _SERIES)
+        return Header(sop_class, instance, *of_study, syntax, sha256, size, is_truncated(stream, syntax, size))
 
 
 def _elements(stream: BinaryIO, syntax: str, last: int) -> dict[int, object]:

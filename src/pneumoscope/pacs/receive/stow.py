@@ -157,6 +157,9 @@ class Message:
     def _reason_against(self, header: Header) -> int:
         if header.sop_class_uid not in STORED_CLASSES:
             return CLASS_NOT_SUPPORTED
+        if header.is_truncated:
+            LOGGER.warning("an instance by STOW-RS was refused: its data set is cut off")
+            return NOT_UNDERSTOOD
         return OTHER_STUDY if self.study and self.study != header.study_uid else 0
 
     def _complete(self) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import threading
 from dataclasses import replace
 
 import pytest
@@ -9,9 +10,9 @@ import pytest
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.peers import Destination
 from pneumoscope.pacs.send.outcome import Fate, Outcome
-from pneumoscope.pacs.send.sender import Sender, target_of
+from pneumoscope.pacs.send.sender import Sender, serve, target_of
 from tests.pacs.fake_pacs import FakeDimse, FakeStow, abort, failed
-from tests.pacs.node_parts import image, node, receive, worker
+from tests.pacs.node_parts import BASE, image, node, receive, worker
 
 HOUR = 3600.0
 
@@ -225,3 +226,20 @@ def test_a_destination_that_cannot_be_asked_is_not_sent_to_until_it_can(waiting,
         web.search_status = 200
         step(sender, ledger, clock, 10.0)
     assert (state(ledger)[0], sum(web.stored.values())) == ("sent", 1)
+
+
+class StopsOnceWaitedFor(threading.Event):
+    """Tells whether anybody waited for it."""
+
+    was_waited_for = False
+
+    def wait(self, timeout=None):
+        self.was_waited_for = True
+        self.set()
+        return True
+
+
+def test_the_process_of_a_node_without_destinations_waits_for_its_stop(tmp_path):
+    stop = StopsOnceWaitedFor()
+    serve(node(tmp_path, base="shadow = true\n" + BASE[: BASE.index("[[destinations]]")]), stop)
+    assert stop.was_waited_for

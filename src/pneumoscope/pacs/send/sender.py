@@ -192,6 +192,8 @@ def serve(config: NodeConfig, stop: threading.Event) -> None:
             for destination in config.destinations
             for k in range(config.send.senders)
         }
+        if not senders:  # a node in shadow mode; a process that ends would be started again and again
+            stop.wait()
         try:
             run_threads(list(senders), lambda name: senders[name].step(name), stop)
         finally:

@@ -31,7 +31,7 @@ print(outcome, f"{seconds:.3f}", peak, sep="|")
 REFUSED = [
     (files.deflated_with_a_wrong_group_length, "unpacks to more than"),
     (files.deflated_without_a_group_length, "unpacks to more than"),
-    (files.jpeg_2000_larger_than_its_header, "30000 × 30000 pixels, its header declares 64 × 64"),
+    (files.jpeg_2000_larger_than_its_header, "not what the header states"),
     (files.empty_sequence_items, "more than 100,000 sequence items"),
     (files.nested_sequences, "could not be parsed"),
     (lambda: files.rle(10_000, 10_000), "not decoded"),

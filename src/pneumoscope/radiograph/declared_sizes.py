@@ -17,7 +17,7 @@ from pydicom.uid import (
     JPEGLSNearLossless,
 )
 
-from pneumoscope.radiograph.errors import TooLargeError, UnreadableFileError
+from pneumoscope.radiograph.errors import TooLargeError
 from pneumoscope.radiograph.limits import MAX_INFLATED_BYTES, MAX_ITEMS
 
 _ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
@@ -86,7 +86,7 @@ def check_frame(dataset: Dataset) -> None:
 
     Raises
     ------
-    UnreadableFileError
+    ValueError
         If the sizes differ, or the frame has no header where its standard wants it.
     """
     size_of = _FRAME_SIZES.get(dataset.file_meta.TransferSyntaxUID)
@@ -95,10 +95,7 @@ def check_frame(dataset: Dataset) -> None:
     frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
     rows, cols = size_of(frame)
     if (rows, cols) != (dataset.Rows, dataset.Columns):
-        raise UnreadableFileError(
-            f"the compressed DICOM frame has {rows} × {cols} pixels, its header declares {dataset.Rows} × {dataset.Columns}; "
-            "send the file again from its source"
-        )
+        raise ValueError(f"a frame of {rows} × {cols} pixels in an image of {dataset.Rows} × {dataset.Columns}")
 
 
 def _jpeg_2000_size(frame: bytes) -> tuple[int, int]:

@@ -24,6 +24,10 @@ def served(folder):
         yield running
 
 
+A_STEP_MS = 300
+"""Films passed within a quarter of a second are one step of the browser's history."""
+
+
 @pytest.fixture
 def page(served, desktop):  # the page goes before its server
     desktop.goto(served.url)
@@ -52,7 +56,7 @@ def layout(page):
 def test_back_returns_to_the_film_before_and_to_the_worklist_and_forward_goes_on(page, served):
     first, second = (each["id"] for each in served.films()[:2])
     open_film(page, "Film 1")
-    page.wait_for_timeout(300)  # films passed within a quarter of a second are one step
+    page.wait_for_timeout(A_STEP_MS)
     open_film(page, "Film 2")
     assert in_address(page) == second
     page.go_back()
@@ -92,6 +96,7 @@ def test_a_reload_opens_the_film_again_and_no_address_has_the_token(page, served
 
 def test_back_to_a_film_that_was_closed_says_so(page, served, problems):
     open_film(page, "Film 1")
+    page.wait_for_timeout(A_STEP_MS)
     page.keyboard.press("q")
     until(page, "document.body.dataset.layout === 'worklist'")
     served.ask(f"/films/{served.films()[0]['id']}", method="DELETE")

@@ -24,8 +24,10 @@ ALLOWED_BY_PIXELMED = {
     '(233604007,SCT,"Pneumonia"): Content Item not in template': "TID 1410 is extensible: a qualitative evaluation",
     "99PNEUMOSCOPE": "TID 1410 is extensible: measurements and qualitative evaluations of the private scheme",
 }
-needs_java = pytest.mark.skipif(not validators.HAS_PIXELMED, reason="java and libpixelmed-java are not installed")
-needs_dcmpschk = pytest.mark.skipif(not validators.HAS_DCMPSCHK, reason="dcmtk is not installed")
+needs_java = pytest.mark.skipif(
+    not validators.HAS_PIXELMED, reason="PixelMed is not installed (Debian: default-jre-headless, libpixelmed-java)"
+)
+needs_dcmpschk = pytest.mark.skipif(not validators.HAS_DCMPSCHK, reason="DCMTK is not installed (Debian: dcmtk)")
 
 
 @functools.cache

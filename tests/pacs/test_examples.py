@@ -26,7 +26,7 @@ def verified(folder, unit):
     return [line for line in (done.stdout + done.stderr).splitlines() if file.name in line]
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed (Debian: systemd)")
 def test_systemd_accepts_the_unit(tmp_path):
     assert verified(tmp_path, UNIT) == []
     assert "KillMod" in verified(tmp_path, UNIT.replace("KillMode=", "KillMod="))[0]

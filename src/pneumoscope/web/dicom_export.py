@@ -35,8 +35,7 @@ def _export(workspace: Workspace, arguments: Arguments) -> Response:
     model = arguments["model"] or workspace.models.default
     workspace.models.reader(model)
     objects = _objects()
-    # Closed by the answer that streams it.
-    stream = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+    stream = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by the answer that streams it
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         _fill(archive, workspace, model, objects, objects.Profile(arguments["profile"]))
     headers = {"Content-Disposition": 'attachment; filename="objects.zip"'}

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from pneumoscope.pacs.errors import LeaseLostError, LedgerBusyError, LedgerError, ResultTakenError
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.ledger.tables import metadata
+from tests.pacs import version_1
 from tests.pacs.builders import READING, arrival, read_with, result
 
 
@@ -373,8 +374,39 @@ def test_a_damaged_file_and_another_version_are_refused(tmp_path):
         Ledger.open(tmp_path / "damaged")
     with Ledger.open(tmp_path / "later") as ledger, ledger.write() as connection:
         connection.execute(text("UPDATE versions SET version = 99"))
-    with pytest.raises(LedgerError, match="tables of version 99, this program uses version 1"):
+    with pytest.raises(LedgerError, match="tables of version 99, this program uses version 2"):
         Ledger.open(tmp_path / "later")
+
+
+def test_a_ledger_of_version_1_is_upgraded_and_keeps_its_rows(where, clock):
+    version_1.make(where)
+    for _ in range(2):  # the second opens the tables as they are
+        with Ledger.open(where, clock=clock) as ledger:
+            (kept,), reading = ledger.instances(), ledger.readings_of(1)[0]
+            assert (kept.id, kept.sop_instance_uid, kept.state, kept.device) == (1, "1.2.3.1", "read", "")
+            assert reading.model_sha256 == "m" * 64
+    with Ledger.open(where, clock=clock) as ledger:
+        new = ledger.record_instance(arrival(2)).instance_id
+        ledger.record_readings(ledger.claim_instance("work", 60), [READING], device="0123456789ab")
+        assert ledger.instance(new).device == "0123456789ab"
+
+
+def test_several_processes_upgrade_one_ledger_at_the_same_time(where):
+    version_1.make(where)
+    faults = []
+
+    def open_it():
+        try:
+            Ledger.open(where).close()
+        except LedgerError as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
 
 
 def test_errors_of_the_database_quote_no_identifier(ledger):

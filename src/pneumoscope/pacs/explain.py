@@ -6,6 +6,7 @@ from pneumoscope.dicom_objects import source_image
 from pneumoscope.dicom_objects.errors import UnidentifiedImageError
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.decision import STOW_SENDER, Decision, decide, destinations_of, in_shadow
+from pneumoscope.pacs.device import device_of
 from pneumoscope.pacs.errors import NotUnderstoodError
 from pneumoscope.pacs.peers import Destination
 from pneumoscope.pacs.receive.contexts import STORED_CLASSES
@@ -43,7 +44,8 @@ def explain(config: NodeConfig, content: bytes, sender: str) -> list[str]:
     decision = decide(config, radiograph, sender)
     _check_source(content, decision)
     return [
-        *_sender(config, sender), _image(radiograph), *_rules(config, radiograph, sender, decision), *_results(config, decision)
+        *_sender(config, sender), _image(radiograph), _device(config, content), *_rules(config, radiograph, sender, decision),
+        *_results(config, decision),
     ]  # fmt: skip
 
 
@@ -74,6 +76,11 @@ def _image(radiograph: Radiograph) -> str:
         ("age", "stated" if radiograph.age_years is not None else ""),
     )
     return f"image: {radiograph.rows} × {radiograph.cols}; " + ", ".join(f"{name} {text or 'missing'}" for name, text in facts)
+
+
+def _device(config: NodeConfig, content: bytes) -> str:
+    device = device_of(content, config.salt)
+    return f"device: {device}" if device else "device: the file states no Device Serial Number; the sender counts as the device"
 
 
 def _rules(config: NodeConfig, radiograph: Radiograph, sender: str, decision: Decision) -> Iterator[str]:

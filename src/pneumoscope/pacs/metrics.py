@@ -19,7 +19,7 @@ CONTENT_TYPE: str = CONTENT_TYPE_LATEST
 _PREFIX = "pneumoscope_node"
 _OF_MODEL = ("model", "bundle")
 _IN_WEEK = {
-    "readings": "Readings of the week (UTC, ISO 8601), by the pseudonym of the sender.",
+    "readings": "Readings of the week (UTC, ISO 8601), by the pseudonym of the device, or of the sender.",
     "abstentions": "Readings of the week in which the model abstains.",
     "checked": "Readings of the week whose domain was checked.",
     "outside": "Readings of the week whose image lies outside of the model's domain.",

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from pneumoscope.pacs.device import device_or_sender
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.ledger.search import ReadImage, readings_after
-from pneumoscope.pacs.pseudonym import pseudonym
 
 BOUNDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Upper bounds of the classes of the score, each included."""
@@ -153,7 +153,8 @@ class ReadingTotals:
             scores.counts[bisect_left(BOUNDS, answer.probability)] += 1
             scores.total += answer.probability
             scores.abstentions += answer.abstains
-            key = model, pseudonym(self.salt, row.sender), _week(datetime.fromtimestamp(row.created_at, UTC))
+            device = device_or_sender(row.device, row.sender, self.salt)
+            key = model, device, _week(datetime.fromtimestamp(row.created_at, UTC))
             week = self._weeks.setdefault(key, Week())
             week.readings += 1
             week.abstentions += answer.abstains

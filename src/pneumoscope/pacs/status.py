@@ -127,6 +127,8 @@ def details(config: NodeConfig, ledger: Ledger, instance: Instance) -> list[str]
     lines = [instance_line(config, instance).strip(), f"received by {instance.route}, {instance.size:,} bytes, {instance.path}"]
     if removed_at := ledger.removed_at("source", instance.id):
         lines.append(f"the file was removed {_time(removed_at)}; to read the image again, the PACS has to send it again")
+    if instance.device:
+        lines.append(f"made by the device {instance.device}")
     for reading in ledger.readings_of(instance.id):
         answer: dict[str, Any] = json.loads(reading.line)
         shadow = ", in shadow" if reading.shadow else ""

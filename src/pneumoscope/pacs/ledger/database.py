@@ -17,6 +17,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from pneumoscope.pacs.errors import LedgerBusyError, LedgerError, NodeError
 from pneumoscope.pacs.ledger.tables import VERSION, metadata, versions
+from pneumoscope.pacs.ledger.upgrades import upgrade
 
 BUSY_S = 30.0
 """Seconds to wait for a database that another process has locked."""
@@ -42,7 +43,7 @@ class Database:
 
     @classmethod
     def open(cls, where: str | Path, *, busy_s: float = BUSY_S, clock: Callable[[], float] = time.time) -> Self:
-        """Open a ledger; create its tables where there are none.
+        """Open a ledger; create its tables where there are none, and upgrade those of an earlier version.
 
         Parameters
         ----------
@@ -61,7 +62,7 @@ class Database:
         Raises
         ------
         LedgerError
-            If the URL cannot be used, the database cannot be reached, or its tables are of another version.
+            If the URL cannot be used, the database cannot be reached, or its tables are of a later version.
         LedgerBusyError
             If the database is locked for longer than `busy_s`.
         """
@@ -207,15 +208,16 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _create_tables(connection: Connection) -> None:
-    for table in metadata.sorted_tables:
-        connection.execute(CreateTable(table, if_not_exists=True))
-        for index in table.indexes:
-            connection.execute(CreateIndex(index, if_not_exists=True))
+    connection.execute(CreateTable(versions, if_not_exists=True))
     version = connection.execute(select(versions.c.version)).scalar()
     if version is None:
         connection.execute(insert(versions).values(version=VERSION))
     elif version != VERSION:
-        raise LedgerError(f"the ledger has tables of version {version}, this program uses version {VERSION}; use its own program")
+        upgrade(connection, version)
+    for table in metadata.sorted_tables:
+        connection.execute(CreateTable(table, if_not_exists=True))
+        for index in table.indexes:
+            connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 @contextmanager

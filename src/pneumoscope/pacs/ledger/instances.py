@@ -171,7 +171,7 @@ class InstanceLedger(Database):
             }
             _checked(connection, _held(instance).values(**values))
 
-    def record_readings(self, instance: Instance, made: Sequence[NewReading]) -> None:
+    def record_readings(self, instance: Instance, made: Sequence[NewReading], device: str = "") -> None:
         """Record the readings of an instance, their results and a delivery for each result and destination, all or nothing.
 
         What is already there is kept as it is: a reading by the same model, a result with the same UID, and a delivery to the
@@ -183,6 +183,8 @@ class InstanceLedger(Database):
             The instance, as it was claimed; it gets the state ``read``.
         made : sequence of NewReading
             The readings, with their results.
+        device : str
+            Pseudonym of the device that made the image; empty where its file does not state the device.
 
         Raises
         ------
@@ -194,7 +196,7 @@ class InstanceLedger(Database):
             If the rows could not be written.
         """
         with self.write() as connection:
-            _checked(connection, _held(instance).values(state="read", reason="", **_UNCLAIMED))
+            _checked(connection, _held(instance).values(state="read", reason="", device=device, **_UNCLAIMED))
             for reading in made:
                 reading_id = self._reading_id(connection, instance.id, reading)
                 for result in reading.results:

@@ -76,6 +76,8 @@ class Instance:
         Worker that has claimed it.
     claimed_until : float, optional
         When the claim ends, in seconds since 1970, UTC.
+    device : str
+        Pseudonym of the device that made it; empty until it is read, and where its file does not state the device.
     """
 
     id: int
@@ -96,6 +98,7 @@ class Instance:
     claimed_by: str | None
     claimed_until: float | None
     next_try_at: float
+    device: str
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class DeliveryQuery:
 
 @dataclass(frozen=True)
 class ReadImage:
-    """A reading with the sender of its image.
+    """A reading with the origin of its image.
 
     Parameters
     ----------
@@ -72,6 +72,8 @@ class ReadImage:
         Row of the reading.
     sender : str
         AE title, or name of the service, that the image came from.
+    device : str
+        Pseudonym of the device that made the image; empty where that is not known.
     model_sha256 : str
         Identity of the model.
     line : str
@@ -82,6 +84,7 @@ class ReadImage:
 
     id: int
     sender: str
+    device: str
     model_sha256: str
     line: str = field(repr=False)
     created_at: float
@@ -104,8 +107,12 @@ def readings_after(ledger: Ledger, reading_id: int, limit: int) -> list[ReadImag
     list of ReadImage
         In the order of their rows.
     """
-    columns = readings.c.id, instances.c.sender, readings.c.model_sha256, readings.c.line, readings.c.created_at
-    query = select(*columns).join(instances, instances.c.id == readings.c.instance_id).where(readings.c.id > reading_id)
+    of_reading = [readings.c[name] for name in ("id", "model_sha256", "line", "created_at")]
+    query = (
+        select(*of_reading, instances.c.sender, instances.c.device)
+        .join(instances, instances.c.id == readings.c.instance_id)
+        .where(readings.c.id > reading_id)
+    )
     with ledger.read() as connection:
         return [ReadImage(**row._mapping) for row in connection.execute(query.order_by(readings.c.id).limit(limit))]
 

@@ -17,8 +17,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
-"""Version of these tables; a ledger of another version is refused."""
+VERSION = 2
+"""Version of these tables; `upgrades` turns an earlier one into it, and a later one is refused."""
 
 InstanceState = Literal["received", "working", "read", "skipped", "failed", "conflict", "dropped"]
 DeliveryState = Literal["waiting", "sending", "sent", "committed", "dead", "dropped"]
@@ -56,6 +56,7 @@ instances = Table(
     Column("claimed_by", Text),
     Column("claimed_until", Double),
     Column("next_try_at", Double, nullable=False),
+    Column("device", Text, nullable=False, default="", server_default=""),
     UniqueConstraint("sop_instance_uid", "sha256"),
     _one_of("state", InstanceState),
     _one_of("route", Route),

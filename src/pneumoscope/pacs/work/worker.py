@@ -14,6 +14,7 @@ from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
 from pneumoscope.pacs import retention
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.decision import decide, destinations_of, in_shadow, sender_of
+from pneumoscope.pacs.device import device_of
 from pneumoscope.pacs.errors import LeaseLostError, LedgerError, NodeError, ResultTakenError
 from pneumoscope.pacs.ledger import Instance, Ledger, NewReading, NewResult
 from pneumoscope.pacs.ledger.rows import Reading
@@ -125,7 +126,7 @@ class Worker:
         earlier = {reading.model_sha256: reading for reading in self.ledger.readings_of(instance.id)}
         image = _Image(instance, content, radiograph, decision.rule, earlier)
         made = [self._reading(self.models[model.name], image) for model in decision.models]
-        self.ledger.record_readings(instance, made)
+        self.ledger.record_readings(instance, made, device_of(content, self.config.salt))
         return f"read by {', '.join(model.name for model in decision.models)}, {sum(len(one.results) for one in made)} results"
 
     def _content(self, instance: Instance) -> bytes:

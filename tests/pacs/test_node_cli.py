@@ -14,7 +14,7 @@ from pneumoscope.pacs import config
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.pseudonym import pseudonym
 from tests.cli.run import run
-from tests.pacs.fake_pacs import FakeDimse, FakeStow
+from tests.pacs.fake_pacs import FakeDimse, FakeStow, free_port
 from tests.pacs.node_parts import BASE, image, model, receive, worker
 from tests.radiograph.builders import PATIENT, png
 
@@ -124,6 +124,22 @@ def test_reprocess_takes_what_the_present_models_have_not_read(filled, monkeypat
     assert out == "0 of 1 images wait to be read again; the files of 1 were removed: fetch these images again from the PACS\n"
 
 
+def test_reprocess_leaves_images_that_the_rules_give_to_one_model_alone(file, monkeypatch):
+    rules = '[[rules]]\nname = "new"\nae_titles = ["CR2"]\nmodels = ["new"]\n[[rules]]\nname = "old"\nmodels = ["lungs"]\n'
+    file.write_text(BASE + '[[models]]\nname = "new"\n' + rules, encoding="utf-8")
+    site, models = config.read(file), {"lungs": model(), "new": model("new", sha256="cd" * 32)}
+    with Ledger.open(site.ledger_url) as ledger:
+        for number, sender in enumerate(("CR1", "CR2", "CR2"), 1):
+            receive(site, ledger, image(number), number, sender=sender)
+            assert worker(site, ledger, *models.values()).step("work")
+    monkeypatch.setattr("pneumoscope.pacs.reprocess.readers.load", lambda node: models)
+    assert said("reprocess", "--config", file) == "0 of 0 images wait to be read again\n"
+    models["new"] = model("new", sha256="ef" * 32)
+    assert said("reprocess", "--config", file) == "2 of 2 images wait to be read again\n"
+    (file.parent / "spool" / "1.dcm").unlink()
+    assert "0 of 1 images wait to be read again; the files of 1 were removed" in said("reprocess", "--config", file)
+
+
 def test_explain_says_which_rule_and_what_would_be_sent_where(file, tmp_path):
     file.write_text(
         BASE + '[[rules]]\nname = "room-2"\nae_titles = ["CR2"]\n\n[[rules]]\nname = "children"\nmax_age_years = 16\n'
@@ -174,6 +190,7 @@ def test_explain_in_shadow_sends_nothing(file, tmp_path):
 
 
 def test_check_finds_what_is_wrong_with_this_machine(file, tmp_path):
+    file.write_text(BASE + "[receive]\nport = 0\n", encoding="utf-8")
     assert "models: 'lungs' is" in said("check", "--config", file)
     authority = trustme.CA()
     old = authority.issue_cert("node.example", not_after=datetime.now(UTC) - timedelta(days=1))
@@ -182,7 +199,10 @@ def test_check_finds_what_is_wrong_with_this_machine(file, tmp_path):
     old.private_key_pem.write_to_path(tmp_path / "node.key")
     tls = '[receive.tls]\nauthority = "ca.pem"\ncertificate = "node.pem"\nkey = "node.key"\n'
     web = '[[destinations]]\nname = "web"\nprotocol = "stow"\nurl = "https://h/x"\ncredentials = {token_file = "token"}\n'
-    file.write_text(BASE + tls + web + '[[models]]\nname = "own"\nbundle = "missing"\n', encoding="utf-8")
+    file.write_text(
+        BASE + f"[receive]\nport = {free_port()}\n" + tls + web + '[[models]]\nname = "own"\nbundle = "missing"\n',
+        encoding="utf-8",
+    )
     out = said("check", "--config", file, code=2)
     wrong = [line for line in out.splitlines() if line.startswith("WRONG")]
     assert len(wrong) == 3, out
@@ -208,6 +228,7 @@ def test_the_support_bundle_names_no_one(filled, tmp_path):
     filled.write_text(
         filled.read_text("utf-8") + '[[peers]]\nae_title = "MODALITY7"\naddresses = ["10.1.2.3"]\n', encoding="utf-8"
     )
+    said("drop", "images", "2", "3", "--reason", "sent for Jane Roe", "--config", filled)
     said("support-bundle", tmp_path / "bundle.zip", "--config", filled)
     with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
         texts = {name: bundle.read(name).decode() for name in bundle.namelist()}
@@ -215,7 +236,15 @@ def test_the_support_bundle_names_no_one(filled, tmp_path):
     everything = "".join(texts.values())
     named = ("MODALITY7", "10.1.2.3", "'pacs'", '"pacs"', str(tmp_path))
     assert not [text for text in (*SECRETS[:-1], *named) if text in everything]
-    assert any(one["state"] == "dead" for one in json.loads(texts["reasons.json"])["deliveries"])
+    reasons = json.loads(texts["reasons.json"])
+    assert any(one["state"] == "dead" for one in reasons["deliveries"])
+    assert "Roe" not in everything
+    dropped = {
+        "state": "dropped",
+        "reason": f"a text of the site, {pseudonym('0123456789abcdef', 'sent for Jane Roe')}",
+        "number": 2,
+    }
+    assert dropped in reasons["images"]
 
 
 def test_reconcile_without_a_poll_says_what_to_add(file):

@@ -37,7 +37,7 @@ def command(file: Path) -> None:
 @click.command("check")
 @config_option
 def check(file: Path) -> int:
-    """Check the configuration against this machine: files, certificates, disk, ledger and models. Nothing is sent."""
+    """Check the configuration against this machine: files, certificates, disk, ledger, models and free ports. Nothing is sent."""
     configuration = config.read(file)
     good = True
     for fine, sentence in checks.check(configuration):

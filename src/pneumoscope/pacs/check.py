@@ -1,17 +1,19 @@
-"""Check a configuration against the machine: files, certificates, disk, ledger and models; nothing is sent."""
+"""Check a configuration against the machine: files, certificates, disk, ledger, models and ports; nothing is sent."""
 
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography import x509
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.pacs.config import NodeConfig
+from pneumoscope.pacs.free_ports import try_ports
 from pneumoscope.pacs.ledger import Ledger
-from pneumoscope.pacs.peers import Credentials, Destination, Poll, Tls, secret
+from pneumoscope.pacs.peers import Credentials, Destination, Poll, Tls, is_loopback, secret
 from pneumoscope.pacs.send.tls import client_context
 from pneumoscope.pacs.work import readers
 
@@ -38,6 +40,7 @@ def check(config: NodeConfig) -> Iterator[tuple[bool, str]]:
         yield from _tls(what, tls)
     for what, credentials in _credentials(config):
         yield _tried(what, partial(_secret, credentials))
+    yield from try_ports(config)
     yield from _advice(config)
 
 
@@ -139,3 +142,15 @@ def _advice(config: NodeConfig) -> Iterator[tuple[bool, str]]:
         yield True, "look at this: the node is in shadow mode and sends nothing"
     if any(one.commitment for one in config.destinations) and not receive.port:
         yield True, "look at this: storage commitment is reported to the DIMSE port, and the node has none"
+    for one in _services(config):
+        yield from _readable_by_everyone(one)
+
+
+def _readable_by_everyone(service: Destination | Poll) -> Iterator[tuple[bool, str]]:
+    url = urlsplit(service.url)
+    if url.scheme == "http" and not is_loopback(url.hostname or ""):
+        yield (
+            True,
+            f"look at this: '{service.name}' is reached by http://, so that everyone on the network can read and change what "
+            "is sent; use https://",
+        )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pneumoscope import strict_json
+from pneumoscope.pacs.config_errors import plain
 from pneumoscope.pacs.errors import ConfigError
 from pneumoscope.pacs.peers import Destination, Peer, Poll
 from pneumoscope.pacs.rules import READ_ALL, Rule
@@ -167,7 +168,7 @@ def parse(text: str, folder: Path) -> NodeConfig:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the configuration of the node is no valid TOML: {error}") from error
     except strict_json.StrictJsonError as error:
-        raise ConfigError(f"the configuration of the node cannot be used: {error}") from error
+        raise ConfigError(f"the configuration of the node cannot be used: {plain(str(error), schema())}") from error
 
 
 def read(file: Path, folder: Path | None = None) -> NodeConfig:

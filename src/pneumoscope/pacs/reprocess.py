@@ -1,12 +1,15 @@
 """Have images read again by query, such as after a switch of the model."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from pneumoscope import PneumoscopeError
 from pneumoscope.pacs.config import NodeConfig
+from pneumoscope.pacs.decision import decide, sender_of
 from pneumoscope.pacs.ledger import Instance, Ledger
 from pneumoscope.pacs.ledger.search import InstanceQuery, search_instances
 from pneumoscope.pacs.work import readers
+from pneumoscope.radiograph import read as read_radiograph
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ def reprocess(
     query : InstanceQuery
         Which images.
     only_unread : bool
-        Whether only images are taken that at least one of the present models has not read.
+        Whether only images are taken that have no reading by a present model that the rules give them to. An image whose file
+        was removed counts, since the rules cannot look at it.
     dry_run : bool
         Whether nothing is changed.
 
@@ -72,6 +76,23 @@ def reprocess(
 
 def _unread(config: NodeConfig, ledger: Ledger, query: InstanceQuery) -> Sequence[Instance]:
     rows: dict[int, Instance] = {}
-    for loaded in readers.load(config).values():
-        rows |= {one.id: one for one in search_instances(ledger, replace(query, not_read_by=loaded.sha256))}
-    return list(rows.values())
+    missing: dict[int, set[str]] = {}
+    for name, loaded in readers.load(config).items():
+        for one in search_instances(ledger, replace(query, not_read_by=loaded.sha256)):
+            rows[one.id] = one
+            missing.setdefault(one.id, set()).add(name)
+    if not any(rule.models for rule in config.rules):
+        return list(rows.values())
+    return [one for one in rows.values() if _is_given_to(config, one, missing[one.id])]
+
+
+def _is_given_to(config: NodeConfig, instance: Instance, models: Collection[str]) -> bool:
+    """Whether the rules give an image to one of some models; so does an image that nobody can look at."""
+    file = config.spool_folder / instance.path
+    if not file.is_file():
+        return True
+    try:
+        decision = decide(config, read_radiograph(file.read_bytes()), sender_of(instance.sender, instance.route))
+    except (PneumoscopeError, OSError):
+        return True
+    return any(model.name in models for model in decision.models)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pneumoscope import DISCLAIMER, __version__, atomic_files
 from pneumoscope.pacs.config import NodeConfig
-from pneumoscope.pacs.ledger import Ledger
+from pneumoscope.pacs.ledger import Delivery, Instance, Ledger
 from pneumoscope.pacs.ledger.search import DeliveryQuery, InstanceQuery, search_deliveries, search_instances
 from pneumoscope.pacs.pseudonym import pseudonym
 from pneumoscope.pacs.status import status
@@ -78,20 +78,28 @@ def parts(config: NodeConfig, ledger: Ledger) -> Mapping[str, str]:
     texts = {
         "README.txt": _README,
         "status.txt": "\n".join(status(config, ledger)) + "\n",
-        "reasons.json": _json(_reasons(ledger)),
+        "reasons.json": _json(_reasons(ledger, config.salt)),
         "settings.json": _json(_without_names(config.salt, dataclasses.asdict(config))),
         "versions.json": _json(_versions()),
     }
     return {name: _without_texts(text, names, config.salt) for name, text in texts.items()}
 
 
-def _reasons(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
-    images = Counter((one.state, one.reason) for one in search_instances(ledger, InstanceQuery()))
-    sent = Counter((one.kind, one.profile, one.state, one.reason) for one in search_deliveries(ledger, DeliveryQuery()))
+def _reasons(ledger: Ledger, salt: str) -> dict[str, list[dict[str, Any]]]:
+    images = Counter((one.state, _reason(one, salt)) for one in search_instances(ledger, InstanceQuery()))
+    deliveries = search_deliveries(ledger, DeliveryQuery())
+    sent = Counter((one.kind, one.profile, one.state, _reason(one, salt)) for one in deliveries)
     return {
         "images": [{"state": s, "reason": r, "number": n} for (s, r), n in images.most_common()],
         "deliveries": [{"kind": k, "profile": p, "state": s, "reason": r, "number": n} for (k, p, s, r), n in sent.most_common()],
     }
+
+
+def _reason(row: Instance | Delivery, salt: str) -> str:
+    """The reason of a row; a person wrote that of a dropped one, perhaps with a name in it."""
+    if row.state == "dropped" and row.reason:
+        return f"a text of the site, {pseudonym(salt, row.reason)}"
+    return row.reason
 
 
 def _without_names(salt: str, value: Any, name: str = "") -> Any:

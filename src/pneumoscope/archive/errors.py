@@ -1,8 +1,14 @@
 """What can be wrong with the input or the output folder of an archive.
 
 PneumoscopeError
-└── ArchiveError             nothing to read, two files of one name, or a folder with other readings
-    └── FolderInUseError     another process is writing to the output folder
+└── ArchiveError                  nothing to read, two files of one name, or a folder with other readings
+    ├── FolderInUseError          another process is writing to the output folder
+    └── SourceError               one file of a manifest cannot be read from where it lies
+        ├── MissingSourceError      it is no longer there
+        ├── ChangedSourceError      it is no longer the file that the manifest describes
+        ├── RefusedSourceError      it may not be opened: permission, encryption, or an archive made to do harm
+        ├── UnavailableSourceError  its store did not answer, also after retries
+        └── QuarantinedError        reading it ended the process that read it
 """
 
 from pneumoscope import PneumoscopeError
@@ -14,3 +20,27 @@ class ArchiveError(PneumoscopeError):
 
 class FolderInUseError(ArchiveError):
     """Another process is writing to the output folder."""
+
+
+class SourceError(ArchiveError):
+    """A file of a manifest cannot be read from where it lies."""
+
+
+class MissingSourceError(SourceError):
+    """The file is no longer there."""
+
+
+class ChangedSourceError(SourceError):
+    """The file is no longer the one that the manifest describes."""
+
+
+class RefusedSourceError(SourceError):
+    """The file may not be opened: permission is denied, it is encrypted, or its archive is made to do harm."""
+
+
+class UnavailableSourceError(SourceError):
+    """The store of the file did not answer, also after retries."""
+
+
+class QuarantinedError(SourceError):
+    """Reading the file ended the process that read it, three times."""

@@ -22,6 +22,8 @@ _NAMES = {
     ".nii": "NIfTI", ".html": "HTML", ".parquet": "Parquet", ".xlsx": "spreadsheet", ".py": "program", ".npy": "NumPy array",
 }  # fmt: skip
 _HEAD_BYTES = 140
+UNLISTED = "unlisted folder"
+"""Kind of a folder whose content could not be listed."""
 
 
 @dataclass(frozen=True)
@@ -69,32 +71,72 @@ def list_folder(folder: Path, without: Collection[Path] = ()) -> Listing:
     Listing
         Files and counts.
     """
-    unlisted: list[OSError] = []
     left_out: Counter[str] = Counter()
     files: list[Path] = []
-    for file in _walk(folder, {_real(folder), *without}, left_out, unlisted):
-        kind = _kind(file)
+    for file, kind in walk_folder(folder, without):
         if kind:
             left_out[kind] += 1
         else:
             files.append(file)
+    unlisted = left_out.pop(UNLISTED, 0)
     by_count = sorted(left_out.items(), key=lambda kind_count: (-kind_count[1], kind_count[0]))
-    return Listing(tuple(files), dict(by_count), len(unlisted))
+    return Listing(tuple(files), dict(by_count), unlisted)
 
 
-def _walk(folder: Path, seen: set[Path], left_out: Counter[str], unlisted: list[OSError]) -> Iterator[Path]:
-    """Files below a folder, each folder once; hidden folders are counted in `left_out`, errors collected in `unlisted`."""
+def walk_folder(folder: Path, without: Collection[Path] = ()) -> Iterator[tuple[Path, str]]:
+    """Walk the files below a folder as `list_folder` does, one by one.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    without : collection of Path
+        Resolved folders that are passed over, and not counted.
+
+    Yields
+    ------
+    tuple of Path and str
+        A file, and what kind of file it is instead of a radiograph: empty for a radiograph. A folder that is hidden, or whose
+        content could not be listed (`UNLISTED`), comes with its kind too.
+    """
+    seen, unlisted = {_real(folder), *without}, []
     for root, folders, names in os.walk(folder, followlinks=True, onerror=unlisted.append):
         here, entered = Path(root), []
         for name in sorted(folders):
             real = _real(here / name)
             if name.startswith(".") or name == "__MACOSX":
-                left_out["hidden folder"] += 1
+                yield here / name, "hidden folder"
             elif real not in seen:
                 seen.add(real)
                 entered.append(name)
         folders[:] = entered
-        yield from (here / name for name in sorted(names))
+        for name in sorted(names):
+            yield here / name, _kind(here / name)
+    for error in unlisted:
+        yield Path(error.filename or folder), UNLISTED
+
+
+def kind_by_name(name: str) -> str:
+    """Tell by its name alone what kind of file is no radiograph, for stores in which opening every file costs too much.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file, with forward slashes.
+
+    Returns
+    -------
+    str
+        Such as ``CSV``, ``hidden`` or ``DICOMDIR``; empty for a radiograph, and for a name that tells nothing, such as a UID.
+    """
+    parts = name.split("/")
+    if any(part.startswith(".") or part == "__MACOSX" for part in parts[:-1]):
+        return "hidden folder"
+    if parts[-1].startswith("."):
+        return "hidden"
+    if parts[-1].upper() == "DICOMDIR":
+        return "DICOMDIR"
+    return _NAMES.get(Path(parts[-1]).suffix.lower(), "")
 
 
 def _real(path: Path) -> Path:

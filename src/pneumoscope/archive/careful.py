@@ -1,0 +1,57 @@
+"""Read the files of a shard one at a time in a process of their own, after attempts to read it ended with the process."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from pneumoscope import radiograph as radiographs
+from pneumoscope.archive.errors import QuarantinedError
+from pneumoscope.archive.journal import Run
+from pneumoscope.archive.manifest_table import Row
+from pneumoscope.archive.row_reading import error_record, fetch, result_of
+from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
+from pneumoscope.radiograph import AcceptancePolicy
+from pneumoscope.reader import Reader
+
+LIMITS = Limits(seconds=300.0, memory_bytes=4_000_000_000)
+"""Of one file, with the time to load the model."""
+
+
+@contextmanager
+def read_alone(bundle: str, run: Run, site_key: str) -> Iterator[Callable[[Row], dict[str, Any]]]:
+    """Provide a function that reads a file in a process of its own; a file that ends the process gets a row that says so.
+
+    Parameters
+    ----------
+    bundle : str
+        Folder of the model.
+    run : Run
+        What is asked.
+    site_key : str
+        Secret by which institutions are hashed.
+
+    Yields
+    ------
+    callable
+        Reads one file; the row is that of `result_of`, or has the kind of error ``QuarantinedError``.
+    """
+    with LimitedPool(_read, "reading", LIMITS, workers=1) as read:
+
+        def read_one(row: Row) -> dict[str, Any]:
+            try:
+                return read(bundle, run, site_key, row)
+            except LimitedProcessError as error:
+                quarantined = QuarantinedError(f"the file was set apart after three tries; in the last one {error}")
+                return error_record(row, quarantined, run)
+
+        yield read_one
+
+
+def _read(bundle: str, run: Run, site_key: str, row: Row) -> dict[str, Any]:
+    return result_of(row, fetch(row), run, _reader(bundle, run.policy), radiographs.read, site_key)
+
+
+@lru_cache(maxsize=1)
+def _reader(bundle: str, policy: AcceptancePolicy) -> Reader:
+    return Reader.load(bundle, threads=1, policy=policy)

@@ -1,0 +1,256 @@
+"""Define the manifest of an archive: a Parquet table of files, one row each, cut into shards that survive its updates.
+
+Rows are in the order of their names (UTF-8 bytes). Each row group is a shard. A shard ends after a name whose CRC-32 says so, so
+that adding, changing or removing a file changes the shard that it lies in, and no other; the results of all others stay valid.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, BinaryIO, Literal
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pneumoscope.archive import sources
+from pneumoscope.archive.errors import ArchiveError
+from pneumoscope.archive.sources import Source
+
+VERSION = "1"
+ROWS_A_SHARD = 256
+_VERSION_KEY, _SHARDS_KEY, _COUNTS_KEY = b"pneumoscope.manifest", b"pneumoscope.shards", b"pneumoscope.left_out"
+SCHEMA = pa.schema(
+    [
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("location", pa.string(), nullable=False),
+        pa.field("member", pa.string(), nullable=False),
+        pa.field("offset", pa.int64()),
+        pa.field("size", pa.int64()),
+        pa.field("etag", pa.string(), nullable=False),
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("modified", pa.timestamp("us", tz="UTC")),
+        pa.field("status", pa.string(), nullable=False),
+    ]
+)
+
+Status = Literal["new", "changed", "kept"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A file of an archive.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the results: relative, with forward slashes; unique in a manifest.
+    source : Source
+        Where it lies, and which version of it is meant.
+    modified : float, optional
+        Time of its last change, seconds since 1970.
+    status : {"new", "changed", "kept"}
+        What the last update of the manifest made of it.
+    """
+
+    name: str
+    source: Source
+    modified: float | None = None
+    status: Status = "new"
+
+
+@dataclass(frozen=True)
+class ManifestTable:
+    """A manifest that was opened: its shards and counts; rows are read when they are asked for.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL of the Parquet file.
+    shards : tuple of str
+        Digest of each shard's rows, in order.
+    rows_of_shard : tuple of int
+        Number of rows of each shard.
+    left_out : mapping of str to int
+        Number of other files that the sources hold, by kind.
+    """
+
+    location: str
+    shards: tuple[str, ...] = field(repr=False)
+    rows_of_shard: tuple[int, ...] = field(repr=False)
+    left_out: Mapping[str, int]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of files."""
+        return sum(self.rows_of_shard)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 over the digests of the shards: the same for the same files at the same places."""
+        return hashlib.sha256("\n".join(self.shards).encode()).hexdigest()
+
+    def shard(self, index: int) -> list[Row]:
+        """Read the rows of one shard.
+
+        Parameters
+        ----------
+        index : int
+            Its index, from 0.
+
+        Returns
+        -------
+        list of Row
+            The rows in order.
+
+        Raises
+        ------
+        ArchiveError
+            The manifest was replaced since it was opened.
+        """
+        with sources.failures(self.location), sources.opened(self.location) as stream:
+            table = pq.ParquetFile(stream, metadata=_metadata(self.location, self.sha256)).read_row_group(index)
+        rows = [_row(one) for one in table.to_pylist()]
+        if digest(rows) != self.shards[index]:
+            raise ArchiveError(f"the manifest '{sources.shown(self.location)}' was replaced during the run; start the run again")
+        return rows
+
+    def rows(self) -> Iterator[Row]:
+        """Read all rows, in flat memory.
+
+        Yields
+        ------
+        Row
+            The rows in order.
+        """
+        with sources.failures(self.location), sources.opened(self.location) as stream:
+            for batch in pq.ParquetFile(stream).iter_batches(4096):
+                yield from (_row(one) for one in batch.to_pylist())
+
+
+@lru_cache(maxsize=4)
+def _metadata(location: str, sha256: str) -> Any:
+    """The footer of a manifest, kept: that of a million rows takes longer to read than a shard."""
+    with sources.opened(location) as stream:
+        return pq.ParquetFile(stream).metadata
+
+
+def open_manifest(location: str) -> ManifestTable:
+    """Open a manifest.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL of the Parquet file.
+
+    Returns
+    -------
+    ManifestTable
+        The manifest.
+
+    Raises
+    ------
+    ArchiveError
+        It is no manifest that this version reads.
+    SourceError
+        The file cannot be opened.
+    """
+    with sources.failures(location), sources.opened(location) as stream:
+        metadata = _parquet_footer(stream, location)
+    said = metadata.metadata or {}
+    if said.get(_VERSION_KEY, b"").decode() != VERSION or not metadata.schema.to_arrow_schema().equals(SCHEMA):
+        raise ArchiveError(
+            f"'{sources.shown(location)}' is no manifest of this version; build one with  pneumoscope archive manifest SOURCES"
+        )
+    shards = tuple(json.loads(said[_SHARDS_KEY]))
+    counts = tuple(metadata.row_group(k).num_rows for k in range(metadata.num_row_groups))
+    if len(shards) != len(counts):
+        raise ArchiveError(f"the manifest '{sources.shown(location)}' is damaged: build it again")
+    return ManifestTable(location, shards, counts, json.loads(said[_COUNTS_KEY]))
+
+
+def _parquet_footer(stream: BinaryIO, location: str) -> Any:
+    try:
+        return pq.ParquetFile(stream).metadata
+    except pa.ArrowException as error:
+        raise ArchiveError(
+            f"'{sources.shown(location)}' is no Parquet file; build a manifest with  pneumoscope archive manifest SOURCES"
+        ) from error
+
+
+def digest(rows: Iterable[Row]) -> str:
+    """Compute the digest of a shard: what decides its results, besides the model and the options.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        Its rows, in order.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits of the SHA-256 over names and sources.
+    """
+    sha256 = hashlib.sha256()
+    for row in rows:
+        sha256.update(msgspec.json.encode((row.name, row.source)))
+    return sha256.hexdigest()[:32]
+
+
+def write(rows: Iterable[Row], stream: BinaryIO, left_out: Mapping[str, int], rows_a_shard: int = ROWS_A_SHARD) -> int:
+    """Write a manifest, in flat memory.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        The files, in the order of their names.
+    stream : binary stream
+        Where to write the Parquet file.
+    left_out : mapping of str to int
+        Number of other files by kind.
+    rows_a_shard : int
+        Mean number of rows of a shard, >= 1; no shard has more than twice as many.
+
+    Returns
+    -------
+    int
+        Number of rows.
+    """
+    digests, count = [], 0
+    with pq.ParquetWriter(stream, SCHEMA, compression="zstd", write_page_checksum=True) as writer:
+        for shard in _shards(rows, rows_a_shard):
+            writer.write_table(pa.Table.from_pylist([_record(row) for row in shard], SCHEMA), row_group_size=len(shard))
+            digests.append(digest(shard))
+            count += len(shard)
+        writer.add_key_value_metadata(
+            {_VERSION_KEY: VERSION, _SHARDS_KEY: json.dumps(digests), _COUNTS_KEY: json.dumps(dict(left_out))}
+        )
+    return count
+
+
+def _shards(rows: Iterable[Row], mean: int) -> Iterator[Sequence[Row]]:
+    shard: list[Row] = []
+    for row in rows:
+        shard.append(row)
+        at_boundary = zlib.crc32(row.name.encode()) % max(1, mean // 2) == 0 and len(shard) >= mean // 2
+        if at_boundary or len(shard) >= 2 * mean:
+            yield shard
+            shard = []
+    if shard:
+        yield shard
+
+
+def _record(row: Row) -> dict[str, Any]:
+    modified = None if row.modified is None else datetime.fromtimestamp(row.modified, UTC)
+    source = {name: getattr(row.source, name) for name in Source.__dataclass_fields__}
+    return {"name": row.name, **source, "modified": modified, "status": row.status}
+
+
+def _row(record: dict[str, Any]) -> Row:
+    modified = record["modified"]
+    source = Source(**{name: record[name] for name in Source.__dataclass_fields__})
+    return Row(record["name"], source, None if modified is None else modified.timestamp(), record["status"])

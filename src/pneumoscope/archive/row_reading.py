@@ -1,0 +1,162 @@
+"""Read one file of a manifest: from where it lies to a row of results."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import Any
+
+from pneumoscope import PneumoscopeError
+from pneumoscope.archive import result_table, sources
+from pneumoscope.archive.journal import Run
+from pneumoscope.archive.manifest_table import Row
+from pneumoscope.archive.read_files import UnexpectedError
+from pneumoscope.archive.result_table import Device
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.radiograph.dicom import looks_like, parse
+from pneumoscope.radiograph.header import texts_of
+from pneumoscope.reader import Outcome, Reader
+from pneumoscope.readings import CaseKey, form
+
+Decode = Callable[[bytes], Radiograph]
+"""Decodes the content of a file; raises a `PneumoscopeError` where it cannot."""
+Fetched = bytes | PneumoscopeError | OSError
+"""The content of a file, or why it could not be read from where it lies."""
+_MOST_CHARACTERS = 64
+_SITE_DIGITS = 16
+
+
+def fetch(row: Row) -> Fetched:
+    """Read the content of a file.
+
+    Parameters
+    ----------
+    row : Row
+        The file.
+
+    Returns
+    -------
+    bytes or PneumoscopeError or OSError
+        Its content, or the error in its place.
+    """
+    try:
+        return sources.content(row.source)
+    except (PneumoscopeError, OSError) as error:
+        return error
+
+
+def result_of(row: Row, fetched: Fetched, run: Run, reader: Reader, decode: Decode, site_key: str = "") -> dict[str, Any]:
+    """Read a file, whatever goes wrong with it.
+
+    Parameters
+    ----------
+    row : Row
+        The file.
+    fetched : bytes or PneumoscopeError or OSError
+        Its content, or the error in its place.
+    run : Run
+        What is asked.
+    reader : Reader
+        The model.
+    decode : callable
+        Decodes the content.
+    site_key : str
+        Secret by which institutions are hashed; empty so that none is kept.
+
+    Returns
+    -------
+    dict
+        Value by column (`result_table.COLUMNS`).
+    """
+    if not isinstance(fetched, bytes):
+        return error_record(row, fetched, run)
+    outcome = _outcome(fetched, run, reader, decode)
+    sha256 = hashlib.sha256(fetched).hexdigest()
+    if outcome.reading is None:
+        return error_record(row, outcome.error, run, sha256, len(fetched))
+    line = form.line_of(CaseKey(row.name, sha256), outcome.reading)
+    heatmap = outcome.reading.heatmap if run.options.maps else None
+    return result_table.record_of(line, len(fetched), device_of(fetched, site_key), heatmap)
+
+
+def _outcome(content: bytes, run: Run, reader: Reader, decode: Decode) -> Outcome:
+    asked = run.options
+    try:
+        radiograph = decode(content)
+        (outcome,) = reader.read_together([radiograph], target=asked.target, method=asked.method, population=asked.population)
+    except (PneumoscopeError, OSError) as error:
+        return Outcome(content, error=error)
+    except Exception as error:
+        return Outcome(content, error=UnexpectedError(type(error).__name__))
+    return outcome
+
+
+def error_record(row: Row, error: BaseException | None, run: Run, sha256: str = "", size: int | None = None) -> dict[str, Any]:
+    """Make the row of a file that could not be read.
+
+    Parameters
+    ----------
+    row : Row
+        The file.
+    error : exception
+        Why.
+    run : Run
+        What was asked.
+    sha256 : str
+        Hash of its content; empty if that could not be read.
+    size : int, optional
+        Size of its content in bytes.
+
+    Returns
+    -------
+    dict
+        Value by column.
+    """
+    message = str(error) if isinstance(error, PneumoscopeError) else getattr(error, "strerror", None) or "could not be opened"
+    line = form.error_line(CaseKey(row.name, sha256), run.options.target, run.model, type(error).__name__, message)
+    return result_table.record_of(line, size, Device(), None)
+
+
+def device_of(content: bytes, site_key: str) -> Device:
+    """Find what made a DICOM image.
+
+    Parameters
+    ----------
+    content : bytes
+        A file that was decoded before.
+    site_key : str
+        Secret by which the institution is hashed; empty so that it is not kept.
+
+    Returns
+    -------
+    Device
+        Manufacturer and model as stated, and the keyed hash of the institution; empty of another format.
+    """
+    if not looks_like(content):
+        return Device()
+    dataset = parse(content)
+    texts = [_text(texts_of(dataset, keyword)) for keyword in ("Manufacturer", "ManufacturerModelName", "InstitutionName")]
+    manufacturer, model, institution = texts
+    return Device(manufacturer, model, site_of(institution, site_key) if institution and site_key else "")
+
+
+def site_of(institution: str, site_key: str) -> str:
+    """Hash the name of an institution so that its images can be counted and it cannot be named without the key.
+
+    Parameters
+    ----------
+    institution : str
+        DICOM Institution Name.
+    site_key : str
+        The secret.
+
+    Returns
+    -------
+    str
+        The first 16 hexadecimal digits of HMAC-SHA-256.
+    """
+    return hmac.new(site_key.encode(), institution.casefold().encode(), hashlib.sha256).hexdigest()[:_SITE_DIGITS]
+
+
+def _text(values: tuple[str, ...]) -> str:
+    text = "".join(character for character in " ".join(values) if character.isprintable())
+    return text[:_MOST_CHARACTERS].strip()

@@ -1,0 +1,372 @@
+"""Read an archive shard by shard into a data set: what a run is, which shards are left, and how one is read and committed.
+
+A shard is committed by the presence of its file. Its bytes are a function of its rows in the manifest and of the run, so that a
+shard that is written twice is written once.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pneumoscope import strict_json
+from pneumoscope.archive import attempts, result_table, sources
+from pneumoscope.archive.careful import read_alone
+from pneumoscope.archive.errors import ArchiveError, UnavailableSourceError
+from pneumoscope.archive.journal import LINES_NAME, Options, Run
+from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
+from pneumoscope.archive.row_reading import Decode, fetch, result_of
+from pneumoscope.archive.store import Store
+from pneumoscope.ordered_map import ordered_map
+from pneumoscope.reader import Reader
+from pneumoscope.reader.composition import check_asked
+
+RUN_NAME = "_run.json"
+READINGS = "readings"
+_FETCHED_TOGETHER = 4
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What ``_run.json`` says: whose results a data set holds.
+
+    Parameters
+    ----------
+    data_set : str
+        Version of the layout.
+    run : Run
+        Model, options and policy.
+    manifest : str
+        Location of the manifest, without secrets.
+    manifest_sha256 : str
+        Its digest (`ManifestTable.sha256`).
+    n_rows, n_shards : int
+        Its size.
+    site_key : str
+        Hash of the key of the sites; empty where none is used.
+    """
+
+    data_set: str
+    run: Run
+    manifest: str
+    manifest_sha256: str
+    n_rows: int
+    n_shards: int
+    site_key: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run over a manifest; small, and pickled to every worker.
+
+    Parameters
+    ----------
+    manifest : str
+        Path or URL of the manifest.
+    manifest_sha256 : str
+        Its digest.
+    out : str
+        Path or URL of the data set.
+    n_rows, n_shards : int
+        Size of the manifest.
+    run : Run
+        Model, options and policy.
+    bundle : str
+        Folder of the model, the same on every machine.
+    site_key : str
+        Secret by which institutions are hashed; empty so that none is kept.
+    """
+
+    manifest: str
+    manifest_sha256: str
+    out: str
+    n_rows: int
+    n_shards: int
+    run: Run
+    bundle: str
+    site_key: str = field(default="", repr=False)
+
+    @property
+    def store(self) -> Store:
+        """The data set's files."""
+        return Store(self.out)
+
+    def load_reader(self, threads: int = 1) -> Reader:
+        """Load the model of the run.
+
+        Parameters
+        ----------
+        threads : int
+            Threads within one inference.
+
+        Returns
+        -------
+        Reader
+            The reader.
+
+        Raises
+        ------
+        ArchiveError
+            The folder of the model holds another one than that of the run.
+        """
+        reader = Reader.load(self.bundle, threads=threads, policy=self.run.policy)
+        if reader.model != self.run.model:
+            raise ArchiveError(f"'{self.bundle}' does not hold the model of this run; install the same model on every machine")
+        return reader
+
+
+@dataclass(frozen=True)
+class ShardCount:
+    """What became of the files of a shard.
+
+    Parameters
+    ----------
+    index : int
+        Index of the shard.
+    rows : int
+        Its files.
+    failed : mapping of str to int
+        Files that were not read, by kind of error.
+    written : bool
+        Whether this call committed the shard; False where it was committed before.
+    """
+
+    index: int
+    rows: int
+    failed: Mapping[str, int]
+    written: bool
+
+
+def make_plan(
+    manifest: str, out: str, reader: Reader, options: Options | None = None, *, bundle: Path | str, site_key: str = ""
+) -> Plan:
+    """Plan a run, and note it in the data set. The caller holds ``Store(out).only_writer()``.
+
+    Where the manifest was updated since the last run, the results of shards that it no longer has are removed, and those of all
+    others are kept.
+
+    Parameters
+    ----------
+    manifest : str
+        Path or URL of a manifest (`manifest_table.write`).
+    out : str
+        Path or URL of the data set.
+    reader : Reader
+        The model.
+    options : Options, optional
+        What is asked of every file; overlays and further files are not written.
+    bundle : Path or str
+        Folder that the model was loaded from.
+    site_key : str
+        Secret by which institutions are hashed; empty so that none is kept.
+
+    Returns
+    -------
+    Plan
+        The run.
+
+    Raises
+    ------
+    ArchiveError
+        The data set holds results of another model, of other options or of another manifest.
+    CardError
+        The model does not have this target or method, or no settings for the stated population.
+    """
+    options = options or Options()
+    card = reader.card
+    check_asked(card, options.target, options.method, options.population)
+    named = replace(options, target=options.target or card.target, method=options.method or card.map_method, overlays="none")
+    run, table, store = Run(reader.model, named, reader.policy), open_manifest(manifest), Store(out)
+    key = hashlib.sha256(f"pneumoscope site key {site_key}".encode()).hexdigest()[:16] if site_key else ""
+    record = RunRecord(result_table.VERSION, run, sources.shown(manifest), table.sha256, table.n_rows, len(table.shards), key)
+    earlier = read_run(store)
+    if earlier is None and store.exists(LINES_NAME):
+        raise ArchiveError(f"'{sources.shown(out)}' holds lines of  pneumoscope read; choose another place with -o")
+    _check_same_run(earlier, record, out)
+    plan = Plan(manifest, table.sha256, out, table.n_rows, len(table.shards), run, str(bundle), site_key)
+    if earlier != record:
+        store.replace(RUN_NAME, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    remove_stale(plan)
+    return plan
+
+
+def _check_same_run(earlier: RunRecord | None, record: RunRecord, out: str) -> None:
+    if (
+        earlier is None
+        or replace(earlier, manifest_sha256=record.manifest_sha256, n_rows=record.n_rows, n_shards=record.n_shards) == record
+    ):
+        return
+    reason = "another manifest" if earlier.run == record.run and earlier.site_key == record.site_key else "other options"
+    if earlier.run.model != record.run.model:
+        reason = "another model"
+    raise ArchiveError(f"'{sources.shown(out)}' holds results of {reason}; choose another place with -o")
+
+
+def read_run(store: Store) -> RunRecord | None:
+    """Read whose results a data set holds.
+
+    Parameters
+    ----------
+    store : Store
+        The data set.
+
+    Returns
+    -------
+    RunRecord or None
+        The record; None where there is none.
+
+    Raises
+    ------
+    ArchiveError
+        The record is damaged or of another version.
+    """
+    content = store.read(RUN_NAME)
+    if content is None:
+        return None
+    try:
+        return strict_json.decode(content, RunRecord)
+    except strict_json.StrictJsonError as error:
+        raise ArchiveError(
+            f"'{sources.shown(store.location(RUN_NAME))}' was not written by this version ({error}); choose another place with -o"
+        ) from error
+
+
+def file_of(shard: str) -> str:
+    """Name the file of a shard's results.
+
+    Parameters
+    ----------
+    shard : str
+        Digest of the shard.
+
+    Returns
+    -------
+    str
+        Name in the data set; the folders are a Hive partition, so that none holds too many files.
+    """
+    return f"{READINGS}/bucket=x{shard[:2]}/{shard}.parquet"
+
+
+def committed(store: Store) -> dict[str, sources.Stored]:
+    """List the shards that have results.
+
+    Parameters
+    ----------
+    store : Store
+        The data set.
+
+    Returns
+    -------
+    dict of str to Stored
+        Size and time of each file, by digest of the shard.
+    """
+    return {
+        name.rpartition("/")[2].removesuffix(".parquet"): stored
+        for name, stored in store.files(READINGS)
+        if name.endswith(".parquet")
+    }
+
+
+def pending(plan: Plan) -> Iterator[int]:
+    """List the shards that have no results yet.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+
+    Yields
+    ------
+    int
+        Indices in order.
+    """
+    done = committed(plan.store)
+    for index, shard in enumerate(_manifest(plan.manifest, plan.manifest_sha256).shards):
+        if shard not in done:
+            yield index
+
+
+def remove_stale(plan: Plan) -> int:
+    """Remove the results of shards that the manifest no longer has.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+
+    Returns
+    -------
+    int
+        Number of shards that were removed.
+    """
+    current = set(_manifest(plan.manifest, plan.manifest_sha256).shards)
+    stale = [shard for shard in committed(plan.store) if shard not in current]
+    for shard in stale:
+        plan.store.remove(file_of(shard))
+    return len(stale)
+
+
+@lru_cache(maxsize=4)
+def _manifest(location: str, sha256: str) -> ManifestTable:
+    table = open_manifest(location)
+    if table.sha256 != sha256:
+        raise ArchiveError(f"the manifest '{sources.shown(location)}' was replaced during the run; start the run again")
+    return table
+
+
+def read_shard(plan: Plan, index: int, reader: Reader, decode: Decode) -> ShardCount:
+    """Read the files of a shard and commit their results.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    index : int
+        Index of the shard.
+    reader : Reader
+        The model of the run.
+    decode : callable
+        Decodes the content of a file.
+
+    Returns
+    -------
+    ShardCount
+        Counts; of a shard that was committed before, without reading it again.
+
+    Raises
+    ------
+    UnavailableSourceError
+        The store did not answer for any file of the shard, so that nothing was committed.
+    ArchiveError
+        The manifest was replaced.
+    OSError
+        The results cannot be written.
+    """
+    table, store = _manifest(plan.manifest, plan.manifest_sha256), plan.store
+    shard = table.shards[index]
+    if store.exists(file_of(shard)):
+        return ShardCount(index, table.rows_of_shard[index], {}, written=False)
+    rows = table.shard(index)
+    with attempts.begun(store, shard) as dead:
+        records = _carefully(plan, rows) if dead >= attempts.MOST_DEAD else _together(plan, rows, reader, decode)
+        failed = Counter(record["error_kind"] for record in records if record["error_kind"])
+        if failed[UnavailableSourceError.__name__] == len(rows):
+            raise UnavailableSourceError(f"no file of a shard could be read; the run stops here: {records[0]['error']}")
+        written = store.create(file_of(shard), result_table.encode(records, plan.run))
+    return ShardCount(index, len(rows), dict(failed), written)
+
+
+def _together(plan: Plan, rows: list[Row], reader: Reader, decode: Decode) -> list[dict[str, Any]]:
+    """Read files in this process, while the next ones are on their way from where they lie."""
+    fetched = ordered_map(fetch, rows, _FETCHED_TOGETHER)
+    return [result_of(row, part, plan.run, reader, decode, plan.site_key) for row, part in zip(rows, fetched, strict=True)]
+
+
+def _carefully(plan: Plan, rows: list[Row]) -> list[dict[str, Any]]:
+    with read_alone(plan.bundle, plan.run, plan.site_key) as read:
+        return [read(row) for row in rows]

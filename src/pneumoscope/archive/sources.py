@@ -1,0 +1,418 @@
+"""Open a file wherever it lies: on a disk, in an object store, on a web server, or inside a ZIP or TAR archive.
+
+Everything is bounded as files on a disk are: at most `MAX_FILE_BYTES`, a limit of time, retries by the client library. Messages
+name no user, password or signature of a URL.
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import fsspec
+
+from pneumoscope.archive import http_files
+from pneumoscope.archive.errors import (
+    ChangedSourceError,
+    MissingSourceError,
+    RefusedSourceError,
+    SourceError,
+    UnavailableSourceError,
+)
+from pneumoscope.radiograph.errors import RadiographError, TooLargeError, UnreadableFileError
+from pneumoscope.radiograph.files import content_of
+from pneumoscope.radiograph.limits import MAX_FILE_BYTES
+
+_CONNECT_S, _READ_S, _ATTEMPTS = 10, 60, 6
+_S3_OPTIONS = {
+    "config_kwargs": {
+        "connect_timeout": _CONNECT_S,
+        "read_timeout": _READ_S,
+        "retries": {"mode": "standard", "max_attempts": _ATTEMPTS},
+    }
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a file lies, and what is known of it.
+
+    Parameters
+    ----------
+    location : str
+        Absolute path, or URL of a file system that fsspec knows (``s3://``, ``https://``, …).
+    member : str
+        Name of the file inside the archive at `location`; empty where `location` is the file itself.
+    offset : int, optional
+        Position of the content of a member in its TAR archive, in bytes.
+    size : int, optional
+        Size of the file in bytes; None where it is unknown.
+    etag : str
+        Version of the file at `location` (`Stored.etag`); empty where it is unknown.
+    sha256 : str
+        SHA-256 of the content, hexadecimal; empty where it is unknown.
+    """
+
+    location: str
+    member: str = ""
+    offset: int | None = None
+    size: int | None = None
+    etag: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file system says of a file.
+
+    Parameters
+    ----------
+    size : int, optional
+        Size in bytes; None where the file system does not say.
+    etag : str
+        Changes when the content does: the ETag of an object or of a web page; of a file on a disk its size and the time of its
+        last change. Empty where the file system says nothing of the kind.
+    modified : float, optional
+        Time of the last change, seconds since 1970.
+    """
+
+    size: int | None
+    etag: str
+    modified: float | None
+
+
+def is_url(location: str) -> bool:
+    """Tell a URL from a path.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL.
+
+    Returns
+    -------
+    bool
+        Whether it has a scheme, such as ``s3://``.
+    """
+    scheme, separator, _ = location.partition("://")
+    return bool(separator) and scheme.replace("+", "").replace("-", "").isalnum()
+
+
+def local_path(location: str) -> Path | None:
+    """Find the path of a location on this machine's file system.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL.
+
+    Returns
+    -------
+    Path or None
+        The path; None for a location elsewhere.
+    """
+    if location.startswith("file://"):
+        return Path(os.fsdecode(unquote_to_bytes(urlsplit(location).path)))
+    return None if is_url(location) else Path(location)
+
+
+def location_of(path: Path) -> str:
+    """Write a path as a location that every file system and Parquet can hold.
+
+    Parameters
+    ----------
+    path : Path
+        Path of a file, absolute or relative.
+
+    Returns
+    -------
+    str
+        The absolute path, or a ``file://`` URL where its name is no Unicode.
+    """
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
+    try:
+        str(absolute).encode()
+    except UnicodeEncodeError:
+        return absolute.as_uri()
+    return str(absolute)
+
+
+def shown(location: str) -> str:
+    """Write a location for people: without user, password, query and fragment, which may be secret.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL.
+
+    Returns
+    -------
+    str
+        The rest of it.
+    """
+    if not is_url(location):
+        return location
+    parts = urlsplit(location)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def file_system(location: str) -> tuple[Any, str]:
+    """Choose the file system of a location.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL.
+
+    Returns
+    -------
+    fs : fsspec.AbstractFileSystem
+        The file system, with retries and limits of time.
+    path : str
+        The location's path in it.
+
+    Raises
+    ------
+    SourceError
+        There is no such file system, or its package is not installed.
+    """
+    path = local_path(location)
+    if path is not None:
+        return fsspec.filesystem("file"), str(path)
+    scheme = location.partition("://")[0]
+    try:
+        return fsspec.core.url_to_fs(location, **(_S3_OPTIONS if scheme in ("s3", "s3a") else {}))
+    except ImportError as error:
+        raise SourceError(f"'{scheme}://' needs a package that is not installed: pip install {_package(scheme)}") from error
+    except ValueError as error:
+        raise SourceError(
+            f"'{scheme}://' is no file system that is known here; use a path, s3://, https:// or another"
+        ) from error
+
+
+def _package(scheme: str) -> str:
+    return {"gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}.get(scheme, "s3fs")
+
+
+def stored(location: str) -> Stored:
+    """Ask the file system for size and version of a file.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL.
+
+    Returns
+    -------
+    Stored
+        Size, version and time of the last change.
+
+    Raises
+    ------
+    SourceError
+        Of a named class: the file is missing, may not be opened, or its store did not answer.
+    """
+    path = local_path(location)
+    if path is not None:
+        return _stored_on_disk(path)
+    with failures(location):
+        if http_files.serves(location):
+            answer = http_files.head(location)
+            return Stored(answer.size, answer.etag, answer.modified)
+        fs, name = file_system(location)
+        return stored_of(fs.info(name))
+
+
+def _stored_on_disk(path: Path) -> Stored:
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise MissingSourceError("the file is not there; restore it, or build the manifest again with --update") from error
+    return Stored(status.st_size, f"{status.st_size:x}-{status.st_mtime_ns:x}", status.st_mtime_ns / 1e9)
+
+
+def stored_of(details: dict[str, Any]) -> Stored:
+    """Read size and version from what a file system of fsspec says of a file.
+
+    Parameters
+    ----------
+    details : dict
+        As `fsspec.AbstractFileSystem.info` returns them.
+
+    Returns
+    -------
+    Stored
+        Size, version and time of the last change.
+    """
+    etag = details.get("ETag") or details.get("etag") or details.get("md5Hash") or ""
+    modified = details.get("LastModified") or details.get("updated") or details.get("mtime")
+    seconds = modified.timestamp() if hasattr(modified, "timestamp") else modified
+    return Stored(details.get("size"), str(etag).strip('"'), seconds if isinstance(seconds, int | float) else None)
+
+
+@contextmanager
+def failures(location: str) -> Iterator[None]:
+    """Turn what a file system raises into one sentence without secrets.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL.
+
+    Raises
+    ------
+    SourceError
+        Of a named class.
+    """
+    try:
+        yield
+    except (SourceError, RadiographError):
+        raise
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise MissingSourceError("the file is not there; restore it, or build the manifest again with --update") from error
+    except PermissionError as error:
+        raise RefusedSourceError("the store refuses access to the file; check its permissions and your credentials") from error
+    except Exception as error:  # each client library has classes of its own, and their texts quote signed URLs
+        kind = "path" if local_path(location) else "store"
+        raise UnavailableSourceError(
+            f"the {kind} of the file did not answer after {_ATTEMPTS} tries ({type(error).__name__}); check the connection"
+        ) from error
+
+
+def content(source: Source) -> bytes:
+    """Read a file whole, and make sure that it is the one that the manifest describes.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+
+    Returns
+    -------
+    bytes
+        Its content, at most `MAX_FILE_BYTES` bytes.
+
+    Raises
+    ------
+    ChangedSourceError
+        Its version, size or hash differs from the manifest's.
+    SourceError
+        Of another named class: it is missing, refused, or its store did not answer.
+    RadiographError
+        It is larger than any radiograph, or no regular file.
+    """
+    if source.size is not None and source.size > MAX_FILE_BYTES:
+        raise TooLargeError(f"the file has {source.size:,} bytes, more than any radiograph; it was not read")
+    read = _whole(source)
+    if source.size is not None and len(read) != source.size:
+        raise ChangedSourceError(f"the file has {len(read):,} bytes, not {source.size:,} as in the manifest; update the manifest")
+    if source.sha256 and hashlib.sha256(read).hexdigest() != source.sha256:
+        raise ChangedSourceError("the content of the file has another SHA-256 than in the manifest; update the manifest")
+    return read
+
+
+def _whole(source: Source) -> bytes:
+    path = local_path(source.location)
+    if path is not None:
+        return _from_disk(path, source)
+    with failures(source.location):
+        if http_files.serves(source.location):
+            return http_files.whole(source.location, source.etag, MAX_FILE_BYTES)
+        with opened(source.location, source.etag) as stream:
+            return bounded(stream)
+
+
+def _from_disk(path: Path, source: Source) -> bytes:
+    try:
+        read = content_of(path)
+    except FileNotFoundError as error:
+        raise MissingSourceError("the file is not there; restore it, or build the manifest again with --update") from error
+    check_etag(source.etag, _stored_on_disk(path).etag)  # after reading, so that a change while it was read is noticed
+    return read
+
+
+def check_etag(expected: str, found: str) -> None:
+    """Make sure that a file has the version that a manifest states.
+
+    Parameters
+    ----------
+    expected : str
+        The manifest's; empty if it states none.
+    found : str
+        The file system's.
+
+    Raises
+    ------
+    ChangedSourceError
+        They differ.
+    """
+    if expected and expected != found:
+        raise ChangedSourceError("the file was changed after the manifest was built; build the manifest again with --update")
+
+
+@contextmanager
+def opened(location: str, etag: str = "") -> Iterator[BinaryIO]:
+    """Open a file of any file system for reading at any position.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL.
+    etag : str
+        The version that is wanted; empty for any.
+
+    Yields
+    ------
+    BinaryIO
+        A stream that can seek.
+
+    Raises
+    ------
+    ChangedSourceError
+        The file has another version.
+    SourceError
+        As `stored`.
+    """
+    path = local_path(location)
+    if path is not None:
+        check_etag(etag, _stored_on_disk(path).etag)
+        if not path.is_file():
+            raise UnreadableFileError("the path is no regular file but a folder, pipe, device or socket; give a file")
+        with path.open("rb") as local:
+            yield local
+    elif http_files.serves(location):
+        yield http_files.open_ranges(location, etag)
+    else:
+        fs, name = file_system(location)
+        check_etag(etag, stored_of(fs.info(name)).etag)
+        with fs.open(name, "rb") as stream:
+            yield stream
+
+
+def bounded(stream: BinaryIO | io.BufferedIOBase) -> bytes:
+    """Read a stream to its end.
+
+    Parameters
+    ----------
+    stream : binary stream
+        The stream.
+
+    Returns
+    -------
+    bytes
+        Its content.
+
+    Raises
+    ------
+    TooLargeError
+        It has more than `MAX_FILE_BYTES` bytes.
+    """
+    read = stream.read(MAX_FILE_BYTES + 1)
+    if len(read) > MAX_FILE_BYTES:
+        raise TooLargeError(f"the file has more than {MAX_FILE_BYTES:,} bytes, more than any radiograph; it was not read")
+    return bytes(read)

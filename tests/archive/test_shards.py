@@ -1,0 +1,83 @@
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pneumoscope import radiograph as radiographs
+from pneumoscope.archive import ArchiveError, Options, shards
+from pneumoscope.archive.shards import Plan
+from pneumoscope.reader import Reader
+from pneumoscope.readings import CaseKey, form
+from tests.archive.conftest import plan_of, read_all
+
+
+def rows_of(plan: Plan) -> list[dict[str, object]]:
+    return sorted(pq.read_table(plan.store.folder / shards.READINGS).to_pylist(), key=lambda row: str(row["path"]))
+
+
+def files_of(plan: Plan) -> dict[str, bytes]:
+    assert plan.store.folder
+    return {f.name: f.read_bytes() for f in (plan.store.folder / shards.READINGS).rglob("*.parquet")}
+
+
+def test_every_file_has_one_row_which_says_what_read_says(plan: Plan, reader: Reader, folder: Path) -> None:
+    totals = read_all(plan, reader)
+    rows = rows_of(plan)
+    assert [row["path"] for row in rows] == sorted(
+        f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.suffix in (".jpeg", ".jpg", ".png")
+    )
+    assert totals.rows == plan.n_rows == 7
+    assert totals.failed == {"UnreadableFileError": 1}
+    assert rows[-1]["error_kind"] == "UnreadableFileError"
+    for row in rows[:-1]:
+        name = str(row["path"])
+        line = form.line_of(CaseKey(name, str(row["file_sha256"])), reader.read(folder / name))
+        assert (row["probability"], row["log_odds"], row["decision"]) == (line.probability, line.log_odds, line.decision)
+        assert line.domain
+        assert row["domain_distance"] == line.domain.distance
+        assert row["cautions"] == list(line.cautions)
+
+
+def test_a_shard_that_is_written_twice_has_the_same_bytes(plan: Plan, reader: Reader) -> None:
+    read_all(plan, reader)
+    first = files_of(plan)
+    shutil.rmtree(Path(plan.out) / shards.READINGS)
+    read_all(plan, reader)
+    assert files_of(plan) == first
+
+
+def test_a_committed_shard_is_not_read_again(plan: Plan, reader: Reader) -> None:
+    assert shards.read_shard(plan, 0, reader, radiographs.read).written
+    again = shards.read_shard(plan, 0, reader, lambda content: pytest.fail("it was decoded again"))
+    assert (again.written, again.rows) == (False, len(shards.open_manifest(plan.manifest).shard(0)))
+    assert list(shards.pending(plan)) == list(range(1, plan.n_shards))
+
+
+def test_an_updated_manifest_keeps_the_results_of_shards_that_did_not_change(plan: Plan, reader: Reader, folder: Path) -> None:
+    read_all(plan, reader)
+    before = files_of(plan)
+    changed = sorted(folder.rglob("*.jpeg"))[0]
+    changed.write_bytes(changed.read_bytes() + b"\0")
+    updated = plan_of(folder, reader)
+    assert len(list(shards.pending(updated))) == 1
+    read_all(updated, reader)
+    after = files_of(updated)
+    assert len(before.keys() - after.keys()) == len(after.keys() - before.keys()) == 1
+    assert len(rows_of(updated)) == 7
+
+
+def test_another_model_options_or_manifest_is_refused(plan: Plan, reader: Reader, folder: Path) -> None:
+    with pytest.raises(ArchiveError, match="holds results of other options"):
+        plan_of(folder, reader, options=Options(maps=True))
+    shutil.copy(plan.manifest, folder.parent / "other.parquet")
+    with pytest.raises(ArchiveError, match="holds results of another manifest"):
+        shards.make_plan(str(folder.parent / "other.parquet"), plan.out, reader, bundle=plan.bundle)
+
+
+def test_a_file_that_changed_after_the_manifest_is_an_error_not_a_reading(plan: Plan, reader: Reader, folder: Path) -> None:
+    changed = sorted(folder.rglob("*.jpeg"))[0]
+    changed.write_bytes(changed.read_bytes() + b"\0")
+    read_all(plan, reader)
+    (row,) = [row for row in rows_of(plan) if row["path"] == changed.relative_to(folder).as_posix()]
+    assert (row["error_kind"], row["probability"]) == ("ChangedSourceError", None)

@@ -1,7 +1,7 @@
 """Describe the node in metrics that Prometheus reads; no label holds an identifier of a patient, an image or a device."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import get_args
 
@@ -10,9 +10,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from pneumoscope.pacs.drift import DeviceWeek, Difference, compare, newest_judged
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.ledger.tables import DeliveryState, InstanceState
 from pneumoscope.pacs.reading_totals import BOUNDS, ModelKey, ReadingTotals, Scores, Week, WeekKey
+from pneumoscope.pacs.settings import Drift
 
 CONTENT_TYPE: str = CONTENT_TYPE_LATEST
 """Content type of `exposition`."""
@@ -36,10 +38,13 @@ class NodeMetrics(Collector):
         The ledger.
     totals : ReadingTotals
         Totals over its readings.
+    drift : Drift
+        Reference and thresholds.
     """
 
     ledger: Ledger
     totals: ReadingTotals
+    drift: Drift = field(default_factory=Drift)
 
     def collect(self) -> Iterator[Metric]:
         """Collect the metrics.
@@ -58,7 +63,9 @@ class NodeMetrics(Collector):
         yield self._processes()
         scores, weeks = self.totals.count()
         yield from _of_models(scores)
-        yield from _of_weeks(weeks)
+        shown = self.totals.shown_weeks()
+        yield from _of_weeks({key: week for key, week in weeks.items() if key[2] in shown})
+        yield from _of_drift(newest_judged(compare(weeks, self.drift, shown), shown))
 
     def _queues(self) -> Iterator[Metric]:
         counts, now = self.ledger.counts(), self.ledger.clock()
@@ -128,3 +135,15 @@ def _of_weeks(weeks: Mapping[WeekKey, Week]) -> Iterator[Metric]:
         for (model, device, week), numbers in weeks.items():
             family.add_metric([model.name, model.bundle, device, week], getattr(numbers, name))
         yield family
+
+
+def _of_drift(judged: Sequence[tuple[DeviceWeek, Difference]]) -> Iterator[Metric]:
+    labels = [*_OF_MODEL, "device", "measure"]
+    differences = GaugeMetricFamily(f"{_PREFIX}_drift", "Difference of the newest judged week from the reference.", labels=labels)
+    alerts = GaugeMetricFamily(f"{_PREFIX}_drift_alert", "1 where the difference alerts, 0 where it does not.", labels=labels)
+    for week, difference in judged:
+        of_week = [week.model.name, week.model.bundle, week.device, difference.measure]
+        differences.add_metric(of_week, difference.value)
+        alerts.add_metric(of_week, float(difference.is_alert))
+    yield differences
+    yield alerts

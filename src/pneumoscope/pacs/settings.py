@@ -1,9 +1,12 @@
 """Settings of the node itself: how it listens, reads, sends and keeps, and what peers may use."""
 
 from dataclasses import dataclass, field
+from datetime import date
 
 from pneumoscope.classifier import Population
 from pneumoscope.pacs.peers import Tls, check_ae_title, check_name, check_port, is_loopback
+
+_LEAST_READINGS = 20
 
 
 def _check_positive(settings: object, *names: str) -> None:
@@ -188,6 +191,51 @@ class Sending:
 
     def __post_init__(self) -> None:
         _check_positive(self, "senders", "first_wait_seconds", "longest_wait_seconds", "give_up_hours", "lease_seconds")
+
+
+@dataclass(frozen=True)
+class Drift:
+    """When the readings of a device differ so much from its first weeks that somebody should look.
+
+    A measure alerts where its difference reaches the threshold, the 95 % interval of the difference lies above 0, and both sides
+    have enough readings.
+
+    Parameters
+    ----------
+    reference_weeks : int
+        How many of the first weeks with readings of each device and model are the reference, >= 1.
+    reference_from : str
+        First day (``YYYY-MM-DD``) of the reference, such as the day on which a device was changed on purpose; empty for the first
+        reading.
+    least_readings : int
+        Least number of readings of a week, and of the reference, for an alert, >= 20.
+    score_distance : float
+        Threshold of the Kolmogorov-Smirnov distance between the scores of a week and those of the reference, 0 to 1.
+    abstention_rise, outside_rise : float
+        Threshold of the rise of the share of readings in which the model abstains, and of those outside of the model's domain,
+        0 to 1.
+    seconds : float
+        Time between two checks, >= 1.
+    """
+
+    reference_weeks: int = 4
+    reference_from: str = ""
+    least_readings: int = 50
+    score_distance: float = 0.2
+    abstention_rise: float = 0.1
+    outside_rise: float = 0.1
+    seconds: float = 600.0
+
+    def __post_init__(self) -> None:
+        if self.reference_weeks < 1 or self.least_readings < _LEAST_READINGS or not self.seconds >= 1:
+            raise ValueError(f"'reference_weeks' and 'seconds' must be at least 1, 'least_readings' at least {_LEAST_READINGS}")
+        if not all(0 < one <= 1 for one in (self.score_distance, self.abstention_rise, self.outside_rise)):
+            raise ValueError("'score_distance', 'abstention_rise' and 'outside_rise' must be above 0 and at most 1")
+        if self.reference_from:
+            try:
+                date.fromisoformat(self.reference_from)
+            except ValueError:
+                raise ValueError(f"'reference_from' must be a day such as '2026-03-02', not '{self.reference_from}'") from None
 
 
 @dataclass(frozen=True)

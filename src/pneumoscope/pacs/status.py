@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pneumoscope.pacs.config import NodeConfig
+from pneumoscope.pacs.drift_watch import last_seen
 from pneumoscope.pacs.ledger import Delivery, Instance, Ledger
 from pneumoscope.pacs.ledger.search import DeliveryQuery, search_deliveries
 from pneumoscope.pacs.pseudonym import pseudonym
@@ -29,7 +30,7 @@ def status(config: NodeConfig, ledger: Ledger) -> list[str]:
     Returns
     -------
     list of str
-        Lines: processes, instances by state, deliveries by state, ages, and the reasons of dead letters.
+        Lines: processes, instances by state, deliveries by state, ages, the reasons of dead letters, and drift.
     """
     counts, now = ledger.counts(), ledger.clock()
     lines = [*_processes(ledger, now)]
@@ -38,7 +39,9 @@ def status(config: NodeConfig, ledger: Ledger) -> list[str]:
         lines.append(f"oldest image that waits to be read: {_age(now - counts.oldest_received_at)}")
     if counts.oldest_waiting_since is not None:
         lines.append(f"oldest result that waits to be sent: {_age(now - counts.oldest_waiting_since)}")
-    return [*lines, *_dead(ledger), *_without_destination(config, ledger)]
+    seen = last_seen(config.spool_folder)
+    drift = [*seen.lines(), f"drift was looked for {_age(now - seen.at)} ago"] if seen else []
+    return [*lines, *_dead(ledger), *_without_destination(config, ledger), *drift]
 
 
 def _processes(ledger: Ledger, now: float) -> Iterator[str]:

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from pneumoscope.pacs import poll
 from pneumoscope.pacs.config import NodeConfig
+from pneumoscope.pacs.drift_watch import keep_watching
 from pneumoscope.pacs.errors import ConfigError, ListenError
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.metrics import NodeMetrics
@@ -52,16 +53,21 @@ def serve(config: NodeConfig, stop: threading.Event) -> None:
         removed = spool.clear_incoming(), spool.remove_orphans(ledger.paths())
         LOGGER.info("removed %d unfinished files and %d files that no row names", *removed)
         admission = Admission(spool, ledger, config.salt, stop)
-        server = _listen(config, admission, open_ports)
+        totals = ReadingTotals(ledger, config.salt)
+        server = _listen(config, admission, totals, open_ports)
+        watching = threading.Thread(
+            target=keep_watching, args=(totals, config.drift, config.spool_folder, stop), name="drift", daemon=True
+        )
+        watching.start()
         polls = poll.start(config.polls, admission)
         while not stop.wait(_LOOK_S):
             if server is not None and not server.is_alive():
                 raise ListenError("the node no longer listens for DIMSE, and starts again")
-        for thread in polls:
+        for thread in (*polls, watching):
             thread.join(config.limits.drain_seconds)
 
 
-def _listen(config: NodeConfig, admission: Admission, open_ports: ExitStack) -> threading.Thread | None:
+def _listen(config: NodeConfig, admission: Admission, totals: ReadingTotals, open_ports: ExitStack) -> threading.Thread | None:
     """Open the ports; give the thread that accepts associations."""
     receiving, limits, thread = config.receive, config.limits, None
     if receiving.port:
@@ -71,15 +77,15 @@ def _listen(config: NodeConfig, admission: Admission, open_ports: ExitStack) -> 
         thread = open_ports.enter_context(listener).thread
         LOGGER.info("listening for DIMSE on %s port %d as %s", receiving.host, receiving.port, receiving.ae_title)
     if receiving.stow_port:
-        open_ports.enter_context(listening_http(_application(config, admission), receiving, limits))
+        open_ports.enter_context(listening_http(_application(config, admission, totals), receiving, limits))
         LOGGER.info("listening for STOW-RS and Prometheus on %s port %d", receiving.host, receiving.stow_port)
     return thread
 
 
-def _application(config: NodeConfig, admission: Admission) -> Starlette:
+def _application(config: NodeConfig, admission: Admission, totals: ReadingTotals) -> Starlette:
     """What answers on the port for HTTP."""
     token = _token(config.receive.stow_token_file)
-    metrics = NodeMetrics(admission.ledger, ReadingTotals(admission.ledger, config.salt))
+    metrics = NodeMetrics(admission.ledger, totals, config.drift)
     return Starlette(routes=[*Storing(admission, config.limits, token).routes(), *MetricsPage(metrics, token).routes()])
 
 

@@ -2,33 +2,43 @@
 
 A decoder of images from strangers may loop, crash or ask for any amount of memory. In a process of its own it costs one call, not
 the program. This bounds time and memory and keeps crashes apart; it is no sandbox against code that has taken over the worker.
+
+Values travel over pipes as pickles with out-of-band buffers (pickle protocol 5, PEP 574), so that the pixels of a radiograph are
+copied once into the pipe and once out of it.
 """
 
 import contextlib
 import os
 import pickle
 import queue
+import select
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Generic, ParamSpec, Self, TypeVar
+
+import numpy as np
 
 from pneumoscope import PneumoscopeError
 
 try:
+    import fcntl
     import resource
 except ImportError:  # Windows has no such limits; the limit of time holds there too
-    resource = None  # type: ignore[assignment]  # as above
+    fcntl = resource = None  # type: ignore[assignment]  # as above
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _WORKER = "from pneumoscope.limited_process import work; work()"
 _LENGTH_BYTES = 8
+_READY = "ready"
+_START_SECONDS = 120.0
 _ONE_GB = 10**9
+_OUT_OF_PROCESSOR_TIME = getattr(signal, "SIGXCPU", 0)
 
 
 class LimitedProcessError(PneumoscopeError):
@@ -47,8 +57,28 @@ class CrashedError(LimitedProcessError):
     """The process of a call ended in the middle of it."""
 
 
+class ClosedError(LimitedProcessError):
+    """A call was made after the pool was closed."""
+
+
+class NotStartedError(PneumoscopeError):
+    """The system does not allow another process or pipe."""
+
+
 class UnexpectedFailureError(LimitedProcessError):
-    """A call raised an exception that is no `PneumoscopeError`; its text is left out, because it may quote the input."""
+    """A call raised an exception that is no `PneumoscopeError`; its text is left out, because it may quote the input.
+
+    Parameters
+    ----------
+    action : str
+        What the call did.
+    kind : str
+        Name of the exception's class.
+    """
+
+    def __init__(self, action: str, kind: str) -> None:
+        super().__init__(f"{action} failed with an unexpected {kind}; please report this with the kind of the input")
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -61,16 +91,21 @@ class Limits:
         Wall time, > 0.
     memory_bytes : int
         Address space beyond what the worker has when it is ready, > 0. Only Linux enforces it.
+    processor_seconds : float, optional
+        Processor time, >= 2, enforced to the second below; the wall time if None. Windows does not enforce it. Unlike wall time
+        it does not depend on what else the machine does.
     """
 
     seconds: float = 20.0
     memory_bytes: int = 2 * _ONE_GB
+    processor_seconds: float | None = None
 
 
 class LimitedPool(Generic[P, R]):
     """A few worker processes that run one function; it is safe to use from several threads.
 
-    Workers start when they are first needed, and one that was killed or has crashed is replaced by the next call.
+    Workers start when they are first needed, and one that was killed or has crashed is replaced by the next call. They end with
+    the program, also when it is killed.
 
     Parameters
     ----------
@@ -99,7 +134,8 @@ class LimitedPool(Generic[P, R]):
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(workers):
             self._idle.put(None)
-        self._workers = workers
+        self._busy: set[_Worker] = set()
+        self._lock = threading.Lock()
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -123,22 +159,41 @@ class LimitedPool(Generic[P, R]):
 
         Raises
         ------
-        TimeLimitError, MemoryLimitError, CrashedError, UnexpectedFailureError
+        TimeLimitError, MemoryLimitError, CrashedError, UnexpectedFailureError, ClosedError
             If the call did not finish within its limits; the sentence names the action and the limit.
+        NotStartedError
+            If the system allows no further process or open file.
         PneumoscopeError
             As the function raises it.
         """
         worker = self._idle.get()
         try:
-            if worker is None or not worker.alive:
-                worker = _Worker(self._function, self.limits)
+            worker = self._begun(worker)
             result: R = worker.call(args, kwargs, self._action)
             return result
         finally:
-            keep = worker is not None and worker.alive and not self._closed
+            with self._lock:
+                keep = worker is not None and worker.alive and not self._closed
+                self._busy -= {worker}
             if worker is not None and not keep:
                 worker.kill()
             self._idle.put(worker if keep else None)
+
+    def _begun(self, worker: "_Worker | None") -> "_Worker":
+        """A worker that lives, among those that are busy."""
+        with self._lock:
+            if self._closed:
+                raise ClosedError(f"{self._action} was stopped")
+            if worker is None or not worker.alive:
+                if worker:
+                    worker.kill()
+                try:
+                    worker = _Worker(self._function, self.limits)
+                except OSError as error:
+                    reason = (error.strerror or type(error).__name__).lower()
+                    raise NotStartedError(f"a process for {self._action} could not be started: {reason}") from error
+            self._busy.add(worker)
+            return worker
 
     def start(self) -> None:
         """Start one worker now, so that the first call does not wait for it."""
@@ -150,15 +205,19 @@ class LimitedPool(Generic[P, R]):
             self._idle.put(worker)
 
     def close(self) -> None:
-        """Kill the workers that are idle; those that are busy end with their call."""
-        self._closed = True
+        """Kill the workers. A call that is being worked on raises `CrashedError`, a later one `ClosedError`."""
+        with self._lock:
+            self._closed = True
+            for worker in self._busy:
+                worker.interrupt()  # the thread of its call does the rest
+        idle: list[_Worker | None] = []
         with contextlib.suppress(queue.Empty):
-            for _ in range(self._workers):
-                worker = self._idle.get_nowait()
-                if worker:
-                    worker.kill()
-        for _ in range(self._workers):
-            self._idle.put(None)
+            while True:
+                idle.append(self._idle.get_nowait())
+        for waiting in idle:
+            if waiting:
+                waiting.kill()
+            self._idle.put(None)  # who waits for a worker learns that the pool is closed
 
 
 class _Worker:
@@ -167,19 +226,30 @@ class _Worker:
     def __init__(self, function: Callable[..., Any], limits: Limits) -> None:
         self._limits = limits
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _WORKER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # a decoder's complaint may quote the file
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for the program, which closes its workers itself
-        )
+        # Nothing is ever written to it: the system closes the end of the program when the program ends, however it ends.
+        lifeline, own_end = os.pipe()
+        self._lifeline = os.fdopen(own_end, "wb", 0)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _WORKER, str(lifeline)],
+                pass_fds=(lifeline,) if fcntl else (),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # a decoder's complaint may quote the file
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for the program, which closes its workers itself
+            )
+        except OSError:
+            self._lifeline.close()
+            raise
+        finally:
+            os.close(lifeline)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._to: BinaryIO = self._process.stdin  # type: ignore[assignment]  # it is a pipe
         self._from: BinaryIO = self._process.stdout  # type: ignore[assignment]  # it is a pipe
         # The search path comes first: the function's module may lie where only this process looks.
+        self._ready = False
         self._broken = not self._said(sys.path) or not self._said((function, limits))
 
     def _said(self, message: object) -> bool:
@@ -192,39 +262,66 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None and not self._broken
 
+    def interrupt(self) -> None:
+        self._process.kill()
+
     def kill(self) -> None:
         self._broken = True
         self._process.kill()
         self._process.wait()
-        for stream in (self._to, self._from):
+        for stream in (self._to, self._from, self._lifeline):
             with contextlib.suppress(OSError):
                 stream.close()
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any], action: str) -> Any:
+        self._wait_until_ready(action)
+        with self._deadline(self._limits.seconds) as late:
+            try:
+                _send(self._to, ([pickle.PickleBuffer(one) if type(one) is bytes else one for one in args], kwargs))
+                kind, value = _receive(self._from)
+            except (OSError, EOFError, pickle.UnpicklingError) as error:
+                self._broken = True
+                raise self._ended(late.is_set(), action) from error
+            except BaseException:
+                self._broken = True  # an answer may still come, which would be taken for that of the next call
+                raise
+        return self._answer(kind, value, action)
+
+    def _wait_until_ready(self, action: str) -> None:
+        """Wait for the start, whose time is not that of the call and whose failure does not speak against the input."""
+        if self._ready:
+            return
+        with self._deadline(_START_SECONDS):
+            try:
+                self._ready = _receive(self._from) == _READY
+            except (OSError, EOFError) as error:
+                self._broken = True
+                raise NotStartedError(f"the process for {action} ended before it was ready; is memory left?") from error
+
+    @contextlib.contextmanager
+    def _deadline(self, seconds: float) -> Iterator[threading.Event]:
+        """Kill the process after a time, and tell so by the event."""
         late = threading.Event()
-        timer = threading.Timer(self._limits.seconds, self._expire, (late,))
+        timer = threading.Timer(seconds, self._expire, (late,))
         timer.daemon = True
         timer.start()
         try:
-            _send(self._to, (args, kwargs))
-            kind, value = _receive(self._from)
-        except (OSError, EOFError, pickle.UnpicklingError) as error:
-            self._broken = True
-            raise self._ended(late.is_set(), action) from error
-        except BaseException:
-            self._broken = True  # an answer may still come, which would be taken for that of the next call
-            raise
+            yield late
         finally:
             timer.cancel()
-        return self._answer(kind, value, action)
 
     def _expire(self, late: threading.Event) -> None:
         late.set()
-        self._process.kill()
+        self.interrupt()
 
     def _ended(self, late: bool, action: str) -> LimitedProcessError:
         if late:
             return TimeLimitError(f"{action} took longer than {self._limits.seconds:g} s and was stopped")
+        self.kill()
+        if self._process.returncode == -_OUT_OF_PROCESSOR_TIME:
+            return TimeLimitError(
+                f"{action} took more than {self._limits.processor_seconds:g} s of processor time and was stopped"
+            )
         return CrashedError(f"{action} failed: its process ended without an answer; the file is probably damaged")
 
     def _answer(self, kind: str, value: Any, action: str) -> Any:
@@ -234,16 +331,18 @@ class _Worker:
             raise MemoryLimitError(f"{action} needed more memory than {self._limits.memory_bytes / _ONE_GB:g} GB")
         if kind == "error":
             raise value
-        raise UnexpectedFailureError(f"{action} failed with an unexpected {value}; please report this with the kind of the input")
+        raise UnexpectedFailureError(action, value)
 
 
 def work() -> None:
     """Serve calls over the standard streams until the other end closes them: the life of a worker process."""
     to, of = _own_streams()
+    _end_with(int(sys.argv[1]))
     try:
         sys.path[:] = _receive(of)
         function, limits = _receive(of)
         _limit_memory(limits)
+        _send(to, _READY)
         while True:
             args, kwargs = _receive(of)
             _limit_processor_time(limits)
@@ -260,6 +359,16 @@ def _own_streams() -> tuple[BinaryIO, BinaryIO]:
         os.dup2(nowhere, descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return to, of
+
+
+def _end_with(lifeline: int) -> None:
+    """Let the system kill this process when nobody holds the other end of a pipe, even while a decoder keeps the interpreter."""
+    if hasattr(fcntl, "F_SETSIG"):  # Linux; elsewhere the worker ends with its call, which is limited
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | fcntl.FASYNC)
+        if select.select([lifeline], [], [], 0)[0]:  # the program was gone before
+            sys.exit()
 
 
 def _answer_call(to: BinaryIO, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -302,18 +411,19 @@ def _limit_processor_time(limits: Limits) -> None:
     if resource is None:
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = int(used.ru_utime + used.ru_stime + limits.seconds) + 2
+    allowed = limits.seconds + 2 if limits.processor_seconds is None else limits.processor_seconds
+    seconds = int(used.ru_utime + used.ru_stime + allowed)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     if hard == resource.RLIM_INFINITY or seconds < hard:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
 
 
 def _send(stream: BinaryIO, value: object) -> None:
-    """Write a value: the number of its parts and their lengths, then the parts, of which the first is the pickle."""
+    """Write a value: the number of its parts, the length and kind of each (odd: read-only), then the parts, first the pickle."""
     buffers: list[pickle.PickleBuffer] = []
     head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
     parts = [memoryview(head), *(buffer.raw() for buffer in buffers)]
-    numbers = (len(parts), *(part.nbytes for part in parts))
+    numbers = (len(parts), *(2 * part.nbytes + part.readonly for part in parts))
     stream.write(b"".join(number.to_bytes(_LENGTH_BYTES, "little") for number in numbers))
     for part in parts:
         stream.write(part)
@@ -321,21 +431,28 @@ def _send(stream: BinaryIO, value: object) -> None:
 
 
 def _receive(stream: BinaryIO) -> Any:
-    lengths = [_number(stream) for _ in range(_number(stream))]
-    head, *buffers = [_exactly(stream, length) for length in lengths]
-    return pickle.loads(head, buffers=buffers)
+    kinds = [divmod(_number(stream), 2) for _ in range(_number(stream))]
+    parts = [_read_only(stream, length) if readonly else _writable(stream, length) for length, readonly in kinds]
+    return pickle.loads(parts[0], buffers=parts[1:])
 
 
 def _number(stream: BinaryIO) -> int:
-    return int.from_bytes(_exactly(stream, _LENGTH_BYTES), "little")
+    return int.from_bytes(_read_only(stream, _LENGTH_BYTES), "little")
 
 
-def _exactly(stream: BinaryIO, length: int) -> bytearray:
-    content = bytearray(length)
-    view, at = memoryview(content), 0
+def _read_only(stream: BinaryIO, length: int) -> bytes:
+    content = stream.read(length)
+    if len(content) < length:
+        raise EOFError
+    return content
+
+
+def _writable(stream: BinaryIO, length: int) -> memoryview:
+    """The memory of an array rather than a `bytearray`: its memory is not written twice, and large pages are asked for."""
+    view, at = np.empty(length, np.uint8).data, 0
     while at < length:
         count = stream.readinto(view[at:])  # type: ignore[attr-defined]  # buffered streams have it
         if not count:
             raise EOFError
         at += count
-    return content
+    return view

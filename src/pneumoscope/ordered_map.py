@@ -13,7 +13,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ordered_map(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+def ordered_map(
+    work: Callable[[Item], Result], items: Iterable[Item], workers: int, *, abandon: Callable[[], None] = lambda: None
+) -> Iterator[Result]:
     """Yield ``work(item)`` in the order of the items, computed by several threads.
 
     Parameters
@@ -24,6 +26,9 @@ def ordered_map(work: Callable[[Item], Result], items: Iterable[Item], workers: 
         Read from the calling thread; at most ⌈1.5 · workers⌉ + 1 items are in flight.
     workers : int
         Number of threads, at least 1.
+    abandon : callable
+        Called when the iteration ends before the last item, by an exception or by its caller, so that what the threads are doing
+        can be cut short; they are waited for afterwards.
 
     Yields
     ------
@@ -44,9 +49,11 @@ def ordered_map(work: Callable[[Item], Result], items: Iterable[Item], workers: 
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        finally:
+        except BaseException:
             for future in waiting:
                 future.cancel()
+            abandon()
+            raise
 
 
 def cores(root: Path = Path("/")) -> int:

@@ -50,7 +50,7 @@ def whole(tmp_path):
 def waiting(whole, glass, tmp_path):
     """A run that has two lines and waits for its third file, with its folders and that file."""
     folder, out, go = shutil.copytree(whole, tmp_path / "in"), tmp_path / "out", tmp_path / "go"
-    command = [sys.executable, "-c", WAITING, folder / NAMES[2], go, "read", folder, "-o", out, "--model", glass]
+    command = [sys.executable, "-c", WAITING, folder / NAMES[2], go, "read", folder, "-o", out, "--model", glass, "--no-isolate"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     patient_until = time.monotonic() + PATIENCE_S
     try:
@@ -71,10 +71,10 @@ def test_lines_are_there_before_the_next_files_are_read(waiting):
 
 def test_a_second_run_is_refused_while_the_first_lives_and_not_after_its_kill(waiting, glass):
     process, folder, out, _ = waiting
-    assert "another run is writing to" in run("read", folder, "-o", out, "--model", glass).err
+    assert "another run is writing to" in run("read", folder, "-o", out, "--model", glass, "--no-isolate").err
     process.kill()
     process.wait(PATIENCE_S)
-    assert run("read", folder, "-o", out, "--model", glass).code == 0
+    assert run("read", folder, "-o", out, "--model", glass, "--no-isolate").code == 0
 
 
 def test_a_killed_run_goes_on_where_it_stopped_and_ends_in_the_same_lines(waiting, whole, glass, tmp_path):
@@ -84,7 +84,7 @@ def test_a_killed_run_goes_on_where_it_stopped_and_ends_in_the_same_lines(waitin
     with (out / "readings.jsonl").open("ab") as stream:
         stream.write(b'{"schema": 1, "path": "c.p')  # as if it had been killed within a line
     (out / "overlays" / ".0123456789ab.part").touch()  # and within an overlay
-    again = run("read", folder, "-o", out, "--model", glass)
+    again = run("read", folder, "-o", out, "--model", glass, "--no-isolate")
     uninterrupted = run("read", whole, "-o", tmp_path / "uninterrupted", "--model", glass)
 
     assert (again.code, again.err) == (0, "2 of 5 files were read before; going on\n")

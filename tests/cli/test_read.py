@@ -23,10 +23,10 @@ POSITIVE, NEGATIVE = png(quadrant()), png(spot())
 
 @pytest.fixture
 def read(glass, tmp_path):
-    """Read with the model of glass into ``out``."""
+    """Read with the model of glass into ``out``, in this process: worker processes would take longer than all else here."""
 
     def go(*arguments, out=tmp_path / "out", model=glass):
-        return run("read", *arguments, "-o", out, "--model", model)
+        return run("read", *arguments, "-o", out, "--model", model, "--no-isolate")
 
     return go
 

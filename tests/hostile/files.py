@@ -120,6 +120,12 @@ def nested_sequences() -> bytes:
     return _head(ExplicitVRLittleEndian) + begin * depth
 
 
+def plain_elements(count: int) -> bytes:
+    """Empty elements without sequences, each of another tag, instead of an image."""
+    tags = (struct.pack("<HH", 0x0011 + 2 * (k // 0xF000), 0x1000 + k % 0xF000) for k in range(count))
+    return _head(ExplicitVRLittleEndian) + b"".join(tag + b"LO\0\0" for tag in tags)
+
+
 def truncated_jpeg_ls(rows: int = 9_000, cols: int = 9_000) -> bytes:
     """The first half of a JPEG-LS frame of noise."""
     dataset = _dataset(rows, cols, ExplicitVRLittleEndian)

@@ -1,11 +1,13 @@
 """Read any number of files into an output folder, in flat memory, resumably."""
 
 import errno
+import functools
 import hashlib
 import itertools
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +16,12 @@ from tqdm import tqdm
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import journal, outputs
+from pneumoscope.archive.decoding import Decode, decoder
 from pneumoscope.archive.journal import Options, Run
 from pneumoscope.archive.manifest import Item
 from pneumoscope.archive.outputs import FurtherFiles
 from pneumoscope.classifier.severity_scale import HIGHEST_SCORE
+from pneumoscope.limited_process import NotStartedError, UnexpectedFailureError
 from pneumoscope.ordered_map import chunks, ordered_map
 from pneumoscope.radiograph import Caution, Radiograph
 from pneumoscope.radiograph.files import content_of
@@ -77,6 +81,7 @@ def read_files(
     options: Options | None = None,
     *,
     batch: int = 1,
+    isolate: bool | None = None,
     further: FurtherFiles | None = None,
     show_progress: bool = False,
     on_resume: Callable[[int], None] = lambda done: None,
@@ -99,6 +104,9 @@ def read_files(
         What is asked of every file.
     batch : int
         Radiographs that go through the graph together, >= 1.
+    isolate : bool, optional
+        Decode in worker processes with limits (`pneumoscope.archive.decoding.decoder`), so that no file can stop the run; by
+        default where there is more than one file. The lines of files that can be read do not depend on it.
     further : FurtherFiles, optional
         Files of another kind that belong to each line; they lie in ``OUT/objects/<path>/``.
     show_progress : bool
@@ -129,12 +137,15 @@ def read_files(
     named = replace(named, further=further.setting if further else "")
     run = Run(reader.model, named, reader.policy)
     has_further = further.is_complete if further else lambda _: True
-    with journal.open_journal(out, run, items, has_further) as opened:
+    apart = len(items) > 1 if isolate is None else isolate
+    with journal.open_journal(out, run, items, has_further) as opened, ExitStack() as decoding:
+        decode = decoding.enter_context(decoder(apart, reader.workers))
         todo = [item for item in items if item.name not in opened.done]
         if len(todo) < len(items):
             on_resume(len(items) - len(todo))
         # Each is painted by the thread that read it, so that a line waits for no file but those before it.
-        answers = ordered_map(lambda some: _lines(reader, some, out, run.options, further), chunks(todo, batch), reader.workers)
+        read = functools.partial(_lines, reader, decode, out=out, options=run.options, further=further)
+        answers = ordered_map(read, chunks(todo, batch), reader.workers, abandon=decoding.close)
         progress = None if show_progress else True  # tqdm shows nothing for True, and for None unless on a terminal
         for line in tqdm(itertools.chain.from_iterable(answers), total=len(todo), unit="file", disable=progress):
             opened.append(line)
@@ -212,10 +223,12 @@ def _severity_text(severities: Sequence[SeverityLine], n_read: int) -> str:
     )
 
 
-def _lines(reader: Reader, items: Sequence[Item], out: Path, options: Options, further: FurtherFiles | None) -> list[Line]:
+def _lines(
+    reader: Reader, decode: Decode, items: Sequence[Item], out: Path, options: Options, further: FurtherFiles | None
+) -> list[Line]:
     """Read a few files together, write what belongs to their lines, and give the lines."""
     contents = [_content(item.file) for item in items]
-    outcomes = _outcomes(reader, contents, options)
+    outcomes = _outcomes(reader, [_decoded(content, decode) for content in contents], options)
     return [_line(reader, *one, out, options, further) for one in zip(items, contents, outcomes, strict=True)]
 
 
@@ -226,16 +239,31 @@ def _content(file: Path) -> Content:
         return error
 
 
-def _outcomes(reader: Reader, contents: Sequence[Content], options: Options) -> list[Outcome]:
-    """One outcome a file, whatever goes wrong with it."""
-    sources = [content for content in contents if isinstance(content, bytes)]
+def _decoded(content: Content, decode: Decode) -> Radiograph | PneumoscopeError | OSError:
+    if not isinstance(content, bytes):
+        return content
     try:
-        answers = iter(reader.read_together(sources, target=options.target, method=options.method, population=options.population))
+        return decode(content)
+    except UnexpectedFailureError as error:
+        return UnexpectedError(error.kind)
+    except NotStartedError:
+        raise
+    except PneumoscopeError as error:
+        return error
     except Exception as error:
-        if len(contents) > 1:
-            return [outcome for content in contents for outcome in _outcomes(reader, [content], options)]
-        answers = iter([Outcome(sources[0], error=UnexpectedError(type(error).__name__))])
-    return [next(answers) if isinstance(content, bytes) else Outcome(b"", error=content) for content in contents]
+        return UnexpectedError(type(error).__name__)
+
+
+def _outcomes(reader: Reader, images: Sequence[Radiograph | PneumoscopeError | OSError], options: Options) -> list[Outcome]:
+    """One outcome a file, whatever goes wrong with it."""
+    decoded = [image for image in images if isinstance(image, Radiograph)]
+    try:
+        answers = iter(reader.read_together(decoded, target=options.target, method=options.method, population=options.population))
+    except Exception as error:
+        if len(images) > 1:
+            return [outcome for image in images for outcome in _outcomes(reader, [image], options)]
+        answers = iter([Outcome(decoded[0], error=UnexpectedError(type(error).__name__))])
+    return [next(answers) if isinstance(image, Radiograph) else Outcome(b"", error=image) for image in images]
 
 
 class UnexpectedError(PneumoscopeError):

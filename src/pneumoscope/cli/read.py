@@ -48,6 +48,12 @@ from pneumoscope.reports.csv_table import write_csv
     "--batch", type=click.IntRange(1), default=1, show_default=True, help="Radiographs that go through the graph together."
 )
 @click.option(
+    "--isolate/--no-isolate",
+    default=None,
+    show_default="isolate where there is more than one file",
+    help="Decode in worker processes with limits of time and memory, so that no file can stop the others.",
+)
+@click.option(
     "--overlay-scale",
     type=click.Choice(["fixed", "image"]),
     default="fixed",
@@ -75,6 +81,7 @@ def command(
     population: Population | None,
     provider: tuple[str, ...],
     batch: int,
+    isolate: bool | None,
     overlay_scale: Literal["fixed", "image"],
     format_: str,
     dicom_out: tuple[str, ...] | None,
@@ -104,6 +111,7 @@ def command(
         out,
         options,
         batch=batch,
+        isolate=isolate,
         further=further,
         show_progress=True,
         on_resume=lambda done: click.echo(f"{done} of {len(items)} files were read before; going on", err=True),

@@ -1,0 +1,38 @@
+"""Decode the files of an archive, in worker processes with limits or in this process."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pneumoscope import radiograph as radiographs
+from pneumoscope.limited_process import LimitedPool, Limits
+from pneumoscope.radiograph import Radiograph
+
+Decode = Callable[[bytes], Radiograph]
+"""Decodes the content of a file; raises a `PneumoscopeError` where it cannot."""
+
+LIMITS = Limits(seconds=60.0, memory_bytes=520_000_000, processor_seconds=10.0)
+"""Of one file. A worker has about 70 MB before, so that it stays below 600 MB; the largest radiograph allowed needs 500 MB."""
+
+
+@contextmanager
+def decoder(isolate: bool, workers: int) -> Iterator[Decode]:
+    """Provide a function that decodes files; it is safe to use from several threads.
+
+    Parameters
+    ----------
+    isolate : bool
+        Decode each file in a worker process within `LIMITS`, so that a file that hangs a decoder, crashes it or asks for any
+        amount of memory costs no more than an error of its own. Otherwise decode in this process.
+    workers : int
+        Number of worker processes, at least 1.
+
+    Yields
+    ------
+    callable
+        `pneumoscope.radiograph.read` for bytes. Isolated, it also raises `pneumoscope.limited_process.LimitedProcessError`.
+    """
+    if not isolate:
+        yield radiographs.read
+        return
+    with LimitedPool(radiographs.read, "decoding", LIMITS, workers=workers) as decode:
+        yield decode

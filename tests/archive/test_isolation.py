@@ -1,0 +1,177 @@
+"""``pneumoscope read --isolate``: what a file does to its decoder costs that file a line, and nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pneumoscope import radiograph as radiographs
+from pneumoscope.archive import Options, decoding, manifest, read_files
+from pneumoscope.limited_process import Limits, NotStartedError
+from pneumoscope.reader import Reader
+from tests.archive import decoders
+from tests.cli.run import by_path, lines_of, run
+from tests.hostile import files
+from tests.radiograph.builders import png
+from tests.reader.builders import quadrant, spot
+
+POSITIVE, NEGATIVE = png(quadrant()), png(spot())
+PATIENCE_S = 120
+# Runs the command with the decoder of the tests.
+MISBEHAVING = """
+from pneumoscope import radiograph
+from pneumoscope.cli.main import entry
+from tests.archive.decoders import decode
+
+radiograph.read = decode
+entry()
+"""
+
+
+def filled(folder, contents):
+    folder.mkdir()
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def outcomes(out):
+    """Kind and message of each file's error by name; None where it was read."""
+    return {name: line["error"] and (line["error"]["kind"], line["error"]["message"]) for name, line in by_path(out).items()}
+
+
+@pytest.fixture
+def tight(monkeypatch):
+    """The decoder of the tests, within limits that a test can wait for."""
+    monkeypatch.setattr(decoding, "LIMITS", Limits(120.0, 200_000_000, processor_seconds=2.0))
+    monkeypatch.setattr(radiographs, "read", decoders.decode)
+
+
+def read(folder, out, glass, **options):
+    return read_files(Reader.load(glass, threads=1), manifest.find([str(folder)], out).items, out, Options(), **options)
+
+
+def test_lines_and_overlays_do_not_depend_on_where_a_file_is_decoded(tmp_path, glass):
+    contents = {"a.png": POSITIVE, "b.png": b"", "c.png": NEGATIVE, "d.png": POSITIVE[:200], "e.dcm": files.uncompressed(40, 50)}
+    folder = filled(tmp_path / "in", contents)
+    apart, here = tmp_path / "apart", tmp_path / "here"
+    for out, isolate in ((apart, "--isolate"), (here, "--no-isolate")):
+        assert run("read", folder, "-o", out, "--model", glass, "--maps", isolate).code == 1
+    written = {path.relative_to(here) for path in here.rglob("*") if path.is_file()}
+    assert written == {path.relative_to(apart) for path in apart.rglob("*") if path.is_file()}
+    assert len(written) > 6
+    for path in written:
+        assert (here / path).read_bytes() == (apart / path).read_bytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
+def test_a_file_that_misbehaves_costs_its_line_and_the_others_are_read(tmp_path, glass, tight):
+    contents = {
+        "a.png": POSITIVE, "b.png": decoders.CRASH, "c.png": decoders.BOMB, "d.png": NEGATIVE, "e.png": decoders.HANG,
+        "f.png": decoders.RAISE, "g.png": POSITIVE,
+    }  # fmt: skip
+    out = tmp_path / "out"
+    assert read(filled(tmp_path / "in", contents), out, glass).read == 3
+    assert [line["path"] for line in lines_of(out)] == [*contents]
+    assert outcomes(out) == {
+        "a.png": None,
+        "b.png": ("CrashedError", "decoding failed: its process ended without an answer; the file is probably damaged"),
+        "c.png": ("MemoryLimitError", "decoding needed more memory than 0.2 GB"),
+        "d.png": None,
+        "e.png": ("TimeLimitError", "decoding took more than 2 s of processor time and was stopped"),
+        "f.png": (
+            "UnexpectedError",
+            "it could not be read because of an unexpected ZeroDivisionError; please report this with the kind of the file",
+        ),
+        "g.png": None,
+    }
+
+
+@pytest.mark.parametrize(("names", "isolated"), [(("a.png", "b.png"), True), (("a.png",), False)])
+def test_many_files_are_isolated_unless_told_otherwise_and_a_single_one_is_not(tmp_path, glass, monkeypatch, names, isolated):
+    asked = []
+    decoder = decoding.decoder
+    monkeypatch.setattr(
+        sys.modules["pneumoscope.archive.read_files"], "decoder", lambda *args: asked.append(args[0]) or decoder(False, 1)
+    )
+    folder = filled(tmp_path / "in", dict.fromkeys(names, POSITIVE))
+    for flags in ([], ["--isolate"], ["--no-isolate"]):
+        assert run("read", folder, "-o", tmp_path / f"out{len(asked)}", "--model", glass, *flags).code == 0
+    assert asked == [isolated, True, False]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
+def test_a_data_set_of_many_plain_elements_stays_within_the_memory(monkeypatch):
+    # Nothing in the file is too large by its header: only the wall is left.
+    monkeypatch.setattr(decoding, "LIMITS", Limits(120.0, 50_000_000, processor_seconds=60.0))
+    with decoding.decoder(True, 1) as decode:
+        with pytest.raises(radiographs.RadiographError, match="has no Pixel Data"):
+            radiographs.read(files.plain_elements(10))
+        with pytest.raises(Exception, match=r"^decoding needed more memory than 0\.05 GB$"):
+            decode(files.plain_elements(200_000))
+        assert decode(POSITIVE).pixels.shape == radiographs.read(POSITIVE).pixels.shape
+
+
+@pytest.fixture
+def sleeping(tmp_path, glass):
+    """A run whose second decoder sleeps: its process, the number of the worker's process, and the output folder."""
+    noted, out = tmp_path / "process id", tmp_path / "out"
+    folder = filled(tmp_path / "in", {"a.png": POSITIVE, "b.png": decoders.SLEEP + os.fsencode(noted)})
+    command = [sys.executable, "-c", MISBEHAVING, "read", folder, "-o", out, "--model", glass]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(lambda: noted.exists() and noted.read_text("ascii") and len((out / "readings.jsonl").read_bytes()) > 0, process)
+        yield process, int(noted.read_text("ascii")), out
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(condition, process=None):
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def lives(process_id):
+    """Whether a process runs; one that has ended and is waited for by nobody does not."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_worker_ends_with_a_program_that_is_killed(sleeping):
+    process, worker, _ = sleeping
+    assert lives(worker)
+    process.kill()
+    wait_for(lambda: not lives(worker))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_interrupted_run_does_not_wait_for_a_decoder_that_hangs(sleeping):
+    process, worker, out = sleeping
+    process.send_signal(signal.SIGINT)
+    said, complained = process.communicate(timeout=PATIENCE_S)  # the decoder would sleep for an hour
+    assert (process.returncode, said) == (130, "")
+    assert complained.strip() == "interrupted; run the same command again to go on (train: with --resume)"
+    wait_for(lambda: not lives(worker))
+    assert [line["path"] for line in lines_of(out)] == ["a.png"]
+
+
+def test_a_machine_that_starts_no_process_ends_the_run_and_blames_no_file(tmp_path, glass, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError(24, os.strerror(24))
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    folder, out = filled(tmp_path / "in", {"a.png": POSITIVE, "b.png": NEGATIVE}), tmp_path / "out"
+    with pytest.raises(NotStartedError, match=r"^a process for decoding could not be started: too many open files$"):
+        read(folder, out, glass)
+    assert lines_of(out) == []

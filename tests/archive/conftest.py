@@ -7,7 +7,7 @@ import pytest
 import pneumoscope
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import local_engine, manifest_building, shards
-from pneumoscope.archive.shards import Plan
+from pneumoscope.archive.shards import Plan, ShardCount
 from pneumoscope.reader import DEFAULT_BUNDLE, Reader
 
 SAMPLE = Path(pneumoscope.__file__).parent / "cohort/sample_files"
@@ -38,8 +38,8 @@ def plan_of(folder: Path, reader: Reader, **asked: object) -> Plan:
     return shards.make_plan(str(manifest), str(out), reader, bundle=DEFAULT_BUNDLE, **asked)  # type: ignore[arg-type]
 
 
-def read_all(plan: Plan, reader: Reader) -> local_engine.Totals:
-    return local_engine.read_archive(plan, reader, radiographs.read, workers=2)
+def read_all(plan: Plan, reader: Reader) -> list[ShardCount]:
+    return [*local_engine.read_shards(plan, reader, radiographs.read, workers=2)]
 
 
 @pytest.fixture

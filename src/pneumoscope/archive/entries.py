@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pneumoscope.archive import sources
+from pneumoscope.archive import locations, sources
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.sources import Source
 from pneumoscope.radiograph.listing import kind_by_name, walk_folder
@@ -54,7 +54,7 @@ def entries_of(text: str, without: frozenset[Path] = frozenset()) -> Iterator[En
     ArchiveError
         The source does not exist, or its store does not answer.
     """
-    path = sources.local_path(text)
+    path = locations.local_path(text)
     if path is not None:
         yield from _of_folder(path, without) if path.is_dir() else _of_file(path)
     else:
@@ -74,7 +74,7 @@ def _of_folder(folder: Path, without: frozenset[Path]) -> Iterator[Entry]:
 
 
 def _local_entry(path: Path, name: str) -> Entry:
-    location = sources.location_of(path)
+    location = locations.location_of(path)
     stored = sources.stored(location)
     return Entry(name, Source(location, size=stored.size, etag=stored.etag), stored.modified)
 
@@ -83,8 +83,10 @@ def _of_url(url: str) -> Iterator[Entry]:
     with sources.failures(url):
         fs, root = sources.file_system(url)
         scheme = url.partition("://")[0]
+        fs.invalidate_cache()
+        found: Iterator[tuple[str, dict[str, Any]]]
         if fs.isfile(root):
-            found = {root: fs.info(root)}.items()
+            found = iter({root: fs.info(root)}.items())
             start = len(root) - len(PurePosixPath(root).name)
         else:
             found = _found(fs, root)

@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -12,7 +13,7 @@ import msgspec
 from tqdm import tqdm
 
 from pneumoscope import PneumoscopeError, atomic_files
-from pneumoscope.archive import manifest_table, sources
+from pneumoscope.archive import locations, manifest_table, sources
 from pneumoscope.archive.entries import Entry, entries_of
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.manifest_table import ROWS_A_SHARD, Row
@@ -33,6 +34,8 @@ class Built:
         the earlier one had.
     left_out : mapping of str to int
         Number of other files by kind, most frequent first.
+    notes : tuple of str
+        What else a user should know, such as files that a DICOMDIR lists and that are missing.
     """
 
     rows: int
@@ -41,6 +44,7 @@ class Built:
     kept: int
     removed: int
     left_out: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def build(
@@ -60,7 +64,7 @@ def build(
     inputs : sequence of str
         Paths and URLs of files, folders, prefixes.
     out : str
-        Path of the Parquet file.
+        Path or URL of the Parquet file.
     update : bool
         Compare with the manifest that is there: rows of files that did not change are kept with their hashes.
     hashed : bool
@@ -90,13 +94,27 @@ def build(
         found.add(tqdm(listed, unit="file", disable=None if show_progress else True), left_out)
         by_kind = dict(left_out.most_common())
         if not found.count:
-            shown = ", ".join(map(sources.shown, inputs))
+            shown = ", ".join(map(locations.shown, inputs))
             raise ArchiveError(f"no radiograph lies below {shown}" + (f" ({_listed(by_kind)})" if by_kind else ""))
         rows = _merged(found.rows(), earlier.rows() if earlier else iter(()), counts)
         rows = (_with_hash(row) if hashed and row.status != "kept" else row for row in rows)
-        with atomic_files.binary(Path(out)) as stream:
-            manifest_table.write(rows, stream, by_kind, rows_a_shard)
+        _write(rows, out, by_kind, rows_a_shard)
     return Built(found.count, counts["new"], counts["changed"], counts["kept"], counts["removed"], by_kind)
+
+
+def _write(rows: Iterable[Row], out: str, left_out: Mapping[str, int], rows_a_shard: int) -> None:
+    path = locations.local_path(out)
+    if path is not None:
+        with atomic_files.binary(path) as stream:
+            manifest_table.write(rows, stream, left_out, rows_a_shard)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "manifest.parquet"
+        with file.open("wb") as stream:
+            manifest_table.write(rows, stream, left_out, rows_a_shard)
+        with sources.failures(out):
+            fs, name = sources.file_system(out)
+            fs.put_file(str(file), name)
 
 
 def _listed(left_out: Mapping[str, int]) -> str:

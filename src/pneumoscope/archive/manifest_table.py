@@ -17,7 +17,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pneumoscope.archive import sources
+from pneumoscope.archive import locations, sources
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.sources import Source
 
@@ -116,7 +116,7 @@ class ManifestTable:
             table = pq.ParquetFile(stream, metadata=_metadata(self.location, self.sha256)).read_row_group(index)
         rows = [_row(one) for one in table.to_pylist()]
         if digest(rows) != self.shards[index]:
-            raise ArchiveError(f"the manifest '{sources.shown(self.location)}' was replaced during the run; start the run again")
+            raise ArchiveError(f"the manifest '{locations.shown(self.location)}' was replaced; start the run again")
         return rows
 
     def rows(self) -> Iterator[Row]:
@@ -164,12 +164,12 @@ def open_manifest(location: str) -> ManifestTable:
     said = metadata.metadata or {}
     if said.get(_VERSION_KEY, b"").decode() != VERSION or not metadata.schema.to_arrow_schema().equals(SCHEMA):
         raise ArchiveError(
-            f"'{sources.shown(location)}' is no manifest of this version; build one with  pneumoscope archive manifest SOURCES"
+            f"'{locations.shown(location)}' is no manifest of this version; build one with  pneumoscope archive manifest SOURCES"
         )
     shards = tuple(json.loads(said[_SHARDS_KEY]))
     counts = tuple(metadata.row_group(k).num_rows for k in range(metadata.num_row_groups))
     if len(shards) != len(counts):
-        raise ArchiveError(f"the manifest '{sources.shown(location)}' is damaged: build it again")
+        raise ArchiveError(f"the manifest '{locations.shown(location)}' is damaged: build it again")
     return ManifestTable(location, shards, counts, json.loads(said[_COUNTS_KEY]))
 
 
@@ -178,7 +178,7 @@ def _parquet_footer(stream: BinaryIO, location: str) -> Any:
         return pq.ParquetFile(stream).metadata
     except pa.ArrowException as error:
         raise ArchiveError(
-            f"'{sources.shown(location)}' is no Parquet file; build a manifest with  pneumoscope archive manifest SOURCES"
+            f"'{locations.shown(location)}' is no Parquet file; build a manifest with  pneumoscope archive manifest SOURCES"
         ) from error
 
 

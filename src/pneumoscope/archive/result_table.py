@@ -227,6 +227,22 @@ def rows_sha256(records: Iterable[Mapping[str, Any]]) -> str:
     return sha256.hexdigest()
 
 
+def run_text(run: Run) -> str:
+    """Write a run as the metadata of a shard hold it.
+
+    Parameters
+    ----------
+    run : Run
+        Model and options.
+
+    Returns
+    -------
+    str
+        JSON.
+    """
+    return json.dumps(asdict(run), sort_keys=True)
+
+
 def encode(records: list[dict[str, Any]], run: Run) -> bytes:
     """Write the rows of a shard as Parquet; the bytes depend on rows, run and the version of pyarrow alone.
 
@@ -247,7 +263,7 @@ def encode(records: list[dict[str, Any]], run: Run) -> bytes:
         VERSION_KEY: VERSION,
         FORM_KEY: str(run.form),
         MODEL_KEY: run.model.sha256,
-        RUN_KEY: json.dumps(asdict(run), sort_keys=True),
+        RUN_KEY: run_text(run),
         DISCLAIMER_KEY: DISCLAIMER,
         SHA256_KEY: rows_sha256(table.to_pylist()),
     }

@@ -2,23 +2,20 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable
 from typing import Any
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import result_table, sources
+from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
 from pneumoscope.archive.read_files import UnexpectedError
 from pneumoscope.archive.result_table import Device
-from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.dicom import looks_like, parse
 from pneumoscope.radiograph.header import texts_of
 from pneumoscope.reader import Outcome, Reader
 from pneumoscope.readings import CaseKey, form
 
-Decode = Callable[[bytes], Radiograph]
-"""Decodes the content of a file; raises a `PneumoscopeError` where it cannot."""
 Fetched = bytes | PneumoscopeError | OSError
 """The content of a file, or why it could not be read from where it lies."""
 _MOST_CHARACTERS = 64

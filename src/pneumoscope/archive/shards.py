@@ -15,12 +15,13 @@ from typing import Any
 import msgspec
 
 from pneumoscope import strict_json
-from pneumoscope.archive import attempts, result_table, sources
+from pneumoscope.archive import attempts, locations, result_table, sources
 from pneumoscope.archive.careful import read_alone
+from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.errors import ArchiveError, UnavailableSourceError
 from pneumoscope.archive.journal import LINES_NAME, Options, Run
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
-from pneumoscope.archive.row_reading import Decode, fetch, result_of
+from pneumoscope.archive.row_reading import Fetched, fetch, result_of
 from pneumoscope.archive.store import Store
 from pneumoscope.ordered_map import ordered_map
 from pneumoscope.reader import Reader
@@ -183,10 +184,10 @@ def make_plan(
     named = replace(options, target=options.target or card.target, method=options.method or card.map_method, overlays="none")
     run, table, store = Run(reader.model, named, reader.policy), open_manifest(manifest), Store(out)
     key = hashlib.sha256(f"pneumoscope site key {site_key}".encode()).hexdigest()[:16] if site_key else ""
-    record = RunRecord(result_table.VERSION, run, sources.shown(manifest), table.sha256, table.n_rows, len(table.shards), key)
+    record = RunRecord(result_table.VERSION, run, locations.shown(manifest), table.sha256, table.n_rows, len(table.shards), key)
     earlier = read_run(store)
     if earlier is None and store.exists(LINES_NAME):
-        raise ArchiveError(f"'{sources.shown(out)}' holds lines of  pneumoscope read; choose another place with -o")
+        raise ArchiveError(f"'{locations.shown(out)}' holds lines of  pneumoscope read; choose another place with -o")
     _check_same_run(earlier, record, out)
     plan = Plan(manifest, table.sha256, out, table.n_rows, len(table.shards), run, str(bundle), site_key)
     if earlier != record:
@@ -204,7 +205,7 @@ def _check_same_run(earlier: RunRecord | None, record: RunRecord, out: str) -> N
     reason = "another manifest" if earlier.run == record.run and earlier.site_key == record.site_key else "other options"
     if earlier.run.model != record.run.model:
         reason = "another model"
-    raise ArchiveError(f"'{sources.shown(out)}' holds results of {reason}; choose another place with -o")
+    raise ArchiveError(f"'{locations.shown(out)}' holds results of {reason}; choose another place with -o")
 
 
 def read_run(store: Store) -> RunRecord | None:
@@ -232,7 +233,7 @@ def read_run(store: Store) -> RunRecord | None:
         return strict_json.decode(content, RunRecord)
     except strict_json.StrictJsonError as error:
         raise ArchiveError(
-            f"'{sources.shown(store.location(RUN_NAME))}' was not written by this version ({error}); choose another place with -o"
+            f"'{locations.shown(store.location(RUN_NAME))}' was not written by this version ({error}); choose another -o"
         ) from error
 
 
@@ -315,11 +316,11 @@ def remove_stale(plan: Plan) -> int:
 def _manifest(location: str, sha256: str) -> ManifestTable:
     table = open_manifest(location)
     if table.sha256 != sha256:
-        raise ArchiveError(f"the manifest '{sources.shown(location)}' was replaced during the run; start the run again")
+        raise ArchiveError(f"the manifest '{locations.shown(location)}' was replaced during the run; start the run again")
     return table
 
 
-def read_shard(plan: Plan, index: int, reader: Reader, decode: Decode) -> ShardCount:
+def read_shard(plan: Plan, index: int, reader: Reader, decode: Decode, threads: int = 1) -> ShardCount:
     """Read the files of a shard and commit their results.
 
     Parameters
@@ -331,7 +332,9 @@ def read_shard(plan: Plan, index: int, reader: Reader, decode: Decode) -> ShardC
     reader : Reader
         The model of the run.
     decode : callable
-        Decodes the content of a file.
+        Decodes the content of a file; called from as many threads.
+    threads : int
+        Files that are read at the same time, >= 1.
 
     Returns
     -------
@@ -353,7 +356,7 @@ def read_shard(plan: Plan, index: int, reader: Reader, decode: Decode) -> ShardC
         return ShardCount(index, table.rows_of_shard[index], {}, written=False)
     rows = table.shard(index)
     with attempts.begun(store, shard) as dead:
-        records = _carefully(plan, rows) if dead >= attempts.MOST_DEAD else _together(plan, rows, reader, decode)
+        records = _carefully(plan, rows) if dead >= attempts.MOST_DEAD else _together(plan, rows, reader, decode, threads)
         failed = Counter(record["error_kind"] for record in records if record["error_kind"])
         if failed[UnavailableSourceError.__name__] == len(rows):
             raise UnavailableSourceError(f"no file of a shard could be read; the run stops here: {records[0]['error']}")
@@ -361,10 +364,14 @@ def read_shard(plan: Plan, index: int, reader: Reader, decode: Decode) -> ShardC
     return ShardCount(index, len(rows), dict(failed), written)
 
 
-def _together(plan: Plan, rows: list[Row], reader: Reader, decode: Decode) -> list[dict[str, Any]]:
+def _together(plan: Plan, rows: list[Row], reader: Reader, decode: Decode, threads: int) -> list[dict[str, Any]]:
     """Read files in this process, while the next ones are on their way from where they lie."""
-    fetched = ordered_map(fetch, rows, _FETCHED_TOGETHER)
-    return [result_of(row, part, plan.run, reader, decode, plan.site_key) for row, part in zip(rows, fetched, strict=True)]
+
+    def read(pair: tuple[Row, Fetched]) -> dict[str, Any]:
+        return result_of(*pair, plan.run, reader, decode, plan.site_key)
+
+    fetched = zip(rows, ordered_map(fetch, rows, _FETCHED_TOGETHER), strict=True)
+    return [*ordered_map(read, fetched, threads)]
 
 
 def _carefully(plan: Plan, rows: list[Row]) -> list[dict[str, Any]]:

@@ -6,13 +6,12 @@ name no user, password or signature of a URL.
 
 import hashlib
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import unquote_to_bytes, urlsplit
 
 import fsspec
 
@@ -24,6 +23,7 @@ from pneumoscope.archive.errors import (
     SourceError,
     UnavailableSourceError,
 )
+from pneumoscope.archive.locations import local_path
 from pneumoscope.radiograph.errors import RadiographError, TooLargeError, UnreadableFileError
 from pneumoscope.radiograph.files import content_of
 from pneumoscope.radiograph.limits import MAX_FILE_BYTES
@@ -86,81 +86,6 @@ class Stored:
     modified: float | None
 
 
-def is_url(location: str) -> bool:
-    """Tell a URL from a path.
-
-    Parameters
-    ----------
-    location : str
-        Path or URL.
-
-    Returns
-    -------
-    bool
-        Whether it has a scheme, such as ``s3://``.
-    """
-    scheme, separator, _ = location.partition("://")
-    return bool(separator) and scheme.replace("+", "").replace("-", "").isalnum()
-
-
-def local_path(location: str) -> Path | None:
-    """Find the path of a location on this machine's file system.
-
-    Parameters
-    ----------
-    location : str
-        Path or URL.
-
-    Returns
-    -------
-    Path or None
-        The path; None for a location elsewhere.
-    """
-    if location.startswith("file://"):
-        return Path(os.fsdecode(unquote_to_bytes(urlsplit(location).path)))
-    return None if is_url(location) else Path(location)
-
-
-def location_of(path: Path) -> str:
-    """Write a path as a location that every file system and Parquet can hold.
-
-    Parameters
-    ----------
-    path : Path
-        Path of a file, absolute or relative.
-
-    Returns
-    -------
-    str
-        The absolute path, or a ``file://`` URL where its name is no Unicode.
-    """
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
-    try:
-        str(absolute).encode()
-    except UnicodeEncodeError:
-        return absolute.as_uri()
-    return str(absolute)
-
-
-def shown(location: str) -> str:
-    """Write a location for people: without user, password, query and fragment, which may be secret.
-
-    Parameters
-    ----------
-    location : str
-        Path or URL.
-
-    Returns
-    -------
-    str
-        The rest of it.
-    """
-    if not is_url(location):
-        return location
-    parts = urlsplit(location)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
 def file_system(location: str) -> tuple[Any, str]:
     """Choose the file system of a location.
 
@@ -186,13 +111,14 @@ def file_system(location: str) -> tuple[Any, str]:
         return fsspec.filesystem("file"), str(path)
     scheme = location.partition("://")[0]
     try:
-        return fsspec.core.url_to_fs(location, **(_S3_OPTIONS if scheme in ("s3", "s3a") else {}))
+        chosen: tuple[Any, str] = fsspec.core.url_to_fs(location, **(_S3_OPTIONS if scheme in ("s3", "s3a") else {}))
     except ImportError as error:
         raise SourceError(f"'{scheme}://' needs a package that is not installed: pip install {_package(scheme)}") from error
     except ValueError as error:
         raise SourceError(
             f"'{scheme}://' is no file system that is known here; use a path, s3://, https:// or another"
         ) from error
+    return chosen
 
 
 def _package(scheme: str) -> str:
@@ -251,7 +177,7 @@ def stored_of(details: dict[str, Any]) -> Stored:
     """
     etag = details.get("ETag") or details.get("etag") or details.get("md5Hash") or ""
     modified = details.get("LastModified") or details.get("updated") or details.get("mtime")
-    seconds = modified.timestamp() if hasattr(modified, "timestamp") else modified
+    seconds = modified.timestamp() if isinstance(modified, datetime) else modified
     return Stored(details.get("size"), str(etag).strip('"'), seconds if isinstance(seconds, int | float) else None)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pneumoscope import atomic_files
-from pneumoscope.archive import journal, sources
+from pneumoscope.archive import journal, locations, sources
 from pneumoscope.archive.errors import MissingSourceError
 from pneumoscope.archive.sources import Stored
 
@@ -26,7 +26,7 @@ class Store:
     @property
     def folder(self) -> Path | None:
         """The folder on this machine's file system; None for an object store."""
-        return sources.local_path(self.root)
+        return locations.local_path(self.root)
 
     def location(self, name: str) -> str:
         """Name the place of a file.

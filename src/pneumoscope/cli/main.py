@@ -29,6 +29,7 @@ VERBS: Mapping[str, _Verb] = MappingProxyType(
     {
         "demo": _Verb("demo", "", "Read the sixteen shipped radiographs and write a report."),
         "read": _Verb("read", "", "Read radiographs: probability, decision, findings, heat map."),
+        "archive": _Verb("archive", "scale", "Read archives of any size into a Parquet data set, on one or many machines."),
         "serve": _Verb("serve", "serve", "Open radiographs in a viewer in the browser; HTTP API."),
         "cohort": _Verb("cohort", "evaluate", "Build, split and audit a cohort of radiographs."),
         "train": _Verb("train", "train", "Train a classifier from a split cohort."),

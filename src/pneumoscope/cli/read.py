@@ -1,12 +1,14 @@
 """``pneumoscope read``: any number of files, in flat memory, resumably."""
 
+import importlib
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import click
+from click.core import ParameterSource
 
-from pneumoscope import DISCLAIMER
-from pneumoscope.archive import LINES_NAME, Options, Summary, manifest, read_files
+from pneumoscope import DISCLAIMER, MissingExtraError
+from pneumoscope.archive import LINES_NAME, Options, Summary, locations, manifest, read_files
 from pneumoscope.archive.journal import lines_of
 from pneumoscope.classifier import Population
 from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
@@ -14,14 +16,14 @@ from pneumoscope.cli.dicom_out import dicom_options, further_files, report_omitt
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.radiograph import Caution
-from pneumoscope.radiograph.acceptance import Choice
+from pneumoscope.radiograph.acceptance import AcceptancePolicy, Choice
 from pneumoscope.reader import Reader
 from pneumoscope.reports.csv_table import write_csv
 
 
 @click.command("read")
 @click.argument("inputs_", metavar="FILE|FOLDER|GLOB...", nargs=-1, required=True)
-@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
+@click.option("-o", "--out", "place", type=click.Path(file_okay=False), required=True, help="Folder or URL for the results.")
 @click.option(
     "--model",
     type=ModelFolder(),
@@ -60,6 +62,14 @@ from pneumoscope.reports.csv_table import write_csv
     show_default=True,
     help="Paint all heat maps on the model's one scale, or each up to its own maximum.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="ray: on the nodes of a Ray cluster, into a data set, as for URLs.",
+)
+@click.option("--ray-address", default="local", show_default=True, help="As for  pneumoscope archive read.")
 @dicom_options
 @acceptance_options
 @click.option(
@@ -72,7 +82,7 @@ from pneumoscope.reports.csv_table import write_csv
 )
 def command(
     inputs_: tuple[str, ...],
-    out: Path,
+    place: str,
     model: Path,
     overlays: bool,
     maps: bool,
@@ -83,6 +93,8 @@ def command(
     batch: int,
     isolate: bool | None,
     overlay_scale: Literal["fixed", "image"],
+    engine: Literal["local", "ray"],
+    ray_address: str,
     format_: str,
     dicom_out: tuple[str, ...] | None,
     profile: str,
@@ -98,7 +110,15 @@ def command(
 
     A model with settings by population (children, adults) reads each file as the Patient's Age in it tells, else as --population
     says, else with the cautious settings of the more sensitive population; every output says which.
+
+    Where a FILE or OUT is a URL such as s3://bucket/prefix, and with --engine ray, OUT becomes a data set of Parquet files, as by
+    pneumoscope archive read.
     """
+    if engine == "ray" or any(map(locations.is_url, (place, *inputs_))):
+        _check_for_data_set(click.get_current_context())
+        options = Options(target, method, "none", maps, population)
+        return _read_into_data_set(inputs_, place, model, options, policy_of(policy_said), engine, ray_address)
+    out = Path(place)
     files = manifest.find(inputs_, out)
     items = files.items
     further = further_files(dicom_out, profile, segmentation, deidentify, out, [item.file for item in items])
@@ -122,6 +142,31 @@ def command(
     if further:
         report_omitted(items, out)
     return SOME_FILES_FAILED if summary.failed else 0
+
+
+_OF_FOLDERS = ("overlays", "overlay_scale", "provider", "batch", "format_", "dicom_out")
+"""Options that say something of an output folder only."""
+
+
+def _check_for_data_set(context: click.Context) -> None:
+    for option in context.command.params:
+        if option.name in _OF_FOLDERS and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"{option.opts[0]} is for a folder of results on this machine, not for a data set")
+
+
+def _read_into_data_set(
+    inputs: tuple[str, ...], out: str, model: Path, options: Options, policy: AcceptancePolicy, engine: str, ray_address: str
+) -> int:
+    try:
+        archive_read: Any = importlib.import_module("pneumoscope.cli.archive_read")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("pneumoscope"):
+            raise
+        raise MissingExtraError("reading from or into a data set", "scale") from error
+    how = archive_read.EngineOptions(engine, 0, True, ray_address, 1.0)
+    reader = Reader.load(model, threads=1, policy=policy)
+    code: int = archive_read.read_sources(inputs, out, reader, model, options, how, None)
+    return code
 
 
 def _report(summary: Summary, out: Path, left_out: str) -> None:

@@ -103,31 +103,27 @@ class Compute:
         """
         return in_unit_interval(self.send(squares), self.dtype)
 
-    def send_ahead(self, squares: Tensor) -> Callable[[], Tensor]:
+    def send_ahead(self, squares: NDArray[np.uint8]) -> Callable[[], Tensor]:
         """Start a copy as `send_squares` does; on a GPU it overlaps with what the network computes.
 
         Parameters
         ----------
         squares
-            uint8 on the CPU, any shape.
+            uint8, any shape.
 
         Returns
         -------
         Callable
             Gives the tensor to the thread that computes; what the thread queues afterwards waits for the copy.
         """
-
-        def copied_now() -> Tensor:
-            return in_unit_interval(devices.send(squares, self.device), self.dtype)
-
         if self.device.type == "cpu":
-            converted = copied_now()
+            converted = self.send_squares(squares)
             return lambda: converted
         if self.device.type != "cuda":  # a second thread may not use the device
-            return copied_now
+            return lambda: self.send_squares(squares)
         stream = _copy_stream(self.device)
         with torch.cuda.stream(stream):
-            sent = devices.send(squares, self.device)
+            sent = self.send(squares)
             copied = stream.record_event()
 
         def taken() -> Tensor:

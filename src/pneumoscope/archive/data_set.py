@@ -1,0 +1,298 @@
+"""Say what a data set of results holds: how far a run is, and what came of it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pneumoscope.archive import attempts, locations, shards, sources
+from pneumoscope.archive.errors import ArchiveError
+from pneumoscope.archive.shards import RunRecord
+from pneumoscope.archive.sources import Stored
+from pneumoscope.archive.store import Store
+from pneumoscope.ordered_map import ordered_map
+
+_TOGETHER = 8
+_RECENT = 100
+"""Shards by which the present rate is measured."""
+BINS = 1000
+"""Bins of the distribution of probabilities; its quantiles are exact to 1/1000."""
+_SUMMARY_COLUMNS = (
+    "probability", "decision", "abstains", "domain_inside", "manufacturer", "device_model", "site", "error_kind",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is.
+
+    Parameters
+    ----------
+    shards, n_shards : int
+        Shards that are committed, and all shards.
+    rows, n_rows : int
+        Files that have a result, and all files.
+    failed : mapping of str to int
+        Files that were not read, by kind of error, most frequent first.
+    rows_a_second : float, optional
+        By the last 100 commits; None where fewer than two shards are committed.
+    last_commit : float, optional
+        When the last shard was committed, seconds since 1970.
+    """
+
+    shards: int
+    n_shards: int
+    rows: int
+    n_rows: int
+    failed: Mapping[str, int]
+    rows_a_second: float | None
+    last_commit: float | None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time that the rest takes at this rate; None where the rate is unknown."""
+        return (self.n_rows - self.rows) / self.rows_a_second if self.rows_a_second else None
+
+
+@dataclass(frozen=True)
+class Group:
+    """The radiographs of one site and device.
+
+    Parameters
+    ----------
+    site, manufacturer, device_model : str
+        As the results hold them; empty where they are unknown.
+    read : int
+        Radiographs that were read.
+    outside : int
+        Of these, ones outside the model's domain.
+    """
+
+    site: str
+    manufacturer: str
+    device_model: str
+    read: int
+    outside: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of a run.
+
+    Parameters
+    ----------
+    run : RunRecord
+        Whose results these are.
+    rows, read, positive, unsure, outside : int
+        Files that have a result; of these, those that were read; of these, positive ones, ones for which the model abstains, and
+        ones outside its domain.
+    failed : mapping of str to int
+        Files that were not read, by kind of error, most frequent first.
+    histogram : sequence of int
+        Number of probabilities in each of `BINS` equal bins of [0, 1].
+    groups : sequence of Group
+        By site and device, largest first.
+    reader_seconds : float
+        Sum over the shards of the time from the last start to the commit. Ray's readers read shards at the same time; the local
+        engine reads one after the other, so that there it is the time of the machine.
+    """
+
+    run: RunRecord
+    rows: int
+    read: int
+    positive: int
+    unsure: int
+    outside: int
+    failed: Mapping[str, int]
+    histogram: Sequence[int]
+    groups: Sequence[Group]
+    reader_seconds: float
+
+    def quantile(self, share: float) -> float:
+        """Compute a quantile of the probabilities.
+
+        Parameters
+        ----------
+        share : float
+            Share of the radiographs that lie at or below it, in [0, 1].
+
+        Returns
+        -------
+        float
+            The centre of the bin that it lies in; NaN where no radiograph was read.
+        """
+        total = np.cumsum(self.histogram)
+        if not self.read:
+            return float("nan")
+        return (int(np.searchsorted(total, max(share * total[-1], 1))) + 0.5) / BINS
+
+    @property
+    def rows_a_reader_hour(self) -> float:
+        """Files that one reader reads in an hour; NaN where the time is not known."""
+        return self.rows / self.reader_seconds * 3600 if self.reader_seconds else float("nan")
+
+
+def record_of(store: Store) -> RunRecord:
+    """Read whose results a data set holds.
+
+    Parameters
+    ----------
+    store : Store
+        The data set.
+
+    Returns
+    -------
+    RunRecord
+        The record.
+
+    Raises
+    ------
+    ArchiveError
+        There is none, or it is damaged.
+    """
+    record = shards.read_run(store)
+    if record is None:
+        raise ArchiveError(f"'{locations.shown(store.root)}' is no data set; name the OUT of  pneumoscope archive read")
+    return record
+
+
+def columns_of(store: Store, columns: Sequence[str], names: Sequence[str]) -> Iterator[pa.Table]:
+    """Read columns of shards, a few shards at the same time.
+
+    Parameters
+    ----------
+    store : Store
+        The data set.
+    columns : sequence of str
+        Names of the columns.
+    names : sequence of str
+        Digests of the shards.
+
+    Yields
+    ------
+    pyarrow.Table
+        The columns of each shard, in order.
+
+    Raises
+    ------
+    ArchiveError
+        A file is damaged.
+    """
+
+    def read(name: str) -> pa.Table:
+        location = store.location(shards.file_of(name))
+        try:
+            with sources.failures(location), sources.opened(location) as stream:
+                return pq.ParquetFile(stream).read([*columns])
+        except sources.UnavailableSourceError as error:
+            raise ArchiveError(
+                f"the results of shard {name} cannot be read; see  pneumoscope archive verify {locations.shown(store.root)}"
+            ) from error
+
+    return ordered_map(read, names, _TOGETHER)
+
+
+def status(out: str) -> Status:
+    """Say how far a run is.
+
+    Parameters
+    ----------
+    out : str
+        Path or URL of the data set.
+
+    Returns
+    -------
+    Status
+        Counts and rate.
+
+    Raises
+    ------
+    ArchiveError
+        There is no data set, or a file of it is damaged.
+    """
+    store = Store(out)
+    record, committed = record_of(store), shards.committed(store)
+    failed: Counter[str] = Counter()
+    rows: dict[str, int] = {}
+    for name, table in zip(committed, columns_of(store, ["error_kind"], [*committed]), strict=True):
+        rows[name] = table.num_rows
+        failed.update(kind for kind in table["error_kind"].to_pylist() if kind)
+    times = [stored.modified for stored in committed.values() if stored.modified is not None]
+    return Status(
+        len(committed),
+        record.n_shards,
+        sum(rows.values()),
+        record.n_rows,
+        dict(failed.most_common()),
+        _rate(committed, rows),
+        max(times, default=None),
+    )
+
+
+def _rate(committed: Mapping[str, Stored], rows: Mapping[str, int]) -> float | None:
+    recent = sorted((stored.modified or 0.0, name) for name, stored in committed.items())[-_RECENT:]
+    if len(recent) < 2 or recent[-1][0] <= recent[0][0]:
+        return None
+    return sum(rows[name] for _, name in recent[1:]) / (recent[-1][0] - recent[0][0])
+
+
+def summarize(out: str) -> Summary:
+    """Say what came of a run, in flat memory.
+
+    Parameters
+    ----------
+    out : str
+        Path or URL of the data set.
+
+    Returns
+    -------
+    Summary
+        Counts, distribution of the probabilities, domain by site and device, and time.
+
+    Raises
+    ------
+    ArchiveError
+        There is no data set, or a file of it is damaged.
+    """
+    store = Store(out)
+    record, committed = record_of(store), shards.committed(store)
+    counts: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    read: Counter[tuple[str, ...]] = Counter()
+    outside: Counter[tuple[str, ...]] = Counter()
+    histogram = np.zeros(BINS, np.int64)
+    for table in columns_of(store, _SUMMARY_COLUMNS, [*committed]):
+        rows = table.to_pylist()
+        good = [row for row in rows if not row["error_kind"]]
+        failed.update(row["error_kind"] for row in rows if row["error_kind"])
+        read.update(map(_group, good))
+        outside.update(_group(row) for row in good if row["domain_inside"] is False)
+        histogram += np.histogram([row["probability"] for row in good], BINS, (0, 1))[0]
+        counts["rows"] += len(rows)
+        counts["positive"] += sum(row["decision"] == "positive" for row in good)
+        counts["unsure"] += sum(bool(row["abstains"]) for row in good)
+    return Summary(
+        record,
+        counts["rows"],
+        read.total(),
+        counts["positive"],
+        counts["unsure"],
+        outside.total(),
+        dict(failed.most_common()),
+        histogram.tolist(),
+        tuple(Group(*group, count, outside[group]) for group, count in read.most_common()),
+        sum(ordered_map(lambda name: _seconds(store, name, committed[name]), committed, _TOGETHER)),
+    )
+
+
+def _group(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(row[name] or "" for name in ("site", "manufacturer", "device_model"))
+
+
+def _seconds(store: Store, shard: str, stored: Stored) -> float:
+    starts = attempts.starts_of(store, shard)
+    return max(0.0, stored.modified - starts[-1]) if starts and stored.modified is not None else 0.0

@@ -1,0 +1,168 @@
+"""Check that a data set holds exactly one intact result of each file of its manifest."""
+
+import io
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pneumoscope.archive import result_table, shards
+from pneumoscope.archive.data_set import record_of
+from pneumoscope.archive.decoding import Decode
+from pneumoscope.archive.errors import ArchiveError, QuarantinedError, UnavailableSourceError
+from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
+from pneumoscope.archive.row_reading import fetch, result_of
+from pneumoscope.archive.shards import RunRecord
+from pneumoscope.archive.store import Store
+from pneumoscope.ordered_map import ordered_map
+from pneumoscope.reader import Reader
+
+_TOGETHER = 4
+_NOT_REPEATABLE = (UnavailableSourceError.__name__, QuarantinedError.__name__)
+"""Errors that say something of the moment; reading the file again need not give them again."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a check found.
+
+    Parameters
+    ----------
+    shards, rows : int
+        Shards and rows that were checked.
+    read_again : int
+        Files that were read again with the model.
+    problems : tuple of str
+        What is wrong, in one sentence each; empty for a data set that is complete and intact.
+    """
+
+    shards: int
+    rows: int
+    read_again: int
+    problems: tuple[str, ...]
+
+
+def verify(
+    out: str, manifest: str, reader: Reader | None, decode: Decode, *, sample: int = 0, seed: int = 0, site_key: str = ""
+) -> Verified:
+    """Check a data set against its manifest, and a random sample of it against the model.
+
+    Parameters
+    ----------
+    out : str
+        Path or URL of the data set.
+    manifest : str
+        Path or URL of the manifest; empty for the one that the data set names.
+    reader : Reader, optional
+        The model; None where `sample` is 0.
+    decode : callable
+        Decodes the content of a file.
+    sample : int
+        Number of files that are read again, >= 0.
+    seed : int
+        Seed by which they are chosen.
+    site_key : str
+        Secret by which institutions were hashed.
+
+    Returns
+    -------
+    Verified
+        Counts and problems.
+
+    Raises
+    ------
+    ArchiveError
+        There is no data set, or the model is not the one that its results are of.
+    """
+    store = Store(out)
+    record = record_of(store)
+    table = open_manifest(manifest or record.manifest)
+    if reader and reader.model != record.run.model:
+        raise ArchiveError("the results are of another model; name the one that read them with --model")
+    problems = [*_listing_problems(store, table, record)]
+    chosen = _chosen(table, min(sample, table.n_rows), seed) if reader else {}
+    rows = read_again = n_shards = 0
+    committed = shards.committed(store)
+    indices = [index for index, shard in enumerate(table.shards) if shard in committed]
+    for index, checked in zip(indices, ordered_map(lambda i: _checked(store, table, record, i), indices, _TOGETHER), strict=True):
+        n_shards, rows = n_shards + 1, rows + len(checked.records)
+        problems += checked.problems
+        for place in chosen.get(index, ()) if reader and not checked.problems else ():
+            read_again += 1
+            problems += _differences(checked.rows[place], checked.records[place], record, reader, decode, site_key)
+    return Verified(n_shards, rows, read_again, tuple(problems))
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """The rows of a shard in the manifest and in the data set, and what is wrong with them."""
+
+    rows: list[Row]
+    records: list[dict[str, Any]]
+    problems: list[str]
+
+
+def _listing_problems(store: Store, table: ManifestTable, record: RunRecord) -> Iterator[str]:
+    if record.manifest_sha256 != table.sha256:
+        yield "the manifest is not the one of the last run; run  pneumoscope archive read  again"
+    committed = shards.committed(store)
+    for index, shard in enumerate(table.shards):
+        if shard not in committed:
+            yield f"shard {index} ({table.rows_of_shard[index]} files) has no results; run  pneumoscope archive read  again"
+    for shard in committed.keys() - set(table.shards):
+        yield f"shard {shard} has results, but is not in the manifest; run  pneumoscope archive read  again"
+    expected = {shards.file_of(shard) for shard in committed}
+    for name, _ in store.files(shards.READINGS):
+        if name not in expected:
+            yield f"'{name}' is no file of this data set; remove it"
+
+
+def _checked(store: Store, table: ManifestTable, record: RunRecord, index: int) -> _Checked:
+    name = shards.file_of(table.shards[index])
+    again = "remove it, and run  pneumoscope archive read  again"
+    try:
+        file = pq.ParquetFile(io.BytesIO(store.read(name) or b""), page_checksum_verification=True)
+        found = file.read()
+        records = found.to_pylist()
+    except (pa.ArrowException, OSError, ValueError):
+        return _Checked([], [], [f"'{name}' is damaged; {again}"])
+    said = file.schema_arrow.metadata or {}
+    rows, problems = table.shard(index), []
+    if not found.schema.equals(result_table.SCHEMA):
+        return _Checked(rows, records, [f"'{name}' has other columns than this version writes; {again}"])
+    if said.get(result_table.SHA256_KEY, b"").decode() != result_table.rows_sha256(records):
+        problems.append(f"the rows of '{name}' are not those that were written; {again}")
+    if said.get(result_table.RUN_KEY, b"").decode() != result_table.run_text(record.run):
+        problems.append(f"'{name}' holds results of another model or of other options; {again}")
+    if [one["path"] for one in records] != [row.name for row in rows]:
+        problems.append(f"'{name}' does not have exactly one row of each file of its shard; {again}")
+    return _Checked(rows, records, problems)
+
+
+def _chosen(table: ManifestTable, count: int, seed: int) -> Mapping[int, list[int]]:
+    """Places of a random sample of rows, by shard."""
+    wanted = sorted(random.Random(seed).sample(range(table.n_rows), count))
+    places: dict[int, list[int]] = {}
+    index, before = 0, 0
+    for number in wanted:
+        while number >= before + table.rows_of_shard[index]:
+            before += table.rows_of_shard[index]
+            index += 1
+        places.setdefault(index, []).append(number - before)
+    return places
+
+
+def _differences(
+    row: Row, kept: Mapping[str, Any], record: RunRecord, reader: Reader, decode: Decode, site_key: str
+) -> Iterator[str]:
+    if kept["error_kind"] in _NOT_REPEATABLE:
+        return
+    again = pa.Table.from_pylist(
+        [result_of(row, fetch(row), record.run, reader, decode, site_key)], result_table.SCHEMA
+    ).to_pylist()[0]
+    different = [name for name in result_table.SCHEMA.names if again[name] != kept[name]]
+    if different:
+        yield f"'{row.name}' was read again with another result ({', '.join(different)})"

@@ -1,0 +1,130 @@
+"""Options of the commands that read into a data set, and what they stand for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import click
+
+from pneumoscope import PneumoscopeError
+from pneumoscope.archive import locations
+from pneumoscope.cli.options import with_options
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Engine = Literal["local", "ray"]
+_SHORTEST_KEY = 16
+_OPTIONS = (
+    click.option("--workers", type=click.IntRange(0), default=0, show_default="the processor's cores", help="Readers at a time."),
+    click.option(
+        "--isolate/--no-isolate",
+        default=True,
+        show_default=True,
+        help="Decode each file in a process with limits.",
+    ),
+    click.option(
+        "--ray-address",
+        default="local",
+        show_default=True,
+        help="ray: HOST:PORT of a cluster, auto for the one of this machine, or local for this machine alone.",
+    ),
+    click.option(
+        "--cpus-a-reader", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="ray: cores of a reader."
+    ),
+    click.option(
+        "--site-key",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="File with a secret of 16 characters or more; institution names are kept as hashes with it, else not at all.",
+    ),
+)
+
+
+class SiteKeyError(PneumoscopeError):
+    """The file of a site key holds no usable secret."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How the shards of a run are read.
+
+    Parameters
+    ----------
+    engine : {"local", "ray"}
+        By threads of this process, or on the nodes of a Ray cluster.
+    workers : int
+        Readers at the same time, >= 0; 0 for as many as there are cores.
+    isolate : bool
+        Decode each file in a process with limits.
+    ray_address : str
+        Where Ray runs.
+    cpus_a_reader : float
+        Cores that Ray reserves for a reader.
+    """
+
+    engine: Engine
+    workers: int
+    isolate: bool
+    ray_address: str
+    cpus_a_reader: float
+
+
+def engine_options(command: Command) -> Command:
+    """Add the options of an engine to a command.
+
+    Parameters
+    ----------
+    command : callable
+        Function of a click command; it takes them as keyword arguments.
+
+    Returns
+    -------
+    callable
+        The function with the options.
+    """
+    return with_options(command, _OPTIONS)
+
+
+def place_of(text: str) -> str:
+    """Make a location absolute, so that every process finds it.
+
+    Parameters
+    ----------
+    text : str
+        Path or URL.
+
+    Returns
+    -------
+    str
+        Absolute path, or the URL.
+    """
+    path = locations.local_path(text)
+    return text if path is None else locations.location_of(path)
+
+
+def site_key_of(file: Path | None) -> str:
+    """Read the secret of the sites.
+
+    Parameters
+    ----------
+    file : Path, optional
+        Its file.
+
+    Returns
+    -------
+    str
+        The secret; empty without a file.
+
+    Raises
+    ------
+    SiteKeyError
+        The file has fewer than 16 characters, or is no text.
+    """
+    if file is None:
+        return ""
+    try:
+        key = file.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        key = ""
+    if len(key) < _SHORTEST_KEY:
+        raise SiteKeyError(f"'{file}' must hold a secret of at least {_SHORTEST_KEY} characters of text; write a random one")
+    return key

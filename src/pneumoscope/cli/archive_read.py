@@ -1,0 +1,152 @@
+"""``pneumoscope archive read``: from a manifest to a data set of results, on this machine or on many."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from tqdm import tqdm
+
+from pneumoscope import DISCLAIMER, MissingExtraError
+from pneumoscope.archive import data_set, decoding, local_engine, locations, manifest_building, shards
+from pneumoscope.archive.journal import Options
+from pneumoscope.archive.shards import Plan, ShardCount
+from pneumoscope.archive.store import Store
+from pneumoscope.classifier import Population
+from pneumoscope.cli import archive_manifest
+from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
+from pneumoscope.cli.archive_options import Engine, EngineOptions, engine_options, place_of, site_key_of
+from pneumoscope.cli.main import SOME_FILES_FAILED
+from pneumoscope.cli.model_folder import ModelFolder
+from pneumoscope.radiograph.acceptance import Choice
+from pneumoscope.reader import Reader
+
+OnShard = Callable[[ShardCount], object]
+MANIFEST = "manifest.parquet"
+"""Name of the manifest that ``read`` builds in a data set."""
+
+
+@click.command("read")
+@click.argument("manifest", metavar="MANIFEST")
+@click.option("-o", "--out", metavar="OUT", required=True, help="Folder, or prefix of an object store, for the results.")
+@click.option("--engine", type=click.Choice(get_args(Engine)), default="local", show_default=True, help="ray: on many machines.")
+@click.option("--model", type=ModelFolder(), default="default", show_default=True, help="Bundle to read with.")
+@click.option("--maps", is_flag=True, help="Keep heat maps, compressed, in the column heat_map.")
+@click.option("--target", default="", show_default="the model's target", help="Class whose evidence the heat map shows.")
+@click.option("--method", default="", show_default="the model's own", help="Heat map method, one of those that the card names.")
+@click.option("--population", type=click.Choice(get_args(Population)), help="Population where a file does not tell the age.")
+@engine_options
+@acceptance_options
+def command(
+    manifest: str,
+    out: str,
+    engine: Engine,
+    model: Path,
+    maps: bool,
+    target: str,
+    method: str,
+    population: Population | None,
+    workers: int,
+    isolate: bool,
+    ray_address: str,
+    cpus_a_reader: float,
+    site_key: Path | None,
+    **policy_said: Choice,
+) -> int:
+    """Read the radiographs of MANIFEST into the data set OUT: Parquet, one row a radiograph, also for those with an error.
+
+    Run the same command again to go on where it stopped, or after the manifest was updated: what has a result is not read again.
+    The exit code is 1 if a file could not be read.
+    """
+    options = Options(target, method, "none", maps, population)
+    how = EngineOptions(engine, workers, isolate, ray_address, cpus_a_reader)
+    reader = Reader.load(model, threads=1, policy=policy_of(policy_said))
+    store = Store(place_of(out))
+    with store.only_writer():
+        plan = shards.make_plan(place_of(manifest), store.root, reader, options, bundle=model, site_key=site_key_of(site_key))
+        return read_plan(plan, reader, how)
+
+
+def read_sources(
+    sources: tuple[str, ...], out: str, reader: Reader, model: Path, options: Options, how: EngineOptions, site_key: Path | None
+) -> int:
+    """Read sources without a manifest: it is built, or brought up to date, in the data set.
+
+    Parameters
+    ----------
+    sources : tuple of str
+        Paths and URLs.
+    out : str
+        Path or URL of the data set.
+    reader : Reader
+        The model.
+    model : Path
+        Its bundle.
+    options : Options
+        What is asked of every file.
+    how : EngineOptions
+        The engine.
+    site_key : Path, optional
+        File with the secret of the sites.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    store = Store(place_of(out))
+    with store.only_writer():
+        updated, manifest = store.exists(MANIFEST), store.location(MANIFEST)
+        without = frozenset({store.folder.resolve()} if store.folder else ())
+        built = manifest_building.build(sources, manifest, update=updated, without=without, show_progress=True)
+        archive_manifest.report(built, sources, updated=updated)
+        plan = shards.make_plan(manifest, store.root, reader, options, bundle=model, site_key=site_key_of(site_key))
+        return read_plan(plan, reader, how)
+
+
+def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
+    """Read the shards of a run that have no results, and report all that it has.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    reader : Reader
+        Its model.
+    how : EngineOptions
+        The engine.
+
+    Returns
+    -------
+    int
+        Exit code: 1 if a file could not be read.
+    """
+    done = len(shards.committed(plan.store))
+    if done:
+        click.echo(f"{done} of {plan.n_shards} shards were read before; going on", err=True)
+    with tqdm(total=plan.n_rows, unit="file", disable=None) as progress:
+        engine = _by_ray if how.engine == "ray" else _by_threads
+        engine(plan, reader, how, lambda count: progress.update(count.rows))
+    now = data_set.status(plan.out)
+    failed = sum(now.failed.values())
+    click.echo(f"{now.rows - failed} radiographs read, {failed} not read: {locations.shown(plan.out)}. {DISCLAIMER}")
+    for kind, number in now.failed.items():
+        click.echo(f"  not read: {number} {kind}", err=True)
+    return SOME_FILES_FAILED if failed else 0
+
+
+def _by_threads(plan: Plan, reader: Reader, how: EngineOptions, on_shard: OnShard) -> None:
+    workers = how.workers or reader.workers
+    with decoding.decoder(how.isolate, workers) as decode:
+        for count in local_engine.read_shards(plan, reader, decode, workers):
+            on_shard(count)
+
+
+def _by_ray(plan: Plan, reader: Reader, how: EngineOptions, on_shard: OnShard) -> None:
+    try:
+        ray_engine: Any = importlib.import_module("pneumoscope.archive.ray_engine")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("--engine ray", "scale") from error
+    options = ray_engine.RayOptions(how.ray_address, how.workers, how.cpus_a_reader, how.isolate)
+    ray_engine.read_shards(plan, options, on_shard, lambda notice: click.echo(notice, err=True))

@@ -38,6 +38,8 @@ _LENGTH_BYTES = 8
 _READY = "ready"
 _START_SECONDS = 120.0
 _ONE_GB = 10**9
+_PIPE_BYTES = 2**20
+"""What a pipe holds; Linux allows every user this much."""
 _OUT_OF_PROCESSOR_TIME = getattr(signal, "SIGXCPU", 0)
 
 
@@ -248,6 +250,8 @@ class _Worker:
         assert self._process.stdout is not None
         self._to: BinaryIO = self._process.stdin  # type: ignore[assignment]  # it is a pipe
         self._from: BinaryIO = self._process.stdout  # type: ignore[assignment]  # it is a pipe
+        for stream in (self._to, self._from):
+            _widen(stream)
         # The search path comes first: the function's module may lie where only this process looks.
         self._ready = False
         self._broken = not self._said(sys.path) or not self._said((function, limits))
@@ -416,6 +420,13 @@ def _limit_processor_time(limits: Limits) -> None:
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     if hard == resource.RLIM_INFINITY or seconds < hard:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
+
+
+def _widen(stream: BinaryIO) -> None:
+    """Let a pipe hold more, where the system can, so that the two ends of it take turns less often."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):  # more than this user may have
+            fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _send(stream: BinaryIO, value: object) -> None:

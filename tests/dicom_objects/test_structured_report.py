@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from pneumoscope.classifier import GreyZone, PopulationChoice, Score
@@ -10,7 +12,8 @@ from pneumoscope.dicom_objects import DicomObjectError, NotDicomError, Profile, 
 from pneumoscope.dicom_objects.encoding import parsed
 from pneumoscope.dicom_objects.report_reading import read
 from pneumoscope.radiograph import Caution
-from pneumoscope.readings import CaseKey, DomainCheck, form
+from pneumoscope.readings import CaseKey, DomainCheck, ModelIdentity, form
+from tests.dicom_objects import highdicom_report
 from tests.dicom_objects.builders import SOURCES, reading, result_of, well_formed_dx
 from tests.lung_fields.builders import lungs
 from tests.radiograph.builders import written
@@ -127,3 +130,42 @@ def test_a_report_names_the_report_of_an_earlier_model_as_its_predecessor():
     (instance,) = series.ReferencedSOPSequence
     named = (study.StudyInstanceUID, series.SeriesInstanceUID, instance.ReferencedSOPInstanceUID, instance.ReferencedSOPClassUID)
     assert named == (earlier.StudyInstanceUID, earlier.SeriesInstanceUID, earlier.SOPInstanceUID, earlier.SOPClassUID)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("name", READINGS)
+def test_the_content_is_byte_for_byte_that_of_highdicom(name, source):
+    result = result_of(SOURCES[source], **READINGS[name])
+    assert structured_report.write(result).content.endswith(highdicom_report.content_sequence(result))
+
+
+def test_the_root_is_that_of_highdicom():
+    result = result_of(well_formed_dx())
+    ours, reference = parsed(structured_report.write(result).content), highdicom_report.root_of(result)
+    assert {keyword: ours[keyword] for keyword in reference.dir() if keyword != "ContentSequence"} == {
+        element.keyword: element for element in reference if element.keyword != "ContentSequence"
+    }
+
+
+@given(
+    name=st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=80),
+    probability=st.floats(0, 1),
+    log_odds=st.floats(-50, 50),
+    quality=st.floats(0, 1),
+)
+@settings(max_examples=30, deadline=None)
+def test_any_model_name_and_numbers_give_the_bytes_of_highdicom(name, probability, log_odds, quality):
+    changes = {
+        "model": ModelIdentity(name, "cd" * 32),
+        "score": Score("pneumonia", probability, log_odds),
+        "decision": "positive" if probability >= reading().operating_point.threshold else "negative",
+        "lung_fields": replace(lungs(96, 80), right_quality=quality),
+    }
+    result = replace(result_of(well_formed_dx()), reading=reading(**changes))
+    assert structured_report.write(result).content.endswith(highdicom_report.content_sequence(result))
+
+
+def test_codes_that_are_equal_but_for_their_meaning_keep_it():
+    for target in ("effusion", "nodule"):  # both have the private code TARGET
+        (group, *_) = groups_of(report(score=Score(target, 0.25, -1.0), decision="negative", findings=()).content)
+        assert target in {item.ConceptNameCodeSequence[0].CodeMeaning for item in group.ContentSequence}

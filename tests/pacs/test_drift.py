@@ -38,7 +38,7 @@ def week(readings=100, low_scores=50, abstentions=5, outside=1, checked=None):
 
 def compared(of_weeks, settings=None):
     weeks = {(MODEL_KEY, DEVICE, name): numbers for name, numbers in zip(WEEKS, of_weeks, strict=False) if numbers is not None}
-    return compare(weeks, settings or Drift(), WEEKS)
+    return compare(weeks, settings or Drift(), WEEKS)[0].weeks
 
 
 def states(of_weeks, settings=None):
@@ -94,7 +94,8 @@ def test_weeks_before_the_stated_first_day_are_not_judged():
 
 def test_the_newest_week_with_enough_readings_counts_now_and_old_ones_do_not():
     def now(of_weeks):
-        return {one.measure: (at.week, one.is_alert) for at, one in newest_judged(compared(of_weeks), WEEKS)}
+        weeks = {(MODEL_KEY, DEVICE, name): numbers for name, numbers in zip(WEEKS, of_weeks, strict=True)}
+        return {one.measure: (at.week, one.is_alert) for at, one in newest_judged(compare(weeks, Drift(), WEEKS), WEEKS)}
 
     few = week(readings=10, low_scores=5, abstentions=0)
     assert now([week()] * 6 + [week(abstentions=50), few])["abstentions"] == (WEEKS[6], True)

@@ -135,7 +135,7 @@ def test_any_number_of_threads_prepares_the_same_batches(monkeypatch):
     sent = []
     monkeypatch.setattr(Compute, "send_ahead", lambda self, squares: lambda: sent.append(squares) or torch.empty(0))
     list(batches.batches(chosen, SquareStore(side().squares[:, :1], Compute(META)), pool, 1))
-    assert all(np.array_equal(np.rint(b.squares.numpy() * 255), squares) for b, squares in zip(one, sent, strict=True))
+    assert all(np.array_equal(np.rint(b.squares.numpy() * 255), squares.numpy()) for b, squares in zip(one, sent, strict=True))
 
 
 def test_an_index_is_the_one_that_multinomial_draws():
@@ -227,10 +227,23 @@ def test_recipes_with_views_are_not_trained_on_apples_gpu(cohort, cache, tmp_pat
 def test_a_device_that_is_not_cuda_is_sent_to_by_the_thread_that_computes():
     """Copies that are not waited for may read freed memory on MPS, and a second thread that uses MPS ends the process."""
     squares = np.full((2, 1, 8, 8), 51, np.uint8)
-    sent = Compute(META).send_ahead(squares)
+    sent = Compute(META).send_ahead(torch.from_numpy(squares))
     assert sent().device == META
     assert sent() is not sent()  # copied when it is asked for
-    assert torch.equal(Compute().send_ahead(squares)(), torch.full((2, 1, 8, 8), 0.2))
+    assert torch.equal(Compute().send_ahead(torch.from_numpy(squares))(), torch.full((2, 1, 8, 8), 0.2))
+
+
+def test_processes_prepare_the_batches_that_threads_prepare():
+    chosen, pool = CASES["linear head, published augmentation"][1], side().pool
+    drawn = batches.order(chosen, pool, 1).reshape(-1, chosen.batch)
+    prepared = batches.PreparedBatches(chosen, side().squares[:, :1], drawn, 1, slice(2, 6))
+    before = torch.get_rng_state()
+    by_processes = list(batches.by_processes(prepared, 2))
+    assert torch.equal(torch.get_rng_state(), before), "dropout would be drawn otherwise"
+    by_threads = batches.batches(chosen, SquareStore(side().squares[:, :1], Compute()), pool, 1, slice(2, 6))
+    assert len(by_processes) == len(drawn)
+    for squares, batch in zip(by_processes, by_threads, strict=True):
+        assert np.array_equal(squares.numpy(), np.rint(batch.squares.numpy() * 255))
 
 
 def test_squares_that_are_not_used_on_the_device_are_not_copied_to_it(monkeypatch):
@@ -282,6 +295,21 @@ def test_a_full_memory_ends_a_training_with_a_sentence(cohort, cache, tmp_path, 
     monkeypatch.setattr(Trainer, "epoch", full)
     with pytest.raises(DeviceError, match="choose a smaller --batch"):
         train(cohort, tmp_path / "run", cache)
+
+
+def check_compiled(device):
+    """A compiled network takes the steps of the network as it is, without dropout, which the device draws once it is compiled."""
+
+    def taken(compiled):
+        made = trainer("linear head, published augmentation", Compute(device, compiled=compiled))
+        for module in made.network.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        return losses(made)
+
+    as_it_is, compiled = taken(False), taken(True)
+    assert compiled[0] == pytest.approx(as_it_is[0], rel=1e-3)
+    assert compiled == pytest.approx(as_it_is, rel=2e-2)
 
 
 @pytest.mark.slow

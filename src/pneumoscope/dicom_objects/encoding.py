@@ -11,6 +11,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from pneumoscope import DISCLAIMER, __version__
+from pneumoscope.dicom_objects.data_elements import Element
 from pneumoscope.dicom_objects.dicom_object import DicomObject
 from pneumoscope.dicom_objects.errors import NotDicomError
 from pneumoscope.dicom_objects.profiles import KINDS, Kind
@@ -110,7 +111,7 @@ def set_body_part(dataset: Dataset, result: Result) -> None:
         dataset.Laterality = ""
 
 
-def finished(dataset: Dataset, result: Result, kind: Kind) -> DicomObject:
+def finished(dataset: Dataset, result: Result, kind: Kind, *, last: Element | None = None) -> DicomObject:
     """Set what all objects have in common, make random UIDs and times those of the reading, and encode the object.
 
     Parameters
@@ -121,6 +122,8 @@ def finished(dataset: Dataset, result: Result, kind: Kind) -> DicomObject:
         The reading that it was made of.
     kind : {"sr", "seg", "pm", "sc", "gsps"}
         Kind of object.
+    last : Element, optional
+        An element that is encoded already and follows those of the data set.
 
     Returns
     -------
@@ -135,7 +138,7 @@ def finished(dataset: Dataset, result: Result, kind: Kind) -> DicomObject:
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.ContributingEquipmentSequence = [_contributing_equipment(result)]
     dataset.SeriesDate, dataset.SeriesTime = _date(result), _time(result)
-    return DicomObject(kind, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), _encoded(dataset))
+    return DicomObject(kind, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), _encoded(dataset, last))
 
 
 def parsed(content: bytes) -> Dataset:
@@ -244,7 +247,7 @@ def _time(result: Result) -> str:
     return result.local_time.strftime("%H%M%S")
 
 
-def _encoded(dataset: Dataset) -> bytes:
+def _encoded(dataset: Dataset, last: Element | None) -> bytes:
     written = Dataset({element.tag: element for element in dataset})
     written.file_meta = FileMetaDataset()
     written.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -254,4 +257,8 @@ def _encoded(dataset: Dataset) -> bytes:
     written.file_meta.ImplementationVersionName = f"PNEUMOSCOPE {__version__}"[:16]
     stream = io.BytesIO()
     written.save_as(stream, enforce_file_format=True)
-    return stream.getvalue()
+    if last is None:
+        return stream.getvalue()
+    if last[0] <= max(written.keys()):
+        raise ValueError("the last element has a tag that is not the highest")
+    return stream.getvalue() + last[1]

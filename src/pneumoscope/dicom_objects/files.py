@@ -135,7 +135,7 @@ class ObjectFiles:
             {"kind": name.removesuffix(".dcm"), "file": name, "sha256": hashlib.sha256(content).hexdigest()}
             for name, content in files.items()
         ]
-        left_out = {kind: reason for kind, reason in omitted(radiograph, reading).items() if kind in self.kinds}
+        left_out = omitted(radiograph, reading, self.kinds)
         listed = {"profile": self.profile, "written": written, "omitted": left_out}
         return json.dumps(listed, indent=2).encode() + b"\n"
 

@@ -71,12 +71,12 @@ def write_objects(
         The header cannot be parsed, or an object cannot be written with its values.
     """
     result = Result(source_image(content), radiograph, reading, profile, created, segmentation_type, tuple(predecessors))
-    left_out = omitted(radiograph, reading)
+    left_out = omitted(radiograph, reading, kinds)
     with silenced_libraries("written"):
         return tuple(WRITERS[kind](result) for kind in KINDS if kind in kinds and kind not in left_out)
 
 
-def omitted(radiograph: Radiograph, reading: ModelReading) -> Mapping[Kind, str]:
+def omitted(radiograph: Radiograph, reading: ModelReading, kinds: Collection[Kind] = KINDS) -> Mapping[Kind, str]:
     """Tell which kinds of object cannot be written of a reading.
 
     Parameters
@@ -85,6 +85,8 @@ def omitted(radiograph: Radiograph, reading: ModelReading) -> Mapping[Kind, str]
         The radiograph.
     reading : ModelReading
         Its reading.
+    kinds : collection of {"sr", "seg", "pm", "sc", "gsps"}
+        The kinds to ask about.
 
     Returns
     -------
@@ -92,8 +94,8 @@ def omitted(radiograph: Radiograph, reading: ModelReading) -> Mapping[Kind, str]
         The reason by kind; usually empty.
     """
     reasons: dict[Kind, str] = {}
-    if not segmentation.has_segments(reading):
+    if "seg" in kinds and not segmentation.has_segments(reading):
         reasons["seg"] = "the reading has neither a lung field nor a finding, so that there is nothing to segment"
-    if radiograph.spacing is None:
+    if "pm" in kinds and radiograph.spacing is None:
         reasons["pm"] = "the source states no pixel spacing, which a Parametric Map needs"
     return reasons

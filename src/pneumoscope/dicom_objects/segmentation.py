@@ -161,7 +161,8 @@ def _finding_segment(result: Result, number: int, finding: Finding) -> Segment:
 def _pixels(result: Result, segments: tuple[Segment, ...]) -> NDArray[np.uint8]:
     """Frames of shape (1, rows, cols, segments), or the label map of shape (1, rows, cols)."""
     if result.segmentation == "BINARY":
-        return np.stack([one.mask for one in segments], -1)[None].astype(np.uint8)
+        frames = np.stack([one.mask for one in segments]).view(np.uint8)
+        return np.moveaxis(frames, 0, -1)[None]  # each segment contiguous: highdicom checks and packs them many times faster
     labels = np.zeros((1, result.source.rows, result.source.cols), np.uint8)
     for number, one in reversed(
         list(enumerate(segments, 1))

@@ -1,20 +1,20 @@
 """Write a reading as a Structured Report by TID 1500, Measurement Report (PS3.16), and read it back.
 
 The first measurement group describes the lung fields, with the answer for the whole image; each finding has a group of its own.
-Every group has a region on the image, since OHIF does not open a report with a group that has none.
+Every group has a region on the image, since OHIF does not open a report with a group that has none. The content is not made by
+highdicom, which takes as long as a model takes to read a radiograph; the tests compare its bytes with those of highdicom.
 """
 
+from collections.abc import Sequence
 from io import BytesIO
 from typing import TypeVar
 
-import numpy as np
-from highdicom import sr
 from pydicom import Dataset, dcmread
-from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from pneumoscope import DISCLAIMER, __version__
-from pneumoscope.dicom_objects import concepts
+from pneumoscope.dicom_objects import concepts, measurement_report
+from pneumoscope.dicom_objects.content_items import number_item
 from pneumoscope.dicom_objects.dicom_object import DicomObject
 from pneumoscope.dicom_objects.encoding import MANUFACTURER, common_attributes, device_uid, finished
 from pneumoscope.dicom_objects.report_reading import read as read
@@ -44,19 +44,12 @@ def write(result: Result) -> DicomObject:
     """
     line = form.line_of(CaseKey(""), result.reading)
     groups = [_whole_image_group(result, line), *(_finding_group(result, k, one) for k, one in enumerate(line.findings, 1))]
-    report = sr.MeasurementReport(
-        observation_context=_observation_context(result),
-        procedure_reported=concepts.IMAGING,
-        imaging_measurements=groups,
-    )
-    return finished(_document(result, report[0]), result, "sr")
+    content = measurement_report.content_sequence(_observer(result), concepts.IMAGING, groups)
+    return finished(_document(result), result, "sr", last=content)
 
 
-def _document(result: Result, root: Dataset) -> Dataset:
-    """The document around the content: SR Document Series and SR Document General (PS3.3 C.17.1, C.17.2).
-
-    The constructors of highdicom copy and search the content several times, which takes longer than to make it.
-    """
+def _document(result: Result) -> Dataset:
+    """The document around the content: SR Document Series and SR Document General (PS3.3 C.17.1, C.17.2), and its root."""
     dataset = common_attributes(result, "sr", result.profile.sr_class_uid, _DESCRIPTION)
     dataset.Modality = "SR"
     dataset.CompletionFlag, dataset.VerificationFlag, dataset.PreliminaryFlag = "COMPLETE", "UNVERIFIED", "PRELIMINARY"
@@ -65,8 +58,7 @@ def _document(result: Result, root: Dataset) -> Dataset:
     if result.predecessors:
         dataset.PredecessorDocumentsSequence = [_reference(_uids_of(one)) for one in result.predecessors]
     dataset.CodingSchemeIdentificationSequence = [concepts.scheme_item()]
-    for element in root:
-        dataset.add(element)
+    dataset.update(measurement_report.root())
     return dataset
 
 
@@ -90,30 +82,22 @@ def _uids_of(predecessor: bytes) -> Dataset:
     return dcmread(BytesIO(predecessor), specific_tags=[*_REFERENCED])
 
 
-def _observation_context(result: Result) -> sr.ObservationContext:
+def _observer(result: Result) -> measurement_report.Device:
     model = result.reading.model
-    device = sr.DeviceObserverIdentifyingAttributes(
-        uid=device_uid(result),
-        name=MANUFACTURER,
-        manufacturer_name=MANUFACTURER,
-        model_name=model.name,
-        serial_number=model.sha256,
-    )
-    return sr.ObservationContext(observer_device_context=sr.ObserverContext(codes.DCM.Device, device))
+    return measurement_report.Device(device_uid(result), MANUFACTURER, MANUFACTURER, model.name, model.sha256)
 
 
-def _whole_image_group(result: Result, line: Line) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+def _whole_image_group(result: Result, line: Line) -> bytes:
     """The lung-field box with probability, operating point, decision, abstention, domain, lung fields and cautions."""
     fields = _given(line.lung_fields)
-    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(result.uid("sr", "whole image"), f"{line.target}: {line.decision}"),
-        referenced_region=_region(result, fields.box),
-        finding_type=concepts.LUNG,
-        finding_category=concepts.ANATOMY,
-        algorithm_id=_algorithm(result, line),
-        finding_sites=[sr.FindingSite(concepts.LUNG)],
-        measurements=[_measurement(*one) for one in _measured(line)],
-        qualitative_evaluations=[sr.QualitativeEvaluation(*one) for one in _evaluated(result, line)],
+    return measurement_report.planar_group(
+        tracking=(f"{line.target}: {line.decision}", result.uid("sr", "whole image")),
+        finding=(concepts.ANATOMY, concepts.LUNG),
+        site=(concepts.LUNG, None),
+        algorithm=_algorithm(result, _parameters(line)),
+        measurements=[number_item(*one) for one in _measured(line)],
+        evaluations=_evaluated(result, line),
+        region=_region(result, fields.box),
     )
 
 
@@ -152,49 +136,38 @@ def _domain_codes(domain: DomainCheck | None) -> list[Code]:
     return [code for code, holds in reasons if holds] or [concepts.INSIDE]
 
 
-def _finding_group(result: Result, number: int, finding: FindingLine) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
-    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(result.uid("sr", f"finding {number}"), f"Opacity {number}"),
-        referenced_region=_region(result, finding.box),
-        finding_type=concepts.OPACITY,
-        finding_category=concepts.ABNORMALITY,
-        algorithm_id=_algorithm(result),
-        finding_sites=[_site(finding)],
+def _finding_group(result: Result, number: int, finding: FindingLine) -> bytes:
+    certainty = round(finding.rating * 100, _RATING_DECIMALS - 2)
+    return measurement_report.planar_group(
+        tracking=(f"Opacity {number}", result.uid("sr", f"finding {number}")),
+        finding=(concepts.ABNORMALITY, concepts.OPACITY),
+        site=_site(finding),
+        algorithm=_algorithm(result),
         measurements=[
-            _measurement(concepts.CERTAINTY, round(finding.rating * 100, _RATING_DECIMALS - 2), concepts.PERCENT),
-            _measurement(concepts.AREA, finding.area_px, concepts.PIXELS),
-            _measurement(concepts.PEAK_ROW, finding.peak.row, concepts.PIXELS),
-            _measurement(concepts.PEAK_COL, finding.peak.col, concepts.PIXELS),
+            number_item(concepts.CERTAINTY, certainty, concepts.PERCENT),
+            number_item(concepts.AREA, finding.area_px, concepts.PIXELS),
+            number_item(concepts.PEAK_ROW, finding.peak.row, concepts.PIXELS),
+            number_item(concepts.PEAK_COL, finding.peak.col, concepts.PIXELS),
         ],
+        region=_region(result, finding.box),
     )
 
 
-def _site(finding: FindingLine) -> sr.FindingSite:
+def _site(finding: FindingLine) -> tuple[Code, Code | None]:
     place = concepts.ZONES[finding.zone] if finding.zone else concepts.LUNG
-    return sr.FindingSite(place, laterality=concepts.LATERALITIES[finding.laterality] if finding.laterality else None)
+    return place, concepts.LATERALITIES[finding.laterality] if finding.laterality else None
 
 
-def _measurement(name: Code, value: float, unit: Code) -> sr.Measurement:
-    return sr.Measurement(name=name, value=value, unit=unit)
-
-
-def _region(result: Result, box: Region) -> sr.ImageRegion:
+def _region(result: Result, box: Region) -> bytes:
     """A closed polyline in the pixel coordinates of SCOORD (PS3.3 C.18.6.1.1), whose origin is the corner of the first pixel."""
     corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom), (box.left, box.top)]
-    source = sr.SourceImageForRegion(result.source.sop_class_uid, result.source.sop_instance_uid)
-    return sr.ImageRegion(sr.GraphicTypeValues.POLYLINE, np.array(corners, float), source)
+    return measurement_report.image_region(corners, result.source.sop_class_uid, result.source.sop_instance_uid)
 
 
-def _algorithm(result: Result, line: Line | None = None) -> sr.AlgorithmIdentification:
+def _algorithm(result: Result, parameters: Sequence[str] = ()) -> list[bytes]:
     """Name, identity and, for the whole image, what decided the answer."""
     model = result.reading.model
-    return sr.AlgorithmIdentification(
-        name=model.name,
-        version=model.sha256,
-        manufacturer=MANUFACTURER,
-        family=concepts.FAMILY,
-        parameters=_parameters(line) if line else None,
-    )
+    return measurement_report.algorithm(model.name, model.sha256, MANUFACTURER, parameters, concepts.FAMILY)
 
 
 def _parameters(line: Line) -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -58,11 +58,16 @@ class Difference:
         """Whether it reaches the threshold and is more than chance."""
         return self.is_judged and self.value >= self.threshold and self.low > 0
 
+    @property
+    def figure(self) -> str:
+        """The difference with its interval."""
+        value, low, high = (round(one, 2) + 0.0 for one in (self.value, self.low, self.high))  # no "-0.00"
+        return f"{value:.2f} ({low:.2f} to {high:.2f})"
+
     def __str__(self) -> str:
         """A phrase with the interval and the numbers of readings."""
         what = "distance of the scores" if self.measure == "scores" else f"rise of {_NAMES[self.measure]}"
-        numbers = f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f}), threshold {self.threshold:g}"
-        return f"{what} {numbers}; {self.n} readings, {self.reference_n} in the reference"
+        return f"{what} {self.figure}, threshold {self.threshold:g}; {self.n} readings, {self.reference_n} in the reference"
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,35 @@ class DeviceWeek:
     differences: tuple[Difference, ...] = ()
 
 
-def compare(weeks: Mapping[WeekKey, Week], settings: Drift, shown: Sequence[str]) -> list[DeviceWeek]:
+@dataclass(frozen=True)
+class Series:
+    """The weeks of a model of one device.
+
+    Parameters
+    ----------
+    model : ModelKey
+        The model.
+    device : str
+        Pseudonym of the device.
+    reference : tuple of str
+        ISO weeks of the reference, as far as there are any.
+    is_whole : bool
+        Whether the reference has as many weeks as it should.
+    total : Week
+        What was counted in the reference.
+    weeks : tuple of DeviceWeek
+        The weeks that are wanted, the newest first.
+    """
+
+    model: ModelKey
+    device: str
+    reference: tuple[str, ...]
+    is_whole: bool
+    total: Week
+    weeks: tuple[DeviceWeek, ...]
+
+
+def compare(weeks: Mapping[WeekKey, Week], settings: Drift, shown: Sequence[str]) -> list[Series]:
     """Compare weeks with the reference of their device and model.
 
     Parameters
@@ -107,20 +140,22 @@ def compare(weeks: Mapping[WeekKey, Week], settings: Drift, shown: Sequence[str]
 
     Returns
     -------
-    list of DeviceWeek
-        By model, device and week, the newest week first.
+    list of Series
+        By model and device; those that have one of the wanted weeks.
     """
     series: dict[tuple[ModelKey, str], dict[str, Week]] = {}
     for (model, device, week), numbers in weeks.items():
         series.setdefault((model, device), {})[week] = numbers
-    made = []
-    for (model, device), of_device in sorted(series.items(), key=lambda item: (item[0][0].name, item[0][0].bundle, item[0][1])):
-        reference = reference_weeks(of_device, settings, shown[-1])
-        made += [
-            _compared(DeviceWeek(model, device, week, of_device[week], "collecting"), of_device, reference, settings)
-            for week in sorted(set(shown) & set(of_device), reverse=True)
-        ]
-    return made
+    ordered = sorted(series, key=lambda key: (key[0].name, key[0].bundle, key[1]))
+    return [_series(key, series[key], settings, shown) for key in ordered if set(shown) & set(series[key])]
+
+
+def _series(key: tuple[ModelKey, str], weeks: Mapping[str, Week], settings: Drift, shown: Sequence[str]) -> Series:
+    reference = tuple(reference_weeks(weeks, settings, shown[-1]))
+    total, is_whole = _sum([weeks[one] for one in reference]), len(reference) == settings.reference_weeks
+    bare = Series(*key, reference, is_whole, total, ())
+    wanted = sorted(set(shown) & set(weeks), reverse=True)
+    return replace(bare, weeks=tuple(_compared(bare, week, weeks[week], settings) for week in wanted))
 
 
 def reference_weeks(weeks: Mapping[str, Week], settings: Drift, present: str) -> list[str]:
@@ -144,18 +179,16 @@ def reference_weeks(weeks: Mapping[str, Week], settings: Drift, present: str) ->
     return sorted(week for week in weeks if first <= week < present)[: settings.reference_weeks]
 
 
-def _compared(week: DeviceWeek, weeks: Mapping[str, Week], reference: Sequence[str], settings: Drift) -> DeviceWeek:
-    of_week = week.model, week.device, week.week, week.readings
-    if week.week in reference:
-        return DeviceWeek(*of_week, "reference")
-    if len(reference) < settings.reference_weeks or week.week < reference[0]:
-        return week
-    differences = tuple(_differences(week.readings, _sum([weeks[one] for one in reference]), settings))
+def _compared(series: Series, name: str, week: Week, settings: Drift) -> DeviceWeek:
+    made = DeviceWeek(series.model, series.device, name, week, "collecting")
+    if name in series.reference:
+        return replace(made, state="reference")
+    if not series.is_whole or name < series.reference[0]:
+        return made
+    differences = tuple(_differences(week, series.total, settings))
     if any(one.is_alert for one in differences):
-        state: State = "alert"
-    else:
-        state = "as before" if any(one.is_judged for one in differences) else "too few"
-    return DeviceWeek(*of_week, state, differences)
+        return replace(made, state="alert", differences=differences)
+    return replace(made, state="as before" if any(one.is_judged for one in differences) else "too few", differences=differences)
 
 
 def _sum(weeks: Sequence[Week]) -> Week:
@@ -183,12 +216,12 @@ def _differences(week: Week, reference: Week, settings: Drift) -> Iterator[Diffe
     yield difference("outside", outside, week.checked, reference.checked, settings.outside_rise)
 
 
-def newest_judged(compared: Sequence[DeviceWeek], shown: Sequence[str]) -> list[tuple[DeviceWeek, Difference]]:
+def newest_judged(compared: Sequence[Series], shown: Sequence[str]) -> list[tuple[DeviceWeek, Difference]]:
     """Choose what counts now: of each model, device and measure the newest of the last two weeks that can be judged.
 
     Parameters
     ----------
-    compared : sequence of DeviceWeek
+    compared : sequence of Series
         As `compare` gives them.
     shown : sequence of str
         ISO weeks; the last one is the present week.
@@ -199,7 +232,7 @@ def newest_judged(compared: Sequence[DeviceWeek], shown: Sequence[str]) -> list[
         At most one of each model, device and measure.
     """
     chosen: dict[tuple[ModelKey, str, Measure], tuple[DeviceWeek, Difference]] = {}
-    for week in compared:
+    for week in (one for series in compared for one in series.weeks):
         for one in week.differences if week.week in shown[-2:] else ():
             if one.is_judged:
                 chosen.setdefault((week.model, week.device, one.measure), (week, one))

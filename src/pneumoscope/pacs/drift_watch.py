@@ -110,11 +110,9 @@ def look(totals: ReadingTotals, settings: Drift) -> Seen:
     shown = totals.shown_weeks()
     compared = compare(weeks, settings, shown)
     judged = newest_judged(compared, shown)
-    collecting = {(one.model, one.device) for one in compared if one.state in ("collecting", "reference")}
-    compared_ones = {(one.model, one.device) for one in compared if one.differences}
     alerts = tuple(_alert(week, one) for week, one in judged if one.is_alert)
     devices = {(week.model, week.device) for week, _ in judged}
-    return Seen(totals.ledger.clock(), len(devices), len(collecting - compared_ones), alerts)
+    return Seen(totals.ledger.clock(), len(devices), sum(not one.is_whole for one in compared), alerts)
 
 
 def _alert(week: DeviceWeek, difference: Difference) -> Alert:

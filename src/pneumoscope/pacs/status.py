@@ -9,12 +9,14 @@ from typing import Any
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.drift_watch import last_seen
 from pneumoscope.pacs.ledger import Delivery, Instance, Ledger
-from pneumoscope.pacs.ledger.search import DeliveryQuery, search_deliveries
+from pneumoscope.pacs.ledger.search import DeliveryQuery, count_dead_letters, search_deliveries
 from pneumoscope.pacs.pseudonym import pseudonym
 
 SILENT_SECONDS = 30.0
 """Time after which a process that gave no sign of life is called silent."""
-_ROLES = ("receive", "work", "send")
+ROLES = ("receive", "work", "send")
+"""Processes of a node."""
+_DEAD_LETTERS = 10
 
 
 def status(config: NodeConfig, ledger: Ledger) -> list[str]:
@@ -36,28 +38,27 @@ def status(config: NodeConfig, ledger: Ledger) -> list[str]:
     lines = [*_processes(ledger, now)]
     lines += [f"images: {_numbers(counts.instances)}", f"deliveries: {_numbers(counts.deliveries)}"]
     if counts.oldest_received_at is not None:
-        lines.append(f"oldest image that waits to be read: {_age(now - counts.oldest_received_at)}")
+        lines.append(f"oldest image that waits to be read: {age(now - counts.oldest_received_at)}")
     if counts.oldest_waiting_since is not None:
-        lines.append(f"oldest result that waits to be sent: {_age(now - counts.oldest_waiting_since)}")
+        lines.append(f"oldest result that waits to be sent: {age(now - counts.oldest_waiting_since)}")
     seen = last_seen(config.spool_folder)
-    drift = [*seen.lines(), f"drift was looked for {_age(now - seen.at)} ago"] if seen else []
+    drift = [*seen.lines(), f"drift was looked for {age(now - seen.at)} ago"] if seen else []
     return [*lines, *_dead(ledger), *_without_destination(config, ledger), *drift]
 
 
 def _processes(ledger: Ledger, now: float) -> Iterator[str]:
     beats = {one.process: one for one in ledger.heartbeats()}
-    for role in _ROLES:
+    for role in ROLES:
         beat = beats.get(role)
         if beat is None:
             yield f"{role}: never ran"
         else:
             silent = now - beat.at > SILENT_SECONDS
-            yield f"{role}: {'silent for' if silent else 'runs, process'} {_age(now - beat.at) if silent else beat.pid}"
+            yield f"{role}: {'silent for' if silent else 'runs, process'} {age(now - beat.at) if silent else beat.pid}"
 
 
 def _dead(ledger: Ledger) -> Iterator[str]:
-    reasons = Counter((one.destination, one.reason) for one in search_deliveries(ledger, DeliveryQuery(states=("dead",))))
-    for (destination, reason), number in reasons.most_common(10):
+    for destination, reason, number in count_dead_letters(ledger, _DEAD_LETTERS):
         yield f"{number} dead for '{destination}': {reason}"
 
 
@@ -168,7 +169,24 @@ def _numbers(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {state}" for state, number in counts.items()) or "none"
 
 
-def _age(seconds: float) -> str:
+def age(seconds: float) -> str:
+    """Write a time that has passed for people.
+
+    Parameters
+    ----------
+    seconds : float
+        Seconds; below 0 counts as 0.
+
+    Returns
+    -------
+    str
+        In seconds, minutes, hours or days.
+
+    Examples
+    --------
+    >>> age(90.0)
+    '1.5 min'
+    """
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"

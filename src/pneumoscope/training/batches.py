@@ -1,11 +1,15 @@
 """The batches of an epoch, drawn from the seed and the number of the epoch alone."""
 
-from collections.abc import Callable, Iterator
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from pneumoscope.ordered_map import cores, ordered_map
 from pneumoscope.training import augmentation, source_sampling
@@ -16,8 +20,10 @@ from pneumoscope.training.square_store import SquareStore
 
 ALL = slice(None)
 BY_SOURCE = "balanced-by-source"
-_THREADS = 8
-"""Most threads that augment: at half a millisecond for an image they feed a network of 16,000 images a second."""
+_WORKERS = 8
+"""Most threads or processes that augment: at half a millisecond for an image they feed a network of 16,000 images a second."""
+_AHEAD = 4
+"""Batches that each process prepares ahead."""
 
 
 class Batch(NamedTuple):
@@ -99,8 +105,9 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield the batches of an epoch.
 
-    The published augmentation is applied ahead by threads, since OpenCV releases Python's lock: one thread if the network
-    computes on the same CPU, else up to eight of the cores. What it draws depends on seed, epoch, step and place alone.
+    The published augmentation is applied ahead: by one thread if the network computes on the same CPU, and by processes if it
+    computes on a CUDA GPU, where threads would keep the thread that launches its kernels waiting for Python's lock. What it draws
+    depends on seed, epoch, step and place alone.
 
     Parameters
     ----------
@@ -123,26 +130,93 @@ def batches(
         The prepared rows.
     """
     drawn, compute = order(recipe, pool, epoch).reshape(-1, recipe.batch), store.compute
-    places = range(recipe.batch)[rows]
     published = recipe.augmentation == "published"  # `views` is applied to whole batches, in the step
 
     def batch(step: int, squares: Tensor) -> Batch:
         return Batch(squares, compute.send(pool.reference[drawn[step]].astype(np.int64)), drawn[step])
 
-    def ahead(step: int) -> Callable[[], Tensor]:
-        chosen = store.squares[drawn[step][rows]]
-        if published:
-            pairs = zip(chosen, places, strict=True)
-            chosen = np.stack([_augmented(recipe, square, epoch, step, place) for square, place in pairs])
-        return compute.send_ahead(chosen)
-
     if store.resident and not published:
         yield from (batch(step, store.rows(drawn[step][rows])) for step in range(len(drawn)))
         return
-    threads = 1 if compute.device.type == "cpu" else max(1, min(_THREADS, (cores() - 1) // processes))
+    prepared = PreparedBatches(recipe, store.squares, drawn, epoch, rows)
+    sent: Iterator[Callable[[], Tensor]]
+    workers = max(1, min(_WORKERS, (cores() - 1) // processes))
     with augmentation.one_thread():
-        for step, sent in enumerate(ordered_map(ahead, range(len(drawn)), threads)):
-            yield batch(step, sent())
+        if published and compute.device.type == "cuda" and _forks():
+            sent = map(compute.send_ahead, by_processes(prepared, workers))
+        else:
+            threads = 1 if compute.device.type == "cpu" else workers
+            sent = ordered_map(lambda step: compute.send_ahead(prepared[step]), range(len(drawn)), threads)
+        for step, taken in enumerate(sent):
+            yield batch(step, taken())
+
+
+class PreparedBatches(Dataset[Tensor]):
+    """The squares of the batches of an epoch, augmented where the recipe says so, on the CPU.
+
+    Parameters
+    ----------
+    recipe
+        Augmentation and seed.
+    squares
+        uint8, shape (n, channels, size_px, size_px).
+    drawn
+        Indices of the images of each batch, shape (steps, batch).
+    epoch
+        Number of the epoch, from 0.
+    rows
+        Rows of each batch to prepare.
+    """
+
+    def __init__(self, recipe: Recipe, squares: Squares, drawn: NDArray[np.intp], epoch: int, rows: slice = ALL) -> None:
+        self.recipe, self.squares, self.drawn, self.epoch, self.rows = recipe, squares, drawn, epoch, rows
+
+    def __len__(self) -> int:
+        return len(self.drawn)
+
+    def __getitem__(self, step: int) -> Tensor:
+        """The rows of a batch: uint8, shape (rows, channels, size_px, size_px)."""
+        chosen = self.squares[self.drawn[step][self.rows]]
+        if self.recipe.augmentation == "published":
+            places: Sequence[int] = range(self.recipe.batch)[self.rows]
+            pairs = zip(chosen, places, strict=True)
+            chosen = np.stack([_augmented(self.recipe, square, self.epoch, step, place) for square, place in pairs])
+        return torch.from_numpy(chosen)
+
+
+def by_processes(prepared: PreparedBatches, workers: int) -> Iterator[Tensor]:
+    """Prepare batches ahead in processes.
+
+    Parameters
+    ----------
+    prepared
+        The batches.
+    workers
+        Number of processes, at least 1; they are copies of this one, which share its squares.
+
+    Yields
+    ------
+    Tensor
+        The batches in order, in pinned memory where there is a CUDA GPU.
+    """
+    yield from DataLoader(
+        prepared,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=_AHEAD,
+        multiprocessing_context="fork",
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_alone,
+        generator=torch.Generator(),  # by default it draws a number of the generator that dropout is drawn from
+    )
+
+
+def _forks() -> bool:
+    return "fork" in multiprocessing.get_all_start_methods()
+
+
+def _alone(_: int) -> None:
+    cv2.setNumThreads(1)
 
 
 def canvas(recipe: Recipe, store: SquareStore, pool: Pool, epoch: int, step: int) -> tuple[Tensor, Tensor]:

@@ -103,27 +103,31 @@ class Compute:
         """
         return in_unit_interval(self.send(squares), self.dtype)
 
-    def send_ahead(self, squares: NDArray[np.uint8]) -> Callable[[], Tensor]:
+    def send_ahead(self, squares: Tensor) -> Callable[[], Tensor]:
         """Start a copy as `send_squares` does; on a GPU it overlaps with what the network computes.
 
         Parameters
         ----------
         squares
-            uint8, any shape.
+            uint8 on the CPU, any shape.
 
         Returns
         -------
         Callable
             Gives the tensor to the thread that computes; what the thread queues afterwards waits for the copy.
         """
+
+        def copied_now() -> Tensor:
+            return in_unit_interval(devices.send(squares, self.device), self.dtype)
+
         if self.device.type == "cpu":
-            converted = self.send_squares(squares)
+            converted = copied_now()
             return lambda: converted
         if self.device.type != "cuda":  # a second thread may not use the device
-            return lambda: self.send_squares(squares)
+            return copied_now
         stream = _copy_stream(self.device)
         with torch.cuda.stream(stream):
-            sent = self.send(squares)
+            sent = devices.send(squares, self.device)
             copied = stream.record_event()
 
         def taken() -> Tensor:

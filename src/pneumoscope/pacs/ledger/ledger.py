@@ -179,6 +179,18 @@ class Ledger(InstanceLedger, DeliveryLedger, FileLedger):
         with self.write() as connection:
             _put(connection, watermarks, {"source": source, "value": value})
 
+    def watermarks(self) -> dict[str, str]:
+        """List how far each source was searched.
+
+        Returns
+        -------
+        dict of str to str
+            Watermark by the name of the source.
+        """
+        with self.read() as connection:
+            rows = connection.execute(select(watermarks).order_by(watermarks.c.source)).all()
+        return {row.source: row.value for row in rows}
+
     def beat(self, process: str, pid: int) -> None:
         """Note a sign of life of a process.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 
 from pneumoscope.pacs.ledger.deliveries import delivery_rows
 from pneumoscope.pacs.ledger.ledger import Ledger
@@ -159,6 +159,52 @@ def search_deliveries(ledger: Ledger, query: DeliveryQuery, limit: int | None = 
     wanted = delivery_rows().where(*_of_deliveries(query)).order_by(deliveries.c.id.desc()).limit(limit)
     with ledger.read() as connection:
         return [Delivery(**row._mapping) for row in connection.execute(wanted)]
+
+
+def count_by_destination(ledger: Ledger) -> dict[str, dict[DeliveryState, int]]:
+    """Count deliveries by destination and state.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        The ledger.
+
+    Returns
+    -------
+    dict of str to dict
+        Number of deliveries by state, by the name of the destination.
+    """
+    query = select(deliveries.c.destination, deliveries.c.state, func.count()).group_by(
+        deliveries.c.destination, deliveries.c.state
+    )
+    counted: dict[str, dict[DeliveryState, int]] = {}
+    with ledger.read() as connection:
+        for destination, state, number in connection.execute(query):
+            counted.setdefault(destination, {})[state] = int(number)
+    return counted
+
+
+def count_dead_letters(ledger: Ledger, limit: int) -> list[tuple[str, str, int]]:
+    """Count dead letters by destination and reason.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        The ledger.
+    limit : int
+        Most rows, >= 1; the most frequent ones.
+
+    Returns
+    -------
+    list of (str, str, int)
+        Destination, reason and number.
+    """
+    number = func.count().label("number")
+    columns = deliveries.c.destination, deliveries.c.reason
+    query = select(*columns, number).where(deliveries.c.state == "dead").group_by(*columns)
+    with ledger.read() as connection:
+        rows = connection.execute(query.order_by(number.desc(), *columns).limit(limit)).all()
+    return [(row.destination, row.reason, int(row.number)) for row in rows]
 
 
 def _of_instances(query: InstanceQuery) -> list[ColumnElement[bool]]:

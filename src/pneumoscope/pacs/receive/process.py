@@ -14,6 +14,7 @@ from pneumoscope.pacs.drift_watch import keep_watching
 from pneumoscope.pacs.errors import ConfigError, ListenError
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.metrics import NodeMetrics
+from pneumoscope.pacs.page.node_page import NodePage
 from pneumoscope.pacs.peers import Destination, Peer, secret
 from pneumoscope.pacs.reading_totals import ReadingTotals
 from pneumoscope.pacs.receive.admission import Admission
@@ -78,7 +79,7 @@ def _listen(config: NodeConfig, admission: Admission, totals: ReadingTotals, ope
         LOGGER.info("listening for DIMSE on %s port %d as %s", receiving.host, receiving.port, receiving.ae_title)
     if receiving.stow_port:
         open_ports.enter_context(listening_http(_application(config, admission, totals), receiving, limits))
-        LOGGER.info("listening for STOW-RS and Prometheus on %s port %d", receiving.host, receiving.stow_port)
+        LOGGER.info("listening for STOW-RS, Prometheus and browsers on %s port %d", receiving.host, receiving.stow_port)
     return thread
 
 
@@ -86,7 +87,8 @@ def _application(config: NodeConfig, admission: Admission, totals: ReadingTotals
     """What answers on the port for HTTP."""
     token = _token(config.receive.stow_token_file)
     metrics = NodeMetrics(admission.ledger, totals, config.drift)
-    return Starlette(routes=[*Storing(admission, config.limits, token).routes(), *MetricsPage(metrics, token).routes()])
+    storing, shown = Storing(admission, config.limits, token), NodePage(config, admission.ledger, totals, token)
+    return Starlette(routes=[*storing.routes(), *MetricsPage(metrics, token).routes(), *shown.routes()])
 
 
 def reporters(destinations: Sequence[Destination]) -> tuple[Peer, ...]:

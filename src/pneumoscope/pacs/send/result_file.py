@@ -62,6 +62,26 @@ def data_set_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def read_and_hash(path: Path) -> tuple[bytes, str]:
+    """Read a DICOM file, and hash its data set as `data_set_sha256` does.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    bytes
+        Its content.
+    str
+        SHA-256 of its data set, 64 hexadecimal digits.
+    """
+    _, offset = split_dataset(path)
+    content = path.read_bytes()
+    return content, hashlib.sha256(memoryview(content)[offset:]).hexdigest()
+
+
 def open_result(path: Path, sha256: str) -> ResultFile:
     """Open the file of a result after checking that its data set is the one that was written.
 

@@ -22,7 +22,7 @@ from pneumoscope.pacs.peers import Destination
 from pneumoscope.pacs.pseudonym import pseudonym
 from pneumoscope.pacs.rules import Rule
 from pneumoscope.pacs.send.outcome import wait_seconds
-from pneumoscope.pacs.send.result_file import data_set_sha256
+from pneumoscope.pacs.send.result_file import read_and_hash
 from pneumoscope.pacs.threads import run_threads
 from pneumoscope.pacs.work.readers import LoadedModel, load
 from pneumoscope.pacs.work.results import WritesObjects, kinds_by_profile, path_of, save, takers, time_of
@@ -130,10 +130,10 @@ class Worker:
         return f"read by {', '.join(model.name for model in decision.models)}, {sum(len(one.results) for one in made)} results"
 
     def _content(self, instance: Instance) -> bytes:
-        path = self.config.spool_folder / instance.path
-        if data_set_sha256(path) != instance.sha256:
+        content, sha256 = read_and_hash(self.config.spool_folder / instance.path)
+        if sha256 != instance.sha256:
             raise SpoiledFileError("the file in the spool has other bytes than those that were received; send the image again")
-        return path.read_bytes()
+        return content
 
     def _reading(self, loaded: LoadedModel, image: "_Image") -> NewReading:
         earlier = image.earlier.get(loaded.sha256)

@@ -113,7 +113,7 @@ def read_shards(
             on_shard(msgspec.json.decode(row[_COUNT], type=ShardCount))
 
 
-def _rows(plan: Plan, files: "ray.ObjectRef[dict[str, bytes]]", options: RayOptions) -> Iterator[dict[str, Any]]:
+def _rows(plan: Plan, files: "ray.ObjectRef[Mapping[str, bytes]]", options: RayOptions) -> Iterator[dict[str, Any]]:
     """The counts of the shards, as Ray Data's rows."""
     source = _Pending(plan)
     numbers = ray.data.read_datasource(source, override_num_blocks=source.tasks, num_cpus=0)
@@ -148,7 +148,7 @@ def _sentence(error: BaseException) -> PneumoscopeError:
     )
 
 
-class _Pending(Datasource):  # type: ignore[misc]  # Ray is untyped
+class _Pending(Datasource):
     """The numbers of the shards without a commit, a thousand to a task."""
 
     def __init__(self, plan: Plan) -> None:
@@ -182,7 +182,7 @@ class _ShardReader:
     What is wrong with it is raised by the first shard: an exception in a constructor reaches the driver as text only.
     """
 
-    def __init__(self, plan: Plan, files: "ray.ObjectRef[dict[str, bytes]]", wanted: Mapping[str, str], isolate: bool) -> None:
+    def __init__(self, plan: Plan, files: "ray.ObjectRef[Mapping[str, bytes]]", wanted: Mapping[str, str], isolate: bool) -> None:
         self._failure: PneumoscopeError | None = None
         try:
             require_versions(wanted, versions())
@@ -284,7 +284,8 @@ def _connected(address: str) -> Iterator[None]:
         os.environ.setdefault(name, value)
     if address == LOCAL and "RAY_AUTH_MODE" not in os.environ:  # a token of its own, instead of one in the home folder
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    local = {"num_cpus": cores(), "object_store_memory": _STORE_BYTES, "include_dashboard": False} if address == LOCAL else {}
+    alone = {"num_cpus": cores(), "object_store_memory": _STORE_BYTES, "include_dashboard": False}
+    local: dict[str, Any] = alone if address == LOCAL else {}
     try:
         with _no_errors_shown():
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **local)

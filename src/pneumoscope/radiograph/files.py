@@ -108,7 +108,7 @@ def _decoded(source: Path | str | bytes) -> Film:
         raise UnreadableFileError("the file is empty; an intact DICOM, PNG or JPEG file is needed")
     film = decode_dicom(content) if looks_like_dicom(content) else decode_picture(content)
     radiograph = film.radiograph
-    if radiograph.pixels.min() == radiograph.pixels.max():
+    if radiograph.grey_range[0] == radiograph.grey_range[1]:
         raise EmptyImageError(
             f"every one of the {radiograph.rows} × {radiograph.cols} pixels has the same grey level; export the image again"
         )

@@ -14,7 +14,8 @@ from pydicom.dataset import Dataset
 from pneumoscope.radiograph.errors import EmptyImageError, UnreadableFileError
 from pneumoscope.radiograph.grey_range import Counts, Source, Values, range_or_bulk, stated_or_bulk
 from pneumoscope.radiograph.header import number_of, term_of, unreadable, value_of
-from pneumoscope.radiograph.levels import count_levels, look_up
+from pneumoscope.radiograph.levels import count_levels
+from pneumoscope.radiograph.looked_up import LookedUp
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.radiograph.stored_values import Stored
 
@@ -60,6 +61,8 @@ class Displayed:
         The window that the display follows; None where it follows a VOI LUT or the data.
     source : {"header", "range", "bulk"}
         What the grey scale spans.
+    pixels : LookedUp
+        Display grey of each pixel.
     """
 
     levels: NDArray[np.unsignedinteger[Any]]
@@ -69,11 +72,7 @@ class Displayed:
     inverse: bool
     window: Window | None
     source: Source
-
-    @property
-    def pixels(self) -> Grey:
-        """Display grey of each pixel, shape (rows, cols), computed at each access."""
-        return look_up(self.shown, self.levels)
+    pixels: LookedUp
 
 
 def display(dataset: Dataset, stored: Stored) -> Displayed:
@@ -100,12 +99,13 @@ def display(dataset: Dataset, stored: Stored) -> Displayed:
     """
     lowest = int(stored.min())
     # The difference to the lowest may be beyond the stored type, and wraps into its unsigned counterpart.
-    levels = (stored - stored.dtype.type(lowest)).view(f"u{stored.dtype.itemsize}")
-    counts = count_levels(levels)
+    above = stored - stored.dtype.type(lowest) if lowest else stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    levels = above.view(f"u{stored.dtype.itemsize}")
+    occurs = count_levels(levels)
     # Wide enough for a stored value less the first one of a LUT of 2¹⁶ entries.
-    each = np.arange(lowest, lowest + counts.size, dtype=np.int32)
+    each = np.arange(lowest, lowest + occurs.size, dtype=np.int32)
     padding = _padding(dataset, each)
-    counts[padding] = 0
+    counts = np.where(padding, 0, occurs)
     if not counts.any():
         raise EmptyImageError("every pixel of the DICOM image is padding; export it again")
     with np.errstate(over="ignore", invalid="ignore"):
@@ -119,7 +119,8 @@ def display(dataset: Dataset, stored: Stored) -> Displayed:
     if not np.isfinite(shown).all():
         raise UnreadableFileError("the DICOM rescale or window values are not finite numbers; export the image again")
     followed = stated if source == "header" else None
-    return Displayed(levels, shown.astype(np.float32), values, padding, inverse, followed, source)
+    greys = shown.astype(np.float32)
+    return Displayed(levels, greys, values, padding, inverse, followed, source, LookedUp.of(levels, greys, occurs))
 
 
 def _padding(dataset: Dataset, stored: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Levels = NDArray[np.unsignedinteger[Any]]
 """Indices into a table, shape (rows, cols)."""
-_BLOCK = 2**20
-"""Pixels that are converted at a time."""
+_BLOCK = 2**15
+"""Pixels that are converted at a time, few enough for the cache of a processor core."""
 
 
 def count_levels(levels: Levels) -> NDArray[np.int64]:
@@ -27,6 +28,9 @@ def count_levels(levels: Levels) -> NDArray[np.int64]:
     ndarray of int64, shape (highest level + 1,)
         Number of pixels.
     """
+    if levels.dtype == np.uint8:
+        counted = np.array(Image.fromarray(np.ascontiguousarray(levels)).histogram(), np.int64)
+        return np.trim_zeros(counted, "b")
     flat, size = levels.reshape(-1), int(levels.max()) + 1
     counts = np.zeros(size, np.int64)
     for start in range(0, flat.size, _BLOCK):
@@ -51,5 +55,5 @@ def look_up(table: NDArray[np.float32], levels: Levels) -> NDArray[np.float32]:
     """
     flat, values = levels.reshape(-1), np.empty(levels.size, np.float32)
     for start in range(0, flat.size, _BLOCK):
-        np.take(table, flat[start : start + _BLOCK], out=values[start : start + _BLOCK], mode="clip")
+        np.take(table, flat[start : start + _BLOCK], out=values[start : start + _BLOCK], mode="wrap")
     return values.reshape(levels.shape)

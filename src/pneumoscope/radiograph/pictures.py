@@ -15,9 +15,10 @@ from pneumoscope.radiograph.errors import (
     UnreadableFileError,
 )
 from pneumoscope.radiograph.film import Film
-from pneumoscope.radiograph.grey_range import Source, stated_or_bulk
-from pneumoscope.radiograph.levels import Levels, count_levels, look_up
+from pneumoscope.radiograph.grey_range import Counts, Source, stated_or_bulk
+from pneumoscope.radiograph.levels import Levels, count_levels
 from pneumoscope.radiograph.limits import MAX_PIXELS
+from pneumoscope.radiograph.looked_up import LookedUp
 from pneumoscope.radiograph.radiograph import Grey, Radiograph
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 
@@ -88,9 +89,8 @@ def _decode(content: bytes) -> Film:
         camera = bool(_CAMERA_TAGS & set(image.getexif().get_ifd(ExifTags.IFD.Exif)))
         ImageOps.exif_transpose(image, in_place=True)
         photograph = camera or _is_colourful(image)
-        levels, shown, white, source = _deep_grey(np.asarray(image)) if image.mode.startswith("I") else _grey(image)
-    # Quicker than looking up where a picture is shown as it is, and the same number.
-    pixels = look_up(shown, levels) if source == "bulk" else np.divide(levels, white, dtype=np.float32)
+        levels, shown, counts, source = _deep_grey(np.asarray(image)) if image.mode.startswith("I") else _grey(image)
+    pixels = LookedUp.of(levels, shown, counts)
     radiograph = Radiograph(pixels, file_format=file_format, grey_source=source, photograph=photograph, stated_aspect=aspect)
     values, padding = np.arange(shown.size, dtype=np.float64), np.zeros(shown.size, bool)
     return Film(radiograph, levels, shown, values, padding, lossy=file_format == "JPEG")
@@ -124,27 +124,25 @@ def _unidentified(content: bytes) -> RadiographError:
     return UnreadableFileError("the file is neither DICOM nor PNG nor JPEG; convert it to one of them")
 
 
-def _grey(image: Image.Image) -> tuple[Levels, Grey, np.float32, Source | Literal[""]]:
-    """Levels, display grey and white of 8 bits: colour by ITU-R 601 luma, transparency over black."""
+def _grey(image: Image.Image) -> tuple[Levels, Grey, Counts, Source | Literal[""]]:
+    """Levels, display grey and number of pixels of each of 8 bits: colour by ITU-R 601 luma, transparency over black."""
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
     grey = image if image.mode == "L" else image.convert("L")
-    white = np.float32(255)
-    return np.asarray(grey), np.arange(256, dtype=np.float32) / white, white, ""
+    return np.asarray(grey), np.arange(256, dtype=np.float32) / np.float32(255), np.array(grey.histogram()), ""
 
 
-def _deep_grey(samples: NDArray[np.integer[Any]]) -> tuple[Levels, Grey, np.float32, Source]:
-    """Levels, display grey and white of 16 bits, and what their scale spans."""
+def _deep_grey(samples: NDArray[np.integer[Any]]) -> tuple[Levels, Grey, Counts, Source]:
+    """Levels, display grey and number of pixels of each of 16 bits, and what their scale spans."""
     levels = samples.astype(np.uint16, copy=False)
     counts = count_levels(levels)
     white = _white(counts.size - 1)
     values = np.arange(counts.size, dtype=np.float64)
     shown, source = stated_or_bulk(values / white, values, counts)
-    scale = np.float32(white)
     if source == "bulk":
-        return levels, shown.astype(np.float32), scale, source
-    return levels, values.astype(np.float32) / scale, scale, "header" if white == 2**16 - 1 else "range"
+        return levels, shown.astype(np.float32), counts, source
+    return levels, values.astype(np.float32) / np.float32(white), counts, "header" if white == 2**16 - 1 else "range"
 
 
 def _white(highest: int) -> int:

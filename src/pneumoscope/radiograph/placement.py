@@ -5,18 +5,20 @@ its pixels; the model's square is always in the displayed order, the patient's r
 continuous: pixel (r, c) covers [r, r + 1) × [c, c + 1), its centre is (r + ½, c + ½).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pneumoscope.radiograph.orientation import UNKNOWN, Orientation
 from pneumoscope.radiograph.radiograph import Grey, Radiograph
 from pneumoscope.radiograph.region import Region
+from pneumoscope.radiograph.resampling import to_square
 
 Points = NDArray[np.float64]
+_SMALL = 2**18
+"""Pixels of a map up to which it is made in one step; its copies then lie in the cache of a processor core."""
 
 
 def _between(centres: NDArray[np.floating], start: float, extent: float, cells: int) -> tuple[NDArray[np.intp], Grey, slice]:
@@ -187,12 +189,10 @@ class Placement:
                 f"a placement on {self.rows} × {self.cols} was given a radiograph of {radiograph.rows} × {radiograph.cols}"
             )
         # The pixels are turned before they are resampled, so that an image and its mirror give the same square to the bit.
-        upright, box = self.displayed, self.displayed.rectangle
-        pixels = np.ascontiguousarray(self.orientation.to_display(radiograph.pixels))
-        resized = Image.fromarray(pixels).resize(
-            (upright.size_px, upright.size_px), Image.Resampling.BILINEAR, box=(box.left, box.top, box.right, box.bottom)
-        )
-        return np.asarray(resized, np.float32)
+        upright, image, turned = self.displayed, radiograph.looked_up, self.orientation.to_display
+        if image is None:
+            return to_square(np.ascontiguousarray(turned(radiograph.pixels)), upright.rectangle, upright.size_px)
+        return to_square(replace(image, levels=np.ascontiguousarray(turned(image.levels))), upright.rectangle, upright.size_px)
 
     @property
     def displayed(self) -> "Placement":
@@ -269,6 +269,10 @@ def _spread(values: Grey, box: Region, at_rows: NDArray[np.floating], at_cols: N
     after = np.minimum(across + 1, values.shape[1] - 1)
     wide = cells[:, across] + (cells[:, after] - cells[:, across]) * across_share
     full = np.zeros((at_rows.size, at_cols.size), np.float32)
+    if full.size <= _SMALL:
+        below = np.minimum(down + 1, len(wide) - 1)
+        full[rows, cols] = down_share[:, None] * (wide[below] - wide[down]) + wide[down]
+        return full
     # Between two rows of cells at a time: no copy as large as the radiograph, and no threads of a matrix product, which
     # would keep a core from the next reading.
     for before in np.unique(down):

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumoscope.radiograph.grey_range import BULK, Source
+from pneumoscope.radiograph.grey_range import Source
+from pneumoscope.radiograph.looked_up import GREY_LEVELS, LookedUp, count_grey_levels
 from pneumoscope.radiograph.orientation import UNKNOWN, Orientation
 from pneumoscope.radiograph.region import Region
 from pneumoscope.radiograph.terms import Sex
@@ -16,8 +17,8 @@ Grey = NDArray[np.float32]
 SpacingKind = Literal["detector", "patient", "calibrated", "unstated"]
 Intent = Literal["", "FOR PRESENTATION", "FOR PROCESSING"]
 
-GREY_LEVELS = 256
-"""Grey levels of a display, by which the contrast of a radiograph is counted."""
+__all__ = ["GREY_LEVELS", "Grey", "Identity", "Intent", "LookedUp", "Radiograph", "Spacing", "SpacingKind"]
+
 _ROUNDING = 1e-6
 """Of float32 resampling, by which a pixel may lie outside [0, 1]."""
 _MOST_COUNTED = 2**20
@@ -60,6 +61,23 @@ class Identity:
     sop_instance_uid: str = field(default="", repr=False)
 
 
+class _Pixels:
+    """The field `Radiograph.pixels`: an array, or levels that are looked up at the first access."""
+
+    def __get__(self, radiograph: "Radiograph | None", _: type) -> Grey:
+        if radiograph is None:
+            raise AttributeError("pixels")  # so that the field has no default
+        given = radiograph.__dict__["pixels"]
+        if isinstance(given, LookedUp):
+            given = radiograph.__dict__["pixels"] = given.pixels
+        array: Grey = given
+        return array
+
+    def __set__(self, radiograph: "Radiograph", given: Grey | LookedUp) -> None:
+        radiograph.__dict__["pixels"] = given
+        radiograph.__dict__["levels"] = given if isinstance(given, LookedUp) else None
+
+
 @dataclass(frozen=True, eq=False)
 class Radiograph:
     """A grey projection radiograph on the grid of its file.
@@ -68,7 +86,7 @@ class Radiograph:
     ----------
     pixels : ndarray of float32, shape (rows, cols)
         Grey levels in [0, 1] as displayed: 0 is black (air), 1 is white (bone, opacity), in the stored order of rows and
-        columns.
+        columns. `LookedUp` levels are accepted in their place; they become an array at the first access.
     spacing : Spacing, optional
         Distance between pixels; None where the file does not state it.
     modality : str
@@ -123,7 +141,7 @@ class Radiograph:
     ValueError: pixels must lie in [0, 1], not in [0, 255]; divide them by the value of white
     """
 
-    pixels: Grey = field(repr=False)
+    pixels: _Pixels = field(default=_Pixels(), repr=False)
     spacing: Spacing | None = None
     modality: str = ""
     view_position: str = ""
@@ -142,30 +160,52 @@ class Radiograph:
     stated_aspect: float = 1.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.pixels, np.ndarray) or self.pixels.dtype != np.float32 or self.pixels.ndim != 2:
-            kind = f"{getattr(self.pixels, 'dtype', type(self.pixels).__name__)} {getattr(self.pixels, 'shape', '')}".strip()
-            raise ValueError(f"pixels must be float32 (rows, cols), not {kind}")
-        if not self.pixels.size:
-            raise ValueError(f"pixels must not be empty, but their shape is {self.pixels.shape}")
+        if self.looked_up is None:
+            _check_array(self.pixels)
+        if not self.shape[0] * self.shape[1]:
+            raise ValueError(f"pixels must not be empty, but their shape is {self.shape}")
         if self.age_years is not None and not 0 <= self.age_years < np.inf:
             raise ValueError(f"an age must be a finite number of years of at least 0, not {self.age_years}")
         if not 0 < self.stated_aspect < np.inf:
             raise ValueError(f"an aspect must be a finite number above 0, not {self.stated_aspect}")
-        low, high = float(self.pixels.min()), float(self.pixels.max())
+        low, high = self.grey_range
         if not np.isfinite([low, high]).all():
             raise ValueError("pixels must be finite, but some are NaN or infinite")
         if low < -_ROUNDING or high > 1 + _ROUNDING:
             raise ValueError(f"pixels must lie in [0, 1], not in [{low:g}, {high:g}]; divide them by the value of white")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the pixels that can be looked up again."""
+        return self.__dict__ | ({} if self.looked_up is None else {"pixels": self.looked_up})
+
+    @property
+    def looked_up(self) -> LookedUp | None:
+        """The pixels as levels and a table, where the file was decoded to that; None for an array."""
+        levels: LookedUp | None = self.__dict__["levels"]
+        return levels
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the stored grid."""
+        rows, cols = (self.pixels if self.looked_up is None else self.looked_up.levels).shape
+        return rows, cols
+
+    @cached_property
+    def grey_range(self) -> tuple[float, float]:
+        """Lowest and highest grey level of a pixel."""
+        if self.looked_up is not None:
+            return self.looked_up.low, self.looked_up.high
+        return float(self.pixels.min()), float(self.pixels.max())
+
     @property
     def rows(self) -> int:
         """Number of rows of the stored grid."""
-        return int(self.pixels.shape[0])
+        return self.shape[0]
 
     @property
     def cols(self) -> int:
         """Number of columns of the stored grid."""
-        return int(self.pixels.shape[1])
+        return self.shape[1]
 
     @property
     def whole(self) -> Region:
@@ -186,10 +226,15 @@ class Radiograph:
     def grey_levels_used(self) -> int:
         """How many of the `GREY_LEVELS` of a display lie between the 0.5 and 99.5 percentiles of the pixels, 1 to 256.
 
-        On a large radiograph every second, third, … pixel of each axis is counted.
+        On a large radiograph that was given as an array every second, third, … pixel of each axis is counted.
         """
+        if self.looked_up is not None:
+            return self.looked_up.grey_levels_used
         step = max(1, int(np.sqrt(self.pixels.size / _MOST_COUNTED)))
-        levels = np.rint(np.clip(self.pixels[::step, ::step], 0, 1) * (GREY_LEVELS - 1)).astype(np.intp)
-        share = np.cumsum(np.bincount(levels.ravel(), minlength=GREY_LEVELS)) / levels.size
-        low, high = np.searchsorted(share, BULK)
-        return int(high - low) + 1
+        return count_grey_levels(self.pixels[::step, ::step])
+
+
+def _check_array(pixels: object) -> None:
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.float32 or pixels.ndim != 2:
+        kind = f"{getattr(pixels, 'dtype', type(pixels).__name__)} {getattr(pixels, 'shape', '')}".strip()
+        raise ValueError(f"pixels must be float32 (rows, cols), not {kind}")

@@ -65,10 +65,10 @@ class Region:
         ValueError
             If no pixel is true.
         """
-        rows, cols = np.nonzero(mask)
+        rows, cols = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
         if not rows.size:
             raise ValueError("an empty mask has no rectangle around it")
-        return cls(float(rows.min()), float(cols.min()), float(rows.max() + 1), float(cols.max() + 1))
+        return cls(float(rows[0]), float(cols[0]), float(rows[-1] + 1), float(cols[-1] + 1))
 
     @property
     def height(self) -> float:

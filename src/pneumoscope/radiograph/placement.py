@@ -11,10 +11,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumoscope.radiograph.looked_up import LookedUp
 from pneumoscope.radiograph.orientation import UNKNOWN, Orientation
 from pneumoscope.radiograph.radiograph import Grey, Radiograph
 from pneumoscope.radiograph.region import Region
-from pneumoscope.radiograph.resampling import to_square
+from pneumoscope.radiograph.resampling import resample
 
 Points = NDArray[np.float64]
 _SMALL = 2**18
@@ -191,8 +192,10 @@ class Placement:
         # The pixels are turned before they are resampled, so that an image and its mirror give the same square to the bit.
         upright, image, turned = self.displayed, radiograph.looked_up, self.orientation.to_display
         if image is None:
-            return to_square(np.ascontiguousarray(turned(radiograph.pixels)), upright.rectangle, upright.size_px)
-        return to_square(replace(image, levels=np.ascontiguousarray(turned(image.levels))), upright.rectangle, upright.size_px)
+            source: Grey | LookedUp = np.ascontiguousarray(turned(radiograph.pixels))
+        else:
+            source = replace(image, levels=np.ascontiguousarray(turned(image.levels)))
+        return resample(source, upright.rectangle, upright.size_px, upright.size_px)
 
     @property
     def displayed(self) -> "Placement":

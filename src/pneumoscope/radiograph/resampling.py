@@ -1,4 +1,4 @@
-"""Resample a part of an image to a square by the antialiased triangle filter of Pillow, large images strip by strip.
+"""Resample a part of an image by the antialiased triangle filter of Pillow, large images strip by strip.
 
 Each strip of rows is looked up, multiplied with its weights while it lies in the cache, and forgotten: no float32 copy of the
 image is made. The filter is Pillow's; sums are taken in another order, so that the results differ by float32 rounding.
@@ -17,54 +17,48 @@ from pneumoscope.radiograph.looked_up import LookedUp
 from pneumoscope.radiograph.region import Region
 
 Grey = NDArray[np.float32]
-_LEAST_REDUCTION = 2
-"""Pixels of the image per pixel of the square, along each axis, from which strips are quicker than Pillow."""
 _MOST_PRODUCTS = 2**18
 """Multiplications of one matrix product: above that OpenBLAS starts threads, which would take a core from other readings."""
 _MOST_STRIP_ROWS = 64
 
 
-def to_square(image: Grey | LookedUp, box: Region, size_px: int) -> Grey:
-    """Resample a rectangle of an image to a square.
+def resample(image: Grey | LookedUp, box: Region, rows: int, cols: int) -> Grey:
+    """Resample a rectangle of an image.
 
     Parameters
     ----------
-    image : ndarray of float32 or LookedUp, shape (rows, cols)
-        The image; levels and their pixels give the same square to the bit.
+    image : ndarray of float32 or LookedUp, shape (image rows, image cols)
+        The image; levels and their pixels give the same result to the bit.
     box : Region
-        Part of the image, in pixels.
-    size_px : int
-        Edge of the square, in pixels.
+        Part of the image, in its pixels.
+    rows, cols : int
+        Size of the result, at least 1.
 
     Returns
     -------
-    ndarray of float32, shape (size_px, size_px)
+    ndarray of float32, shape (rows, cols)
         In the range of the pixels.
     """
-    if min(box.height, box.width) < _LEAST_REDUCTION * size_px:
-        return _resized(image.pixels if isinstance(image, LookedUp) else image, box, size_px)
-    flat = _reduced(image, box.top, box.bottom, size_px)
-    return np.ascontiguousarray(_reduced(np.ascontiguousarray(flat.T), box.left, box.right, size_px).T)
+    if box.height <= rows or box.width <= cols:
+        edges = box.left, box.top, box.right, box.bottom
+        picture = Image.fromarray(np.ascontiguousarray(image.pixels if isinstance(image, LookedUp) else image))
+        return np.asarray(picture.resize((cols, rows), Image.Resampling.BILINEAR, box=edges), np.float32)
+    flat = _reduced(image, box.top, box.bottom, rows)
+    return np.ascontiguousarray(_reduced(np.ascontiguousarray(flat.T), box.left, box.right, cols).T)
 
 
-def _reduced(image: Grey | LookedUp, top: float, bottom: float, size_px: int) -> Grey:
-    """Resample rows between two edges to `size_px` rows."""
+def _reduced(image: Grey | LookedUp, top: float, bottom: float, n_rows: int) -> Grey:
+    """Resample the rows between two edges to fewer."""
     rows, cols = (image.levels if isinstance(image, LookedUp) else image).shape
-    reduced = np.zeros((size_px, cols), np.float32)
-    for strip in _strips(rows, cols, top, bottom, size_px):
+    reduced = np.zeros((n_rows, cols), np.float32)
+    for strip in _strips(rows, cols, top, bottom, n_rows):
         reduced[strip.out] += strip.weights @ (image.rows(strip.rows) if isinstance(image, LookedUp) else image[strip.rows])
     return reduced
 
 
-def _resized(pixels: Grey, box: Region, size_px: int) -> Grey:
-    edges = box.left, box.top, box.right, box.bottom
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.asarray(picture.resize((size_px, size_px), Image.Resampling.BILINEAR, box=edges), np.float32)
-
-
 @dataclass(frozen=True, eq=False)
 class _Strip:
-    """Rows of the image, the rows of the square that they contribute to, and the weights, shape (out, rows)."""
+    """Rows of the image, the rows of the result that they contribute to, and the weights, shape (out, rows)."""
 
     rows: slice
     out: slice
@@ -72,10 +66,10 @@ class _Strip:
 
 
 @functools.lru_cache(maxsize=64)
-def _strips(rows: int, cols: int, top: float, bottom: float, size_px: int) -> tuple[_Strip, ...]:
-    first, weights = _taps(rows, top, bottom, size_px)
+def _strips(rows: int, cols: int, top: float, bottom: float, n_rows: int) -> tuple[_Strip, ...]:
+    first, weights = _taps(rows, top, bottom, n_rows)
     last = np.minimum(first + weights.shape[1], rows)
-    height = _strip_rows(cols, (bottom - top) / size_px)
+    height = _strip_rows(cols, (bottom - top) / n_rows)
     return tuple(_cut(first, last, weights, range(int(first[0]), int(last[-1]), height), height))
 
 

@@ -1,5 +1,6 @@
 """Render a reading as an image: the radiograph next to its overlay with heat map, contour, boxes, colour bar and caption."""
 
+import functools
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.radiograph import Placement, Radiograph
+from pneumoscope.radiograph.resampling import resample
 from pneumoscope.readings import ModelReading
 from pneumoscope.readings.figures import probability_text
 from pneumoscope.readings.severity import SEVERITY_NAME
@@ -19,6 +21,7 @@ _MARGIN_PX = 12
 _BAR_PX = 18
 _TEXT_PX, _SMALL_PX = 17, 14
 _LEAST_WIDTH_PX = 760
+_MOST_TEXTS = 128
 _WHITE = (255, 255, 255)
 _GREY = (190, 190, 190)
 _BOX_COLOUR = (90, 220, 255)
@@ -130,8 +133,9 @@ def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0
     captions = _captions(reading)
     text = len(captions) * (_TEXT_PX + 6)
     width = max(2 * cols + 3 * _MARGIN_PX + _BAR_PX + 70, _LEAST_WIDTH_PX, *(_width(*line) for line in captions))
+    grey = Image.fromarray(_bytes(small.pixels))
     canvas = Image.new("RGB", (width, rows + 2 * _MARGIN_PX + text), (18, 18, 18))
-    for left, panel in ((_MARGIN_PX, Image.fromarray(_bytes(small.pixels))), (cols + 2 * _MARGIN_PX, overlay)):
+    for left, panel in ((_MARGIN_PX, grey), (cols + 2 * _MARGIN_PX, overlay)):
         canvas.paste(panel, (left, _MARGIN_PX))
         _edge_letters(canvas, left, _MARGIN_PX, rows, cols, radiograph)
     _colour_bar(canvas, 2 * cols + 3 * _MARGIN_PX, rows, full_scale, reading.heatmap.threshold)
@@ -178,7 +182,9 @@ def _displayed(
     """Radiograph and heat map, resampled and turned into the displayed order."""
     stored = max(1, round(radiograph.rows * scale[0])), max(1, round(radiograph.cols * scale[1]))
     turned = radiograph.orientation.to_display
-    small = Radiograph(np.ascontiguousarray(turned(_resized(radiograph.pixels, *stored))))
+    pixels = radiograph.pixels if radiograph.looked_up is None else radiograph.looked_up
+    # Rounding may leave [0, 1] by the last bit.
+    small = Radiograph(np.ascontiguousarray(turned(resample(pixels, radiograph.whole, *stored)).clip(0, 1)))
     return small, np.ascontiguousarray(turned(reading.heatmap.on_grid(*stored)))
 
 
@@ -193,10 +199,6 @@ def _overlay(
     overlay = Image.fromarray(_contoured(blend(small, values, full_scale), values, reading.heatmap.threshold))
     _boxes(overlay, radiograph, reading, scale)
     return overlay
-
-
-def _resized(values: NDArray[np.float32], rows: int, cols: int) -> NDArray[np.float32]:
-    return np.asarray(Image.fromarray(values).resize((cols, rows), Image.Resampling.BILINEAR), np.float32)
 
 
 def _bytes(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -222,8 +224,14 @@ def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
+@functools.cache
 def _font(size: int = _TEXT_PX) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
-    return ImageFont.load_default(size)
+    """Load the font; texts that it has drawn are kept, because most of them stand on every overlay."""
+    font = ImageFont.load_default(size)
+    for slow in ("getmask2", "getlength"):
+        if hasattr(font, slow):
+            setattr(font, slow, functools.lru_cache(maxsize=_MOST_TEXTS)(getattr(font, slow)))
+    return font
 
 
 def _edge_letters(canvas: Image.Image, left: int, top: int, rows: int, cols: int, radiograph: Radiograph) -> None:

@@ -317,6 +317,9 @@ def same(out, other):
         (["--target", "normal", "--maps"], ["--maps"]),
         (["--maps"], []),
         (["--overlay-scale", "image"], ["--no-overlays"]),
+        (["--overlay-format", "jpeg"], []),
+        ([], ["--overlay-format", "webp"]),
+        (["--overlay-format", "webp"], ["--no-overlays"]),
     ],
 )
 def test_a_run_with_other_options_leaves_what_a_fresh_one_would(read, tmp_path, before, after):
@@ -325,6 +328,22 @@ def test_a_run_with_other_options_leaves_what_a_fresh_one_would(read, tmp_path, 
     assert read(dim, *after).code == 0
     assert read(dim, *after, out=tmp_path / "fresh").code == 0
     same(tmp_path / "out", tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("file_format", ["jpeg", "webp"])
+def test_overlays_of_another_format_show_the_same_picture_and_are_not_painted_again(read, folder, tmp_path, file_format):
+    options = ["--overlay-format", file_format]
+    assert read(folder).code == read(folder, *options, out=tmp_path / "lossy").code == 0
+    for name in ("a.png", "sub/b.png"):
+        with (
+            Image.open(tmp_path / f"out/overlays/{name}.png") as exact,
+            Image.open(tmp_path / f"lossy/overlays/{name}.{file_format}") as lossy,
+        ):
+            assert (lossy.format, lossy.size) == (file_format.upper(), exact.size)
+            apart = np.abs(np.asarray(exact, float) - np.asarray(lossy.convert("RGB"), float))
+        assert apart.mean() < 2
+    assert read(folder, *options, out=tmp_path / "lossy").err == "2 of 2 files were read before; going on\n"
+    assert not [*tmp_path.glob("lossy/overlays/**/*.png.png")]
 
 
 def test_a_stale_overlay_does_not_survive_runs_without_overlays(read, folder, tmp_path):

@@ -18,7 +18,7 @@ from pneumoscope import PneumoscopeError, atomic_files, strict_json
 from pneumoscope.archive import outputs
 from pneumoscope.archive.errors import ArchiveError, FolderInUseError
 from pneumoscope.archive.manifest import MAPS, OBJECTS, OVERLAYS, Item
-from pneumoscope.archive.outputs import OverlayScale
+from pneumoscope.archive.outputs import OverlayFormat, OverlayScale
 from pneumoscope.classifier import Population
 from pneumoscope.ordered_map import cores, ordered_map
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY, AcceptancePolicy
@@ -50,6 +50,8 @@ class Options:
         Population of every patient whose age the file does not tell; None if it is unknown.
     further : str
         The setting of further files (`outputs.FurtherFiles`); empty where none are written.
+    overlay_format : {"png", "webp", "jpeg"}
+        Format of the overlays.
     """
 
     target: str = ""
@@ -58,6 +60,7 @@ class Options:
     maps: bool = False
     population: Population | None = None
     further: str = ""
+    overlay_format: OverlayFormat = "png"
 
 
 @dataclass(frozen=True)
@@ -262,7 +265,7 @@ def _resumed(out: Path, run: Run, items: Sequence[Item], has_further: Callable[[
 
 def _holds(line: Line, out: Path, run: Run, files: Mapping[str, Path], has_further: Callable[[Path], bool]) -> bool:
     """Whether a line is what reading its file again would give, with everything that belongs to it."""
-    if line.error or not outputs.are_complete(out, line.path, run.options.overlays, run.options.maps):
+    if line.error or not _are_complete(out, line.path, run.options):
         return False
     if not has_further(outputs.further_folder(out, line.path)):
         return False
@@ -271,6 +274,10 @@ def _holds(line: Line, out: Path, run: Run, files: Mapping[str, Path], has_furth
         return file is None or file_sha256(file) == line.file_sha256
     except (PneumoscopeError, OSError):
         return False
+
+
+def _are_complete(out: Path, name: str, options: Options) -> bool:
+    return outputs.are_complete(out, name, options.overlays, options.maps, options.overlay_format)
 
 
 def file_sha256(file: Path) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,14 @@ from pneumoscope.reports.overlay import paint
 
 OverlayScale = Literal["none", "fixed", "image"]
 """Whether overlays are painted: not at all, on the model's one scale, or each up to its own maximum."""
+OverlayFormat = Literal["png", "webp", "jpeg"]
+"""Format of the overlays: PNG keeps every pixel; WebP and JPEG lose what an eye hardly sees, and JPEG is written fastest."""
+_SAVED: Mapping[str, Mapping[str, int]] = {
+    "png": {"compress_level": 1},
+    "webp": {"quality": 85, "method": 0},
+    "jpeg": {"quality": 88, "subsampling": 0},
+}
+"""Options of Pillow; JPEG keeps the full resolution of colours, since contours and boxes are thin coloured lines."""
 
 
 MakesFiles = Callable[[bytes, Radiograph, ModelReading, datetime], Mapping[str, bytes]]
@@ -96,7 +104,7 @@ def remove_further(out: Path, name: str) -> None:
                 file.unlink()
 
 
-def overlay_file(out: Path, name: str) -> Path:
+def overlay_file(out: Path, name: str, file_format: OverlayFormat = "png") -> Path:
     """Name the overlay of a file.
 
     Parameters
@@ -105,13 +113,15 @@ def overlay_file(out: Path, name: str) -> Path:
         The output folder.
     name : str
         Name of the file in the manifest.
+    file_format : {"png", "webp", "jpeg"}
+        Its format.
 
     Returns
     -------
     Path
         Where its overlay belongs.
     """
-    return out / OVERLAYS / f"{name}.png"
+    return out / OVERLAYS / f"{name}.{file_format}"
 
 
 def map_file(out: Path, name: str) -> Path:
@@ -132,7 +142,15 @@ def map_file(out: Path, name: str) -> Path:
     return out / MAPS / f"{name}.npy"
 
 
-def write(image: Radiograph, reading: ModelReading, out: Path, name: str, overlays: OverlayScale, maps: bool) -> None:
+def write(
+    image: Radiograph,
+    reading: ModelReading,
+    out: Path,
+    name: str,
+    overlays: OverlayScale,
+    maps: bool,
+    file_format: OverlayFormat = "png",
+) -> None:
     """Write the overlay and the heat map of a reading, each atomically; remove those of an earlier reading that are not wanted.
 
     Parameters
@@ -149,17 +167,19 @@ def write(image: Radiograph, reading: ModelReading, out: Path, name: str, overla
         Whether and on which scale an overlay is painted.
     maps : bool
         Whether the heat map is written: float32 (rows, cols) on the radiograph's grid.
+    file_format : {"png", "webp", "jpeg"}
+        Format of the overlay.
     """
     if maps:
         with atomic_files.binary(map_file(out, name)) as stream:
             np.lib.format.write_array(stream, reading.heatmap.values)
     if overlays != "none":
         top = float(reading.heatmap.values.max()) if overlays == "image" else 1.0
-        save_picture(paint(image, reading, top or 1.0), overlay_file(out, name))
-    remove(out, name, overlay=overlays == "none", heat_map=not maps)
+        save_picture(paint(image, reading, top or 1.0), overlay_file(out, name, file_format))
+    remove(out, name, kept=None if overlays == "none" else file_format, heat_map=not maps)
 
 
-def remove(out: Path, name: str, *, overlay: bool = True, heat_map: bool = True) -> None:
+def remove(out: Path, name: str, *, kept: OverlayFormat | None = None, heat_map: bool = True) -> None:
     """Remove what an earlier reading of a file left, so that nothing lies there that does not belong to its line.
 
     Parameters
@@ -168,15 +188,18 @@ def remove(out: Path, name: str, *, overlay: bool = True, heat_map: bool = True)
         The output folder.
     name : str
         Name of the file in the manifest.
-    overlay, heat_map : bool
-        What to remove.
+    kept : {"png", "webp", "jpeg"}, optional
+        Format of the overlay that stays; overlays of other formats are removed, all of them if None.
+    heat_map : bool
+        Whether the heat map is removed.
     """
-    for unwanted, file in ((overlay, overlay_file(out, name)), (heat_map, map_file(out, name))):
-        if unwanted and os.path.lexists(file):  # False also for a name that the file system cannot hold
+    unwanted = [overlay_file(out, name, other) for other in get_args(OverlayFormat) if other != kept]
+    for file in (*unwanted, *([map_file(out, name)] if heat_map else [])):
+        if os.path.lexists(file):  # False also for a name that the file system cannot hold
             file.unlink(missing_ok=True)
 
 
-def are_complete(out: Path, name: str, overlays: OverlayScale, maps: bool) -> bool:
+def are_complete(out: Path, name: str, overlays: OverlayScale, maps: bool, file_format: OverlayFormat = "png") -> bool:
     """Tell whether everything that belongs to a line lies in the output folder.
 
     Parameters
@@ -189,25 +212,28 @@ def are_complete(out: Path, name: str, overlays: OverlayScale, maps: bool) -> bo
         Whether an overlay belongs to it.
     maps : bool
         Whether a heat map belongs to it.
+    file_format : {"png", "webp", "jpeg"}
+        Format of the overlay.
 
     Returns
     -------
     bool
         Whether each file that belongs to it exists.
     """
-    has_overlay = overlays == "none" or os.path.lexists(overlay_file(out, name))
+    has_overlay = overlays == "none" or os.path.lexists(overlay_file(out, name, file_format))
     return has_overlay and (not maps or os.path.lexists(map_file(out, name)))
 
 
 def save_picture(picture: Image.Image, file: Path) -> None:
-    """Write a PNG atomically.
+    """Write a picture atomically.
 
     Parameters
     ----------
     picture : Image
         The picture.
     file : Path
-        Where to write it.
+        Where to write it; its extension is an `OverlayFormat`.
     """
+    file_format = file.suffix.removeprefix(".")
     with atomic_files.binary(file) as stream:
-        picture.save(stream, "PNG", compress_level=1)
+        picture.save(stream, file_format.upper(), **_SAVED[file_format])

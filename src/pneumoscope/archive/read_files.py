@@ -309,4 +309,4 @@ def _write(
         outputs.write_further(further.make(content, radiograph, reading, datetime.now().astimezone()), out, name)
     else:
         outputs.remove_further(out, name)
-    outputs.write(radiograph, reading, out, name, options.overlays, options.maps)
+    outputs.write(radiograph, reading, out, name, options.overlays, options.maps, options.overlay_format)

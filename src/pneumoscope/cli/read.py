@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from pneumoscope import DISCLAIMER, MissingExtraError
 from pneumoscope.archive import LINES_NAME, Options, Summary, locations, manifest, read_files
 from pneumoscope.archive.journal import lines_of
+from pneumoscope.archive.outputs import OverlayFormat
 from pneumoscope.classifier import Population
 from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
 from pneumoscope.cli.dicom_out import dicom_options, further_files, report_omitted
@@ -31,7 +32,14 @@ from pneumoscope.reports.csv_table import write_csv
     show_default=True,
     help="Bundle to read with: a folder, or a shipped one, default (lungs) or whole (published whole-image model, Grad-CAM).",
 )
-@click.option("--overlays/--no-overlays", default=True, show_default=True, help="Write OUT/overlays/<path>.png.")
+@click.option("--overlays/--no-overlays", default=True, show_default=True, help="Write OUT/overlays/<path>.<format>.")
+@click.option(
+    "--overlay-format",
+    type=click.Choice(get_args(OverlayFormat)),
+    default="png",
+    show_default=True,
+    help="png: without loss; jpeg: written fastest; webp: the smallest. Radiograph and overlay are at most 720 px high and wide.",
+)
 @click.option("--maps", is_flag=True, help="Write OUT/maps/<path>.npy: float32 (rows, cols) on the radiograph's own grid.")
 @click.option(
     "--target",
@@ -85,6 +93,7 @@ def command(
     place: str,
     model: Path,
     overlays: bool,
+    overlay_format: OverlayFormat,
     maps: bool,
     target: str,
     method: str,
@@ -124,7 +133,7 @@ def command(
     further = further_files(dicom_out, profile, segmentation, deidentify, out, [item.file for item in items])
     # Several are read at once, each by one thread; a single one by all.
     reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider, policy=policy_of(policy_said))
-    options = Options(target, method, overlay_scale if overlays else "none", maps, population)
+    options = Options(target, method, overlay_scale if overlays else "none", maps, population, overlay_format=overlay_format)
     summary = read_files(
         reader,
         items,

@@ -1,10 +1,25 @@
 """Instances in the ledger: recorded, claimed, read."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Update, and_, case, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from pneumoscope.pacs.errors import LeaseLostError, ResultTakenError
 from pneumoscope.pacs.ledger.database import Database
@@ -14,6 +29,27 @@ from pneumoscope.pacs.ledger.tables import InstanceState, deliveries, instances,
 
 CONFLICT = "the same SOP Instance UID was received with other content; drop this one, or requeue it if the other has no results"
 _UNCLAIMED: dict[str, None] = {"claimed_by": None, "claimed_until": None}
+
+
+def _recording() -> Executable:
+    """Insert an instance and return its row; nothing where a row has the same UID and content."""
+    of_uid = instances.c.sop_instance_uid == bindparam("sop_instance_uid")
+    other = select(instances.c.id).where(of_uid, instances.c.state != "failed").exists()
+    same = select(instances.c.id).where(of_uid, instances.c.sha256 == bindparam("sha256")).exists()
+    arriving = ("received_at", "next_try_at", *(field.name for field in fields(Arrival)))
+    values = {name: bindparam(name, type_=instances.c[name].type) for name in arriving} | {
+        "state": case((other, "conflict"), else_="received"),
+        "reason": case((other, CONFLICT), else_=""),
+    }
+    new = insert(instances).from_select(list(values), select(*values.values()).where(~same))
+    return new.returning(instances.c.id, instances.c.state)
+
+
+_RECORD = _recording()
+_SAME_CONTENT = select(instances).where(
+    instances.c.sop_instance_uid == bindparam("sop_instance_uid"), instances.c.sha256 == bindparam("sha256")
+)
+"""Statements of every arrival, made once, since making them takes as long as running them."""
 
 
 class InstanceLedger(Database):
@@ -35,7 +71,7 @@ class InstanceLedger(Database):
             The row; None if it was never recorded.
         """
         with self.read() as connection:
-            row = connection.execute(_same_content(sop_instance_uid, sha256)).first()
+            row = connection.execute(_SAME_CONTENT, {"sop_instance_uid": sop_instance_uid, "sha256": sha256}).first()
         return _instance(row) if row else None
 
     def record_instance(self, arrival: Arrival) -> Recorded:
@@ -57,23 +93,15 @@ class InstanceLedger(Database):
         LedgerError
             If the row could not be written.
         """
+        now = self.clock()
+        values = asdict(arrival) | {"received_at": now, "next_try_at": now}
         with self.write() as connection:
             _one_at_a_time(connection, arrival.sop_instance_uid)
-            columns = (instances.c.sha256, instances.c.id, instances.c.state)
-            of_uid = select(*columns).where(instances.c.sop_instance_uid == arrival.sop_instance_uid)
-            rows = {row.sha256: row for row in connection.execute(of_uid)}
-            if arrival.sha256 in rows:
-                return Recorded(rows[arrival.sha256].id, "duplicate")
-            conflicts = any(row.state != "failed" for row in rows.values())
-            now = self.clock()
-            values = asdict(arrival) | {
-                "received_at": now,
-                "next_try_at": now,
-                "state": "conflict" if conflicts else "received",
-                "reason": CONFLICT if conflicts else "",
-            }
-            new = connection.execute(insert(instances).values(values).returning(instances.c.id)).scalar_one()
-        return Recorded(int(new), "conflict" if conflicts else "new")
+            new = connection.execute(_RECORD, values).first()
+            if new is None:
+                there = {"sop_instance_uid": arrival.sop_instance_uid, "sha256": arrival.sha256}
+                return Recorded(connection.execute(_SAME_CONTENT, there).one().id, "duplicate")
+        return Recorded(int(new.id), "conflict" if new.state == "conflict" else "new")
 
     def claim_instance(self, worker: str, seconds: float) -> Instance | None:
         """Claim the instance that has waited longest, for a time: a worker that ends without an outcome loses its claim then.
@@ -362,10 +390,6 @@ class InstanceLedger(Database):
         query = select(func.coalesce(func.sum(instances.c.size), 0)).where(instances.c.state.in_(("received", "working")))
         with self.read() as connection:
             return int(connection.execute(query).scalar_one())
-
-
-def _same_content(sop_instance_uid: str, sha256: str) -> Any:
-    return select(instances).where(instances.c.sop_instance_uid == sop_instance_uid, instances.c.sha256 == sha256)
 
 
 def _one_at_a_time(connection: Connection, sop_instance_uid: str) -> None:

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 
 from pneumoscope.radiograph.errors import UnreadableFileError
+from pneumoscope.radiograph.native_stderr import silenced_native_stderr
 
 PLUGIN = {
     uid.JPEGBaseline8Bit: "pillow",
@@ -79,7 +80,9 @@ def decode_jpeg(dataset: Dataset) -> NDArray[np.integer[Any]]:
     allocated = 12 if precision == 12 else dataset.BitsAllocated
     bits = dataset.BitsStored
     image.SetPixelFormat(gdcm.PixelFormat(1, allocated, bits, bits - 1, dataset.PixelRepresentation))
-    values = bytes(image.GetBuffer().encode("utf-8", "surrogateescape"))
+    with silenced_native_stderr():
+        buffer = image.GetBuffer()
+    values = bytes(buffer.encode("utf-8", "surrogateescape"))
     kind = f"<{'i' if dataset.PixelRepresentation else 'u'}{dataset.BitsAllocated // 8}"
     return np.frombuffer(values, kind).reshape(dataset.Rows, dataset.Columns)
 

@@ -24,7 +24,8 @@ def _is_heard(_: logging.LogRecord) -> bool:
     return not _decoding.get()
 
 
-logging.getLogger("pydicom").addFilter(_is_heard)
+for _name in ("pydicom", "PIL.ImageFile", "PIL.PngImagePlugin", "PIL.TiffImagePlugin"):
+    logging.getLogger(_name).addFilter(_is_heard)
 
 
 def silence_loggers(package: str) -> None:
@@ -41,10 +42,10 @@ def silence_loggers(package: str) -> None:
 
 @contextmanager
 def silenced_decoders() -> Iterator[None]:
-    """Ignore warnings, and what pydicom logs, in the current thread or task.
+    """Ignore warnings, and what pydicom and Pillow log, in the current thread or task.
 
-    pydicom quotes unexpected values of a header, which may identify a patient, and Pillow warns of damaged metadata. Other
-    threads hear their own warnings and logs while this one is silent.
+    pydicom quotes unexpected values of a header, which may identify a patient. Pillow warns of damaged metadata and logs, at the
+    level DEBUG, every value of an Exif block. Other threads hear their own warnings and logs while this one is silent.
     """
     token = _decoding.set(True)
     try:

@@ -7,7 +7,7 @@ NPM    := tests/web/node_modules
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist worksteal
 
-.PHONY: demo test slow hosts shared gpu browser mobile lint coverage check mutation docs site clean
+.PHONY: demo test slow nightly hosts shared gpu browser mobile lint coverage check mutation docs site clean
 
 demo: $(VENV)/.light ## read the sixteen shipped radiographs; no PyTorch
 	$(BIN)/pneumoscope demo
@@ -16,7 +16,10 @@ test: $(VENV)/.test ## the tests of the default lane (installs PyTorch once)
 	$(PYTEST)
 
 slow: $(VENV)/.test ## tests that take more than five seconds: small trainings, exports, whole comparisons
-	$(PYTEST) --dist loadscope -m "slow and not hosts and not shared and not gpu and not browser and not mobile"
+	$(PYTEST) --dist loadscope -m "slow and not hosts and not shared and not gpu and not browser and not mobile and not nightly"
+
+nightly: $(VENV)/.test ## long proofs: 55,000 fuzzed inputs, kills at random times, full disks (root); an hour, and no part of CI
+	$(PYTEST) -m nightly
 
 hosts: $(VENV)/.test ## several processes and, as root with iproute2, two hosts in network namespaces; one test at a time
 	$(BIN)/pytest -m hosts

@@ -3,7 +3,9 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from pneumoscope.classifier import (
@@ -13,11 +15,12 @@ from pneumoscope.classifier import (
     CardError,
     CheckpointError,
     ClassifierError,
+    Domain,
     OperatingPoint,
     Preprocessing,
 )
 from pneumoscope.classifier import card as cards
-from pneumoscope.classifier.checkpoint import Classifier, evaluating, load, save
+from pneumoscope.classifier.checkpoint import Classifier, evaluating, file_sha256, load, save
 from pneumoscope.classifier.network import build
 
 CARD = Card(
@@ -68,6 +71,70 @@ def test_damaged_weights_are_refused(folder, damage):
 def test_weights_of_another_backbone_are_refused(folder):
     cards.write(dataclasses.replace(cards.read(folder), backbone="resnet18"), folder)
     with pytest.raises(CheckpointError, match="do not fit a resnet18"):
+        load(folder)
+
+
+def _largest(tensors):
+    return max(tensors, key=lambda name: tensors[name].numel())
+
+
+def _float64(tensors):
+    return {name: tensor.double() for name, tensor in tensors.items()}
+
+
+def _without_one(tensors):
+    name = _largest(tensors)
+    return {other: tensor for other, tensor in tensors.items() if other != name}
+
+
+def _with_another(tensors):
+    return {**tensors, "another": torch.zeros(1)}
+
+
+def _of_another_shape(tensors):
+    name = _largest(tensors)
+    return {**tensors, name: tensors[name][:1]}
+
+
+def _nan(tensors):
+    name = _largest(tensors)
+    return {**tensors, name: torch.full_like(tensors[name], torch.nan)}
+
+
+ODD_TENSORS = [_without_one, _with_another, _of_another_shape, _float64, _nan]
+
+
+def rewritten(folder, name, change):
+    """Change the tensors of a file, and let the card name the changed file."""
+    path = folder / name
+    safetensors.torch.save_file(change(safetensors.torch.load_file(path)), path)
+    card = cards.read(folder)
+    cards.write(dataclasses.replace(card, files={**card.files, name: file_sha256(path)}), folder)
+
+
+@pytest.mark.parametrize("change", ODD_TENSORS)
+def test_weights_with_odd_tensors_are_refused(folder, change):
+    rewritten(folder, "weights.safetensors", change)
+    with pytest.raises(CheckpointError, match=r"the weights in .* do not fit a mobilenet_v2 with linear head; copy"):
+        load(folder)
+
+
+@pytest.mark.parametrize("change", ODD_TENSORS)
+def test_a_domain_with_odd_tensors_is_refused(folder, change):
+    domain = Domain.fit(np.random.default_rng(0).random((40, 6), np.float32))
+    save(Classifier(build(BACKBONES["mobilenet_v2"], "linear"), CARD, domain=domain), folder)
+    assert load(folder).domain.mean.shape == (6,)
+    rewritten(folder, "domain.safetensors", change)
+    with pytest.raises(CheckpointError, match=r"the domain in .* is damaged; copy the checkpoint again"):
+        load(folder)
+
+
+def test_a_file_that_is_no_safetensors_file_is_refused(folder):
+    (folder / "weights.safetensors").write_bytes(b"PK\3\4")
+    card = cards.read(folder)
+    hashes = {**card.files, "weights.safetensors": file_sha256(folder / "weights.safetensors")}
+    cards.write(dataclasses.replace(card, files=hashes), folder)
+    with pytest.raises(CheckpointError, match="do not fit"):
         load(folder)
 
 

@@ -235,21 +235,33 @@ def load(folder: Path, device: torch.device = devices.CPU) -> Classifier:
             raise CheckpointError(f"{what} in '{folder}' are not those that the card names; copy the checkpoint again")
     network = build(backbone(card.backbone), card.head, len(card.classes), card.preprocessing.size_px)
     try:
-        network.load_state_dict(safetensors.torch.load_file(path))
-        domain = _domain(folder / DOMAIN_NAME) if DOMAIN_NAME in card.files else None
-    except (safetensors.SafetensorError, RuntimeError, TypeError) as error:
+        _load_weights(network, path)
+    except (safetensors.SafetensorError, RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"the weights in '{folder}' do not fit a {card.backbone} with {card.head} head; copy the checkpoint again"
         ) from error
+    domain = _domain(folder / DOMAIN_NAME) if DOMAIN_NAME in card.files else None
     finder = lungs.load(folder, card.preprocessing.lungs)
     trained = network.to(device).to(memory_format=torch.channels_last).eval()
     return Classifier(trained, card, finder, domain, trained_on.read(folder, card))
 
 
+def _load_weights(network: torch.nn.Module, path: Path) -> None:
+    """Load the tensors of the network, each once; PyTorch itself would convert a tensor of another type without a word."""
+    weights = safetensors.torch.load_file(path)
+    network.load_state_dict(weights)
+    if odd := [name for name, expected in network.state_dict().items() if weights[name].dtype != expected.dtype]:
+        raise ValueError(f"{odd[0]} has another type")
+    if infinite := [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]:
+        raise ValueError(f"{infinite[0]} is not finite")
+
+
 def _domain(path: Path) -> Domain:
-    parts = safetensors.numpy.load_file(path)
-    rest = float(parts.pop("rest"))
-    return Domain(**parts, rest=rest)
+    try:
+        parts = safetensors.numpy.load_file(path)
+        return Domain(**{**parts, "rest": float(parts["rest"])})
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"the domain in '{path.parent}' is damaged; copy the checkpoint again") from error
 
 
 def file_sha256(path: Path) -> str:

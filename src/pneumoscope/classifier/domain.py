@@ -62,6 +62,11 @@ class Domain:
         Standard deviation along each component.
     rest : float
         Mean squared length of the residual, > 0.
+
+    Raises
+    ------
+    ValueError
+        A part has another shape or type than the others, or is not finite; or a scale, a spread or the residual is not above 0.
     """
 
     mean: Features
@@ -69,6 +74,17 @@ class Domain:
     axes: Features
     spread: Features
     rest: float
+
+    def __post_init__(self) -> None:
+        arrays = (self.mean, self.scale, self.axes, self.spread)
+        if any(part.dtype != np.float32 or not np.isfinite(part).all() for part in arrays):
+            raise ValueError("the parts of a domain must be finite float32")
+        n_features, n_components = self.mean.size, self.spread.size
+        shapes = ((n_features,), (n_features,), (n_features, n_components), (n_components,))
+        if tuple(part.shape for part in arrays) != shapes:
+            raise ValueError(f"the parts of a domain have shapes {', '.join(str(part.shape) for part in arrays)}")
+        if not (self.scale > 0).all() or not (self.spread > 0).all() or not 0 < self.rest < math.inf:
+            raise ValueError("a scale, a spread or the residual of a domain is not above 0")
 
     @classmethod
     def fit(cls, features: Features) -> Self:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -11,6 +10,7 @@ from typing import Any
 
 from pneumoscope import MissingExtraError, atomic_files
 from pneumoscope.cohort.case import Case, Cohort, Partition, split_sha256
+from pneumoscope.cohort.case_rows import RowError, case_of
 from pneumoscope.cohort.errors import CohortError
 
 try:
@@ -23,7 +23,6 @@ _KEY = b"pneumoscope"
 _FORMAT = 1
 _RENAMED = {"side": "split", "official_side": "official_split"}
 """Columns that tables of earlier versions name otherwise."""
-_INTEGERS = ("reference", "rows", "cols", "file_bytes")
 
 
 def write(cohort: Cohort, path: Path) -> None:
@@ -107,25 +106,18 @@ def read(path: Path) -> Cohort:
     try:
         rows, head = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
         if head["format"] != _FORMAT:
-            raise ValueError(f"its format is {head['format']}")
+            raise RowError("its format is another one")
         rows = [{_RENAMED.get(name, name): value for name, value in row.items()} for row in rows]
-        cases = tuple(_case(row) for row in rows)
+        cases = tuple(case_of(number, row, path.name) for number, row in enumerate(rows, start=1))
         split = head["split"] and Partition(**{**head["split"], "ratios": _ratios(head["split"]["ratios"])})
         root = Path(os.path.normpath(path.parent.resolve() / head["root"]))
         cohort = Cohort(root, cases, head["target"], head["source"], split or None, tuple(head["unreadable"]))
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise CohortError(f"'{path}' is no cohort table of format {_FORMAT}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
+        why = error if isinstance(error, RowError) else "the table, or what describes it, is damaged"
+        raise CohortError(f"'{path}' is no cohort table of format {_FORMAT}: {why}") from error
     if cohort.partition and split_sha256(cases) != cohort.partition.sha256:
         raise CohortError(f"'{path}' was changed after its split was drawn; run  pneumoscope cohort split  again")
     return cohort
-
-
-def _case(row: Mapping[str, Any]) -> Case:
-    age = row.get("age_years")
-    years = None if age in (None, "") else float(age)
-    if years is not None and not 0 <= years < math.inf:
-        raise ValueError(f"its age_years hold {years}")
-    return Case(**{**row, **{k: int(row[k]) for k in _INTEGERS}, "age_years": years})
 
 
 def _ratios(values: list[float] | None) -> tuple[float, float, float] | None:
@@ -184,7 +176,10 @@ def _read_csv(path: Path) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
             f"'{path}' is no cohort (.parquet, or .csv with its .csv.json): make one with  pneumoscope cohort build"
         )
     with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream)), json.loads(head.read_text(encoding="utf-8"))
+        rows = list(csv.DictReader(stream))
+    if short := [number for number, row in enumerate(rows, start=1) if None in row.values()]:
+        raise RowError(f"row {short[0]} of {path.name} has fewer cells than there are columns")
+    return rows, json.loads(head.read_text(encoding="utf-8"))
 
 
 def _former_head(path: Path) -> Path:

@@ -172,7 +172,7 @@ def _table(item: Dataset, little_endian: bool) -> Dataset | None:
 
 
 def _uid(parsed: Dataset, keyword: str) -> str:
-    text = str(_value(parsed, keyword) or "").strip(" \0")
+    text = _text(_value(parsed, keyword) or "").strip(" \0")
     if not _UID.fullmatch(text) or len(text) > _MOST_UID:
         state = "invalid" if text else "missing"
         raise UnidentifiedImageError(
@@ -206,6 +206,14 @@ def _valid(parsed: Dataset, keyword: str) -> object | None:
     return written[0] if len(written) == 1 else written
 
 
+def _text(item: object) -> str:
+    """The value as text; empty for what has none, such as a damaged item of a sequence."""
+    try:
+        return str(item)
+    except Exception:  # pydicom converts values late, with errors of many classes
+        return ""
+
+
 def _fits(count: int, multiplicity: str) -> bool:
     low, _, high = multiplicity.partition("-")
     return int(low) <= count and (high.endswith("n") or count <= int(high or low))
@@ -214,7 +222,7 @@ def _fits(count: int, multiplicity: str) -> bool:
 def _valid_item(item: object, keyword: str, vr: str) -> object | None:
     if vr == "US":
         return int(item) if isinstance(item, int) and 0 <= item < 2**16 else None
-    text = str(item).strip(" \0")
+    text = _text(item).strip(" \0")
     if not text or _CONTROL.search(text) or (keyword in _TERMS and text not in _TERMS[keyword]):
         return None
     try:

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -77,7 +78,7 @@ def read(path: Path) -> Predictions:
         expected = head.pop(_HASH, "")
         rows = tuple(_row(row) for row in csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
         predictions = Predictions(rows=rows, **_fields(head))
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise EvaluationError(
             f"'{path}' is not a predictions.csv with its .json file in the same folder ({type(error).__name__}); "
             "evaluate the model again"
@@ -90,7 +91,7 @@ def read(path: Path) -> Predictions:
 
 
 def _row(row: Mapping[str, str]) -> Prediction:
-    return Prediction(
+    made = Prediction(
         path=row["path"],
         patient_id=row["patient_id"],
         label=row["label"],
@@ -104,6 +105,11 @@ def _row(row: Mapping[str, str]) -> Prediction:
         inside_domain=_flag(row.get("inside_domain", "")),
         abstained=_flag(row.get("abstained", "")),
     )
+    if made.reference not in (0, 1) or not 0 <= made.probability <= 1 or not math.isfinite(made.log_odds):
+        raise ValueError("a reference, a probability or log-odds outside of its range")
+    if made.age_years is not None and not 0 <= made.age_years < math.inf:
+        raise ValueError("an age outside of its range")
+    return made
 
 
 def _flag(text: str) -> bool | None:

@@ -404,11 +404,14 @@ def read(file: Path) -> Definition:
     Raises
     ------
     InvalidStudyError
-        As `parse`, or if there is no such file.
+        As `parse`, or if there is no such file or it is no UTF-8 text.
     """
     if not file.is_file():
         raise InvalidStudyError(f"there is no study file '{file}'; make one:  pneumoscope study init {file.parent}")
-    return parse(file.read_text(encoding="utf-8"))
+    try:
+        return parse(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InvalidStudyError(f"the study file '{file}' is no UTF-8 text; save it as UTF-8") from error
 
 
 def schema() -> dict[str, Any]:

@@ -31,6 +31,8 @@ from pneumoscope.readings.severity import SEVERITY_NAME, Severity, ZoneOpacity
 
 SCHEMA_VERSION: Literal[5] = 5
 _READ_VERSIONS = (1, 2, 3, 4, 5)
+_HIGHEST_QUOTED = 999
+"""A higher version, or text, is no version, and may be anything of a patient."""
 _RATING_DECIMALS = 4
 
 
@@ -200,9 +202,9 @@ def parse(text: str | bytes) -> Line | Reading:
     try:
         version = tree.get("schema") if isinstance(tree, dict) else None
         if version not in _READ_VERSIONS or isinstance(version, bool):
-            raise FormError(
-                f"a reading of form {version} cannot be read, only of forms 1 to {SCHEMA_VERSION}; update pneumoscope"
-            )
+            quoted = version is None or (isinstance(version, int) and 0 <= version <= _HIGHEST_QUOTED)
+            stated = version if quoted else "unknown"
+            raise FormError(f"a reading of form {stated} cannot be read, only of forms 1 to {SCHEMA_VERSION}; update pneumoscope")
         if "reader" in tree:
             return strict_json.convert({name: part for name, part in tree.items() if name != "schema"}, Reading)
         return strict_json.convert(_upgraded(tree), Line)

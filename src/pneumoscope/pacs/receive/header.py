@@ -14,6 +14,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Exp
 
 from pneumoscope.pacs.errors import NotUnderstoodError
 from pneumoscope.pacs.receive.truncation import is_truncated
+from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 
 PREAMBLE, PREFIX = 128, b"DICM"
 _SYNTAX, _CLASS, _INSTANCE, _STUDY, _SERIES = 0x00020010, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
@@ -71,7 +72,7 @@ def read_header(file: Path) -> Header:
     OSError
         If the file cannot be read.
     """
-    with file.open("rb") as stream:
+    with file.open("rb") as stream, silenced_decoders():
         if stream.read(PREAMBLE + len(PREFIX))[PREAMBLE:] != PREFIX:
             raise NotUnderstoodError("the instance is no DICOM file; send it as PS3.10 describes")
         meta = _elements(stream, ExplicitVRLittleEndian, _LAST_OF_META)

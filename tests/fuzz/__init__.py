@@ -1,0 +1,1 @@
+"""Mutated inputs for every parser: see `tests.fuzz.run`."""

@@ -318,6 +318,7 @@ def _quieten() -> None:
     """Keep Ray Data's messages in its log files."""
     context = DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = context.enable_auto_log_stats = False
+    context.raise_original_map_exception = True  # else of what a reader raises only the traceback arrives, as text
     for handler in logging.getLogger("ray.data").handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setLevel(logging.CRITICAL)

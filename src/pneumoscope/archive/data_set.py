@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pneumoscope.archive import attempts, locations, shards, sources
-from pneumoscope.archive.errors import ArchiveError
+from pneumoscope.archive.errors import ArchiveError, UnavailableSourceError
 from pneumoscope.archive.shards import RunRecord
 from pneumoscope.archive.sources import Stored
 from pneumoscope.archive.store import Store
@@ -188,7 +188,7 @@ def columns_of(store: Store, columns: Sequence[str], names: Sequence[str]) -> It
         try:
             with sources.failures(location), sources.opened(location) as stream:
                 return pq.ParquetFile(stream).read([*columns])
-        except sources.UnavailableSourceError as error:
+        except UnavailableSourceError as error:
             raise ArchiveError(
                 f"the results of shard {name} cannot be read; see  pneumoscope archive verify {locations.shown(store.root)}"
             ) from error
@@ -262,8 +262,8 @@ def summarize(out: str) -> Summary:
     record, committed = record_of(store), shards.committed(store)
     counts: Counter[str] = Counter()
     failed: Counter[str] = Counter()
-    read: Counter[tuple[str, ...]] = Counter()
-    outside: Counter[tuple[str, ...]] = Counter()
+    read: Counter[tuple[str, str, str]] = Counter()
+    outside: Counter[tuple[str, str, str]] = Counter()
     histogram = np.zeros(BINS, np.int64)
     for table in columns_of(store, _SUMMARY_COLUMNS, [*committed]):
         rows = table.to_pylist()
@@ -289,8 +289,8 @@ def summarize(out: str) -> Summary:
     )
 
 
-def _group(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(row[name] or "" for name in ("site", "manufacturer", "device_model"))
+def _group(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["site"] or "", row["manufacturer"] or "", row["device_model"] or ""
 
 
 def _seconds(store: Store, shard: str, stored: Stored) -> float:

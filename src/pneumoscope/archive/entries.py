@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from pneumoscope.archive import locations, sources
-from pneumoscope.archive.errors import ArchiveError
-from pneumoscope.archive.sources import Source
+from pneumoscope.archive import containers, dicomdirs, http_files, locations, sources, url_tables
+from pneumoscope.archive.errors import ArchiveError, MissingSourceError, SourceError
+from pneumoscope.archive.sources import Source, Stored
+from pneumoscope.radiograph.errors import RadiographError
 from pneumoscope.radiograph.listing import kind_by_name, walk_folder
 
 
@@ -26,12 +26,15 @@ class Entry:
         Time of its last change, seconds since 1970.
     kind : str
         What it is instead of a radiograph, such as ``CSV``; empty for a radiograph.
+    note : str
+        What a user should know of it, in one sentence; empty for nothing.
     """
 
     name: str
     source: Source
     modified: float | None = None
     kind: str = ""
+    note: str = ""
 
 
 def entries_of(text: str, without: frozenset[Path] = frozenset()) -> Iterator[Entry]:
@@ -55,50 +58,75 @@ def entries_of(text: str, without: frozenset[Path] = frozenset()) -> Iterator[En
         The source does not exist, or its store does not answer.
     """
     path = locations.local_path(text)
-    if path is not None:
-        yield from _of_folder(path, without) if path.is_dir() else _of_file(path)
+    if url_tables.is_table(text):
+        yield from map(_of_table_row, url_tables.rows_of(text))
+    elif path is not None and path.is_dir():
+        for entry in _of_folder(path, without):
+            yield from _opened(entry)
+    elif path is not None:
+        if not path.exists():
+            raise ArchiveError(f"'{path}' is no file and no folder; check the path")
+        yield from _opened(_local_entry(path, path.name))
+    elif http_files.serves(text):
+        yield from _opened(_remote_entry(text, url_tables.name_of(text), sources.stored(text)))
     else:
-        yield from _of_url(text)
+        for entry in _of_store(text):
+            yield from _opened(entry)
 
 
-def _of_file(path: Path) -> Iterator[Entry]:
-    if not path.exists():
-        raise ArchiveError(f"'{path}' is no file and no folder; check the path")
-    yield _local_entry(path, path.name)
+def _opened(entry: Entry) -> Iterator[Entry]:
+    """The members of an archive; of another file, the file itself."""
+    if not containers.kind_of(entry.source.location):
+        yield entry
+        return
+    archive = entry.source
+    try:
+        for member in containers.members(archive):
+            source = Source(archive.location, member.name, member.offset, member.size, archive.etag)
+            yield Entry(f"{entry.name}/{member.name}", source, entry.modified, member.kind)
+    except (ArchiveError, RadiographError) as error:
+        yield Entry(entry.name, archive, kind="archive that could not be opened", note=f"'{entry.name}': {error}")
 
 
 def _of_folder(folder: Path, without: frozenset[Path]) -> Iterator[Entry]:
     for path, kind in walk_folder(folder, without):
         name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
-        yield Entry(name, Source(""), kind=kind) if kind else _local_entry(path, name)
-
-
-def _local_entry(path: Path, name: str) -> Entry:
-    location = locations.location_of(path)
-    stored = sources.stored(location)
-    return Entry(name, Source(location, size=stored.size, etag=stored.etag), stored.modified)
-
-
-def _of_url(url: str) -> Iterator[Entry]:
-    with sources.failures(url):
-        fs, root = sources.file_system(url)
-        scheme = url.partition("://")[0]
-        fs.invalidate_cache()
-        found: Iterator[tuple[str, dict[str, Any]]]
-        if fs.isfile(root):
-            found = iter({root: fs.info(root)}.items())
-            start = len(root) - len(PurePosixPath(root).name)
+        is_archive = bool(containers.kind_of(name)) and kind not in ("hidden", "hidden folder", "no regular file")
+        if kind and kind != dicomdirs.NAME and not is_archive:
+            yield Entry(name, Source(""), kind=kind)
         else:
-            found = _found(fs, root)
-            start = len(root.rstrip("/")) + 1
-        for path, details in found:
-            stored = sources.stored_of(details)
-            source = Source(f"{scheme}://{path}", size=stored.size, etag=stored.etag)
-            yield Entry(path[start:], source, stored.modified, kind_by_name(path[start:]))
+            yield _local_entry(path, name, "" if is_archive else kind)
 
 
-def _found(fs: Any, root: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Walk a prefix folder by folder, so that no more than one of them is held."""
-    for folder, _, files in fs.walk(root, detail=True):
-        for name, details in files.items():
-            yield f"{folder}/{name}", details
+def _local_entry(path: Path, name: str, kind: str = "") -> Entry:
+    location = locations.location_of(path)
+    try:
+        return _remote_entry(location, name, sources.stored(location), kind)
+    except MissingSourceError:
+        return Entry(name, Source(location), kind=kind)  # a link that leads nowhere, or a file that was removed just now
+
+
+def _remote_entry(location: str, name: str, stored: Stored, kind: str = "") -> Entry:
+    return Entry(name, Source(location, size=stored.size, etag=stored.etag), stored.modified, kind)
+
+
+def _of_table_row(row: tuple[str, Source]) -> Entry:
+    """A row of a table; what it does not say of the file is asked of its store."""
+    name, source = row
+    if source.sha256 or (source.etag and source.size is not None):
+        return Entry(name, source)
+    try:
+        stored = sources.stored(source.location)
+    except (SourceError, RadiographError, OSError):
+        return Entry(name, source)  # reading it will say what is wrong
+    size = source.size if source.size is not None or source.member else stored.size
+    return Entry(name, replace(source, size=size, etag=source.etag or stored.etag), stored.modified)
+
+
+def _of_store(url: str) -> Iterator[Entry]:
+    found = False
+    for name, stored in sources.objects_below(url):
+        found = True
+        yield _remote_entry(f"{url.rstrip('/')}/{name}", name, stored, kind_by_name(name))
+    if not found:
+        yield _remote_entry(url, url.rpartition("/")[2], sources.stored(url))

@@ -78,3 +78,21 @@ def shown(location: str) -> str:
         return location
     parts = urlsplit(location)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def beside(location: str, name: str) -> str:
+    """Name a file by its path relative to the folder of another one.
+
+    Parameters
+    ----------
+    location : str
+        Path of the other file.
+    name : str
+        Relative path.
+
+    Returns
+    -------
+    str
+        Absolute path.
+    """
+    return location_of((local_path(location) or Path(location)).parent / name)

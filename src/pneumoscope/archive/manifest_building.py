@@ -1,7 +1,6 @@
 """Build the manifest of an archive from its sources, or bring an earlier one up to date, in flat memory."""
 
 import hashlib
-import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,16 +8,17 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 from tqdm import tqdm
 
 from pneumoscope import PneumoscopeError, atomic_files
 from pneumoscope.archive import locations, manifest_table, sources
-from pneumoscope.archive.entries import Entry, entries_of
+from pneumoscope.archive.contents import content_of
+from pneumoscope.archive.entries import entries_of
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.manifest_table import ROWS_A_SHARD, Row
+from pneumoscope.archive.sorted_entries import SortedEntries
 
-_AT_ONCE = 1000
+_MOST_NOTES = 20
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,11 @@ def build(
     earlier = manifest_table.open_manifest(out) if update else None
     left_out: Counter[str] = Counter()
     counts: Counter[str] = Counter()
-    with closing(_Sorted()) as found:
-        listed = (entry for text in inputs for entry in entries_of(text, without))
-        found.add(tqdm(listed, unit="file", disable=None if show_progress else True), left_out)
+    notes: list[str] = []
+    with closing(SortedEntries()) as found:
+        for text in inputs:
+            listed = tqdm(entries_of(text, without), unit="file", disable=None if show_progress else True)
+            found.add(listed, left_out, notes)
         by_kind = dict(left_out.most_common())
         if not found.count:
             shown = ", ".join(map(locations.shown, inputs))
@@ -99,7 +101,12 @@ def build(
         rows = _merged(found.rows(), earlier.rows() if earlier else iter(()), counts)
         rows = (_with_hash(row) if hashed and row.status != "kept" else row for row in rows)
         _write(rows, out, by_kind, rows_a_shard)
-    return Built(found.count, counts["new"], counts["changed"], counts["kept"], counts["removed"], by_kind)
+    return Built(found.count, counts["new"], counts["changed"], counts["kept"], counts["removed"], by_kind, _first(notes))
+
+
+def _first(notes: Sequence[str]) -> tuple[str, ...]:
+    more = len(notes) - _MOST_NOTES
+    return (*notes[:_MOST_NOTES], *([f"and {more} more notes"] if more > 0 else []))
 
 
 def _write(rows: Iterable[Row], out: str, left_out: Mapping[str, int], rows_a_shard: int) -> None:
@@ -119,50 +126,6 @@ def _write(rows: Iterable[Row], out: str, left_out: Mapping[str, int], rows_a_sh
 
 def _listed(left_out: Mapping[str, int]) -> str:
     return "left out: " + ", ".join(f"{count} {kind}" for kind, count in left_out.items())
-
-
-class _Sorted:
-    """Files in the order of their names, each once, in a temporary database on the disk."""
-
-    def __init__(self) -> None:
-        self._database = sqlite3.connect("")  # a temporary file, removed when it is closed
-        self._database.execute("PRAGMA journal_mode=OFF")
-        self._database.execute("CREATE TABLE files (name BLOB PRIMARY KEY, place TEXT, row BLOB) WITHOUT ROWID")
-        self.count = 0
-
-    def close(self) -> None:
-        self._database.close()
-
-    def add(self, entries: Iterable[Entry], left_out: Counter[str]) -> None:
-        waiting: list[Entry] = []
-        for entry in entries:
-            if entry.kind:
-                left_out[entry.kind] += 1
-                continue
-            waiting.append(entry)
-            if len(waiting) == _AT_ONCE:
-                self._insert(waiting)
-                waiting.clear()
-        self._insert(waiting)
-
-    def _insert(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            place = f"{entry.source.location}\0{entry.source.member}"
-            values = entry.name.encode(), place, msgspec.json.encode(Row(entry.name, entry.source, entry.modified))
-            try:
-                self._database.execute("INSERT INTO files VALUES (?, ?, ?)", values)
-                self.count += 1
-            except sqlite3.IntegrityError:
-                self._check_same(entry.name, place)
-
-    def _check_same(self, name: str, place: str) -> None:
-        (earlier,) = self._database.execute("SELECT place FROM files WHERE name = ?", (name.encode(),)).fetchone()
-        if earlier != place:
-            raise ArchiveError(f"two files would both be called '{name}'; build a manifest of each source")
-
-    def rows(self) -> Iterator[Row]:
-        for (row,) in self._database.execute("SELECT row FROM files ORDER BY name"):
-            yield msgspec.json.decode(row, type=Row)
 
 
 def _merged(found: Iterator[Row], earlier: Iterator[Row], counts: Counter[str]) -> Iterator[Row]:
@@ -191,7 +154,7 @@ def _compared(row: Row, old: Row) -> Row:
 def _with_hash(row: Row) -> Row:
     """The row with the hash of its content; as it is where the file cannot be read, which its result will say."""
     try:
-        content = sources.content(row.source)
+        content = content_of(row.source)
     except (PneumoscopeError, OSError):
         return row
     return replace(row, source=replace(row.source, sha256=hashlib.sha256(content).hexdigest()))

@@ -5,7 +5,8 @@ import hmac
 from typing import Any
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.archive import result_table, sources
+from pneumoscope.archive import result_table
+from pneumoscope.archive.contents import content_of
 from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
@@ -36,7 +37,7 @@ def fetch(row: Row) -> Fetched:
         Its content, or the error in its place.
     """
     try:
-        return sources.content(row.source)
+        return content_of(row.source)
     except (PneumoscopeError, OSError) as error:
         return error
 

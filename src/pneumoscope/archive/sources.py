@@ -4,14 +4,13 @@ Everything is bounded as files on a disk are: at most `MAX_FILE_BYTES`, a limit 
 name no user, password or signature of a URL.
 """
 
-import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import fsspec
 
@@ -29,12 +28,14 @@ from pneumoscope.radiograph.files import content_of
 from pneumoscope.radiograph.limits import MAX_FILE_BYTES
 
 _CONNECT_S, _READ_S, _ATTEMPTS = 10, 60, 6
+_BLOCK = 2**20
 _S3_OPTIONS = {
+    "use_listings_cache": False,  # it grows with the store, and a listing would not show what was written since
     "config_kwargs": {
         "connect_timeout": _CONNECT_S,
         "read_timeout": _READ_S,
         "retries": {"mode": "standard", "max_attempts": _ATTEMPTS},
-    }
+    },
 }
 
 
@@ -210,8 +211,8 @@ def failures(location: str) -> Iterator[None]:
         ) from error
 
 
-def content(source: Source) -> bytes:
-    """Read a file whole, and make sure that it is the one that the manifest describes.
+def whole(source: Source) -> bytes:
+    """Read a file that is no member of an archive.
 
     Parameters
     ----------
@@ -226,23 +227,12 @@ def content(source: Source) -> bytes:
     Raises
     ------
     ChangedSourceError
-        Its version, size or hash differs from the manifest's.
+        Its version differs from the manifest's.
     SourceError
         Of another named class: it is missing, refused, or its store did not answer.
     RadiographError
         It is larger than any radiograph, or no regular file.
     """
-    if source.size is not None and source.size > MAX_FILE_BYTES:
-        raise TooLargeError(f"the file has {source.size:,} bytes, more than any radiograph; it was not read")
-    read = _whole(source)
-    if source.size is not None and len(read) != source.size:
-        raise ChangedSourceError(f"the file has {len(read):,} bytes, not {source.size:,} as in the manifest; update the manifest")
-    if source.sha256 and hashlib.sha256(read).hexdigest() != source.sha256:
-        raise ChangedSourceError("the content of the file has another SHA-256 than in the manifest; update the manifest")
-    return read
-
-
-def _whole(source: Source) -> bytes:
     path = local_path(source.location)
     if path is not None:
         return _from_disk(path, source)
@@ -311,13 +301,82 @@ def opened(location: str, etag: str = "") -> Iterator[BinaryIO]:
             raise UnreadableFileError("the path is no regular file but a folder, pipe, device or socket; give a file")
         with path.open("rb") as local:
             yield local
-    elif http_files.serves(location):
-        yield http_files.open_ranges(location, etag)
     else:
-        fs, name = file_system(location)
-        check_etag(etag, stored_of(fs.info(name)).etag)
-        with fs.open(name, "rb") as stream:
+        with open_remote(location, etag) as stream:
             yield stream
+
+
+def open_remote(location: str, etag: str = "") -> BinaryIO:
+    """Open a file elsewhere for reading at any position.
+
+    Parameters
+    ----------
+    location : str
+        URL.
+    etag : str
+        The version that is wanted; empty for any.
+
+    Returns
+    -------
+    BinaryIO
+        A stream that can seek.
+
+    Raises
+    ------
+    ChangedSourceError
+        The file has another version.
+    """
+    if http_files.serves(location):
+        return cast(BinaryIO, http_files.open_ranges(location, etag))
+    fs, name = file_system(location)
+    check_etag(etag, stored_of(fs.info(name)).etag)
+    return cast(BinaryIO, fs.open(name, "rb", block_size=_BLOCK))
+
+
+def objects_below(location: str) -> Iterator[tuple[str, Stored]]:
+    """List the files below a prefix of a store, in flat memory where the store gives pages.
+
+    Parameters
+    ----------
+    location : str
+        URL.
+
+    Yields
+    ------
+    tuple of str and Stored
+        Name below the prefix, with forward slashes, and what the store says of the file.
+
+    Raises
+    ------
+    SourceError
+        The store did not answer, or refuses access.
+    """
+    with failures(location):
+        fs, root = file_system(location)
+        start = len(root.rstrip("/")) + 1
+        pages = _pages_of_s3(fs, root) if location.startswith(("s3://", "s3a://")) else _files_of(fs, root)
+        for path, details in pages:
+            yield path[start:], stored_of(details)
+
+
+def _pages_of_s3(fs: Any, root: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    bucket, key, _ = fs.split_path(root)
+    asked = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else ""}
+    while True:
+        page = fs.call_s3("list_objects_v2", **asked)
+        for one in page.get("Contents", ()):
+            if not one["Key"].endswith("/"):  # a folder that some programs create
+                yield f"{bucket}/{one['Key']}", one | {"size": one["Size"]}
+        if not page.get("IsTruncated"):
+            return
+        asked["ContinuationToken"] = page["NextContinuationToken"]
+
+
+def _files_of(fs: Any, root: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    fs.invalidate_cache()
+    for folder, _, files in fs.walk(root, detail=True):
+        for name, details in files.items():
+            yield f"{folder}/{name}", details
 
 
 def bounded(stream: BinaryIO | io.BufferedIOBase) -> bytes:

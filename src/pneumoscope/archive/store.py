@@ -208,12 +208,8 @@ class Store:
         if self.folder:
             yield from self._files_in_folder(self.folder / prefix)
             return
-        with sources.failures(self.root):
-            fs, root = sources.file_system(self.root)
-            fs.invalidate_cache()
-            start = len(root.rstrip("/")) + 1
-            for path, details in sorted(fs.find(f"{root.rstrip('/')}/{prefix}", detail=True).items()):
-                yield path[start:], sources.stored_of(details)
+        for name, stored in sources.objects_below(self.location(prefix)):
+            yield f"{prefix}/{name}", stored
 
     def _files_in_folder(self, folder: Path) -> Iterator[tuple[str, Stored]]:
         assert self.folder

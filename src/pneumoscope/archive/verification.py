@@ -90,7 +90,8 @@ def verify(
     for index, checked in zip(indices, ordered_map(lambda i: _checked(store, table, record, i), indices, _TOGETHER), strict=True):
         n_shards, rows = n_shards + 1, rows + len(checked.records)
         problems += checked.problems
-        for place in chosen.get(index, ()) if reader and not checked.problems else ():
+        for place in chosen.get(index, ()) if not checked.problems else ():
+            assert reader is not None  # else nothing is chosen
             read_again += 1
             problems += _differences(checked.rows[place], checked.records[place], record, reader, decode, site_key)
     return Verified(n_shards, rows, read_again, tuple(problems))

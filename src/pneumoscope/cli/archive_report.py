@@ -12,6 +12,7 @@ from pneumoscope import DISCLAIMER
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import data_set, decoding, locations, verification
 from pneumoscope.archive.data_set import Summary
+from pneumoscope.archive.store import Store
 from pneumoscope.cli.archive_options import place_of, site_key_of
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
@@ -113,7 +114,7 @@ def verify(out: str, manifest: str, sample: int, seed: int, model: Path, site_ke
     The sample must agree to the bit. The exit code is 1, with a list, if anything is wrong.
     """
     place = place_of(out)
-    policy = data_set.record_of(data_set.Store(place)).run.policy
+    policy = data_set.record_of(Store(place)).run.policy
     reader = Reader.load(model, threads=1, policy=policy) if sample else None
     with decoding.decoder(bool(sample), 1) as decode:
         checked = verification.verify(

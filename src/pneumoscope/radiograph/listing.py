@@ -18,6 +18,7 @@ _KINDS = (
     (b"\x93NUMPY", "NumPy array"), (b"PAR1", "Parquet"),
 )  # fmt: skip
 _NAMES = {
+    ".gz": "gzip archive", ".7z": "7z archive", ".rar": "RAR archive",
     ".csv": "CSV", ".tsv": "TSV", ".txt": "text", ".md": "text", ".json": "JSON", ".jsonl": "JSON", ".xml": "XML",
     ".nii": "NIfTI", ".html": "HTML", ".parquet": "Parquet", ".xlsx": "spreadsheet", ".py": "program", ".npy": "NumPy array",
 }  # fmt: skip

@@ -1,0 +1,126 @@
+"""Keep the files of an archive in the order of their names, each once, in a temporary database on the disk."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import msgspec
+
+from pneumoscope import PneumoscopeError
+from pneumoscope.archive import dicomdirs
+from pneumoscope.archive.contents import content_of
+from pneumoscope.archive.entries import Entry
+from pneumoscope.archive.errors import ArchiveError
+from pneumoscope.archive.manifest_table import Row
+from pneumoscope.archive.sources import Source
+
+_LISTED = 3
+"""Missing files of a DICOMDIR that a note names."""
+
+
+class SortedEntries:
+    """The radiographs of several sources. Close it to remove the database."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("")  # a temporary file
+        self._database.execute("PRAGMA journal_mode=OFF")
+        self._database.execute("CREATE TABLE files (name BLOB PRIMARY KEY, place TEXT, folded TEXT, row BLOB) WITHOUT ROWID")
+        self.count = 0
+
+    def close(self) -> None:
+        """Remove the database."""
+        self._database.close()
+
+    def add(self, entries: Iterable[Entry], left_out: Counter[str], notes: list[str]) -> None:
+        """Add the files of one source.
+
+        Parameters
+        ----------
+        entries : iterable of Entry
+            The files.
+        left_out : Counter
+            Gets the number of files that are no radiographs, by kind.
+        notes : list of str
+            Gets what a user should know.
+
+        Raises
+        ------
+        ArchiveError
+            Two files would have one name.
+        """
+        directories = []
+        for entry in entries:
+            if entry.note:
+                notes.append(entry.note)
+            if entry.kind:
+                left_out[entry.kind] += 1
+            elif not self._insert(entry) and entry.source.member:
+                left_out["repeated name in an archive"] += 1
+            if entry.kind == dicomdirs.NAME:
+                directories.append(entry)
+        for directory in directories:
+            notes += self._compare(directory)
+
+    def _insert(self, entry: Entry) -> bool:
+        """Whether the file is new; a file that two sources hold is kept once."""
+        place = f"{entry.source.location}\0{entry.source.member}"
+        row = msgspec.json.encode(Row(entry.name, entry.source, entry.modified))
+        name = entry.name.encode()
+        try:
+            self._database.execute("INSERT INTO files VALUES (?, ?, ?, ?)", (name, place, entry.name.casefold(), row))
+        except sqlite3.IntegrityError:
+            (earlier,) = self._database.execute("SELECT place FROM files WHERE name = ?", (name,)).fetchone()
+            if earlier != place:
+                raise ArchiveError(f"two files would both be called '{entry.name}'; build a manifest of each source") from None
+            return False
+        self.count += 1
+        return True
+
+    def _compare(self, directory: Entry) -> Iterator[str]:
+        """Compare a DICOMDIR with the files of its medium; files that it lists and that are missing become rows, too."""
+        try:
+            images = dicomdirs.images_of(content_of(directory.source))
+        except (PneumoscopeError, OSError) as error:
+            yield f"'{directory.name}': {error}"
+            return
+        self._database.execute("CREATE INDEX IF NOT EXISTS by_folded ON files (folded)")
+        folder = directory.name[: -len(dicomdirs.NAME)]
+        on_medium = self._count_below(folder)
+        missing = [image for image in dict.fromkeys(images) if not self._has(folder + image)]
+        for image in missing:
+            self._insert(Entry(folder + image, _beside(directory.source, image)))
+        if missing:
+            named = ", ".join(missing[:_LISTED]) + (", …" if len(missing) > _LISTED else "")
+            yield f"'{directory.name}' lists {len(missing)} image(s) that are missing: {named}"
+        unlisted = on_medium - (len(set(images)) - len(missing))
+        if unlisted > 0:
+            yield f"'{directory.name}' does not list {unlisted} radiograph(s) of its folder; they are read all the same"
+
+    def _has(self, name: str) -> bool:
+        """Whether there is a file of this name, in letters of any case, as media of ISO 9660 and their copies have it."""
+        query = "SELECT 1 FROM files WHERE folded IN (?, ?)"
+        return self._database.execute(query, (name.casefold(), f"{name.casefold()};1")).fetchone() is not None
+
+    def _count_below(self, folder: str) -> int:
+        first, last = folder.encode(), folder.encode() + b"\xff"
+        (count,) = self._database.execute("SELECT COUNT(*) FROM files WHERE name BETWEEN ? AND ?", (first, last)).fetchone()
+        return int(count)
+
+    def rows(self) -> Iterator[Row]:
+        """Read the files in the order of their names.
+
+        Yields
+        ------
+        Row
+            The rows of a manifest.
+        """
+        for (row,) in self._database.execute("SELECT row FROM files ORDER BY name"):
+            yield msgspec.json.decode(row, type=Row)
+
+
+def _beside(directory: Source, image: str) -> Source:
+    """Where a file of a DICOMDIR should lie."""
+    if directory.member:
+        return Source(directory.location, directory.member[: -len(dicomdirs.NAME)] + image, etag=directory.etag)
+    return replace(Source(""), location=directory.location[: -len(dicomdirs.NAME)] + image)

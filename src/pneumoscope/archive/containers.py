@@ -178,33 +178,33 @@ def content(source: Source) -> bytes:
     TooLargeError, UnreadableFileError
         It is larger than any radiograph, or damaged.
     """
-    try:
-        return _from_tar(source) if kind_of(source.location) == "TAR" else _from_zip(source)
-    except _DAMAGED as error:
-        raise UnreadableFileError("the member of the archive is damaged: its content does not fit its checksum") from error
+    with sources.failures(source.location):
+        try:
+            return _from_tar(source) if kind_of(source.location) == "TAR" else _from_zip(source)
+        except _DAMAGED as error:
+            raise UnreadableFileError("the member of the archive is damaged: its content does not fit its checksum") from error
 
 
 def _from_tar(source: Source) -> bytes:
     if source.offset is None or source.size is None:
         raise MissingSourceError("the TAR archive has no such member; update the manifest")
-    with sources.failures(source.location), sources.opened(source.location, source.etag) as stream:
+    with sources.opened(source.location, source.etag) as stream:
         stream.seek(source.offset)
         return stream.read(source.size)
 
 
 def _from_zip(source: Source) -> bytes:
-    with sources.failures(source.location):
-        archive = _open_archives.get(source.location, source.etag)
-        try:
-            info = archive.getinfo(source.member)
-        except KeyError as error:
-            raise MissingSourceError("the ZIP archive has no such member; update the manifest") from error
-        if info.flag_bits & 1:
-            raise RefusedSourceError("the member of the ZIP archive is encrypted; decrypt the archive")
-        if info.file_size > MAX_FILE_BYTES:
-            raise TooLargeError(f"the member has {info.file_size:,} bytes, more than any radiograph; it was not read")
-        with archive.open(info) as stream:
-            return sources.bounded(stream)
+    archive = _open_archives.get(source.location, source.etag)
+    try:
+        info = archive.getinfo(source.member)
+    except KeyError as error:
+        raise MissingSourceError("the ZIP archive has no such member; update the manifest") from error
+    if info.flag_bits & 1:
+        raise RefusedSourceError("the member of the ZIP archive is encrypted; decrypt the archive")
+    if info.file_size > MAX_FILE_BYTES:
+        raise TooLargeError(f"the member has {info.file_size:,} bytes, more than any radiograph; it was not read")
+    with archive.open(info) as stream:
+        return sources.bounded(stream)
 
 
 class _OpenArchives:

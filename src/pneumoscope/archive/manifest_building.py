@@ -97,7 +97,8 @@ def build(
         by_kind = dict(left_out.most_common())
         if not found.count:
             shown = ", ".join(map(locations.shown, inputs))
-            raise ArchiveError(f"no radiograph lies below {shown}" + (f" ({_listed(by_kind)})" if by_kind else ""))
+            reasons = [*notes[:1], *([_listed(by_kind)] if by_kind else [])]
+            raise ArchiveError(f"no radiograph lies below {shown}" + (f" ({'; '.join(reasons)})" if reasons else ""))
         rows = _merged(found.rows(), earlier.rows() if earlier else iter(()), counts)
         rows = (_with_hash(row) if hashed and row.status != "kept" else row for row in rows)
         _write(rows, out, by_kind, rows_a_shard)

@@ -205,9 +205,11 @@ def failures(location: str) -> Iterator[None]:
     except PermissionError as error:
         raise RefusedSourceError("the store refuses access to the file; check its permissions and your credentials") from error
     except Exception as error:  # each client library has classes of its own, and their texts quote signed URLs
-        kind = "path" if local_path(location) else "store"
+        if local_path(location) is not None:
+            reason = (getattr(error, "strerror", None) or type(error).__name__).lower()
+            raise UnavailableSourceError(f"the file could not be read ({reason}); check its disk") from error
         raise UnavailableSourceError(
-            f"the {kind} of the file did not answer after {_ATTEMPTS} tries ({type(error).__name__}); check the connection"
+            f"the store of the file did not answer after {_ATTEMPTS} tries ({type(error).__name__}); check the connection"
         ) from error
 
 

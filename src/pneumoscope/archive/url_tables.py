@@ -40,7 +40,8 @@ def rows_of(location: str) -> Iterator[tuple[str, Source]]:
     ----------
     location : str
         Path or URL of the table. It has a column ``url`` (or ``location`` or ``path``) and may have ``name``, ``size``,
-        ``sha256``, ``etag`` and ``member`` (of a ZIP archive); other columns are ignored. Relative paths start from the table's folder.
+        ``sha256``, ``etag`` and ``member`` (of a ZIP archive); other columns are ignored. Relative paths start from the folder
+        of the table.
 
     Yields
     ------

@@ -124,5 +124,7 @@ def test_parts_of_a_web_file_are_read_by_ranges(site: Site) -> None:
 
 
 def test_a_file_system_that_is_not_known_is_named() -> None:
-    with pytest.raises(SourceError, match=r"'nope://' is no file system that is known here; use a path, s3://, https:// or another"):
+    with pytest.raises(
+        SourceError, match=r"'nope://' is no file system that is known here; use a path, s3://, https:// or another"
+    ):
         sources.stored("nope://bucket/key")

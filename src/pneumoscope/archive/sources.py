@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 
 import fsspec
 
+from pneumoscope import PneumoscopeError
 from pneumoscope.archive import http_files
 from pneumoscope.archive.errors import (
     ChangedSourceError,
@@ -23,7 +24,7 @@ from pneumoscope.archive.errors import (
     UnavailableSourceError,
 )
 from pneumoscope.archive.locations import local_path
-from pneumoscope.radiograph.errors import RadiographError, TooLargeError, UnreadableFileError
+from pneumoscope.radiograph.errors import TooLargeError, UnreadableFileError
 from pneumoscope.radiograph.files import content_of
 from pneumoscope.radiograph.limits import MAX_FILE_BYTES
 
@@ -198,7 +199,7 @@ def failures(location: str) -> Iterator[None]:
     """
     try:
         yield
-    except (SourceError, RadiographError):
+    except PneumoscopeError:
         raise
     except (FileNotFoundError, IsADirectoryError) as error:
         raise MissingSourceError("the file is not there; restore it, or build the manifest again with --update") from error

@@ -1,0 +1,159 @@
+"""Manifests: what is in one, and that bringing one up to date equals building it from scratch."""
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pneumoscope.archive import ArchiveError, manifest_building, manifest_table, sources
+from pneumoscope.archive.manifest_table import Row
+from pneumoscope.archive.sources import Source
+
+NAMES = st.sampled_from(
+    [f"{folder}{name}" for folder in ("", "a/", "a-b/", "ä/") for name in ("1.png", "2.dcm", "Z.jpg", "x.csv")]
+)
+CHANGES = st.lists(st.dictionaries(NAMES, st.sampled_from(["write", "touch", "remove"]), max_size=6), min_size=1, max_size=4)
+
+
+def rows_of(manifest: Path) -> list[Row]:
+    return [*manifest_table.open_manifest(str(manifest)).rows()]
+
+
+@settings(max_examples=25, deadline=None)
+@given(changes=CHANGES, rows_a_shard=st.integers(1, 4))
+def test_any_sequence_of_updates_equals_a_manifest_from_scratch(tmp_path_factory, changes, rows_a_shard) -> None:
+    base = tmp_path_factory.mktemp("manifest")
+    folder, updated, scratch = base / "in", base / "updated.parquet", base / "scratch.parquet"
+    folder.mkdir()
+    (folder / "always.png").write_bytes(b"0")
+    manifest_building.build([str(folder)], str(updated), rows_a_shard=rows_a_shard, hashed=True)
+    before = {row.name: row for row in rows_of(updated)}
+    for number, change in enumerate(changes):
+        for name, action in change.items():
+            apply(folder / name, action, number)
+        built = manifest_building.build([str(folder)], str(updated), rows_a_shard=rows_a_shard, hashed=True, update=True)
+        manifest_building.build([str(folder)], str(scratch), rows_a_shard=rows_a_shard, hashed=True)
+        after = {row.name: row for row in rows_of(updated)}
+        assert [replace(row, status="new") for row in after.values()] == rows_of(scratch)
+        assert manifest_table.open_manifest(str(updated)).sha256 == manifest_table.open_manifest(str(scratch)).sha256
+        assert {name for name, row in after.items() if row.status == "kept"} == {
+            name for name, row in after.items() if name in before and row.source == before[name].source
+        }
+        assert (built.rows, built.removed) == (len(after), len(before.keys() - after.keys()))
+        assert built.new + built.changed + built.kept == built.rows
+        before = after
+
+
+def apply(file: Path, action: str, number: int) -> None:
+    if action == "remove":
+        file.unlink(missing_ok=True)
+    elif action == "write" or file.exists():
+        file.parent.mkdir(exist_ok=True)
+        if action == "write":
+            file.write_bytes(f"content {number}".encode())
+        os.utime(file, ns=(0, (number + 1) * 10**9))
+
+
+def test_rows_are_in_the_order_of_their_names_as_bytes(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for name in ("a/1.png", "a-b/1.png", "B.png", "é.png", "z.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"1")
+    manifest_building.build([str(folder)], str(tmp_path / "m.parquet"))
+    names = [row.name for row in rows_of(tmp_path / "m.parquet")]
+    assert names == sorted(names, key=str.encode) == ["B.png", "a-b/1.png", "a/1.png", "z.png", "é.png"]
+
+
+def test_a_change_of_one_file_changes_its_shard_alone(tmp_path: Path) -> None:
+    """Shards are cut by the names, so that an added file does not move the rows of all shards after it."""
+    rows = [Row(f"{k:05}.png", Source(f"/in/{k:05}.png", size=k, etag=str(k))) for k in range(0, 4000, 2)]
+
+    def shards(of: list[Row]) -> set[str]:
+        file = tmp_path / "m.parquet"
+        with file.open("wb") as stream:
+            manifest_table.write(of, stream, {}, 16)
+        return {*manifest_table.open_manifest(str(file)).shards}
+
+    before = shards(rows)
+    assert 60 < len(before) < 250
+    added = Row("02001.png", Source("/in/02001.png"))
+    changed = [*rows[:1000], added, *rows[1000:]]
+    assert len(shards(changed) - before) <= 3
+    assert len(shards([*rows[:700], *rows[701:]]) - before) <= 3
+
+
+def test_hashes_are_noted_on_request_and_kept(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "m.parquet"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"content")
+    manifest_building.build([str(folder)], str(out), hashed=True)
+    manifest_building.build([str(folder)], str(out), update=True)
+    (row,) = rows_of(out)
+    assert (row.source.sha256, row.status) == (hashlib.sha256(b"content").hexdigest(), "kept")
+
+
+def test_a_table_of_urls_is_a_source(tmp_path: Path) -> None:
+    (tmp_path / "b.png").write_bytes(b"content")
+    sha256 = hashlib.sha256(b"content").hexdigest()
+    (tmp_path / "urls.csv").write_text(
+        "url,size,sha256,name,other\n"
+        f"https://user:secret@host.example/x/a%20b.dcm?sig=secret,12,{sha256},,1\n"
+        f"b.png,7,{sha256},second,2\n"
+    )
+    manifest_building.build([str(tmp_path / "urls.csv")], str(tmp_path / "m.parquet"))
+    first, second = rows_of(tmp_path / "m.parquet")
+    assert (first.name, first.source.size, first.source.sha256) == ("host.example/x/a b.dcm", 12, sha256)
+    assert second == Row("second", Source(str(tmp_path / "b.png"), size=7, sha256=sha256))
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("link,size\nx,1\n", "it has no column url"),
+        ("url,size\n,1\n", "row 2 has no URL"),
+        ("url,size\na.png,big\n", "row 2 of .* has a size or sha256 that is none"),
+        ("url,sha256\na.png,abc\n", "row 2 of .* has a size or sha256 that is none"),
+    ],
+)
+def test_a_table_without_meaning_is_refused(tmp_path: Path, table: str, problem: str) -> None:
+    (tmp_path / "urls.csv").write_text(table)
+    with pytest.raises(ArchiveError, match=problem):
+        manifest_building.build([str(tmp_path / "urls.csv")], str(tmp_path / "m.parquet"))
+
+
+def test_two_files_of_one_name_are_refused_and_one_that_is_named_twice_is_one(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.png").write_bytes(b"1")
+    assert manifest_building.build([str(tmp_path / "a")] * 2, str(tmp_path / "m.parquet")).rows == 1
+    with pytest.raises(ArchiveError, match=r"two files would both be called '1\.png'"):
+        manifest_building.build([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "m.parquet"))
+
+
+def test_another_file_is_no_manifest(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"no Parquet")
+    with pytest.raises(ArchiveError, match="is no Parquet file"):
+        manifest_table.open_manifest(str(tmp_path / "a.parquet"))
+    pq.write_table(manifest_table.SCHEMA.empty_table(), tmp_path / "b.parquet")
+    with pytest.raises(ArchiveError, match="is no manifest of this version"):
+        manifest_table.open_manifest(str(tmp_path / "b.parquet"))
+    with pytest.raises(sources.MissingSourceError, match="is not there"):
+        manifest_table.open_manifest(str(tmp_path / "c.parquet"))
+
+
+def test_a_manifest_that_was_cut_in_the_middle_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, out = tmp_path / "in", tmp_path / "m.parquet"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"1")
+    manifest_building.build([str(folder)], str(out))
+    before = out.read_bytes()
+    monkeypatch.setattr(manifest_table, "_record", lambda row: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        manifest_building.build([str(folder)], str(out))
+    assert out.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [folder, out]

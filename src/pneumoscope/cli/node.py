@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pneumoscope.cli import node_lists, node_queue, node_run, node_tools
+from pneumoscope.cli import node_lists, node_quality, node_queue, node_run, node_tools
 from pneumoscope.cli.node_options import DEFAULT_FILE
 from pneumoscope.pacs.process import OWNER_ALONE
 
@@ -29,6 +29,6 @@ def command(context: click.Context, file: Path) -> None:
 for subcommand in (
     node_run.command, node_run.check, node_run.echo, node_tools.explain, node_lists.status, node_lists.list_, node_lists.show,
     node_queue.requeue, node_queue.drop, node_queue.reprocess, node_queue.old_files, node_tools.reconcile, node_tools.conformance,
-    node_tools.support_bundle,
+    node_quality.command, node_tools.support_bundle,
 ):  # fmt: skip
     command.add_command(subcommand)

@@ -15,7 +15,7 @@ from pneumoscope.pacs.config_errors import plain
 from pneumoscope.pacs.errors import ConfigError
 from pneumoscope.pacs.peers import Destination, Peer, Poll
 from pneumoscope.pacs.rules import READ_ALL, Rule
-from pneumoscope.pacs.settings import Drift, Limits, Model, Receiving, Retention, Sending, Working
+from pneumoscope.pacs.settings import Drift, Limits, Model, QualitySample, Receiving, Retention, Sending, Working
 from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.reader.reader import SHIPPED
@@ -64,6 +64,8 @@ class NodeConfig:
         How long files are kept.
     drift : Drift
         When readings differ from those of the first weeks.
+    quality_sample : QualitySample, optional
+        Which radiographs are kept for people to read; none by default.
     """
 
     salt: str = field(repr=False)
@@ -82,6 +84,7 @@ class NodeConfig:
     limits: Limits = field(default_factory=Limits)
     retention: Retention = field(default_factory=Retention)
     drift: Drift = field(default_factory=Drift)
+    quality_sample: QualitySample | None = None
 
     def __post_init__(self) -> None:
         if len(self.salt) < _SHORTEST_SALT:

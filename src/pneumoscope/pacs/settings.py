@@ -239,6 +239,36 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class QualitySample:
+    """Which of the radiographs that are read are kept for people to read: a random sample that is the same for the same seed.
+
+    Parameters
+    ----------
+    rate : float
+        Share of the radiographs that are read, 0 to 1; 0 where `per_week` is given.
+    per_week : int
+        Number of the radiographs of each week (ISO 8601, UTC) in which they arrived; 0 where `rate` is given.
+    by_decision : bool
+        Whether `per_week` counts for each decision of the first model, so that rare positive ones are not missed.
+    seed : str
+        Decides, together with the salt, which radiographs are chosen.
+    """
+
+    rate: float = 0.0
+    per_week: int = 0
+    by_decision: bool = False
+    seed: str = "1"
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.rate <= 1 and self.per_week >= 0):
+            raise ValueError("'rate' must be 0 to 1, and 'per_week' at least 0")
+        if bool(self.rate) == bool(self.per_week):
+            raise ValueError("give either 'rate', a share of the radiographs, or 'per_week', a number of them")
+        if self.by_decision and not self.per_week:
+            raise ValueError("'by_decision' needs 'per_week': a share is the same of every decision")
+
+
+@dataclass(frozen=True)
 class Retention:
     """How long the files of the node are kept; the rows of the ledger stay, and a file that is still needed stays too.
 

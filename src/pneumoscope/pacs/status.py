@@ -11,6 +11,7 @@ from pneumoscope.pacs.drift_watch import last_seen
 from pneumoscope.pacs.ledger import Delivery, Instance, Ledger
 from pneumoscope.pacs.ledger.search import DeliveryQuery, count_dead_letters, search_deliveries
 from pneumoscope.pacs.pseudonym import pseudonym
+from pneumoscope.pacs.quality_sample import sampled
 
 SILENT_SECONDS = 30.0
 """Time after which a process that gave no sign of life is called silent."""
@@ -43,7 +44,12 @@ def status(config: NodeConfig, ledger: Ledger) -> list[str]:
         lines.append(f"oldest result that waits to be sent: {age(now - counts.oldest_waiting_since)}")
     seen = last_seen(config.spool_folder)
     drift = [*seen.lines(), f"drift was looked for {age(now - seen.at)} ago"] if seen else []
-    return [*lines, *_dead(ledger), *_without_destination(config, ledger), *drift]
+    return [*lines, *_dead(ledger), *_without_destination(config, ledger), *drift, *_quality_sample(config)]
+
+
+def _quality_sample(config: NodeConfig) -> Iterator[str]:
+    if number := len(sampled(config)):
+        yield f"quality sample: {number} radiographs are kept to be exported (pneumoscope node quality-sample)"
 
 
 def _processes(ledger: Ledger, now: float) -> Iterator[str]:

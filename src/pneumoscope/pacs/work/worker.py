@@ -1,6 +1,7 @@
 """Work on received instances: decode, decide, read, write the results, record everything in one transaction."""
 
 import errno
+import json
 import logging
 import random
 import threading
@@ -11,7 +12,7 @@ from typing import Literal
 from pneumoscope import PneumoscopeError
 from pneumoscope.dicom_objects import DicomObject, write_objects
 from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
-from pneumoscope.pacs import retention
+from pneumoscope.pacs import quality_sample, retention
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.decision import decide, destinations_of, in_shadow, sender_of
 from pneumoscope.pacs.device import device_of
@@ -126,6 +127,8 @@ class Worker:
         earlier = {reading.model_sha256: reading for reading in self.ledger.readings_of(instance.id)}
         image = _Image(instance, content, radiograph, decision.rule, earlier)
         made = [self._reading(self.models[model.name], image) for model in decision.models]
+        if not earlier:
+            quality_sample.consider(self.config, instance, content, str(json.loads(made[0].line)["decision"]))
         self.ledger.record_readings(instance, made, device_of(content, self.config.salt))
         return f"read by {', '.join(model.name for model in decision.models)}, {sum(len(one.results) for one in made)} results"
 

@@ -74,10 +74,8 @@ def consider(config: NodeConfig, instance: Instance, content: bytes, decision: s
         folder /= decision
     name = f"{drawn}-{instance.sha256}.dcm"
     with _ONE_CHOOSES:
-        if settings.rate:
-            is_chosen = int(drawn, 16) < settings.rate * 16**_DIGITS
-        else:
-            is_chosen = name in sorted({name, *_names(folder)})[: settings.per_week]
+        chosen = sorted({name, *_names(folder)})[: settings.per_week]
+        is_chosen = int(drawn, 16) < settings.rate * float(16**_DIGITS) if settings.rate else name in chosen
         if is_chosen:
             with atomic_files.binary(folder / name) as stream:
                 stream.write(content)

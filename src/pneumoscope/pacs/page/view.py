@@ -8,6 +8,7 @@ from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.drift import Series, compare, newest_judged
 from pneumoscope.pacs.ledger import Counts, Ledger
 from pneumoscope.pacs.ledger.search import count_by_destination, count_dead_letters
+from pneumoscope.pacs.ledger.tables import DeliveryState
 from pneumoscope.pacs.page.disk import Disk, disk_of
 from pneumoscope.pacs.page.reports import Report, last_reports
 from pneumoscope.pacs.reading_totals import ModelKey, ReadingTotals, Scores
@@ -46,7 +47,7 @@ class DestinationRow:
     ----------
     name : str
         Its name.
-    counts : dict of str to int
+    counts : mapping of str to int
         Number of results by state.
     dead : tuple of (int, str)
         Number of dead letters by their sentence.
@@ -55,7 +56,7 @@ class DestinationRow:
     """
 
     name: str
-    counts: Mapping[str, int]
+    counts: Mapping[DeliveryState, int]
     dead: tuple[tuple[int, str], ...] = ()
     is_configured: bool = True
 

@@ -4,13 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from pneumoscope.classifier import OperatingPoint, PopulationChoice, Score
 from pneumoscope.lung_fields.lung_fields import ZONES
 from pneumoscope.radiograph import Caution, Orientation, Radiograph, Region
 from pneumoscope.readings import Finding, ModelIdentity, ModelReading, Severity, ZoneOpacity
-from pneumoscope.reports.overlay import blend, paint, tint
+from pneumoscope.reports.overlay import blend, paint, paint_overlay, tint
 from tests.heatmap.builders import heatmap_of
 from tests.lung_fields.builders import lungs
 
@@ -256,3 +258,24 @@ def test_a_severity_has_a_third_line_below_the_panels():
     last = np.asarray(paint(flat(100, 200), severe))[100 + 24 + 46 :]
     assert (last == 190).all(2).any(1).sum() > 5
     assert np.array_equal(paint(flat(100, 200), undefined), paint(flat(100, 200), plain))
+
+
+@given(top=st.floats(0, 290), left=st.floats(0, 390), orientation=st.sampled_from(["L F", "R F", "F L"]))
+@settings(max_examples=40, deadline=None)
+def test_the_label_of_a_finding_lies_within_the_picture_wherever_its_box_is(top, left, orientation):
+    drawn = []
+
+    class Draw(ImageDraw.ImageDraw):
+        def text(self, xy, text, **options):
+            drawn.append((text, self.textbbox(xy, text, font=options["font"], stroke_width=options.get("stroke_width", 0))))
+            super().text(xy, text, **options)
+
+    radiograph = dataclasses.replace(flat(300, 400), orientation=Orientation(*orientation.split()))
+    finding = Finding(Region(top, left, top + 10, left + 10), 1, (int(top), int(left)), 0.8, "right", "upper")
+    made = dataclasses.replace(reading(np.zeros((300, 400), np.float32)), findings=(finding,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ImageDraw, "ImageDraw", Draw)
+        picture = paint_overlay(radiograph, made, 400)
+    (box,) = [box for text, box in drawn if text.startswith("1: ")]
+    assert box[0] >= 0 <= box[1]
+    assert (box[2] <= picture.width, box[3] <= picture.height) == (True, True)

@@ -20,6 +20,7 @@ _PANEL_PX = 720
 _MARGIN_PX = 12
 _BAR_PX = 18
 _TEXT_PX, _SMALL_PX = 17, 14
+_STROKE_PX = 2
 _LEAST_WIDTH_PX = 760
 _MOST_TEXTS = 128
 _WHITE = (255, 255, 255)
@@ -251,8 +252,15 @@ def _boxes(image: Image.Image, radiograph: Radiograph, reading: ModelReading, sc
         corners = box.left * across, box.top * down, (box.right - 1) * across, (box.bottom - 1) * down
         draw.rectangle(corners, outline=_BOX_COLOUR, width=2)
         label = f"{number}: {probability_text(finding.rating)} {finding.laterality or ''} {finding.zone or ''}".rstrip()
-        draw.text((corners[0] + 5, corners[1] + 3), label, fill=_BOX_COLOUR, font=_font(),
-                  stroke_width=2, stroke_fill=(0, 0, 0))  # fmt: skip
+        at = _inside(draw, image, label, corners[0] + 5, corners[1] + 3)
+        draw.text(at, label, fill=_BOX_COLOUR, font=_font(), stroke_width=_STROKE_PX, stroke_fill=(0, 0, 0))
+
+
+def _inside(draw: ImageDraw.ImageDraw, image: Image.Image, text: str, left: float, top: float) -> tuple[float, float]:
+    """Where a label begins that is to begin at a point, moved so that all of it lies on the image."""
+    _, _, right, bottom = draw.textbbox((left, top), text, font=_font(), stroke_width=_STROKE_PX)
+    across, down = max(0, math.ceil(right - image.width)), max(0, math.ceil(bottom - image.height))
+    return max(left - across, _STROKE_PX), max(top - down, _STROKE_PX)
 
 
 def _colour_bar(canvas: Image.Image, left: int, rows: int, full_scale: float, threshold: float) -> None:

@@ -1,6 +1,8 @@
 """Receiving by DIMSE: an instance is acknowledged when its file and its row are safe, and only then."""
 
+import hashlib
 import socket
+import struct
 
 import pytest
 from pydicom import dcmread
@@ -11,7 +13,19 @@ from pynetdicom import build_role
 from pneumoscope.pacs.peers import Destination, Peer
 from pneumoscope.pacs.receive.contexts import STORAGE_COMMITMENT, TRANSFER_SYNTAXES
 from pneumoscope.pacs.receive.process import reporters
-from tests.pacs.receiving import association, echo, instance, node, stored
+from tests.pacs.receiving import (
+    associate_rq,
+    association,
+    echo,
+    element,
+    instance,
+    node,
+    p_data,
+    read_pdu,
+    store_command,
+    stored,
+)
+from tests.radiograph.builders import written
 
 
 @pytest.fixture
@@ -51,6 +65,38 @@ def test_the_same_instance_again_brings_back_its_file_that_is_gone(receiving):
     assert stored(receiving, instance(1)) == [0]
     assert receiving.files() == [file]
     assert file.read_bytes() == content
+    assert len(receiving.ledger.instances()) == 1
+
+
+def test_an_instance_that_is_cut_off_is_refused_and_taken_when_it_is_whole(receiving):
+    whole = written(instance(1))
+    data_set = whole[whole.index(b"\x08\x00\x16\x00UI") :]
+    with receiving.connect() as sock:
+        sock.sendall(associate_rq())
+        read_pdu(sock)
+        statuses = []
+        for content in (data_set[:-6], data_set):
+            sock.sendall(p_data(store_command(), is_command=True, is_last=True))
+            sock.sendall(p_data(content, is_command=False, is_last=True))
+            _, answer = read_pdu(sock)
+            statuses += [status for status in (0xC000, 0) if element(0x0900, struct.pack("<H", status)) in answer]
+    assert statuses == [0xC000, 0]
+    assert [row.sha256 for row in receiving.ledger.instances()] == [hashlib.sha256(data_set).hexdigest()]
+    assert receiving.leftovers() == []
+
+
+def test_a_sender_that_takes_only_tiny_messages_gets_its_answer(receiving):
+    with receiving.connect() as sock:
+        sock.sendall(associate_rq(maximum=64))
+        read_pdu(sock)
+        sock.sendall(p_data(store_command(), is_command=True, is_last=True))
+        whole = written(instance(1))
+        sock.sendall(p_data(whole[whole.index(b"\x08\x00\x16\x00UI") :], is_command=False, is_last=True))
+        answer = b""
+        while element(0x0900, b"\0\0") not in answer:
+            _, body = read_pdu(sock)
+            assert len(body) <= 64
+            answer += body[6:]
     assert len(receiving.ledger.instances()) == 1
 
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from pneumoscope.pacs import config, node, process, supervisor
 from pneumoscope.pacs.errors import ConfigError, NodeError
@@ -159,6 +160,37 @@ def test_two_nodes_cannot_share_a_ledger_in_postgresql(postgresql):
             pass
         with other.of_one_node():
             assert other.counts()
+
+
+@pytest.mark.slow
+def test_a_node_that_loses_its_ledger_to_another_notices_it(postgresql):
+    def end_connection(ledger):
+        of_lock = "pid FROM pg_locks WHERE locktype = 'advisory'"
+        with ledger.read() as connection:
+            connection.execute(text(f"SELECT pg_terminate_backend({of_lock.replace(' ', ') ', 1)}"))
+            while connection.execute(text(f"SELECT {of_lock}")).first():
+                time.sleep(0.02)
+
+    with Ledger.open(postgresql) as one, Ledger.open(postgresql) as other, one.of_one_node() as check:
+        check()
+        end_connection(other)
+        check()  # takes it again
+        with pytest.raises(NodeError, match="another node uses this ledger"), other.of_one_node():
+            pass
+        end_connection(other)
+        with other.of_one_node(), pytest.raises(NodeError, match="another node uses this ledger"):
+            check()
+
+
+def test_the_processes_of_a_node_that_is_not_alone_are_stopped(monkeypatch):
+    def check():
+        raise NodeError("another node uses this ledger")
+
+    monkeypatch.setattr(supervisor, "ALONE_SECONDS", 0.0)
+    claims = Claims()
+    with pytest.raises(NodeError, match="another node uses this ledger"):
+        supervisor.supervise({"work": python("import time; time.sleep(600)")}, claims, threading.Event(), check)
+    assert claims.released == ["work"]
 
 
 def test_processes_that_start_again_do_not_see_an_edit_of_the_configuration(tmp_path, started):

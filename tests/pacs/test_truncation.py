@@ -1,7 +1,9 @@
 """Data sets that are cut off, in every form in which lengths are stated."""
 
 import io
+import zlib
 
+import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
@@ -16,6 +18,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from pneumoscope.pacs.receive import truncation
 from pneumoscope.pacs.receive.truncation import is_truncated
 
 PIXELS = bytes(range(200))
@@ -64,5 +67,20 @@ def test_more_elements_than_any_radiograph_has_are_refused_soon():
     assert truncated(b"\x09\x00\x10\x00LO\x00\x00" * 200_000, ExplicitVRLittleEndian)
 
 
-def test_a_deflated_data_set_is_left_to_the_reader():
-    assert not truncated(b"deflated", DeflatedExplicitVRLittleEndian)
+def deflated(content):
+    compressing = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return compressing.compress(content) + compressing.flush()
+
+
+def test_a_deflated_data_set_is_truncated_wherever_it_is_cut():
+    content = deflated(np.random.default_rng(0).integers(0, 256, 3000, np.uint8).tobytes())
+    assert not truncated(content, DeflatedExplicitVRLittleEndian)
+    assert not truncated(content + b"\0", DeflatedExplicitVRLittleEndian)
+    assert all(truncated(content[:length], DeflatedExplicitVRLittleEndian) for length in range(0, len(content), 7))
+    assert truncated(b"\xff" * 100, DeflatedExplicitVRLittleEndian)
+
+
+def test_a_deflated_data_set_that_inflates_without_end_is_left_to_the_reader(monkeypatch):
+    monkeypatch.setattr(truncation, "_MOST_INFLATED", 2**21)
+    content = deflated(bytes(2**23))
+    assert not truncated(content[:-1], DeflatedExplicitVRLittleEndian)

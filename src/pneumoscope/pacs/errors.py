@@ -55,6 +55,10 @@ class NotUnderstoodError(NodeError):
     """What was sent is no DICOM instance that can be received."""
 
 
+class CutOffError(NotUnderstoodError):
+    """A data set has fewer bytes than it states."""
+
+
 class MismatchError(NotUnderstoodError):
     """A data set is not the one that the message announced."""
 

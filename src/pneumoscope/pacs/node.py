@@ -47,11 +47,11 @@ def run(file: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     quiet_libraries()
-    with _only_node(node.spool_folder), Ledger.open(node.ledger_url) as ledger, ledger.of_one_node():
+    with _only_node(node.spool_folder), Ledger.open(node.ledger_url) as ledger, ledger.of_one_node() as check_alone:
         for role in ROLES:
             ledger.release(role)  # an earlier node was killed with all its processes
         snapshot = _snapshot(text, node.spool_folder)
-        supervise({role: command(role, snapshot, folder) for role in ROLES}, ledger, stop)
+        supervise({role: command(role, snapshot, folder) for role in ROLES}, ledger, stop, check_alone)
 
 
 def _snapshot(text: str, spool_folder: Path) -> Path:

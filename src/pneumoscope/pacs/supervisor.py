@@ -4,7 +4,7 @@ import logging
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pneumoscope.pacs.errors import LedgerError, NodeError
@@ -18,6 +18,8 @@ HEALTHY_SECONDS = 60.0
 DRAIN_SECONDS = 90.0
 """Time that a process has to finish what it does before it is killed; its claims end then, and nothing is lost."""
 LOOK_SECONDS = 0.1
+ALONE_SECONDS = 5.0
+"""Time between two looks whether the ledger still belongs to this node."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -48,7 +50,9 @@ class _Child:
         return code
 
 
-def supervise(commands: Mapping[str, Sequence[str]], ledger: Ledger, stop: threading.Event) -> None:
+def supervise(
+    commands: Mapping[str, Sequence[str]], ledger: Ledger, stop: threading.Event, check_alone: Callable[[], None] = lambda: None
+) -> None:
     """Keep processes running until it is told to stop; then let them finish what they do.
 
     Parameters
@@ -59,17 +63,25 @@ def supervise(commands: Mapping[str, Sequence[str]], ledger: Ledger, stop: threa
         Where the claims of a process that has ended are given back at once.
     stop : threading.Event
         Set to stop.
+    check_alone : callable
+        Called every few seconds; raises a NodeError where another node has taken over the ledger.
 
     Raises
     ------
     ProcessError
         If a process has ended with exit code 2: its sentence stands on the error stream. The others are stopped.
+    NodeError
+        As `check_alone` raises it. The processes are stopped.
     """
+    check_at = time.monotonic() + ALONE_SECONDS
     children = [_Child(name, command) for name, command in commands.items()]
     try:
         while not stop.is_set():
             for child in children:
                 _look(child, ledger)
+            if time.monotonic() >= check_at:
+                check_alone()
+                check_at = time.monotonic() + ALONE_SECONDS
             stop.wait(LOOK_SECONDS)
     finally:
         _drain(children)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from pneumoscope.pacs.errors import LedgerBusyError, LedgerError, NodeError
+from pneumoscope.pacs.ledger.advisory_lock import AdvisoryLock
 from pneumoscope.pacs.ledger.tables import VERSION, metadata, versions
 from pneumoscope.pacs.ledger.upgrades import upgrade
 
@@ -121,8 +122,14 @@ class Database:
             yield connection.execution_options(only_reads=True)
 
     @contextmanager
-    def of_one_node(self) -> Iterator[None]:
+    def of_one_node(self) -> Iterator[Callable[[], None]]:
         """Hold the ledger for one node; the system, or the database, gives it back when the process ends, however it ends.
+
+        Yields
+        ------
+        callable
+            To be called now and then: raises a NodeError where the lock of PostgreSQL was lost with its connection and another
+            node has it now.
 
         Raises
         ------
@@ -131,11 +138,11 @@ class Database:
         LedgerError
             If the database cannot be reached.
         """
-        with self._file_lock() if self._is_sqlite else self._advisory_lock():
-            yield
+        with self._file_lock() if self._is_sqlite else self._advisory_lock() as check:
+            yield check
 
     @contextmanager
-    def _file_lock(self) -> Iterator[None]:
+    def _file_lock(self) -> Iterator[Callable[[], None]]:
         file = Path(self.engine.url.database or "").resolve()
         lock = filelock.FileLock(file.with_name(f"{file.name}.lock"))
         try:
@@ -143,21 +150,26 @@ class Database:
         except filelock.Timeout:
             raise NodeError(_OTHER_NODE) from None
         try:
-            yield
+            yield lambda: None  # the system never takes it away
         finally:
             lock.release()
 
     @contextmanager
-    def _advisory_lock(self) -> Iterator[None]:
-        take = text("SELECT pg_try_advisory_lock(hashtextextended('pneumoscope node ' || current_schema(), 0))")
-        with contextlib.ExitStack() as stack:
-            with _named():
-                connection = stack.enter_context(self.engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
-                is_free = connection.execute(take).scalar_one()
-            stack.callback(connection.invalidate)  # the lock ends with its connection, which must not go back to the pool
-            if not is_free:
+    def _advisory_lock(self) -> Iterator[Callable[[], None]]:
+        lock = AdvisoryLock(self.engine)
+
+        def check() -> None:
+            if not lock.is_held():
                 raise NodeError(_OTHER_NODE)
-            yield
+
+        with _named():
+            is_free = lock.take()
+        if not is_free:
+            raise NodeError(_OTHER_NODE)
+        try:
+            yield check
+        finally:
+            lock.give_back()
 
     @property
     def _is_sqlite(self) -> bool:

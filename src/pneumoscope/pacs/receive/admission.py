@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from pneumoscope.pacs.errors import MismatchError, SpoolFullError
+from pneumoscope.pacs.errors import CutOffError, MismatchError, SpoolFullError
 from pneumoscope.pacs.ledger import Arrival, Instance, Ledger, Recorded
 from pneumoscope.pacs.ledger.tables import Route
 from pneumoscope.pacs.pseudonym import pseudonym
@@ -60,7 +60,7 @@ class Admission:
         Raises
         ------
         NotUnderstoodError
-            If the file has no readable header.
+            If the file has no readable header, or its data set is cut off.
         MismatchError
             If the data set is not the one that was announced.
         SpoolError, LedgerError
@@ -117,9 +117,13 @@ class Admission:
 
         Raises
         ------
+        CutOffError
+            If the data set has fewer bytes than it states.
         SpoolError, LedgerError
             If it cannot be made safe; it may be sent again.
         """
+        if header.is_truncated:
+            raise CutOffError("the data set is cut off: it has fewer bytes than it states; send the instance again")
         known = self.ledger.find_instance(header.sop_instance_uid, header.sha256)
         if known:
             recorded = Recorded(known.id, "duplicate")

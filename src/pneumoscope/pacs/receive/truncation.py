@@ -1,6 +1,7 @@
 """Tell whether a data set was cut off, from the lengths that it states and without reading its values."""
 
 import struct
+import zlib
 from typing import BinaryIO
 
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
@@ -9,6 +10,7 @@ from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 _PIXEL_DATA, _DELIMITERS, _GROUP_OF_ITEMS = 0x7FE00010, (0xFFFEE00D, 0xFFFEE0DD), 0xFFFE
 _UNDEFINED = 0xFFFFFFFF
 _MOST_ELEMENTS = 100_000
+_PIECE, _MOST_INFLATED = 2**20, 2**29
 _LONG_LENGTHS = frozenset(str(vr).encode() for vr in EXPLICIT_VR_LENGTH_32)
 
 
@@ -20,7 +22,7 @@ def is_truncated(stream: BinaryIO, syntax: str, size: int) -> bool:
     stream : BinaryIO
         The file, at the beginning of its data set; its position changes.
     syntax : str
-        Transfer syntax of the data set. A deflated data set is not looked at.
+        Transfer syntax of the data set. Of a deflated one, only the end of the deflated stream is looked for.
     size : int
         Bytes of the file.
 
@@ -30,7 +32,7 @@ def is_truncated(stream: BinaryIO, syntax: str, size: int) -> bool:
         True also where Pixel Data of undefined length has no end, and where more than 100,000 elements precede it.
     """
     if syntax == DeflatedExplicitVRLittleEndian:
-        return False
+        return _has_no_end(stream)
     depth, in_pixel_data = 0, False
     for _ in range(_MOST_ELEMENTS):
         if stream.tell() == size:
@@ -50,6 +52,19 @@ def is_truncated(stream: BinaryIO, syntax: str, size: int) -> bool:
             return True
         elif is_pixel_data:
             return False
+    return True
+
+
+def _has_no_end(stream: BinaryIO) -> bool:
+    """Whether a deflated stream (RFC 1951) ends early; one that inflates to more than any radiograph is left to the reader."""
+    inflating, inflated = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    try:
+        while piece := inflating.unconsumed_tail or stream.read(_PIECE):
+            inflated += len(inflating.decompress(piece, _PIECE))
+            if inflating.eof or inflated > _MOST_INFLATED:
+                return False
+    except zlib.error:
+        return True
     return True
 
 

@@ -1,10 +1,15 @@
-"""Measure the peak memory of ``pneumoscope localize`` by the number of cases; it must not grow with them.
+"""Measure the peak memory of a command by the number of cases; it must not grow with them.
 
     python benchmarks/memory.py localize [--cases 200 2000] [--longer-side 640] [--json FILE]
+    python benchmarks/memory.py read --cases 1000 100000 [--longer-side 224] [--json FILE]
 
-The sixteen shipped radiographs are resized to one size and repeated as separate files, each of a separate patient; every case
-with pneumonia has a box. Each number of cases is measured in a separate process with 2,000 bootstrap draws. The peak is the
-resident memory of the process; the last line is the ratio of the largest to the smallest number of cases.
+For ``localize`` and ``compare`` the sixteen shipped radiographs are resized to one size and repeated as separate files, each of a
+separate patient; every case with pneumonia has a box. Each number of cases is measured in a separate process with 2,000 bootstrap
+draws. The peak is the resident memory of the process; the last line is the ratio of the largest to the smallest number of cases.
+
+For ``read`` the files of each number of cases are links to sixteen resized radiographs. What is measured is the archive around
+the model (list of files, journal, order of the lines, summary): each of the sixteen is decoded and read once by the model, and
+its further files get the same reading. All else is what the command does with every file, so that 100,000 take minutes.
 """
 
 import csv
@@ -39,6 +44,24 @@ sys.meta_path.insert(0, NoTorch())
 from pneumoscope.cli.main import entry
 sys.exit(entry())
 """
+_EACH_RADIOGRAPH_ONCE = """
+import functools, sys
+from pneumoscope import radiograph
+from pneumoscope.cli.main import entry
+from pneumoscope.reader import Reader
+
+radiograph.read = functools.cache(radiograph.read)
+read, outcomes = Reader.read_together, {}
+
+def remembered(reader, sources, **asked):
+    for source in sources:
+        if id(source) not in outcomes:
+            outcomes[id(source)] = read(reader, [source], **asked)[0]
+    return [outcomes[id(source)] for source in sources]
+
+Reader.read_together = remembered
+sys.exit(entry())
+"""
 _COMMAND = [sys.executable, "-c", _WITHOUT_TORCH]
 """Without PyTorch, as in an installation that only reads and measures: half a gigabyte of libraries would hide a growth."""
 
@@ -52,7 +75,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         peaks = {}
         for count in asked.cases:
-            peaks[count] = MEASURED[asked.command](repeated(Path(scratch) / str(count), count, asked.longer_side))
+            made = (linked if asked.command == "read" else repeated)(Path(scratch) / str(count), count, asked.longer_side)
+            peaks[count] = MEASURED[asked.command](made)
             print(f"{count} cases: {peaks[count].peak_mib:.0f} MiB, {peaks[count].seconds:.0f} s", flush=True)
     rows = [{"cases": count, "peak MiB": one.peak_mib, "s": one.seconds} for count, one in peaks.items()]
     figures: dict[str, Any] = {"machine": machine("numpy", "onnxruntime"), "command": asked.command, "runs": rows}
@@ -117,11 +141,32 @@ def compare(folder: Path) -> Run:
     return run([*command, "compare", str(folder / "split.csv"), *training, "--intervene", "2", *_options(files, folder)])
 
 
+def read(folder: Path) -> Run:
+    """Run ``pneumoscope read`` on linked files; the model reads each of the different ones once."""
+    command = [sys.executable, "-c", _EACH_RADIOGRAPH_ONCE, "read", str(folder / "in"), "-o", str(folder / "out")]
+    return run([*command, "--no-overlays", "--no-isolate"])
+
+
+def linked(folder: Path, count: int, longer_side: int) -> Path:
+    """Link files to the resized shipped radiographs, a thousand in a folder, and return their folder."""
+    with sample() as shipped:
+        pictures = [_resized(shipped, case.path, longer_side) for case in shipped.cases]
+    originals = folder / "originals"
+    originals.mkdir(parents=True)
+    for number, picture in enumerate(pictures):
+        picture.save(originals / f"{number}.png")
+    for number in range(count):
+        place = folder / "in" / f"series{number // 1000:05}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{number:08}.png").hardlink_to(originals / f"{number % len(pictures)}.png")
+    return folder
+
+
 def _options(names: Mapping[str, str], folder: Path) -> Sequence[str]:
     return [part for option, name in names.items() for part in (f"--{option}", str(folder / name))]
 
 
-MEASURED: Mapping[str, Callable[[Path], Run]] = {"localize": localize, "compare": compare}
+MEASURED: Mapping[str, Callable[[Path], Run]] = {"localize": localize, "compare": compare, "read": read}
 
 if __name__ == "__main__":
     main()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.levels import count_levels
 from pneumoscope.radiograph.looked_up import LookedUp, count_grey_levels
+from tests.radiograph.builders import property_test
 
 
 def looked_up(seed, dtype, linear):
@@ -21,6 +22,7 @@ def looked_up(seed, dtype, linear):
     return LookedUp.of(levels, shown, count_levels(levels))
 
 
+@property_test
 @given(st.integers(0, 2**32 - 1), st.sampled_from([np.uint8, np.uint16]), st.booleans())
 def test_levels_stand_for_their_pixels_to_the_bit(seed, dtype, linear):
     given_levels = looked_up(seed, dtype, linear)

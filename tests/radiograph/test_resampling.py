@@ -10,6 +10,7 @@ from pneumoscope.radiograph.levels import count_levels
 from pneumoscope.radiograph.looked_up import LookedUp
 from pneumoscope.radiograph.region import Region
 from pneumoscope.radiograph.resampling import _MOST_PRODUCTS, _strips, resample
+from tests.radiograph.builders import property_test
 
 
 def made(seed, rows, cols):
@@ -24,6 +25,7 @@ def by_pillow(pixels, box, rows, cols):
     return np.asarray(picture.resize((cols, rows), Image.Resampling.BILINEAR, box=edges))
 
 
+@property_test
 @given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.integers(1, 90), st.integers(1, 40), st.integers(1, 40))
 def test_a_whole_image_is_resampled_as_by_pillow(seed, rows, cols, to_rows, to_cols):
     image = made(seed, rows, cols)

@@ -6,18 +6,22 @@ written. Whatever differs is read again.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import filelock
+import numpy as np
+from numpy.typing import NDArray
 
 from pneumoscope import PneumoscopeError, atomic_files, strict_json
 from pneumoscope.archive import outputs
 from pneumoscope.archive.errors import ArchiveError, FolderInUseError
-from pneumoscope.archive.manifest import MAPS, OBJECTS, OVERLAYS, Item
+from pneumoscope.archive.items import Item, Items, Keys, key_of, keys_of
+from pneumoscope.archive.manifest import MAPS, OBJECTS, OVERLAYS
 from pneumoscope.archive.outputs import OverlayFormat, OverlayScale
 from pneumoscope.classifier import Population
 from pneumoscope.ordered_map import cores, ordered_map
@@ -94,15 +98,32 @@ class Journal:
         The output folder.
     stream : binary stream
         The lines, open for appending.
-    done : dict of str to (int, int)
-        Position and length of each line in the file, by the name of its file.
+    written : Written
+        The lines that are there.
     """
 
-    def __init__(self, out: Path, stream: BinaryIO, done: dict[str, tuple[int, int]]) -> None:
+    def __init__(self, out: Path, stream: BinaryIO, written: "Written") -> None:
         self._out = out
         self._stream = stream
-        self._places = done
-        self.done = frozenset(done)
+        self._written = written
+
+    def pending(self, items: Items) -> tuple[int, Iterator[Item]]:
+        """Select the files that have no line yet.
+
+        Parameters
+        ----------
+        items : Items
+            The manifest.
+
+        Returns
+        -------
+        n_pending : int
+            Their number.
+        pending : iterator of Item
+            The files, in order.
+        """
+        at = np.flatnonzero(~np.isin(items.keys, self._written.keys))
+        return len(at), (items[int(k)] for k in at)
 
     def append(self, line: Line) -> None:
         """Write a line; it is with the system when this returns.
@@ -113,34 +134,75 @@ class Journal:
             The line of a file that has none yet.
         """
         encoded = _encoded(line)
-        self._places[line.path] = self._stream.tell(), len(encoded)
+        self._written.add(line.path, self._stream.tell())
         self._stream.write(encoded)
         self._stream.flush()
 
-    def settle(self, names: Sequence[str]) -> None:
+    def settle(self, items: Items) -> None:
         """Bring the lines into the order of the manifest, as an uninterrupted run writes them, and flush them to the disk.
 
         Parameters
         ----------
-        names : sequence of str
-            Names of the files that were read, in order; lines of other files come first, in the order that they have.
+        items : Items
+            The manifest; lines of other files come first, in the order that they have.
         """
-        wanted = set(names)
-        order = [*(name for name in self._places if name not in wanted), *(name for name in names if name in self._places)]
-        if order == list(self._places):
+        order = np.argsort(self._written.ranks(items), kind="stable")
+        if (order[1:] > order[:-1]).all():
             return
         file = self._out / LINES_NAME
+        starts = self._written.starts
         with atomic_files.binary(file) as new, file.open("rb") as old:
-            for name in order:
-                start, length = self._places[name]
-                old.seek(start)
-                new.write(old.read(length))
+            for k in order:
+                old.seek(starts[k])
+                new.write(old.readline())
+
+
+class Written:
+    """Where each line of a journal starts, by the key of its file's name: 24 bytes a line."""
+
+    def __init__(self) -> None:
+        self._keys = bytearray()
+        self.starts = array("Q")
+
+    def add(self, name: str, start: int) -> None:
+        """Add a line.
+
+        Parameters
+        ----------
+        name : str
+            Name of its file.
+        start : int
+            Its position in the journal, in bytes.
+        """
+        self._keys += key_of(name)
+        self.starts.append(start)
+
+    @property
+    def keys(self) -> Keys:
+        """Keys of the names, in the order of the lines."""
+        return keys_of(self._keys)
+
+    def ranks(self, items: Items) -> NDArray[np.intp]:
+        """Find the index of each line's file in a manifest.
+
+        Parameters
+        ----------
+        items : Items
+            The manifest.
+
+        Returns
+        -------
+        ndarray of int, shape (n_lines,)
+            -1 for a file that is not in it.
+        """
+        keys = self.keys
+        places = np.searchsorted(items.keys, keys, sorter=items.order)
+        at = items.order[np.minimum(places, len(items) - 1)].astype(np.intp)
+        return np.where(items.keys[at] == keys, at, -1)
 
 
 @contextmanager
-def open_journal(
-    out: Path, run: Run, items: Sequence[Item], has_further: Callable[[Path], bool] = lambda _: True
-) -> Iterator[Journal]:
+def open_journal(out: Path, run: Run, items: Items, has_further: Callable[[Path], bool] = lambda _: True) -> Iterator[Journal]:
     """Open the journal of an output folder, keeping the lines that still hold.
 
     Dropped are lines with an error, lines that were cut, and lines of a file whose bytes, or of a run whose options, are not the
@@ -152,7 +214,7 @@ def open_journal(
         The output folder; created if it does not exist.
     run : Run
         Model and options.
-    items : sequence of Item
+    items : Items
         The manifest.
     has_further : callable
         Tells whether a folder holds all further files of a line.
@@ -172,10 +234,10 @@ def open_journal(
         The folder cannot be written.
     """
     with only_writer(out):
-        done = _resumed(out, run, items, has_further)
+        written = _resumed(out, run, items, has_further)
         _write_run(out, run)
         with (out / LINES_NAME).open("ab") as stream:
-            yield Journal(out, stream, done)
+            yield Journal(out, stream, written)
 
 
 @contextmanager
@@ -239,39 +301,56 @@ def lines_of(out: Path) -> Iterator[Line]:
                 ) from error
 
 
-def _resumed(out: Path, run: Run, items: Sequence[Item], has_further: Callable[[Path], bool]) -> dict[str, tuple[int, int]]:
-    """Rewrite the lines that still hold; returns the place of each by name."""
-    places: dict[str, tuple[int, int]] = {}
+def _resumed(out: Path, run: Run, items: Items, has_further: Callable[[Path], bool]) -> Written:
+    """Rewrite the lines that still hold, the first of each file."""
+    written = Written()
     if not (out / LINES_NAME).exists():
-        return places
+        return written
     for folder in (out, out / OVERLAYS, out / MAPS, out / OBJECTS):
         atomic_files.remove_partial(folder, below=folder != out)
     for line in lines_of(out):
         if line.model.sha256 != run.model.sha256:
             raise ArchiveError(f"'{out}' holds readings of another model or of an earlier version; choose another folder with -o")
-    same_options, files = _read_run(out) == run, {item.name: item.file for item in items}
+    same_options, seen = _read_run(out) == run, _Seen(items)
     with atomic_files.binary(out / LINES_NAME) as new:
         position = 0
         checked = ordered_map(
-            lambda one: (one, same_options and _holds(one, out, run, files, has_further)), lines_of(out), cores()
+            lambda one: (one, same_options and _holds(one, out, run, items, has_further)), lines_of(out), cores()
         )
         for line, holds in checked:
-            if holds and line.path not in places:
-                encoded = _encoded(line)
-                places[line.path] = position, len(encoded)
-                position += new.write(encoded)
-    return places
+            if holds and seen.is_new(line.path):
+                written.add(line.path, position)
+                position += new.write(_encoded(line))
+    return written
 
 
-def _holds(line: Line, out: Path, run: Run, files: Mapping[str, Path], has_further: Callable[[Path], bool]) -> bool:
+class _Seen:
+    """Names that were met: a bit for each file of a manifest, and a set of the others."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self._met = bytearray(len(items))
+        self._others: set[str] = set()
+
+    def is_new(self, name: str) -> bool:
+        at = self._items.find(name)
+        if at is None:
+            is_new = name not in self._others
+            self._others.add(name)
+        else:
+            is_new, self._met[at] = not self._met[at], 1
+        return is_new
+
+
+def _holds(line: Line, out: Path, run: Run, items: Items, has_further: Callable[[Path], bool]) -> bool:
     """Whether a line is what reading its file again would give, with everything that belongs to it."""
     if line.error or not _are_complete(out, line.path, run.options):
         return False
     if not has_further(outputs.further_folder(out, line.path)):
         return False
-    file = files.get(line.path)
+    at = items.find(line.path)
     try:
-        return file is None or file_sha256(file) == line.file_sha256
+        return at is None or file_sha256(items[at].file) == line.file_sha256
     except (PneumoscopeError, OSError):
         return False
 

@@ -3,12 +3,13 @@
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pneumoscope.archive.errors import ArchiveError
-from pneumoscope.radiograph.listing import Listing, list_folder
+from pneumoscope.archive.items import Item, Items
+from pneumoscope.radiograph.listing import UNLISTED, Listing, walk_folder
 
 OVERLAYS = "overlays"
 """Folder of the overlays in the output folder; they are PNG files, but not radiographs."""
@@ -19,28 +20,12 @@ OBJECTS = "objects"
 
 
 @dataclass(frozen=True)
-class Item:
-    """A file to read.
-
-    Parameters
-    ----------
-    name : str
-        Its name in every output: relative, with forward slashes.
-    file : Path
-        Where it lies.
-    """
-
-    name: str
-    file: Path
-
-
-@dataclass(frozen=True)
 class Manifest:
     """The files to read, and the number of other files by kind.
 
     Parameters
     ----------
-    items : tuple of Item
+    items : Items
         The files, in order.
     left_out : mapping of str to int
         Number of other files in the folders that were searched, by kind.
@@ -48,7 +33,7 @@ class Manifest:
         Number of folders whose content could not be listed.
     """
 
-    items: tuple[Item, ...]
+    items: Items
     left_out: Mapping[str, int]
     unlisted: int
 
@@ -77,18 +62,27 @@ def find(inputs: Sequence[str], out: Path) -> Manifest:
     ArchiveError
         An input is no file, no folder and no pattern that matches one; nothing was found; or two files would have one name.
     """
-    out = _real(out)
-    files: list[Path] = []
-    items: list[Item] = []
     left_out: Counter[str] = Counter()
-    unlisted = 0
+    items = Items(_found(inputs, _real(out), left_out))
+    unlisted = left_out.pop(UNLISTED, 0)
+    by_count = dict(sorted(left_out.items(), key=lambda kind_count: (-kind_count[1], kind_count[0])))
+    if not items:
+        counts = str(Listing((), by_count, unlisted))
+        raise ArchiveError(f"no radiograph lies below {', '.join(inputs)}" + (f" ({counts})" if counts else ""))
+    return Manifest(_unique(items), by_count, unlisted)
+
+
+def _found(inputs: Sequence[str], out: Path, left_out: Counter[str]) -> Iterator[Item]:
+    """The files of each folder as it is walked, then the single files; other files are counted."""
+    files: list[Path] = []
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            listing = list_folder(path, {out, out / OVERLAYS, out / MAPS, out / OBJECTS})
-            items += [Item(_name(f.relative_to(path)), f) for f in listing.files]
-            left_out.update(listing.left_out)
-            unlisted += listing.unlisted
+            for file, kind in walk_folder(path, {out, out / OVERLAYS, out / MAPS, out / OBJECTS}):
+                if kind:
+                    left_out[kind] += 1
+                else:
+                    yield Item(_name(file.relative_to(path)), file)
         elif path.exists():
             files.append(path)
         else:
@@ -96,11 +90,7 @@ def find(inputs: Sequence[str], out: Path) -> Manifest:
             if not matches:
                 raise ArchiveError(f"'{text}' is no file, no folder, and no pattern that matches one")
             files += [m for m in matches if m.is_file()]
-    items += _named([f for f in files if not {out / OVERLAYS, out / OBJECTS} & {*_real(f).parents}])
-    if not items:
-        counts = str(Listing((), dict(left_out.most_common()), unlisted))
-        raise ArchiveError(f"no radiograph lies below {', '.join(inputs)}" + (f" ({counts})" if counts else ""))
-    return Manifest(tuple(_unique(items)), dict(left_out.most_common()), unlisted)
+    yield from _named([f for f in files if not {out / OVERLAYS, out / OBJECTS} & {*_real(f).parents}])
 
 
 def _real(path: Path) -> Path:
@@ -121,12 +111,11 @@ def _name(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", "replace")
 
 
-def _unique(items: Iterable[Item]) -> Iterator[Item]:
-    seen: dict[str, Path] = {}
-    for item in items:
-        file = _real(item.file)
-        if item.name not in seen:
-            seen[item.name] = file
-            yield item
-        elif seen[item.name] != file:
-            raise ArchiveError(f"two inputs would both be called '{item.name}'; read their folders one at a time")
+def _unique(items: Items) -> Items:
+    """Each file once; two files of one name are refused."""
+    repeated: set[int] = set()
+    for first, *others in sorted(items.of_one_name()):
+        if any(_real(items[other].file) != _real(items[first].file) for other in others):
+            raise ArchiveError(f"two inputs would both be called '{items[first].name}'; read their folders one at a time")
+        repeated.update(others)
+    return Items(item for k, item in enumerate(items) if k not in repeated) if repeated else items

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import itertools
 import statistics
+from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,8 +18,8 @@ from tqdm import tqdm
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import journal, outputs
 from pneumoscope.archive.decoding import Decode, decoder
+from pneumoscope.archive.items import Item, Items
 from pneumoscope.archive.journal import Options, Run
-from pneumoscope.archive.manifest import Item
 from pneumoscope.archive.outputs import FurtherFiles
 from pneumoscope.classifier.severity_scale import HIGHEST_SCORE
 from pneumoscope.limited_process import NotStartedError, UnexpectedFailureError
@@ -28,7 +29,7 @@ from pneumoscope.radiograph.files import content_of
 from pneumoscope.reader import Outcome, Reader
 from pneumoscope.reader.composition import check_asked
 from pneumoscope.readings import CaseKey, ModelReading, form
-from pneumoscope.readings.line import Line, SeverityLine
+from pneumoscope.readings.line import Line
 from pneumoscope.readings.severity import SEVERITY_NAME
 
 Content = bytes | PneumoscopeError | OSError
@@ -47,15 +48,15 @@ class Summary:
     read, positive, unsure, outside, cautioned : int
         Files that were read; of these, positive ones, ones for which the model abstains, ones outside of its domain, and ones
         with a caution.
-    failed : tuple of str
-        Name and error of each file that was not read.
+    failed : int
+        Files that were not read.
     populations : mapping of str to int
         Number of files by the population that they were read as and how it was known, in words; empty for a model that has the
         same settings for all patients.
     no_side, otherwise_cautioned : int
         Files with the caution that no side is stated, which every PNG and JPEG has, and files with another caution.
-    outside_listed, cautioned_listed : tuple of str
-        Name and reason of the first 20 files outside of the domain, and of the first 20 with another caution.
+    failed_listed, outside_listed, cautioned_listed : tuple of str
+        Name and reason of the first 20 files that were not read, outside of the domain, and with another caution.
     severity : str
         The severity scores in a few words; empty if no file has one.
     """
@@ -65,10 +66,11 @@ class Summary:
     unsure: int
     outside: int
     cautioned: int
-    failed: tuple[str, ...]
+    failed: int
     populations: Mapping[str, int]
     no_side: int
     otherwise_cautioned: int
+    failed_listed: tuple[str, ...]
     outside_listed: tuple[str, ...]
     cautioned_listed: tuple[str, ...]
     severity: str = ""
@@ -137,30 +139,31 @@ def read_files(
     named = replace(named, further=further.setting if further else "")
     run = Run(reader.model, named, reader.policy)
     has_further = further.is_complete if further else lambda _: True
+    items = items if isinstance(items, Items) else Items(items)
     apart = len(items) > 1 if isolate is None else isolate
     with journal.open_journal(out, run, items, has_further) as opened, ExitStack() as decoding:
         decode = decoding.enter_context(decoder(apart, reader.workers))
-        todo = [item for item in items if item.name not in opened.done]
-        if len(todo) < len(items):
-            on_resume(len(items) - len(todo))
+        n_pending, pending = opened.pending(items)
+        if n_pending < len(items):
+            on_resume(len(items) - n_pending)
         # Each is painted by the thread that read it, so that a line waits for no file but those before it.
         read = functools.partial(_lines, reader, decode, out=out, options=run.options, further=further)
-        answers = ordered_map(read, chunks(todo, batch), reader.workers, abandon=decoding.close)
+        answers = ordered_map(read, chunks(pending, batch), reader.workers, abandon=decoding.close)
         progress = None if show_progress else True  # tqdm shows nothing for True, and for None unless on a terminal
-        for line in tqdm(itertools.chain.from_iterable(answers), total=len(todo), unit="file", disable=progress):
+        for line in tqdm(itertools.chain.from_iterable(answers), total=n_pending, unit="file", disable=progress):
             opened.append(line)
-        opened.settle([item.name for item in items])
+        opened.settle(items)
     return summary(out, items)
 
 
-def summary(out: Path, items: Sequence[Item]) -> Summary:
+def summary(out: Path, items: Items) -> Summary:
     """Count what the lines of an output folder say about the files of a manifest.
 
     Parameters
     ----------
     out : Path
         The output folder.
-    items : sequence of Item
+    items : Items
         The manifest.
 
     Returns
@@ -168,16 +171,15 @@ def summary(out: Path, items: Sequence[Item]) -> Summary:
     Summary
         Counts, and what was not read.
     """
-    names = {item.name for item in items}
     read = positive = unsure = n_cautioned = no_side = 0
-    failed, outside, cautioned = [], [], []
+    failed, outside, cautioned = _Listed(), _Listed(), _Listed()
     populations: Counter[str] = Counter()
-    severities: list[SeverityLine] = []
+    severities, scores = _Listed(), array("d")
     for line in journal.lines_of(out):
-        if line.path not in names:
+        if items.find(line.path) is None:
             continue
         if line.error:
-            failed.append(f"{line.path}: {line.error.message}")
+            failed.add(f"{line.path}: {line.error.message}")
             continue
         read += 1
         positive += line.decision == "positive"
@@ -185,37 +187,51 @@ def summary(out: Path, items: Sequence[Item]) -> Summary:
         if line.population:
             populations[str(line.population.choice)] += 1
         if line.severity and line.severity.score is not None:
-            severities.append(line.severity)
+            severities.add(str(line.severity))
+            scores.append(line.severity.score)
         if line.outside_domain:
-            outside.append(f"{line.path}: {line.outside_domain}")
+            outside.add(f"{line.path}: {line.outside_domain}")
         no_side += Caution.SIDE in line.cautions
         n_cautioned += bool(line.cautions)
         others = [caution for caution in line.cautions if caution != Caution.SIDE]
         if others:
-            cautioned.append(f"{line.path}: {', '.join(others)}")
+            cautioned.add(f"{line.path}: {', '.join(others)}")
     return Summary(
         read,
         positive,
         unsure,
-        outside=len(outside),
+        outside=outside.count,
         cautioned=n_cautioned,
-        failed=tuple(failed),
+        failed=failed.count,
         populations=dict(populations.most_common()),
         no_side=no_side,
-        otherwise_cautioned=len(cautioned),
-        outside_listed=tuple(outside[:_MOST_LISTED]),
-        cautioned_listed=tuple(cautioned[:_MOST_LISTED]),
-        severity=_severity_text(severities, read),
+        otherwise_cautioned=cautioned.count,
+        failed_listed=tuple(failed.first),
+        outside_listed=tuple(outside.first),
+        cautioned_listed=tuple(cautioned.first),
+        severity=_severity_text(scores, severities.first, read),
     )
 
 
-def _severity_text(severities: Sequence[SeverityLine], n_read: int) -> str:
+class _Listed:
+    """The first of some texts, and their number."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[str] = []
+
+    def add(self, text: str) -> None:
+        self.count += 1
+        if self.count <= _MOST_LISTED:
+            self.first.append(text)
+
+
+def _severity_text(scores: Sequence[float], texts: Sequence[str], n_read: int) -> str:
     """The severity of one file, or the range of several, and of how many it is undefined."""
-    if not severities:
+    if not scores:
         return ""
     if n_read == 1:
-        return f"{severities[0]}: {SEVERITY_NAME}"
-    scores = [one.score for one in severities if one.score is not None]
+        return f"{texts[0]}: {SEVERITY_NAME}"
     undefined = f", undefined in {n_read - len(scores)}" if n_read > len(scores) else ""
     return (
         f"severity {min(scores):.1f} to {max(scores):.1f} of {HIGHEST_SCORE}, median {statistics.median(scores):.1f}, "

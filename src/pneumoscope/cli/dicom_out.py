@@ -3,14 +3,14 @@
 import importlib
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from pneumoscope import MissingExtraError
-from pneumoscope.archive.manifest import Item
+from pneumoscope.archive import Item
 from pneumoscope.archive.outputs import FurtherFiles, further_folder
 
 KINDS = ("sr", "seg", "pm", "sc", "gsps")
@@ -83,7 +83,7 @@ def dicom_options(command: _Command) -> _Command:
 
 
 def further_files(
-    kinds: tuple[str, ...] | None, profile: str, segmentation: str, deidentify: bool, out: Path, sources: Sequence[Path]
+    kinds: tuple[str, ...] | None, profile: str, segmentation: str, deidentify: bool, out: Path, sources: Iterable[Path]
 ) -> FurtherFiles | None:
     """Make what writes the objects that were asked for.
 
@@ -99,7 +99,7 @@ def further_files(
         Whether objects have no identity.
     out : Path
         The output folder, which keeps the key of de-identified UIDs.
-    sources : sequence of Path
+    sources : iterable of Path
         The files that are read, in their order.
 
     Returns

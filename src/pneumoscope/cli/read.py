@@ -130,7 +130,7 @@ def command(
     out = Path(place)
     files = manifest.find(inputs_, out)
     items = files.items
-    further = further_files(dicom_out, profile, segmentation, deidentify, out, [item.file for item in items])
+    further = further_files(dicom_out, profile, segmentation, deidentify, out, (item.file for item in items))
     # Several are read at once, each by one thread; a single one by all.
     reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider, policy=policy_of(policy_said))
     options = Options(target, method, overlay_scale if overlays else "none", maps, population, overlay_format=overlay_format)
@@ -193,7 +193,7 @@ def _report(summary: Summary, out: Path, left_out: str) -> None:
     for what, listed, count in (
         ("outside the model's domain", summary.outside_listed, summary.outside),
         ("with a caution", summary.cautioned_listed, summary.otherwise_cautioned),
-        ("not read", summary.failed, len(summary.failed)),
+        ("not read", summary.failed_listed, summary.failed),
     ):
         for text in listed:
             click.echo(f"  {what}: {text}", err=True)

@@ -1,5 +1,6 @@
-"""Take the pictures of the viewer and of a reader study: python docs/screenshots.py (Chromium and the extra `browser`).
+"""Take the pictures of the viewer, of a reader study and of the page of a node: python docs/screenshots.py.
 
+It needs Chromium and the extra `browser`.
 The films are the radiographs that the package ships. Each picture is a WebP file of at most 150 kB in docs/pictures/.
 """
 
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+import node_screenshots  # noqa: E402
 import study_screenshots  # noqa: E402
 from tests.web.browser.viewer_server import SAMPLE, Served, film, noise, serving, until  # noqa: E402
 from tests.web.conftest import CHROMIUM_OPTIONS  # noqa: E402
@@ -34,7 +36,8 @@ def main() -> None:
         served.read_all()
         for name, (size, theme, steps) in SCENES.items():
             take(browser, served, name, steps, size, theme)
-        study_screenshots.take(browser, lambda png, name: write(png, PICTURES / f"{name}.webp"))
+        for pages in (study_screenshots, node_screenshots):
+            pages.take(browser, lambda png, name: write(png, PICTURES / f"{name}.webp"))
         browser.close()
 
 

@@ -46,9 +46,12 @@ def site(folder, receive="", more=""):
     return node(folder, MORE.format(receive=receive, more=more))
 
 
-def fill(site, ledger, now=NOW):
-    """Seven weeks of readings by two devices; those of the first one drift in the last week."""
-    rng = np.random.default_rng(5)
+def fill(site, ledger, now=NOW, usual=None, drifted=None):
+    """Seven weeks of readings by two devices; those of the first one drift in the last week.
+
+    `usual` and `drifted` make a line of a reading from a random generator.
+    """
+    rng, usual, drifted = np.random.default_rng(5), usual or _usual, drifted or _drifted
     images, made = [], []
     for number in range(1, 1261):
         week, sender = (number - 1) // 180, SENDERS[number % 3 == 0]
@@ -56,8 +59,7 @@ def fill(site, ledger, now=NOW):
         at = now - (6 - week) * 7 * DAY - number % 180
         of_image = {"id": number, "received_at": at, "next_try_at": at, "state": "read", "device": pseudonym(site.salt, sender)}
         images.append(asdict(arrival(number, sender=sender)) | of_image)
-        probability, share = (rng.beta(4, 2), 0.3) if drifts else (rng.beta(0.6, 1.4), 0.06)
-        line = _line(probability, rng.random() < share, rng.random() > 0.03)
+        line = (drifted if drifts else usual)(rng)
         of_reading = {"id": number, "instance_id": number, "model_sha256": "d5" * 32, "shadow": False, "created_at": at}
         made.append(of_reading | {"line": line})
     with ledger.write() as connection:
@@ -67,6 +69,14 @@ def fill(site, ledger, now=NOW):
     _add_report(site, ledger, now)
     for process in ("receive", "work", "send"):
         ledger.beat(process, 4711)
+
+
+def _usual(rng):
+    return _line(rng.beta(0.6, 1.4), rng.random() < 0.06, rng.random() > 0.03)
+
+
+def _drifted(rng):
+    return _line(rng.beta(4, 2), rng.random() < 0.3, rng.random() > 0.03)
 
 
 def _line(probability, abstains, inside):

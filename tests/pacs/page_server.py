@@ -27,14 +27,14 @@ class ServedPage:
 
 
 @contextmanager
-def page_server(folder, *, filled=True, receive="", more="", now=NOW):
+def page_server(folder, *, filled=True, receive="", more="", now=NOW, **lines):
     """Serve the page of a node whose clock stands; the password is `TOKEN`."""
     config = site(folder, receive, more)
     listens = Receiving(port=0, stow_port=free_port(), stow_token_file="token")
     with Ledger.open(config.ledger_url, clock=lambda: now) as ledger:
         config.spool_folder.mkdir()
         if filled:
-            fill(config, ledger, now)
+            fill(config, ledger, now, **lines)
         routes = NodePage(config, ledger, ReadingTotals(ledger, config.salt), TOKEN).routes()
         with listening_http(Starlette(routes=routes), listens, Limits()) as port:
             yield ServedPage(f"http://127.0.0.1:{port}/", config, ledger)

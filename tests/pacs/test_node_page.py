@@ -158,12 +158,12 @@ def test_the_mode_is_said(tmp_path, ledger, more, said):
     assert "kept (shadow)" in text_of(config, ledger)
 
 
-# What needs somebody.
+# What needs attention.
 
 
 @pytest.fixture
 def well(tmp_path, ledger):
-    """A node of which nothing needs anybody."""
+    """A node of which nothing needs attention."""
     config = site(tmp_path)
     config.spool_folder.mkdir()
     for name in ("receive", "work", "send"):
@@ -171,12 +171,12 @@ def well(tmp_path, ledger):
     return shown(config, ledger)
 
 
-def test_a_node_that_is_well_needs_nobody(well):
+def test_a_node_that_is_well_needs_no_attention(well):
     assert well.attention() == []
     assert "Nothing." in str(Texts(page(well)))
 
 
-def test_what_needs_somebody_is_said(well):
+def test_what_needs_attention_is_said(well):
     disk = Disk(1, 2, 3, 4, Level.FULL)
     counts = Counts({"failed": 2, "conflict": 1}, {}, NOW - 1000, NOW - 4000)
     said = replace(well, disk=disk, counts=counts).attention()
@@ -192,7 +192,7 @@ def test_what_needs_somebody_is_said(well):
     assert short.attention() == []
 
 
-def test_results_for_a_destination_that_is_gone_and_an_old_report_need_somebody(made, ledger):
+def test_results_for_a_destination_that_is_gone_and_an_old_report_need_attention(made, ledger):
     later = replace(shown(made, ledger), now=NOW + 3 * DAY)
     assert "The last report about 'archive' is 3.4 d old." in later.attention()
     gone = replace(made, destinations=(), shadow=True)
@@ -287,4 +287,4 @@ def test_the_receiving_process_serves_the_page_beside_stow(tmp_path):
         stop.set()
         receiving.join()
     assert (answer.status_code, stow.status_code) == (200, 401), "a password opens the page, and not the door for images"
-    assert "Needs somebody" in answer.text
+    assert "Needs attention" in answer.text

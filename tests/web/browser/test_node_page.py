@@ -35,7 +35,7 @@ def test_the_page_works_without_javascript_and_loads_its_own_files_alone(served,
     loaded = []
     page.on("response", lambda response: loaded.append((response.url.removeprefix(served.url), response.status)))
     page.goto(served.url)
-    assert page.get_by_role("heading", name="Needs somebody").is_visible()
+    assert page.get_by_role("heading", name="Needs attention").is_visible()
     assert page.get_by_role("row", name="pacs 2 0 30").is_visible()
     page.get_by_role("link", name="Load again").click()
     assert {name for name, _ in loaded} <= {"", "page/theme.css", "page/page.css", "page/favicon.svg"}

@@ -1,1 +1,1 @@
-"""The page of the node: what it has done, what waits, and what needs somebody, without JavaScript and without an identifier."""
+"""The page of the node: what it has done, what waits, and what needs attention, without JavaScript and without an identifier."""

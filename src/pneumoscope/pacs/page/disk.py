@@ -27,7 +27,7 @@ class Disk:
     level: Level
 
     def attention(self) -> Iterator[str]:
-        """Say what needs somebody.
+        """Say what needs attention.
 
         Yields
         ------

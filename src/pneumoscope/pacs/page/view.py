@@ -11,13 +11,14 @@ from pneumoscope.pacs.ledger.search import count_by_destination, count_dead_lett
 from pneumoscope.pacs.ledger.tables import DeliveryState
 from pneumoscope.pacs.page.disk import Disk, disk_of
 from pneumoscope.pacs.page.reports import Report, last_reports
+from pneumoscope.pacs.quality_sample import sampled
 from pneumoscope.pacs.reading_totals import ModelKey, ReadingTotals, Scores
 from pneumoscope.pacs.status import ROLES, SILENT_SECONDS, age
 
 IMAGE_WAITS_SECONDS, RESULT_WAITS_SECONDS = 900.0, 3600.0
-"""From when on an image that waits to be read, and a result that waits to be sent, need somebody."""
+"""From when on an image that waits to be read, and a result that waits to be sent, need attention."""
 REPORT_SECONDS = 2 * 86400.0
-"""Age from which the daily report of a poll needs somebody."""
+"""Age from which the daily report of a poll needs attention."""
 _DEAD_LETTERS = 50
 _RECONCILED = "reconcile:"
 
@@ -109,6 +110,8 @@ class View:
         Readings by model, device and week.
     shown_weeks : tuple of str
         The weeks that are shown.
+    sampled : int
+        Number of radiographs of the quality sample.
     """
 
     config: NodeConfig = field(repr=False)
@@ -121,9 +124,10 @@ class View:
     scores: Mapping[ModelKey, Scores]
     drift: tuple[Series, ...]
     shown_weeks: tuple[str, ...]
+    sampled: int
 
     def attention(self) -> list[str]:
-        """Say what needs somebody.
+        """Say what needs attention.
 
         Returns
         -------
@@ -203,6 +207,7 @@ def view(config: NodeConfig, ledger: Ledger, totals: ReadingTotals) -> View:
         scores,
         tuple(compare(weeks, config.drift, shown)),
         tuple(shown),
+        len(sampled(config)),
     )
 
 

@@ -18,6 +18,7 @@ import recipes_table
 import results_page
 
 from pneumoscope import DISCLAIMER, radiograph
+from pneumoscope.archive import result_table
 from pneumoscope.classifier import card as cards
 from pneumoscope.cli.main import VERBS, pneumoscope
 from pneumoscope.cohort.sample import sample
@@ -35,6 +36,7 @@ BLOCKS = {
     "maps": ("<!-- maps: made by docs/generate.py -->", "<!-- end of maps -->"),
     "comparison": ("<!-- comparison: made by docs/generate.py -->", "<!-- end of comparison -->"),
     "recipes": ("<!-- recipes: made by docs/generate.py -->", "<!-- end of recipes -->"),
+    "columns": ("<!-- columns: made by docs/generate.py -->", "<!-- end of columns -->"),
     "speed": ("<!-- speed: made by docs/generate.py -->", "<!-- end of speed -->"),
 }
 _SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "specificity", "PPV", "NPV", "F1", "MCC",
@@ -46,6 +48,7 @@ def texts() -> dict[Path, str]:
     blocks = {
         "README.md": {"maps": localization_page.headline() + "\n"},
         "docs/model.md": {"results": results(), "adults": adults_page.tables()},
+        "docs/how-to/archive.md": {"columns": _columns()},
         "docs/how-to/train.md": {"recipes": recipes_table.tables()},
         "docs/comparison.md": {"comparison": results_page.headline()},
         "docs/index.md": {"speed": performance_page.speed()},
@@ -69,6 +72,12 @@ def _with_blocks(file: Path, blocks: dict[str, str]) -> str:
         before, rest = text.split(begin)
         text = f"{before}{begin}\n{block}{end}{rest.split(end)[1]}"
     return text
+
+
+def _columns() -> str:
+    """The columns of a data set of results."""
+    rows = [f"| `{column.name}` | {column.kind} | {column.meaning} |" for column in result_table.COLUMNS]
+    return "\n".join(["| column | type | meaning |", "|---|---|---|", *rows]) + "\n"
 
 
 def results() -> str:

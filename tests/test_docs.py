@@ -41,6 +41,7 @@ def _generate():
         "docs/commands.md",
         "docs/comparison.md",
         "docs/conformance.md",
+        "docs/how-to/archive.md",
         "docs/how-to/train.md",
         "docs/index.md",
         "docs/localization.md",

@@ -20,6 +20,14 @@ NAMES = st.sampled_from(
 CHANGES = st.lists(st.dictionaries(NAMES, st.sampled_from(["write", "touch", "remove"]), max_size=6), min_size=1, max_size=4)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def without_waiting_for_the_disk():
+    """Hundreds of small manifests are written, and none of them has to outlast a power cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 def rows_of(manifest: Path) -> list[Row]:
     return [*manifest_table.open_manifest(str(manifest)).rows()]
 

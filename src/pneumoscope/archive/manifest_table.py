@@ -234,9 +234,11 @@ def write(rows: Iterable[Row], stream: BinaryIO, left_out: Mapping[str, int], ro
 
 def _shards(rows: Iterable[Row], mean: int) -> Iterator[Sequence[Row]]:
     shard: list[Row] = []
+    fewest = max(1, mean // 2)
+    chance = mean - fewest + 1  # of one in so many, from the fewest rows on, which gives the mean
     for row in rows:
         shard.append(row)
-        at_boundary = zlib.crc32(row.name.encode()) % max(1, mean // 2) == 0 and len(shard) >= mean // 2
+        at_boundary = len(shard) >= fewest and zlib.crc32(row.name.encode()) % chance == 0
         if at_boundary or len(shard) >= 2 * mean:
             yield shard
             shard = []

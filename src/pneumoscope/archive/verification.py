@@ -124,8 +124,9 @@ def _listing_problems(store: Store, table: ManifestTable, record: RunRecord) -> 
 def _checked(store: Store, table: ManifestTable, record: RunRecord, index: int) -> _Checked:
     name = shards.file_of(table.shards[index])
     again = "remove it, and run  pneumoscope archive read  again"
+    content = store.read(name) or b""
     try:
-        file = pq.ParquetFile(io.BytesIO(store.read(name) or b""), page_checksum_verification=True)
+        file = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
         found = file.read()
         records = found.to_pylist()
     except (pa.ArrowException, OSError, ValueError):
@@ -134,13 +135,20 @@ def _checked(store: Store, table: ManifestTable, record: RunRecord, index: int) 
     rows, problems = table.shard(index), []
     if not found.schema.equals(result_table.SCHEMA):
         return _Checked(rows, records, [f"'{name}' has other columns than this version writes; {again}"])
-    if said.get(result_table.SHA256_KEY, b"").decode() != result_table.rows_sha256(records):
-        problems.append(f"the rows of '{name}' are not those that were written; {again}")
-    if said.get(result_table.RUN_KEY, b"").decode() != result_table.run_text(record.run):
+    if said.get(result_table.RUN_KEY) != result_table.run_text(record.run).encode():
         problems.append(f"'{name}' holds results of another model or of other options; {again}")
+    elif said.get(result_table.SHA256_KEY) != result_table.rows_sha256(records).encode():
+        problems.append(f"the rows of '{name}' are not those that were written; {again}")
+    elif _by_this_version(file) and content != result_table.encode(records, record.run):
+        problems.append(f"'{name}' is not the file that was written; {again}")
     if [one["path"] for one in records] != [row.name for row in rows]:
         problems.append(f"'{name}' does not have exactly one row of each file of its shard; {again}")
     return _Checked(rows, records, problems)
+
+
+def _by_this_version(file: pq.ParquetFile) -> bool:
+    """Whether the installed pyarrow wrote a file, so that it would write the same bytes again; another may not."""
+    return f"parquet-cpp-arrow version {pa.__version__}" == file.metadata.created_by
 
 
 def _chosen(table: ManifestTable, count: int, seed: int) -> Mapping[int, list[int]]:

@@ -1,0 +1,102 @@
+"""A shard is committed once and whole, whenever its process is killed; a file that kills it is set apart."""
+
+import hashlib
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pneumoscope import radiograph as radiographs
+from pneumoscope.archive import attempts, careful, manifest_building, shards
+from pneumoscope.archive.errors import FolderInUseError, UnavailableSourceError
+from pneumoscope.archive.shards import Plan
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.reader import DEFAULT_BUNDLE, Reader
+from tests.archive.conftest import SAMPLE
+
+KILLED = Path(__file__).parent / "killed_commits.py"
+
+
+def broken_plan(folder: Path, reader: Reader) -> Plan:
+    """One shard of three files that are no images."""
+    (folder / "in").mkdir()
+    for k in range(3):
+        (folder / f"in/{k}.png").write_bytes(b"broken" * k)
+    manifest = str(folder / "m.parquet")
+    manifest_building.build([str(folder / "in")], manifest)
+    return shards.make_plan(manifest, str(folder / "out"), reader, bundle=DEFAULT_BUNDLE)
+
+
+@pytest.mark.slow  # a process for each step
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no SIGKILL")
+def test_a_kill_at_any_step_leaves_the_shard_whole_or_absent_and_is_counted(tmp_path: Path, reader: Reader) -> None:
+    plan = broken_plan(tmp_path, reader)
+    (tmp_path / "plan").write_bytes(pickle.dumps(plan))
+    done = subprocess.run([sys.executable, str(KILLED), str(tmp_path / "plan")], capture_output=True, text=True, check=True)
+    steps = [json.loads(line) for line in done.stdout.splitlines()]
+    shutil.rmtree(Path(plan.out) / shards.READINGS)
+    assert shards.read_shard(plan, 0, reader, radiographs.read).written
+    (shard,) = shards.open_manifest(plan.manifest).shards
+    whole = hashlib.sha256((Path(plan.out) / shards.file_of(shard)).read_bytes()).hexdigest()
+    assert len(steps) > 15
+    assert {step["after"] for step in steps} == {whole}
+    assert {step["before"] for step in steps} == {"", whole}
+    assert all(step["pending"] == (not step["before"]) for step in steps)
+    assert [step["attempts"] for step in steps] == sorted(step["attempts"] for step in steps)
+    assert steps[-1]["attempts"] == 1
+
+
+def poisoned(content: bytes) -> Radiograph:
+    """Decode, but end the process at a file that says so."""
+    if content.startswith(b"poison"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return radiographs.read(content)
+
+
+@pytest.mark.slow  # loads the model in a process of its own
+def test_a_file_that_ends_its_process_is_set_apart_and_the_others_are_read(tmp_path: Path, reader: Reader, monkeypatch) -> None:
+    (tmp_path / "in").mkdir()
+    good = sorted(SAMPLE.rglob("*.jp*g"))[0]
+    shutil.copy(good, tmp_path / "in/a.jpeg")
+    (tmp_path / "in/b.png").write_bytes(b"poison")
+    shutil.copy(good, tmp_path / "in/c.jpeg")
+    manifest = str(tmp_path / "m.parquet")
+    manifest_building.build([str(tmp_path / "in")], manifest)
+    plan = shards.make_plan(manifest, str(tmp_path / "out"), reader, bundle=DEFAULT_BUNDLE)
+    (shard,) = shards.open_manifest(manifest).shards
+    monkeypatch.setattr(careful, "_read", read_poisoned)
+    plan.store.replace(f"{attempts.FOLDER}/{shard}.json", b"[1.0, 2.0]")
+    count = shards.read_shard(plan, 0, reader, lambda content: pytest.fail("it was decoded in this process"))
+    assert count.failed == {"QuarantinedError": 1}
+    first, second, third = pq.read_table(Path(plan.out) / shards.file_of(shard)).to_pylist()
+    assert second["error"].startswith("the file was set apart after three tries; in the last one reading failed")
+    assert first["probability"] == third["probability"] == round(reader.read(good).score.probability, 6)
+
+
+def read_poisoned(bundle, run, site_key, row):
+    """`careful._read` with a decoder that the poison ends."""
+    fetched = careful.fetch(row)
+    return careful.result_of(row, fetched, run, careful._reader(bundle, run.policy), poisoned, site_key)
+
+
+def test_a_store_that_is_away_stops_the_run_instead_of_filling_it_with_errors(tmp_path, reader, monkeypatch) -> None:
+    plan = broken_plan(tmp_path, reader)
+    monkeypatch.setattr(shards, "fetch", lambda row: UnavailableSourceError("the store did not answer"))
+    with pytest.raises(UnavailableSourceError, match="no file of a shard could be read; the run stops here"):
+        shards.read_shard(plan, 0, reader, radiographs.read)
+    assert list(shards.pending(plan)) == [0]
+    (shard,) = shards.open_manifest(plan.manifest).shards
+    assert attempts.starts_of(plan.store, shard) == []  # an attempt that ended with an error was not killed
+
+
+def test_a_folder_has_one_writer(tmp_path: Path, reader: Reader) -> None:
+    plan = broken_plan(tmp_path, reader)
+    with plan.store.only_writer(), pytest.raises(FolderInUseError, match="another run is writing"), plan.store.only_writer():
+        pass

@@ -1,0 +1,171 @@
+"""Data sets of results: what other programs read in them, their status and summary, and what verification finds."""
+
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from pneumoscope import DISCLAIMER
+from pneumoscope import radiograph as radiographs
+from pneumoscope.archive import ArchiveError, Options, data_set, result_table, verification
+from pneumoscope.archive.row_reading import device_of, site_of
+from pneumoscope.archive.shards import Plan
+from pneumoscope.archive.store import Store
+from pneumoscope.reader import Reader
+from tests.archive.conftest import SAMPLE, plan_of, read_all
+from tests.radiograph.builders import cr, written
+
+KEY = "a secret of the site"
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, reader: Reader) -> Plan:
+    """Six radiographs and a DICOM file of a device, read with heat maps, and a file that is none."""
+    folder = tmp_path_factory.mktemp("done") / "in"
+    sample = sorted(SAMPLE.rglob("*.jp*g"))[:6]
+    folder.mkdir()
+    for number, file in enumerate(sample):
+        shutil.copy2(file, folder / f"{number}.jpeg")
+    pixels = np.asarray(Image.open(sample[0]).convert("L"), np.uint16) * 16
+    stated = {"Manufacturer": "ACME", "ManufacturerModelName": "Ray 3", "InstitutionName": "St. Elsewhere"}
+    content = written(cr(pixels, PatientOrientation=["L", "F"], **stated))
+    (folder / "device.dcm").write_bytes(content)
+    (folder / "broken.png").write_bytes(b"no picture")
+    plan = plan_of(folder, reader, options=Options(maps=True), site_key=KEY)
+    read_all(plan, reader)
+    return plan
+
+
+@pytest.fixture
+def copied(done: Plan, tmp_path: Path) -> Path:
+    shutil.copytree(done.out, tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_duckdb_and_pandas_read_it(done: Plan) -> None:
+    place = f"{done.out}/readings"
+    counted = duckdb.sql(
+        f"SELECT count(*), count(probability), count(error_kind), avg(probability) FROM read_parquet('{place}/**/*.parquet')"
+    ).fetchall()[0]
+    frame = pd.read_parquet(place)
+    assert counted == (8, 7, 1, pytest.approx(frame.probability.mean()))
+    boxes = duckdb.sql(
+        f"SELECT unnest(findings).box.top FROM read_parquet('{place}/**/*.parquet') WHERE len(findings) > 0"
+    ).fetchall()
+    expected = [finding["box"]["top"] for findings in frame.findings.dropna() for finding in findings]
+    assert sorted(top for (top,) in boxes) == sorted(expected)
+    assert len(boxes) > 0
+
+
+def test_the_documented_lines_decode_a_heat_map(done: Plan, reader: Reader) -> None:
+    docs = (Path(__file__).parents[2] / "docs/how-to/archive.md").read_text()
+    snippet = docs.split("<!-- heat map -->")[1].split("```python\n")[1].split("```")[0]
+    row = next(row for row in pd.read_parquet(f"{done.out}/readings").to_dict("records") if row["path"] == "0.jpeg")
+    names = {"row": row}
+    exec(snippet, names)  # the documentation's own lines
+    assert len(snippet.strip().splitlines()) == 3
+    heatmap = reader.read(Path(done.out).parent / "in/0.jpeg").heatmap
+    np.testing.assert_array_equal(names["heat_map"], heatmap.cells)
+    np.testing.assert_array_equal(result_table.heat_map_of(row), heatmap.cells)
+
+
+def test_the_metadata_name_model_form_and_disclaimer(done: Plan) -> None:
+    for file in (Path(done.out) / "readings").rglob("*.parquet"):
+        said = pq.read_schema(file).metadata
+        assert said[b"pneumoscope.disclaimer"].decode() == DISCLAIMER
+        assert said[b"pneumoscope.model_sha256"].decode() == done.run.model.sha256
+        assert said[b"pneumoscope.form"] == b"5"
+
+
+def test_devices_are_kept_as_stated_and_institutions_as_keyed_hashes(done: Plan) -> None:
+    frame = pd.read_parquet(f"{done.out}/readings").set_index("path")
+    row = frame.loc["device.dcm"]
+    assert (row.manufacturer, row.device_model, row.site) == ("ACME", "Ray 3", site_of("St. Elsewhere", KEY))
+    assert frame.loc["0.jpeg"].isna()[["manufacturer", "device_model", "site"]].all()
+    assert device_of((Path(done.out).parent / "in/device.dcm").read_bytes(), "").site == ""
+    for file in Path(done.out).rglob("*"):
+        content = file.read_bytes() if file.is_file() else b""
+        assert KEY.encode() not in content
+        assert b"Elsewhere" not in content
+
+
+def test_status_counts_shards_rows_failures_and_time(done: Plan, copied: Path) -> None:
+    status = data_set.status(done.out)
+    assert (status.shards, status.rows, status.n_rows) == (status.n_shards, 8, 8)
+    assert status.failed == {"UnreadableFileError": 1}
+    assert status.seconds_left == 0
+    files = sorted(copied.rglob("*.parquet"))
+    for number, file in enumerate(files):
+        os.utime(file, (number * 10, number * 10))
+    files[0].unlink()
+    partial = data_set.status(str(copied))
+    assert partial.shards == status.shards - 1
+    assert partial.seconds_left > 0
+
+
+def test_summary_counts_distribution_domain_and_time(done: Plan) -> None:
+    made = data_set.summarize(done.out)
+    frame = pd.read_parquet(f"{done.out}/readings")
+    assert (made.rows, made.read, made.failed) == (8, 7, {"UnreadableFileError": 1})
+    assert made.positive == (frame.decision == "positive").sum()
+    assert sum(made.histogram) == 7
+    assert made.quantile(0.5) == pytest.approx(frame.probability.median(), abs=0.001)
+    assert {(group.manufacturer, group.device_model): group.read for group in made.groups} == {("", ""): 6, ("ACME", "Ray 3"): 1}
+    assert made.reader_seconds > 0
+
+
+def verified(plan: Plan, out: object, reader: Reader | None = None, sample: int = 0) -> tuple[str, ...]:
+    return verification.verify(str(out), plan.manifest, reader, radiographs.read, sample=sample, site_key=KEY).problems
+
+
+def test_an_intact_data_set_has_no_problem_and_reads_the_same_again(done: Plan, reader: Reader) -> None:
+    assert verified(done, done.out, reader, sample=8) == ()
+
+
+def test_every_flipped_byte_is_found(done: Plan, copied: Path) -> None:
+    file = sorted(copied.rglob("*.parquet"))[0]
+    content = file.read_bytes()
+    for at in range(0, len(content), max(1, len(content) // 15)):
+        file.write_bytes(content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :])
+        of_version = content.rindex(b"parquet-cpp-arrow version") <= at < len(content) - 8
+        assert verified(done, copied) or of_version, at
+    file.write_bytes(content)
+    assert verified(done, copied) == ()
+
+
+def test_lost_foreign_and_swapped_shards_are_found(done: Plan, copied: Path) -> None:
+    first, second, *_ = sorted(copied.rglob("*.parquet"))
+    content = first.read_bytes()
+    first.unlink()
+    assert any("has no results; run  pneumoscope archive read  again" in problem for problem in verified(done, copied))
+    first.write_bytes(second.read_bytes())
+    assert any("does not have exactly one row of each file" in problem for problem in verified(done, copied))
+    first.write_bytes(content)
+    foreign = first.with_name("0" * 32 + ".parquet")
+    foreign.write_bytes(content)
+    assert any("is not in the manifest" in problem for problem in verified(done, copied))
+    foreign.unlink()
+    (first.parent / "notes.txt").write_text("x")
+    assert any("is no file of this data set; remove it" in problem for problem in verified(done, copied))
+
+
+def test_a_result_that_reads_differently_is_found(done: Plan, copied: Path, reader: Reader) -> None:
+    record = data_set.record_of(Store(str(copied)))
+    for file in copied.rglob("*.parquet"):
+        records = pq.ParquetFile(file).read().to_pylist()
+        for one in records:
+            if one["path"] == "1.jpeg":
+                one["probability"] = (one["probability"] + 0.25) % 1
+        file.write_bytes(result_table.encode(records, record.run))
+    assert verified(done, copied, reader, sample=8) == ("'1.jpeg' was read again with another result (probability)",)
+
+
+def test_a_folder_without_a_run_is_no_data_set(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match="is no data set; name the OUT of"):
+        data_set.status(str(tmp_path))

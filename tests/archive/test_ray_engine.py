@@ -132,3 +132,13 @@ def test_a_cluster_that_does_not_answer_is_a_sentence(plan, monkeypatch):
     monkeypatch.setattr(ray_engine.ray, "init", unreachable)
     with pytest.raises(RayEngineError, match=r"no Ray cluster answers at '10\.0\.0\.9:6379'; start one with"):
         ray_engine.read_shards(plan, RayOptions("10.0.0.9:6379"), print, print)
+    with pytest.raises(RayEngineError, match=r"Ray did not start on this machine; see the newest log files"):
+        ray_engine.read_shards(plan, RayOptions(), print, print)
+
+
+def test_a_finished_run_starts_no_ray(plan, monkeypatch):
+    read = reader_of(plan)
+    for number in shards.pending(plan):
+        read(batch(number))
+    monkeypatch.setattr(ray_engine.ray, "init", lambda *_, **__: pytest.fail("Ray was started"))
+    ray_engine.read_shards(plan, RayOptions(), print, print)

@@ -46,6 +46,11 @@ _STORE_BYTES = 256 * 2**20
 """Object store of a local run: it holds the bundle, shard numbers and counts, never a radiograph."""
 _SHARDS_A_TASK = 1000
 """Shard numbers that Ray hands out at a time."""
+_NOT_CONNECTED = (
+    "no Ray cluster answers at '{}'; start one with  ray start --head , give every node the same token (RAY_AUTH_TOKEN), or "
+    "leave out --ray-address to use this machine alone"
+)
+_NOT_STARTED = "Ray did not start on this machine; see the newest log files below the folder ray of the temporary files"
 _NUMBER, _COUNT = "shard", "count"
 """Columns of what travels through Ray Data."""
 _QUIET = {
@@ -106,16 +111,20 @@ def read_shards(
     ArchiveError
         As `pneumoscope.archive.shards.read_shard`.
     """
+    source = _Pending(plan)
+    if not source.tasks:
+        return
     with _connected(options.address), contextlib.redirect_stdout(_Notices(on_notice)):
         files = {file.name: file.read_bytes() for file in sorted(Path(plan.bundle).iterdir()) if file.is_file()}
-        rows = _rows(plan, ray.put(files), options)
+        rows = _rows(source, plan, ray.put(files), options)
         while (row := _next(rows)) is not None:
             on_shard(msgspec.json.decode(row[_COUNT], type=ShardCount))
 
 
-def _rows(plan: Plan, files: "ray.ObjectRef[Mapping[str, bytes]]", options: RayOptions) -> Iterator[dict[str, Any]]:
+def _rows(
+    source: "_Pending", plan: Plan, files: "ray.ObjectRef[Mapping[str, bytes]]", options: RayOptions
+) -> Iterator[dict[str, Any]]:
     """The counts of the shards, as Ray Data's rows."""
-    source = _Pending(plan)
     numbers = ray.data.read_datasource(source, override_num_blocks=source.tasks, num_cpus=0)
     counts = numbers.repartition(target_num_rows_per_block=1).map_batches(
         _ShardReader,
@@ -157,7 +166,7 @@ class _Pending(Datasource):
 
     @property
     def tasks(self) -> int:
-        return max(1, len(self._parts))
+        return len(self._parts)
 
     def estimate_inmemory_data_size(self) -> int:
         return sum(part.nbytes for part in self._parts)
@@ -282,18 +291,15 @@ def _connected(address: str) -> Iterator[None]:
     """Connect to a cluster, or start Ray on this machine, for the time of a run."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    if address == LOCAL and "RAY_AUTH_MODE" not in os.environ:  # a token of its own, instead of one in the home folder
-        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    if address == LOCAL:  # Ray would write a token into the home folder
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     alone = {"num_cpus": cores(), "object_store_memory": _STORE_BYTES, "include_dashboard": False}
     local: dict[str, Any] = alone if address == LOCAL else {}
     try:
         with _no_errors_shown():
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **local)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise RayEngineError(
-            f"no Ray cluster answers at '{address}'; start one with  ray start --head , or leave out --ray-address to use this "
-            "machine alone"
-        ) from error
+    except Exception as error:  # Ray raises a class of its own for each way in which it cannot start or connect
+        raise RayEngineError(_NOT_STARTED if address == LOCAL else _NOT_CONNECTED.format(address)) from error
     _quieten()
     try:
         yield

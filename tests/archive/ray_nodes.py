@@ -1,6 +1,7 @@
 """Ray nodes on this machine, each in a network namespace of its own, that can be killed as a machine dies."""
 
 import contextlib
+import itertools
 import os
 import secrets
 import shutil
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 PORT = 6390
+_NUMBERS = itertools.count()
 _START_SECONDS = 180
 """On a machine five times slower than ours, which starts a node in 10 s."""
 _SETTINGS = {
@@ -50,7 +52,8 @@ class Nodes:
         self._environment = {**os.environ, **_SETTINGS, "OMP_NUM_THREADS": "1"}
         self._environment["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
         self._environment["PYTHONPATH"] = os.pathsep.join([*path, *filter(None, [os.environ.get("PYTHONPATH")])])
-        self.names = [f"pr{os.getpid()}n{k}" for k in range(workers + 1)]
+        number = next(_NUMBERS)
+        self.names = [f"pr{os.getpid()}c{number}n{k}" for k in range(workers + 1)]
         self.address = f"10.84.7.1:{PORT}"
 
     def __enter__(self):

@@ -196,7 +196,7 @@ def _measured(said: Mapping[str, Any]) -> str:
     equal = [row["Ray/one process"] for row in said["rates"] if not row["oversubscribed"]]
     lines += ["", f"Wanted is a ratio of at least {ENGINE_AT_LEAST}: {_kept(min(equal) >= ENGINE_AT_LEAST)}.", ""]
     lines += [
-        "| rows of the manifest | shards | manifest | memory of the driver | rows/s, nothing decoded | going on when all is done |",
+        "| rows of the manifest | shards | manifest | memory of the driver | rows/s, nothing decoded | going on, all done |",
         "|--:|--:|--:|--:|--:|--:|",
     ]
     for row in said["rows"]:
@@ -237,7 +237,7 @@ def _plans(measured: Measured) -> str:
             cells = [
                 f"{radiographs:,}", f"{assumed.image_bytes / 1e6:g} MB", f"{hours:g} h", f"{made.machines:,}", made.bound,
                 f"{made.machine_hours:,.1f}", f"{made.cost:,.0f}", f"{made.read_bytes / 1e12:,.2f} TB",
-                f"{made.result_bytes / 1e9:,.2f} GB", f"{made.manifests:,} × {made.manifest_bytes / made.manifests / 1e6:,.0f} MB",
+                f"{made.result_bytes / 1e9:,.2f} GB", f"{made.manifests} × {made.manifest_bytes / made.manifests / 1e6:,.0f} MB",
                 f"{made.shards:,}",
             ]  # fmt: skip
             lines.append(f"| {' | '.join(cells)} |")

@@ -1,6 +1,7 @@
 """A small archive for runs on Ray, its results on one machine, and what a run left."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +34,16 @@ def make_archive(folder: Path, bundle: Path, count: int, *, edge_px: int = 64, r
         files.append(folder / f"{k}.png")
         Image.fromarray(noise.integers(0, 16 * (k + 1), (edge_px, edge_px), np.uint8)).save(files[-1], compress_level=1)
     names = [f"{k:05d}.png" for k in range(count)] + [POISON] * poison
-    manifest = folder / "manifest.parquet"
-    with manifest.open("wb") as stream:
-        manifest_table.write((_row(name, files[k % len(files)]) for k, name in enumerate(names)), stream, {}, rows_a_shard)
+    rows = (_row(name, files[k % len(files)]) for k, name in enumerate(names))
+    manifest = write_manifest(folder / "manifest.parquet", rows, rows_a_shard)
     _read_alone(manifest, folder / "alone", bundle)
     return Archive(manifest, bundle, folder / "alone", tuple(names))
+
+
+def write_manifest(file: Path, rows: Iterable[manifest_table.Row], rows_a_shard: int) -> Path:
+    with file.open("wb") as stream:
+        manifest_table.write(rows, stream, {}, rows_a_shard)
+    return file
 
 
 def _row(name: str, file: Path) -> manifest_table.Row:

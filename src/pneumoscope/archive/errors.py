@@ -3,6 +3,7 @@
 PneumoscopeError
 └── ArchiveError                  nothing to read, two files of one name, or a folder with other readings
     ├── FolderInUseError          another process is writing to the output folder
+    ├── CredentialsError          a store does not accept the credentials, whatever file is asked for
     └── SourceError               one file of a manifest cannot be read from where it lies
         ├── MissingSourceError      it is no longer there
         ├── ChangedSourceError      it is no longer the file that the manifest describes
@@ -20,6 +21,10 @@ class ArchiveError(PneumoscopeError):
 
 class FolderInUseError(ArchiveError):
     """Another process is writing to the output folder."""
+
+
+class CredentialsError(ArchiveError):
+    """A store does not accept the credentials, or the time of the request: no file can be read, so that the run must stop."""
 
 
 class SourceError(ArchiveError):

@@ -8,6 +8,7 @@ from pneumoscope import PneumoscopeError
 from pneumoscope.archive import result_table
 from pneumoscope.archive.contents import content_of
 from pneumoscope.archive.decoding import Decode
+from pneumoscope.archive.errors import CredentialsError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
 from pneumoscope.archive.read_files import UnexpectedError
@@ -35,9 +36,16 @@ def fetch(row: Row) -> Fetched:
     -------
     bytes or PneumoscopeError or OSError
         Its content, or the error in its place.
+
+    Raises
+    ------
+    CredentialsError
+        The store accepts no request; that is no fault of this file.
     """
     try:
         return content_of(row.source)
+    except CredentialsError:
+        raise
     except (PneumoscopeError, OSError) as error:
         return error
 

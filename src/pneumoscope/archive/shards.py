@@ -6,7 +6,7 @@ shard that is written twice is written once.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from pneumoscope import strict_json
 from pneumoscope.archive import attempts, locations, result_table, sources
 from pneumoscope.archive.careful import read_alone
 from pneumoscope.archive.decoding import Decode
-from pneumoscope.archive.errors import ArchiveError, UnavailableSourceError
+from pneumoscope.archive.errors import ArchiveError, RefusedSourceError, UnavailableSourceError
 from pneumoscope.archive.journal import LINES_NAME, Options, Run
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
 from pneumoscope.archive.row_reading import Fetched, fetch, result_of
@@ -343,8 +343,10 @@ def read_shard(plan: Plan, index: int, reader: Reader, decode: Decode, threads: 
 
     Raises
     ------
-    UnavailableSourceError
-        The store did not answer for any file of the shard, so that nothing was committed.
+    CredentialsError
+        The store does not accept the credentials; nothing was committed.
+    UnavailableSourceError, RefusedSourceError
+        The store did not answer for any file of the shard, or refuses all of them, so that nothing was committed.
     ArchiveError
         The manifest was replaced.
     OSError
@@ -358,10 +360,17 @@ def read_shard(plan: Plan, index: int, reader: Reader, decode: Decode, threads: 
     with attempts.begun(store, shard) as dead:
         records = _carefully(plan, rows) if dead >= attempts.MOST_DEAD else _together(plan, rows, reader, decode, threads)
         failed = Counter(record["error_kind"] for record in records if record["error_kind"])
-        if failed[UnavailableSourceError.__name__] == len(rows):
-            raise UnavailableSourceError(f"no file of a shard could be read; the run stops here: {records[0]['error']}")
+        _require_store(records, failed)
         written = store.create(file_of(shard), result_table.encode(records, plan.run))
     return ShardCount(index, len(rows), dict(failed), written)
+
+
+def _require_store(records: Sequence[Mapping[str, Any]], failed: Mapping[str, int]) -> None:
+    """Raise where every file of a shard failed by its store: that is no fault of the files, and no result of the run."""
+    for kind in (UnavailableSourceError, RefusedSourceError):
+        all_failed = failed.get(kind.__name__, 0) == len(records)
+        if all_failed and (kind is UnavailableSourceError or len(records) > 1):
+            raise kind(f"no file of a shard could be read; the run stops here: {records[0]['error']}")
 
 
 def _together(plan: Plan, rows: list[Row], reader: Reader, decode: Decode, threads: int) -> list[dict[str, Any]]:

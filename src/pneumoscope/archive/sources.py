@@ -18,6 +18,7 @@ from pneumoscope import PneumoscopeError
 from pneumoscope.archive import http_files
 from pneumoscope.archive.errors import (
     ChangedSourceError,
+    CredentialsError,
     MissingSourceError,
     RefusedSourceError,
     SourceError,
@@ -30,6 +31,10 @@ from pneumoscope.radiograph.limits import MAX_FILE_BYTES
 
 _CONNECT_S, _READ_S, _ATTEMPTS = 10, 60, 6
 _BLOCK = 2**20
+_CLOCK_CODES = ("RequestTimeTooSkewed", "RequestExpired")
+_CREDENTIAL_CODES = (
+    "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "InvalidSecurity", "SignatureDoesNotMatch", "TokenRefreshRequired",
+)  # fmt: skip
 _S3_OPTIONS = {
     "use_listings_cache": False,  # it grows with the store, and a listing would not show what was written since
     "config_kwargs": {
@@ -204,8 +209,10 @@ def failures(location: str) -> Iterator[None]:
     except (FileNotFoundError, IsADirectoryError) as error:
         raise MissingSourceError("the file is not there; restore it, or build the manifest again with --update") from error
     except PermissionError as error:
+        _require_credentials(error)
         raise RefusedSourceError("the store refuses access to the file; check its permissions and your credentials") from error
     except Exception as error:  # each client library has classes of its own, and their texts quote signed URLs
+        _require_credentials(error)
         if local_path(location) is not None:
             reason = (getattr(error, "strerror", None) or type(error).__name__).lower()
             raise UnavailableSourceError(f"the file could not be read ({reason}); check its disk") from error
@@ -332,8 +339,26 @@ def open_remote(location: str, etag: str = "") -> BinaryIO:
     if http_files.serves(location):
         return cast(BinaryIO, http_files.open_ranges(location, etag))
     fs, name = file_system(location)
-    check_etag(etag, stored_of(fs.info(name)).etag)
+    try:
+        details = fs.info(name)
+    except OSError:
+        fs.cat_file(name, start=0, end=1)  # the answer to a HEAD request has no body, and so no reason
+        raise
+    check_etag(etag, stored_of(details).etag)
     return cast(BinaryIO, fs.open(name, "rb", block_size=_BLOCK))
+
+
+def _require_credentials(error: Exception) -> None:
+    """Raise a `CredentialsError` for what concerns every request to a store; the codes are those of Amazon S3."""
+    code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", "")
+    name = type(error).__name__
+    local = type(error).__module__.startswith("botocore") and ("Credential" in name or "Token" in name)
+    if code in _CLOCK_CODES:
+        raise CredentialsError("the store refuses the time of a request; set the clock of this machine and run again") from error
+    if local or code in _CREDENTIAL_CODES:
+        raise CredentialsError(
+            f"the store does not accept the credentials ({code or name}); renew them on every machine and run again"
+        ) from error
 
 
 def objects_below(location: str) -> Iterator[tuple[str, Stored]]:

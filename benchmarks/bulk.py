@@ -1,20 +1,21 @@
 """Measure many radiographs: the speed of ``pneumoscope read`` next to that of its graph alone, and whether its memory grows.
 
-    python benchmarks/bulk.py [--files 500 5000] [--rounds 3] [--small] [--json FILE]
+    python benchmarks/bulk.py [--files 500 5000] [--rounds 3] [--small] [--isolate] [--json FILE]
 
 Half of the sixteen shipped radiographs (0.6 to 2.7 megapixels) stay JPEG files, the other half become uncompressed DICOM (CR,
 eight bits). With `--small` all are resized to 224 px first, as training copies usually are, so that little is left to decode.
 A folder is filled with links to them. The folder is read without and with overlays, each time by a separate process, and the
 default graph runs as many times on radiographs that are already decoded and resized: one session with one thread, run by as many
-threads as cores. The three methods take turns. Prints medians over the rounds and medians of the rounds' ratios; the peak is the
-resident memory of the process.
+threads as cores. The methods take turns. With `--isolate` the folder is also read with decoding in the reading process itself,
+which tells the price of the worker processes that are the default. Prints medians over the rounds and medians of the rounds'
+ratios; the peak is the resident memory of the reading process, without its workers.
 """
 
 import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,10 @@ from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.reader.bundle import DISTANCE, IMAGE, LOGITS, PROBABILITY, open_bundle
 from pneumoscope.reader.reader import DEFAULT_BUNDLE
 
-PLAIN, OVERLAYS, GRAPH = "read", "read with overlays", "graph alone"
+PLAIN, OVERLAYS, TOGETHER, GRAPH = "read", "read with overlays", "read without worker processes", "graph alone"
 SMALL = 224
-FLAGS = {PLAIN: "--no-overlays", OVERLAYS: "--overlays"}
+FLAGS = {PLAIN: ("--no-overlays",), OVERLAYS: ("--overlays",)}
+COMPARED = {TOGETHER: ("--no-overlays", "--no-isolate")}
 
 
 def dicom(pixels: NDArray[np.uint8], file: Path) -> None:
@@ -104,11 +106,11 @@ class GraphAlone:
         return time.perf_counter() - start
 
 
-def read(folder: Path, flag: str, count: int) -> Run:
+def read(folder: Path, flags: Sequence[str], count: int) -> Run:
     """Read a folder in a separate process; raises RuntimeError unless every file has its line."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "out"
-        done = run([script("pneumoscope"), "read", str(folder), "-o", str(out), flag])
+        done = run([script("pneumoscope"), "read", str(folder), "-o", str(out), *flags])
         with (out / "readings.jsonl").open(encoding="utf-8") as stream:
             lines = sum(1 for _ in stream)
     if lines != count:
@@ -116,16 +118,18 @@ def read(folder: Path, flag: str, count: int) -> Run:
     return done
 
 
-def measure(files: Sequence[Path], count: int, rounds: int, scratch: Path) -> list[dict[str, Any]]:
+def measure(
+    files: Sequence[Path], count: int, rounds: int, scratch: Path, ways: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
     """Make one row for each method."""
     folder, graph = scratch / str(count), GraphAlone(files)
     linked(files, count, folder)
-    seconds: dict[str, list[float]] = {name: [] for name in (GRAPH, *FLAGS)}
-    peaks: dict[str, list[float]] = {name: [] for name in FLAGS}
+    seconds: dict[str, list[float]] = {name: [] for name in (GRAPH, *ways)}
+    peaks: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         seconds[GRAPH].append(graph.seconds(count))
-        for name, flag in FLAGS.items():
-            done = read(folder, flag, count)
+        for name, flags in ways.items():
+            done = read(folder, flags, count)
             seconds[name].append(done.seconds)
             peaks[name].append(done.peak_mib)
     return [
@@ -135,6 +139,7 @@ def measure(files: Sequence[Path], count: int, rounds: int, scratch: Path) -> li
             "radiographs/s": count / statistics.median(taken),
             "ms each": 1000 * statistics.median(taken) / count,
             "rate/graph alone": median_ratio(seconds[GRAPH], taken),
+            **({"rate/read": median_ratio(seconds[PLAIN], taken)} if TOGETHER in ways else {}),
             "peak MiB": statistics.median(peaks[name]) if name in peaks else None,
         }
         for name, taken in seconds.items()
@@ -156,14 +161,16 @@ def main() -> None:
     arguments.add_argument("--files", type=int, nargs="+", default=[500, 5000])
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--small", action="store_true", help=f"resize the radiographs to {SMALL} px first")
+    arguments.add_argument("--isolate", action="store_true", help="read without worker processes as well")
     asked = arguments.parse_args()
+    ways = FLAGS | (COMPARED if asked.isolate else {})
     about = {"machine": machine("onnxruntime", "numpy", "pillow", "pydicom"), "rounds": asked.rounds, "small": asked.small}
     print(", ".join(f"{key} {value}" for key, value in about["machine"].items()) + f"; {asked.rounds} rounds")
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         files = originals(Path(scratch), asked.small)
         for count in sorted(asked.files):
-            new = measure(files, count, asked.rounds, Path(scratch))
+            new = measure(files, count, asked.rounds, Path(scratch), ways)
             rows += new
             print("\n" + table(new), flush=True)
     ratios = growth(rows)

@@ -135,14 +135,24 @@ def test_a_file_is_written_once_and_can_be_memory_mapped(tmp_path):
     assert np.array_equal(np.load(file, mmap_mode="r"), numbers)
 
 
-def test_a_flipped_bit_of_a_file_is_noticed(tmp_path):
-    file = file_answer(tmp_path / "x.npy", question(), written(np.arange(1000.0)))
+def test_a_flipped_bit_of_a_file_is_noticed_and_the_file_written_again(tmp_path, caplog):
+    numbers = np.arange(1000.0)
+    file = file_answer(tmp_path / "x.npy", question(), written(numbers))
     content = bytearray(file.read_bytes())
     content[4000] ^= 1
     file.write_bytes(content)
 
-    with pytest.raises(CacheError, match=r"x\.npy' \(areas\) is damaged"):
-        file_answer(tmp_path / "x.npy", question(), lambda _: pytest.fail("asked again"))
+    assert np.array_equal(np.load(file_answer(tmp_path / "x.npy", question(), written(numbers))), numbers)
+    assert caplog.messages == [f"'{file}' (areas) is damaged: its content is not what was written; it is made again"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_file_with_a_damaged_question_is_written_again(tmp_path, caplog, content):
+    file_answer(tmp_path / "x.npy", question(), written(np.zeros(3)))
+    (tmp_path / "x.npy.json").write_text(content)
+
+    assert np.load(file_answer(tmp_path / "x.npy", question(), written(np.ones(3)))).tolist() == [1, 1, 1]
+    assert "(areas) is damaged" in caplog.text
 
 
 def test_a_file_without_its_question_is_written_again(tmp_path):

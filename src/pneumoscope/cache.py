@@ -5,6 +5,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from pneumoscope import PneumoscopeError, atomic_files
 FORMAT = 1
 """Format of the files written here; an answer in another format is computed again."""
 _ROOT = Path(pneumoscope.__file__).parent
+_LOG = logging.getLogger(__name__)
 
 
 class CacheError(PneumoscopeError):
@@ -96,9 +98,10 @@ def json_answer(file: Path, question: Question, make: Callable[[], Any]) -> Any:
 
 
 def file_answer(file: Path, question: Question, write: Callable[[BinaryIO], None]) -> Path:
-    """Return the file that answers a question, written first if it is not there.
+    """Return the file that answers a question, written first if it is not there or not what was written.
 
-    The question and the hash of the content are kept next to the file, under its name with ``.json`` appended.
+    The question and the hash of the content are kept next to the file, under its name with ``.json`` appended. A file or a stamp
+    that was damaged since is written again, with a warning in the log.
 
     Parameters
     ----------
@@ -113,19 +116,17 @@ def file_answer(file: Path, question: Question, write: Callable[[BinaryIO], None
     -------
     Path
         `file`, whose content was compared with its hash.
-
-    Raises
-    ------
-    CacheError
-        If the content is not the one that was written.
     """
     asked = json.loads(_canonical(question.stated))
     stamp = file.with_name(f"{file.name}.json")
-    kept = _read(stamp, question) if stamp.exists() and file.exists() else {}
-    if kept.get("question") == asked:
-        if kept.get("sha256") != _file_sha256(file):
-            raise _damaged(file, question)
-        return file
+    try:
+        kept = _read(stamp, question) if stamp.exists() and file.exists() else {}
+        if kept.get("question") == asked:
+            if kept.get("sha256") != _file_sha256(file):
+                raise _damaged(file, question)
+            return file
+    except CacheError:
+        _LOG.warning("'%s' (%s) is damaged: its content is not what was written; it is made again", file, question.kind)
     with atomic_files.binary(file) as stream:
         hashed = _Hashed(stream)
         write(hashed)  # type: ignore[arg-type]  # of a stream, writers use `write` alone

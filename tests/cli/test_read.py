@@ -346,6 +346,35 @@ def test_overlays_of_another_format_show_the_same_picture_and_are_not_painted_ag
     assert not [*tmp_path.glob("lossy/overlays/**/*.png.png")]
 
 
+def emptied(content):
+    return b""
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def flipped(content):
+    return content[:-40] + bytes([content[-40] ^ 1]) + content[-39:]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("overlays/a.png.png", emptied), ("overlays/a.png.png", cut), ("overlays/sub/b.png.png", flipped),
+        ("maps/a.png.npy", emptied), ("maps/a.png.npy", cut),
+    ],
+)  # fmt: skip
+def test_a_file_is_not_done_while_its_overlay_or_map_is_damaged(read, folder, tmp_path, name, damage):
+    assert read(folder, "--maps").code == 0
+    file = tmp_path / "out" / name
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    again = read(folder, "--maps")
+    assert (again.code, again.err) == (0, "1 of 2 files were read before; going on\n")
+    assert file.read_bytes() == whole
+
+
 def test_a_stale_overlay_does_not_survive_runs_without_overlays(read, folder, tmp_path):
     """Once the source of a silent mistake: fixed, then none on another scale, then that scale."""
     for options in (["--overlay-scale", "fixed"], ["--no-overlays"], ["--overlay-scale", "image"]):

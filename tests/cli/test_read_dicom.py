@@ -71,6 +71,16 @@ def test_a_second_run_keeps_complete_objects_and_writes_missing_ones_again(read,
     assert set(objects(tmp_path / "out")) == set(first)
 
 
+@pytest.mark.parametrize("name", ["sr.dcm", "objects.json"])
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[:-9], lambda content: b"\1" + content[1:]])
+def test_damaged_objects_are_written_again(read, study, tmp_path, name, damage):
+    read(study, "--dicom-out", "sr")
+    file = tmp_path / "out/objects/a.dcm" / name
+    file.write_bytes(damage(file.read_bytes()))
+    assert "read before" not in read(study, "--dicom-out", "sr").err
+    assert "1 of 1 files were read before" in read(study, "--dicom-out", "sr").err
+
+
 def test_other_objects_replace_earlier_ones_and_none_removes_them(read, study, tmp_path):
     read(study, "--dicom-out", "sr,sc")
     read(study, "--dicom-out", "gsps")

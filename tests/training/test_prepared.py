@@ -10,7 +10,6 @@ import pytest
 
 from pneumoscope import cache as caches
 from pneumoscope import radiograph
-from pneumoscope.cache import CacheError
 from pneumoscope.classifier.preprocessing import Preprocessing, prepare
 from pneumoscope.cohort import split
 from pneumoscope.cohort.sample import sample
@@ -131,12 +130,16 @@ def test_the_default_folder_follows_the_environment(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("position", [0, 20, 4000])
 @pytest.mark.parametrize("how", ["cut", "flipped bit"])
-def test_damage_is_noticed_with_what_to_do(cohort, tmp_path, position, how):
+def test_damage_is_noticed_and_the_images_are_prepared_again(cohort, tmp_path, position, how, caplog):
     cases = cohort.cases[:6]
-    squares(cohort, cases, WHOLE, tmp_path)
+    prepared = squares(cohort, cases, WHOLE, tmp_path).copy()
     (file,) = tmp_path.glob("*.npy")
     content = bytearray(file.read_bytes())
     content[position] ^= 1
     file.write_bytes(content[:position] if how == "cut" else content)
-    with pytest.raises(CacheError, match=r"\(prepared squares\) is damaged: .* delete the file and run again"):
-        squares(cohort, cases, WHOLE, tmp_path)
+    assert np.array_equal(squares(cohort, cases, WHOLE, tmp_path), prepared)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"'{file}' (prepared squares) is damaged: its content is not what was written; it is made again"
+    ]
+    assert np.array_equal(squares(cohort, cases, WHOLE, tmp_path), prepared)
+    assert len(caplog.records) == 1

@@ -218,10 +218,53 @@ def are_complete(out: Path, name: str, overlays: OverlayScale, maps: bool, file_
     Returns
     -------
     bool
-        Whether each file that belongs to it exists.
+        Whether each file that belongs to it is there and whole (`is_whole_picture`, `is_whole_array`).
     """
-    has_overlay = overlays == "none" or os.path.lexists(overlay_file(out, name, file_format))
-    return has_overlay and (not maps or os.path.lexists(map_file(out, name)))
+    has_overlay = overlays == "none" or is_whole_picture(overlay_file(out, name, file_format))
+    return has_overlay and (not maps or is_whole_array(map_file(out, name)))
+
+
+def is_whole_picture(file: Path) -> bool:
+    """Tell whether a file is a picture that was neither cut nor changed.
+
+    Parameters
+    ----------
+    file : Path
+        The file; it need not exist.
+
+    Returns
+    -------
+    bool
+        Whether every part of it is there and, in a PNG, agrees with its check sum.
+    """
+    try:
+        with Image.open(file) as picture:
+            if picture.format == "PNG":
+                picture.verify()
+            else:
+                picture.load()
+    except (OSError, SyntaxError, ValueError):  # Pillow's for a PNG with a wrong check sum is the second
+        return False
+    return True
+
+
+def is_whole_array(file: Path) -> bool:
+    """Tell whether a file is a two-dimensional NumPy array of float32 that was not cut.
+
+    Parameters
+    ----------
+    file : Path
+        The file; it need not exist.
+
+    Returns
+    -------
+    bool
+        Whether its size is that of the array that its header states.
+    """
+    try:
+        return bool(np.load(file, mmap_mode="r", allow_pickle=False).dtype == np.float32)
+    except (OSError, ValueError, EOFError):
+        return False
 
 
 def save_picture(picture: Image.Image, file: Path) -> None:

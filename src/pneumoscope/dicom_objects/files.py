@@ -171,6 +171,11 @@ def is_complete(folder: Path) -> bool:
     Returns
     -------
     bool
-        Whether there is a list, and every file of it.
+        Whether there is a list, and every file of it with the content that the list states.
     """
-    return contents_of(folder) is not None
+    contents = contents_of(folder)
+    return contents is not None and all(_sha256(folder / one.file) == one.sha256 for one in contents.written)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

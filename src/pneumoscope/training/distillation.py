@@ -133,11 +133,6 @@ def lessons(teacher: Reader, cohort: Cohort, cases: Sequence[Case], cache: Path,
     -------
     Lessons
         Calibrated log-odds and raw heat maps of the n cases.
-
-    Raises
-    ------
-    CacheError
-        If the cached file is damaged.
     """
     question = Question(
         "lessons of a teacher",

@@ -64,8 +64,6 @@ def squares(
 
     Raises
     ------
-    CacheError
-        If the prepared file is damaged.
     RadiographError
         If a radiograph cannot be read.
     """

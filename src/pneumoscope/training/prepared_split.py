@@ -112,8 +112,6 @@ def prepare_split(
     ------
     CohortError
         If the part is empty or has one class only.
-    CacheError
-        If the prepared file is damaged.
     """
     cases = cohort.on(split)
     both_classes(cases, f"the {split} side")

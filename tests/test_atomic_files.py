@@ -2,6 +2,9 @@
 
 import os
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,57 @@ def test_the_temporary_files_of_killed_writers_are_removed_and_no_others(tmp_pat
     atomic_files.remove_partial(tmp_path, below=True)
     assert [name for name in names if not (tmp_path / name).exists()] == names[:2]
     atomic_files.remove_partial(tmp_path / "gone", below=True)
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from pneumoscope import atomic_files
+
+with atomic_files.binary(Path(sys.argv[1])) as stream:
+    print("writing", flush=True)
+    time.sleep(3600)
+"""
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """A process that is in the middle of a file."""
+    process = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path / "other"], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def age(folder):
+    for part in folder.glob(".*.part"):
+        os.utime(part, (time.time() - 3600,) * 2)
+
+
+def write(file):
+    """Write a file as a process does that has not written before."""
+    atomic_files._sweep_once.cache_clear()
+    with atomic_files.binary(file) as stream:
+        stream.write(b"content")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps an open file from being removed itself")
+def test_a_killed_writers_temporary_file_is_swept_by_the_next_and_a_living_ones_is_not(tmp_path, writer):
+    age(tmp_path)
+    write(tmp_path / "file")
+    assert len([*tmp_path.glob(".*.part")]) == 1
+    writer.kill()
+    writer.wait()
+    write(tmp_path / "file")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_temporary_file_that_was_just_created_and_is_not_locked_yet_is_left(tmp_path):
+    part = tmp_path / ".0123456789ab.part"
+    part.touch()
+    write(tmp_path / "file")
+    assert part.exists()
+    age(tmp_path)
+    write(tmp_path / "file")
+    assert not part.exists()

@@ -236,9 +236,7 @@ def test_distillation_by_hand():
     assert at == pytest.approx(10 + 2 * entropy, rel=1e-6)
 
 
-def test_lessons_are_the_calibrated_log_odds_of_both_orientations_and_are_kept(
-    cohort, glass, tmp_path, monkeypatch, caplog
-):
+def test_lessons_are_the_calibrated_log_odds_of_both_orientations_and_are_kept(cohort, glass, tmp_path, monkeypatch, caplog):
     """Means over the square and its mirror image; read once, then from the cache; damaged ones are read again with a line."""
     reader = Reader.load(glass, threads=1)
     cases = cohort.on("train")[:3]

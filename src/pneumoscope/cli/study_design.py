@@ -1,12 +1,12 @@
 """``pneumoscope study``: from the idea to the frozen protocol."""
 
-import csv
 import sys
 from contextlib import closing
 from pathlib import Path
 
 import click
 
+from pneumoscope import csv_cells
 from pneumoscope.reader_study import folder as studies
 from pneumoscope.reader_study.contact_sheets import write_contact_sheets
 from pneumoscope.reader_study.definition import schema_text
@@ -84,11 +84,11 @@ def worklist(folder: Path, reader: str) -> None:
         lists = worklists(study.protocol)
     if reader and reader not in lists:
         raise click.UsageError(f"there is no reader '{reader}'; the readers are {', '.join(lists)}")
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("reader", "session", "place", "case", "arm", "step", "practice"))
+    csv_cells.write_rows(sys.stdout, [("reader", "session", "place", "case", "arm", "step", "practice")])
     for name, tasks in lists.items():
         if name == reader or not reader:
-            writer.writerows((name, t.session, t.place, t.case, t.arm, t.step, int(t.training)) for t in tasks)
+            rows = ((name, t.session, t.place, t.case, t.arm, t.step, int(t.training)) for t in tasks)
+            csv_cells.write_rows(sys.stdout, rows)
 
 
 @click.command("links")

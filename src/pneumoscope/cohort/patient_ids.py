@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pneumoscope import atomic_files
+from pneumoscope import atomic_files, csv_cells
 from pneumoscope.cohort.errors import CohortError
 
 PatientIds = Callable[[str], str]
@@ -120,9 +120,7 @@ def random_ids(path: Path) -> Iterator[PatientIds]:
         mode = path.stat().st_mode
         with atomic_files.text(path) as stream:
             os.fchmod(stream.fileno(), mode & 0o777)
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(_HEADER)
-            writer.writerows(known.items())
+            csv_cells.write_rows(stream, [_HEADER, *known.items()])
 
 
 def _read_map(path: Path) -> dict[str, str]:
@@ -135,7 +133,7 @@ def _read_map(path: Path) -> dict[str, str]:
         raise CohortError(
             f"'{path}' is no map of patient identifiers with the columns {' and '.join(_HEADER)}; give another file"
         )
-    return dict(rows)
+    return {csv_cells.original(given): csv_cells.original(new) for given, new in rows}
 
 
 def _create_private(path: Path, content: bytes) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pneumoscope import csv_cells
 from pneumoscope.cohort.case import SPLITS, Case, Cohort, Partition, SplitName, split_sha256
 from pneumoscope.cohort.errors import CohortError
 
@@ -221,7 +222,7 @@ def read_fixed(text: str) -> dict[str, SplitName]:
         raise CohortError(f"'{text}' should be FILE:SPLIT with a split of {', '.join(SPLITS)}")
     try:
         with Path(name).open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
+            rows = list(csv_cells.read_records(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CohortError(f"the file of fixed patients could not be read: {error}") from error
     if not rows or "patient_id" not in rows[0]:

@@ -1,6 +1,7 @@
 """Store a cohort as Parquet or CSV and read it back."""
 
 import csv
+import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from pneumoscope import MissingExtraError, atomic_files
+from pneumoscope import MissingExtraError, atomic_files, csv_cells
 from pneumoscope.cohort.case import Case, Cohort, Partition, split_sha256
 from pneumoscope.cohort.case_rows import RowError, case_of
 from pneumoscope.cohort.errors import CohortError
@@ -140,9 +141,7 @@ def _head(cohort: Cohort, path: Path) -> str:
 def _write_csv(cohort: Cohort, path: Path) -> None:
     names = [f.name for f in fields(Case)]
     with atomic_files.text(path) as stream:
-        writer = csv.DictWriter(stream, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(case) for case in cohort.cases)
+        csv_cells.write_rows(stream, itertools.chain([names], (asdict(case).values() for case in cohort.cases)))
     with atomic_files.text(head_path(path)) as stream:
         stream.write(_head(cohort, path))
 
@@ -176,7 +175,7 @@ def _read_csv(path: Path) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
             f"'{path}' is no cohort (.parquet, or .csv with its .csv.json): make one with  pneumoscope cohort build"
         )
     with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+        rows = list(csv_cells.read_records(stream))
     if short := [number for number, row in enumerate(rows, start=1) if None in row.values()]:
         raise RowError(f"row {short[0]} of {path.name} has fewer cells than there are columns")
     return rows, json.loads(head.read_text(encoding="utf-8"))

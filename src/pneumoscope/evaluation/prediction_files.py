@@ -1,6 +1,5 @@
 """Predictions on disk: a CSV with a row per case, and a JSON file with the SHA-256 of the CSV and what a row cannot hold."""
 
-import csv
 import hashlib
 import io
 import json
@@ -10,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pneumoscope import atomic_files
+from pneumoscope import atomic_files, csv_cells
 from pneumoscope.classifier import OperatingPoint
 from pneumoscope.evaluation.errors import EvaluationError
 from pneumoscope.evaluation.predictions import FittedOn, Prediction, Predictions
@@ -43,9 +42,7 @@ def write(predictions: Predictions, path: Path) -> None:
     if path == other or _foreign(other):
         raise EvaluationError(f"'{other}' would be replaced, but it does not belong to predictions; write to another folder")
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(asdict(predictions.rows[0])), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in predictions.rows)
+    csv_cells.write_rows(text, [asdict(predictions.rows[0]), *(asdict(row).values() for row in predictions.rows)])
     content = text.getvalue().encode()
     head = {key: value for key, value in asdict(predictions).items() if key != "rows"}
     with atomic_files.binary(path) as stream:
@@ -76,7 +73,7 @@ def read(path: Path) -> Predictions:
         content = path.read_bytes()
         head = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         expected = head.pop(_HASH, "")
-        rows = tuple(_row(row) for row in csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
+        rows = tuple(_row(row) for row in csv_cells.read_records(io.StringIO(content.decode("utf-8"), newline="")))
         predictions = Predictions(rows=rows, **_fields(head))
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise EvaluationError(

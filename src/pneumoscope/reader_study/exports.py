@@ -1,11 +1,11 @@
 """The exports of a study: one tidy table, marks, ``.imrmc``, JAFROC workbook, readings in the versioned form, audit trail."""
 
-import csv
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pneumoscope import MissingExtraError, atomic_files
+from pneumoscope import MissingExtraError, atomic_files, csv_cells
 from pneumoscope.reader_study.checklists import as_markdown
 from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.reader_study.flow import flow
@@ -196,9 +196,7 @@ def _reading(study: OpenStudy, one: StudyReading) -> Reading:
 
 def _write_table(path: Path, head: Sequence[str], rows: Any) -> None:
     with atomic_files.text(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(head)
-        writer.writerows(rows)
+        csv_cells.write_rows(stream, itertools.chain([head], rows))
 
 
 def _write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:

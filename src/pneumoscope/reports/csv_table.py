@@ -1,10 +1,10 @@
 """Write lines of readings as a CSV table."""
 
-import csv
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
-from pneumoscope import atomic_files
+from pneumoscope import atomic_files, csv_cells
 from pneumoscope.readings.line import FindingLine, Line
 
 COLUMNS = (
@@ -28,9 +28,7 @@ def write_csv(path: Path, lines: Iterable[Line]) -> None:
         its prediction interval; empty where it is undefined.
     """
     with atomic_files.text(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(row(line) for line in lines)
+        csv_cells.write_rows(stream, itertools.chain([COLUMNS], map(row, lines)))
 
 
 def row(line: Line) -> list[object]:

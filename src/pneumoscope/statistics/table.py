@@ -1,9 +1,10 @@
 """The noun `Table`: lines of text under a line of headings, written as Markdown, LaTeX or CSV."""
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from pneumoscope import csv_cells
 
 _LATEX = str.maketrans(
     {
@@ -110,7 +111,7 @@ class Table:
             The headings and the lines.
         """
         stream = io.StringIO()
-        csv.writer(stream, lineterminator="\n").writerows((self.head, *self.rows))
+        csv_cells.write_rows(stream, (self.head, *self.rows))
         return stream.getvalue()
 
 

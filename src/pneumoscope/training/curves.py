@@ -1,6 +1,5 @@
 """Learning curves as a table and a picture."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pneumoscope import atomic_files
+from pneumoscope import atomic_files, csv_cells
 from pneumoscope.training.epoch import Epoch
 
 CURVES_NAME = "curves.csv"
@@ -27,9 +26,7 @@ def write_table(path: Path, history: Sequence[Epoch]) -> None:
         The finished epochs, at least one.
     """
     with atomic_files.text(path) as stream:
-        writer = csv.DictWriter(stream, list(asdict(history[0])), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in history)
+        csv_cells.write_rows(stream, [asdict(history[0]), *(asdict(row).values() for row in history)])
 
 
 def read_table(path: Path) -> list[Epoch]:
@@ -46,7 +43,7 @@ def read_table(path: Path) -> list[Epoch]:
         The finished epochs.
     """
     with path.open(encoding="utf-8", newline="") as stream:
-        return [_row(row) for row in csv.DictReader(stream)]
+        return [_row(row) for row in csv_cells.read_records(stream)]
 
 
 def _row(row: dict[str, str]) -> Epoch:

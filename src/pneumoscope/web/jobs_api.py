@@ -1,7 +1,6 @@
 """The part of the API about jobs, events and exports."""
 
 import asyncio
-import csv
 import io
 import itertools
 import time
@@ -13,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from pneumoscope import strict_json
+from pneumoscope import csv_cells, strict_json
 from pneumoscope.ordered_map import chunks
 from pneumoscope.readings import form
 from pneumoscope.readings.line import Line
@@ -30,8 +29,6 @@ T = TypeVar("T")
 _PAUSE_SECONDS = 0.1
 """Between two looks at what has changed: a client gets at most ten events a second, however much happens."""
 _LINES_AT_ONCE = 200
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Beginnings of a cell that spreadsheet programs take for a formula."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def _export_lines(workspace: Workspace, arguments: Arguments) -> Response:
 
 
 def _export_table(workspace: Workspace, arguments: Arguments) -> Response:
-    rows = ([_harmless(cell) for cell in csv_table.row(line)] for line in _lines(workspace, arguments))
+    rows = map(csv_table.row, _lines(workspace, arguments))
     lines = itertools.chain([_csv_line(csv_table.COLUMNS)], map(_csv_line, rows))
     return StreamingResponse(_together(lines), media_type=CSV, headers=_saved_as("readings.csv"))
 
@@ -119,13 +116,8 @@ def _together(lines: Iterable[str]) -> Iterator[str]:
 
 def _csv_line(cells: Sequence[object]) -> str:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerow(cells)
+    csv_cells.write_rows(stream, [cells])
     return stream.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    """A cell that no spreadsheet program takes for a formula: an apostrophe makes it a text."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _saved_as(name: str) -> dict[str, str]:

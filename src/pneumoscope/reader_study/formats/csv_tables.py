@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pneumoscope import csv_cells
 from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.reader_study.formats.free_response_table import FreeResponseTable
 from pneumoscope.statistics.multireader.marks import Lesions, Marks
@@ -90,7 +91,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         raise ReaderStudyError(
             f"row {wrong} of '{path.name}' has {len(table[wrong - 1])} cells where the heading has {len(names)}"
         )
-    return [dict(zip(names, map(str.strip, row), strict=True)) for row in table[1:]]
+    return [dict(zip(names, (csv_cells.original(cell.strip()) for cell in row), strict=True)) for row in table[1:]]
 
 
 def column(table: Rows, meaning: str, source: str) -> list[str]:

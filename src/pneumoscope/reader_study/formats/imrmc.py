@@ -6,7 +6,7 @@ Rows of the reader ``-1`` hold the truth of each case (Gallas, Food and Drug Adm
 import csv
 from pathlib import Path
 
-from pneumoscope import atomic_files
+from pneumoscope import atomic_files, csv_cells
 from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.reader_study.formats import csv_tables
 from pneumoscope.statistics.multireader.ratings import ReaderRatings
@@ -45,7 +45,7 @@ def read(path: Path) -> ReaderRatings:
             raise ReaderStudyError(
                 f"line {number} of '{path.name}' has {len(row)} cells; reader, case, modality and score are needed"
             )
-        table.append(dict(zip(_HEAD, map(str.strip, row), strict=False)))
+        table.append(dict(zip(_HEAD, (csv_cells.original(cell.strip()) for cell in row), strict=False)))
     if not table:
         raise ReaderStudyError(f"'{path.name}' has no row below '{BEGIN}:'")
     return csv_tables.ratings_of(table, f"{path.name} (where '{BEGIN}:' is row 1)")
@@ -68,10 +68,11 @@ def write(path: Path, ratings: ReaderRatings, title: str) -> None:
         stream.write(
             " ".join(title.split()) + "\n" + "".join(f"{name}: {size}\n" for name, size in sizes.items()) + f"{BEGIN}:\n"
         )
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerows(("-1", case, "0", int(truth)) for case, truth in zip(ratings.cases, ratings.truth, strict=True))
+        csv_cells.write_rows(
+            stream, (("-1", case, "0", int(truth)) for case, truth in zip(ratings.cases, ratings.truth, strict=True))
+        )
         for i, modality in enumerate(ratings.modalities):
             for j, reader in enumerate(ratings.readers):
                 for k, case in enumerate(ratings.cases):
                     if ratings.read[i, j, k]:
-                        writer.writerow((reader, case, modality, f"{ratings.rating[i, j, k]:.17g}"))
+                        csv_cells.write_rows(stream, [(reader, case, modality, f"{ratings.rating[i, j, k]:.17g}")])

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 
-from tests.cli.run import lines_of, run
+from tests.cli.run import fresh, lines_of, run
 from tests.radiograph.builders import png
 from tests.reader.builders import quadrant, spot
 
@@ -106,3 +108,45 @@ def test_an_interrupted_run_says_so_in_one_sentence_and_keeps_its_lines(waiting,
     assert complained.strip().count("\n") == 0
     assert [line["path"] for line in lines_of(out)] == list(NAMES[:2])
     assert not list(out.rglob("*.part"))
+
+
+# Ctrl-C at the import of a module, as it may come in any moment of a start.
+AT_IMPORT = """
+import os, sys
+
+number, module = int(sys.argv.pop(1)), sys.argv.pop(1)
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), number)
+
+sys.meta_path.insert(0, Interrupting())
+from pneumoscope.program import entry
+entry()
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "module", "arguments"),
+    [
+        (signal.SIGINT, "pneumoscope.cli.main", ["--help"]),
+        (signal.SIGINT, "click", ["read", "--help"]),
+        (signal.SIGTERM, "click", ["read", "--help"]),
+        (signal.SIGINT, "pneumoscope.cli.cohort", ["cohort", "--help"]),
+        (signal.SIGINT, "numpy", ["read", "--help"]),
+        (signal.SIGINT, "onnxruntime", ["demo", "--help"]),
+    ],
+)
+def test_an_interruption_of_the_imports_is_one_line(number, module, arguments):
+    ran = fresh(AT_IMPORT, number.value, module, *arguments)
+    assert (ran.code, ran.out, ran.err) == (
+        130,
+        "",
+        "interrupted; run the same command again to go on (train: with --resume)\n",
+    )
+
+
+def test_the_installed_program_starts_there():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["scripts"] == {"pneumoscope": "pneumoscope.program:entry"}

@@ -2,18 +2,17 @@
 
 import errno
 import importlib
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from types import FrameType, MappingProxyType
+from types import MappingProxyType
 
 import click
 
-from pneumoscope import DISCLAIMER, MissingExtraError, PneumoscopeError, __version__
+from pneumoscope import DISCLAIMER, MissingExtraError, PneumoscopeError, __version__, program
 
-USER_MISTAKE, SOME_FILES_FAILED, INTERRUPTED = 2, 1, 130
+USER_MISTAKE, SOME_FILES_FAILED = 2, 1
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ class _Group(click.Group):
                 raise
             raise MissingExtraError(f"pneumoscope {cmd_name}", verb.extra) from error
         assert isinstance(command, click.Command)
+        program.raise_when_interrupted()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -110,12 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _complain(_system(error))
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; run the same command again to go on (train: with --resume)", err=True)
-        return INTERRUPTED
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        click.echo(program.SENTENCE, err=True)
+        return program.INTERRUPTED
 
 
 def _complain(message: str) -> int:
@@ -134,5 +130,5 @@ def _system(error: OSError) -> str:
 
 def entry() -> None:
     """Run the command as a program: a termination signal interrupts it as Ctrl-C does, so that it says how to go on."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    program.end_when_interrupted()
     sys.exit(main())

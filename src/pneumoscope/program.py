@@ -1,0 +1,39 @@
+"""The program ``pneumoscope``: it can be interrupted in one line from its start on, also while its modules are imported.
+
+This module imports nothing that takes time. An exception that Ctrl-C raises in the middle of an import may come out as an import
+error, or be swallowed by the module; while nothing but imports has been done, the process simply ends.
+"""
+
+import importlib
+import os
+import signal
+from types import FrameType
+from typing import NoReturn
+
+INTERRUPTED = 130
+"""Exit code of an interrupted program: 128 and the number of SIGINT."""
+SENTENCE = "interrupted; run the same command again to go on (train: with --resume)"
+
+
+def entry() -> None:
+    """Run the command as a program, with its arguments and an exit code."""
+    end_when_interrupted()
+    importlib.import_module("pneumoscope.cli.main").entry()
+
+
+def end_when_interrupted() -> None:
+    """Let Ctrl-C or a termination signal end the process at once, with one sentence; for the time before anything is done."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+
+
+def raise_when_interrupted() -> None:
+    """Let these signals raise `KeyboardInterrupt` from now on, where they would end the process at once."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is _end:
+            signal.signal(number, signal.default_int_handler)
+
+
+def _end(signum: int, frame: FrameType | None) -> NoReturn:
+    os.write(2, f"{SENTENCE}\n".encode())
+    os._exit(INTERRUPTED)

@@ -317,21 +317,16 @@ def small():
     return network, optimizer
 
 
-def test_no_changed_byte_in_the_head_of_a_state_ends_in_anything_but_a_sentence(tmp_path):
+def test_no_changed_byte_of_a_state_ends_in_anything_but_a_sentence(tmp_path):
     path = tmp_path / "run" / "state" / "last.safetensors"
     progress = resume_state.Progress((Epoch(1, 0.5, 0.5, 0.9, 0.1, 1.0, 1.0),), "abc")
     resume_state.save(path, *small(), progress)
     intact = path.read_bytes()
     assert resume_state.load(path, *small(), "abc", Epoch) == progress
-    refused = 0
-    for place in range(8 + int.from_bytes(intact[:8], "little")):
+    for place in range(0, len(intact), 11):
         path.write_bytes(intact[:place] + bytes([intact[place] ^ 1]) + intact[place + 1 :])
-        try:
+        with pytest.raises(TrainingError, match=r"is damaged|another recipe"):
             resume_state.load(path, *small(), "abc", Epoch)
-        except TrainingError:  # any other exception fails
-            refused += 1
-
-    assert refused > place / 2
 
 
 def test_weights_moments_and_steps_come_back_to_the_bit(tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -99,9 +100,20 @@ def save(
     for index, entries in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": v.contiguous().cpu() for k, v in entries.items()}
     scale = scaler.state_dict() if scaler else None
-    head = json.dumps({"run": progress.run, "history": [asdict(e) for e in progress.history], "scale": scale})
+    stated = {"run": progress.run, "history": [asdict(e) for e in progress.history], "scale": scale}
+    head = json.dumps({**stated, "sha256": _sha256(stated, tensors)})
     with atomic_files.binary(path) as stream:
         stream.write(safetensors.torch.save(tensors, {"progress": head}))
+
+
+def _sha256(head: Mapping[str, object], tensors: Mapping[str, Tensor]) -> str:
+    """Hash a state: a safetensors file has no check sum of its own."""
+    digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    for name in sorted(tensors):
+        flat = tensors[name].contiguous().reshape(-1)
+        digest.update(f"{name} {tuple(tensors[name].shape)} {flat.dtype}\n".encode())
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load(
@@ -143,6 +155,8 @@ def load(
             head = json.loads((stored.metadata() or {})["progress"])
             tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 - no mapping
         history, stored_run = tuple(row(**entry) for entry in head["history"]), head["run"]
+        if head.pop("sha256") != _sha256(head, tensors):
+            raise ValueError("not what was written")
     except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(damaged) from error
     if stored_run != run:

@@ -209,7 +209,7 @@ class StoreFolder:
             (self.path / _FILMS / f"{id}{suffix}").unlink(missing_ok=True)
 
     def keep_line(self, key: ReadingKey, line: Line) -> None:
-        """Write the line of a reading.
+        """Write the line of a reading, and its SHA-256 in a line of its own.
 
         Parameters
         ----------
@@ -222,7 +222,8 @@ class StoreFolder:
             return
         try:
             with atomic_files.text(self.path / _READINGS / key.name) as stream:
-                stream.write(form.to_json(line) + "\n")
+                text = form.to_json(line)
+                stream.write(f"{text}\n{_sha256(text.encode())}\n")
         except OSError as error:  # the reading stays in memory, and its job goes on
             _LOG.error("a reading could not be written to the store (%s); make room on its disk", os.strerror(error.errno or 0))
 
@@ -237,9 +238,16 @@ class StoreFolder:
         Returns
         -------
         Line or None
-            None where there is none that can be read.
+            None where there is none, or not what was written.
         """
+        if not key.fingerprint:
+            return None
         try:
-            return form.parse_line((self.path / _READINGS / key.name).read_bytes()) if key.fingerprint else None
+            text, _, sha256 = (self.path / _READINGS / key.name).read_bytes().partition(b"\n")
+            return form.parse_line(text + b"\n") if sha256 == f"{_sha256(text)}\n".encode() else None
         except (OSError, form.FormError):
             return None
+
+
+def _sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()

@@ -116,11 +116,18 @@ def save(spool: Path, made: DicomObject, profile: str, destinations: tuple[str, 
         If it cannot be written, such as on a full disk.
     """
     path = path_of(made)
-    if not (spool / path).is_file():  # a file of this name has these bytes, since it appears whole
+    if not _holds(spool / path, made.content):
         with atomic_files.binary(spool / path) as stream:
             stream.write(made.content)
     sha256 = data_set_sha256(spool / path)
     return NewResult(made.kind, profile, made.sop_class_uid, made.sop_instance_uid, sha256, str(path), destinations)
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    try:
+        return file.read_bytes() == content
+    except FileNotFoundError:
+        return False
 
 
 def time_of(seconds: float) -> datetime:

@@ -119,14 +119,12 @@ def file_answer(file: Path, question: Question, write: Callable[[BinaryIO], None
     """
     asked = json.loads(_canonical(question.stated))
     stamp = file.with_name(f"{file.name}.json")
-    try:
-        kept = _read(stamp, question) if stamp.exists() and file.exists() else {}
-        if kept.get("question") == asked:
-            if kept.get("sha256") != _file_sha256(file):
-                raise _damaged(file, question)
+    if stamp.exists() and file.exists():
+        kept = _read_stamp(stamp)
+        if kept.get("question") == asked and kept.get("sha256") == _file_sha256(file):
             return file
-    except CacheError:
-        _LOG.warning("'%s' (%s) is damaged: its content is not what was written; it is made again", file, question.kind)
+        if kept.get("question", asked) == asked:
+            _LOG.warning("'%s' (%s) is damaged: its content is not what was written; it is made again", file, question.kind)
     with atomic_files.binary(file) as stream:
         hashed = _Hashed(stream)
         write(hashed)  # type: ignore[arg-type]  # of a stream, writers use `write` alone
@@ -213,6 +211,15 @@ def _is_text(statement: ast.stmt) -> bool:
 
 def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _read_stamp(file: Path) -> dict[str, Any]:
+    """The stamp of a file; empty where it is damaged."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 def _read(file: Path, question: Question) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Export the quality sample: a folder from which a reader study is made, and the model's readings apart from it."""
 
-import csv
 import hashlib
 import io
 import secrets
@@ -12,7 +11,7 @@ from types import MappingProxyType
 
 from pydicom import dcmread
 
-from pneumoscope import DISCLAIMER, PneumoscopeError, atomic_files
+from pneumoscope import DISCLAIMER, PneumoscopeError, atomic_files, csv_cells
 from pneumoscope.dicom_objects.deidentification import deidentified
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.errors import NodeError
@@ -156,9 +155,7 @@ def _files(cases: Sequence[_Case], key: str) -> Iterator[tuple[Path, bytes]]:
 
 def _csv(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
+    csv_cells.write_rows(text, (head, *rows))
     return text.getvalue().encode()
 
 

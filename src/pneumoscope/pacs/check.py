@@ -13,6 +13,8 @@ from pneumoscope import PneumoscopeError
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.free_ports import try_ports
 from pneumoscope.pacs.ledger import Ledger
+from pneumoscope.pacs.notifications import validity
+from pneumoscope.pacs.notifications.settings import Notification
 from pneumoscope.pacs.peers import Credentials, Destination, Poll, Tls, is_loopback, secret
 from pneumoscope.pacs.send.tls import client_context
 from pneumoscope.pacs.work import readers
@@ -36,6 +38,8 @@ def check(config: NodeConfig) -> Iterator[tuple[bool, str]]:
     yield from _disk(config)
     yield _tried("ledger", lambda: _writable(config))
     yield _tried("models", lambda: _models(config))
+    for one in config.notifications:
+        yield _tried(f"'{one.name}'", partial(validity.library, one.protocol))
     for what, tls in _certificates(config):
         yield from _tls(what, tls)
     for what, credentials in _credentials(config):
@@ -79,8 +83,8 @@ def _models(config: NodeConfig) -> str:
     return ", ".join(f"'{name}' is {one.sha256[:12]}, for {one.target}" for name, one in loaded.items())
 
 
-def _services(config: NodeConfig) -> Iterator[Destination | Poll]:
-    yield from config.destinations
+def _services(config: NodeConfig) -> Iterator[Destination | Notification | Poll]:
+    yield from config.outlets
     yield from config.polls
 
 

@@ -13,6 +13,7 @@ import msgspec
 from pneumoscope import strict_json
 from pneumoscope.pacs.config_errors import plain
 from pneumoscope.pacs.errors import ConfigError
+from pneumoscope.pacs.notifications.settings import Notification
 from pneumoscope.pacs.peers import Destination, Peer, Poll
 from pneumoscope.pacs.rules import READ_ALL, Rule
 from pneumoscope.pacs.settings import Drift, Limits, Model, QualitySample, Receiving, Retention, Sending, Working
@@ -50,6 +51,8 @@ class NodeConfig:
         What is read; the first rule that applies decides, and an image that none applies to is skipped.
     destinations : tuple of Destination
         Where results go.
+    notifications : tuple of Notification
+        Which other systems are told about readings.
     polls : tuple of Poll
         Which services are searched.
     acceptance : AcceptancePolicy
@@ -77,6 +80,7 @@ class NodeConfig:
     peers: tuple[Peer, ...] = ()
     rules: tuple[Rule, ...] = (READ_ALL,)
     destinations: tuple[Destination, ...] = ()
+    notifications: tuple[Notification, ...] = ()
     polls: tuple[Poll, ...] = ()
     acceptance: AcceptancePolicy = DEFAULT_POLICY
     work: Working = field(default_factory=Working)
@@ -95,18 +99,20 @@ class NodeConfig:
             raise ValueError("the URL of the ledger holds a password; put it into ~/.pgpass")
         if not self.models or not self.rules:
             raise ValueError("the node needs at least one model and one rule")
-        if not (self.destinations or self.shadow or all(model.shadow for model in self.models)):
+        if not (self.outlets or self.shadow or all(model.shadow for model in self.models)):
             raise ValueError("there is no destination; name one, or say  shadow = true  to read and keep without sending")
         for what, names in self._names():
             _check_unique(what, names)
         for rule in self.rules:
             _check_known(f"the rule '{rule.name}'", "model", rule.models, (model.name for model in self.models))
-            _check_known(f"the rule '{rule.name}'", "destination", rule.destinations, (one.name for one in self.destinations))
+            _check_known(f"the rule '{rule.name}'", "destination", rule.destinations, (one.name for one in self.outlets))
+        for one in self.notifications:
+            _check_known(f"the notification '{one.name}'", "destination", one.after, (each.name for each in self.destinations))
 
     def _names(self) -> Iterable[tuple[str, list[str]]]:
         yield "models", [model.name for model in self.models]
         yield "rules", [rule.name for rule in self.rules]
-        yield "destinations", [one.name for one in self.destinations]
+        yield "destinations or notifications", [one.name for one in self.outlets]
         yield "polls", [poll.name for poll in self.polls]
         yield "peers", [peer.ae_title for peer in self.peers]
 
@@ -120,8 +126,13 @@ class NodeConfig:
         """URL of the database, as SQLAlchemy takes it."""
         return self.ledger if "://" in self.ledger else f"sqlite:///{self.ledger}"
 
-    def destination(self, name: str) -> Destination | None:
-        """Look up a destination.
+    @property
+    def outlets(self) -> tuple[Destination | Notification, ...]:
+        """Whatever something is sent to: the destinations and the notifications."""
+        return (*self.destinations, *self.notifications)
+
+    def outlet(self, name: str) -> Destination | Notification | None:
+        """Look up a destination or a notification.
 
         Parameters
         ----------
@@ -130,10 +141,10 @@ class NodeConfig:
 
         Returns
         -------
-        Destination or None
+        Destination, Notification or None
             None where the configuration no longer has it.
         """
-        return next((one for one in self.destinations if one.name == name), None)
+        return next((one for one in self.outlets if one.name == name), None)
 
 
 def _check_unique(what: str, names: list[str]) -> None:

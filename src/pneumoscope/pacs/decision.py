@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pneumoscope.pacs.config import NodeConfig
+from pneumoscope.pacs.notifications.settings import Notification
 from pneumoscope.pacs.peers import Destination
 from pneumoscope.pacs.rules import Rule, choose, facts_of
 from pneumoscope.pacs.settings import Model
@@ -77,6 +78,24 @@ def destinations_of(config: NodeConfig, rule: Rule) -> tuple[Destination, ...]:
         Those that the rule names; all where it names none.
     """
     return tuple(one for one in config.destinations if not rule.destinations or one.name in rule.destinations)
+
+
+def notifications_of(config: NodeConfig, rule: Rule) -> tuple[Notification, ...]:
+    """List the notifications of a rule.
+
+    Parameters
+    ----------
+    config : NodeConfig
+        The notifications.
+    rule : Rule
+        The rule that decided.
+
+    Returns
+    -------
+    tuple of Notification
+        Those that the rule names among its destinations; all where it names none.
+    """
+    return tuple(one for one in config.notifications if not rule.destinations or one.name in rule.destinations)
 
 
 def in_shadow(config: NodeConfig, model: Model) -> bool:

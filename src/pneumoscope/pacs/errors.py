@@ -11,6 +11,7 @@ PneumoscopeError
     │   └── SpoolFullError   the disk or the quota of the spool is full
     ├── NotUnderstoodError   what was sent is no instance that can be received
     │   └── MismatchError    the data set is not the one that was announced
+    ├── InvalidMessageError  a notification is not valid by its standard
     └── ListenError          the node cannot listen
 
 No message quotes an identifier of a patient, a study or an instance.
@@ -61,6 +62,10 @@ class CutOffError(NotUnderstoodError):
 
 class MismatchError(NotUnderstoodError):
     """A data set is not the one that the message announced."""
+
+
+class InvalidMessageError(NodeError):
+    """A notification is not valid by its standard, so that it is not sent."""
 
 
 class ListenError(NodeError):

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from pneumoscope.pacs.errors import ConfigError
 from pneumoscope.pacs.peers import Poll
-from pneumoscope.pacs.send.stow import authentication
+from pneumoscope.pacs.send.http import authentication
 from pneumoscope.pacs.send.tls import client_context
 from pneumoscope.web.dicomweb.address import Address, parse
 from pneumoscope.web.dicomweb.connection import Connection

@@ -12,6 +12,7 @@ from pneumoscope.dicom_objects.profiles import Kind, Profile
 _AE_TITLE = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _LAST_PORT = 65535
+_WEB_ROOT = "the root of a DICOMweb service, such as https://host/dicom-web"
 
 Protocol = Literal["dimse", "stow"]
 
@@ -121,7 +122,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Credentials:
-    """How the node identifies itself to a DICOMweb service.
+    """How the node identifies itself to a service by HTTP.
 
     Parameters
     ----------
@@ -298,8 +299,8 @@ class Poll:
             raise ValueError(f"'reconcile_at' of {what} must be a time such as '06:00', not '{self.reconcile_at}'")
 
 
-def check_service(what: str, url: str, credentials: Credentials | None) -> None:
-    """Check the URL of a DICOMweb service, and that no credentials are sent readable over a network.
+def check_service(what: str, url: str, credentials: Credentials | None, root: str = _WEB_ROOT) -> None:
+    """Check the URL of a service, and that no credentials are sent readable over a network.
 
     Parameters
     ----------
@@ -309,6 +310,8 @@ def check_service(what: str, url: str, credentials: Credentials | None) -> None:
         Root of the service.
     credentials : Credentials, optional
         What is sent to it.
+    root : str
+        What the URL must be, for the message.
 
     Raises
     ------
@@ -318,7 +321,7 @@ def check_service(what: str, url: str, credentials: Credentials | None) -> None:
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"the 'url' of {what} must be the root of a DICOMweb service, such as https://host/dicom-web")
+        raise ValueError(f"the 'url' of {what} must be {root}")
     if "@" in parts.netloc:
         raise ValueError(f"the 'url' of {what} holds a user or a password; give them in a table 'credentials'")
     if credentials and parts.scheme == "http" and not is_loopback(parts.hostname):

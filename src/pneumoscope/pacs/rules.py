@@ -44,7 +44,7 @@ class Rule:
     models : tuple of str
         Names of the models that read; empty for all.
     destinations : tuple of str
-        Names of the destinations that results go to; empty for all.
+        Names of the destinations and notifications that results go to; empty for all.
     """
 
     name: str

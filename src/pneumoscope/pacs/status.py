@@ -70,7 +70,7 @@ def _dead(ledger: Ledger) -> Iterator[str]:
 
 def _without_destination(config: NodeConfig, ledger: Ledger) -> Iterator[str]:
     waiting = search_deliveries(ledger, DeliveryQuery(states=("waiting", "sending")))
-    lost = Counter(one.destination for one in waiting if config.destination(one.destination) is None)
+    lost = Counter(one.destination for one in waiting if config.outlet(one.destination) is None)
     for destination, number in lost.items():
         yield f"{number} wait for '{destination}', which the configuration no longer names; name it again, or drop them"
 

@@ -19,7 +19,12 @@ from pneumoscope.pacs.ledger.search import DeliveryQuery, InstanceQuery, search_
 from pneumoscope.pacs.pseudonym import pseudonym
 from pneumoscope.pacs.status import status
 
-_HASHED = frozenset({"ae_title", "ae_titles", "addresses", "host", "url", "user"})
+_HASHED = frozenset(
+    {
+        "ae_title", "ae_titles", "addresses", "host", "url", "user", "patient_id_system", "accession_number_system",
+        "assigning_authority", "sending_application", "sending_facility", "receiving_application", "receiving_facility",
+    }
+)  # fmt: skip
 """Settings that name systems or people of the site: their values are hashed with the site's salt."""
 _PATHS = frozenset(
     {"spool", "ledger", "bundle", "authority", "certificate", "key", "password_file", "token_file", "stow_token_file"}
@@ -74,7 +79,7 @@ def parts(config: NodeConfig, ledger: Ledger) -> Mapping[str, str]:
     mapping of str to str
         Text by name of the file.
     """
-    names = [*(one.name for one in config.destinations), *(one.name for one in config.polls)]
+    names = [*(one.name for one in config.outlets), *(one.name for one in config.polls)]
     texts = {
         "README.txt": _README,
         "status.txt": "\n".join(status(config, ledger)) + "\n",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, Update, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Update, and_, func, or_, select, update
 
 from pneumoscope.pacs.errors import LeaseLostError
 from pneumoscope.pacs.ledger.database import Database
@@ -21,7 +21,9 @@ _OF_RESULT = ("kind", "profile", "sop_class_uid", "sop_instance_uid", "sha256", 
 class DeliveryLedger(Database):
     """The part of the ledger about deliveries: ``waiting -> sending -> sent -> committed``, and ``dead``, ``dropped``."""
 
-    def claim_delivery(self, sender: str, seconds: float, destinations: Sequence[str] = ()) -> Delivery | None:
+    def claim_delivery(
+        self, sender: str, seconds: float, destinations: Sequence[str] = (), *, after: Sequence[str] | None = None
+    ) -> Delivery | None:
         """Claim the delivery that has waited longest, for a time.
 
         Parameters
@@ -32,6 +34,9 @@ class DeliveryLedger(Database):
             Length of the claim, > 0.
         destinations : sequence of str
             Only deliveries for these; all of them where it is empty.
+        after : sequence of str, optional
+            Given for a notification: its delivery is claimed only when no delivery of the same reading to these destinations waits,
+            is being sent or is dead, and no notification of an earlier reading of the same image still waits.
 
         Returns
         -------
@@ -52,6 +57,8 @@ class DeliveryLedger(Database):
         first = select(deliveries.c.id, deliveries.c.state).where(claimable)
         if destinations:
             first = first.where(deliveries.c.destination.in_(destinations))
+        if after is not None:
+            first = first.where(~_objects_wait(after), ~_earlier_waits())
         first = first.order_by(deliveries.c.next_try_at, deliveries.c.id).limit(1).with_for_update(skip_locked=True)
         with self.write() as connection:
             chosen = connection.execute(first).first()
@@ -67,6 +74,33 @@ class DeliveryLedger(Database):
             connection.execute(update(deliveries).where(deliveries.c.id == chosen.id).values(values))
             row = connection.execute(delivery_rows().where(deliveries.c.id == chosen.id)).one()
         return _delivery(row, was_sending=chosen.state == "sending")
+
+    def is_superseded(self, delivery: Delivery) -> bool:
+        """Whether a later result of the same kind about the same image was sent to the same destination.
+
+        Parameters
+        ----------
+        delivery : Delivery
+            The delivery of a notification.
+
+        Returns
+        -------
+        bool
+            True where sending it now would replace news by what is old.
+        """
+        later = (
+            select(deliveries.c.id)
+            .join(results, deliveries.c.result_id == results.c.id)
+            .join(readings, results.c.reading_id == readings.c.id)
+            .where(
+                readings.c.instance_id == delivery.instance_id,
+                deliveries.c.destination == delivery.destination,
+                deliveries.c.state == "sent",
+                results.c.id > delivery.result_id,
+            )
+        )
+        with self.read() as connection:
+            return connection.execute(later.limit(1)).first() is not None
 
     def finish_delivery(
         self, delivery: Delivery, state: Literal["sent", "committed", "dead", "dropped"], reason: str = ""
@@ -267,6 +301,44 @@ def delivery_rows() -> Select[Any]:
         select(*columns)
         .join(results, deliveries.c.result_id == results.c.id)
         .join(readings, results.c.reading_id == readings.c.id)
+    )
+
+
+def _objects_wait(destinations: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a delivery of the same reading to one of the destinations is not done."""
+    own, result, delivery = results.alias(), results.alias(), deliveries.alias()
+    return (
+        select(delivery.c.id)
+        .join(result, delivery.c.result_id == result.c.id)
+        .join(own, own.c.reading_id == result.c.reading_id)
+        .where(
+            own.c.id == deliveries.c.result_id,
+            delivery.c.destination.in_(list(destinations)),
+            delivery.c.state.in_(("waiting", "sending", "dead")),
+        )
+        .correlate(deliveries)
+        .exists()
+    )
+
+
+def _earlier_waits() -> ColumnElement[bool]:
+    """Whether an earlier result about the same image waits for the same destination."""
+    own, result, delivery = results.alias(), results.alias(), deliveries.alias()
+    own_reading, reading = readings.alias(), readings.alias()
+    return (
+        select(delivery.c.id)
+        .join(result, delivery.c.result_id == result.c.id)
+        .join(reading, result.c.reading_id == reading.c.id)
+        .join(own_reading, own_reading.c.instance_id == reading.c.instance_id)
+        .join(own, own.c.reading_id == own_reading.c.id)
+        .where(
+            own.c.id == deliveries.c.result_id,
+            delivery.c.destination == deliveries.c.destination,
+            delivery.c.state.in_(("waiting", "sending")),
+            result.c.id < own.c.id,
+        )
+        .correlate(deliveries)
+        .exists()
     )
 
 

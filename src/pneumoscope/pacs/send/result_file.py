@@ -12,6 +12,8 @@ from pneumoscope.pacs.errors import NodeError
 
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _PIECE = 2**20
+_MISSING = "the file of the result is missing or damaged; have the image read again with reprocess"
+_CHANGED = "the file of the result has other bytes than those that were written; have the image read again with reprocess"
 
 
 class ResultFileError(NodeError):
@@ -25,11 +27,11 @@ class ResultFile:
     Parameters
     ----------
     path : Path
-        The DICOM file.
+        The DICOM file, or the file of a notification.
     transfer_syntax : str
-        Transfer syntax of its data set.
+        Transfer syntax of its data set; empty for a notification.
     sop_class_uid, sop_instance_uid, study_uid, series_uid : str
-        Its UIDs; never printed.
+        Its UIDs, never printed; of a notification only the second one.
     """
 
     path: Path = field(repr=False)
@@ -105,10 +107,39 @@ def open_result(path: Path, sha256: str) -> ResultFile:
     try:
         there = data_set_sha256(path)
     except (OSError, ValueError, EOFError, InvalidDicomError) as error:
-        raise ResultFileError("the file of the result is missing or damaged; have the image read again with reprocess") from error
+        raise ResultFileError(_MISSING) from error
     if there != sha256:
-        raise ResultFileError(
-            "the file of the result has other bytes than those that were written; have the image read again with reprocess"
-        )
+        raise ResultFileError(_CHANGED)
     dataset = pydicom.dcmread(path, specific_tags=list(_UIDS), stop_before_pixels=True)
     return ResultFile(path, str(dataset.file_meta.TransferSyntaxUID), *(str(dataset[keyword].value) for keyword in _UIDS))
+
+
+def open_message(path: Path, sha256: str, uid: str) -> ResultFile:
+    """Open the file of a notification after checking that it has the bytes that were written.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Hash of the file when it was written.
+    uid : str
+        Its identifier in the ledger.
+
+    Returns
+    -------
+    ResultFile
+        The file.
+
+    Raises
+    ------
+    ResultFileError
+        If the file is missing, or has another hash.
+    """
+    try:
+        there = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ResultFileError(_MISSING) from error
+    if there != sha256:
+        raise ResultFileError(_CHANGED)
+    return ResultFile(path, "", "", uid, "", "")

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.errors import LeaseLostError
 from pneumoscope.pacs.ledger import Delivery, Ledger
+from pneumoscope.pacs.notifications.settings import Notification
 from pneumoscope.pacs.peers import Destination
 from pneumoscope.pacs.pseudonym import pseudonym
 from pneumoscope.pacs.send import commitment
 from pneumoscope.pacs.send.dimse import DimseTarget
+from pneumoscope.pacs.send.fhir import FhirTarget
+from pneumoscope.pacs.send.mllp import MllpTarget
 from pneumoscope.pacs.send.outcome import Fate, Outcome, wait_seconds
-from pneumoscope.pacs.send.result_file import ResultFileError, open_result
+from pneumoscope.pacs.send.result_file import ResultFile, ResultFileError, open_message, open_result
 from pneumoscope.pacs.send.stow import StowTarget
 from pneumoscope.pacs.send.target import Target, UnreachableTargetError
 from pneumoscope.pacs.threads import run_threads
@@ -28,15 +31,17 @@ _LONGEST_REST_SECONDS = 60.0
 _LOG = logging.getLogger(__name__)
 
 
-def target_of(config: NodeConfig, destination: Destination, on_report: Callable[..., object] | None = None) -> Target:
-    """Open a destination.
+def target_of(
+    config: NodeConfig, destination: Destination | Notification, on_report: Callable[..., object] | None = None
+) -> Target:
+    """Open a destination or the system of a notification.
 
     Parameters
     ----------
     config : NodeConfig
         The node, for its AE title.
-    destination : Destination
-        The destination.
+    destination : Destination or Notification
+        Its settings.
     on_report : callable, optional
         Handler of reports of storage commitment that come over an association of the node.
 
@@ -47,9 +52,13 @@ def target_of(config: NodeConfig, destination: Destination, on_report: Callable[
 
     Raises
     ------
+    ConfigError
+        If a library that a notification needs is not installed.
     OSError
         If a file with a secret or a certificate cannot be read.
     """
+    if isinstance(destination, Notification):
+        return FhirTarget(destination) if destination.protocol == "fhir" else MllpTarget(destination)
     if destination.protocol == "stow":
         return StowTarget(destination)
     return DimseTarget(destination, config.receive.ae_title, on_report)
@@ -65,8 +74,8 @@ class Sender:
         The node.
     ledger : Ledger
         What waits.
-    destination : Destination
-        The destination.
+    destination : Destination or Notification
+        What it sends to.
     target : Target
         Its connections.
     chance : random.Random
@@ -75,7 +84,7 @@ class Sender:
 
     config: NodeConfig
     ledger: Ledger
-    destination: Destination
+    destination: Destination | Notification
     target: Target
     chance: random.Random = field(default_factory=random.Random, repr=False)
     _failures: int = field(default=0, init=False)
@@ -101,7 +110,7 @@ class Sender:
         """
         if self.ledger.clock() < self._rest_until:
             return False
-        delivery = self.ledger.claim_delivery(name, self.config.send.lease_seconds, [self.destination.name])
+        delivery = self._claim(name)
         if delivery is None:
             self._commit()
             self.target.rest()
@@ -112,10 +121,16 @@ class Sender:
             _LOG.warning("result %s: %s", self._shown(delivery), error)
         return True
 
+    def _claim(self, name: str) -> Delivery | None:
+        after = self.destination.after if isinstance(self.destination, Notification) else None
+        return self.ledger.claim_delivery(name, self.config.send.lease_seconds, [self.destination.name], after=after)
+
     def _tried(self, delivery: Delivery) -> Outcome:
         """Send a result, after asking whether it is there already where that is in doubt."""
         try:
-            result = open_result(self.config.spool_folder / delivery.path, delivery.sha256)
+            result = self._opened(delivery)
+            if isinstance(self.destination, Notification) and self.ledger.is_superseded(delivery):
+                return Outcome(Fate.NEVER, "a notification of a later reading of the image was sent already; drop this one")
             if delivery.was_sending and self.target.holds(result):
                 return Outcome(Fate.SENT, "the destination had it already when it was asked")
             return self.target.store(result)
@@ -125,6 +140,12 @@ class Sender:
             return Outcome(Fate.DOUBT, str(error), unreachable=True)
         except Exception as error:  # an error that a library does not name; whether the result arrived is unknown
             return Outcome(Fate.DOUBT, f"sending ended with an unexpected {type(error).__name__}")
+
+    def _opened(self, delivery: Delivery) -> ResultFile:
+        path = self.config.spool_folder / delivery.path
+        if isinstance(self.destination, Notification):
+            return open_message(path, delivery.sha256, delivery.sop_instance_uid)
+        return open_result(path, delivery.sha256)
 
     def _finish(self, delivery: Delivery, outcome: Outcome) -> None:
         now = self.ledger.clock()
@@ -153,7 +174,9 @@ class Sender:
 
     def _commit(self) -> None:
         """Ask for storage commitment of what was sent."""
-        if not self.destination.commitment or not isinstance(self.target, DimseTarget):
+        if isinstance(self.destination, Notification) or not isinstance(self.target, DimseTarget):
+            return
+        if not self.destination.commitment:
             return
         since = self.ledger.clock() - self.config.send.give_up_hours * _HOUR
         deliveries = self.ledger.claim_commitment(self.destination.name, COMMITMENT_SECONDS, since)
@@ -189,8 +212,8 @@ def serve(config: NodeConfig, stop: threading.Event) -> None:
         on_report = commitment.handler(config, ledger)
         senders = {
             f"{PROCESS}/{destination.name}/{k}": Sender(config, ledger, destination, target_of(config, destination, on_report))
-            for destination in config.destinations
-            for k in range(config.send.senders)
+            for destination in config.outlets
+            for k in range(_threads(config, destination))
         }
         if not senders:  # a node in shadow mode; a process that ends would be started again and again
             stop.wait()
@@ -199,3 +222,8 @@ def serve(config: NodeConfig, stop: threading.Event) -> None:
         finally:
             for sender in senders.values():
                 sender.target.close()
+
+
+def _threads(config: NodeConfig, destination: Destination | Notification) -> int:
+    """Notifications are sent one after the other, so that a correction never overtakes what it corrects."""
+    return 1 if isinstance(destination, Notification) else config.send.senders

@@ -1,7 +1,6 @@
 """Send by DICOMweb: STOW-RS, with the outcome of each instance, and QIDO-RS to ask for it (PS3.18 10.5, 10.6)."""
 
 import json
-import logging
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,18 +9,14 @@ from typing import Any
 import httpx2
 from pydicom.datadict import tag_for_keyword
 
-from pneumoscope import DISCLAIMER, __version__
-from pneumoscope.pacs.peers import Credentials, Destination, secret
+from pneumoscope.pacs.peers import Destination
+from pneumoscope.pacs.send.http import client, limited_body, retry_after
 from pneumoscope.pacs.send.outcome import DOUBT_HTTP, LATER_HTTP, Fate, Outcome, of_status
 from pneumoscope.pacs.send.result_file import ResultFile
 from pneumoscope.pacs.send.target import UnreachableTargetError
-from pneumoscope.pacs.send.tls import client_context
 
 _JSON = "application/dicom+json"
-_MOST_ANSWER_BYTES = 4 * 2**20
 _PIECE = 2**18
-for _name in ("httpx2", "httpcore2"):
-    logging.getLogger(_name).setLevel(logging.ERROR)  # both log URLs, which hold UIDs
 
 
 class StowTarget:
@@ -40,13 +35,7 @@ class StowTarget:
 
     def __init__(self, destination: Destination) -> None:
         self._url, self._who = destination.url.rstrip("/"), f"the destination '{destination.name}'"
-        self._client = httpx2.Client(
-            auth=authentication(destination.credentials),
-            verify=client_context(destination.tls),
-            headers={"User-Agent": f"pneumoscope/{__version__} ({DISCLAIMER})"},
-            timeout=httpx2.Timeout(destination.seconds),
-            follow_redirects=False,
-        )
+        self._client = client(destination.credentials, destination.tls, destination.seconds)
 
     def store(self, result: ResultFile) -> Outcome:
         """Send a result and wait for the answer.
@@ -65,19 +54,15 @@ class StowTarget:
         kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
         headers = {"Content-Type": kind, "Accept": _JSON, "Content-Length": str(_length(result.path, boundary))}
         try:
-            request = self._client.build_request(
+            with self._client.stream(
                 "POST", f"{self._url}/studies", content=_message(result.path, boundary), headers=headers
-            )
-            response = self._client.send(request, stream=True)
-            try:
-                body = _limited(response)
-            finally:
-                response.close()
+            ) as response:
+                body = limited_body(response)
         except (httpx2.ConnectError, httpx2.ConnectTimeout):
             return Outcome(Fate.LATER, f"{self._who} could not be reached", unreachable=True)
         except httpx2.TransportError:
             return Outcome(Fate.DOUBT, f"{self._who} did not answer; whether it stored the result is asked before the next try")
-        return outcome_of(response.status_code, body, result.sop_instance_uid, self._who, _retry_after(response))
+        return outcome_of(response.status_code, body, result.sop_instance_uid, self._who, retry_after(response))
 
     def holds(self, result: ResultFile) -> bool | None:
         """Ask whether the service holds a result, by QIDO-RS.
@@ -206,20 +191,6 @@ def _reason(answer: Any, sequence: str, sop_instance_uid: str, keyword: str) -> 
     return None
 
 
-def _limited(response: httpx2.Response) -> bytes:
-    content = bytearray()
-    for piece in response.iter_bytes(_PIECE):
-        content += piece
-        if len(content) > _MOST_ANSWER_BYTES:
-            return b""  # too long for an answer about one instance: the status alone decides
-    return bytes(content)
-
-
-def _retry_after(response: httpx2.Response) -> float:
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0.0
-
-
 def _head(boundary: str) -> bytes:
     return f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
 
@@ -239,34 +210,3 @@ def _message(path: Path, boundary: str) -> Iterable[bytes]:
         while piece := stream.read(_PIECE):
             yield piece
     yield _tail(boundary)
-
-
-def authentication(credentials: Credentials | None) -> httpx2.Auth | None:
-    """Make what identifies the node to a DICOMweb service.
-
-    Parameters
-    ----------
-    credentials : Credentials, optional
-        The settings.
-
-    Returns
-    -------
-    httpx2.Auth or None
-        HTTP Basic authentication or a bearer token; None without settings.
-
-    Raises
-    ------
-    OSError
-        If the file of the secret cannot be read.
-    """
-    if credentials is None:
-        return None
-    if credentials.user:
-        return httpx2.BasicAuth(credentials.user, secret(credentials.password_file))
-    token = secret(credentials.token_file)
-
-    def with_token(request: httpx2.Request) -> httpx2.Request:
-        request.headers["Authorization"] = f"Bearer {token}"
-        return request
-
-    return httpx2.FunctionAuth(with_token)

@@ -50,13 +50,16 @@ def check(file: Path) -> int:
 @click.argument("names", metavar="[DESTINATION]...", nargs=-1)
 @config_option
 def echo(names: tuple[str, ...], file: Path) -> int:
-    """Ask each DESTINATION, or all, whether it answers: C-ECHO, or a search by DICOMweb."""
+    """Ask each DESTINATION or notification, or all, whether it answers.
+
+    By C-ECHO, a search by DICOMweb, the capability statement of FHIR, or a connection by MLLP.
+    """
     configuration = config.read(file)
-    known = [one.name for one in configuration.destinations]
+    known = [one.name for one in configuration.outlets]
     if unknown := [name for name in names if name not in known]:
         raise click.UsageError(f"there is no destination '{unknown[0]}'; the destinations are {', '.join(known)}")
     silent = 0
-    for destination in configuration.destinations:
+    for destination in configuration.outlets:
         if names and destination.name not in names:
             continue
         target = target_of(configuration, destination)

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from pneumoscope.dicom_objects import source_image
 from pneumoscope.dicom_objects.errors import UnidentifiedImageError
 from pneumoscope.pacs.config import NodeConfig
-from pneumoscope.pacs.decision import STOW_SENDER, Decision, decide, destinations_of, in_shadow
+from pneumoscope.pacs.decision import STOW_SENDER, Decision, decide, destinations_of, in_shadow, notifications_of
 from pneumoscope.pacs.device import device_of
 from pneumoscope.pacs.errors import NotUnderstoodError
+from pneumoscope.pacs.notifications.settings import Notification
 from pneumoscope.pacs.peers import Destination
 from pneumoscope.pacs.receive.contexts import STORED_CLASSES
 from pneumoscope.pacs.rules import facts_of, mismatch
 from pneumoscope.radiograph import Radiograph, read
+
+_BY_HTTP = {"stow": "STOW-RS", "fhir": "FHIR R5"}
 
 
 def explain(config: NodeConfig, content: bytes, sender: str) -> list[str]:
@@ -103,21 +106,25 @@ def _results(config: NodeConfig, decision: Decision) -> Iterator[str]:
         for destination in () if shadow else destinations_of(config, decision.rule):
             kinds = ", ".join(destination.kinds)
             yield f"  {kinds} would go to '{destination.name}' ({where(destination)}, profile {destination.profile})"
+        for one in () if shadow else notifications_of(config, decision.rule):
+            after = f", once {' and '.join(one.after)} stored the objects" if one.after else ""
+            yield f"  '{one.name}' would be told ({where(one)}){after}"
 
 
-def where(destination: Destination) -> str:
-    """Say in a few words where a destination is.
+def where(destination: Destination | Notification) -> str:
+    """Say in a few words where a destination or the system of a notification is.
 
     Parameters
     ----------
-    destination : Destination
-        The destination.
+    destination : Destination or Notification
+        Its settings.
 
     Returns
     -------
     str
         Protocol and address.
     """
-    if destination.protocol == "stow":
-        return f"STOW-RS to {destination.url}"
-    return f"C-STORE to {destination.ae_title} at {destination.host}:{destination.port}" + (" by TLS" if destination.tls else "")
+    if destination.protocol in _BY_HTTP:
+        return f"{_BY_HTTP[destination.protocol]} to {destination.url}"
+    what = "HL7 v2 by MLLP to" if isinstance(destination, Notification) else f"C-STORE to {destination.ae_title} at"
+    return f"{what} {destination.host}:{destination.port}" + (" by TLS" if destination.tls else "")

@@ -30,7 +30,18 @@ _PATHS = frozenset(
     {"spool", "ledger", "bundle", "authority", "certificate", "key", "password_file", "token_file", "stow_token_file"}
 )
 """Settings that name files: only whether they are set is told."""
-_PACKAGES = ("pydicom", "pynetdicom", "highdicom", "sqlalchemy", "httpx2", "numpy", "onnxruntime", "starlette")
+_PACKAGES = (
+    "pydicom",
+    "pynetdicom",
+    "highdicom",
+    "sqlalchemy",
+    "httpx2",
+    "numpy",
+    "onnxruntime",
+    "starlette",
+    "fhir.resources",
+    "hl7apy",
+)
 _UID = re.compile(r"\b[0-2](?:\.\d+){3,}\b")
 _README = f"""Support bundle of a node of Pneumoscope. {DISCLAIMER}
 

@@ -35,8 +35,8 @@ class DeliveryLedger(Database):
         destinations : sequence of str
             Only deliveries for these; all of them where it is empty.
         after : sequence of str, optional
-            Given for a notification: its delivery is claimed only when no delivery of the same reading to these destinations waits,
-            is being sent or is dead, and no notification of an earlier reading of the same image still waits.
+            Given for a notification: its delivery is claimed only when no delivery of the same reading to these destinations
+            waits, is being sent or is dead, and no notification of an earlier reading of the same image still waits.
 
         Returns
         -------

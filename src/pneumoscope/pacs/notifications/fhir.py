@@ -213,13 +213,11 @@ class _Resources:
         }
 
     def _earlier(self) -> Resource:
-        """The report of an earlier model, which this one follows."""
-        earlier = self._notice.earlier
-        if earlier is None:
-            return {}
-        uid = report_uid(self._notice.source.sop_instance_uid, earlier)
-        reference = {"type": "DiagnosticReport", "identifier": _identifier(uid)}
-        return {"supportingInfo": [{"type": {"text": "Report of the same image by an earlier model"}, "reference": reference}]}
+        """The reports by earlier models, which this one follows."""
+        uids = [report_uid(self._notice.source.sop_instance_uid, one) for one in self._notice.earlier]
+        references = [{"type": "DiagnosticReport", "identifier": _identifier(uid)} for uid in uids]
+        kind = {"text": "Report of the same image by an earlier model"}
+        return {"supportingInfo": [{"type": kind, "reference": one} for one in references]} if references else {}
 
     def _subject(self) -> Resource:
         number = self._notice.stated("PatientID")

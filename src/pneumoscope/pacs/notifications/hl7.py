@@ -125,7 +125,7 @@ def _name_form(group: str, form: str) -> str:
 def _request(notice: Notice) -> str:
     fields = {
         1: "1",
-        3: composite(short_id("image", notice.source.sop_instance_uid), "PNEUMOSCOPE"),
+        3: composite(short_id("order", notice.order_uid), "PNEUMOSCOPE"),
         4: _code(codes.CHEST_EXAMINATION),
         7: _acquired(notice),
         18: escaped(notice.stated("AccessionNumber")),
@@ -180,10 +180,11 @@ def _of_finding(finding: FindingLine, number: int) -> Iterator[_Observation]:
 
 
 def _taken_back(notice: Notice) -> Iterator[_Observation]:
-    """Observations of the reading that is corrected which this one does not make."""
+    """Observations of the readings that are corrected which this one does not make."""
+    before = {_key(one): one for line in notice.earlier for one in _results(line)}
     made = {_key(one) for one in _results(notice.line)}
-    for one in _results(notice.earlier) if notice.earlier else ():
-        if _key(one) not in made:
+    for key, one in before.items():
+        if key not in made:
             yield {**one, 5: '""', 6: "", 11: DELETED}
 
 

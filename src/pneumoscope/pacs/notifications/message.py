@@ -16,7 +16,7 @@ FORMS: Mapping[Protocol, str] = {"fhir": "R5", "hl7": "2.5.1"}
 
 @dataclass(frozen=True)
 class Message:
-    """A notification as it is sent; its attributes have the names of those of a `DicomObject`, since it is a row of the same table.
+    """A notification as it is sent. It is a row of the same table as a `DicomObject`, whose names its attributes have.
 
     Parameters
     ----------

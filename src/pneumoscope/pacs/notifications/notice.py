@@ -58,13 +58,14 @@ class Notice:
         The reading with its source and its time. Its profile has no effect.
     objects : tuple of StoredObject
         DICOM objects of the reading that are referred to.
-    earlier : Line, optional
-        The last reading of the same image, by another model, that the same system was told about; this one corrects it.
+    earlier : tuple of Line
+        Readings of the same image by earlier models that the same system was told about, the oldest first; this one corrects
+        them.
     """
 
     result: Result
     objects: tuple[StoredObject, ...] = field(default=(), repr=False)
-    earlier: Line | None = None
+    earlier: tuple[Line, ...] = ()
 
     @property
     def source(self) -> SourceImage:
@@ -80,6 +81,11 @@ class Notice:
     def report_uid(self) -> str:
         """Identifier of the report, always the same for the same image and model."""
         return report_uid(self.source.sop_instance_uid, self.line)
+
+    @property
+    def order_uid(self) -> str:
+        """Identifier that a report and its corrections share: that of the first one."""
+        return report_uid(self.source.sop_instance_uid, self.earlier[0]) if self.earlier else self.report_uid
 
     def stated(self, keyword: str) -> str:
         """Return what the header of the source states.
@@ -126,7 +132,9 @@ def report_uid(source_uid: str, line: Line) -> str:
 def _sentences(line: Line) -> list[str]:
     point = line.operating_point
     threshold = f" (threshold {probability_text(point.threshold)})" if point else ""
-    sentences = [f"{line.target.capitalize()}: {line.decision}, probability {probability_text(line.probability or 0.0)}{threshold}."]
+    sentences = [
+        f"{line.target.capitalize()}: {line.decision}, probability {probability_text(line.probability or 0.0)}{threshold}."
+    ]
     if line.abstains:
         sentences.append("The model abstains: the decision must not be relied on.")
     if line.outside_domain:

@@ -57,7 +57,7 @@ def library(protocol: Protocol) -> str:
 
 def _check_fhir(content: bytes) -> None:
     try:
-        from fhir.resources.bundle import Bundle  # takes half a second, which only a node with such a notification spends
+        from fhir.resources.bundle import Bundle  # noqa: PLC0415  # half a second that only a node with such a notification spends
     except ImportError as error:
         raise ConfigError(f"fhir.resources {_MISSING}") from error
     try:
@@ -68,7 +68,7 @@ def _check_fhir(content: bytes) -> None:
 
 def _check_hl7(content: bytes) -> None:
     try:
-        from hl7apy import consts, exceptions, parser
+        from hl7apy import consts, exceptions, parser  # noqa: PLC0415  # an optional extra
     except ImportError as error:
         raise ConfigError(f"hl7apy {_MISSING}") from error
     try:

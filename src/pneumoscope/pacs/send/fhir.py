@@ -163,7 +163,9 @@ def outcome_of(status: int, body: Any, entries: int, who: str, wait_seconds: flo
         return Outcome(Fate.DOUBT, f"{who} is answered with status {status} and no transaction response with {entries} entries")
     fate = Fate.DOUBT if status in _DOUBT else Fate.LATER if status in LATER_HTTP else Fate.NEVER
     said = summary(body)
-    return Outcome(fate, f"{who} is answered with status {status}{f' ({said})' if said else ''}{_ADVICE.get(status, '')}", wait_seconds)
+    return Outcome(
+        fate, f"{who} is answered with status {status}{f' ({said})' if said else ''}{_ADVICE.get(status, '')}", wait_seconds
+    )
 
 
 def _all_succeeded(body: Any, entries: int) -> bool:
@@ -177,7 +179,9 @@ def _holds(body: Any, wanted: str) -> bool | None:
     if not isinstance(body, dict) or body.get("type") != "searchset":
         return None
     reports = [one["resource"] for one in _entries(body, "searchset") if isinstance(one.get("resource"), dict)]
-    identifiers = [name for one in reports if one.get("resourceType") == "DiagnosticReport" for name in one.get("identifier") or []]
+    identifiers = [
+        name for one in reports if one.get("resourceType") == "DiagnosticReport" for name in one.get("identifier") or []
+    ]
     return any(isinstance(name, dict) and name.get("value") == wanted for name in identifiers)
 
 

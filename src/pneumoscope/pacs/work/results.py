@@ -9,6 +9,7 @@ from typing import Protocol
 from pneumoscope import atomic_files
 from pneumoscope.dicom_objects import DicomObject, Kind, Profile
 from pneumoscope.pacs.ledger import NewResult
+from pneumoscope.pacs.notifications.message import Message
 from pneumoscope.pacs.peers import Destination
 from pneumoscope.pacs.send.result_file import data_set_sha256
 from pneumoscope.radiograph import Radiograph
@@ -16,6 +17,7 @@ from pneumoscope.readings import ModelReading
 
 RESULTS = "results"
 """Folder of the results within the spool."""
+_SUFFIXES = {"fhir": ".json", "hl7": ".hl7"}
 
 
 class WritesObjects(Protocol):
@@ -74,34 +76,34 @@ def takers(destinations: Sequence[Destination], profile: str, kind: str) -> tupl
     return tuple(one.name for one in destinations if one.profile == profile and kind in one.kinds)
 
 
-def path_of(made: DicomObject) -> Path:
-    """Name the file of an object.
+def path_of(made: DicomObject | Message) -> Path:
+    """Name the file of a result.
 
     Parameters
     ----------
-    made : DicomObject
-        The object.
+    made : DicomObject or Message
+        The result.
 
     Returns
     -------
     Path
-        Relative to the spool folder; it follows from the bytes of the object.
+        Relative to the spool folder; it follows from the bytes of the result.
     """
     name = hashlib.sha256(made.content).hexdigest()
-    return Path(RESULTS, name[:2], f"{name}.dcm")
+    return Path(RESULTS, name[:2], name + _SUFFIXES.get(made.kind, ".dcm"))
 
 
-def save(spool: Path, made: DicomObject, profile: str, destinations: tuple[str, ...]) -> NewResult:
-    """Write an object into the spool; its file is safe on the disk when this returns.
+def save(spool: Path, made: DicomObject | Message, profile: str, destinations: tuple[str, ...]) -> NewResult:
+    """Write a result into the spool; its file is safe on the disk when this returns.
 
     Parameters
     ----------
     spool : Path
         The spool folder.
-    made : DicomObject
-        The object.
+    made : DicomObject or Message
+        The result.
     profile : str
-        Its profile.
+        Its profile; of a notification, the version of its standard.
     destinations : tuple of str
         Names of the destinations that it goes to.
 
@@ -119,7 +121,7 @@ def save(spool: Path, made: DicomObject, profile: str, destinations: tuple[str, 
     if not _holds(spool / path, made.content):
         with atomic_files.binary(spool / path) as stream:
             stream.write(made.content)
-    sha256 = data_set_sha256(spool / path)
+    sha256 = path.stem if isinstance(made, Message) else data_set_sha256(spool / path)
     return NewResult(made.kind, profile, made.sop_class_uid, made.sop_instance_uid, sha256, str(path), destinations)
 
 

@@ -5,26 +5,27 @@ import json
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.dicom_objects import DicomObject, write_objects
+from pneumoscope.dicom_objects import DicomObject, Profile, Result, source_image, write_objects
 from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
 from pneumoscope.pacs import quality_sample, retention
 from pneumoscope.pacs.config import NodeConfig
-from pneumoscope.pacs.decision import decide, destinations_of, in_shadow, sender_of
+from pneumoscope.pacs.decision import decide, destinations_of, in_shadow, notifications_of, sender_of
 from pneumoscope.pacs.device import device_of
 from pneumoscope.pacs.errors import LeaseLostError, LedgerError, NodeError, ResultTakenError
 from pneumoscope.pacs.ledger import Instance, Ledger, NewReading, NewResult
 from pneumoscope.pacs.ledger.rows import Reading
-from pneumoscope.pacs.peers import Destination
+from pneumoscope.pacs.notifications.message import FORMS, Message
 from pneumoscope.pacs.pseudonym import pseudonym
 from pneumoscope.pacs.rules import Rule
 from pneumoscope.pacs.send.outcome import wait_seconds
 from pneumoscope.pacs.send.result_file import read_and_hash
 from pneumoscope.pacs.threads import run_threads
+from pneumoscope.pacs.work.notices import EarlierReading, SentObject, messages
 from pneumoscope.pacs.work.readers import LoadedModel, load
 from pneumoscope.pacs.work.results import WritesObjects, kinds_by_profile, path_of, save, takers, time_of
 from pneumoscope.radiograph import Radiograph
@@ -125,7 +126,8 @@ class Worker:
         if decision.rule is None or decision.skipped:
             return self._end(instance, "skipped", decision.skipped)
         earlier = {reading.model_sha256: reading for reading in self.ledger.readings_of(instance.id)}
-        image = _Image(instance, content, radiograph, decision.rule, earlier)
+        sent = frozenset(self.models[one.name].sha256 for one in decision.models if not in_shadow(self.config, one))
+        image = _Image(instance, content, radiograph, decision.rule, earlier, sent)
         made = [self._reading(self.models[model.name], image) for model in decision.models]
         if not earlier:
             quality_sample.consider(self.config, instance, content, str(json.loads(made[0].line)["decision"]))
@@ -150,25 +152,39 @@ class Worker:
     def _results(self, loaded: LoadedModel, image: "_Image", reading: ModelReading, created_at: float) -> Iterator[NewResult]:
         earlier = image.earlier.get(loaded.sha256)
         there = {one.sop_instance_uid: one for one in self.ledger.results_of(earlier.id)} if earlier else {}
-        destinations = destinations_of(self.config, image.rule)
+        destinations, sent = destinations_of(self.config, image.rule), list[SentObject]()
         for profile, kinds in kinds_by_profile(destinations).items():
             before = self._predecessors(loaded, image, profile)
             objects = self.write(
                 image.content, image.radiograph, reading, kinds, profile, time_of(created_at), predecessors=before
             )
             for made in objects:
-                yield self._result(made, profile, destinations, there)
+                sent.append(SentObject(made, takers(destinations, profile, made.kind)))
+                yield self._result(made, profile, sent[-1].destinations, there)
+        told = notifications_of(self.config, image.rule)
+        if told and not in_shadow(self.config, loaded.model):  # what a message says depends on what was sent before it
+            source = source_image(image.content)
+            result = Result(source, image.radiograph, reading, Profile.PLAIN, time_of(created_at))
+            for one, message in messages(result, told, sent, self._earlier(image)):
+                yield self._result(message, FORMS[one.protocol], (one.name,), there)
 
     def _result(
-        self, made: DicomObject, profile: str, destinations: Sequence[Destination], there: Mapping[str, NewResult]
+        self, made: DicomObject | Message, profile: str, to: tuple[str, ...], there: Mapping[str, NewResult]
     ) -> NewResult:
-        """The row of an object; one that was written before keeps its file, or gets it back where it was removed."""
-        to = takers(destinations, profile, made.kind)
+        """The row of a result; one that was written before keeps its file, or gets it back where it was removed."""
         before = there.get(made.sop_instance_uid)
         # A file that was removed comes back only with its own bytes: no other bytes may be sent under its UID.
         if before is None or (str(path_of(made)) == before.path and not (self.config.spool_folder / before.path).is_file()):
             return save(self.config.spool_folder, made, profile, to)
         return replace(before, destinations=to)
+
+    def _earlier(self, image: "_Image") -> list[EarlierReading]:
+        """Readings by models that are no longer sent, the oldest first."""
+        others = [one for sha256, one in image.earlier.items() if sha256 not in image.sent_models and not one.shadow]
+        return [
+            EarlierReading(form.parse_line(one.line), frozenset(each.sop_instance_uid for each in self.ledger.results_of(one.id)))
+            for one in sorted(others, key=lambda one: (one.created_at, one.id))
+        ]
 
     def _predecessors(self, loaded: LoadedModel, image: "_Image", profile: str) -> list[bytes]:
         """The Structured Reports of this profile by other models, as far as they were sent and their files are still there."""
@@ -202,13 +218,14 @@ class Worker:
 
 @dataclass(frozen=True)
 class _Image:
-    """A received image that is read, with the readings that there are already."""
+    """A received image that is read, with the readings that there are already, and the models whose readings are sent."""
 
     instance: Instance
     content: bytes = field(repr=False)
     radiograph: Radiograph
     rule: Rule
     earlier: Mapping[str, Reading]
+    sent_models: frozenset[str]
 
 
 def serve(config: NodeConfig, stop: threading.Event) -> None:

@@ -150,7 +150,7 @@ def _advice(config: NodeConfig) -> Iterator[tuple[bool, str]]:
         yield from _readable_by_everyone(one)
 
 
-def _readable_by_everyone(service: Destination | Poll) -> Iterator[tuple[bool, str]]:
+def _readable_by_everyone(service: Destination | Notification | Poll) -> Iterator[tuple[bool, str]]:
     url = urlsplit(service.url)
     if url.scheme == "http" and not is_loopback(url.hostname or ""):
         yield (

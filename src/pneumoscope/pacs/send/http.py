@@ -11,7 +11,6 @@ from pneumoscope.pacs.peers import Credentials, Tls, secret
 from pneumoscope.pacs.send.tls import client_context
 
 _MOST_ANSWER_BYTES = 4 * 2**20
-_PIECE = 2**18
 for _name in ("httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.ERROR)  # both log URLs, which hold UIDs
 
@@ -68,7 +67,7 @@ def limited_body(response: httpx2.Response, deadline: float = math.inf) -> bytes
         If the deadline has passed.
     """
     content = bytearray()
-    for piece in response.iter_bytes(_PIECE):
+    for piece in response.iter_bytes():  # as they arrive: pieces of one size would be waited for
         content += piece
         if time.monotonic() > deadline:
             raise httpx2.ReadTimeout("the answer came too slowly")

@@ -471,6 +471,16 @@ def test_an_answer_without_errors_has_no_summary(body):
     assert summary(body) == ""
 
 
+@pytest.mark.parametrize(("protocol", "name"), [("fhir", "fhir.resources"), ("hl7", "hl7apy")])
+def test_a_library_that_is_not_installed_is_named(monkeypatch, protocol, name):
+    def absent(*_):
+        raise ImportError
+
+    monkeypatch.setattr(validity.importlib, "import_module", absent)
+    with pytest.raises(ConfigError, match=rf"{name} is not installed.*pneumoscope\[notify\]"):
+        validity.check(protocol, b"")
+
+
 def test_check_names_the_libraries_of_notifications(tmp_path):
     config = replace(node(tmp_path), notifications=(Notification("ris", "hl7", host="127.0.0.1", port=1),))
     assert any(sentence.startswith("'ris': messages are checked by hl7apy") for good, sentence in check(config) if good)

@@ -15,7 +15,9 @@ from pydicom.uid import (
 
 from pneumoscope import DISCLAIMER, __version__
 from pneumoscope.dicom_objects import KINDS, Kind, Profile
+from pneumoscope.pacs.notifications import codes, hl7
 from pneumoscope.pacs.receive.contexts import STORED_CLASSES, TRANSFER_SYNTAXES
+from pneumoscope.pacs.send.acknowledgement import ACCEPTED, CONDITIONS, REJECTED
 from pneumoscope.pacs.send.commitment import PUSH_MODEL
 from pneumoscope.pacs.send.outcome import DOUBT_HTTP, LATER_HTTP, STATUSES, Fate
 from pneumoscope.pacs.settings import Limits, Sending
@@ -116,6 +118,7 @@ def _lines() -> Iterator[str]:
     yield from _received()
     yield from _sent()
     yield from _asked()
+    yield from _notified()
     yield from _security()
     yield from _air()
 
@@ -158,6 +161,28 @@ def _asked() -> Iterator[str]:
         f"Storage Commitment Push Model ({PUSH_MODEL}) as SCU; the report is taken on either association. A result that the",
         "destination reports missing is sent again.",
     )
+
+
+def _notified() -> Iterator[str]:
+    code = codes.CHEST_EXAMINATION
+    yield from _section("Notifications: FHIR R5 and HL7 v2")
+    yield from _paragraph(
+        "FHIR R5 (5.0.0), client: a transaction by `POST` to the base URL, JSON. Each entry is a conditional create by an",
+        f"identifier in `{codes.OID_SYSTEM}`: Device, ImagingSelection (source image, region of each finding as `polyline`,",
+        f"stored objects), Observation, DiagnosticReport (`preliminary`; LOINC {code.value}, {code.meaning}). No patient is",
+        "created: subject and order are references by identifier. HTTP statuses mean what they mean above; after 409 the server is",
+        "asked first as well. A status 200 counts only with a transaction response in which every entry succeeded.",
+    )
+    yield from _paragraph(
+        f"HL7 v{hl7.VERSION}, sender of ORU^R01^ORU_R01 by MLLP in original acknowledgement mode, {hl7.CHARACTER_SET}: MSH, PID",
+        f"where the source states a Patient ID, OBR, OBX. OBX-11 is {hl7.PRELIMINARY}; {hl7.CORRECTED} and {hl7.DELETED} where a",
+        f"later model corrects an earlier one; {hl7.DETAIL} for UIDs. MSH-10 follows from the reading, so that a repetition has",
+        f"the same one. {' and '.join(sorted(ACCEPTED))}: sent. {' and '.join(sorted(REJECTED))}: dead letter, unless the",
+        "condition is 206 or 207. Other errors by the condition (ERR-3; before version 2.5 ERR-1 or MSA-6); without one, the",
+        "message is sent again later.",
+    )
+    rows = [(number, one.meaning, _FATES[one.fate]) for number, one in CONDITIONS.items()]
+    yield from _table(("error condition (table 0357)", "meaning", "what becomes of the message"), rows)
 
 
 def _security() -> Iterator[str]:

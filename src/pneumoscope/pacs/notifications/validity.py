@@ -1,12 +1,16 @@
 """Check a message with a library for its standard before it is sent, so that no system gets one that it cannot parse."""
 
+import importlib
 import warnings
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from types import ModuleType
 
 from pneumoscope.pacs.errors import ConfigError, InvalidMessageError
 from pneumoscope.pacs.notifications.settings import Protocol
 
+_STRICT = 1
+"""``hl7apy.consts.VALIDATION_LEVEL.STRICT``."""
 _MISSING = "is not installed, which a notification needs; install it:  pip install 'pneumoscope[notify]'"
 
 
@@ -55,26 +59,28 @@ def library(protocol: Protocol) -> str:
         raise ConfigError(f"{name} {_MISSING}") from error
 
 
-def _check_fhir(content: bytes) -> None:
+def _loaded(module: str, name: str) -> ModuleType:
+    """A module of a library, which only a node with such a notification loads: it takes up to half a second."""
     try:
-        from fhir.resources.bundle import Bundle  # noqa: PLC0415  # half a second that only a node with such a notification spends
+        return importlib.import_module(module)
     except ImportError as error:
-        raise ConfigError(f"fhir.resources {_MISSING}") from error
+        raise ConfigError(f"{name} {_MISSING}") from error
+
+
+def _check_fhir(content: bytes) -> None:
+    bundles = _loaded("fhir.resources.bundle", "fhir.resources")
     try:
-        Bundle.model_validate_json(content)
+        bundles.Bundle.model_validate_json(content)
     except ValueError:
         raise InvalidMessageError("the notification is no valid FHIR R5; please report this fault of the program") from None
 
 
 def _check_hl7(content: bytes) -> None:
-    try:
-        from hl7apy import consts, exceptions, parser  # noqa: PLC0415  # an optional extra
-    except ImportError as error:
-        raise ConfigError(f"hl7apy {_MISSING}") from error
+    parser, exceptions = _loaded("hl7apy.parser", "hl7apy"), _loaded("hl7apy.exceptions", "hl7apy")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a warning may quote an identifier
-            parser.parse_message(content.decode(), validation_level=consts.VALIDATION_LEVEL.STRICT).validate()
+            parser.parse_message(content.decode(), validation_level=_STRICT).validate()
     except (exceptions.HL7apyException, ValueError):
         raise InvalidMessageError("the notification is no valid HL7 v2.5.1; please report this fault of the program") from None
 

@@ -170,8 +170,8 @@ def _notified() -> Iterator[str]:
         "FHIR R5 (5.0.0), client: a transaction by `POST` to the base URL, JSON. Each entry is a conditional create by an",
         f"identifier in `{codes.OID_SYSTEM}`: Device, ImagingSelection (source image, region of each finding as `polyline`,",
         f"stored objects), Observation, DiagnosticReport (`preliminary`; LOINC {code.value}, {code.meaning}). No patient is",
-        "created: subject and order are references by identifier. HTTP statuses mean what they mean above; after 409 the server is",
-        "asked first as well. A status 200 counts only with a transaction response in which every entry succeeded.",
+        "created: subject and order are references by identifier. HTTP statuses mean what they mean above; after 409 the server",
+        "is asked first as well. A status 200 counts only with a transaction response in which every entry succeeded.",
     )
     yield from _paragraph(
         f"HL7 v{hl7.VERSION}, sender of ORU^R01^ORU_R01 by MLLP in original acknowledgement mode, {hl7.CHARACTER_SET}: MSH, PID",

@@ -165,3 +165,18 @@ def test_a_manifest_that_was_cut_in_the_middle_is_not_left_behind(tmp_path: Path
         manifest_building.build([str(folder)], str(out))
     assert out.read_bytes() == before
     assert sorted(tmp_path.iterdir()) == [folder, out]
+
+
+def test_shards_are_read_from_the_file_that_is_there_when_only_the_status_changed(tmp_path: Path) -> None:
+    """The rows of an updated manifest may be the same and lie elsewhere in the file."""
+    folder, out = tmp_path / "in", tmp_path / "m.parquet"
+    folder.mkdir()
+    for number in range(40):
+        (folder / f"{number}.png").write_bytes(b"1")
+    manifest_building.build([str(folder)], str(out), rows_a_shard=8)
+    before = manifest_table.open_manifest(str(out))
+    rows = [before.shard(index) for index in range(len(before.shards))]
+    manifest_building.build([str(folder)], str(out), rows_a_shard=8, update=True)
+    after = [before.shard(index) for index in range(len(before.shards))]
+    assert [row.source for shard in after for row in shard] == [row.source for shard in rows for row in shard]
+    assert {row.status for shard in after for row in shard} == {"kept"}

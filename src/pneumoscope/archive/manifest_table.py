@@ -112,11 +112,17 @@ class ManifestTable:
         ArchiveError
             The manifest was replaced since it was opened.
         """
-        with sources.failures(self.location), sources.opened(self.location) as stream:
-            table = pq.ParquetFile(stream, metadata=_metadata(self.location, self.sha256)).read_row_group(index)
+        replaced = f"the manifest '{locations.shown(self.location)}' was replaced or is damaged; start the run again"
+        with sources.failures(self.location):
+            etag = sources.stored(self.location).etag  # another file may hold the same rows in other places
+            with sources.opened(self.location, etag) as stream:
+                try:
+                    table = pq.ParquetFile(stream, metadata=_metadata(self.location, etag)).read_row_group(index)
+                except (pa.ArrowException, OSError) as error:
+                    raise ArchiveError(replaced) from error
         rows = [_row(one) for one in table.to_pylist()]
         if digest(rows) != self.shards[index]:
-            raise ArchiveError(f"the manifest '{locations.shown(self.location)}' was replaced; start the run again")
+            raise ArchiveError(replaced)
         return rows
 
     def rows(self) -> Iterator[Row]:
@@ -133,9 +139,9 @@ class ManifestTable:
 
 
 @lru_cache(maxsize=4)
-def _metadata(location: str, sha256: str) -> Any:
+def _metadata(location: str, etag: str) -> Any:
     """The footer of a manifest, kept: that of a million rows takes longer to read than a shard."""
-    with sources.opened(location) as stream:
+    with sources.opened(location, etag) as stream:
         return pq.ParquetFile(stream).metadata
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.sr._snomed_dict import mapping as snomed_mapping
+from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pneumoscope.radiograph import (
@@ -13,6 +15,7 @@ from pneumoscope.radiograph import (
     Spacing,
     TooLargeError,
     UnreadableFileError,
+    dicom,
     read,
 )
 from tests.radiograph.builders import PATIENT, cr, real, real_as_cr, show_stored, without_meta, written
@@ -274,3 +277,14 @@ def test_a_malformed_element_that_is_not_needed_does_no_harm():
     content = written(cr(STORED, PatientSize="1.234567", **show_stored(12)))
 
     assert read(content.replace(b"1.234567", b"1 m 80cm")).pixels.tolist() == AS_SHOWN
+
+
+def test_view_codes_are_those_of_the_standard():
+    """By the tables that pydicom makes from PS3.16: CID 4010 in SNOMED CT, and its mapping from SNOMED-RT."""
+    names = {
+        "PA": "PosteroAnterior", "AP": "AnteroPosterior", "LL": "LeftLateral", "RL": "RightLateral",
+        "LATERAL": "LateralProjection", "LAO": "LeftAnteriorOblique", "RAO": "RightAnteriorOblique",
+        "LPO": "LeftPosteriorOblique", "RPO": "RightPosteriorOblique",
+    }  # fmt: skip
+    by_table = {view: getattr(codes.cid4010, name) for view, name in names.items()}
+    assert {view: (code.value, snomed_mapping["SCT"][code.value]) for view, code in by_table.items()} == dicom._VIEWS

@@ -122,6 +122,8 @@ class Journal:
         pending : iterator of Item
             The files, in order.
         """
+        if not self._written.starts:
+            return len(items), iter(items)
         at = np.flatnonzero(~np.isin(items.keys, self._written.keys))
         return len(at), (items[int(k)] for k in at)
 

@@ -4,7 +4,6 @@ import errno
 import functools
 import hashlib
 import itertools
-import statistics
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from pneumoscope import PneumoscopeError
@@ -234,7 +234,7 @@ def _severity_text(scores: Sequence[float], texts: Sequence[str], n_read: int) -
         return f"{texts[0]}: {SEVERITY_NAME}"
     undefined = f", undefined in {n_read - len(scores)}" if n_read > len(scores) else ""
     return (
-        f"severity {min(scores):.1f} to {max(scores):.1f} of {HIGHEST_SCORE}, median {statistics.median(scores):.1f}, "
+        f"severity {min(scores):.1f} to {max(scores):.1f} of {HIGHEST_SCORE}, median {float(np.median(scores)):.1f}, "
         f"in {len(scores)} radiographs{undefined}: {SEVERITY_NAME}"
     )
 

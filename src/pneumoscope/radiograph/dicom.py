@@ -4,8 +4,6 @@ import io
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.sr.codedict import codes
-from pydicom.sr.coding import Code
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
@@ -41,17 +39,19 @@ from pneumoscope.radiograph.terms import FRONTAL_VIEWS, PROJECTION_MODALITIES, i
 
 _UNSTATED = frozenset({"", NOT_A_TERM, "OT"})
 """Modalities that say nothing of the kind of image; whether it is taken is for the acceptance policy."""
-_VIEW_CODES = (
-    (codes.cid4010.PosteroAnterior, "PA"),
-    (codes.cid4010.AnteroPosterior, "AP"),
-    (codes.cid4010.LeftLateral, "LL"),
-    (codes.cid4010.RightLateral, "RL"),
-    (codes.cid4010.LateralProjection, "LATERAL"),
-    (codes.cid4010.LeftAnteriorOblique, "LAO"),
-    (codes.cid4010.RightAnteriorOblique, "RAO"),
-    (codes.cid4010.LeftPosteriorOblique, "LPO"),
-    (codes.cid4010.RightPosteriorOblique, "RPO"),
-)
+_VIEWS = {
+    "PA": ("272479007", "R-40888"),
+    "AP": ("399348003", "R-10206"),
+    "LL": ("399173006", "R-10236"),
+    "RL": ("399198007", "R-10232"),
+    "LATERAL": ("399067008", "R-102CD"),
+    "LAO": ("399135007", "R-10220"),
+    "RAO": ("399356000", "R-40985"),
+    "LPO": ("399006002", "R-10212"),
+    "RPO": ("399038007", "R-10210"),
+}
+"""Codes of CID 4010 by SNOMED CT and by the earlier SNOMED-RT (PS3.16 annex O); pydicom's own tables take long to import."""
+_VIEW_BY_CODE = {key: view for view, (ct, rt) in _VIEWS.items() for key in ((ct, "SCT"), (rt, "SRT"))}
 _LOSSY = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless})
 _LOSSY_UNLESS_STATED = frozenset({JPEG2000, HTJ2K})
 _VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT OB OW PN SH SL SQ SS ST TM UC UI UL UN UR US UT".split())
@@ -237,10 +237,9 @@ def _view_position(dataset: Dataset) -> str:
     if spelled:
         return spelled
     for item in value_of(dataset, "ViewCodeSequence") or ():
-        code = Code(identifier_of(item, "CodeValue"), identifier_of(item, "CodingSchemeDesignator"), "")
-        named = next((name for known, name in _VIEW_CODES if code == known), "")
-        if named:
-            return named
+        code = identifier_of(item, "CodeValue"), identifier_of(item, "CodingSchemeDesignator")
+        if code in _VIEW_BY_CODE:
+            return _VIEW_BY_CODE[code]
     return view
 
 

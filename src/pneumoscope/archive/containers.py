@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 from pneumoscope.archive import locations, sources
 from pneumoscope.archive.errors import MissingSourceError, RefusedSourceError
@@ -129,7 +129,7 @@ def _zip_kind(info: zipfile.ZipInfo) -> str:
 def _tar_members(source: Source) -> Iterator[Member]:
     with sources.opened(source.location, source.etag) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
         while (info := archive.next()) is not None:
-            archive.members.clear()  # the list would grow with the archive
+            archive.members.clear()  # type: ignore[attr-defined]  # the list would grow with the archive
             if info.isdir():
                 continue
             kind = _name_kind(info.name) if info.isreg() and not info.issparse() else "link or special file in an archive"
@@ -204,7 +204,7 @@ def _from_zip(source: Source) -> bytes:
     if info.file_size > MAX_FILE_BYTES:
         raise TooLargeError(f"the member has {info.file_size:,} bytes, more than any radiograph; it was not read")
     with archive.open(info) as stream:
-        return sources.bounded(stream)
+        return sources.bounded(cast(BinaryIO, stream))
 
 
 class _OpenArchives:

@@ -148,7 +148,7 @@ def _checked(store: Store, table: ManifestTable, record: RunRecord, index: int) 
 
 def _by_this_version(file: pq.ParquetFile) -> bool:
     """Whether the installed pyarrow wrote a file, so that it would write the same bytes again; another may not."""
-    return f"parquet-cpp-arrow version {pa.__version__}" == file.metadata.created_by
+    return str(file.metadata.created_by) == f"parquet-cpp-arrow version {pa.__version__}"
 
 
 def _chosen(table: ManifestTable, count: int, seed: int) -> Mapping[int, list[int]]:

@@ -1,0 +1,118 @@
+"""``pneumoscope archive`` and ``pneumoscope read`` into a data set."""
+
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pneumoscope import DISCLAIMER
+from pneumoscope.archive import shards
+from pneumoscope.cli import archive_read
+from pneumoscope.cli.main import SOME_FILES_FAILED, USER_MISTAKE
+from tests.archive.conftest import SAMPLE
+from tests.cli.run import run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    first, second, *_ = sorted(SAMPLE.rglob("*.jp*g"))
+    shutil.copy2(first, folder / "a.jpeg")
+    shutil.copy2(second, folder / "sub/b.jpeg")
+    return folder
+
+
+@pytest.fixture
+def results(folder: Path) -> Path:
+    """Two radiographs, read into a data set with no process for decoding."""
+    manifest, out = folder.parent / "manifest.parquet", folder.parent / "out"
+    assert run("archive", "manifest", folder, "-o", manifest).code == 0
+    ran = run("archive", "read", manifest, "-o", out, "--no-isolate", "--workers", "1")
+    assert (ran.code, ran.out) == (0, f"2 radiographs read, 0 not read: {out}. {DISCLAIMER}\n"), ran.err
+    return out
+
+
+def test_a_manifest_says_what_was_listed_and_what_changed(folder: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.parquet"
+    (folder / "notes.txt").write_text("x")
+    ran = run("archive", "manifest", folder, "-o", manifest)
+    assert (ran.code, ran.out) == (0, "2 radiographs of 1 source(s)\n")
+    assert "left out: 1 text" in ran.err
+    os.utime(folder / "a.jpeg", (1, 1))
+    (folder / "sub/b.jpeg").unlink()
+    shutil.copy(folder / "a.jpeg", folder / "c.jpeg")
+    ran = run("archive", "manifest", folder, "-o", manifest, "--update")
+    assert ran.out == "2 radiographs of 1 source(s): 1 new, 1 changed, 0 kept, 1 removed\n"
+
+
+def test_status_and_summary_of_results(results: Path) -> None:
+    status = run("archive", "status", results)
+    assert status.out.startswith(f"1 of 1 shards, 2 of 2 radiographs: {results}\n")
+    assert json.loads(run("archive", "status", results, "--json").out)["rows"] == 2
+    summary = run("archive", "summary", results, "--cost-an-hour", "3600")
+    assert "2 read, 0 positive" in summary.out
+    assert "device not stated: 0 of 2 (0.0%)" in summary.out
+    assert summary.out.endswith(DISCLAIMER + "\n")
+    said = json.loads(run("archive", "summary", results, "--cost-an-hour", "3600", "--readers-a-machine", "2", "--json").out)
+    assert said["cost"] == pytest.approx(said["reader_seconds"] / 2)
+    assert said["disclaimer"] == DISCLAIMER
+
+
+def test_verify_lists_what_is_wrong_with_exit_code_1(results: Path) -> None:
+    good = run("archive", "verify", results, "--sample", "0")
+    assert (good.code, good.out) == (0, "2 rows in 1 shards checked, 0 radiographs read again, everything as it was written\n")
+    (file,) = (results / shards.READINGS).rglob("*.parquet")
+    file.write_bytes(file.read_bytes()[:-100])
+    bad = run("archive", "verify", results, "--sample", "0")
+    assert bad.code == SOME_FILES_FAILED
+    assert f"{file.name}' is damaged; remove it, and run  pneumoscope archive read  again" in bad.out
+
+
+def test_reading_goes_on_and_says_so(results: Path, folder: Path) -> None:
+    again = run("archive", "read", folder.parent / "manifest.parquet", "-o", results, "--no-isolate")
+    assert (again.code, "1 of 1 shards were read before; going on" in again.err) == (0, True)
+
+
+def test_read_takes_a_url_as_a_source_and_makes_a_data_set(folder: Path, tmp_path: Path) -> None:
+    ran = run("read", folder.as_uri(), "-o", tmp_path / "out", "--population", "child")
+    assert (ran.code, "2 radiographs read" in ran.out) == (0, True), ran.err
+    frame = pd.read_parquet(tmp_path / "out/readings")
+    assert sorted(frame.path) == ["a.jpeg", "sub/b.jpeg"]
+    assert set(frame.population) == {"child"}
+    assert run("read", folder.as_uri(), "-o", tmp_path / "out", "--population", "child").code == 0
+
+
+@pytest.mark.parametrize("option", [("--format", "csv"), ("--batch", "2"), ("--overlays",), ("--overlay-scale", "image")])
+def test_options_of_a_folder_are_refused_for_a_data_set(folder: Path, tmp_path: Path, option: tuple[str, ...]) -> None:
+    ran = run("read", folder.as_uri(), "-o", tmp_path / "out", *option)
+    assert ran.code == USER_MISTAKE
+    assert f"{option[0]} is for a folder of results on this machine, not for a data set" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_archive_with_nothing_in_it_is_a_mistake(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("../evil.png", b"x")
+    ran = run("archive", "manifest", tmp_path / "x.zip", "-o", tmp_path / "m.parquet")
+    assert ran.code == USER_MISTAKE
+    assert ran.err == f"pneumoscope: no radiograph lies below {tmp_path / 'x.zip'} (left out: 1 unsafe name in an archive)\n"
+
+
+def test_a_short_secret_of_the_sites_is_refused(results: Path, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("short")
+    ran = run("archive", "read", folder.parent / "manifest.parquet", "-o", tmp_path / "other", "--site-key", tmp_path / "key")
+    assert (ran.code, "must hold a secret of at least 16 characters" in ran.err) == (USER_MISTAKE, True)
+
+
+def test_an_engine_that_is_not_installed_is_named(results: Path, folder: Path, tmp_path: Path, monkeypatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name="ray")
+
+    monkeypatch.setattr(archive_read.importlib, "import_module", missing)
+    ran = run("archive", "read", folder.parent / "manifest.parquet", "-o", tmp_path / "other", "--engine", "ray")
+    assert (ran.code, "pip install 'pneumoscope[scale]'" in ran.err) == (USER_MISTAKE, True)

@@ -5,10 +5,13 @@ import stat
 import struct
 import tarfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from pneumoscope import PneumoscopeError
 from pneumoscope.archive import containers, manifest_building, manifest_table, sources
 from pneumoscope.archive.contents import content_of
 from pneumoscope.archive.errors import ArchiveError, ChangedSourceError, MissingSourceError, RefusedSourceError
@@ -162,3 +165,21 @@ def test_an_archive_that_was_replaced_is_changed_and_a_lost_member_missing(tmp_p
         content_of(source)
     with pytest.raises(MissingSourceError, match="no such member"):
         content_of(Source(str(file), "a.png", etag=sources.stored(str(file)).etag))
+
+
+@pytest.mark.parametrize(("pack", "suffix"), [(zipped, ".zip"), (tarred, ".tar")])
+def test_damaged_archives_raise_no_error_of_a_library(tmp_path, pack, suffix) -> None:
+    """Bytes are changed at random, mostly in what is read first and last; the seed is fixed."""
+    random = Random(20)
+    content = pack(tmp_path / f"x{suffix}", {"a.dcm": bytes(500), "b/c.dcm": random.randbytes(500)}).read_bytes()
+    file = tmp_path / f"damaged{suffix}"
+    for _ in range(400):
+        damaged = bytearray(content)
+        for _ in range(random.randint(1, 4)):
+            at = random.randrange(random.choice((len(content), min(1200, len(content)))))
+            damaged[at] = random.randrange(256)
+        file.write_bytes(damaged[: random.choice((len(damaged), random.randrange(len(damaged))))])
+        source = Source(str(file), size=file.stat().st_size)
+        with suppress(PneumoscopeError):
+            for member in [member for member in containers.members(source) if not member.kind]:
+                content_of(Source(str(file), member.name, member.offset, member.size))

@@ -131,7 +131,7 @@ def test_an_intact_data_set_has_no_problem_and_reads_the_same_again(done: Plan, 
 def test_every_flipped_byte_is_found(done: Plan, copied: Path) -> None:
     file = sorted(copied.rglob("*.parquet"))[0]
     content = file.read_bytes()
-    for at in range(0, len(content), max(1, len(content) // 15)):
+    for at in range(0, len(content), max(1, len(content) // 7)):
         file.write_bytes(content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :])
         of_version = content.rindex(b"parquet-cpp-arrow version") <= at < len(content) - 8
         assert verified(done, copied) or of_version, at

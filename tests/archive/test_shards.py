@@ -6,6 +6,8 @@ import pytest
 
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import ArchiveError, Options, shards
+from pneumoscope.archive.result_table import Device
+from pneumoscope.archive.row_reading import device_of
 from pneumoscope.archive.shards import Plan
 from pneumoscope.reader import Reader
 from pneumoscope.readings import CaseKey, form
@@ -81,3 +83,23 @@ def test_a_file_that_changed_after_the_manifest_is_an_error_not_a_reading(plan: 
     read_all(plan, reader)
     (row,) = [row for row in rows_of(plan) if row["path"] == changed.relative_to(folder).as_posix()]
     assert (row["error_kind"], row["probability"]) == ("ChangedSourceError", None)
+
+
+def test_shards_with_an_error_are_read_again_on_request(plan: Plan, reader: Reader, folder: Path) -> None:
+    read_all(plan, reader)
+    assert shards.remove_failed(plan, ["MissingSourceError"]) == 0
+    assert shards.remove_failed(plan, ["MissingSourceError", "UnreadableFileError"]) == 1
+    assert len(list(shards.pending(plan))) == 1
+
+
+def test_what_killed_writers_left_is_removed_at_the_start(plan: Plan, reader: Reader, folder: Path) -> None:
+    read_all(plan, reader)
+    left = next((Path(plan.out) / shards.READINGS).iterdir()) / ".0123456789ab.part"
+    left.write_bytes(b"half")
+    plan_of(folder, reader)
+    assert not left.exists()
+
+
+def test_a_damaged_name_of_a_device_is_no_error_of_the_radiograph() -> None:
+    content = bytes(128) + b"DICM" + b"\x08\x00\x70\x00LO\xff\xff"
+    assert device_of(content, "") == Device()

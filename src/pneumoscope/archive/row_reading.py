@@ -2,7 +2,10 @@
 
 import hashlib
 import hmac
+import io
 from typing import Any
+
+import pydicom
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import result_table
@@ -13,13 +16,15 @@ from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
 from pneumoscope.archive.read_files import UnexpectedError
 from pneumoscope.archive.result_table import Device
-from pneumoscope.radiograph.dicom import looks_like, parse
+from pneumoscope.radiograph.dicom import looks_like
 from pneumoscope.radiograph.header import texts_of
+from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.reader import Outcome, Reader
 from pneumoscope.readings import CaseKey, form
 
 Fetched = bytes | PneumoscopeError | OSError
 """The content of a file, or why it could not be read from where it lies."""
+_DEVICE = ("Manufacturer", "ManufacturerModelName", "InstitutionName")
 _MOST_CHARACTERS = 64
 _SITE_DIGITS = 16
 
@@ -139,8 +144,12 @@ def device_of(content: bytes, site_key: str) -> Device:
     """
     if not looks_like(content):
         return Device()
-    dataset = parse(content)
-    texts = [_text(texts_of(dataset, keyword)) for keyword in ("Manufacturer", "ManufacturerModelName", "InstitutionName")]
+    try:
+        with silenced_decoders():
+            dataset = pydicom.dcmread(io.BytesIO(content), force=True, stop_before_pixels=True, specific_tags=[*_DEVICE])
+            texts = [_text(texts_of(dataset, keyword)) for keyword in _DEVICE]
+    except Exception:  # what decoding does not need may be damaged in any way
+        return Device()
     manufacturer, model, institution = texts
     return Device(manufacturer, model, site_of(institution, site_key) if institution and site_key else "")
 

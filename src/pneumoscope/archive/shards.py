@@ -6,15 +6,17 @@ shard that is written twice is written once.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from pneumoscope import strict_json
+from pneumoscope import atomic_files, strict_json
 from pneumoscope.archive import attempts, locations, result_table, sources
 from pneumoscope.archive.careful import read_alone
 from pneumoscope.archive.decoding import Decode
@@ -293,7 +295,7 @@ def pending(plan: Plan) -> Iterator[int]:
 
 
 def remove_stale(plan: Plan) -> int:
-    """Remove the results of shards that the manifest no longer has.
+    """Remove the results of shards that the manifest no longer has, and what writers left that were killed.
 
     Parameters
     ----------
@@ -309,7 +311,34 @@ def remove_stale(plan: Plan) -> int:
     stale = [shard for shard in committed(plan.store) if shard not in current]
     for shard in stale:
         plan.store.remove(file_of(shard))
+    if plan.store.folder:
+        atomic_files.remove_partial(plan.store.folder, below=True)
     return len(stale)
+
+
+def remove_failed(plan: Plan, kinds: Collection[str]) -> int:
+    """Remove the results of shards in which a file was not read, so that they are read again.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    kinds : collection of str
+        Kinds of errors, such as ``UnavailableSourceError``.
+
+    Returns
+    -------
+    int
+        Number of shards that were removed.
+    """
+    removed = 0
+    for shard in committed(plan.store):
+        content = plan.store.read(file_of(shard)) or b""
+        found = pq.ParquetFile(pa.BufferReader(content)).read(["error_kind"])["error_kind"].unique().to_pylist()
+        if set(found) & set(kinds):
+            plan.store.remove(file_of(shard))
+            removed += 1
+    return removed
 
 
 @lru_cache(maxsize=4)

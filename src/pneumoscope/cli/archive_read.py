@@ -11,6 +11,7 @@ from tqdm import tqdm
 from pneumoscope import DISCLAIMER, MissingExtraError
 from pneumoscope.archive import data_set, decoding, local_engine, locations, manifest_building, shards
 from pneumoscope.archive.journal import Options
+from pneumoscope.archive.manifest_table import open_manifest
 from pneumoscope.archive.shards import Plan, ShardCount
 from pneumoscope.archive.store import Store
 from pneumoscope.classifier import Population
@@ -36,6 +37,12 @@ MANIFEST = "manifest.parquet"
 @click.option("--target", default="", show_default="the model's target", help="Class whose evidence the heat map shows.")
 @click.option("--method", default="", show_default="the model's own", help="Heat map method, one of those that the card names.")
 @click.option("--population", type=click.Choice(get_args(Population)), help="Population where a file does not tell the age.")
+@click.option(
+    "--again",
+    multiple=True,
+    metavar="KIND",
+    help="Read shards with an error of this kind again, such as UnavailableSourceError; may be repeated.",
+)
 @engine_options
 @acceptance_options
 def command(
@@ -47,6 +54,7 @@ def command(
     target: str,
     method: str,
     population: Population | None,
+    again: tuple[str, ...],
     workers: int,
     isolate: bool,
     ray_address: str,
@@ -65,6 +73,8 @@ def command(
     store = Store(place_of(out))
     with store.only_writer():
         plan = shards.make_plan(place_of(manifest), store.root, reader, options, bundle=model, site_key=site_key_of(site_key))
+        if again:
+            click.echo(f"{shards.remove_failed(plan, again)} shards are read again", err=True)
         return read_plan(plan, reader, how)
 
 
@@ -122,10 +132,11 @@ def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
     int
         Exit code: 1 if a file could not be read.
     """
-    done = len(shards.committed(plan.store))
-    if done:
-        click.echo(f"{done} of {plan.n_shards} shards were read before; going on", err=True)
-    with tqdm(total=plan.n_rows, unit="file", disable=None) as progress:
+    table, committed = open_manifest(plan.manifest), shards.committed(plan.store)
+    if committed:
+        click.echo(f"{len(committed)} of {plan.n_shards} shards were read before; going on", err=True)
+    done = sum(rows for shard, rows in zip(table.shards, table.rows_of_shard, strict=True) if shard in committed)
+    with tqdm(total=plan.n_rows, initial=done, unit="file", disable=None) as progress:
         engine = _by_ray if how.engine == "ray" else _by_threads
         engine(plan, reader, how, lambda count: progress.update(count.rows))
     now = data_set.status(plan.out)

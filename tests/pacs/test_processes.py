@@ -16,6 +16,8 @@ from pneumoscope.pacs import config, process, supervisor
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.supervisor import ProcessError, supervise
 from tests.cli.run import ENTRY
+from tests.pacs.fake_fhir import FakeFhir
+from tests.pacs.fake_mllp import Misbehaving, acknowledged
 from tests.pacs.fake_pacs import FakeDimse, FakeStow, until
 from tests.pacs.node_parts import BASE, image, receive, worker
 
@@ -219,6 +221,65 @@ def test_kill_9_while_sending_and_before_the_row_sends_nothing_twice(tmp_path, f
         child.terminate()
         assert ended(child) == 0
         assert (len(pacs.stored), sum(pacs.stored.values())) == (5, 5)
+
+
+def node_that_tells(folder, settings):
+    """A node without a destination that tells one system, and five readings that it is to be told about."""
+    text = BASE[: BASE.index("[[destinations]]")] + f'[[notifications]]\nname = "other"\n{settings}\n'
+    (folder / "node.toml").write_text(f"{text}[send]\nfirst_wait_seconds = 0.1\nlease_seconds = 2\n", encoding="utf-8")
+    node = Node(folder / "node.toml")
+    with node.ledger() as ledger:
+        for number in range(1, 6):
+            receive(node.config, ledger, image(number), number)
+            assert worker(node.config, ledger).step("work")
+    return node
+
+
+def kill_when(node, kept, gate):
+    """Kill the sending process when the other side has what is sent; then let it be sent by another one."""
+    child = node.start("send")
+    assert kept.wait(PATIENCE)
+    child.send_signal(signal.SIGKILL)
+    assert ended(child) == -signal.SIGKILL
+    gate.set()
+    child = node.start("send")
+    until(lambda: node.counts().deliveries == {"sent": 5}, PATIENCE)
+    child.terminate()
+    assert ended(child) == 0
+
+
+@pytest.mark.slow
+def test_kill_9_while_a_report_is_sent_makes_no_second_report(tmp_path):
+    kept, gate = threading.Event(), threading.Event()
+
+    with FakeFhir() as server:
+        process_transaction = server.process
+
+        def process_and_wait(bundle):
+            answer = process_transaction(bundle)
+            kept.set()
+            gate.wait(PATIENCE)
+            return answer
+
+        server.process = process_and_wait
+        kill_when(node_that_tells(tmp_path, f'protocol = "fhir"\nurl = "{server.url}"'), kept, gate)
+        assert list(server.reports.values()) == [1] * 5
+        assert server.posts == 5
+
+
+@pytest.mark.slow
+def test_kill_9_while_a_message_is_sent_repeats_it_and_loses_none(tmp_path):
+    kept, gate = threading.Event(), threading.Event()
+
+    def keep_and_wait(connection, message):
+        kept.set()
+        gate.wait(PATIENCE)
+
+    with Misbehaving(keep_and_wait, lambda connection, message: connection.sendall(acknowledged(message))) as listener:
+        node = node_that_tells(tmp_path, f'protocol = "hl7"\nhost = "127.0.0.1"\nport = {listener.port}')
+        kill_when(node, kept, gate)
+        assert (len(listener.messages), len(set(listener.messages))) == (6, 5)
+    assert "1.2.3." not in node.said("send")
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ from fhir.resources.bundle import Bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pneumoscope import DISCLAIMER
+from pneumoscope import DISCLAIMER, __version__
+from pneumoscope.dicom_objects.encoding import device_uid
 from pneumoscope.pacs.notifications import fhir
 from pneumoscope.readings import DomainCheck, ModelIdentity
 from tests.dicom_objects.builders import SOURCES, cr_without_ids, well_formed_dx, with_raw
@@ -103,7 +104,8 @@ def test_observations_hold_probability_decision_abstention_domain_and_findings()
 def test_the_algorithm_and_the_stored_objects_are_named():
     made = bundle(None, [REPORT])
     (device,) = of_kind(made, "Device")
-    assert device["version"][0]["value"] == "ab" * 32
+    assert [one["value"] for one in device["version"]] == ["ab" * 32, __version__]
+    assert device["identifier"][1]["value"] == f"urn:oid:{device_uid(notice().result)}" != device["identifier"][0]["value"]
     stored = [one for one in of_kind(made, "ImagingSelection") if coded(one) == "RESULT_OBJECT"]
     assert [(one["seriesUid"], one["instance"][0]["uid"]) for one in stored] == [("2.25.8", "2.25.7")]
 

@@ -37,6 +37,12 @@ def received(ledger, *numbers):
     return [ledger.record_instance(arrival(number)).instance_id for number in numbers]
 
 
+def claimed(ledger, *numbers):
+    """Instances that were received and are worked on."""
+    received(ledger, *numbers)
+    return [ledger.claim_instance("work", 60) for _ in numbers]
+
+
 def sent_to(ledger, *destinations):
     received(ledger, 1)
     instance = ledger.claim_instance("work", 60)
@@ -252,6 +258,45 @@ def test_a_sender_claims_only_for_the_destinations_that_it_serves(ledger):
     sent_to(ledger, "a", "b")
     assert ledger.claim_delivery("send", 60, ["b"]).destination == "b"
     assert ledger.claim_delivery("send", 60, ["b"]) is None
+
+
+def read_by(ledger, instance, model, *results):
+    """Record the reading of a model with results, each with its destination."""
+    told = tuple(replace(one, destinations=(name,)) for one, name in results)
+    ledger.record_readings(instance, [replace(READING, model_sha256=model * 64, results=told)])
+
+
+def test_a_notification_is_claimed_once_the_objects_of_its_reading_are_stored(ledger):
+    (instance,) = claimed(ledger, 1)
+    read_by(ledger, instance, "m", (result(1), "pacs"), (result(2, "hl7"), "ris"))
+    assert ledger.claim_delivery("send", 60, ["ris"], after=("pacs",)) is None
+    stored = ledger.claim_delivery("send", 60, ["pacs"])
+    assert ledger.claim_delivery("send", 60, ["ris"], after=("pacs",)) is None
+    ledger.finish_delivery(stored, "sent")
+    assert ledger.claim_delivery("send", 60, ["ris"], after=("pacs",)).kind == "hl7"
+
+
+def test_a_notification_of_another_image_is_not_waited_for(ledger):
+    first, second = claimed(ledger, 1, 2)
+    read_by(ledger, first, "m", (result(1), "pacs"), (result(2, "hl7"), "ris"))
+    read_by(ledger, second, "m", (result(3, "hl7"), "ris"))
+    assert ledger.claim_delivery("send", 60, ["ris"], after=("pacs",)).instance_id == second.id
+
+
+def test_notifications_about_an_image_go_in_the_order_of_its_readings(ledger, clock):
+    (instance,) = claimed(ledger, 1)
+    read_by(ledger, instance, "m", (result(1, "hl7"), "ris"))
+    first = ledger.claim_delivery("send", 60, ["ris"], after=())
+    ledger.retry_delivery(first, "busy", clock.now + 100)
+    ledger.requeue("instances", [instance.id])
+    read_by(ledger, ledger.claim_instance("work", 60), "n", (result(2, "hl7"), "ris"))
+    assert ledger.claim_delivery("send", 60, ["ris"], after=()) is None
+    clock.now += 100
+    ledger.finish_delivery(ledger.claim_delivery("send", 60, ["ris"], after=()), "dead", "refused")
+    second = ledger.claim_delivery("send", 60, ["ris"], after=())
+    ledger.finish_delivery(second, "sent")
+    assert (first.id, second.id) == (1, 2)
+    assert (ledger.is_superseded(first), ledger.is_superseded(second)) == (True, False)
 
 
 def test_a_dead_letter_is_requeued_from_its_first_attempt(ledger):

@@ -15,6 +15,7 @@ import pytest
 from pneumoscope.pacs import decision
 from pneumoscope.pacs.check import check
 from pneumoscope.pacs.errors import ConfigError, InvalidMessageError
+from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.notifications import validity
 from pneumoscope.pacs.notifications.settings import Notification
 from pneumoscope.pacs.peers import Credentials, Tls
@@ -26,11 +27,12 @@ from pneumoscope.pacs.send.result_file import open_message
 from pneumoscope.pacs.send.sender import Sender, target_of
 from pneumoscope.pacs.send.target import UnreachableTargetError
 from pneumoscope.readings import ModelIdentity
+from tests.cli.run import run
 from tests.dicom_objects.builders import reading
 from tests.pacs.fake_fhir import CAPABILITIES, FakeFhir, outcome
 from tests.pacs.fake_mllp import Listener, Misbehaving, acknowledged
 from tests.pacs.fake_pacs import FakeDimse, free_port
-from tests.pacs.node_parts import image, model, node, receive, worker
+from tests.pacs.node_parts import BASE, image, model, node, receive, worker
 
 PATIENT = {"PatientID": "SECRET-4711", "PatientName": "Doe^Jane", "AccessionNumber": "ACC-0815"}
 
@@ -481,6 +483,36 @@ def test_a_library_that_is_not_installed_is_named(monkeypatch, protocol, name):
         validity.check(protocol, b"")
 
 
-def test_check_names_the_libraries_of_notifications(tmp_path):
-    config = replace(node(tmp_path), notifications=(Notification("ris", "hl7", host="127.0.0.1", port=1),))
-    assert any(sentence.startswith("'ris': messages are checked by hl7apy") for good, sentence in check(config) if good)
+@pytest.mark.parametrize(("host", "readable"), [("127.0.0.1", False), ("ris.example", True)])
+def test_check_names_the_libraries_and_messages_that_everyone_can_read(tmp_path, host, readable):
+    config = replace(node(tmp_path), notifications=(Notification("ris", "hl7", host=host, port=1),))
+    said = [sentence for good, sentence in check(config) if good]
+    assert any(sentence.startswith("'ris': messages are checked by hl7apy") for sentence in said)
+    assert any("'ris' is reached without TLS" in sentence for sentence in said) == readable
+
+
+def test_the_verbs_of_the_node_know_notifications(tmp_path):
+    file, dicom = tmp_path / "node.toml", tmp_path / "image.dcm"
+    dicom.write_bytes(image(**PATIENT))
+    with FakeFhir() as server, Misbehaving(nothing) as listener:
+        told = f'''[[notifications]]\nname = "ehr"\nprotocol = "fhir"\nurl = "{server.url}"\nafter = ["pacs"]\n
+            [[notifications]]\nname = "ris"\nprotocol = "hl7"\nhost = "127.0.0.1"\nport = {listener.port}\n'''
+        file.write_text(BASE + told, encoding="utf-8")
+        echoed = run("node", "echo", "ehr", "ris", "--config", file)
+        assert (echoed.code, echoed.out.splitlines()) == (
+            0,
+            [f"ok     ehr: FHIR R5 to {server.url}", f"ok     ris: HL7 v2 by MLLP to 127.0.0.1:{listener.port}"],
+        )
+    refused = run("node", "echo", "ris", "--config", file)
+    assert (refused.code, "no connection" in refused.out) == (2, True)
+    explained = run("node", "explain", dicom, "--config", file).out
+    assert f"'ehr' would be told (FHIR R5 to {server.url}), once pacs stored the objects" in explained
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        receive(node(tmp_path, told), ledger, image(**PATIENT))
+        assert worker(node(tmp_path, told), ledger).step("work")
+    listed = run("node", "list", "deliveries", "--config", file).out
+    assert "fhir (R5) to ehr  waiting" in listed
+    assert "hl7 (2.5.1) to ris  waiting" in listed
+    dropped = run("node", "drop", "deliveries", "--state", "waiting", "--to", "ris", "--reason", "test", "--config", file)
+    assert (dropped.code, dropped.out[:20]) == (0, "1 of 1 deliveries ar")
+    assert not any(secret in explained + listed for secret in PATIENT.values())

@@ -148,6 +148,13 @@ def _advice(config: NodeConfig) -> Iterator[tuple[bool, str]]:
         yield True, "look at this: storage commitment is reported to the DIMSE port, and the node has none"
     for one in _services(config):
         yield from _readable_by_everyone(one)
+    for one in config.notifications:
+        if one.protocol == "hl7" and not one.tls and not is_loopback(one.host):
+            yield (
+                True,
+                f"look at this: '{one.name}' is reached without TLS, so that everyone on the network can read and change its "
+                "messages; give it a table 'tls', or a network of its own",
+            )
 
 
 def _readable_by_everyone(service: Destination | Notification | Poll) -> Iterator[tuple[bool, str]]:

@@ -67,7 +67,8 @@ def identifier_of(content: bytes) -> str:
 
 
 def _entry(uid: str, resource: Resource) -> Resource:
-    named = {"resourceType": resource.pop("resourceType"), "identifier": [_identifier(uid)], **resource}
+    identifiers = [_identifier(uid), *resource.pop("identifier", ())]
+    named = {"resourceType": resource.pop("resourceType"), "identifier": identifiers, **resource}
     request = {"method": "POST", "url": named["resourceType"], "ifNoneExist": f"identifier={codes.OID_SYSTEM}|urn:oid:{uid}"}
     return {"fullUrl": _full_url(uid), "resource": named, "request": request}
 
@@ -95,7 +96,7 @@ class _Resources:
 
     def __init__(self, notice: Notice, settings: Notification) -> None:
         self._notice, self._settings, self._line = notice, settings, notice.line
-        self._device = device_uid(notice.result)
+        self._device = derived_uid("version of a device", device_uid(notice.result), __version__)
         self._source = self._uid("source image")
 
     def by_uid(self) -> Iterator[tuple[str, Resource]]:
@@ -116,6 +117,7 @@ class _Resources:
         model = self._line.model
         return {
             "resourceType": "Device",
+            "identifier": [_identifier(device_uid(self._notice.result))],  # as in the DICOM objects, for all versions
             "status": "active",
             "manufacturer": MANUFACTURER,
             "modelNumber": model.name,

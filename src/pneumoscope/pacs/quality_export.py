@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,7 +19,6 @@ from pneumoscope.pacs.errors import NodeError
 from pneumoscope.pacs.ledger import Ledger, Reading
 from pneumoscope.pacs.pseudonym import pseudonym
 from pneumoscope.pacs.receive.header import Header, read_header
-from pneumoscope.reader_study.template import template
 from pneumoscope.readings import form
 
 STUDY, APART = "study", "not-for-readers"
@@ -160,7 +160,8 @@ def _csv(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
 
 
 def _study_file() -> str:
-    text = template()
+    # Without the modules of reader_study, which need packages that a node does not have.
+    text = (resources.files("pneumoscope.reader_study") / "study.template.toml").read_text(encoding="utf-8")
     for there, here in _CHANGED.items():
         text = text.replace(there, here)
     return text

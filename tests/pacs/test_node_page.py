@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from pneumoscope import DISCLAIMER
 from pneumoscope.pacs.errors import LedgerBusyError, SpoolError
 from pneumoscope.pacs.ledger import Counts, Ledger
+from pneumoscope.pacs.notifications.settings import Notification
 from pneumoscope.pacs.page.disk import Disk
 from pneumoscope.pacs.page.node_page import NodePage, page
 from pneumoscope.pacs.page.reports import last_reports
@@ -197,6 +198,12 @@ def test_results_for_a_destination_that_is_gone_and_an_old_report_need_attention
     assert "The last report about 'archive' is 3.4 d old." in later.attention()
     gone = replace(made, destinations=(), shadow=True)
     assert "2 results wait for 'pacs', which the configuration does not name." in shown(gone, ledger).attention()
+
+
+def test_a_notification_is_a_destination_of_the_configuration(made, ledger):
+    told = Notification("ris", "hl7", host="127.0.0.1", port=2575)
+    rows = {row.name: row.is_configured for row in shown(replace(made, notifications=(told,)), ledger).destinations}
+    assert rows == {"pacs": True, "ris": True}
 
 
 def test_a_silent_process_is_said(made, ledger):

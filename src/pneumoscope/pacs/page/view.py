@@ -42,7 +42,7 @@ class ProcessRow:
 
 @dataclass(frozen=True)
 class DestinationRow:
-    """The results for a destination.
+    """The results for a destination, or the notifications of a system.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def _process_rows(ledger: Ledger, now: float) -> Iterator[ProcessRow]:
 
 def _destination_rows(config: NodeConfig, ledger: Ledger) -> Iterator[DestinationRow]:
     counted, dead = count_by_destination(ledger), count_dead_letters(ledger, _DEAD_LETTERS)
-    configured = [one.name for one in config.destinations]
+    configured = [one.name for one in config.outlets]
     for name in [*configured, *sorted(counted.keys() - set(configured))]:
         letters = tuple((number, reason) for destination, reason, number in dead if destination == name)
         yield DestinationRow(name, counted.get(name, {}), letters, name in configured)

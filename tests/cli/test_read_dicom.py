@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from pneumoscope.dicom_objects import KINDS
 from pneumoscope.dicom_objects.encoding import parsed
@@ -59,6 +60,12 @@ def test_the_segmentation_has_the_form_that_is_asked_for(read, study, tmp_path):
     for form, sop_class in (("binary", "1.2.840.10008.5.1.4.1.1.66.4"), ("labelmap", "1.2.840.10008.5.1.4.1.1.66.7")):
         assert read(study, "--dicom-out", "seg", "--segmentation", form).code == 0
         assert parsed(objects(tmp_path / "out")["seg.dcm"]).SOPClassUID == sop_class
+
+
+def test_the_parametric_map_has_the_form_that_is_asked_for(read, study, tmp_path):
+    for form, syntax in (("full", ExplicitVRLittleEndian), ("deflated", DeflatedExplicitVRLittleEndian)):
+        assert read(study, "--dicom-out", "pm", "--parametric-map", form).code == 0
+        assert parsed(objects(tmp_path / "out")["pm.dcm"]).file_meta.TransferSyntaxUID == syntax
 
 
 def test_a_second_run_keeps_complete_objects_and_writes_missing_ones_again(read, study, tmp_path):

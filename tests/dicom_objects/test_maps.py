@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pydicom.uid import SegmentationStorage
+from pydicom.uid import DeflatedExplicitVRLittleEndian, SegmentationStorage
 
+from pneumoscope.classifier import Score
 from pneumoscope.dicom_objects import (
     DicomObjectError,
     Profile,
@@ -21,6 +22,7 @@ from pneumoscope.lung_fields import LungFields
 from pneumoscope.radiograph import Orientation, Placement, Region
 from pneumoscope.readings import extract
 from tests.dicom_objects.builders import COLS, ROWS, SOURCES, cr_without_ids, result_of, well_formed_dx
+from tests.heatmap.builders import heatmap_of
 from tests.lung_fields.builders import LEFT, RIGHT, drawn, lungs
 
 FORMS = ("BINARY", "LABELMAP")
@@ -178,3 +180,30 @@ def test_values_above_full_scale_are_kept():
     assert parametric_map.read(made.content).values.max() == np.float32(1.5)
     shared = parsed(made.content).SharedFunctionalGroupsSequence[0]
     assert shared.RealWorldValueMappingSequence[0].DoubleFloatRealWorldValueLastValueMapped == 1.5
+
+
+def test_a_deflated_map_is_small_has_uids_of_its_own_and_comes_back_to_half_a_level():
+    full = result_of(well_formed_dx())
+    rows, cols = np.meshgrid(
+        np.linspace(0, 1, ROWS, dtype=np.float32), np.linspace(0, 0.9, COLS, dtype=np.float32), indexing="ij"
+    )
+    full = replace(full, reading=replace(full.reading, heatmap=heatmap_of(rows * cols)))
+    deflated = replace(full, deflated_maps=True)
+    made, plain = parametric_map.write(deflated), parametric_map.write(full)
+    dataset = parsed(made.content)
+    assert dataset.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
+    assert dataset.ContentDescription == "Heat map of a model for pneumonia, rounded to 1/1024"
+    back, exact = parametric_map.read(made.content), parametric_map.read(plain.content)
+    assert np.abs(back.values - exact.values).max() <= 1 / 2048
+    assert set(np.unique(back.values * 1024 % 1)) == {0.0}
+    assert (back.method, back.threshold) == (exact.method, exact.threshold)
+    assert len(made.content) < len(plain.content) / 2
+    assert made.sop_instance_uid != plain.sop_instance_uid
+    assert parametric_map.write(deflated) == made
+
+
+def test_the_description_of_a_deflated_map_keeps_its_end_for_a_long_target():
+    score = Score("t" * 80, 0.9, 2.2)
+    made = parametric_map.write(replace(result_of(well_formed_dx(), score=score), deflated_maps=True))
+    described = parsed(made.content).ContentDescription
+    assert (len(described), described[-18:]) == (64, ", rounded to 1/1024"[-18:])

@@ -4,6 +4,7 @@ import functools
 from dataclasses import replace
 
 import pytest
+from pydicom.uid import ExplicitVRLittleEndian
 
 from pneumoscope.dicom_objects import KINDS, Profile, structured_report
 from pneumoscope.dicom_objects.encoding import parsed
@@ -51,6 +52,13 @@ def test_dciodvfy_finds_no_error_in_a_segmentation_of_label_map(name, tmp_path):
     content = WRITERS["seg"](replace(result_of(SOURCES[name]), segmentation="LABELMAP")).content
     assert parsed(content).SegmentationType == "LABELMAP"
     assert validators.dciodvfy(content, tmp_path) == []
+
+
+def test_dciodvfy_finds_no_error_in_a_deflated_map(tmp_path):
+    dataset = parsed(WRITERS["pm"](replace(result_of(SOURCES["well-formed DX"]), deflated_maps=True)).content)
+    assert "rounded" in dataset.ContentDescription
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian  # it reads no deflated file
+    assert validators.dciodvfy(written(dataset), tmp_path) == []
 
 
 def test_dciodvfy_finds_the_error_of_an_object_without_its_modality(tmp_path):

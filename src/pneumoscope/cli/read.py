@@ -108,6 +108,7 @@ def command(
     dicom_out: tuple[str, ...] | None,
     profile: str,
     segmentation: str,
+    parametric_map: str,
     deidentify: bool,
     **policy_said: Choice,
 ) -> int:
@@ -130,7 +131,7 @@ def command(
     out = Path(place)
     files = manifest.find(inputs_, out)
     items = files.items
-    further = further_files(dicom_out, profile, segmentation, deidentify, out, (item.file for item in items))
+    further = further_files(dicom_out, profile, segmentation, parametric_map, deidentify, out, (item.file for item in items))
     # Several are read at once, each by one thread; a single one by all.
     reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider, policy=policy_of(policy_said))
     options = Options(target, method, overlay_scale if overlays else "none", maps, population, overlay_format=overlay_format)

@@ -16,7 +16,7 @@ class DicomObject:
     sop_class_uid, sop_instance_uid : str
         What it is in DICOM, and its identifier.
     content : bytes
-        The file (PS3.10), Explicit VR Little Endian.
+        The file (PS3.10), Explicit VR Little Endian; a deflated Parametric Map is Deflated Explicit VR Little Endian.
     """
 
     kind: Kind

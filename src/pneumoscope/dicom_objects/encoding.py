@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from pneumoscope import DISCLAIMER, __version__
 from pneumoscope.dicom_objects.data_elements import Element
@@ -111,7 +111,7 @@ def set_body_part(dataset: Dataset, result: Result) -> None:
         dataset.Laterality = ""
 
 
-def finished(dataset: Dataset, result: Result, kind: Kind, *, last: Element | None = None) -> DicomObject:
+def finished(dataset: Dataset, result: Result, kind: Kind, *, last: Element | None = None, deflated: bool = False) -> DicomObject:
     """Set what all objects have in common, make random UIDs and times those of the reading, and encode the object.
 
     Parameters
@@ -124,6 +124,8 @@ def finished(dataset: Dataset, result: Result, kind: Kind, *, last: Element | No
         Kind of object.
     last : Element, optional
         An element that is encoded already and follows those of the data set.
+    deflated : bool
+        Whether the data set is deflated; without `last`.
 
     Returns
     -------
@@ -138,7 +140,7 @@ def finished(dataset: Dataset, result: Result, kind: Kind, *, last: Element | No
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.ContributingEquipmentSequence = [_contributing_equipment(result)]
     dataset.SeriesDate, dataset.SeriesTime = _date(result), _time(result)
-    return DicomObject(kind, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), _encoded(dataset, last))
+    return DicomObject(kind, str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), _encoded(dataset, last, deflated))
 
 
 def parsed(content: bytes) -> Dataset:
@@ -247,12 +249,12 @@ def _time(result: Result) -> str:
     return result.local_time.strftime("%H%M%S")
 
 
-def _encoded(dataset: Dataset, last: Element | None) -> bytes:
+def _encoded(dataset: Dataset, last: Element | None, deflated: bool) -> bytes:
     written = Dataset({element.tag: element for element in dataset})
     written.file_meta = FileMetaDataset()
     written.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     written.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    written.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    written.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian if deflated else ExplicitVRLittleEndian
     written.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     written.file_meta.ImplementationVersionName = f"PNEUMOSCOPE {__version__}"[:16]
     stream = io.BytesIO()

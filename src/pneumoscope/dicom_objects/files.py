@@ -72,6 +72,8 @@ class ObjectFiles:
         Secret of the de-identified UIDs; empty where objects keep the identity of their source.
     segmentation_type : {"BINARY", "LABELMAP"}
         Form of the Segmentation.
+    deflated_maps : bool
+        Whether Parametric Maps are rounded and deflated.
     repeated : frozenset of str
         SHA-256 of the files that share a SOP Instance UID with another one (`repeated_uids.repeated`), which get no objects.
     """
@@ -81,6 +83,7 @@ class ObjectFiles:
     key: str = field(default="", repr=False)
     segmentation_type: SegmentationType = "BINARY"
     repeated: frozenset[str] = field(default=frozenset(), repr=False)
+    deflated_maps: bool = False
     _created: dict[str, datetime] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -88,6 +91,7 @@ class ObjectFiles:
         """What decides the files besides the reading, in words and without the key."""
         named = ",".join(kind for kind in KINDS if kind in self.kinds)
         form = f" {self.segmentation_type}" if "seg" in self.kinds else ""
+        form += " deflated map" if "pm" in self.kinds and self.deflated_maps else ""
         return f"{named} {self.profile}{form}{' de-identified' if self.key else ''}"
 
     def __call__(self, content: bytes, radiograph: Radiograph, reading: ModelReading, created: datetime) -> Mapping[str, bytes]:
@@ -123,7 +127,14 @@ class ObjectFiles:
         created = self._created.setdefault(sha256, created)  # objects of a copy have the same UIDs, so the same bytes
         source = deidentified(content, self.key) if self.key else content
         made = write_objects(
-            source, radiograph, reading, self.kinds, self.profile, created, segmentation_type=self.segmentation_type
+            source,
+            radiograph,
+            reading,
+            self.kinds,
+            self.profile,
+            created,
+            segmentation_type=self.segmentation_type,
+            deflated_maps=self.deflated_maps,
         )
         files: dict[str, bytes] = {f"{one.kind}.dcm": one.content for one in made}
         if self.key:

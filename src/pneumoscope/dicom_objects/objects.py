@@ -34,6 +34,7 @@ def write_objects(
     *,
     predecessors: Sequence[bytes] = (),
     segmentation_type: SegmentationType = "BINARY",
+    deflated_maps: bool = False,
 ) -> tuple[DicomObject, ...]:
     """Write a reading as DICOM objects.
 
@@ -55,6 +56,9 @@ def write_objects(
         Structured Reports of the same image by an earlier model, as DICOM files; a new report names them as its predecessors.
     segmentation_type : {"BINARY", "LABELMAP"}
         Form of the Segmentation. Few viewers know LABELMAP yet.
+    deflated_maps : bool
+        Whether a Parametric Map is rounded to 1/1024 of full scale and deflated: 0.1 to 1 MB instead of 30 MB. Its receiver has
+        to know Deflated Explicit VR Little Endian; OHIF and Orthanc do.
 
     Returns
     -------
@@ -70,7 +74,8 @@ def write_objects(
     DicomObjectError
         The header cannot be parsed, or an object cannot be written with its values.
     """
-    result = Result(source_image(content), radiograph, reading, profile, created, segmentation_type, tuple(predecessors))
+    source, earlier = source_image(content), tuple(predecessors)
+    result = Result(source, radiograph, reading, profile, created, segmentation_type, earlier, deflated_maps)
     left_out = omitted(radiograph, reading, kinds)
     with silenced_libraries("written"):
         return tuple(WRITERS[kind](result) for kind in KINDS if kind in kinds and kind not in left_out)

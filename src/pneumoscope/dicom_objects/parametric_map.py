@@ -18,6 +18,9 @@ from pneumoscope.dicom_objects.silenced_libraries import silenced_libraries
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.radiograph.radiograph import Grey
 
+_LEVELS = 1024
+_ROUNDED = f", rounded to 1/{_LEVELS}"
+_MOST_LO = 64
 _DESCRIPTION = f"Pneumoscope heat map. {DISCLAIMER}"
 
 
@@ -28,7 +31,7 @@ class EvidenceMap:
     Parameters
     ----------
     values : ndarray of float32, shape (rows, cols)
-        The heat map on the stored grid of the radiograph (`Heatmap.values`).
+        The heat map on the stored grid of the radiograph (`Heatmap.values`); rounded to 1/1024 in a deflated map.
     method : str
         Method of the map (`Heatmap.method`).
     threshold : float
@@ -46,12 +49,13 @@ def write(result: Result) -> DicomObject:
     Parameters
     ----------
     result : Result
-        The reading of a radiograph with a spacing.
+        The reading of a radiograph with a spacing. Its `deflated_maps` chooses the form.
 
     Returns
     -------
     DicomObject
-        Parametric Map of 32 bit floating point values, in the nominal frame of reference.
+        Parametric Map of 32 bit floating point values, in the nominal frame of reference. It has the grid of the film also where
+        it is deflated: OHIF shows no map that has another.
 
     Raises
     ------
@@ -60,19 +64,25 @@ def write(result: Result) -> DicomObject:
     """
     if result.radiograph.spacing is None:
         raise DicomObjectError("the source states no pixel spacing, which a Parametric Map needs; leave pm out")
-    heatmap = result.reading.heatmap
+    heatmap, rounded = result.reading.heatmap, result.deflated_maps
+    values = np.round(heatmap.values * _LEVELS) / np.float32(_LEVELS) if rounded else heatmap.values
     made = pm.ParametricMap(
         source_images=[framed_source(result)],
-        pixel_array=heatmap.values,
+        pixel_array=values,
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[_mapping(heatmap)],
         voi_lut_transformations=[VOILUTTransformation(window_center=0.5, window_width=1.0)],
         content_label="PNEUMOSCOPE",
-        content_description=f"Heat map of a model for {result.reading.score.target}"[:64],
+        content_description=_description(result),
         **common_arguments(result, "pm", _DESCRIPTION),
     )
     made.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [_anatomy()]
-    return finished(made, result, "pm")
+    return finished(made, result, "pm", deflated=rounded)
+
+
+def _description(result: Result) -> str:
+    described = f"Heat map of a model for {result.reading.score.target}"
+    return f"{described[: _MOST_LO - len(_ROUNDED)]}{_ROUNDED}" if result.deflated_maps else described[:_MOST_LO]
 
 
 def _anatomy() -> Dataset:

@@ -32,6 +32,8 @@ class Result:
         When the image was read, with its time zone. It is the only time in the objects that is not the source's.
     segmentation : {"BINARY", "LABELMAP"}
         Form of the Segmentation. Few systems accept label maps yet.
+    deflated_maps : bool
+        Whether a Parametric Map has values rounded to 1/1024 and a deflated data set.
     predecessors : tuple of bytes
         Structured Reports of the same image by an earlier model, as DICOM files, which the new report names as its predecessors.
 
@@ -48,6 +50,7 @@ class Result:
     created: datetime
     segmentation: SegmentationType = "BINARY"
     predecessors: tuple[bytes, ...] = field(default=(), repr=False)
+    deflated_maps: bool = False
 
     def __post_init__(self) -> None:
         if self.created.tzinfo is None:
@@ -82,6 +85,7 @@ class Result:
             The UID, always the same for the same image, model and profile.
         """
         form = " of label map" if kind == "seg" and self.segmentation == "LABELMAP" else ""
+        form += " of deflated map" if kind == "pm" and self.deflated_maps else ""
         return object_uid(self.source.sop_instance_uid, self.bundle_identity, self.profile, kind, part + form)
 
 

@@ -155,6 +155,9 @@ class Working:
         How often an instance is tried whose reading ends without an answer (a crash, a full disk) before it fails.
     lease_seconds : float
         How long a claim holds; a claim of a process that was killed is taken over after it.
+    deflated_maps : bool
+        Whether Parametric Maps are rounded to 1/1024 and deflated, 50 times smaller; every destination of maps has to know
+        Deflated Explicit VR Little Endian, as OHIF and Orthanc do.
     """
 
     readers: int = 2
@@ -162,6 +165,7 @@ class Working:
     decode_bytes: int = 2 * 10**9
     attempts: int = 3
     lease_seconds: float = 300.0
+    deflated_maps: bool = False
 
     def __post_init__(self) -> None:
         _check_positive(self, "readers", "decode_seconds", "decode_bytes", "attempts", "lease_seconds")

@@ -85,14 +85,14 @@ def lopsided(rows: int = ROWS, cols: int = COLS) -> np.ndarray:
     return grey
 
 
-def film(study_uid: str, profile: Profile, dataset: Dataset) -> Film:
+def film(study_uid: str, profile: Profile, dataset: Dataset, *, deflated_maps: bool = False) -> Film:
     """Write the objects of a film."""
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study_uid, f"{study_uid}.1"
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"{study_uid}.1.1"
     content = written(dataset)
     radiograph = read(content)
     reading = reading_of(radiograph)
-    objects = write_objects(content, radiograph, reading, tuple(WRITERS), profile, CREATED)
+    objects = write_objects(content, radiograph, reading, tuple(WRITERS), profile, CREATED, deflated_maps=deflated_maps)
     result = Result(source_image(content), radiograph, reading, profile, CREATED)
     return Film(study_uid, content, result, {one.kind: one for one in objects})
 
@@ -124,10 +124,10 @@ def upright(profile: Profile = Profile.OHIF) -> Film:
 
 
 def mirrored_white_first(profile: Profile = Profile.OHIF) -> Film:
-    """A CR film whose low values are white, stored as its mirror image."""
+    """A CR film whose low values are white, stored as its mirror image, with a deflated heat map."""
     stored = 4095 - 16 * lopsided().astype(int)
     white_first = {"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "INVERSE"}
-    return film("1.2.826.2", profile, cr(stored, PatientOrientation=["R", "F"], **white_first, **_SHOWN))
+    return film("1.2.826.2", profile, cr(stored, PatientOrientation=["R", "F"], **white_first, **_SHOWN), deflated_maps=True)
 
 
 _SHOWN = {

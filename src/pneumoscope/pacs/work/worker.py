@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 from pneumoscope import PneumoscopeError
@@ -248,7 +249,8 @@ def serve(config: NodeConfig, stop: threading.Event) -> None:
     limits = Limits(config.work.decode_seconds, config.work.decode_bytes)
     pool = LimitedPool(read_radiograph, "decoding", limits, workers=config.work.readers)
     with Ledger.open(config.ledger_url) as ledger, pool as decode:
-        worker = Worker(config, ledger, load(config), decode)
+        write = partial(write_objects, deflated_maps=config.work.deflated_maps)
+        worker = Worker(config, ledger, load(config), decode, write)
         removing = threading.Thread(target=retention.keep_removing, args=(config, ledger, stop), name="retention")
         removing.start()
         try:

@@ -16,6 +16,7 @@ from pneumoscope.pacs.reconcile import reconcile
 from pneumoscope.pacs.settings import Model
 from pneumoscope.pacs.spool import Level, Spool
 from pneumoscope.web.dicomweb.errors import RefusedAnswerError, UnreachableError
+from tests.own_network import own_network
 from tests.pacs.orthanc import needs_orthanc, running
 from tests.pacs.receiving import PATIENT, instance, node
 
@@ -25,7 +26,7 @@ SALT = "0123456789abcdef"
 
 @pytest.fixture(scope="module")
 def _program(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("orthanc")) as one:
+    with own_network(), running(tmp_path_factory.mktemp("orthanc")) as one:
         yield one
 
 

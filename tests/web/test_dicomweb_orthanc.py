@@ -16,6 +16,7 @@ from pneumoscope.web.dicomweb import address
 from pneumoscope.web.dicomweb.credentials import PASSWORD, USER
 from pneumoscope.web.dicomweb.errors import RefusedAnswerError
 from pneumoscope.web.dicomweb.origin_server import OriginServer
+from tests.own_network import own_network
 from tests.radiograph.builders import cr, written
 
 PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
@@ -75,13 +76,14 @@ def files():
 
 @pytest.fixture(scope="module")
 def orthanc(tmp_path_factory, files):
-    process, origin = start(tmp_path_factory.mktemp("orthanc"))
-    with httpx2.Client(base_url=origin, auth=("alice", "wonder")) as client:
-        for content in files:
-            client.post("/instances", content=content).raise_for_status()
-    yield f"{origin}/dicom-web"
-    process.kill()  # its database is discarded, so it need not close it
-    process.wait()
+    with own_network():
+        process, origin = start(tmp_path_factory.mktemp("orthanc"))
+        with httpx2.Client(base_url=origin, auth=("alice", "wonder")) as client:
+            for content in files:
+                client.post("/instances", content=content).raise_for_status()
+        yield f"{origin}/dicom-web"
+        process.kill()  # its database is discarded, so it need not close it
+        process.wait()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The quality sample: random and reproducible, from the node to the readers of a study, who see nothing of the model."""
 
 import csv
+import errno
 import json
 import random
 import re
@@ -136,22 +137,44 @@ def radiograph(number):
     return written(cr(grey.astype(np.uint16), **uids | stated | patient))
 
 
-@pytest.fixture
-def filled(tmp_path):
-    """A node that has read twenty radiographs, and has kept all of them."""
-    file = tmp_path / "node.toml"
+def read_and_keep(folder, count):
+    """A node that has read radiographs, and has kept all of them."""
+    file = folder / "node.toml"
     file.write_text(BASE + RATE.format(rate=1.0), encoding="utf-8")
     site = config.read(file)
     with Ledger.open(site.ledger_url) as ledger:
-        for number in range(1, 21):
+        for number in range(1, count + 1):
             receive(site, ledger, radiograph(number), number)
             assert worker(site, ledger).step("work")
     return file
 
 
+@pytest.fixture
+def filled(tmp_path):
+    """A node that has kept three radiographs."""
+    return read_and_keep(tmp_path, 3)
+
+
+def test_a_full_disk_lets_the_image_wait(tmp_path, ledger, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    site = node(tmp_path, RATE.format(rate=1.0))
+    receive(site, ledger, radiograph(1), 1)
+    with monkeypatch.context() as patched:
+        patched.setattr("pneumoscope.pacs.quality_sample.atomic_files.binary", full)
+        assert worker(site, ledger).step("work")
+    (waiting,) = ledger.instances()
+    assert (waiting.state, waiting.reason.partition(";")[0]) == (
+        "received",
+        "results cannot be written (no space left on device)",
+    )
+    assert ledger.readings_of(waiting.id) == []
+
+
 def test_an_image_that_is_read_again_is_not_taken_again(filled):
     site = config.read(filled)
-    assert len(sampled(site)) == 20
+    assert len(sampled(site)) == 3
     for file in sampled(site):
         file.unlink()
     with Ledger.open(site.ledger_url) as ledger:
@@ -163,7 +186,7 @@ def test_an_image_that_is_read_again_is_not_taken_again(filled):
 def test_the_status_counts_what_waits_to_be_exported(filled):
     site = config.read(filled)
     with Ledger.open(site.ledger_url) as ledger:
-        assert "quality sample: 20 radiographs are kept" in status(site, ledger)[-1]
+        assert "quality sample: 3 radiographs are kept" in status(site, ledger)[-1]
 
 
 def test_an_export_needs_images_and_an_empty_folder(filled, tmp_path):
@@ -185,10 +208,11 @@ def test_a_file_that_is_no_image_is_left_out_and_stays(filled, tmp_path):
     assert ran.code == 1
     assert f"left out: {broken.name[:12]}: " in ran.err
     assert sampled(site) == [broken]
-    assert len(list((tmp_path / "out" / STUDY / "radiographs").iterdir())) == 19
+    assert len(list((tmp_path / "out" / STUDY / "radiographs").iterdir())) == 2
 
 
-def test_the_sample_becomes_a_study_whose_readers_are_blinded(filled, tmp_path):
+def test_the_sample_becomes_a_study_whose_readers_are_blinded(tmp_path):
+    filled = read_and_keep(tmp_path, 20)
     out = tmp_path / "out"
     ran = run("node", "quality-sample", out, "--config", filled)
     assert ran.code == 0, ran.err

@@ -1,11 +1,11 @@
 """Read the files of a shard one at a time in a process of their own, after attempts to read it ended with the process."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any
 
-from pneumoscope import radiograph as radiographs
+from pneumoscope.archive.decoding import Decode, decoder
 from pneumoscope.archive.errors import QuarantinedError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
@@ -14,6 +14,8 @@ from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
 from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.reader import Reader
 
+_PROCESSES = ExitStack()
+"""What ends with this process."""
 LIMITS = Limits(seconds=300.0, memory_bytes=4_000_000_000)
 """Of one file, with the time to load the model."""
 
@@ -49,7 +51,13 @@ def read_alone(bundle: str, run: Run, site_key: str) -> Iterator[Callable[[Row],
 
 
 def _read(bundle: str, run: Run, site_key: str, row: Row) -> dict[str, Any]:
-    return result_of(row, fetch(row), run, _reader(bundle, run.policy), radiographs.read, site_key)
+    return result_of(row, fetch(row), run, _reader(bundle, run.policy), _decode(), site_key)
+
+
+@lru_cache(maxsize=1)
+def _decode() -> Decode:
+    """As in a shard that is read at once, so that a file that ends its decoder has the same row: only the rest is set apart."""
+    return _PROCESSES.enter_context(decoder(isolate=True, workers=1))
 
 
 @lru_cache(maxsize=1)

@@ -31,7 +31,7 @@ from pneumoscope.archive.sources import Source
 from pneumoscope.cohort.sample import sample
 
 LOCAL, RAY = "local", "ray"
-ROWS_A_SHARD = 8
+ROWS_A_SHARD = 16
 """Of the archive whose rate is measured: small, so that the readers end at about the same time."""
 _DRIVER = """
 import json, sys, time

@@ -16,6 +16,7 @@ import localization_page
 import performance_page
 import recipes_table
 import results_page
+import scale_page
 
 from pneumoscope import DISCLAIMER, radiograph
 from pneumoscope.archive import result_table
@@ -38,6 +39,8 @@ BLOCKS = {
     "recipes": ("<!-- recipes: made by docs/generate.py -->", "<!-- end of recipes -->"),
     "columns": ("<!-- columns: made by docs/generate.py -->", "<!-- end of columns -->"),
     "speed": ("<!-- speed: made by docs/generate.py -->", "<!-- end of speed -->"),
+    "scale_measured": ("<!-- scale_measured: made by docs/generate.py -->", "<!-- end of scale_measured -->"),
+    "scale_plan": ("<!-- scale_plan: made by docs/generate.py -->", "<!-- end of scale_plan -->"),
 }
 _SHOWN = ("ROC-AUC", "PR-AUC", "accuracy", "balanced accuracy", "sensitivity", "specificity", "PPV", "NPV", "F1", "MCC",
           "Brier", "ECE", "calibration slope", "calibration intercept")  # fmt: skip
@@ -52,6 +55,7 @@ def texts() -> dict[Path, str]:
         "docs/how-to/train.md": {"recipes": recipes_table.tables()},
         "docs/comparison.md": {"comparison": results_page.headline()},
         "docs/index.md": {"speed": performance_page.speed()},
+        "docs/scale.md": scale_page.blocks(),
     }
     return {
         ROOT / "docs" / "architecture.svg": architecture_picture.picture(),

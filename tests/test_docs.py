@@ -49,6 +49,7 @@ def _generate():
         "docs/performance.md",
         "docs/readings.md",
         "docs/results.md",
+        "docs/scale.md",
     ],
 )
 def test_generated_text_has_not_drifted_from_the_program(name):

@@ -18,6 +18,11 @@ _START_SECONDS = 180
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
+    # A server of S3, where a test starts one on the head.
+    "AWS_ENDPOINT_URL": "http://10.84.7.1:5000",
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
     # A dead node is missed after about 3 s instead of 15 to 30 s.
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",

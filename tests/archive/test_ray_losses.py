@@ -15,7 +15,7 @@ import pneumoscope
 from pneumoscope.reader import DEFAULT_BUNDLE
 from tests.archive.ray_archives import Archive, digests, make_archive, rows
 from tests.archive.ray_nodes import Nodes, can_join_hosts
-from tests.archive.ray_runs import POISONED, end, readers, require_equal, start, wait_for
+from tests.archive.ray_runs import POISONED, PROGRAM, end, readers, require_equal, start, wait_for
 from tests.cli.run import run
 
 pytestmark = pytest.mark.nightly
@@ -142,3 +142,46 @@ def test_the_default_model_reads_the_shipped_radiographs_as_one_machine_does(nod
     assert (alone.code, code) == (0, 0), (alone.err, said, noted)
     assert len(rows(tmp_path / "out")) == 16
     assert digests(tmp_path / "out") == digests(archive.alone)
+
+
+STORE = """
+import pathlib, sys, time
+import boto3
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="10.84.7.1", port=5000, verbose=False)
+server.start()
+client = boto3.client("s3")
+client.create_bucket(Bucket="hospital")
+folder = pathlib.Path(sys.argv[1])
+for file in folder.rglob("*.jp*g"):
+    client.put_object(Bucket="hospital", Key=f"images/{file.relative_to(folder).as_posix()}", Body=file.read_bytes())
+print("filled", flush=True)
+for line in sys.stdin:
+    listed = client.list_objects_v2(Bucket="hospital", Prefix=line.strip()).get("Contents", [])
+    print(*sorted(one["Key"].rpartition("/")[2] + ":" + one["ETag"] for one in listed), flush=True)
+"""
+
+
+def test_nodes_read_from_an_object_store_and_write_to_it(nodes):
+    """The source, the manifest and the results lie in a server of S3; one machine writes the same objects."""
+    folder = Path(pneumoscope.__file__).parent / "cohort/sample_files"
+    store = nodes.run([sys.executable, "-c", STORE, str(folder)], stdin=-1, stdout=-1, text=True)
+
+    def results(place: str) -> list[str]:
+        store.stdin.write(f"{place}/readings/\n")
+        store.stdin.flush()
+        return store.stdout.readline().split()
+
+    try:
+        assert store.stdout.readline() == "filled\n"
+        ray = [*PROGRAM, "read", "s3://hospital/images", "-o", "s3://hospital/ray", "--engine", "ray", "--ray-address", "auto"]
+        code, said, noted = end(nodes.run(ray, stdout=-1, stderr=-1, text=True))
+        assert code == 0, (said, noted)
+        assert said.splitlines()[-1].startswith("16 radiographs read, 0 not read: s3://hospital/ray")
+        alone = [*PROGRAM, "archive", "read", "s3://hospital/ray/manifest.parquet", "-o", "s3://hospital/alone"]
+        code, said, noted = end(nodes.run(alone, stdout=-1, stderr=-1, text=True))
+        assert code == 0, (said, noted)
+        assert results("ray") == results("alone") != []
+    finally:
+        store.kill()
+        store.communicate()

@@ -65,7 +65,7 @@ class FakeFhir:
         self._thread.join()
 
     def notification(self, **changes):
-        return Notification("ehr", "fhir", **({"url": self.url, "seconds": 5.0} | changes))
+        return Notification("ehr", "fhir", **({"url": self.url, "seconds": 60.0} | changes))
 
     @property
     def reports(self):

@@ -30,7 +30,7 @@ class Listener:
 
     def notification(self, **changes):
         return Notification(
-            "ris", "hl7", **({"host": "localhost" if self._tls else "127.0.0.1", "port": self.port, "seconds": 5.0} | changes)
+            "ris", "hl7", **({"host": "localhost" if self._tls else "127.0.0.1", "port": self.port, "seconds": 60.0} | changes)
         )
 
     def _run(self, ready):
@@ -95,7 +95,7 @@ class Misbehaving:
         self._thread.join()
 
     def notification(self, **changes):
-        return Notification("ris", "hl7", **({"host": "127.0.0.1", "port": self.port, "seconds": 5.0} | changes))
+        return Notification("ris", "hl7", **({"host": "127.0.0.1", "port": self.port, "seconds": 60.0} | changes))
 
     def _run(self):
         while not self.stopped.is_set():

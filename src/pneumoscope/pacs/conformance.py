@@ -174,8 +174,9 @@ def _notified() -> Iterator[str]:
         "is asked first as well. A status 200 counts only with a transaction response in which every entry succeeded.",
     )
     yield from _paragraph(
-        f"HL7 v{hl7.VERSION}, sender of ORU^R01^ORU_R01 by MLLP in original acknowledgement mode, {hl7.CHARACTER_SET}: MSH, PID",
-        f"where the source states a Patient ID, OBR, OBX. OBX-11 is {hl7.PRELIMINARY}; {hl7.CORRECTED} and {hl7.DELETED} where a",
+        f"HL7 v{hl7.VERSION}, sender of ORU^R01^ORU_R01 by MLLP, a connection for each message, in original acknowledgement",
+        f"mode, {hl7.CHARACTER_SET}: MSH, PID where the source states a Patient ID, OBR, OBX.",
+        f"OBX-11 is {hl7.PRELIMINARY}; {hl7.CORRECTED} and {hl7.DELETED} where a",
         f"later model corrects an earlier one; {hl7.DETAIL} for UIDs. MSH-10 follows from the reading, so that a repetition has",
         f"the same one. {' and '.join(sorted(ACCEPTED))}: sent. {' and '.join(sorted(REJECTED))}: dead letter, unless the",
         "condition is 206 or 207. Other errors by the condition (ERR-3; before version 2.5 ERR-1 or MSA-6); without one, the",

@@ -1,7 +1,5 @@
 """Send HL7 v2 messages by MLLP, the minimal lower layer protocol (HL7 v2.5.1 appendix C, IHE ITI TF-2 C.2.1)."""
 
-import contextlib
-import select
 import socket
 import time
 
@@ -25,7 +23,7 @@ class NoAnswerError(Exception):
 
 
 class MllpTarget:
-    """An MLLP listener; one connection serves messages one after the other.
+    """An MLLP listener; each message has a connection of its own, so that no answer can be taken for that of another message.
 
     Parameters
     ----------
@@ -44,7 +42,6 @@ class MllpTarget:
         validity.library(notification.protocol)
         self._settings, self._who = notification, f"the notification '{notification.name}'"
         self._context = client_context(notification.tls) if notification.tls else None
-        self._connection: socket.socket | None = None
 
     def store(self, result: ResultFile) -> Outcome:
         """Send a message and wait for its acknowledgement.
@@ -62,21 +59,18 @@ class MllpTarget:
         content = result.path.read_bytes()
         try:
             validity.check("hl7", content)
-            connection = self._open()
+            connection = self._connected()
         except InvalidMessageError as error:
             return Outcome(Fate.NEVER, str(error))
         except OSError:  # also TLS errors
             return Outcome(Fate.LATER, f"{self._who} could not be delivered: no connection", unreachable=True)
         try:
-            answer = _exchange(connection, content, self._settings.seconds)
+            with connection:
+                answer = _exchange(connection, content, self._settings.seconds)
         except (NoAnswerError, OSError) as error:
-            self.rest()
             how = str(error) if isinstance(error, NoAnswerError) else "the connection broke before the answer"
             return Outcome(Fate.DOUBT, f"{self._who} was not acknowledged ({how}); the same message is sent again")
-        outcome = outcome_of(answer, hl7.control_id(content), self._who)
-        if outcome.fate is Fate.DOUBT:
-            self.rest()  # what comes next may be an answer to this message
-        return outcome
+        return outcome_of(answer, hl7.control_id(content), self._who)
 
     def holds(self, result: ResultFile) -> bool | None:
         """Return None: MLLP has no query; the listener knows a repetition by its message control ID.
@@ -102,29 +96,15 @@ class MllpTarget:
             If it does not.
         """
         try:
-            self._open()
+            self._connected().close()
         except OSError as error:
             raise UnreachableTargetError(f"{self._who}: no connection; check host, port and certificate") from error
-        self.rest()
 
     def rest(self) -> None:
-        """Close the connection, which many listeners close themselves when nothing is sent."""
-        if self._connection is not None:
-            with contextlib.suppress(OSError):
-                self._connection.close()
-        self._connection = None
+        """Do nothing: no connection outlives its message."""
 
     def close(self) -> None:
-        """Close the connection."""
-        self.rest()
-
-    def _open(self) -> socket.socket:
-        """The present connection, unless the listener has closed it or has sent something without being asked."""
-        if self._connection is not None and select.select([self._connection], [], [], 0)[0]:
-            self.rest()
-        if self._connection is None:
-            self._connection = self._connected()
-        return self._connection
+        """Do nothing: no connection outlives its message."""
 
     def _connected(self) -> socket.socket:
         settings = self._settings

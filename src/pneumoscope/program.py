@@ -7,6 +7,7 @@ error, or be swallowed by the module; while nothing but imports has been done, t
 import importlib
 import os
 import signal
+import sys
 from types import FrameType
 from typing import NoReturn
 
@@ -17,8 +18,23 @@ SENTENCE = "interrupted; run the same command again to go on (train: with --resu
 
 def entry() -> None:
     """Run the command as a program, with its arguments and an exit code."""
+    open_standard_streams()
     end_when_interrupted()
     importlib.import_module("pneumoscope.cli.main").entry()
+
+
+def open_standard_streams() -> None:
+    """Open the null device for each standard stream that the program was started without.
+
+    Otherwise the next file that is opened gets the number of the stream: what a library prints would go into the results.
+    """
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
 
 
 def end_when_interrupted() -> None:

@@ -26,6 +26,7 @@ from pneumoscope.cohort.layouts import (
     siim_covid,
     vindr,
 )
+from pneumoscope.cohort.layouts.tables import read_rows
 from pneumoscope.cohort.patient_ids import keyed
 from pneumoscope.cohort.row_filter import RowFilter
 from pneumoscope.cohort.sample import sample
@@ -597,3 +598,10 @@ def test_table_that_lacks_a_column_is_refused_with_its_name(request, name):
     table(path, "\n".join(",".join(row) for row in rows))
     with pytest.raises(CohortError, match=r"has no column .*; its columns are"):
         LAYOUTS[name].read(folder, LayoutOptions())
+
+
+def test_a_header_that_lost_its_line_end_is_not_listed_since_it_holds_a_patient(tmp_path):
+    (tmp_path / "t.csv").write_text("file,class,nameXDOEX^JANEX,a.png,1\nb.png,NORMAL,p2\n", encoding="utf-8")
+    with pytest.raises(CohortError, match=r"t\.csv has no column label, nor any other column") as refused:
+        read_rows(tmp_path / "t.csv", ["file", "label"])
+    assert "XDOEX" not in str(refused.value)

@@ -106,16 +106,17 @@ def changed_csv(content: bytes, other: bytes, chance: random.Random) -> bytes:
 def _change_rows(rows: list[list[str]], chance: random.Random) -> None:
     row = chance.choice(rows)
     kind = chance.randrange(7)
+    odd = chance.choice(ODD_CELLS if row is not rows[0] else ODD_CELLS[: -len(IDENTITY)])  # a header names no patient
     if not row:
         return
     at = chance.randrange(len(row))
     if kind == 0:
         del row[at]  # the rest of the row moves by a column
     elif kind == 1:
-        row.insert(at, chance.choice(ODD_CELLS))
+        row.insert(at, odd)
     elif kind == 2:
         rows.insert(0, list(row))
     elif kind == 3:
         row[at], row[-1] = row[-1], row[at]
     else:
-        row[at] = chance.choice(ODD_CELLS)
+        row[at] = odd

@@ -441,3 +441,11 @@ def test_a_line_has_an_answer_or_an_error_and_not_both():
         dataclasses.replace(FAILED, error=None)
     with pytest.raises(ValueError, match=r"in \[0, 1\], not at 1\.5"):
         dataclasses.replace(LINE, probability=1.5)
+
+
+@pytest.mark.parametrize("name", ["XDOEX^JANEX", "XDOEX^O'NEIL", "XDOEX - at `$`"])
+def test_a_word_where_another_belongs_is_not_quoted(name):
+    tree = json.loads(form.to_json(LINE)) | {"decision": name}
+    with pytest.raises(form.FormError, match=r"\(Invalid enum value - at `\$.decision`\)") as refused:
+        form.parse(json.dumps(tree))
+    assert "XDOEX" not in str(refused.value)

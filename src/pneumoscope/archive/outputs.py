@@ -12,6 +12,7 @@ from PIL import Image
 
 from pneumoscope import atomic_files
 from pneumoscope.archive.manifest import MAPS, OBJECTS, OVERLAYS
+from pneumoscope.array_file import write_array
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.readings import ModelReading
 from pneumoscope.reports.overlay import paint
@@ -66,7 +67,7 @@ def further_folder(out: Path, name: str) -> Path:
     Path
         Where they belong.
     """
-    return out / OBJECTS / name
+    return out / OBJECTS / _on_disk(name)
 
 
 def write_further(files: Mapping[str, bytes], out: Path, name: str) -> None:
@@ -121,7 +122,7 @@ def overlay_file(out: Path, name: str, file_format: OverlayFormat = "png") -> Pa
     Path
         Where its overlay belongs.
     """
-    return out / OVERLAYS / f"{name}.{file_format}"
+    return out / OVERLAYS / _on_disk(f"{name}.{file_format}")
 
 
 def map_file(out: Path, name: str) -> Path:
@@ -139,7 +140,12 @@ def map_file(out: Path, name: str) -> Path:
     Path
         Where its heat map belongs.
     """
-    return out / MAPS / f"{name}.npy"
+    return out / MAPS / _on_disk(f"{name}.npy")
+
+
+def _on_disk(name: str) -> str:
+    """The name whose bytes are UTF-8, in every locale: one of 8 bits could not write every name of a manifest."""
+    return os.fsdecode(name.encode())
 
 
 def write(
@@ -172,7 +178,7 @@ def write(
     """
     if maps:
         with atomic_files.binary(map_file(out, name)) as stream:
-            np.lib.format.write_array(stream, reading.heatmap.values)
+            write_array(stream, reading.heatmap.values)
     if overlays != "none":
         top = float(reading.heatmap.values.max()) if overlays == "image" else 1.0
         save_picture(paint(image, reading, top or 1.0), overlay_file(out, name, file_format))

@@ -259,7 +259,8 @@ def _load_weights(network: torch.nn.Module, path: Path) -> None:
 def _domain(path: Path) -> Domain:
     try:
         parts = safetensors.numpy.load_file(path)
-        return Domain(**{**parts, "rest": float(parts["rest"])})
+        rest = float(parts.pop("rest"))
+        return Domain(**parts, rest=rest)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"the domain in '{path.parent}' is damaged; copy the checkpoint again") from error
 

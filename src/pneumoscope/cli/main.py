@@ -130,5 +130,6 @@ def _system(error: OSError) -> str:
 
 def entry() -> None:
     """Run the command as a program: a termination signal interrupts it as Ctrl-C does, so that it says how to go on."""
+    program.open_standard_streams()
     program.end_when_interrupted()
     sys.exit(main())

@@ -1,6 +1,7 @@
 """Write and parse readings as JSON, in a versioned form; lines of earlier versions are parsed too."""
 
 import json
+import re
 from importlib import resources
 from typing import Any, Literal
 
@@ -33,6 +34,8 @@ SCHEMA_VERSION: Literal[5] = 5
 _READ_VERSIONS = (1, 2, 3, 4, 5)
 _HIGHEST_QUOTED = 999
 """A higher version, or text, is no version, and may be anything of a patient."""
+_UNKNOWN_WORD = re.compile(r"Invalid enum value .*(?= - at `)")
+"""What msgspec says of a word that is none of those of a field; the word may be anything of a patient."""
 _RATING_DECIMALS = 4
 
 
@@ -209,7 +212,7 @@ def parse(text: str | bytes) -> Line | Reading:
             return strict_json.convert({name: part for name, part in tree.items() if name != "schema"}, Reading)
         return strict_json.convert(_upgraded(tree), Line)
     except strict_json.StrictJsonError as error:
-        raise FormError(f"this is no reading of Pneumoscope's ({error})") from error
+        raise FormError(f"this is no reading of Pneumoscope's ({_UNKNOWN_WORD.sub('Invalid enum value', str(error))})") from error
 
 
 def parse_line(text: str | bytes) -> Line:

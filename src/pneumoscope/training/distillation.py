@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from pneumoscope import radiograph
+from pneumoscope.array_file import write_array
 from pneumoscope.cache import Question, file_answer
 from pneumoscope.classifier import Card, Preprocessing
 from pneumoscope.cohort import Case, Cohort
@@ -149,7 +150,7 @@ def lessons(teacher: Reader, cohort: Cohort, cases: Sequence[Case], cache: Path,
     def write(stream: BinaryIO) -> None:
         read = _read(teacher, cohort, cases, show_progress)
         for part in (read.log_odds, read.maps):
-            np.lib.format.write_array(stream, part)
+            write_array(stream, part)
 
     file = file_answer(cache / f"lessons-{question.sha256[:32]}.npy", question, write)
     with file.open("rb") as stream:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,7 +203,10 @@ def read_rows(table: Path, required: Iterable[str], only: RowFilter = RowFilter(
             names = reader.fieldnames or ()
             missing = [name for name in (*required, *only.accepted) if name not in names]
             if missing:
-                raise CohortError(_missing_columns(table, missing, names, [*required, *only.accepted]))
+                # A header that lost its line end goes on with the first patient.
+                is_torn = any(None in row.values() for row in itertools.islice(reader, 1))
+                expected = () if is_torn else [*required, *only.accepted]
+                raise CohortError(_missing_columns(table, missing, names, expected))
             rows = [TableRow(table.name, number, cells) for number, cells in enumerate(reader, start=2)]
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise CohortError(f"{table} could not be read as a CSV: {error}") from error

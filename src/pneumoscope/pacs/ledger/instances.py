@@ -28,18 +28,20 @@ from pneumoscope.pacs.ledger.rows import Arrival, Instance, NewReading, NewResul
 from pneumoscope.pacs.ledger.tables import InstanceState, deliveries, instances, readings, results
 
 CONFLICT = "the same SOP Instance UID was received with other content; drop this one, or requeue it if the other has no results"
+TO_COMPARE = "the same SOP Instance UID was received in another transfer syntax; the two are compared before anything is read"
 _UNCLAIMED: dict[str, None] = {"claimed_by": None, "claimed_until": None}
 
 
 def _recording() -> Executable:
     """Insert an instance and return its row; nothing where a row has the same UID and content."""
     of_uid = instances.c.sop_instance_uid == bindparam("sop_instance_uid")
-    other = select(instances.c.id).where(of_uid, instances.c.state != "failed").exists()
+    other = select(instances.c.id).where(of_uid, instances.c.state != "failed")
+    alike = other.where(instances.c.transfer_syntax == bindparam("transfer_syntax")).exists()
     same = select(instances.c.id).where(of_uid, instances.c.sha256 == bindparam("sha256")).exists()
     arriving = ("received_at", "next_try_at", *(field.name for field in fields(Arrival)))
     values = {name: bindparam(name, type_=instances.c[name].type) for name in arriving} | {
-        "state": case((other, "conflict"), else_="received"),
-        "reason": case((other, CONFLICT), else_=""),
+        "state": case((alike, "conflict"), else_="received"),
+        "reason": case((alike, CONFLICT), (other.exists(), TO_COMPARE), else_=""),
     }
     new = insert(instances).from_select(list(values), select(*values.values()).where(~same))
     return new.returning(instances.c.id, instances.c.state)
@@ -86,7 +88,8 @@ class InstanceLedger(Database):
         -------
         Recorded
             Its row. The same UID with the same content has one row, whatever its state; the same UID with other content has a
-            row of its own, in the state ``conflict`` unless all earlier contents failed, such as a file that was cut off.
+            row of its own, in the state ``conflict`` unless all earlier contents failed, or have another transfer syntax: then
+            a worker compares them (`TO_COMPARE`).
 
         Raises
         ------
@@ -152,14 +155,16 @@ class InstanceLedger(Database):
             )
             return _instance(connection.execute(claim).one())
 
-    def finish_instance(self, instance: Instance, state: Literal["skipped", "failed", "dropped"], reason: str) -> None:
+    def finish_instance(
+        self, instance: Instance, state: Literal["skipped", "failed", "dropped", "conflict"], reason: str
+    ) -> None:
         """End the work on an instance without a reading.
 
         Parameters
         ----------
         instance : Instance
             The instance, as it was claimed.
-        state : {"skipped", "failed", "dropped"}
+        state : {"skipped", "failed", "dropped", "conflict"}
             Its last state.
         reason : str
             Why, in one sentence without any identifier.
@@ -339,6 +344,25 @@ class InstanceLedger(Database):
         with self.read() as connection:
             rows = connection.execute(wanted.where(instances.c.state.in_(states)) if states else wanted).all()
         return [_instance(row) for row in rows]
+
+    def kept_content(self, instance: Instance) -> Instance | None:
+        """Return the earlier instance with the same UID whose content is the one that is read.
+
+        Parameters
+        ----------
+        instance : Instance
+            An instance.
+
+        Returns
+        -------
+        Instance or None
+            The earliest that waits, is worked on, was read or was skipped; None if there is none.
+        """
+        kept = instances.c.state.in_(("received", "working", "read", "skipped")), instances.c.id < instance.id
+        of_uid = instances.c.sop_instance_uid == instance.sop_instance_uid
+        with self.read() as connection:
+            row = connection.execute(select(instances).where(of_uid, *kept).order_by(instances.c.id).limit(1)).first()
+        return _instance(row) if row else None
 
     def states_of(self, sop_instance_uids: Sequence[str]) -> dict[str, tuple[InstanceState, str]]:
         """Say in which state instances are, by their UIDs.

@@ -19,6 +19,7 @@ from pneumoscope.pacs.decision import decide, destinations_of, in_shadow, notifi
 from pneumoscope.pacs.device import device_of
 from pneumoscope.pacs.errors import LeaseLostError, LedgerError, NodeError, ResultTakenError
 from pneumoscope.pacs.ledger import Instance, Ledger, NewReading, NewResult
+from pneumoscope.pacs.ledger.instances import CONFLICT, TO_COMPARE
 from pneumoscope.pacs.ledger.rows import Reading
 from pneumoscope.pacs.notifications.message import FORMS, Message
 from pneumoscope.pacs.pseudonym import pseudonym
@@ -29,6 +30,7 @@ from pneumoscope.pacs.threads import run_threads
 from pneumoscope.pacs.work.notices import EarlierReading, SentObject, messages
 from pneumoscope.pacs.work.readers import LoadedModel, load
 from pneumoscope.pacs.work.results import WritesObjects, kinds_by_profile, path_of, save, takers, time_of
+from pneumoscope.pacs.work.same_image import same_image
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph import read as read_radiograph
 from pneumoscope.readings import CaseKey, ModelReading, form
@@ -37,6 +39,7 @@ PROCESS = "work"
 """Name of the process in the ledger."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 _NO_ROOM_SENTENCE = "results cannot be written"
+SAME_IMAGE = "the same image was received before in another transfer syntax"
 _LOG = logging.getLogger(__name__)
 
 
@@ -122,6 +125,8 @@ class Worker:
 
     def _read(self, instance: Instance) -> str:
         content = self._content(instance)
+        if instance.reason == TO_COMPARE:
+            return self._compared(instance, content)
         radiograph = self.decode(content)
         decision = decide(self.config, radiograph, sender_of(instance.sender, instance.route))
         if decision.rule is None or decision.skipped:
@@ -134,6 +139,17 @@ class Worker:
             quality_sample.consider(self.config, instance, content, str(json.loads(made[0].line)["decision"]))
         self.ledger.record_readings(instance, made, device_of(content, self.config.salt))
         return f"read by {', '.join(model.name for model in decision.models)}, {sum(len(one.results) for one in made)} results"
+
+    def _compared(self, instance: Instance, content: bytes) -> str:
+        """Compare an instance with the one of the same UID that was received in another transfer syntax."""
+        first = self.ledger.kept_content(instance)
+        try:
+            is_same = first is not None and same_image(self._content(first), content, self.decode)
+        except LimitedProcessError:
+            raise
+        except (PneumoscopeError, OSError):  # one of the two cannot be decoded, or its file was removed
+            is_same = False
+        return self._end(instance, "skipped", SAME_IMAGE) if is_same else self._end(instance, "conflict", CONFLICT)
 
     def _content(self, instance: Instance) -> bytes:
         content, sha256 = read_and_hash(self.config.spool_folder / instance.path)
@@ -194,7 +210,7 @@ class Worker:
         paths = [self.config.spool_folder / report.path for report in reports]
         return [path.read_bytes() for path in paths if path.is_file()]
 
-    def _end(self, instance: Instance, state: Literal["skipped", "failed"], reason: str) -> str:
+    def _end(self, instance: Instance, state: Literal["skipped", "failed", "conflict"], reason: str) -> str:
         self.ledger.finish_instance(instance, state, reason)
         return f"{state}: {reason}"
 

@@ -31,8 +31,8 @@ def same_image(one: bytes, other: bytes, decode: Callable[[bytes], Radiograph]) 
     Returns
     -------
     bool
-        Whether they have the same pixels, as a model reads them, and the same attributes, apart from private ones and from those that describe
-        how pixels are encoded.
+        Whether they have the same pixels, as a model reads them, and the same attributes, apart from private ones and from those
+        that describe how pixels are encoded.
 
     Raises
     ------

@@ -103,6 +103,30 @@ class Limits:
     processor_seconds: float | None = None
 
 
+DECODING_BYTES = 520_000_000
+"""Memory for decoding one radiograph. A worker has less than 80 MB before, so that it stays below 600 MB; the largest radiograph
+allowed needs 350 MB."""
+_SHARE_OF_PROCESSOR = 0.5
+
+
+def decoding_limits(seconds: float = 20.0, memory_bytes: int = DECODING_BYTES) -> Limits:
+    """Choose the limits of decoding one radiograph.
+
+    Parameters
+    ----------
+    seconds : float
+        Wall time, > 0; the processor time is half of it, 10 seconds by default.
+    memory_bytes : int
+        Memory, > 0.
+
+    Returns
+    -------
+    Limits
+        The limits.
+    """
+    return Limits(seconds, memory_bytes, max(2.0, _SHARE_OF_PROCESSOR * seconds))
+
+
 class LimitedPool(Generic[P, R]):
     """A few worker processes that run one function; it is safe to use from several threads.
 

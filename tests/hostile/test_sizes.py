@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from pneumoscope import radiograph
+from pneumoscope.archive import decoding
+from pneumoscope.limited_process import LimitedProcessError
 from pneumoscope.radiograph.limits import MAX_PIXELS
 from tests.hostile import files
 
@@ -56,8 +59,7 @@ def test_a_file_that_unpacks_to_more_than_it_declares_is_refused(make, says):
     assert seconds < MOST_SECONDS
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
+LARGE = pytest.mark.parametrize(
     "make",
     [
         lambda: files.png(*LARGEST),
@@ -68,7 +70,35 @@ def test_a_file_that_unpacks_to_more_than_it_declares_is_refused(make, says):
     ],
     ids=["png16", "png8", "rle", "uncompressed", "truncated jpeg-ls"],
 )
+
+
+@pytest.mark.slow
+@LARGE
 def test_the_largest_radiograph_stays_within_its_memory_and_time(make):
     _, seconds, peak = measured(make())
     assert peak < MOST_MB
     assert seconds < MOST_SECONDS
+
+
+@pytest.mark.nightly
+@LARGE
+def test_the_limits_of_a_worker_leave_the_largest_radiograph_its_answer(make):
+    content = make()
+    with decoding.decoder(True, 1) as decode:
+        assert outcome(decode, content) == outcome(radiograph.read, content)
+
+
+def outcome(decode, content):
+    """Size and grey levels, or the sentence of the error."""
+    try:
+        pixels = decode(content).pixels
+    except radiograph.RadiographError as error:
+        return str(error)
+    return pixels.shape, float(pixels.min()), float(pixels.max())
+
+
+@pytest.mark.nightly
+def test_a_file_of_plain_elements_alone_meets_a_limit_of_its_worker():
+    content = files.plain_elements(5_000_000)  # 40 MB, of which no element is too large
+    with decoding.decoder(True, 1) as decode, pytest.raises(LimitedProcessError, match=r"more memory|processor time"):
+        decode(content)

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pneumoscope import radiograph as radiographs
-from pneumoscope.limited_process import LimitedPool, Limits
+from pneumoscope.limited_process import DECODING_BYTES, LimitedPool, Limits
 from pneumoscope.radiograph import Radiograph
 
 Decode = Callable[[bytes], Radiograph]
 """Decodes the content of a file; raises a `PneumoscopeError` where it cannot."""
 
-LIMITS = Limits(seconds=60.0, memory_bytes=520_000_000, processor_seconds=10.0)
-"""Of one file. A worker has about 70 MB before, so that it stays below 600 MB; the largest radiograph allowed needs 500 MB."""
+LIMITS = Limits(seconds=60.0, memory_bytes=DECODING_BYTES, processor_seconds=10.0)
+"""Of one file. The processor time decides: a file does not fail because the machine is busy with others."""
 
 
 @contextmanager

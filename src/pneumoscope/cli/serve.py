@@ -9,7 +9,7 @@ from pneumoscope import DISCLAIMER
 from pneumoscope.classifier import Population
 from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
 from pneumoscope.cli.model_folder import ModelFolder
-from pneumoscope.limited_process import Limits
+from pneumoscope.limited_process import decoding_limits
 from pneumoscope.radiograph.acceptance import Choice
 from pneumoscope.web import server
 from pneumoscope.web.launch import Launch, launched
@@ -39,8 +39,8 @@ from pneumoscope.web.workspace import Options, Workspace
 @click.option("--stow", is_flag=True, help="Let DICOMweb clients store films.")
 @click.option("--allow-origin", "origins", multiple=True, metavar="ORIGIN",
               help="Let pages of another origin, such as http://127.0.0.1:3000, use the API and DICOMweb; may be repeated.")
-@click.option("--decode-seconds", type=click.FloatRange(0, min_open=True), default=Limits().seconds, show_default=True,
-              help="Longest time that decoding one file may take.")
+@click.option("--decode-seconds", type=click.FloatRange(0, min_open=True), default=decoding_limits().seconds, show_default=True,
+              help="Longest time that decoding one file may take; half of it as processor time.")
 @acceptance_options
 def command(
     inputs_: tuple[str, ...], models: tuple[Path, ...], population: Population | None, cohort_: Path | None,
@@ -65,7 +65,7 @@ def command(
         _say(line)
     options = Options(show_names=show_names, stow=stow)
     launch = Launch(models, inputs_, cohort, population, policy_of(policy_said), store, options, address.names, origins,
-                    Limits(decode_seconds))  # fmt: skip
+                    decoding_limits(decode_seconds))  # fmt: skip
     with address.listen() as listening, launched(launch, _say) as (application, workspace):
         url = server.url_of(listening, options.token)
         server.run(application, workspace, listening, lambda: _started(url, workspace, address, browser))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from pneumoscope.classifier import Population
+from pneumoscope.limited_process import DECODING_BYTES
 from pneumoscope.pacs.peers import Tls, check_ae_title, check_name, check_port, is_loopback
 
 _LEAST_READINGS = 20
@@ -148,9 +149,9 @@ class Working:
     readers : int
         Radiographs that are read at the same time.
     decode_seconds : float
-        Longest time that decoding one file may take.
+        Longest time that decoding one file may take; half of it as processor time.
     decode_bytes : int
-        Memory that decoding one file may take.
+        Memory that decoding one file may take; by default as much as the largest radiograph needs.
     attempts : int
         How often an instance is tried whose reading ends without an answer (a crash, a full disk) before it fails.
     lease_seconds : float
@@ -162,7 +163,7 @@ class Working:
 
     readers: int = 2
     decode_seconds: float = 20.0
-    decode_bytes: int = 2 * 10**9
+    decode_bytes: int = DECODING_BYTES
     attempts: int = 3
     lease_seconds: float = 300.0
     deflated_maps: bool = False

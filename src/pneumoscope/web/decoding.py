@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pneumoscope.limited_process import LimitedPool, Limits
+from pneumoscope.limited_process import LimitedPool, Limits, decoding_limits
 from pneumoscope.radiograph import AcceptancePolicy, Film, NotAcceptedError, Radiograph, read_film, review
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.radiograph.levels import look_up
@@ -100,7 +100,7 @@ def decoding_pool(limits: Limits | None = None, workers: int = 2) -> LimitedPool
     Parameters
     ----------
     limits : Limits, optional
-        Of each file.
+        Of each file; `pneumoscope.limited_process.decoding_limits` by default.
     workers : int
         Number of processes, >= 1.
 
@@ -109,7 +109,7 @@ def decoding_pool(limits: Limits | None = None, workers: int = 2) -> LimitedPool
     LimitedPool
         `decode` within limits.
     """
-    return LimitedPool(decode, "decoding", limits, workers=workers)
+    return LimitedPool(decode, "decoding", limits or decoding_limits(), workers=workers)
 
 
 def _thumbnail(film: Film) -> bytes:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from pneumoscope.archive import manifest
 from pneumoscope.classifier import Population
-from pneumoscope.limited_process import Limits
+from pneumoscope.limited_process import Limits, decoding_limits
 from pneumoscope.ordered_map import cores
 from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
@@ -70,7 +70,7 @@ class Launch:
     options: Options = field(default_factory=Options)
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=decoding_limits)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.dicom_objects import DicomObject, Profile, Result, source_image, write_objects
-from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
+from pneumoscope.limited_process import LimitedPool, LimitedProcessError, decoding_limits
 from pneumoscope.pacs import quality_sample, retention
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.decision import decide, destinations_of, in_shadow, notifications_of, sender_of
@@ -262,7 +262,7 @@ def serve(config: NodeConfig, stop: threading.Event) -> None:
     LedgerError
         If the ledger cannot be opened.
     """
-    limits = Limits(config.work.decode_seconds, config.work.decode_bytes)
+    limits = decoding_limits(config.work.decode_seconds, config.work.decode_bytes)
     pool = LimitedPool(read_radiograph, "decoding", limits, workers=config.work.readers)
     with Ledger.open(config.ledger_url) as ledger, pool as decode:
         write = partial(write_objects, deflated_maps=config.work.deflated_maps)

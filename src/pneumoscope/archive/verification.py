@@ -19,6 +19,7 @@ from pneumoscope.archive.row_reading import fetch, result_of
 from pneumoscope.archive.shards import RunRecord
 from pneumoscope.archive.store import Store
 from pneumoscope.ordered_map import ordered_map
+from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.reader import Reader
 
 _TOGETHER = 4
@@ -176,7 +177,13 @@ def _differences(
         [result_of(row, fetch(row), record.run, reader, decode, site_key)], result_table.SCHEMA
     ).to_pylist()[0]
     different = [name for name in result_table.SCHEMA.names if name != _MAP and again[name] != kept[name]]
-    if not np.array_equal(result_table.heat_map_of(again), result_table.heat_map_of(kept)):
+    if not _same_map(result_table.heat_map_of(again), result_table.heat_map_of(kept)):
         different.append(_MAP)
     if different:
         yield f"'{row.name}' was read again with another result ({', '.join(different)})"
+
+
+def _same_map(first: Grey | None, second: Grey | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return np.array_equal(first, second)

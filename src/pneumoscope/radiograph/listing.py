@@ -100,7 +100,8 @@ def walk_folder(folder: Path, without: Collection[Path] = ()) -> Iterator[tuple[
         A file, and what kind of file it is instead of a radiograph: empty for a radiograph. A folder that is hidden, or whose
         content could not be listed (`UNLISTED`), comes with its kind too.
     """
-    seen, unlisted = {_real(folder), *without}, []
+    seen = {_real(folder), *without}
+    unlisted: list[OSError] = []
     for root, folders, names in os.walk(folder, followlinks=True, onerror=unlisted.append):
         here, entered = Path(root), []
         for name in sorted(folders):

@@ -1,21 +1,26 @@
 """Measure many radiographs: the speed of ``pneumoscope read`` next to that of its graph alone, and whether its memory grows.
 
-    python benchmarks/bulk.py [--files 500 5000] [--rounds 3] [--small] [--isolate] [--json FILE]
+    python benchmarks/bulk.py [--files 500 5000] [--rounds 3] [--small | --large] [--json FILE]
 
 Half of the sixteen shipped radiographs (0.6 to 2.7 megapixels) stay JPEG files, the other half become uncompressed DICOM (CR,
 eight bits). With `--small` all are resized to 224 px first, as training copies usually are, so that little is left to decode.
-A folder is filled with links to them. The folder is read without and with overlays, each time by a separate process, and the
-default graph runs as many times on radiographs that are already decoded and resized: one session with one thread, run by as many
-threads as cores. The methods take turns. With `--isolate` the folder is also read with decoding in the reading process itself,
-which tells the price of the worker processes that are the default. Prints medians over the rounds and medians of the rounds'
-ratios; the peak is the resident memory of the reading process, without its workers.
+With `--large` all are enlarged to the size of a detector, 2,800 px on the longer side, and stored as DICOM, in turn uncompressed,
+as JPEG 2000, as JPEG-LS (these of twelve bits, without loss), and as JPEG of eight bits.
+
+A folder is filled with links to them. It is read by separate processes: without overlays, decoding in worker processes, as is
+the default, or in the reading process itself; with overlays as PNG and as JPEG. The default graph runs as many times on
+radiographs that are already decoded and resized: one session with one thread, run by as many threads as cores. The methods take
+turns. Prints medians over the rounds and medians of the rounds' ratios; the peak is the resident memory of the reading process,
+without its workers. The ratio by processor time, of the process and its workers together, depends little on what else the
+machine does.
 """
 
+import io
 import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,7 +30,16 @@ from measuring import CORES, Run, machine, median_ratio, parser, run, script, ta
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    UID,
+    ComputedRadiographyImageStorage,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    generate_uid,
+)
 
 from pneumoscope import radiograph
 from pneumoscope.cohort.sample import sample
@@ -34,14 +48,21 @@ from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.reader.bundle import DISTANCE, IMAGE, LOGITS, PROBABILITY, open_bundle
 from pneumoscope.reader.reader import DEFAULT_BUNDLE
 
-PLAIN, OVERLAYS, TOGETHER, GRAPH = "read", "read with overlays", "read without worker processes", "graph alone"
-SMALL = 224
-FLAGS = {PLAIN: ("--no-overlays",), OVERLAYS: ("--overlays",)}
-COMPARED = {TOGETHER: ("--no-overlays", "--no-isolate")}
+PLAIN, TOGETHER, GRAPH = "read", "read without worker processes", "graph alone"
+OVERLAYS, JPEG_OVERLAYS = "read with overlays", "read with overlays as JPEG"
+FLAGS = {
+    PLAIN: ("--no-overlays",),
+    TOGETHER: ("--no-overlays", "--no-isolate"),
+    OVERLAYS: ("--overlays",),
+    JPEG_OVERLAYS: ("--overlays", "--overlay-format", "jpeg"),
+}
+SMALL, LARGE = 224, 2800
+SYNTAXES = (ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, JPEGBaseline8Bit)
 
 
-def dicom(pixels: NDArray[np.uint8], file: Path) -> None:
-    """Write a CR image, uncompressed."""
+def dicom(pixels: NDArray[np.unsignedinteger[Any]], file: Path, syntax: UID = ExplicitVRLittleEndian) -> None:
+    """Write a CR image of eight or twelve bits."""
+    bits = 8 * pixels.itemsize
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -52,30 +73,56 @@ def dicom(pixels: NDArray[np.uint8], file: Path) -> None:
     dataset.PatientName = dataset.PatientID = file.stem
     dataset.Rows, dataset.Columns = pixels.shape
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PixelRepresentation = 1, "MONOCHROME2", 0
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = bits, min(bits, 12), min(bits, 12) - 1
+    if bits > 8:
+        dataset.WindowCenter, dataset.WindowWidth = 2048, 3800
     data = pixels.tobytes()
     dataset.PixelData = data + b"\0" * (len(data) % 2)
-    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].VR = "OB" if bits == 8 else "OW"
+    if syntax == JPEGBaseline8Bit:
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "JPEG", quality=95)
+        dataset.PixelData, dataset.file_meta.TransferSyntaxUID = encapsulate([stream.getvalue()]), syntax
+        dataset["PixelData"].is_undefined_length = True
+    elif syntax != ExplicitVRLittleEndian:
+        dataset.compress(syntax, generate_instance_uid=False)
     dataset.save_as(file, enforce_file_format=True)
 
 
-def originals(folder: Path, small: bool) -> list[Path]:
-    """Write the shipped radiographs, every other one as DICOM."""
-    made = []
+def originals(folder: Path, films: str) -> list[Path]:
+    """Write the shipped radiographs: ``shipped`` as they are, ``small`` or ``large``."""
     with sample() as cohort:
-        for k, case in enumerate(cohort.cases):
-            source, file = cohort.file(case), folder / f"{k:02d}{'.dcm' if k % 2 else '.jpeg'}"
-            picture = Image.open(source).convert("L")
-            if small:
-                picture = picture.resize((SMALL, SMALL), Image.Resampling.BILINEAR)
-            if k % 2:
-                dicom(np.asarray(picture), file)
-            elif small:
-                picture.save(file, quality=95)
-            else:
-                file.write_bytes(source.read_bytes())
-            made.append(file)
-    return made
+        sources = [Image.open(cohort.file(case)) for case in cohort.cases]
+        return [(large if films == "large" else original)(source, folder, k, films) for k, source in enumerate(sources)]
+
+
+def original(source: Image.Image, folder: Path, k: int, films: str) -> Path:
+    """Write a radiograph as JPEG, every other one as DICOM."""
+    file = folder / f"{k:02d}{'.dcm' if k % 2 else '.jpeg'}"
+    picture = source.convert("L")
+    if films == "small":
+        picture = picture.resize((SMALL, SMALL), Image.Resampling.BILINEAR)
+    if k % 2:
+        dicom(np.asarray(picture), file)
+    elif films == "small":
+        picture.save(file, quality=95)
+    else:
+        file.write_bytes(Path(str(getattr(source, "filename"))).read_bytes())  # noqa: B009 - of pictures that are files
+    return file
+
+
+def large(source: Image.Image, folder: Path, k: int, _: str) -> Path:
+    """Write a radiograph of a detector's size, with noise in its lowest bits, in one of the transfer syntaxes."""
+    file, syntax = folder / f"{k:02d}.dcm", SYNTAXES[k % len(SYNTAXES)]
+    factor = LARGE / max(source.size)
+    size = round(source.width * factor), round(source.height * factor)
+    values = np.asarray(source.convert("F").resize(size, Image.Resampling.BICUBIC))
+    noise = np.random.default_rng(k).normal(0, 6, values.shape)
+    if syntax == JPEGBaseline8Bit:
+        dicom(np.clip(np.rint(values + noise / 16), 0, 255).astype(np.uint8), file, syntax)
+    else:
+        dicom(np.clip(np.rint(values * 16 + noise), 0, 4095).astype(np.uint16), file, syntax)
+    return file
 
 
 def linked(files: Sequence[Path], count: int, folder: Path) -> None:
@@ -97,13 +144,13 @@ class GraphAlone:
     def one(self, k: int) -> None:
         self.session.run(self.outputs, {IMAGE: self.squares[k % len(self.squares)]})
 
-    def seconds(self, count: int) -> float:
+    def run(self, count: int) -> Run:
         self.one(0)
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         with ThreadPoolExecutor(CORES) as pool:
             for _ in pool.map(self.one, range(count)):
                 pass
-        return time.perf_counter() - start
+        return Run(time.perf_counter() - start, 0, time.process_time() - used)
 
 
 def read(folder: Path, flags: Sequence[str], count: int) -> Run:
@@ -118,32 +165,29 @@ def read(folder: Path, flags: Sequence[str], count: int) -> Run:
     return done
 
 
-def measure(
-    files: Sequence[Path], count: int, rounds: int, scratch: Path, ways: Mapping[str, Sequence[str]]
-) -> list[dict[str, Any]]:
+def measure(files: Sequence[Path], count: int, rounds: int, scratch: Path) -> list[dict[str, Any]]:
     """Make one row for each method."""
     folder, graph = scratch / str(count), GraphAlone(files)
     linked(files, count, folder)
-    seconds: dict[str, list[float]] = {name: [] for name in (GRAPH, *ways)}
-    peaks: dict[str, list[float]] = {name: [] for name in ways}
+    runs: dict[str, list[Run]] = {name: [] for name in (GRAPH, *FLAGS)}
     for _ in range(rounds):
-        seconds[GRAPH].append(graph.seconds(count))
-        for name, flags in ways.items():
-            done = read(folder, flags, count)
-            seconds[name].append(done.seconds)
-            peaks[name].append(done.peak_mib)
-    return [
-        {
-            "radiographs": count,
-            "way": name,
-            "radiographs/s": count / statistics.median(taken),
-            "ms each": 1000 * statistics.median(taken) / count,
-            "rate/graph alone": median_ratio(seconds[GRAPH], taken),
-            **({"rate/read": median_ratio(seconds[PLAIN], taken)} if TOGETHER in ways else {}),
-            "peak MiB": statistics.median(peaks[name]) if name in peaks else None,
-        }
-        for name, taken in seconds.items()
-    ]
+        runs[GRAPH].append(graph.run(count))
+        for name, flags in FLAGS.items():
+            runs[name].append(read(folder, flags, count))
+    return [{"radiographs": count, "way": name, **_figures(runs[GRAPH], done, count)} for name, done in runs.items()]
+
+
+def _figures(alone: Sequence[Run], done: Sequence[Run], count: int) -> dict[str, Any]:
+    alone_wall, alone_used = ([one.seconds for one in alone], [one.processor_seconds for one in alone])
+    wall, used = ([one.seconds for one in done], [one.processor_seconds for one in done])
+    return {
+        "radiographs/s": count / statistics.median(wall),
+        "ms each": 1000 * statistics.median(wall) / count,
+        "processor ms each": 1000 * statistics.median(used) / count,
+        "rate/graph alone": median_ratio(alone_wall, wall),
+        "rate/graph alone, processor time": median_ratio(alone_used, used),
+        "peak MiB": statistics.median(one.peak_mib for one in done) or None,
+    }
 
 
 def growth(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
@@ -161,16 +205,16 @@ def main() -> None:
     arguments.add_argument("--files", type=int, nargs="+", default=[500, 5000])
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--small", action="store_true", help=f"resize the radiographs to {SMALL} px first")
-    arguments.add_argument("--isolate", action="store_true", help="read without worker processes as well")
+    arguments.add_argument("--large", action="store_true", help=f"enlarge the radiographs to {LARGE} px first")
     asked = arguments.parse_args()
-    ways = FLAGS | (COMPARED if asked.isolate else {})
-    about = {"machine": machine("onnxruntime", "numpy", "pillow", "pydicom"), "rounds": asked.rounds, "small": asked.small}
+    films = "small" if asked.small else "large" if asked.large else "shipped"
+    about = {"machine": machine("onnxruntime", "numpy", "pillow", "pydicom"), "rounds": asked.rounds, "films": films}
     print(", ".join(f"{key} {value}" for key, value in about["machine"].items()) + f"; {asked.rounds} rounds")
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
-        files = originals(Path(scratch), asked.small)
+        files = originals(Path(scratch), films)
         for count in sorted(asked.files):
-            new = measure(files, count, asked.rounds, Path(scratch), ways)
+            new = measure(files, count, asked.rounds, Path(scratch))
             rows += new
             print("\n" + table(new), flush=True)
     ratios = growth(rows)

@@ -24,8 +24,9 @@ start = time.perf_counter()
 process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=sys.stderr)
 code = os.waitstatus_to_exitcode(os.wait4(process.pid, 0)[1])
 seconds = time.perf_counter() - start
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-print(json.dumps([code, seconds, peak / (2**20 if sys.platform == "darwin" else 2**10)]))
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+peak = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+print(json.dumps([code, seconds, peak, used.ru_utime + used.ru_stime]))
 """
 
 
@@ -65,10 +66,12 @@ def median_ratio(over: Sequence[float], under: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished process: its wall time in seconds and its peak resident memory in MiB."""
+    """A finished process: its wall time in seconds, its peak resident memory in MiB, its processor time and that of its own
+    processes that it has waited for, in seconds."""
 
     seconds: float
     peak_mib: float
+    processor_seconds: float
 
 
 def run(command: Sequence[str]) -> Run:
@@ -78,10 +81,10 @@ def run(command: Sequence[str]) -> Run:
     """
     wrapper = [sys.executable, "-I", "-S", "-c", _WRAPPER, *command]
     done = subprocess.run(wrapper, capture_output=True, text=True, check=False)
-    code, seconds, peak = json.loads(done.stdout or '["no answer", 0, 0]')
+    code, *used = json.loads(done.stdout or '["no answer", 0, 0, 0]')
     if code != 0:
         raise RuntimeError(f"{' '.join(command[:3])} … exited with code {code}:\n{done.stderr[-2000:]}")
-    return Run(seconds, peak)
+    return Run(*used)
 
 
 def script(name: str) -> str:

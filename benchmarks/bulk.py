@@ -200,6 +200,19 @@ def growth(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     return ratios
 
 
+def without_start(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Compute the processor time of each further radiograph, and the ratio to the graph alone, between two numbers of files.
+
+    A process and its workers need about two seconds to start, which many files share.
+    """
+    further: dict[str, float] = {}
+    for name in (GRAPH, *FLAGS):
+        own = sorted((row["radiographs"], row["processor ms each"]) for row in rows if row["way"] == name)
+        (few, each_of_few), (many, each_of_many) = own[0], own[-1]
+        further[name] = (many * each_of_many - few * each_of_few) / (many - few)
+    return {name: {"processor ms": ms, "rate/graph alone": further[GRAPH] / ms} for name, ms in further.items()}
+
+
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--files", type=int, nargs="+", default=[500, 5000])
@@ -219,7 +232,10 @@ def main() -> None:
             print("\n" + table(new), flush=True)
     ratios = growth(rows)
     print(f"\n{max(asked.files)} over {min(asked.files)} radiographs: " + "; ".join(f"{k} {v:.2f}" for k, v in ratios.items()))
-    write(asked.json, {**about, "rows": rows, "growth": ratios})
+    further = without_start(rows) if len(set(asked.files)) > 1 else {}
+    for name, one in further.items():
+        print(f"each further radiograph, {name}: {one['processor ms']:.1f} ms, rate/graph alone {one['rate/graph alone']:.2f}")
+    write(asked.json, {**about, "rows": rows, "growth": ratios, "further": further})
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pneumoscope.archive.manifest import MAPS, OBJECTS, OVERLAYS
 from pneumoscope.array_file import write_array
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.readings import ModelReading
+from pneumoscope.reports import png
 from pneumoscope.reports.overlay import paint
 
 OverlayScale = Literal["none", "fixed", "image"]
@@ -22,7 +23,6 @@ OverlayScale = Literal["none", "fixed", "image"]
 OverlayFormat = Literal["png", "webp", "jpeg"]
 """Format of the overlays: PNG keeps every pixel; WebP and JPEG lose what an eye hardly sees, and JPEG is written fastest."""
 _SAVED: Mapping[str, Mapping[str, int]] = {
-    "png": {"compress_level": 1},
     "webp": {"quality": 85, "method": 0},
     "jpeg": {"quality": 88, "subsampling": 0},
 }
@@ -285,4 +285,7 @@ def save_picture(picture: Image.Image, file: Path) -> None:
     """
     file_format = file.suffix.removeprefix(".")
     with atomic_files.binary(file) as stream:
-        picture.save(stream, file_format.upper(), **_SAVED[file_format])
+        if file_format == "png":
+            stream.write(png.encode(picture))
+        else:
+            picture.save(stream, file_format.upper(), **_SAVED[file_format])

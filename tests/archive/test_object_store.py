@@ -119,6 +119,20 @@ def test_an_object_that_was_replaced_is_an_error_row(bucket: str, reader: Reader
     assert (updated.changed, updated.removed, updated.kept) == (1, 1, 2)
 
 
+def test_an_object_that_is_replaced_while_it_is_read_is_changed(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the answer to HEAD and the first GET."""
+    (place,) = [f"{bucket}/in/{name}" for name, _ in sources.objects_below(f"{bucket}/in") if name == "broken.dcm"]
+    checked = sources.check_etag
+
+    def replaced(expected: str, found: str) -> None:
+        checked(expected, found)
+        s3fs.S3FileSystem().pipe_file(place, b"no imagE")
+
+    monkeypatch.setattr(sources, "check_etag", replaced)
+    with pytest.raises(ChangedSourceError, match="was changed while it was read"):
+        content_of(Source(place, size=8, etag=sources.stored(place).etag))
+
+
 def test_a_put_that_creates_gives_way_to_an_object_that_is_there(bucket: str) -> None:
     store = Store(f"{bucket}/out")
     assert store.create("readings/a", b"first")

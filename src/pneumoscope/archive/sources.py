@@ -4,6 +4,7 @@ Everything is bounded as files on a disk are: at most `MAX_FILE_BYTES`, a limit 
 name no user, password or signature of a URL.
 """
 
+import errno
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -212,10 +213,12 @@ def failures(location: str) -> Iterator[None]:
         _require_credentials(error)
         raise RefusedSourceError("the store refuses access to the file; check its permissions and your credentials") from error
     except Exception as error:  # each client library has classes of its own, and their texts quote signed URLs
-        _require_credentials(error)
         if local_path(location) is not None:
             reason = (getattr(error, "strerror", None) or type(error).__name__).lower()
             raise UnavailableSourceError(f"the file could not be read ({reason}); check its disk") from error
+        if getattr(error, "errno", None) == errno.EBUSY:  # s3fs: the version that was opened is no longer there
+            raise ChangedSourceError("the file was changed while it was read; build the manifest again with --update") from error
+        _require_credentials(error)
         raise UnavailableSourceError(
             f"the store of the file did not answer after {_ATTEMPTS} tries ({type(error).__name__}); check the connection"
         ) from error
@@ -340,12 +343,18 @@ def open_remote(location: str, etag: str = "") -> BinaryIO:
         return cast(BinaryIO, http_files.open_ranges(location, etag))
     fs, name = file_system(location)
     try:
-        details = fs.info(name)
+        stream = fs.open(name, "rb", block_size=_BLOCK)
     except OSError:
         fs.cat_file(name, start=0, end=1)  # the answer to a HEAD request has no body, and so no reason
         raise
-    check_etag(etag, stored_of(details).etag)
-    return cast(BinaryIO, fs.open(name, "rb", block_size=_BLOCK))
+    # Of the stream, whose reads ask for this version: the object may be replaced at any time.
+    details = getattr(stream, "details", None) or fs.info(name)
+    try:
+        check_etag(etag, stored_of(details).etag)
+    except ChangedSourceError:
+        stream.close()
+        raise
+    return cast(BinaryIO, stream)
 
 
 def _require_credentials(error: Exception) -> None:

@@ -72,6 +72,14 @@ def test_transient_failures_of_a_web_server_are_tried_again(site: Site) -> None:
         content_of(Source(f"{site.url}/a.dcm"))
 
 
+def test_a_connection_that_is_lost_within_the_content_is_made_again(site: Site) -> None:
+    site.cuts = 2
+    assert content_of(Source(f"{site.url}/a.dcm", size=7)) == b"content"
+    site.cuts = 99
+    with pytest.raises(UnavailableSourceError, match="did not answer after 6 tries"):
+        content_of(Source(f"{site.url}/a.dcm", size=7))
+
+
 def test_what_a_web_server_refuses_has_a_named_error(site: Site) -> None:
     with pytest.raises(MissingSourceError, match="no such file"):
         content_of(Source(f"{site.url}/b.dcm"))

@@ -1,4 +1,4 @@
-"""A web server of files in memory: ETags, ranges, passwords and a number of failures."""
+"""A web server of files in memory: ETags, ranges, passwords, and a number of failures and lost connections."""
 
 import base64
 import threading
@@ -15,6 +15,7 @@ class Site:
     files: dict[str, bytes] = field(default_factory=dict)
     failures: int = 0
     failure: int = 503
+    cuts: int = 0
     password: str = ""
     ranges: bool = True
     asked: list[str] = field(default_factory=list)
@@ -48,7 +49,11 @@ def serving(site: Site) -> Iterator[Site]:
             self.send_header("Content-Length", str(len(part)))
             self.send_header("ETag", f'"{hash(content):x}"')
             self.end_headers()
-            if self.command == "GET":
+            if self.command == "GET" and site.cuts:
+                site.cuts -= 1
+                self.wfile.write(part[: len(part) // 2])
+                self.close_connection = True
+            elif self.command == "GET":
                 self.wfile.write(part)
 
         def _end(self, status: int) -> None:

@@ -1,11 +1,12 @@
 """Count how often a shard was begun and not ended, so that a file that kills its process is not tried forever."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import msgspec
 
+from pneumoscope import PneumoscopeError
 from pneumoscope.archive.store import Store
 
 FOLDER = "_attempts"
@@ -35,7 +36,8 @@ def begun(store: Store, shard: str) -> Iterator[int]:
     try:
         yield len(dead)
     except BaseException:
-        store.replace(name, msgspec.json.encode(dead))
+        with suppress(PneumoscopeError, OSError):  # what went wrong first is what is reported
+            store.replace(name, msgspec.json.encode(dead))
         raise
 
 

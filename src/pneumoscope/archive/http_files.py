@@ -7,6 +7,7 @@ from functools import cache
 from http import HTTPStatus
 
 import urllib3
+from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from pneumoscope.archive.errors import ChangedSourceError, MissingSourceError, RefusedSourceError, UnavailableSourceError
 from pneumoscope.radiograph.errors import TooLargeError
@@ -50,9 +51,8 @@ def serves(location: str) -> bool:
     return location.startswith(("http://", "https://"))
 
 
-@cache
-def _pool() -> urllib3.PoolManager:
-    retries = urllib3.Retry(
+def _retries() -> urllib3.Retry:
+    return urllib3.Retry(
         total=5,
         redirect=3,
         backoff_factor=0.3,
@@ -60,7 +60,11 @@ def _pool() -> urllib3.PoolManager:
         raise_on_status=False,
         allowed_methods=["GET", "HEAD"],
     )
-    return urllib3.PoolManager(maxsize=16, retries=retries, timeout=urllib3.Timeout(connect=10, read=60))
+
+
+@cache
+def _pool() -> urllib3.PoolManager:
+    return urllib3.PoolManager(maxsize=16, retries=_retries(), timeout=urllib3.Timeout(connect=10, read=60))
 
 
 def _request(method: str, location: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
@@ -143,6 +147,16 @@ def whole(location: str, etag: str, most: int) -> bytes:
     SourceError
         Of a named class: changed, missing, refused, or no answer after retries.
     """
+    retries = _retries()
+    while True:
+        try:
+            return _body(location, etag, most)
+        except (ProtocolError, ReadTimeoutError) as error:  # a connection that was lost within the content
+            retries = retries.increment("GET", error=error)
+            retries.sleep()
+
+
+def _body(location: str, etag: str, most: int) -> bytes:
     response = _request("GET", location, {})
     try:
         said = _head_of(response)

@@ -330,6 +330,75 @@ def _label_table(content: bytes) -> None:
         row.text("file")
 
 
+# References and readers
+
+NAMES = ("in/a.png", "in/b.png", "c.dcm")
+_ZONES = """path,reader,right_upper,right_mid,right_lower,left_upper,left_mid,left_lower
+in/a.png,R1,0,1,2,3,0,1
+in/a.png,R2,1,1,2,2,,1
+c.dcm,R1,3,3,3,3,3,3
+"""
+_BOXES = """path,x,y,w,h,image_width,image_height
+in/a.png,1,2,30,40,100,90
+in/b.png,0,0,5.5,7,100,90
+"""
+_COCO = {
+    "images": [{"id": 7, "file_name": "a.png", "width": 100, "height": 90}],
+    "categories": [{"id": 1, "name": "opacity"}],
+    "annotations": [{"id": 1, "image_id": 7, "category_id": 1, "bbox": [1, 2, 30, 40], "area": 1200}],
+}
+_RATINGS = "reader,case,modality,truth,rating\n" + "".join(
+    f"R{r},QX4711QX-{c},m{m},{c % 2},{r + c + m}\n" for r in range(2) for c in range(4) for m in range(2)
+)
+
+
+def _changed_table(content: bytes, other: bytes, chance: random.Random) -> bytes:
+    text_change = text_changes.changed_json if content.startswith(b"{") else text_changes.changed_csv
+    return text_change(content, content, chance)
+
+
+def _zones(content: bytes) -> None:
+    from pneumoscope.reference import zone_tables  # noqa: PLC0415
+
+    file = folder() / "zones.csv"
+    file.write_bytes(content)
+    scores = zone_tables.read(file, NAMES)
+    for values in scores.scores.values():
+        _require(not ((values < 0) | (values > scores.highest)).any(), "a zone score outside of its range")
+
+
+def _regions(content: bytes) -> None:
+    from pneumoscope.cohort.row_filter import RowFilter  # noqa: PLC0415
+    from pneumoscope.reference.sources import annotations_of  # noqa: PLC0415
+
+    file = folder() / "regions.txt"
+    file.write_bytes(content)
+    annotations_of(file, folder(), NAMES, RowFilter(), None)
+
+
+def _ratings(content: bytes) -> None:
+    from pneumoscope.reader_study import formats  # noqa: PLC0415
+
+    file = folder() / "ratings.csv"
+    file.write_bytes(content)
+    formats.read(file)
+
+
+@functools.cache
+def _reports() -> dict[str, bytes]:
+    from pneumoscope.dicom_objects import structured_report  # noqa: PLC0415
+    from tests.dicom_objects.builders import SOURCES, result_of  # noqa: PLC0415
+
+    return {name: structured_report.write(result_of(source)).content for name, source in SOURCES.items()}
+
+
+def _report(content: bytes) -> None:
+    from pneumoscope.dicom_objects import report_reading  # noqa: PLC0415
+
+    line = report_reading.read(content)
+    _require(line.probability is None or 0 <= line.probability <= 1, "a probability outside of [0, 1]")
+
+
 # Studies and nodes
 
 
@@ -397,6 +466,10 @@ TARGETS: Mapping[str, Target] = {
     "parquet": Target(lambda: _cohort_files(".parquet"), _changed_bytes, _parquet_cohort, 20),
     "predictions": Target(_predictions, _changed_predictions, _predictions_pair, 15),
     "labels": Target(_labels, text_changes.changed_csv, _label_table, 10),
+    "zones": Target(lambda: {"zones": _ZONES.encode()}, text_changes.changed_csv, _zones, 10),
+    "regions": Target(lambda: {"csv": _BOXES.encode(), "coco": json.dumps(_COCO).encode()}, _changed_table, _regions, 15),
+    "ratings": Target(lambda: {"ratings": _RATINGS.encode()}, text_changes.changed_csv, _ratings, 10),
+    "report": Target(_reports, changed_dicom, _report, 10),
     "study": Target(_study_files, text_changes.changed_toml, _study, 15, has_patients=False),
     "node": Target(_node_files, text_changes.changed_toml, _node, 10, has_patients=False),
     "multipart": Target(_parts, _changed_bytes, _multipart, 10),

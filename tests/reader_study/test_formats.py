@@ -156,7 +156,7 @@ def test_a_table_without_a_modality_has_one(tmp_path):
         ("reader,observer,case,truth,rating\na,a,1,0,1\n", "columns reader and observer that both mean"),
         ("reader,case,truth,rating\na,1,0\n", "row 2 .* has 3 cells where the heading has 4"),
         ("reader,case,truth,rating\na,1,maybe,1\n", "row 2 .* neither 0 nor 1"),
-        ("reader,case,truth,rating\na,1,0,high\n", "row 2 .* 'high', which is no finite number"),
+        ("reader,case,truth,rating\na,1,0,high\n", "row 2 .* the rating .not shown., which is no finite number"),
         ("reader,case,truth,rating\na,1,0,inf\n", "no finite number"),
         ("reader,case,truth,rating\na,1,0,\n", "no finite number; leave out the rows of readings that do not exist"),
         ("reader,case,truth,rating\na,1,0,NA\n", "no finite number; leave out the rows of readings that do not exist"),

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumoscope.lung_fields.lung_fields import ZONES
+from pneumoscope.quoted_cell import quoted
 from pneumoscope.reference.annotation import CaseNames
 from pneumoscope.reference.box_tables import IMAGE_COLUMNS, READER_COLUMNS, numbered_rows
 from pneumoscope.reference.errors import RegionsError
@@ -204,7 +205,7 @@ def _score(cell: str, column: str, highest: int, where: str) -> float:
         value = math.nan
     if not value.is_integer() or not 0 <= value <= highest:
         raise RegionsError(
-            f"{where} has the score '{cell}' in the column {column}; scores are whole numbers from 0 to {highest}: correct it, "
-            "or state the highest score with --zone-max"
+            f"{where} has the score {quoted(cell)} in the column {column}; scores are whole numbers from 0 to {highest}: "
+            "correct it, or state the highest score with --zone-max"
         )
     return value

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pneumoscope import csv_cells
+from pneumoscope.quoted_cell import listed, quoted
 from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.reader_study.formats.free_response_table import FreeResponseTable
 from pneumoscope.statistics.multireader.marks import Lesions, Marks
@@ -119,7 +120,7 @@ def column(table: Rows, meaning: str, source: str) -> list[str]:
     named = [name for name in COLUMNS[meaning] if name in table[0]]
     if len(named) != 1:
         what = f"columns {' and '.join(named)} that both mean" if named else "no column for"
-        present = "" if named else f" (its columns are {', '.join(table[0])})"
+        present = "" if named else f" ({listed([*table[0]])})"
         raise ReaderStudyError(
             f"'{source}' has {what} the {meaning}{present}; name one column {' or '.join(COLUMNS[meaning][:2])}"
         )
@@ -204,7 +205,7 @@ def numbers(cells: Iterable[str], what: str, source: str) -> list[float]:
             found.append(math.nan)
         if not math.isfinite(found[-1]):
             raise ReaderStudyError(
-                f"row {number} of '{source}' has the {what} '{cell}', which is no finite number; {_advice(cell)}"
+                f"row {number} of '{source}' has the {what} {quoted(cell)}, which is no finite number; {_advice(cell)}"
             )
     return found
 

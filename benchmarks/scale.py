@@ -41,18 +41,18 @@ code = main(sys.argv[1:])
 seconds = time.perf_counter() - start
 with open("/proc/self/status", encoding="ascii") as stream:
     peak = next(int(line.split()[1]) for line in stream if line.startswith("VmHWM"))
-print(json.dumps([code, seconds, peak / 1024]))
+print(json.dumps([code, seconds, peak / 1024, time.process_time()]))
 """
 
 
-def archive_read(manifest: Path, out: Path, *options: str) -> tuple[float, float]:
-    """Run the command in a process of its own; returns its wall time in seconds and its own peak memory in MiB."""
+def archive_read(manifest: Path, out: Path, *options: str) -> tuple[float, float, float]:
+    """Run the command in a process of its own; returns wall time in s, its own peak memory in MiB and processor time in s."""
     command = [sys.executable, "-c", _DRIVER, "archive", "read", str(manifest), "-o", str(out), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    code, seconds, peak = json.loads((done.stdout.splitlines() or ["[null, 0, 0]"])[-1])
+    code, seconds, peak, own = json.loads((done.stdout.splitlines() or ["[null, 0, 0, 0]"])[-1])
     if code not in (0, 1):  # 1: files could not be read, which is so on purpose in one part
         raise RuntimeError(f"the command ended with {code}:\n{done.stderr[-2000:]}")
-    return seconds, peak
+    return seconds, peak, own
 
 
 def write_manifest(file: Path, rows: Iterator[Row], rows_a_shard: int) -> None:
@@ -93,7 +93,7 @@ def measure_rates(count: int, workers: list[int], rounds: int, scratch: Path) ->
                 out = scratch / f"{engine}{number}-{turn}"
                 cores = min(1.0, CORES / number)
                 options = ["--engine", engine, "--workers", str(number), "--cpus-a-reader", str(cores)]
-                seconds, _ = archive_read(manifest, out, *options)
+                seconds, *_ = archive_read(manifest, out, *options)
                 own, between = rate(out)
                 rates[engine].append(own)
                 starts[engine].append(seconds - between)
@@ -116,8 +116,8 @@ def measure_rows(count: int, scratch: Path) -> dict[str, Any]:
     """The driver over a manifest of many rows, and over the finished data set."""
     manifest, out = scratch / f"{count}.parquet", scratch / f"out{count}"
     write_manifest(manifest, missing(count), manifest_table.ROWS_A_SHARD)
-    seconds, peak = archive_read(manifest, out, "--engine", RAY)
-    again, peak_again = archive_read(manifest, out, "--engine", RAY)
+    seconds, peak, own = archive_read(manifest, out, "--engine", RAY)
+    again, peak_again, _ = archive_read(manifest, out, "--engine", RAY)
     files = list(out.rglob("*.parquet"))
     return {
         "rows": count,
@@ -125,6 +125,7 @@ def measure_rows(count: int, scratch: Path) -> dict[str, Any]:
         "manifest MB": manifest.stat().st_size / 1e6,
         "results MB": sum(file.stat().st_size for file in files) / 1e6,
         "driver peak MiB": peak,
+        "driver processor s": own,
         "rows/s": count / seconds,
         "resume s": again,
         "resume peak MiB": peak_again,

@@ -35,15 +35,15 @@ class Measured:
         Bytes of a radiograph in the data set and in the manifest.
     rows_a_shard : float
         Mean number of radiographs of a shard.
-    engine_rows : float
-        Radiographs a second that pass through the driver on this machine when nothing is left to decode.
+    driver_seconds : float
+        Processor time of the driver for a shard, in seconds, with its share of starting and ending.
     """
 
     per_core: float
     result_bytes: float
     manifest_bytes: float
     rows_a_shard: float
-    engine_rows: float
+    driver_seconds: float
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class RunPlan:
         Bytes that are read and written.
     manifests, shards : int
         Manifests of at most ten million rows, and shards.
-    driver_share : float
-        Wanted rate over the rate that passed through one driver on the machine that was measured.
+    driver_cores : float
+        Cores that the driver keeps busy.
     """
 
     radiographs: int
@@ -109,7 +109,7 @@ class RunPlan:
     manifest_bytes: float
     manifests: int
     shards: int
-    driver_share: float
+    driver_cores: float
 
 
 def plan(radiographs: int, hours: float, measured: Measured, assumed: Assumed) -> RunPlan:
@@ -148,7 +148,7 @@ def plan(radiographs: int, hours: float, measured: Measured, assumed: Assumed) -
         radiographs * measured.manifest_bytes,
         math.ceil(radiographs / ROWS_A_MANIFEST),
         math.ceil(radiographs / measured.rows_a_shard),
-        radiographs / (hours * SECONDS_AN_HOUR) / measured.engine_rows,
+        radiographs / measured.rows_a_shard * measured.driver_seconds / (hours * SECONDS_AN_HOUR),
     )
 
 
@@ -168,7 +168,7 @@ def measured_of(said: Mapping[str, Any]) -> Measured:
         said["result_bytes_a_radiograph"],
         most["manifest MB"] * 1e6 / most["rows"],
         most["rows"] / most["shards"],
-        most["rows/s"],
+        most["driver processor s"] / most["shards"],
     )
 
 
@@ -241,10 +241,11 @@ def _plans(measured: Measured) -> str:
                 f"{made.shards:,}",
             ]  # fmt: skip
             lines.append(f"| {' | '.join(cells)} |")
-    busiest = max(plan(*case, measured, jpeg).driver_share for case in CASES)
+    busiest = max(plan(*case, measured, jpeg).driver_cores for case in CASES)
     lines += [
         "",
-        f"The busiest of these runs asks of its driver {busiest:.1%} of the rate that passed through one driver here.",
+        f"The driver needs {measured.driver_seconds * 1000:.0f} ms of processor time for a shard: {busiest:.2f} cores in the "
+        "busiest of these runs.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -35,7 +35,7 @@ def page():
 
 def test_a_plan_is_what_a_hand_computes(page):
     """20 a second and core on 10 cores, half of the time: 100 a second, 360,000 an hour; 3,600,000 take 10 machine hours."""
-    measured = page.Measured(per_core=20, result_bytes=1000, manifest_bytes=10, rows_a_shard=250, engine_rows=1000)
+    measured = page.Measured(per_core=20, result_bytes=1000, manifest_bytes=10, rows_a_shard=250, driver_seconds=0.01)
     assumed = page.Assumed(cores=10, network_bytes=1e9, image_bytes=1e6, efficiency=0.5, price=0.2, request_price=0.001)
     plan = page.plan(3_600_000, 4, measured, assumed)
     assert (plan.machines, plan.bound) == (3, "cores")  # 2.5 machines
@@ -43,12 +43,12 @@ def test_a_plan_is_what_a_hand_computes(page):
     assert plan.cost == pytest.approx(10 * 10 * 0.2 + 7200 * 0.001)
     assert (plan.read_bytes, plan.result_bytes, plan.manifest_bytes) == pytest.approx((3.6e12, 3.6e9, 3.6e7))
     assert (plan.manifests, plan.shards) == (1, 14_400)
-    assert plan.driver_share == pytest.approx(250 / 1000)
+    assert plan.driver_cores == pytest.approx(14_400 * 0.01 / (4 * 3600))
 
 
 def test_large_images_are_limited_by_the_network(page):
     """1 GB a second and 50 MB each: 20 a second, 72,000 an hour."""
-    measured = page.Measured(per_core=20, result_bytes=1, manifest_bytes=1, rows_a_shard=100, engine_rows=1000)
+    measured = page.Measured(per_core=20, result_bytes=1, manifest_bytes=1, rows_a_shard=100, driver_seconds=0.01)
     plan = page.plan(20_000_001, 1, measured, page.Assumed(cores=10, network_bytes=1e9, image_bytes=5e7, efficiency=0.5))
     assert (plan.bound, plan.machines, plan.manifests) == ("network", 278, 3)
     assert plan.machine_hours == pytest.approx(20_000_001 / 72_000)

@@ -11,7 +11,7 @@ from tests.archive.ray_archives import POISON, Archive, digests, rows
 from tests.archive.ray_nodes import Nodes
 
 PROGRAM = [sys.executable, "-c", "from pneumoscope.cli.main import entry; entry()"]
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 600
 POISONED = str(Path(__file__).parent / "poison")
 """Folder for PYTHONPATH, with which one file ends its reader."""
 

@@ -26,7 +26,7 @@ def nodes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory, glass):
-    return make_archive(tmp_path_factory.mktemp("archive") / "in", glass, 160, edge_px=900, poison=True)
+    return make_archive(tmp_path_factory.mktemp("archive") / "in", glass, 96, edge_px=900, poison=True)
 
 
 def test_a_node_and_a_worker_are_killed_and_a_file_ends_its_reader(nodes, archive, tmp_path):

@@ -183,7 +183,7 @@ def _measured(said: Mapping[str, Any]) -> str:
     machine = said["machine"]
     lines = [
         f"Measured on {machine['cores']} cores ({machine['processor']}) with Ray {machine['ray']} and ONNX Runtime "
-        f"{machine['onnxruntime']}; medians of {said['rounds']} rounds of {said['files']} radiographs.",
+        f"{machine['onnxruntime']}; medians of {said['rounds']} rounds of {said['files']} radiographs{_note(said)}.",
         "",
         "| readers | one process, radiographs/s | Ray, radiographs/s | Ray / one process | start and end, Ray |",
         "|--:|--:|--:|--:|--:|",
@@ -214,6 +214,10 @@ def _measured(said: Mapping[str, Any]) -> str:
         f"{last['resume s']:.1f} s (wanted at most {RESUME_AT_MOST_S:.0f} s: {_kept(last['resume s'] <= RESUME_AT_MOST_S)}).",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _note(said: Mapping[str, Any]) -> str:
+    return f"; {said['note']}" if "note" in said else ""
 
 
 def _kept(kept: bool) -> str:

@@ -38,19 +38,23 @@ class Listener:
             self._loop.run_until_complete(self._serve(ready))
 
     async def _serve(self, ready):
-        self._stop, self._tasks = asyncio.Event(), set()
+        self._stop = asyncio.Event()
         server = await mllp.start_hl7_server(self._answer, "127.0.0.1", 0, encoding="utf-8", ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         await self._stop.wait()
+        for _ in range(5):  # a connection that is being accepted when the server closes is an error of asyncio
+            await asyncio.sleep(0.01)
         server.close()
-        for task in self._tasks:
+        for _ in range(10):  # what is aborted closes in later turns of the loop, also where a handshake has failed or just begins
+            for transport in list(self._loop._transports.values()):
+                transport.abort()
+            await asyncio.sleep(0.01)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # transports close in the next turn of the loop
+        await asyncio.sleep(0)
 
     async def _answer(self, reader, writer):
-        self._tasks.add(asyncio.current_task())
         try:
             while True:
                 message = await reader.readmessage()

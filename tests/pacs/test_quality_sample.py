@@ -245,7 +245,7 @@ def _check_model_is_apart(out, site):
     shown = "".join(file.read_text(encoding="utf-8") for file in (out / STUDY).glob("*.*"))
     assert not re.search(r"probability|2026-W", shown)
     lines = [json.loads(line) for line in (out / APART / "readings.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert {line["path"] for line in lines} == {f"radiographs/{file.name}" for file in (out / STUDY / "radiographs").iterdir()}
+    assert {line["path"] for line in lines} == {file.name for file in (out / STUDY / "radiographs").iterdir()}
     with (out / APART / "images.csv").open(encoding="utf-8") as stream:
         images = {row["image"] for row in csv.DictReader(stream)}
     assert images == {pseudonym(site.salt, f"1.2.3.{number}.3") for number in range(1, 21)}
@@ -265,10 +265,10 @@ def _label(labels):
 
 def _make_study(study):
     """The cohort, and an overlay of each radiograph for the aided arm."""
-    ran = run("cohort", "build", study / "labels.csv", "-o", study / "cohort.csv")
+    ran = run("cohort", "build", study / "labels.csv", "--root", study / "radiographs", "-o", study / "cohort.csv")
     assert ran.code == 0, ran.err
     for case in (study / "radiographs").iterdir():
-        overlay = study / "aid" / "maps" / "radiographs" / f"{case.name}.png"
+        overlay = study / "aid" / "maps" / f"{case.name}.png"  # as pneumoscope read names them
         overlay.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.zeros((ROWS, COLS, 4), np.uint8)).save(overlay)
 

@@ -36,7 +36,7 @@ _README = f"""A quality sample of a node of Pneumoscope. {DISCLAIMER}
 {STUDY}/{STUDY_FILE}   the study; name the readers
 {APART}/   what the model said, and the secret of the de-identification: keep this folder away from readers
 
-    pneumoscope cohort build {STUDY}/{LABELS} -o {STUDY}/cohort.csv
+    pneumoscope cohort build {STUDY}/{LABELS} --root {STUDY}/{RADIOGRAPHS} -o {STUDY}/cohort.csv
     pneumoscope read {STUDY}/{RADIOGRAPHS} -o {STUDY}/aid --maps      (heat maps for the aided arm)
     pneumoscope study check {STUDY} --contact-sheets sheets
     pneumoscope study launch {STUDY}
@@ -121,7 +121,7 @@ def _case(config: NodeConfig, ledger: Ledger, file: Path, key: str) -> _Case:
     name = hashlib.sha256(f"{key}\n{header.sop_instance_uid}\n{header.sha256}".encode()).hexdigest()[:12]
     week = file.relative_to(config.spool_folder).parts[1]
     shown = pseudonym(config.salt, header.sop_instance_uid)
-    return _Case(f"{RADIOGRAPHS}/{name}.dcm", _patient_of(content), content, shown, week, _readings(ledger, header))
+    return _Case(f"{name}.dcm", _patient_of(content), content, shown, week, _readings(ledger, header))
 
 
 def _readings(ledger: Ledger, header: Header) -> Sequence[Reading]:
@@ -144,7 +144,7 @@ def _write(out: Path, cases: Sequence[_Case], key: str) -> None:
 def _files(cases: Sequence[_Case], key: str) -> Iterator[tuple[Path, bytes]]:
     study, apart = Path(STUDY), Path(APART)
     for case in cases:
-        yield study / case.name, case.content
+        yield study / RADIOGRAPHS / case.name, case.content
     yield study / LABELS, _csv(("path", "label", "patient_id"), [(one.name, "", one.patient) for one in cases])
     yield study / STUDY_FILE, _study_file().encode()
     yield apart / LIST, _csv(("path", "image", "week"), [(one.name, one.shown, one.week) for one in cases])

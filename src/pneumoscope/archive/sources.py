@@ -4,7 +4,6 @@ Everything is bounded as files on a disk are: at most `MAX_FILE_BYTES`, a limit 
 name no user, password or signature of a URL.
 """
 
-import errno
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -216,7 +215,7 @@ def failures(location: str) -> Iterator[None]:
         if local_path(location) is not None:
             reason = (getattr(error, "strerror", None) or type(error).__name__).lower()
             raise UnavailableSourceError(f"the file could not be read ({reason}); check its disk") from error
-        if getattr(error, "errno", None) == errno.EBUSY:  # s3fs: the version that was opened is no longer there
+        if type(error).__name__ == "FileExpired":  # s3fs: the version that was opened is no longer there
             raise ChangedSourceError("the file was changed while it was read; build the manifest again with --update") from error
         _require_credentials(error)
         raise UnavailableSourceError(

@@ -26,10 +26,12 @@ MOST_FAULTS = 20
 
 @dataclass
 class Report:
-    """What came of the inputs of one target: counts by kind, and the faults by the number of the input."""
+    """What came of the inputs of one target: counts by kind, faults by the number of the input, and the most that one cost."""
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    mb: float = 0.0
 
 
 def replay(name: str, folder: Path) -> Report:
@@ -79,6 +81,7 @@ def _one_process(place: Path, name: str, source: int | Path, first: int, end: in
     lines = [json.loads(line) for line in outcomes.read_text(encoding="utf-8").splitlines()] if outcomes.exists() else []
     for line in lines:
         report.counts[line["kind"]] += 1
+        report.seconds, report.mb = max(report.seconds, line["seconds"]), max(report.mb, line["mb"])
         if line["fault"]:
             report.faults[line["number"]] = line["fault"]
     last = first + len(lines)
@@ -105,7 +108,8 @@ def _keep(report: Report, name: str, seed: int, keep: Path) -> None:
 def text_of(name: str, seed: int, report: Report) -> str:
     """What came of a target in words, with the inputs that have a fault: `tests.fuzz.worker.input_of` makes each again."""
     faults = [f"  seed {seed}, number {number}: {fault}" for number, fault in report.faults.items()]
-    return "\n".join([f"{name}: {report.counts.total()} inputs, {dict(report.counts.most_common())}", *faults])
+    most = f"at most {report.seconds:.2f} s of the processor and {report.mb:.0f} MB for one"
+    return "\n".join([f"{name}: {report.counts.total()} inputs, {most}, {dict(report.counts.most_common())}", *faults])
 
 
 def shares(n_inputs: int, names: Sequence[str] = tuple(TARGETS)) -> dict[str, int]:
@@ -124,16 +128,13 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     counts = shares(options.inputs, options.target or tuple(TARGETS))
+    n_inputs = n_faults = 0
     with ThreadPoolExecutor(options.jobs) as pool:
-        reports = dict(
-            zip(counts, pool.map(lambda one: fuzz(one[0], options.seed, one[1], options.keep), counts.items()), strict=True)
-        )
-    for name, report in reports.items():
-        print(f"{name}: {sum(report.counts.values())} inputs, {dict(report.counts.most_common())}")
-        for number, fault in report.faults.items():
-            print(f"  seed {options.seed}, number {number}: {fault}")
-    n_faults = sum(len(report.faults) for report in reports.values())
-    print(f"{sum(sum(report.counts.values()) for report in reports.values())} inputs, {n_faults} faults")
+        reports = pool.map(lambda one: fuzz(one[0], options.seed, one[1], options.keep), counts.items())
+        for name, report in zip(counts, reports, strict=True):
+            print(text_of(name, options.seed, report), flush=True)
+            n_inputs, n_faults = n_inputs + report.counts.total(), n_faults + len(report.faults)
+    print(f"{n_inputs} inputs, {n_faults} faults")
     return int(n_faults > 0)
 
 

@@ -42,8 +42,8 @@ def input_of(name: str, seed: int, number: int) -> bytes:
     return TARGETS[name].input(random.Random(f"{seed} {name} {number}"))
 
 
-def outcome(target: Target, content: bytes, printed: Path, heard: _Heard) -> tuple[str, str]:
-    """What came of one input: ``read``, the class of the error that refused it, or ``FAULT`` with what is wrong."""
+def outcome(target: Target, content: bytes, printed: Path, heard: _Heard) -> dict[str, object]:
+    """What came of one input: ``read``, the class of the error that refused it, or ``FAULT`` with what is wrong; and its cost."""
     printed_before, started, memory_before = printed.stat().st_size, time.process_time(), _reset_peak()
     heard.text = ""
     kind, fault = _parsed(target, content)
@@ -57,7 +57,7 @@ def outcome(target: Target, content: bytes, printed: Path, heard: _Heard) -> tup
         fault = f"took {seconds:.1f} s of the processor"
     if not fault and memory > MOST_MB:
         fault = f"took {memory:.0f} MB"
-    return ("FAULT", fault) if fault else (kind, "")
+    return {"kind": "FAULT" if fault else kind, "fault": fault, "seconds": round(seconds, 3), "mb": round(memory)}
 
 
 def _parsed(target: Target, content: bytes) -> tuple[str, str]:
@@ -107,9 +107,9 @@ def main() -> None:
         content = kept[number].read_bytes() if kept else input_of(name, int(source), number)
         (place / "input").write_bytes(content)
         faulthandler.dump_traceback_later(MOST_WALL_SECONDS, exit=True, file=faults)
-        kind, fault = outcome(target, content, printed, heard)
+        one = outcome(target, content, printed, heard)
         faulthandler.cancel_dump_traceback_later()
-        outcomes.write(json.dumps({"number": number, "kind": kind, "fault": fault}) + "\n")
+        outcomes.write(json.dumps({"number": number, **one}) + "\n")
         outcomes.flush()
 
 

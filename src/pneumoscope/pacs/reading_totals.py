@@ -17,7 +17,7 @@ BOUNDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 WEEKS = 8
 """Number of weeks that are shown, the present one included."""
 MOST_DEVICES = 200
-"""Number of devices that are told apart; readings of further ones count as those of `OTHER_DEVICES`."""
+"""Number of devices that are distinguished; readings of further ones count as those of `OTHER_DEVICES`."""
 OTHER_DEVICES = "other"
 _PAGE = 1000
 _LATE_ROWS = 200

@@ -11,9 +11,15 @@ from pneumoscope.export.precision import MAX_AUC, MIN_AGREEMENT, MIN_CORRELATION
 
 FIGURES = Path(__file__).resolve().parent / "performance"
 MODELS = ("default", "whole")
-BULK = {"bulk": "full size", "bulk-small": "small"}
-COLD_S, COLD_MIB, HELP_S, INSTALL_MB = 1.0, 300, 0.25, 400
-READING_AT_MOST, XRV_AT_LEAST, RATE_AT_LEAST, GROWTH_AT_MOST = 2.0, 15, 0.85, 1.1
+BULK = {"bulk": "full size", "bulk-small": "small", "bulk-large": "detector size"}
+COLD_S, COLD_MIB, HELP_S, INSTALL_MB = 0.5, 300, 0.25, 220
+READING_AT_MOST, XRV_AT_LEAST, GROWTH_AT_MOST = 2.0, 15, 1.1
+RATES_AT_LEAST = {
+    ("bulk", "read"): 0.85,
+    ("bulk-small", "read"): 0.90,
+    ("bulk", "read with overlays as JPEG"): 0.6,
+    ("bulk-small", "read with overlays as JPEG"): 0.6,
+}
 EXPLAIN_AT_MOST, PRODUCT_AT_LEAST = 1.05, 0.5
 LIBRARY_AT_LEAST = {True: 8, False: 3}  # by whether the network is convolutional
 
@@ -84,12 +90,13 @@ def _speed_of_graphs() -> str:
 def _speed_of_commands() -> str:
     cold, install = _processes(), figures("size")["sums"]["environment"]
     gdcm = ", python-gdcm included, which is now an extra" if _with_gdcm() else ""
-    large, small = ([row for row in figures(name)["rows"] if row["way"] == "read"][-1] for name in BULK)
+    large, small = (figures(name)["further"]["read"]["processor ms"] for name in ("bulk", "bulk-small"))
+    peak = max(row["peak MiB"] for row in figures("bulk")["rows"] if row["way"] == "read")
     return (
-        f"`pneumoscope read` reads {large['radiographs/s']:.0f} full-size or {small['radiographs/s']:.0f} small radiographs per "
-        f"second and needs {large['peak MiB']:.0f} MiB of memory; one PNG from a cold start takes "
-        f"{cold['pneumoscope read']['seconds']:.1f} s and `--help` {cold['pneumoscope --help']['seconds']:.2f} s. The "
-        f"installation for reading has {install:.0f} MB{gdcm}."
+        f"`pneumoscope read` takes {large:.0f} ms of one core for a full-size radiograph and "
+        f"{small:.0f} ms for a small one, and {peak:.0f} MiB of memory; one PNG from a cold start "
+        f"takes {cold['pneumoscope read']['processor seconds']:.1f} s of processor time and `--help` "
+        f"{cold['pneumoscope --help']['processor seconds']:.2f} s. The installation for reading has {install:.0f} MB{gdcm}."
     )
 
 
@@ -143,33 +150,34 @@ def _targets() -> str:
         rate = [row["ours/product"] for row in figures("roofline")["rows"] if row["backbone"] == name]
         figure = f"arithmetic rate of {name} / a matrix product's"
         lines.append(_line(figure, _span(rate), f"≥ {PRODUCT_AT_LEAST}", min(rate) >= PRODUCT_AT_LEAST))
-    for name, size in BULK.items():
-        rates = [row["rate/graph alone"] for row in figures(name)["rows"] if row["way"] == "read"]
-        lines.append(
-            _line(
-                f"rate of `read` / the graph alone, {size}",
-                _span(rates),
-                f"≥ {RATE_AT_LEAST}",
-                min(rates) >= RATE_AT_LEAST,
-            )
-        )
-    memory = figures("bulk")["growth"]["read, peak MiB"]
-    lines.append(
-        _line(
-            "growth of peak memory for ten times the files", f"× {memory:.2f}", f"≤ × {GROWTH_AT_MOST}", memory <= GROWTH_AT_MOST
-        )
-    )
+    for (name, way), least in RATES_AT_LEAST.items():
+        rate = figures(name)["further"][way]["rate/graph alone"]
+        lines.append(_line(f"rate of `{way}` / the graph alone, {BULK[name]}", f"{rate:.2f}", f"≥ {least}", rate >= least))
+    memory = figures("memory-read")["growth"]
+    fewest, most = (f"{run['cases']:,}" for run in figures("memory-read")["runs"])
+    figure = f"growth of peak memory, {most} files / {fewest}"
+    lines.append(_line(figure, f"× {memory:.2f}", f"≤ × {GROWTH_AT_MOST}", memory <= GROWTH_AT_MOST))
     read, help_ = cold["pneumoscope read"], cold["pneumoscope --help"]
     install = figures("size")["sums"]["environment"]
     lines += [
-        _line("time for one PNG from a cold start", f"{read['seconds']:.2f} s", f"≤ {COLD_S} s", read["seconds"] <= COLD_S),
+        _line(
+            "processor time for one PNG from a cold start",
+            f"{read['processor seconds']:.2f} s",
+            f"≤ {COLD_S} s",
+            read["processor seconds"] <= COLD_S,
+        ),
         _line(
             "peak memory for one PNG from a cold start",
             f"{read['peak MiB']:.0f} MiB",
             f"≤ {COLD_MIB} MB",
             read["peak MiB"] * 1.048576 <= COLD_MIB,
         ),
-        _line("time of `pneumoscope --help`", f"{help_['seconds']:.2f} s", f"≤ {HELP_S} s", help_["seconds"] <= HELP_S),
+        _line(
+            "processor time of `pneumoscope --help`",
+            f"{help_['processor seconds']:.2f} s",
+            f"≤ {HELP_S} s",
+            help_["processor seconds"] <= HELP_S,
+        ),
         _line("installation for reading", f"{install:.0f} MB", f"≤ {INSTALL_MB} MB", install <= INSTALL_MB),
     ]
     return _table(lines, [(name, _plain(name)) for name in ("figure", "measured", "target", "met")])
@@ -239,30 +247,40 @@ def _runtimes() -> str:
 
 
 def _bulk() -> str:
-    rows = [{"size": size, **row} for name, size in BULK.items() for row in figures(name)["rows"]]
+    """Make the table of many files: what each further radiograph costs, and the peak at the most files."""
+    rows = [
+        {"size": size, "way": way, **further, "peak MiB": _peak(name, way)}
+        for name, size in BULK.items()
+        for way, further in figures(name)["further"].items()
+    ]
     return _table(
         rows,
         [
-            ("radiographs", lambda row: f"{row['radiographs']:,}, {row['size']}"),
+            ("radiographs", _plain("size")),
             ("method", _plain("way")),
-            ("radiographs per second", _number("radiographs/s", ".1f")),
+            ("ms of processor time", _number("processor ms", ".1f")),
             ("rate / graph alone", _number("rate/graph alone")),
             ("peak, MiB", _number("peak MiB", ".0f")),
         ],
     )
 
 
+def _peak(name: str, way: str) -> float | None:
+    peak: float | None = [row["peak MiB"] for row in figures(name)["rows"] if row["way"] == way][-1]
+    return peak
+
+
 def _growth() -> str:
-    sentences = []
-    for name, size in BULK.items():
-        counts = sorted({row["radiographs"] for row in figures(name)["rows"]})
-        grown = figures(name)["growth"]
-        sentences.append(
-            f"{size.capitalize()}: from {counts[0]:,} to {counts[-1]:,} radiographs, the time per radiograph changes by a "
-            f"factor of {grown['read, ms each']:.2f} and the peak memory by {grown['read, peak MiB']:.2f} (with overlays: "
-            f"{grown['read with overlays, ms each']:.2f} and {grown['read with overlays, peak MiB']:.2f})."
-        )
-    return " ".join(sentences)
+    """Say how memory grows, and on what machine many files were measured."""
+    runs, machine = figures("memory-read")["runs"], figures("bulk")["machine"]
+    peaks = " and ".join(f"{run['peak MiB']:.0f} MiB for {run['cases']:,} files" for run in runs)
+    return (
+        f"Measured on {machine['cores']} cores ({machine['processor']}) while other programs used them as well; processor time, "
+        "of the process and its workers together, then tells more than wall time. The start of a process and its workers, about "
+        "two seconds, is not included: the figures are differences between many files and few. Memory: "
+        f"{peaks}, by `python benchmarks/memory.py read --cases 1000 100000 --longer-side 224`, where the model reads each of "
+        "sixteen linked files once."
+    )
 
 
 def _processes() -> dict[str, Row]:
@@ -275,6 +293,7 @@ def _coldstart() -> str:
         [
             ("process", lambda row: f"`{row['process']}`"),
             ("seconds", _number("seconds")),
+            ("processor seconds", _number("processor seconds")),
             ("peak, MiB", _number("peak MiB", ".0f")),
         ],
     )

@@ -38,6 +38,10 @@ _LENGTH_BYTES = 8
 _READY = "ready"
 _START_SECONDS = 120.0
 _ONE_GB = 10**9
+_KEPT_BYTES = 2**26
+_REUSE = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(_KEPT_BYTES)}
+"""Let a worker use the memory of one call again for the next (glibc, mallopt(3)): a third of the time of decoding a radiograph
+was that of fetching pages from the system. It keeps at most 64 MiB, which its limit allows on top."""
 _PIPE_BYTES = 2**20
 """What a pipe holds; Linux allows every user this much."""
 _OUT_OF_PROCESSOR_TIME = getattr(signal, "SIGXCPU", 0)
@@ -92,7 +96,8 @@ class Limits:
     seconds : float
         Wall time, > 0.
     memory_bytes : int
-        Address space beyond what the worker has when it is ready, > 0. Only Linux enforces it.
+        Address space beyond what the worker has when it is ready and what it keeps between calls (64 MiB), > 0. Only Linux
+        enforces it.
     processor_seconds : float, optional
         Processor time, >= 2, enforced to the second below; the wall time if None. Windows does not enforce it. Unlike wall time
         it does not depend on what else the machine does.
@@ -251,7 +256,7 @@ class _Worker:
 
     def __init__(self, function: Callable[..., Any], limits: Limits) -> None:
         self._limits = limits
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | _REUSE
         # Nothing is ever written to it: the system closes the end of the program when the program ends, however it ends.
         lifeline, own_end = os.pipe()
         self._lifeline = os.fdopen(own_end, "wb", 0)
@@ -430,7 +435,7 @@ def _limit_memory(limits: Limits) -> None:
     with contextlib.suppress(OSError, ValueError):  # a system that does not know its own size has no such limit
         with open("/proc/self/statm", encoding="ascii") as stream:  # noqa: PTH123 - a Path would do nothing else
             pages = int(stream.read().split()[0])
-        most = pages * resource.getpagesize() + limits.memory_bytes
+        most = pages * resource.getpagesize() + limits.memory_bytes + _KEPT_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 

@@ -23,7 +23,7 @@ from tests.archive.web_server import Site, serving
 
 
 def manifest_of(*inputs: object) -> tuple[Built, dict[str, Row]]:
-    out = Path(str(inputs[0])).parent / "manifest.parquet"
+    out = Path(f"{inputs[0]}-manifest.parquet")
     built = manifest_building.build([str(one) for one in inputs], str(out))
     return built, {row.name: row for row in manifest_table.open_manifest(str(out)).rows()}
 
@@ -53,7 +53,7 @@ def test_members_are_rows_and_are_read_where_they_lie(tmp_path, pack, suffix) ->
         f"images{suffix}/p2/b": b"second",
     }
     assert built.left_out == {"text": 1}
-    assert sorted(file.parent.iterdir()) == [file, tmp_path / "manifest.parquet"]
+    assert sorted(file.parent.iterdir()) == [file, tmp_path / f"images{suffix}-manifest.parquet"]
 
 
 @pytest.mark.parametrize(("pack", "suffix"), [(zipped, ".zip"), (tarred, ".tar")])

@@ -45,6 +45,7 @@ def test_any_sequence_of_updates_equals_a_manifest_from_scratch(tmp_path_factory
         for name, action in change.items():
             apply(folder / name, action, number)
         built = manifest_building.build([str(folder)], str(updated), rows_a_shard=rows_a_shard, hashed=True, update=True)
+        scratch.unlink(missing_ok=True)
         manifest_building.build([str(folder)], str(scratch), rows_a_shard=rows_a_shard, hashed=True)
         after = {row.name: row for row in rows_of(updated)}
         assert [replace(row, status="new") for row in after.values()] == rows_of(scratch)
@@ -95,6 +96,50 @@ def test_a_change_of_one_file_changes_its_shard_alone(tmp_path: Path) -> None:
     assert len(shards([*rows[:700], *rows[701:]]) - before) <= 3
 
 
+@pytest.mark.parametrize("name", ["m.parquet", "urls.csv", "a"])
+def test_a_manifest_is_not_written_over_what_is_there(tmp_path: Path, name: str) -> None:
+    """Neither over a manifest that results rest on, nor over the table that it is built from, nor over a folder."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/1.png").write_bytes(b"1")
+    (tmp_path / "urls.csv").write_text(f"url\n{tmp_path}/a/1.png\n")
+    manifest_building.build([str(tmp_path / "a")], str(tmp_path / "m.parquet"))
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    with pytest.raises(ArchiveError, match=f"{name}' is there: bring a manifest up to date with --update, or name another"):
+        manifest_building.build([str(tmp_path / "urls.csv")], str(tmp_path / name))
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
+def test_an_update_from_another_folder_is_refused(tmp_path: Path) -> None:
+    for name in ("a/1.png", "b/1.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"1")
+    manifest = tmp_path / "m.parquet"
+    manifest_building.build([str(tmp_path / "a")], str(manifest))
+    before = manifest.read_bytes()
+    with pytest.raises(ArchiveError, match=r"none of the 1 files of the manifest .* lies in these sources"):
+        manifest_building.build([str(tmp_path / "b")], str(manifest), update=True)
+    assert manifest.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a", "b", "m.parquet"]
+
+
+def test_an_update_keeps_the_size_of_the_shards(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"{number}.png").write_bytes(b"1")
+    manifest = str(tmp_path / "m.parquet")
+    manifest_building.build([str(tmp_path)], manifest, rows_a_shard=2)
+    before = manifest_table.open_manifest(manifest)
+    manifest_building.build([str(tmp_path)], manifest, update=True)
+    assert manifest_table.open_manifest(manifest).shards == before.shards
+    assert len(before.shards) > 2
+
+
+@pytest.mark.parametrize(("name", "problem"), [("nowhere.parquet", "is not there"), ("a", "is a folder, not a manifest")])
+def test_what_is_no_file_is_named_with_what_to_do(tmp_path: Path, name: str, problem: str) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(ArchiveError, match=f"{name}' {problem}; build a manifest with  pneumoscope archive manifest SOURCES"):
+        manifest_table.open_manifest(str(tmp_path / name))
+
+
 def test_hashes_are_noted_on_request_and_kept(tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "m.parquet"
     folder.mkdir()
@@ -140,7 +185,7 @@ def test_two_files_of_one_name_are_refused_and_one_that_is_named_twice_is_one(tm
         (tmp_path / folder / "1.png").write_bytes(b"1")
     assert manifest_building.build([str(tmp_path / "a")] * 2, str(tmp_path / "m.parquet")).rows == 1
     with pytest.raises(ArchiveError, match=r"two files would both be called '1\.png'"):
-        manifest_building.build([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "m.parquet"))
+        manifest_building.build([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "n.parquet"))
 
 
 def test_another_file_is_no_manifest(tmp_path: Path) -> None:
@@ -162,7 +207,7 @@ def test_a_manifest_that_was_cut_in_the_middle_is_not_left_behind(tmp_path: Path
     before = out.read_bytes()
     monkeypatch.setattr(manifest_table, "_record", lambda row: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        manifest_building.build([str(folder)], str(out))
+        manifest_building.build([str(folder)], str(out), update=True)
     assert out.read_bytes() == before
     assert sorted(tmp_path.iterdir()) == [folder, out]
 

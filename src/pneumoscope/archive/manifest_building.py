@@ -14,11 +14,12 @@ from pneumoscope import PneumoscopeError, atomic_files
 from pneumoscope.archive import locations, manifest_table, sources
 from pneumoscope.archive.contents import content_of
 from pneumoscope.archive.entries import entries_of
-from pneumoscope.archive.errors import ArchiveError
-from pneumoscope.archive.manifest_table import ROWS_A_SHARD, Row
+from pneumoscope.archive.errors import ArchiveError, MissingSourceError
+from pneumoscope.archive.manifest_table import ROWS_A_SHARD, ManifestTable, Row
 from pneumoscope.archive.sorted_entries import SortedEntries
 
 _MOST_NOTES = 20
+_SAME_PLACE = "same place"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def build(
     *,
     update: bool = False,
     hashed: bool = False,
-    rows_a_shard: int = ROWS_A_SHARD,
+    rows_a_shard: int | None = None,
     without: frozenset[Path] = frozenset(),
     show_progress: bool = False,
 ) -> Built:
@@ -69,8 +70,8 @@ def build(
         Compare with the manifest that is there: rows of files that did not change are kept with their hashes.
     hashed : bool
         Read every file that is new or was changed, and note its SHA-256.
-    rows_a_shard : int
-        Mean number of rows of a shard.
+    rows_a_shard : int, optional
+        Mean number of rows of a shard; as in the manifest that is brought up to date, or `ROWS_A_SHARD`, by default.
     without : set of Path
         Resolved folders that are passed over.
     show_progress : bool
@@ -84,9 +85,11 @@ def build(
     Raises
     ------
     ArchiveError
-        Nothing was found, two files would have one name, or there is no manifest to bring up to date.
+        Nothing was found, two files would have one name, there is no manifest to bring up to date, none of its files lies in the
+        sources, or a file is in the place of a new manifest.
     """
-    earlier = manifest_table.open_manifest(out) if update else None
+    earlier = manifest_table.open_manifest(out) if update else _none_at(out)
+    mean = rows_a_shard or (earlier.rows_a_shard if earlier else ROWS_A_SHARD)
     left_out: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     notes: list[str] = []
@@ -100,9 +103,31 @@ def build(
             reasons = [*notes[:1], *([_listed(by_kind)] if by_kind else [])]
             raise ArchiveError(f"no radiograph lies below {shown}" + (f" ({'; '.join(reasons)})" if reasons else ""))
         rows = _merged(found.rows(), earlier.rows() if earlier else iter(()), counts)
+        rows = _of_the_same_archive(rows, counts, earlier)
         rows = (_with_hash(row) if hashed and row.status != "kept" else row for row in rows)
-        _write(rows, out, by_kind, rows_a_shard)
+        _write(rows, out, by_kind, mean)
     return Built(found.count, counts["new"], counts["changed"], counts["kept"], counts["removed"], by_kind, _first(notes))
+
+
+def _none_at(out: str) -> None:
+    """Refuse to write over a file: it may be a table of URLs, or the manifest that results rest on."""
+    try:
+        sources.stored(out)
+    except MissingSourceError:
+        return
+    raise ArchiveError(
+        f"'{locations.shown(out)}' is there: bring a manifest up to date with --update, or name another file with -o"
+    )
+
+
+def _of_the_same_archive(rows: Iterator[Row], counts: Counter[str], earlier: ManifestTable | None) -> Iterator[Row]:
+    """Pass the rows on; at their end, before the manifest is replaced, refuse sources that hold none of the earlier files."""
+    yield from rows
+    if earlier and earlier.n_rows and not counts[_SAME_PLACE]:
+        raise ArchiveError(
+            f"none of the {earlier.n_rows} files of the manifest '{locations.shown(earlier.location)}' lies in these sources, so "
+            "that all results would be lost; name the same sources, or start another manifest (for  read: another OUT) with -o"
+        )
 
 
 def _first(notes: Sequence[str]) -> tuple[str, ...]:
@@ -139,12 +164,18 @@ def _merged(found: Iterator[Row], earlier: Iterator[Row], counts: Counter[str]) 
         same_name = old is not None and old.name == row.name
         merged = _compared(row, old) if same_name and old else row
         counts[merged.status] += 1
+        counts[_SAME_PLACE] += bool(same_name and old and _place(row) == _place(old))
         if same_name:
             old = next(earlier, None)
         yield merged
     while old:
         counts["removed"] += 1
         old = next(earlier, None)
+
+
+def _place(row: Row) -> tuple[str, str]:
+    """Where a file lies; the query of a URL may be a signature that is another one each day."""
+    return locations.shown(row.source.location), row.source.member
 
 
 def _compared(row: Row, old: Row) -> Row:

@@ -18,12 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pneumoscope.archive import locations, sources
-from pneumoscope.archive.errors import ArchiveError
+from pneumoscope.archive.errors import ArchiveError, MissingSourceError
 from pneumoscope.archive.sources import Source
 
 VERSION = "1"
 ROWS_A_SHARD = 256
 _VERSION_KEY, _SHARDS_KEY, _COUNTS_KEY = b"pneumoscope.manifest", b"pneumoscope.shards", b"pneumoscope.left_out"
+_MEAN_KEY = b"pneumoscope.rows_a_shard"
 SCHEMA = pa.schema(
     [
         pa.field("name", pa.string(), nullable=False),
@@ -77,12 +78,15 @@ class ManifestTable:
         Number of rows of each shard.
     left_out : mapping of str to int
         Number of other files that the sources hold, by kind.
+    rows_a_shard : int
+        Mean number of rows of a shard that was asked for when it was written.
     """
 
     location: str
     shards: tuple[str, ...] = field(repr=False)
     rows_of_shard: tuple[int, ...] = field(repr=False)
     left_out: Mapping[str, int]
+    rows_a_shard: int
 
     @property
     def n_rows(self) -> int:
@@ -165,6 +169,7 @@ def open_manifest(location: str) -> ManifestTable:
     SourceError
         The file cannot be opened.
     """
+    _require_file(location)
     with sources.failures(location), sources.opened(location) as stream:
         metadata = _parquet_footer(stream, location)
     said = metadata.metadata or {}
@@ -176,7 +181,17 @@ def open_manifest(location: str) -> ManifestTable:
     counts = tuple(metadata.row_group(k).num_rows for k in range(metadata.num_row_groups))
     if len(shards) != len(counts):
         raise ArchiveError(f"the manifest '{locations.shown(location)}' is damaged: build it again")
-    return ManifestTable(location, shards, counts, json.loads(said[_COUNTS_KEY]))
+    mean = int(said.get(_MEAN_KEY, ROWS_A_SHARD))
+    return ManifestTable(location, shards, counts, json.loads(said[_COUNTS_KEY]), mean)
+
+
+def _require_file(location: str) -> None:
+    path = locations.local_path(location)
+    how = "build a manifest with  pneumoscope archive manifest SOURCES -o FILE"
+    if path is not None and path.is_dir():
+        raise ArchiveError(f"'{path}' is a folder, not a manifest; {how}")
+    if path is not None and not path.exists():
+        raise MissingSourceError(f"'{path}' is not there; {how}")
 
 
 def _parquet_footer(stream: BinaryIO, location: str) -> Any:
@@ -233,7 +248,12 @@ def write(rows: Iterable[Row], stream: BinaryIO, left_out: Mapping[str, int], ro
             digests.append(digest(shard))
             count += len(shard)
         writer.add_key_value_metadata(
-            {_VERSION_KEY: VERSION, _SHARDS_KEY: json.dumps(digests), _COUNTS_KEY: json.dumps(dict(left_out))}
+            {
+                _VERSION_KEY: VERSION,
+                _SHARDS_KEY: json.dumps(digests),
+                _COUNTS_KEY: json.dumps(dict(left_out)),
+                _MEAN_KEY: str(rows_a_shard),
+            }
         )
     return count
 

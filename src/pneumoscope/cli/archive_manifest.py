@@ -18,11 +18,10 @@ from pneumoscope.cli.archive_options import place_of
 @click.option(
     "--rows-a-shard",
     type=click.IntRange(1),
-    default=ROWS_A_SHARD,
-    show_default=True,
-    help="Files that are read together.",
+    show_default=f"{ROWS_A_SHARD}, with --update as before",
+    help="Files that are read together. Another number with --update has all of them read again.",
 )
-def command(sources: tuple[str, ...], out: str, update: bool, hashed: bool, rows_a_shard: int) -> None:
+def command(sources: tuple[str, ...], out: str, update: bool, hashed: bool, rows_a_shard: int | None) -> None:
     """List radiographs in a Parquet file: name, place, size and version of each.
 
     A SOURCE is a file, a folder, a ZIP or TAR archive, a URL or prefix of an object store (s3://bucket/prefix), or a table of

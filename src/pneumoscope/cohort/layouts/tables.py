@@ -13,6 +13,7 @@ from pneumoscope.cohort.case import SplitName
 from pneumoscope.cohort.demographics import parse_age, parse_sex, parse_view
 from pneumoscope.cohort.errors import CohortError
 from pneumoscope.cohort.row_filter import RowFilter
+from pneumoscope.quoted_cell import listed
 from pneumoscope.radiograph import list_folder
 from pneumoscope.radiograph.terms import Sex
 
@@ -218,7 +219,7 @@ def _missing_columns(table: Path, missing: Sequence[str], names: Sequence[str], 
     """Name the columns, unless the first row may be a patient's and no header."""
     text = f"{table.name} has no column {', '.join(missing)}"
     if set(names) & {*expected}:
-        return f"{text}; its columns are {', '.join(names)}"
+        return f"{text}; {listed(names)}"
     return f"{text}, nor any other column that was expected; name its columns in a first row, or by the options --…-column"
 
 

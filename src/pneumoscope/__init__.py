@@ -14,8 +14,8 @@ Examples
 
 import importlib
 import os
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # type checkers take it for True; typing itself takes time, in which Ctrl-C would give a traceback
 if TYPE_CHECKING:
     from pneumoscope.cohort import Cohort as Cohort
     from pneumoscope.comparison.comparison import compare as compare
@@ -73,7 +73,7 @@ class MissingExtraError(PneumoscopeError):
         super().__init__(f"{what} needs packages that are not installed: run  pip install 'pneumoscope[{extra}]'")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a name of the face when it is first used (PEP 562)."""
     if name not in _FACE:
         raise AttributeError(f"module 'pneumoscope' has no attribute '{name}'")

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
 
 INTERRUPTED = 130
 """Exit code of an interrupted program: 128 and the number of SIGINT."""
@@ -50,6 +49,6 @@ def raise_when_interrupted() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def _end(signum: int, frame: FrameType | None) -> NoReturn:
+def _end(signum: int, frame: FrameType | None) -> None:
     os.write(2, f"{SENTENCE}\n".encode())
     os._exit(INTERRUPTED)

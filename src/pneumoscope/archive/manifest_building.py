@@ -88,7 +88,9 @@ def build(
         Nothing was found, two files would have one name, there is no manifest to bring up to date, none of its files lies in the
         sources, or a file is in the place of a new manifest.
     """
-    earlier = manifest_table.open_manifest(out) if update else _none_at(out)
+    if not update:
+        _refuse_to_replace(out)
+    earlier = manifest_table.open_manifest(out) if update else None
     mean = rows_a_shard or (earlier.rows_a_shard if earlier else ROWS_A_SHARD)
     left_out: Counter[str] = Counter()
     counts: Counter[str] = Counter()
@@ -109,7 +111,7 @@ def build(
     return Built(found.count, counts["new"], counts["changed"], counts["kept"], counts["removed"], by_kind, _first(notes))
 
 
-def _none_at(out: str) -> None:
+def _refuse_to_replace(out: str) -> None:
     """Refuse to write over a file: it may be a table of URLs, or the manifest that results rest on."""
     try:
         sources.stored(out)

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -75,6 +76,39 @@ def test_another_model_options_or_manifest_is_refused(plan: Plan, reader: Reader
     shutil.copy(plan.manifest, folder.parent / "other.parquet")
     with pytest.raises(ArchiveError, match="holds results of another manifest"):
         shards.make_plan(str(folder.parent / "other.parquet"), plan.out, reader, bundle=plan.bundle)
+
+
+def test_results_are_not_removed_for_a_manifest_of_other_files(plan: Plan, reader: Reader, folder: Path) -> None:
+    shards.read_shard(plan, 0, reader, radiographs.read)
+    before = files_of(plan)
+    other = folder.parent / "other"
+    other.mkdir()
+    (other / "unknown.png").write_bytes(b"1")
+    Path(plan.manifest).unlink()
+    with pytest.raises(ArchiveError, match="holds results of other files than those of the manifest"):
+        plan_of(other, reader)
+    assert files_of(plan) == before
+    assert shards.read_run(plan.store).manifest_sha256 == plan.manifest_sha256
+
+
+def test_removed_results_are_counted_for_the_user(plan: Plan, reader: Reader, folder: Path) -> None:
+    shards.read_shard(plan, 0, reader, radiographs.read)
+    removed: list[int] = []
+    plan_of(folder, reader, on_removed=removed.append)
+    assert removed == []
+    for file in folder.rglob("*.jpeg"):
+        os.utime(file, (1, 1))
+    plan_of(folder, reader, on_removed=removed.append)
+    assert (removed, files_of(plan)) == ([1], {})
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1"])
+def test_damaged_results_are_named_when_failed_ones_are_looked_for(plan: Plan, reader: Reader, content: bytes) -> None:
+    shards.read_shard(plan, 0, reader, radiographs.read)
+    (file,) = (Path(plan.out) / shards.READINGS).rglob("*.parquet")
+    file.write_bytes(content)
+    with pytest.raises(ArchiveError, match="cannot be read; see  pneumoscope archive verify"):
+        shards.remove_failed(plan, ["UnreadableFileError"])
 
 
 def test_a_file_that_changed_after_the_manifest_is_an_error_not_a_reading(plan: Plan, reader: Reader, folder: Path) -> None:

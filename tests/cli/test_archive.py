@@ -87,12 +87,57 @@ def test_read_takes_a_url_as_a_source_and_makes_a_data_set(folder: Path, tmp_pat
     assert run("read", folder.as_uri(), "-o", tmp_path / "out", "--population", "child").code == 0
 
 
-@pytest.mark.parametrize("option", [("--format", "csv"), ("--batch", "2"), ("--overlays",), ("--overlay-scale", "image")])
+@pytest.mark.parametrize(
+    "option",
+    [
+        *[("--format", "csv"), ("--batch", "2"), ("--overlays",), ("--overlay-scale", "image"), ("--overlay-format", "webp")],
+        *[("--deidentify",), ("--profile", "ohif"), ("--segmentation", "labelmap"), ("--parametric-map", "deflated")],
+    ],
+)
 def test_options_of_a_folder_are_refused_for_a_data_set(folder: Path, tmp_path: Path, option: tuple[str, ...]) -> None:
     ran = run("read", folder.as_uri(), "-o", tmp_path / "out", *option)
     assert ran.code == USER_MISTAKE
     assert f"{option[0]} is for a folder of results on this machine, not for a data set" in ran.err
     assert not (tmp_path / "out").exists()
+
+
+def test_options_of_ray_are_refused_for_another_engine(results: Path, folder: Path, tmp_path: Path) -> None:
+    for command in (
+        ("archive", "read", folder.parent / "manifest.parquet", "-o", tmp_path / "x", "--cpus-a-reader", "2"),
+        ("archive", "read", folder.parent / "manifest.parquet", "-o", tmp_path / "x", "--ray-address", "auto"),
+        ("read", folder, "-o", tmp_path / "x", "--ray-address", "auto"),
+        ("read", folder.as_uri(), "-o", tmp_path / "x", "--ray-address", "auto"),
+    ):
+        ran = run(*command)
+        assert (ran.code, f"{command[-2]} is for --engine ray" in ran.err) == (USER_MISTAKE, True)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_data_set_is_no_folder_for_lines(results: Path, folder: Path) -> None:
+    ran = run("read", folder / "a.jpeg", "-o", results, "--no-overlays")
+    assert (ran.code, "holds a data set of  pneumoscope archive read; choose another" in ran.err) == (USER_MISTAKE, True)
+    assert not (results / "readings.jsonl").exists()
+
+
+def test_a_refused_run_leaves_the_manifest_of_a_data_set(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("read", (folder / "a.jpeg").as_uri(), "-o", out).code == 0
+    before = (out / "manifest.parquet").read_bytes()
+    refused = run("read", folder.as_uri(), "-o", out, "--maps")
+    assert (refused.code, "holds results of other options" in refused.err) == (USER_MISTAKE, True)
+    assert (out / "manifest.parquet").read_bytes() == before
+    other = run("read", (folder / "sub").as_uri(), "-o", out)
+    assert (other.code, "none of the 1 files of the manifest" in other.err) == (USER_MISTAKE, True)
+    assert run("archive", "verify", out, "--sample", "0").code == 0
+
+
+def test_an_archive_that_cannot_be_opened_is_exit_code_1(folder: Path, tmp_path: Path) -> None:
+    (folder / "sub/b.jpeg").unlink()
+    (folder / "cut.zip").write_bytes(b"PK\3\4 and no more")
+    ran = run("archive", "manifest", folder, "-o", tmp_path / "m.parquet")
+    assert (ran.code, "left out: 1 archive that could not be opened" in ran.err) == (SOME_FILES_FAILED, True)
+    ran = run("archive", "read", tmp_path / "m.parquet", "-o", tmp_path / "out", "--no-isolate")
+    assert (ran.code, "not in the manifest: 1 archive that could not be opened" in ran.err) == (SOME_FILES_FAILED, True)
 
 
 def test_an_archive_with_nothing_in_it_is_a_mistake(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def columns_of(store: Store, columns: Sequence[str], names: Sequence[str]) -> It
         location = store.location(shards.file_of(name))
         try:
             with sources.failures(location), sources.opened(location) as stream:
-                return pq.ParquetFile(stream).read([*columns])
+                return pq.ParquetFile(stream, page_checksum_verification=True).read([*columns])
         except UnavailableSourceError as error:
             raise ArchiveError(
                 f"the results of shard {name} cannot be read; see  pneumoscope archive verify {locations.shown(store.root)}"

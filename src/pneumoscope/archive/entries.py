@@ -11,6 +11,9 @@ from pneumoscope.archive.sources import Source, Stored
 from pneumoscope.radiograph.errors import RadiographError
 from pneumoscope.radiograph.listing import kind_by_name, walk_folder
 
+UNOPENED = "archive that could not be opened"
+"""Kind of an archive whose radiographs are not in the manifest."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -85,7 +88,7 @@ def _opened(entry: Entry) -> Iterator[Entry]:
             source = Source(archive.location, member.name, member.offset, member.size, archive.etag)
             yield Entry(f"{entry.name}/{member.name}", source, entry.modified, member.kind)
     except (ArchiveError, RadiographError) as error:
-        yield Entry(entry.name, archive, kind="archive that could not be opened", note=f"'{entry.name}': {error}")
+        yield Entry(entry.name, archive, kind=UNOPENED, note=f"'{entry.name}': {error}")
 
 
 def _of_folder(folder: Path, without: frozenset[Path]) -> Iterator[Entry]:

@@ -34,6 +34,8 @@ LINES_NAME = "readings.jsonl"
 RUN_NAME = "run.json"
 """Model and options of the lines in a folder."""
 LOCK_NAME = ".lock"
+DATA_SET_NAME = "_run.json"
+"""Model, options and manifest of a data set of results, which is no folder for lines."""
 
 
 @dataclass(frozen=True)
@@ -231,11 +233,13 @@ def open_journal(out: Path, run: Run, items: Items, has_further: Callable[[Path]
     FolderInUseError
         Another process is writing to the folder.
     ArchiveError
-        The folder holds readings of another model, or lines of another program.
+        The folder holds readings of another model, lines of another program, or a data set.
     OSError
         The folder cannot be written.
     """
     with only_writer(out):
+        if (out / DATA_SET_NAME).exists():
+            raise ArchiveError(f"'{out}' holds a data set of  pneumoscope archive read; choose another folder with -o")
         written = _resumed(out, run, items, has_further)
         _write_run(out, run)
         with (out / LINES_NAME).open("ab") as stream:

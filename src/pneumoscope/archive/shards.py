@@ -6,7 +6,7 @@ shard that is written twice is written once.
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from pneumoscope.archive import attempts, locations, result_table, sources
 from pneumoscope.archive.careful import read_alone
 from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.errors import ArchiveError, RefusedSourceError, UnavailableSourceError
-from pneumoscope.archive.journal import LINES_NAME, Options, Run
+from pneumoscope.archive.journal import DATA_SET_NAME, LINES_NAME, Options, Run
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
 from pneumoscope.archive.row_reading import Fetched, fetch, result_of
 from pneumoscope.archive.store import Store
@@ -29,9 +29,11 @@ from pneumoscope.ordered_map import ordered_map
 from pneumoscope.reader import Reader
 from pneumoscope.reader.composition import check_asked
 
-RUN_NAME = "_run.json"
+RUN_NAME = DATA_SET_NAME
 READINGS = "readings"
 _FETCHED_TOGETHER = 4
+_LOOKED_UP = 4
+"""Shards whose files are looked up in a manifest that has none of the shards with results."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,14 @@ class ShardCount:
 
 
 def make_plan(
-    manifest: str, out: str, reader: Reader, options: Options | None = None, *, bundle: Path | str, site_key: str = ""
+    manifest: str,
+    out: str,
+    reader: Reader,
+    options: Options | None = None,
+    *,
+    bundle: Path | str,
+    site_key: str = "",
+    on_removed: Callable[[int], object] = int,
 ) -> Plan:
     """Plan a run, and note it in the data set. The caller holds ``Store(out).only_writer()``.
 
@@ -167,11 +176,54 @@ def make_plan(
         Folder that the model was loaded from.
     site_key : str
         Secret by which institutions are hashed; empty so that none is kept.
+    on_removed : callable
+        Called with the number of shards whose results are removed, where there are any.
 
     Returns
     -------
     Plan
         The run.
+
+    Raises
+    ------
+    ArchiveError
+        The data set holds results of another model, of other options, of another manifest or of other files.
+    CardError
+        The model does not have this target or method, or no settings for the stated population.
+    """
+    run = check_place(manifest, out, reader, options, site_key)
+    table, store = open_manifest(manifest), Store(out)
+    record = RunRecord(
+        result_table.VERSION,
+        run,
+        locations.shown(manifest),
+        table.sha256,
+        table.n_rows,
+        len(table.shards),
+        site_key_sha256(site_key),
+    )
+    plan = Plan(manifest, table.sha256, out, table.n_rows, len(table.shards), run, str(bundle), site_key)
+    stale = _stale(store, table)
+    if read_run(store) != record:
+        store.replace(RUN_NAME, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    if stale:
+        on_removed(len(stale))
+    _remove(store, stale)
+    return plan
+
+
+def check_place(manifest: str, out: str, reader: Reader, options: Options | None = None, site_key: str = "") -> Run:
+    """Check that a place holds no results of another run.
+
+    Parameters
+    ----------
+    manifest, out, reader, options, site_key
+        As `make_plan`; the manifest need not exist yet.
+
+    Returns
+    -------
+    Run
+        Model, options and policy of the run.
 
     Raises
     ------
@@ -184,30 +236,33 @@ def make_plan(
     card = reader.card
     check_asked(card, options.target, options.method, options.population)
     named = replace(options, target=options.target or card.target, method=options.method or card.map_method, overlays="none")
-    run, table, store = Run(reader.model, named, reader.policy), open_manifest(manifest), Store(out)
-    key = hashlib.sha256(f"pneumoscope site key {site_key}".encode()).hexdigest()[:16] if site_key else ""
-    record = RunRecord(result_table.VERSION, run, locations.shown(manifest), table.sha256, table.n_rows, len(table.shards), key)
+    run, store = Run(reader.model, named, reader.policy), Store(out)
     earlier = read_run(store)
     if earlier is None and store.exists(LINES_NAME):
         raise ArchiveError(f"'{locations.shown(out)}' holds lines of  pneumoscope read; choose another place with -o")
-    _check_same_run(earlier, record, out)
-    plan = Plan(manifest, table.sha256, out, table.n_rows, len(table.shards), run, str(bundle), site_key)
-    if earlier != record:
-        store.replace(RUN_NAME, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
-    remove_stale(plan)
-    return plan
+    expected = (result_table.VERSION, run, locations.shown(manifest), site_key_sha256(site_key))
+    if earlier and (earlier.data_set, earlier.run, earlier.manifest, earlier.site_key) != expected:
+        reason = "another manifest" if earlier.run == run and earlier.site_key == expected[-1] else "other options"
+        if earlier.run.model != run.model:
+            reason = "another model"
+        raise ArchiveError(f"'{locations.shown(out)}' holds results of {reason}; choose another place with -o")
+    return run
 
 
-def _check_same_run(earlier: RunRecord | None, record: RunRecord, out: str) -> None:
-    if (
-        earlier is None
-        or replace(earlier, manifest_sha256=record.manifest_sha256, n_rows=record.n_rows, n_shards=record.n_shards) == record
-    ):
-        return
-    reason = "another manifest" if earlier.run == record.run and earlier.site_key == record.site_key else "other options"
-    if earlier.run.model != record.run.model:
-        reason = "another model"
-    raise ArchiveError(f"'{locations.shown(out)}' holds results of {reason}; choose another place with -o")
+def site_key_sha256(site_key: str) -> str:
+    """Hash the secret of the sites, to tell it from another one.
+
+    Parameters
+    ----------
+    site_key : str
+        The secret; empty where none is used.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits; empty without a secret.
+    """
+    return hashlib.sha256(f"pneumoscope site key {site_key}".encode()).hexdigest()[:16] if site_key else ""
 
 
 def read_run(store: Store) -> RunRecord | None:
@@ -294,26 +349,37 @@ def pending(plan: Plan) -> Iterator[int]:
             yield index
 
 
-def remove_stale(plan: Plan) -> int:
-    """Remove the results of shards that the manifest no longer has, and what writers left that were killed.
+def _stale(store: Store, table: ManifestTable) -> list[str]:
+    """List the shards with results that a manifest does not have; refuse a manifest of other files."""
+    current, done = set(table.shards), committed(store)
+    stale = [shard for shard in done if shard not in current]
+    if stale and len(stale) == len(done):
+        known = {path for shard in stale[:_LOOKED_UP] for path in _column(store, shard, "path")}
+        if known.isdisjoint(row.name for row in table.rows()):
+            raise ArchiveError(
+                f"'{locations.shown(store.root)}' holds results of other files than those of the manifest "
+                f"'{locations.shown(table.location)}', which would be lost; choose another place with -o, or build the manifest "
+                "from the same sources"
+            )
+    return stale
 
-    Parameters
-    ----------
-    plan : Plan
-        The run.
 
-    Returns
-    -------
-    int
-        Number of shards that were removed.
-    """
-    current = set(_manifest(plan.manifest, plan.manifest_sha256).shards)
-    stale = [shard for shard in committed(plan.store) if shard not in current]
+def _remove(store: Store, stale: Iterable[str]) -> None:
+    """Remove the results of shards, and what writers left that were killed."""
     for shard in stale:
-        plan.store.remove(file_of(shard))
-    if plan.store.folder:
-        atomic_files.remove_partial(plan.store.folder, below=True)
-    return len(stale)
+        store.remove(file_of(shard))
+    if store.folder:
+        atomic_files.remove_partial(store.folder, below=True)
+
+
+def _column(store: Store, shard: str, name: str) -> list[Any]:
+    try:
+        content = pa.BufferReader(store.read(file_of(shard)) or b"")
+        return list(pq.ParquetFile(content, page_checksum_verification=True).read([name])[name].to_pylist())
+    except (pa.ArrowException, OSError) as error:
+        raise ArchiveError(
+            f"the results of shard {shard} cannot be read; see  pneumoscope archive verify {locations.shown(store.root)}"
+        ) from error
 
 
 def remove_failed(plan: Plan, kinds: Collection[str]) -> int:
@@ -330,15 +396,16 @@ def remove_failed(plan: Plan, kinds: Collection[str]) -> int:
     -------
     int
         Number of shards that were removed.
+
+    Raises
+    ------
+    ArchiveError
+        A file of results is damaged; nothing was removed.
     """
-    removed = 0
-    for shard in committed(plan.store):
-        content = plan.store.read(file_of(shard)) or b""
-        found = pq.ParquetFile(pa.BufferReader(content)).read(["error_kind"])["error_kind"].unique().to_pylist()
-        if set(found) & set(kinds):
-            plan.store.remove(file_of(shard))
-            removed += 1
-    return removed
+    failed = [shard for shard in committed(plan.store) if {*_column(plan.store, shard, "error_kind")} & {*kinds}]
+    for shard in failed:
+        plan.store.remove(file_of(shard))
+    return len(failed)
 
 
 @lru_cache(maxsize=4)

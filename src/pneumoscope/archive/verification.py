@@ -79,13 +79,16 @@ def verify(
     Raises
     ------
     ArchiveError
-        There is no data set, or the model is not the one that its results are of.
+        There is no data set, or the model or the secret is not the one that its results are of.
     """
     store = Store(out)
     record = record_of(store)
     table = open_manifest(manifest or record.manifest)
     if reader and reader.model != record.run.model:
         raise ArchiveError("the results are of another model; name the one that read them with --model")
+    if reader and shards.site_key_sha256(site_key) != record.site_key:
+        how = "name its file with --site-key" if record.site_key else "leave out --site-key"
+        raise ArchiveError(f"the results were written with {'another' if record.site_key else 'no'} secret of the sites; {how}")
     problems = [*_listing_problems(store, table, record)]
     chosen = _chosen(table, min(sample, table.n_rows), seed) if reader else {}
     rows = read_again = n_shards = 0

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import click
 
 from pneumoscope.archive import manifest_building
+from pneumoscope.archive.entries import UNOPENED
 from pneumoscope.archive.manifest_building import Built
 from pneumoscope.archive.manifest_table import ROWS_A_SHARD
 from pneumoscope.cli.archive_options import place_of
+from pneumoscope.cli.main import SOME_FILES_FAILED
 
 
 @click.command("manifest")
@@ -21,16 +23,19 @@ from pneumoscope.cli.archive_options import place_of
     show_default=f"{ROWS_A_SHARD}, with --update as before",
     help="Files that are read together. Another number with --update has all of them read again.",
 )
-def command(sources: tuple[str, ...], out: str, update: bool, hashed: bool, rows_a_shard: int | None) -> None:
+def command(sources: tuple[str, ...], out: str, update: bool, hashed: bool, rows_a_shard: int | None) -> int:
     """List radiographs in a Parquet file: name, place, size and version of each.
 
     A SOURCE is a file, a folder, a ZIP or TAR archive, a URL or prefix of an object store (s3://bucket/prefix), or a table of
     URLs: CSV or Parquet with a column url, and columns name, size, sha256 and etag where they are known.
+
+    The exit code is 1 if an archive could not be opened.
     """
     built = manifest_building.build(
         sources, place_of(out), update=update, hashed=hashed, rows_a_shard=rows_a_shard, show_progress=True
     )
     report(built, sources, updated=update)
+    return SOME_FILES_FAILED if UNOPENED in built.left_out else 0
 
 
 def report(built: Built, sources: Sequence[str], *, updated: bool) -> None:

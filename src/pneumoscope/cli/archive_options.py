@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import locations
@@ -82,6 +83,27 @@ def engine_options(command: Command) -> Command:
         The function with the options.
     """
     return with_options(command, _OPTIONS)
+
+
+def check_engine(context: click.Context, engine: Engine) -> None:
+    """Refuse options of Ray for another engine.
+
+    Parameters
+    ----------
+    context : click.Context
+        What the user gave.
+    engine : {"local", "ray"}
+        The engine.
+
+    Raises
+    ------
+    click.UsageError
+        An option would have no effect.
+    """
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") not in (None, ParameterSource.DEFAULT)
+        if engine != "ray" and given and option.name in ("ray_address", "cpus_a_reader"):
+            raise click.UsageError(f"{option.opts[0]} is for --engine ray", context)
 
 
 def place_of(text: str) -> str:

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from pneumoscope import DISCLAIMER, MissingExtraError
 from pneumoscope.archive import data_set, decoding, local_engine, locations, manifest_building, shards
+from pneumoscope.archive.entries import UNOPENED
 from pneumoscope.archive.journal import Options
 from pneumoscope.archive.manifest_table import open_manifest
 from pneumoscope.archive.shards import Plan, ShardCount
@@ -17,7 +18,7 @@ from pneumoscope.archive.store import Store
 from pneumoscope.classifier import Population
 from pneumoscope.cli import archive_manifest
 from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
-from pneumoscope.cli.archive_options import Engine, EngineOptions, engine_options, place_of, site_key_of
+from pneumoscope.cli.archive_options import Engine, EngineOptions, check_engine, engine_options, place_of, site_key_of
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.radiograph.acceptance import Choice
@@ -67,12 +68,16 @@ def command(
     Run the same command again to go on where it stopped, or after the manifest was updated: what has a result is not read again.
     The exit code is 1 if a file could not be read.
     """
+    check_engine(click.get_current_context(), engine)
     options = Options(target, method, "none", maps, population)
     how = EngineOptions(engine, workers, isolate, ray_address, cpus_a_reader)
     reader = Reader.load(model, threads=1, policy=policy_of(policy_said))
     store = Store(place_of(out))
     with store.only_writer():
-        plan = shards.make_plan(place_of(manifest), store.root, reader, options, bundle=model, site_key=site_key_of(site_key))
+        key = site_key_of(site_key)
+        plan = shards.make_plan(
+            place_of(manifest), store.root, reader, options, bundle=model, site_key=key, on_removed=_say_removed
+        )
         if again:
             click.echo(f"{shards.remove_failed(plan, again)} shards are read again", err=True)
         return read_plan(plan, reader, how)
@@ -107,12 +112,18 @@ def read_sources(
     """
     store = Store(place_of(out))
     with store.only_writer():
+        key = site_key_of(site_key)
+        shards.check_place(store.location(MANIFEST), store.root, reader, options, key)
         updated, manifest = store.exists(MANIFEST), store.location(MANIFEST)
         without = frozenset({store.folder.resolve()} if store.folder else ())
         built = manifest_building.build(sources, manifest, update=updated, without=without, show_progress=True)
         archive_manifest.report(built, sources, updated=updated)
-        plan = shards.make_plan(manifest, store.root, reader, options, bundle=model, site_key=site_key_of(site_key))
+        plan = shards.make_plan(manifest, store.root, reader, options, bundle=model, site_key=key, on_removed=_say_removed)
         return read_plan(plan, reader, how)
+
+
+def _say_removed(count: int) -> None:
+    click.echo(f"results of {count} shards are removed: files of them were changed, added or removed", err=True)
 
 
 def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
@@ -130,7 +141,7 @@ def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
     Returns
     -------
     int
-        Exit code: 1 if a file could not be read.
+        Exit code: 1 if a file could not be read, or an archive could not be opened for the manifest.
     """
     table, committed = open_manifest(plan.manifest), shards.committed(plan.store)
     if committed:
@@ -144,7 +155,10 @@ def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
     click.echo(f"{now.rows - failed} radiographs read, {failed} not read: {locations.shown(plan.out)}. {DISCLAIMER}")
     for kind, number in now.failed.items():
         click.echo(f"  not read: {number} {kind}", err=True)
-    return SOME_FILES_FAILED if failed else 0
+    unopened = table.left_out.get(UNOPENED, 0)
+    if unopened:
+        click.echo(f"  not in the manifest: {unopened} {UNOPENED}", err=True)
+    return SOME_FILES_FAILED if failed or unopened else 0
 
 
 def _by_threads(plan: Plan, reader: Reader, how: EngineOptions, on_shard: OnShard) -> None:

@@ -127,7 +127,10 @@ def command(
     if engine == "ray" or any(map(locations.is_url, (place, *inputs_))):
         _check_for_data_set(click.get_current_context())
         options = Options(target, method, "none", maps, population)
-        return _read_into_data_set(inputs_, place, model, options, policy_of(policy_said), engine, ray_address)
+        how = (engine, isolate is not False, ray_address)
+        return _read_into_data_set(inputs_, place, model, options, policy_of(policy_said), *how)
+    if ray_address != "local":
+        raise click.UsageError("--ray-address is for --engine ray")
     out = Path(place)
     files = manifest.find(inputs_, out)
     items = files.items
@@ -154,7 +157,10 @@ def command(
     return SOME_FILES_FAILED if summary.failed else 0
 
 
-_OF_FOLDERS = ("overlays", "overlay_scale", "provider", "batch", "format_", "dicom_out")
+_OF_FOLDERS = (
+    *("overlays", "overlay_format", "overlay_scale", "provider", "batch", "format_"),
+    *("dicom_out", "profile", "segmentation", "parametric_map", "deidentify"),
+)
 """Options that say something of an output folder only."""
 
 
@@ -165,7 +171,14 @@ def _check_for_data_set(context: click.Context) -> None:
 
 
 def _read_into_data_set(
-    inputs: tuple[str, ...], out: str, model: Path, options: Options, policy: AcceptancePolicy, engine: str, ray_address: str
+    inputs: tuple[str, ...],
+    out: str,
+    model: Path,
+    options: Options,
+    policy: AcceptancePolicy,
+    engine: str,
+    isolate: bool,
+    ray_address: str,
 ) -> int:
     try:
         archive_read: Any = importlib.import_module("pneumoscope.cli.archive_read")
@@ -173,7 +186,8 @@ def _read_into_data_set(
         if (error.name or "").startswith("pneumoscope"):
             raise
         raise MissingExtraError("reading from or into a data set", "scale") from error
-    how = archive_read.EngineOptions(engine, 0, True, ray_address, 1.0)
+    archive_read.check_engine(click.get_current_context(), engine)
+    how = archive_read.EngineOptions(engine, 0, isolate, ray_address, 1.0)
     reader = Reader.load(model, threads=1, policy=policy)
     code: int = archive_read.read_sources(inputs, out, reader, model, options, how, None)
     return code

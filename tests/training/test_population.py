@@ -49,7 +49,8 @@ class MeanDistance(Domain):
         return features[:, 0].astype(np.float64)
 
 
-MEANS = MeanDistance(*(np.zeros((1, 1), np.float32),) * 4, 1.0)
+_ONE = np.ones(1, np.float32)
+MEANS = MeanDistance(_ONE, _ONE, np.ones((1, 1), np.float32), _ONE, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)

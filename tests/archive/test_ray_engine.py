@@ -1,6 +1,7 @@
 """The parts of the Ray engine that need no cluster; `test_ray_nodes` runs it on several nodes."""
 
 import os
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -130,10 +131,21 @@ def test_a_cluster_that_does_not_answer_is_a_sentence(plan, monkeypatch):
         raise ConnectionError("ray://")
 
     monkeypatch.setattr(ray_engine.ray, "init", unreachable)
+    monkeypatch.setattr(ray_engine, "_require_answer", lambda address: None)
     with pytest.raises(RayEngineError, match=r"no Ray cluster answers at '10\.0\.0\.9:6379'; start one with"):
         ray_engine.read_shards(plan, RayOptions("10.0.0.9:6379"), print, print)
     with pytest.raises(RayEngineError, match=r"Ray did not start on this machine; see the newest log files"):
         ray_engine.read_shards(plan, RayOptions(), print, print)
+
+
+def test_a_closed_port_is_a_sentence_at_once(plan, monkeypatch):
+    """Ray tries for five minutes and more, and is deaf to Ctrl-C meanwhile."""
+    monkeypatch.setattr(ray_engine.ray, "init", lambda *_, **__: pytest.fail("Ray was asked"))
+    with socket.socket() as closed:  # bound, and not listening
+        closed.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(RayEngineError, match=f"no Ray cluster answers at '{address}'; start one with"):
+            ray_engine.read_shards(plan, RayOptions(address), print, print)
 
 
 def test_a_finished_run_starts_no_ray(plan, monkeypatch):

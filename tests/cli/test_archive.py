@@ -113,6 +113,34 @@ def test_options_of_ray_are_refused_for_another_engine(results: Path, folder: Pa
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        *[("archive", "manifest", "", "-o", "m"), ("archive", "manifest", "in", "-o", ""), ("archive", "read", "m", "-o", "")],
+        *[("archive", "status", ""), ("read", "in", "-o", ""), ("read", "", "-o", "out")],
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(folder: Path, tmp_path: Path, monkeypatch, command: tuple[str, ...]) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = run(*command)
+    assert (ran.code, "a path or URL is empty" in ran.err) == (USER_MISTAKE, True)
+    assert [file.name for file in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("url", ["file://in", "file://in/a.jpeg", "file://host/in", "file:"])
+def test_a_file_url_holds_an_absolute_path(folder: Path, tmp_path: Path, monkeypatch, url: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("archive", "manifest", url, "-o", "m.parquet").code == USER_MISTAKE
+    assert run("read", url, "-o", "out").code == USER_MISTAKE
+    assert [file.name for file in tmp_path.iterdir() if file.suffix] == []
+
+
+@pytest.mark.parametrize("cost", ["nan", "inf"])
+def test_a_cost_is_a_finite_number(tmp_path: Path, cost: str) -> None:
+    ran = run("archive", "summary", tmp_path, "--cost-an-hour", cost, "--json")
+    assert (ran.code, f"{cost} is no finite number" in ran.err) == (USER_MISTAKE, True)
+
+
 def test_a_data_set_is_no_folder_for_lines(results: Path, folder: Path) -> None:
     ran = run("read", folder / "a.jpeg", "-o", results, "--no-overlays")
     assert (ran.code, "holds a data set of  pneumoscope archive read; choose another" in ran.err) == (USER_MISTAKE, True)

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from pneumoscope.archive.errors import SourceError
+
 
 def is_url(location: str) -> bool:
     """Tell a URL from a path.
@@ -34,9 +36,17 @@ def local_path(location: str) -> Path | None:
     -------
     Path or None
         The path; None for a location elsewhere.
+
+    Raises
+    ------
+    SourceError
+        A ``file://`` URL names another machine, or a path that is not absolute.
     """
     if location.startswith("file://"):
-        return Path(os.fsdecode(unquote_to_bytes(urlsplit(location).path)))
+        parts = urlsplit(location)
+        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+            raise SourceError("a file:// URL must hold an absolute path on this machine: file:///folder/file")
+        return Path(os.fsdecode(unquote_to_bytes(parts.path)))
     return None if is_url(location) else Path(location)
 
 

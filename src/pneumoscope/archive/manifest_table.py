@@ -23,6 +23,9 @@ from pneumoscope.archive.sources import Source
 
 VERSION = "1"
 ROWS_A_SHARD = 256
+_DAMAGED = "the manifest '{}' is damaged; restore it from a copy, or remove it and build it again"
+_DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError)
+"""What pyarrow raises of damaged bytes; UnicodeDecodeError is a ValueError."""
 _VERSION_KEY, _SHARDS_KEY, _COUNTS_KEY = b"pneumoscope.manifest", b"pneumoscope.shards", b"pneumoscope.left_out"
 _MEAN_KEY = b"pneumoscope.rows_a_shard"
 SCHEMA = pa.schema(
@@ -114,19 +117,22 @@ class ManifestTable:
         Raises
         ------
         ArchiveError
-            The manifest was replaced since it was opened.
+            The manifest was replaced since it was opened, or is damaged.
         """
         replaced = f"the manifest '{locations.shown(self.location)}' was replaced or is damaged; start the run again"
         with sources.failures(self.location):
             etag = sources.stored(self.location).etag  # another file may hold the same rows in other places
             with sources.opened(self.location, etag) as stream:
-                try:
-                    table = pq.ParquetFile(stream, metadata=_metadata(self.location, etag)).read_row_group(index)
-                except (pa.ArrowException, OSError) as error:
-                    raise ArchiveError(replaced) from error
-        rows = [_row(one) for one in table.to_pylist()]
+                file = _parquet(stream, replaced, _metadata(self.location, etag))
+                return self._checked(file, index, replaced)
+
+    def _checked(self, file: pq.ParquetFile, index: int, problem: str) -> list[Row]:
+        try:
+            rows = [_row(one) for one in file.read_row_group(index).to_pylist()]
+        except _DAMAGE as error:
+            raise ArchiveError(problem) from error
         if digest(rows) != self.shards[index]:
-            raise ArchiveError(replaced)
+            raise ArchiveError(problem)
         return rows
 
     def rows(self) -> Iterator[Row]:
@@ -136,10 +142,24 @@ class ManifestTable:
         ------
         Row
             The rows in order.
+
+        Raises
+        ------
+        ArchiveError
+            The manifest is damaged.
         """
+        damaged = _DAMAGED.format(locations.shown(self.location))
         with sources.failures(self.location), sources.opened(self.location) as stream:
-            for batch in pq.ParquetFile(stream).iter_batches(4096):
-                yield from (_row(one) for one in batch.to_pylist())
+            file = _parquet(stream, damaged)
+            for index in range(len(self.shards)):
+                yield from self._checked(file, index, damaged)
+
+
+def _parquet(stream: BinaryIO, problem: str, metadata: Any = None) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(stream, metadata=metadata, page_checksum_verification=True)
+    except _DAMAGE as error:
+        raise ArchiveError(problem) from error
 
 
 @lru_cache(maxsize=4)
@@ -173,16 +193,28 @@ def open_manifest(location: str) -> ManifestTable:
     with sources.failures(location), sources.opened(location) as stream:
         metadata = _parquet_footer(stream, location)
     said = metadata.metadata or {}
-    if said.get(_VERSION_KEY, b"").decode() != VERSION or not metadata.schema.to_arrow_schema().equals(SCHEMA):
+    try:
+        version, schema = said.get(_VERSION_KEY, b"").decode(), metadata.schema.to_arrow_schema()
+    except _DAMAGE as error:
+        raise ArchiveError(_DAMAGED.format(locations.shown(location))) from error
+    if version != VERSION or not schema.equals(SCHEMA):
         raise ArchiveError(
             f"'{locations.shown(location)}' is no manifest of this version; build one with  pneumoscope archive manifest SOURCES"
         )
-    shards = tuple(json.loads(said[_SHARDS_KEY]))
+    try:
+        return _table(location, metadata)
+    except (*_DAMAGE, KeyError, msgspec.DecodeError) as error:
+        raise ArchiveError(_DAMAGED.format(locations.shown(location))) from error
+
+
+def _table(location: str, metadata: Any) -> ManifestTable:
+    said = metadata.metadata
+    shards = msgspec.json.decode(said[_SHARDS_KEY], type=tuple[str, ...])
+    left_out = msgspec.json.decode(said[_COUNTS_KEY], type=dict[str, int])
     counts = tuple(metadata.row_group(k).num_rows for k in range(metadata.num_row_groups))
-    if len(shards) != len(counts):
-        raise ArchiveError(f"the manifest '{locations.shown(location)}' is damaged: build it again")
-    mean = int(said.get(_MEAN_KEY, ROWS_A_SHARD))
-    return ManifestTable(location, shards, counts, json.loads(said[_COUNTS_KEY]), mean)
+    if len(shards) != len(counts) or sum(counts) != metadata.num_rows:
+        raise ValueError("shards and rows do not fit")
+    return ManifestTable(location, shards, counts, left_out, int(said.get(_MEAN_KEY, ROWS_A_SHARD)))
 
 
 def _require_file(location: str) -> None:
@@ -197,9 +229,11 @@ def _require_file(location: str) -> None:
 def _parquet_footer(stream: BinaryIO, location: str) -> Any:
     try:
         return pq.ParquetFile(stream).metadata
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise ArchiveError(
-            f"'{locations.shown(location)}' is no Parquet file; build a manifest with  pneumoscope archive manifest SOURCES"
+            f"'{locations.shown(location)}' is no intact Parquet file; build one with  pneumoscope archive manifest SOURCES"
         ) from error
 
 

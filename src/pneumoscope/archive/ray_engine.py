@@ -13,6 +13,7 @@ import logging
 import os
 import platform
 import secrets
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -51,6 +52,7 @@ _NOT_CONNECTED = (
     "leave out --ray-address to use this machine alone"
 )
 _NOT_STARTED = "Ray did not start on this machine; see the newest log files below the folder ray of the temporary files"
+_CONNECT_S = 10
 _NUMBER, _COUNT = "shard", "count"
 """Columns of what travels through Ray Data."""
 _QUIET = {
@@ -297,6 +299,7 @@ def _connected(address: str) -> Iterator[None]:
     alone = {"num_cpus": cores(), "object_store_memory": _STORE_BYTES, "include_dashboard": False}
     local: dict[str, Any] = alone if address == LOCAL else {}
     try:
+        _require_answer(address)
         with _no_errors_shown():
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **local)
     except Exception as error:  # Ray raises a class of its own for each way in which it cannot start or connect
@@ -306,6 +309,13 @@ def _connected(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Connect to a port and leave it: Ray itself tries for many minutes, in which Ctrl-C does nothing."""
+    host, separator, port = address.rpartition(":")
+    if separator and "://" not in address and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
 
 
 @contextlib.contextmanager

@@ -79,7 +79,7 @@ def _row(record: Mapping[str, Any], location: str, number: int) -> tuple[str, So
     place = _absolute(url, location)
     sha256, size = _text(record, "sha256").lower(), _text(record, "size")
     if (sha256 and (len(sha256) != 64 or set(sha256) - _DIGITS)) or (size and not size.isdecimal()):
-        raise ArchiveError(f"row {number} of '{locations.shown(location)}' has a size or sha256 that is none")
+        raise ArchiveError(f"row {number} of '{locations.shown(location)}' has no valid size or sha256")
     member = _text(record, "member")
     source = Source(place, member, None, int(size) if size else None, _text(record, "etag").strip('"'), sha256)
     return _text(record, "name") or "/".join(filter(None, (name_of(url), member))), source

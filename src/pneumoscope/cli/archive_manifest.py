@@ -32,7 +32,7 @@ def command(sources: tuple[str, ...], out: str, update: bool, hashed: bool, rows
     The exit code is 1 if an archive could not be opened.
     """
     built = manifest_building.build(
-        sources, place_of(out), update=update, hashed=hashed, rows_a_shard=rows_a_shard, show_progress=True
+        [*map(place_of, sources)], place_of(out), update=update, hashed=hashed, rows_a_shard=rows_a_shard, show_progress=True
     )
     report(built, sources, updated=update)
     return SOME_FILES_FAILED if UNOPENED in built.left_out else 0

@@ -1,5 +1,6 @@
 """Options of the commands that read into a data set, and what they stand for."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,34 @@ from pneumoscope.cli.options import with_options
 Command = TypeVar("Command", bound=Callable[..., Any])
 Engine = Literal["local", "ray"]
 _SHORTEST_KEY = 16
+
+
+class FiniteRange(click.FloatRange):
+    """Define a number within limits that is neither infinite nor NaN, which click lets pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Convert what a user wrote.
+
+        Parameters
+        ----------
+        value : object
+            Text or number.
+        param : click.Parameter, optional
+            The option.
+        ctx : click.Context, optional
+            Its command.
+
+        Returns
+        -------
+        float
+            The number.
+        """
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
+
+
 _OPTIONS = (
     click.option("--workers", type=click.IntRange(0), default=0, show_default="the processor's cores", help="Readers at a time."),
     click.option(
@@ -30,7 +59,7 @@ _OPTIONS = (
         help="ray: HOST:PORT of a cluster, auto for the one of this machine, or local for this machine alone.",
     ),
     click.option(
-        "--cpus-a-reader", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="ray: cores of a reader."
+        "--cpus-a-reader", type=FiniteRange(0, min_open=True), default=1.0, show_default=True, help="ray: cores of a reader."
     ),
     click.option(
         "--site-key",
@@ -118,7 +147,14 @@ def place_of(text: str) -> str:
     -------
     str
         Absolute path, or the URL.
+
+    Raises
+    ------
+    click.UsageError
+        It is empty.
     """
+    if not text:
+        raise click.UsageError("a path or URL is empty; give one (is a variable of the shell unset?)")
     path = locations.local_path(text)
     return text if path is None else locations.location_of(path)
 

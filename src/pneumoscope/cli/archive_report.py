@@ -13,7 +13,7 @@ from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import data_set, decoding, locations, verification
 from pneumoscope.archive.data_set import Summary
 from pneumoscope.archive.store import Store
-from pneumoscope.cli.archive_options import place_of, site_key_of
+from pneumoscope.cli.archive_options import FiniteRange, place_of, site_key_of
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.reader import Reader
@@ -49,7 +49,7 @@ def _duration(seconds: float) -> str:
 
 @click.command("summary")
 @click.argument("out", metavar="OUT")
-@click.option("--cost-an-hour", type=click.FloatRange(0), help="Price of a machine for an hour, in any currency.")
+@click.option("--cost-an-hour", type=FiniteRange(0), help="Price of a machine for an hour, in any currency.")
 @click.option("--readers-a-machine", type=click.IntRange(1), default=1, show_default=True, help="ray: readers of one machine.")
 @_AS_JSON
 def summary(out: str, cost_an_hour: float | None, readers_a_machine: int, as_json: bool) -> None:

@@ -124,6 +124,8 @@ def command(
     Where a FILE or OUT is a URL such as s3://bucket/prefix, and with --engine ray, OUT becomes a data set of Parquet files, as by
     pneumoscope archive read.
     """
+    if not place or not all(inputs_):
+        raise click.UsageError("a path or URL is empty; give one (is a variable of the shell unset?)")
     if engine == "ray" or any(map(locations.is_url, (place, *inputs_))):
         _check_for_data_set(click.get_current_context())
         options = Options(target, method, "none", maps, population)

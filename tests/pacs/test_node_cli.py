@@ -112,6 +112,30 @@ def test_requeue_and_drop_name_what_they_changed(filled):
     assert "deliveries have no row 9" in out
 
 
+@pytest.mark.parametrize(
+    ("verb", "sentence"),
+    [
+        (
+            ("drop", "images", "--state", "received", "--to", "pacs", "--reason", "x"),
+            "'--to' chooses among deliveries, not images",
+        ),
+        (("requeue", "images", "--state", "skipped", "--to", "pacs"), "'--to' chooses among deliveries, not images"),
+        (("list", "images", "--to", "pacs"), "'--to' chooses among deliveries, not images"),
+        (("list", "deliveries", "--sender", "CR1"), "'--sender' chooses among images, not deliveries"),
+        (("list", "deliveries", "--before", "2026-01-01"), "'--before' chooses among images, not deliveries"),
+        (
+            ("requeue", "deliveries", "--state", "dead", "--to", "pasc"),
+            "there is no destination 'pasc'; the destinations are pacs",
+        ),
+        (("list", "deliveries", "--to", "pasc"), "there is no destination 'pasc'; the destinations are pacs"),
+    ],
+)
+def test_an_option_that_does_not_choose_is_refused_and_nothing_is_changed(filled, verb, sentence):
+    before = said("list", "--config", filled) + said("list", "deliveries", "--config", filled)
+    assert sentence in " ".join(said(*verb, "--config", filled, code=2).split())
+    assert said("list", "--config", filled) + said("list", "deliveries", "--config", filled) == before
+
+
 def test_reprocess_takes_what_the_present_models_have_not_read(filled, monkeypatch):
     monkeypatch.setattr("pneumoscope.pacs.reprocess.readers.load", lambda node: {"lungs": model()})
     assert said("reprocess", "--config", filled) == "0 of 0 images wait to be read again\n"

@@ -1,5 +1,6 @@
 """``pneumoscope node status``, ``list`` and ``show``: what was received, read and sent."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import get_args
@@ -8,8 +9,16 @@ import click
 
 from pneumoscope.cli.node_options import config_option, opened, seconds_of
 from pneumoscope.pacs import status as lines
+from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.errors import NodeError
-from pneumoscope.pacs.ledger.search import DeliveryQuery, InstanceQuery, search_deliveries, search_instances
+from pneumoscope.pacs.ledger import Ledger
+from pneumoscope.pacs.ledger.search import (
+    DeliveryQuery,
+    InstanceQuery,
+    count_by_destination,
+    search_deliveries,
+    search_instances,
+)
 from pneumoscope.pacs.ledger.tables import DeliveryState, InstanceState
 
 MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
@@ -44,7 +53,10 @@ def list_(
 ) -> None:  # fmt: skip
     """List images or deliveries, the newest first, by pseudonyms."""
     check_states(states, get_args(InstanceState) if what == "images" else get_args(DeliveryState))
+    of_images, of_deliveries = {"--sender": senders, "--since": since, "--before": before}, {"--to": destinations}
+    check_filters(what, of_deliveries if what == "images" else of_images)
     with opened(file) as (node, ledger):
+        check_destinations(node, ledger, destinations)
         if what == "images":
             query = InstanceQuery((), states, senders, seconds_of(since), seconds_of(before))  # type: ignore[arg-type]  # checked above
             for instance in search_instances(ledger, query, limit):
@@ -90,3 +102,45 @@ def check_states(given: tuple[str, ...], known: tuple[str, ...]) -> None:
     """
     if unknown := [state for state in given if state not in known]:
         raise click.UsageError(f"there is no state '{unknown[0]}'; the states are {', '.join(known)}")
+
+
+def check_filters(what: str, of_others: Mapping[str, object]) -> None:
+    """Refuse an option that chooses among other rows than those that are listed or changed.
+
+    Parameters
+    ----------
+    what : str
+        ``images`` or ``deliveries``.
+    of_others : mapping of str to object
+        The options that do not belong to these rows, with their values.
+
+    Raises
+    ------
+    click.UsageError
+        If one of them was given.
+    """
+    if given := [option for option, value in of_others.items() if value]:
+        others = "deliveries" if what == "images" else "images"
+        raise click.UsageError(f"'{given[0]}' chooses among {others}, not {what}; leave it out")
+
+
+def check_destinations(node: NodeConfig, ledger: Ledger, names: tuple[str, ...]) -> None:
+    """Refuse a name that neither the configuration nor a delivery has.
+
+    Parameters
+    ----------
+    node : NodeConfig
+        The node.
+    ledger : Ledger
+        Its ledger.
+    names : tuple of str
+        Names of destinations and notifications.
+
+    Raises
+    ------
+    click.UsageError
+        If one of them is not known.
+    """
+    known = sorted({one.name for one in node.outlets} | set(count_by_destination(ledger))) if names else []
+    if unknown := [name for name in names if name not in known]:
+        raise click.UsageError(f"there is no destination '{unknown[0]}'; the destinations are {', '.join(known)}")

@@ -6,8 +6,9 @@ from typing import Literal, get_args
 
 import click
 
-from pneumoscope.cli.node_lists import MOMENT, check_states
+from pneumoscope.cli.node_lists import MOMENT, check_destinations, check_filters, check_states
 from pneumoscope.cli.node_options import config_option, opened, seconds_of
+from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.errors import NodeError
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.ledger.search import DeliveryQuery, InstanceQuery, search_deliveries, search_instances
@@ -19,10 +20,14 @@ What = Literal["images", "deliveries"]
 _WHAT = click.Choice(get_args(What))
 
 
-def _rows(ledger: Ledger, what: What, ids: tuple[int, ...], states: tuple[str, ...], destinations: tuple[str, ...]) -> list[int]:
+def _rows(
+    node: NodeConfig, ledger: Ledger, what: What, ids: tuple[int, ...], states: tuple[str, ...], destinations: tuple[str, ...]
+) -> list[int]:
     check_states(states, get_args(InstanceState) if what == "images" else get_args(DeliveryState))
+    check_filters(what, {"--to": destinations} if what == "images" else {})
     if not (ids or states):
         raise click.UsageError("name rows (pneumoscope node list shows them), or a --state")
+    check_destinations(node, ledger, destinations)
     _check_rows(ledger, what, ids)
     if what == "images":
         return [one.id for one in search_instances(ledger, InstanceQuery(ids, states))]  # type: ignore[arg-type]  # checked above
@@ -52,8 +57,8 @@ def requeue(what: What, ids: tuple[int, ...], states: tuple[str, ...], destinati
 
     A destination is asked first whether it has the result, so that nothing is sent twice.
     """
-    with opened(file) as (_, ledger):
-        rows = _rows(ledger, what, ids, states, destinations)
+    with opened(file) as (node, ledger):
+        rows = _rows(node, ledger, what, ids, states, destinations)
         changed = ledger.requeue("instances" if what == "images" else "deliveries", rows)
     click.echo(
         f"{changed} of {len(rows)} {what} wait again; those that wait already, were sent, have no file any more, or have the SOP "
@@ -74,8 +79,8 @@ def drop(
     what: What, ids: tuple[int, ...], states: tuple[str, ...], destinations: tuple[str, ...], reason: str, file: Path
 ) -> None:
     """Give images or deliveries up that nobody works on; their rows stay, with the reason."""
-    with opened(file) as (_, ledger):
-        rows = _rows(ledger, what, ids, states, destinations)
+    with opened(file) as (node, ledger):
+        rows = _rows(node, ledger, what, ids, states, destinations)
         changed = ledger.drop("instances" if what == "images" else "deliveries", rows, reason)
     click.echo(f"{changed} of {len(rows)} {what} are dropped; those that are worked on, read or sent are left as they are")
 

@@ -98,6 +98,25 @@ def test_an_empty_configuration_says_what_is_missing():
         ('[[destinations]]\nname = "web"\nprotocol = "stow"\nurl = "pacs:80"', r"must be the root of a DICOMweb service"),
         ('[[destinations]]\nname = "web"\nprotocol = "stow"\nurl = "http://h/x"\nport = 1', r"takes 'url', not 'host'"),
         ('[[destinations]]\nname = "b"\nprotocol = "dimse"\nhost = "h"\nport = 104', r"the AE title of the destination 'b'"),
+        (
+            '[[rules]]\nname = "cr"\nmodalities = ["cr"]',
+            r"the rule 'cr' has the Modality 'cr', .* of no image; write 'CR' \(in number 1",
+        ),
+        ('[[rules]]\nname = "a"\nviews = ["UP"]', r"the View Position 'UP', .* of no image; DICOM defines terms"),
+        ('[[rules]]\nname = "a"\nbody_parts = ["Thorax"]', r"the Body Part Examined 'Thorax', .* of no image; write 'CHEST'"),
+        (
+            '[[rules]]\nname = "a"\nmin_age_years = nan',
+            r"'min_age_years' must be a finite number, not nan \(in number 1 of \[\[rules\]\]\)",
+        ),
+        ("[retention]\nsource_days = inf", r"'source_days' must be a finite number, not inf \(in \[retention\]\)"),
+        ("[limits]\nwait_seconds = nan", r"'wait_seconds' must be a finite number, not nan"),
+        ("[limits]\ndrain_seconds = -1", r"'drain_seconds' must be at least 0, not -1"),
+        ("[limits]\nspool_free_bytes = -1", r"'spool_free_bytes' must be at least 0, not -1"),
+        (
+            "[send]\nfirst_wait_seconds = 9\nlongest_wait_seconds = 8",
+            r"'longest_wait_seconds' must be at least 'first_wait_seconds'",
+        ),
+        ('[receive]\nhost = ""', r"'host' of the node is empty; name an address, such as '127\.0\.0\.1'"),
         ('[acceptance]\nlateral = "read"', r"'lateral' in \[acceptance\] cannot be 'read'; it is one of 'mark', 'refuse'$"),
     ],
 )
@@ -105,6 +124,17 @@ def test_what_is_wrong_is_said_in_one_sentence(more, sentence):
     with pytest.raises(ConfigError, match=sentence) as raised:
         parsed(more)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("wrong", "name"), [('spool = ""', "spool"), ('ledger = ""\nspool = "s"', "ledger")])
+def test_the_spool_and_the_ledger_are_named(wrong, name):
+    with pytest.raises(ConfigError, match=rf"'{name}' is empty; name a f"):
+        parsed(base=BASE.replace('spool = "spool"', wrong))
+
+
+def test_rules_take_defined_terms_a_missing_value_and_other_text():
+    views = ["", "PA", "(no defined term)"]
+    assert parsed(f'[[rules]]\nname = "a"\nviews = {json.dumps(views)}').rules[0].views == tuple(views)
 
 
 def test_a_short_salt_is_refused_and_no_salt_is_printed():

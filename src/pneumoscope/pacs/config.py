@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pneumoscope import strict_json
-from pneumoscope.pacs.config_errors import plain
+from pneumoscope.pacs.config_errors import not_finite, plain
 from pneumoscope.pacs.errors import ConfigError
 from pneumoscope.pacs.notifications.settings import Notification
 from pneumoscope.pacs.peers import Destination, Peer, Poll
@@ -95,6 +95,9 @@ class NodeConfig:
             raise ValueError(f"the salt needs at least {_SHORTEST_SALT} characters; make one:  {_MAKE_SALT}")
         if self.salt.startswith(_EXAMPLE_SALT):
             raise ValueError(f"the salt is that of the example, which everybody knows; make one:  {_MAKE_SALT}")
+        for name, path, what in (("spool", self.spool, "folder"), ("ledger", self.ledger, "file")):
+            if not path:
+                raise ValueError(f"'{name}' is empty; name a {what}")
         if "://" in self.ledger and urlsplit(self.ledger).password:
             raise ValueError("the URL of the ledger holds a password; put it into ~/.pgpass")
         if not self.models or not self.rules:
@@ -181,7 +184,10 @@ def parse(text: str, folder: Path) -> NodeConfig:
         In one sentence, with the path of the field that is missing, unknown or wrong.
     """
     try:
-        return strict_json.convert(_located(tomllib.loads(text), folder), NodeConfig)
+        tree = tomllib.loads(text)
+        if wrong := not_finite(tree):
+            raise strict_json.StrictJsonError(wrong)
+        return strict_json.convert(_located(tree, folder), NodeConfig)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the configuration of the node is no valid TOML: {error}") from error
     except strict_json.StrictJsonError as error:

@@ -1,6 +1,7 @@
 """Say in plain words what is wrong in ``node.toml``."""
 
 import difflib
+import math
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -58,6 +59,36 @@ def plain(sentence: str, schema: Mapping[str, Any]) -> str:
         allowed = ", ".join(f"'{one}'" for one in _schema_at(path, schema).get("enum", ()))
         return f"{_name(path)} cannot be {value['value']}" + (f"; it is one of {allowed}" if allowed else "")
     return text + (f" ({table.strip()})" if (table := _table(path)) else "")
+
+
+def not_finite(tree: Any, path: str = "$") -> str:
+    """Look for a number that is infinite or no number: TOML allows ``inf`` and ``nan``, and no setting does.
+
+    Parameters
+    ----------
+    tree : object
+        Parsed TOML.
+    path : str
+        Where it is in the file.
+
+    Returns
+    -------
+    str
+        What is wrong with the first such number and where, for `plain`; empty where there is none.
+
+    Examples
+    --------
+    >>> not_finite({"retention": {"source_days": math.inf}})
+    "'source_days' must be a finite number, not inf - at `$.retention`"
+    """
+    if isinstance(tree, list):
+        return next(filter(None, (not_finite(part, f"{path}[{k}]") for k, part in enumerate(tree))), "")
+    if not isinstance(tree, dict):
+        return ""
+    for name, part in tree.items():
+        if isinstance(part, float) and not math.isfinite(part):
+            return f"'{name}' must be a finite number, not {part} - at `{path}`"
+    return next(filter(None, (not_finite(part, f"{path}.{name}") for name, part in tree.items())), "")
 
 
 def _words(types: str) -> str:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pneumoscope.pacs.peers import check_name
 from pneumoscope.radiograph import Radiograph
+from pneumoscope.radiograph.header import NOT_A_TERM
+from pneumoscope.radiograph.terms import TERMS, is_chest, named_view
 
 Action = Literal["read", "skip"]
 RuleIntent = Literal["", "FOR PRESENTATION", "FOR PROCESSING"]
@@ -30,7 +32,8 @@ class Rule:
         AE titles of the sender; an image that was polled has the name of its poll in this place, and one that came by STOW-RS
         the text ``STOW-RS``.
     modalities : tuple of str
-        DICOM Modality.
+        DICOM Modality. Of this and the next two attributes an image has a defined term in capitals, nothing, or the text
+        ``(no defined term)``.
     views : tuple of str
         DICOM View Position.
     body_parts : tuple of str
@@ -67,11 +70,34 @@ class Rule:
             raise ValueError(f"the rule '{self.name}' needs a 'reason' if it skips, and none if it reads")
         if self.action == "skip" and (self.models or self.destinations):
             raise ValueError(f"the rule '{self.name}' skips, so that it can name neither models nor destinations")
+        _check_terms(self, "Modality", "the Modality", self.modalities)
+        _check_terms(self, "ViewPosition", "the View Position", self.views)
+        _check_terms(self, "BodyPartExamined", "the Body Part Examined", self.body_parts)
         low, high = self.min_age_years or 0.0, self.max_age_years
         if low < 0 or (high is not None and high <= low):
             raise ValueError(f"the ages of the rule '{self.name}' need 0 <= min_age_years < max_age_years")
         if self.age_unknown and self.min_age_years is None and high is None:
             raise ValueError(f"'age_unknown' of the rule '{self.name}' belongs to an age; give min_age_years or max_age_years")
+
+
+def _check_terms(rule: Rule, keyword: str, what: str, values: tuple[str, ...]) -> None:
+    """Refuse a value that no image has: a rule with it would never apply."""
+    terms = TERMS[keyword]
+    for value in values:
+        if value and value != NOT_A_TERM and value not in terms:
+            term = _term(keyword, value)
+            advice = f"write '{term}'" if term in terms else f"DICOM defines terms, and '{NOT_A_TERM}' stands for all other text"
+            raise ValueError(f"the rule '{rule.name}' has {what} '{value}', which is that of no image; {advice}")
+
+
+def _term(keyword: str, value: str) -> str:
+    """What an image is said to have whose header has this value."""
+    upper = value.upper()
+    if keyword == "BodyPartExamined" and upper not in TERMS[keyword]:
+        return "CHEST" if is_chest(value) else upper
+    if keyword == "ViewPosition" and upper not in TERMS[keyword]:
+        return named_view(value)
+    return upper
 
 
 READ_ALL = Rule("read-all")

@@ -16,6 +16,12 @@ def _check_positive(settings: object, *names: str) -> None:
             raise ValueError(f"'{name}' must be above 0, not {getattr(settings, name):g}")
 
 
+def _check_not_negative(settings: object, *names: str) -> None:
+    for name in names:
+        if not getattr(settings, name) >= 0:
+            raise ValueError(f"'{name}' must be at least 0, not {getattr(settings, name):g}")
+
+
 @dataclass(frozen=True)
 class Receiving:
     """How the node listens.
@@ -49,6 +55,8 @@ class Receiving:
 
     def __post_init__(self) -> None:
         check_ae_title("the node", self.ae_title)
+        if not self.host:
+            raise ValueError("'host' of the node is empty; name an address, such as '127.0.0.1' for this machine alone")
         for port in (self.port, self.stow_port):
             check_port("the node", port, lowest=0)
         if self.port and self.port == self.stow_port:
@@ -113,6 +121,7 @@ class Limits:
             raise ValueError(f"'pdu_bytes' must be 4096 to 134217728, not {self.pdu_bytes}")
         _check_positive(self, "associations", "associations_per_address", "pdu_seconds", "idle_seconds", "instance_bytes")
         _check_positive(self, "request_seconds", "spool_bytes")
+        _check_not_negative(self, "wait_seconds", "drain_seconds", "spool_free_bytes")
 
 
 @dataclass(frozen=True)
@@ -196,6 +205,8 @@ class Sending:
 
     def __post_init__(self) -> None:
         _check_positive(self, "senders", "first_wait_seconds", "longest_wait_seconds", "give_up_hours", "lease_seconds")
+        if self.longest_wait_seconds < self.first_wait_seconds:
+            raise ValueError("'longest_wait_seconds' must be at least 'first_wait_seconds'")
 
 
 @dataclass(frozen=True)

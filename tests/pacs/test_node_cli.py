@@ -236,6 +236,43 @@ def test_check_finds_what_is_wrong_with_this_machine(file, tmp_path):
     assert "no peer is named" in out
 
 
+def test_check_names_the_file_of_a_certificate_that_is_missing(file):
+    tls = '[receive.tls]\nauthority = "ca.pem"\ncertificate = "node.pem"\nkey = "node.key"\n'
+    file.write_text(BASE + f"[receive]\nport = {free_port()}\n" + tls, encoding="utf-8")
+    assert f"WRONG  listener: '{file.parent / 'ca.pem'}' cannot be used" in said("check", "--config", file, code=2)
+
+
+def test_check_says_which_rules_can_never_decide_and_that_a_reference_is_to_come(file):
+    rules = '[[rules]]\nname = "room-2"\nae_titles = ["CR2", "CR1", "STOW-RS", "archive"]\n[[rules]]\nname = "all"\n'
+    late = '[[rules]]\nname = "lateral"\naction = "skip"\nreason = "no"\nviews = ["LL"]\n[drift]\nreference_from = "2999-01-01"\n'
+    known = '[[peers]]\nae_title = "CR1"\n[[polls]]\nname = "archive"\nurl = "https://h/x"\n[receive]\nport = 0\n'
+    file.write_text(BASE + known + rules + late, encoding="utf-8")
+    out = said("check", "--config", file)
+    assert "look at this: the rule 'room-2' names the sender 'CR2', which is no peer and no poll" in out
+    assert "the sender 'STOW-RS', which" in out, "nothing listens for STOW-RS"
+    assert "'CR1'" not in out
+    assert "'archive'" not in out
+    assert "look at this: the rule 'all' applies to every image, so that no rule after it decides" in out
+    assert "look at this: no drift is judged before 2999-01-01, the 'reference_from' of [drift]" in out
+
+
+def test_check_has_no_advice_about_rules_in_order(file):
+    rules = '[[rules]]\nname = "lateral"\naction = "skip"\nreason = "no"\nviews = ["LL"]\n[[rules]]\nname = "all"\n'
+    file.write_text(BASE + "[receive]\nport = 0\n[drift]\nreference_from = '2020-01-01'\n" + rules, encoding="utf-8")
+    out = said("check", "--config", file)
+    assert "the rule" not in out
+    assert "drift" not in out
+
+
+def test_explain_names_only_destinations_that_get_objects_by_the_rule(file, tmp_path):
+    told = '[[notifications]]\nname = "ris"\nprotocol = "hl7"\nhost = "127.0.0.1"\nport = 2575\nafter = ["pacs"]\n'
+    file.write_text(BASE + told + '[[rules]]\nname = "all"\ndestinations = ["ris"]\n', encoding="utf-8")
+    (tmp_path / "image.dcm").write_bytes(image())
+    out = said("explain", tmp_path / "image.dcm", "--config", file)
+    assert "'ris' would be told (HL7 v2 by MLLP to 127.0.0.1:2575)" in out
+    assert "stored the objects" not in out
+
+
 def test_echo_asks_each_destination(file):
     with FakeDimse() as pacs, FakeStow() as web:
         text = BASE.replace("port = 104", f"port = {pacs.port}")

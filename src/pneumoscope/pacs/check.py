@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,11 +11,13 @@ from cryptography import x509
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.pacs.config import NodeConfig
+from pneumoscope.pacs.decision import senders
 from pneumoscope.pacs.free_ports import try_ports
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.notifications import validity
 from pneumoscope.pacs.notifications.settings import Notification
 from pneumoscope.pacs.peers import Credentials, Destination, Poll, Tls, is_loopback, secret
+from pneumoscope.pacs.rules import applies_to_all
 from pneumoscope.pacs.send.tls import client_context
 from pneumoscope.pacs.work import readers
 
@@ -104,6 +106,8 @@ def _tls(what: str, tls: Tls) -> Iterator[tuple[bool, str]]:
 
 
 def _usable(tls: Tls) -> str:
+    for file in filter(None, (tls.authority, tls.certificate, tls.key)):
+        Path(file).open("rb").close()  # The context would not say which file cannot be read.
     client_context(tls)
     return "the certificates can be used"
 
@@ -146,6 +150,10 @@ def _advice(config: NodeConfig) -> Iterator[tuple[bool, str]]:
         yield True, "look at this: the node is in shadow mode and sends nothing"
     if any(one.commitment for one in config.destinations) and not receive.port:
         yield True, "look at this: storage commitment is reported to the DIMSE port, and the node has none"
+    yield from _rules(config)
+    start = config.drift.reference_from
+    if start and date.fromisoformat(start) > datetime.now(UTC).date():
+        yield True, f"look at this: no drift is judged before {start}, the 'reference_from' of [drift]"
     for one in _services(config):
         yield from _readable_by_everyone(one)
     for one in config.notifications:
@@ -155,6 +163,21 @@ def _advice(config: NodeConfig) -> Iterator[tuple[bool, str]]:
                 f"look at this: '{one.name}' is reached without TLS, so that everyone on the network can read and change its "
                 "messages; give it a table 'tls', or a network of its own",
             )
+
+
+def _rules(config: NodeConfig) -> Iterator[tuple[bool, str]]:
+    known = senders(config)
+    for rule in config.rules:
+        for sender in rule.ae_titles:
+            if sender not in known:
+                sentence = (
+                    f"the rule '{rule.name}' names the sender '{sender}', which is no peer and no poll of this configuration"
+                )
+                yield True, f"look at this: {sentence}"
+    for rule in config.rules[:-1]:
+        if applies_to_all(rule):
+            yield True, f"look at this: the rule '{rule.name}' applies to every image, so that no rule after it decides"
+            break
 
 
 def _readable_by_everyone(service: Destination | Notification | Poll) -> Iterator[tuple[bool, str]]:

@@ -132,3 +132,20 @@ def sender_of(sender: str, route: str) -> str:
         `STOW_SENDER` for an image that came by STOW-RS, else the sender.
     """
     return STOW_SENDER if route == "stow" else sender
+
+
+def senders(config: NodeConfig) -> frozenset[str]:
+    """List who may send, as rules name them.
+
+    Parameters
+    ----------
+    config : NodeConfig
+        The node.
+
+    Returns
+    -------
+    frozenset of str
+        AE titles of the peers, names of the polls, and `STOW_SENDER` where the node listens for STOW-RS.
+    """
+    stow = {STOW_SENDER} if config.receive.stow_port else set()
+    return frozenset({one.ae_title.strip() for one in config.peers} | {one.name for one in config.polls} | stow)

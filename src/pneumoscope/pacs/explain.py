@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pneumoscope.dicom_objects import source_image
 from pneumoscope.dicom_objects.errors import UnidentifiedImageError
 from pneumoscope.pacs.config import NodeConfig
-from pneumoscope.pacs.decision import STOW_SENDER, Decision, decide, destinations_of, in_shadow, notifications_of
+from pneumoscope.pacs.decision import Decision, decide, destinations_of, in_shadow, notifications_of, senders
 from pneumoscope.pacs.device import device_of
 from pneumoscope.pacs.errors import NotUnderstoodError
 from pneumoscope.pacs.notifications.settings import Notification
@@ -64,9 +64,7 @@ def _check_source(content: bytes, decision: Decision) -> None:
 
 
 def _sender(config: NodeConfig, sender: str) -> Iterator[str]:
-    names = {one.ae_title.strip() for one in config.peers} | {one.name for one in config.polls}
-    known = names | ({STOW_SENDER} if config.receive.stow_port else set())
-    if sender and sender.strip() not in known:
+    if sender and sender.strip() not in senders(config):
         yield f"look at this: '{sender}' is no peer and no poll of this configuration, so that the node would refuse it"
 
 
@@ -103,11 +101,13 @@ def _results(config: NodeConfig, decision: Decision) -> Iterator[str]:
     for model in decision.models:
         shadow = in_shadow(config, model)
         yield f"model '{model.name}' would read it" + ("; in shadow mode, nothing would be sent" if shadow else "")
-        for destination in () if shadow else destinations_of(config, decision.rule):
+        destinations = () if shadow else destinations_of(config, decision.rule)
+        for destination in destinations:
             kinds = ", ".join(destination.kinds)
             yield f"  {kinds} would go to '{destination.name}' ({where(destination)}, profile {destination.profile})"
         for one in () if shadow else notifications_of(config, decision.rule):
-            after = f", once {' and '.join(one.after)} stored the objects" if one.after else ""
+            waited_for = [each.name for each in destinations if each.name in one.after]
+            after = f", once {' and '.join(waited_for)} stored the objects" if waited_for else ""
             yield f"  '{one.name}' would be told ({where(one)}){after}"
 
 

@@ -189,6 +189,28 @@ def _age_mismatch(rule: Rule, age: float | None) -> str:
     return "" if above and below else "the age is outside of the rule's"
 
 
+def applies_to_all(rule: Rule) -> bool:
+    """Whether a rule has no condition, so that no rule after it decides.
+
+    Parameters
+    ----------
+    rule : Rule
+        The rule.
+
+    Returns
+    -------
+    bool
+        True where it applies to every image.
+
+    Examples
+    --------
+    >>> applies_to_all(READ_ALL)
+    True
+    """
+    lists = (rule.ae_titles, rule.modalities, rule.views, rule.body_parts, rule.intents)
+    return not any(lists) and rule.min_age_years is None and rule.max_age_years is None
+
+
 def choose(rules: Sequence[Rule], facts: Facts) -> Rule | None:
     """Choose the rule that decides.
 

@@ -256,4 +256,4 @@ def _error_of(cause: BaseException | None) -> LedgerError:
         return LedgerError("the ledger's file cannot be written; check its disk and its permissions")
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return LedgerError("the ledger's file is damaged or no SQLite database; restore a copy")
-    return LedgerError(f"the ledger's database failed ({type(cause).__name__} {state}); check that it runs")
+    return LedgerError(f"the ledger's database failed ({f'{type(cause).__name__} {state}'.strip()}); check that it runs")

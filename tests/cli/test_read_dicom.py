@@ -150,6 +150,11 @@ def test_de_identified_objects_and_source_name_nobody_and_belong_together(read, 
         (["--dicom-out", "sr,ct"], "'ct' is no kind of DICOM object; the kinds are sr, seg, pm, sc, gsps, or 'profile'"),
         (["--dicom-out", "sr", "--profile", "siemens"], "'siemens' is not one of"),
         (["--deidentify"], "--deidentify concerns DICOM objects: give --dicom-out as well"),
+        (["--profile", "ohif"], "--profile concerns DICOM objects: give --dicom-out as well"),
+        (["--segmentation", "labelmap"], "--segmentation concerns DICOM objects: give --dicom-out as well"),
+        (["--parametric-map", "deflated"], "--parametric-map concerns DICOM objects: give --dicom-out as well"),
+        (["--dicom-out", "sr,pm", "--segmentation", "labelmap"], "--segmentation concerns the DICOM Segmentation: give seg"),
+        (["--dicom-out", "sr", "--parametric-map", "deflated"], "--parametric-map concerns the DICOM Parametric Map: give pm"),
     ],
 )
 def test_a_mistake_is_one_sentence(read, study, arguments, message):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -240,6 +241,29 @@ def test_check_names_the_file_of_a_certificate_that_is_missing(file):
     tls = '[receive.tls]\nauthority = "ca.pem"\ncertificate = "node.pem"\nkey = "node.key"\n'
     file.write_text(BASE + f"[receive]\nport = {free_port()}\n" + tls, encoding="utf-8")
     assert f"WRONG  listener: '{file.parent / 'ca.pem'}' cannot be used" in said("check", "--config", file, code=2)
+
+
+def test_check_says_that_a_secret_is_no_text(file):
+    (file.parent / "token").write_bytes(b"\xff\xfe")
+    web = '[[destinations]]\nname = "web"\nprotocol = "stow"\nurl = "https://h/x"\ncredentials = {token_file = "token"}\n'
+    file.write_text(BASE + "[receive]\nport = 0\n" + web, encoding="utf-8")
+    assert f"WRONG  'web': '{file.parent / 'token'}' cannot be used (it is no text)" in said("check", "--config", file, code=2)
+
+
+@pytest.mark.parametrize(
+    ("token", "sentence"), [(None, "cannot be read (FileNotFoundError)"), ("\n", "is empty; write a token there")]
+)
+def test_check_reads_the_token_of_the_listener(file, token, sentence):
+    if token is not None:
+        (file.parent / "token").write_text(token, encoding="ascii")
+    listen = f'[receive]\nport = 0\nstow_port = {free_port()}\nstow_token_file = "token"\n'
+    file.write_text(BASE + listen, encoding="utf-8")
+    out = said("check", "--config", file, code=2)
+    assert re.search(rf"^WRONG  listener: the .*'stow_token_file' {re.escape(sentence)}$", out, re.M), out
+    (file.parent / "token").write_text("s3cret\n", encoding="ascii")
+    out = said("check", "--config", file)
+    assert "ok     listener: the token can be read" in out
+    assert "s3cret" not in out
 
 
 def test_check_says_which_rules_can_never_decide_and_that_a_reference_is_to_come(file):

@@ -16,6 +16,8 @@ from pneumoscope.archive.outputs import FurtherFiles, further_folder
 KINDS = ("sr", "seg", "pm", "sc", "gsps")
 PROFILES = ("ohif", "air", "orthanc", "plain")
 ALL = "profile"
+_PROFILE, _SEGMENTATION, _PARAMETRIC_MAP = "plain", "binary", "full"
+"""Defaults of the options that concern objects."""
 KEY_NAME = "deidentification.key"
 """Secret of the de-identified UIDs of an output folder, which a resumed run needs again."""
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -59,14 +61,14 @@ def dicom_options(command: _Command) -> _Command:
         click.option(
             "--segmentation",
             type=click.Choice(["binary", "labelmap"]),
-            default="binary",
+            default=_SEGMENTATION,
             show_default=True,
             help="Form of the DICOM Segmentation; few viewers know labelmap yet.",
         ),
         click.option(
             "--parametric-map",
             type=click.Choice(["full", "deflated"]),
-            default="full",
+            default=_PARAMETRIC_MAP,
             show_default=True,
             help="Form of the DICOM Parametric Map: deflated has values rounded to 1/1024 and is 50 times smaller; the receiver "
             "has to know Deflated Explicit VR Little Endian.",
@@ -74,7 +76,7 @@ def dicom_options(command: _Command) -> _Command:
         click.option(
             "--profile",
             type=click.Choice(PROFILES),
-            default="plain",
+            default=_PROFILE,
             show_default=True,
             help="System that the DICOM objects are for; it chooses their classes.",
         ),
@@ -126,21 +128,41 @@ def further_files(
     Raises
     ------
     UsageError
-        ``--deidentify`` without objects.
+        An option without effect: without objects, or without the object that it concerns.
     MissingExtraError
         The packages are not installed.
     """
     if kinds is None:
-        if deidentify:
-            raise click.UsageError("--deidentify concerns DICOM objects: give --dicom-out as well")
+        _refuse_without_objects(profile, segmentation, parametric_map, deidentify)
         return None
     files = _files()
     chosen = files.Profile(profile)
     asked = tuple(kind for kind in KINDS if kind in kinds or (ALL in kinds and kind in chosen.kinds))
+    _refuse_without_kind(asked, segmentation, parametric_map)
     repeated = importlib.import_module("pneumoscope.dicom_objects.repeated_uids").repeated(sources)
     key, deflated_maps = _key(out) if deidentify else "", parametric_map == "deflated"
     writer = files.ObjectFiles(asked, chosen, key, segmentation.upper(), repeated, deflated_maps)
     return FurtherFiles(writer.setting, writer, files.is_complete)
+
+
+def _refuse_without_objects(profile: str, segmentation: str, parametric_map: str, deidentify: bool) -> None:
+    """Refuse options that concern objects where none were asked for."""
+    given = {
+        "--deidentify": deidentify,
+        "--profile": profile != _PROFILE,
+        "--segmentation": segmentation != _SEGMENTATION,
+        "--parametric-map": parametric_map != _PARAMETRIC_MAP,
+    }
+    for option in (name for name, is_given in given.items() if is_given):
+        raise click.UsageError(f"{option} concerns DICOM objects: give --dicom-out as well")
+
+
+def _refuse_without_kind(asked: Sequence[str], segmentation: str, parametric_map: str) -> None:
+    """Refuse the form of an object that was not asked for."""
+    if segmentation != _SEGMENTATION and "seg" not in asked:
+        raise click.UsageError("--segmentation concerns the DICOM Segmentation: give seg in --dicom-out as well")
+    if parametric_map != _PARAMETRIC_MAP and "pm" not in asked:
+        raise click.UsageError("--parametric-map concerns the DICOM Parametric Map: give pm in --dicom-out as well")
 
 
 def report_omitted(items: Sequence[Item], out: Path) -> None:

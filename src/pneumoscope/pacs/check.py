@@ -17,8 +17,10 @@ from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.notifications import validity
 from pneumoscope.pacs.notifications.settings import Notification
 from pneumoscope.pacs.peers import Credentials, Destination, Poll, Tls, is_loopback, secret
+from pneumoscope.pacs.receive.authorization import stow_token
 from pneumoscope.pacs.rules import applies_to_all
 from pneumoscope.pacs.send.tls import client_context
+from pneumoscope.pacs.settings import Receiving
 from pneumoscope.pacs.work import readers
 
 _SOON = timedelta(days=30)
@@ -46,6 +48,8 @@ def check(config: NodeConfig) -> Iterator[tuple[bool, str]]:
         yield from _tls(what, tls)
     for what, credentials in _credentials(config):
         yield _tried(what, partial(_secret, credentials))
+    if config.receive.stow_port and config.receive.stow_token_file:
+        yield _tried("listener", partial(_token, config.receive))
     yield from try_ports(config)
     yield from _advice(config)
 
@@ -106,8 +110,6 @@ def _tls(what: str, tls: Tls) -> Iterator[tuple[bool, str]]:
 
 
 def _usable(tls: Tls) -> str:
-    for file in filter(None, (tls.authority, tls.certificate, tls.key)):
-        Path(file).open("rb").close()  # The context would not say which file cannot be read.
     client_context(tls)
     return "the certificates can be used"
 
@@ -135,6 +137,11 @@ def _secret(credentials: Credentials) -> str:
     if not secret(credentials.password_file or credentials.token_file):
         raise OSError(0, "its first line is empty", "the file of the secret")
     return "the credentials can be read"
+
+
+def _token(receive: Receiving) -> str:
+    stow_token(receive)
+    return "the token can be read"
 
 
 def _advice(config: NodeConfig) -> Iterator[tuple[bool, str]]:

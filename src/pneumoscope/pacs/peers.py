@@ -1,5 +1,6 @@
 """Settings of the other side of a connection: who may send, where results go, what is polled, how connections are secured."""
 
+import errno
 import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
@@ -344,6 +345,9 @@ def secret(file: str) -> str:
     Raises
     ------
     OSError
-        If the file cannot be read.
+        If the file cannot be read, or is no text.
     """
-    return Path(file).read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+    try:
+        return Path(file).read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+    except UnicodeDecodeError:
+        raise OSError(errno.EINVAL, "it is no text", file) from None

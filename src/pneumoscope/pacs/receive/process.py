@@ -11,13 +11,14 @@ from starlette.applications import Starlette
 from pneumoscope.pacs import poll
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.drift_watch import keep_watching
-from pneumoscope.pacs.errors import ConfigError, ListenError
+from pneumoscope.pacs.errors import ListenError
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.metrics import NodeMetrics
 from pneumoscope.pacs.page.node_page import NodePage
-from pneumoscope.pacs.peers import Destination, Peer, secret
+from pneumoscope.pacs.peers import Destination, Peer
 from pneumoscope.pacs.reading_totals import ReadingTotals
 from pneumoscope.pacs.receive.admission import Admission
+from pneumoscope.pacs.receive.authorization import stow_token
 from pneumoscope.pacs.receive.http_server import listening_http
 from pneumoscope.pacs.receive.metrics_page import MetricsPage
 from pneumoscope.pacs.receive.scp import listening
@@ -85,7 +86,7 @@ def _listen(config: NodeConfig, admission: Admission, totals: ReadingTotals, ope
 
 def _application(config: NodeConfig, admission: Admission, totals: ReadingTotals) -> Starlette:
     """What answers on the port for HTTP."""
-    token = _token(config.receive.stow_token_file)
+    token = stow_token(config.receive)
     metrics = NodeMetrics(admission.ledger, totals, config.drift)
     storing, shown = Storing(admission, config.limits, token), NodePage(config, admission.ledger, totals, token)
     return Starlette(routes=[*storing.routes(), *MetricsPage(metrics, token).routes(), *shown.routes()])
@@ -123,15 +124,3 @@ def _addresses(host: str) -> tuple[str, ...]:
     except (OSError, UnicodeError):
         return ()
     return tuple(sorted({str(address[0]).partition("%")[0] for *_, address in entries}))
-
-
-def _token(file: str) -> str:
-    if not file:
-        return ""
-    try:
-        token = secret(file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the file of 'stow_token_file' cannot be read ({type(error).__name__})") from None
-    if not token:
-        raise ConfigError("the first line of the file of 'stow_token_file' is empty; write a token there")
-    return token

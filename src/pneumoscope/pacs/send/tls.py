@@ -1,6 +1,7 @@
 """TLS to a destination."""
 
 import ssl
+from pathlib import Path
 
 from pneumoscope.pacs.peers import Tls
 
@@ -23,6 +24,8 @@ def client_context(tls: Tls | None) -> ssl.SSLContext:
     OSError
         If a file cannot be read, or holds no certificate or key.
     """
+    for file in filter(None, (tls.authority, tls.certificate, tls.key) if tls else ()):
+        Path(file).open("rb").close()  # The context would not say which file cannot be read.
     context = ssl.create_default_context(cafile=(tls.authority or None) if tls else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls and tls.certificate:

@@ -14,6 +14,7 @@ import trustme
 from pneumoscope.pacs import config
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.pseudonym import pseudonym
+from pneumoscope.web.dicomweb.errors import UnreachableError
 from tests.cli.run import run
 from tests.pacs.fake_pacs import FakeDimse, FakeStow, free_port
 from tests.pacs.node_parts import BASE, image, model, receive, worker
@@ -241,6 +242,9 @@ def test_check_names_the_file_of_a_certificate_that_is_missing(file):
     tls = '[receive.tls]\nauthority = "ca.pem"\ncertificate = "node.pem"\nkey = "node.key"\n'
     file.write_text(BASE + f"[receive]\nport = {free_port()}\n" + tls, encoding="utf-8")
     assert f"WRONG  listener: '{file.parent / 'ca.pem'}' cannot be used" in said("check", "--config", file, code=2)
+    ris = '[[notifications]]\nname = "ris"\nprotocol = "hl7"\nhost = "h"\nport = 2575\ntls = {authority = "ca.pem"}\n'
+    file.write_text(BASE + ris, encoding="utf-8")
+    assert str(file.parent / "ca.pem") in said("echo", "ris", "--config", file, code=2)
 
 
 def test_check_says_that_a_secret_is_no_text(file):
@@ -334,6 +338,21 @@ def test_the_support_bundle_names_no_one(filled, tmp_path):
 
 def test_reconcile_without_a_poll_says_what_to_add(file):
     assert said("reconcile", "--config", file) == "no PACS is polled; add a table [[polls]] to the configuration\n"
+
+
+def test_reconcile_reports_about_each_service_though_another_one_is_down(file, monkeypatch):
+    def compared(node, ledger):
+        (poll,) = node.polls
+        if poll.name == "down":
+            raise UnreachableError("the DICOMweb server http://127.0.0.1:1 could not be reached")
+        return [f"'{poll.name}': 3 in the PACS, 3 read"]
+
+    monkeypatch.setattr("pneumoscope.cli.node_tools.reconciled", compared)
+    polls = "".join(f'[[polls]]\nname = "{name}"\nurl = "http://127.0.0.1:1/x"\n' for name in ("down", "up"))
+    file.write_text(BASE + polls, encoding="utf-8")
+    out = said("reconcile", "--config", file, code=2)
+    assert "'up': 3 in the PACS, 3 read" in out
+    assert "WRONG  'down': the DICOMweb server http://127.0.0.1:1 could not be reached" in out
 
 
 def test_a_configuration_that_is_not_there_is_one_sentence(tmp_path):

@@ -1,15 +1,21 @@
 """``pneumoscope node explain``, ``reconcile``, ``conformance`` and ``support-bundle``."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from pneumoscope.cli.main import USER_MISTAKE
 from pneumoscope.cli.node_options import config_option, opened
 from pneumoscope.pacs import config
 from pneumoscope.pacs import conformance as statement
 from pneumoscope.pacs import support_bundle as bundle
+from pneumoscope.pacs.config import NodeConfig
+from pneumoscope.pacs.errors import ConfigError
 from pneumoscope.pacs.explain import explain as explained
+from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.reconcile import reconcile as reconciled
+from pneumoscope.web.dicomweb.errors import DicomwebError
 
 
 @click.command("explain")
@@ -24,11 +30,24 @@ def explain(image: Path, sender: str, file: Path) -> None:
 
 @click.command("reconcile")
 @config_option
-def reconcile(file: Path) -> None:
+def reconcile(file: Path) -> int:
     """Compare what the polled services hold with what the node has read, skipped (with the reason) or failed."""
     with opened(file) as (node, ledger):
-        for line in reconciled(node, ledger):
-            click.echo(line)
+        parts = [replace(node, polls=(poll,)) for poll in node.polls] or [node]
+        reported = [_reconciled(part, ledger) for part in parts]
+    return 0 if all(reported) else USER_MISTAKE
+
+
+def _reconciled(node: NodeConfig, ledger: Ledger) -> bool:
+    """Print the report about one polled service, or why there is none; whether there is one."""
+    try:
+        lines = reconciled(node, ledger)
+    except (ConfigError, DicomwebError) as error:
+        click.echo(f"WRONG  '{node.polls[0].name}': {error}", err=True)
+        return False
+    for line in lines:
+        click.echo(line)
+    return True
 
 
 @click.command("conformance")

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pneumoscope import radiograph as radiographs
-from pneumoscope.archive import ArchiveError, Options, shards
+from pneumoscope.archive import ArchiveError, Options, data_set, shards, verification
 from pneumoscope.archive.result_table import Device
 from pneumoscope.archive.row_reading import device_of
 from pneumoscope.archive.shards import Plan
@@ -100,6 +100,24 @@ def test_removed_results_are_counted_for_the_user(plan: Plan, reader: Reader, fo
         os.utime(file, (1, 1))
     plan_of(folder, reader, on_removed=removed.append)
     assert (removed, files_of(plan)) == ([1], {})
+
+
+def test_results_of_an_unknown_run_are_not_taken_for_those_of_this_one(plan: Plan, reader: Reader, folder: Path) -> None:
+    shards.read_shard(plan, 0, reader, radiographs.read)
+    (Path(plan.out) / shards.RUN_NAME).unlink()
+    with pytest.raises(ArchiveError, match=r"holds files in the folder readings and no _run\.json that says what they are"):
+        plan_of(folder, reader)
+
+
+def test_a_foreign_file_is_no_shard_and_stays_where_it_is(plan: Plan, reader: Reader, folder: Path) -> None:
+    shards.read_shard(plan, 0, reader, radiographs.read)
+    foreign = Path(plan.out) / shards.READINGS / "extra.parquet"
+    foreign.write_bytes(b"not of this data set")
+    removed: list[int] = []
+    plan_of(folder, reader, on_removed=removed.append)
+    assert (removed, foreign.exists(), data_set.status(plan.out).shards) == ([], True, 1)
+    problems = verification.verify(plan.out, "", None, radiographs.read).problems
+    assert "'readings/extra.parquet' is no file of this data set; remove it" in problems
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1"])

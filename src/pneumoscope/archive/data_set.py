@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pneumoscope.archive import attempts, locations, shards, sources
+from pneumoscope.archive import attempts, locations, parquet_streams, shards, sources
 from pneumoscope.archive.errors import ArchiveError, UnavailableSourceError
 from pneumoscope.archive.shards import RunRecord
 from pneumoscope.archive.sources import Stored
@@ -187,7 +187,9 @@ def columns_of(store: Store, columns: Sequence[str], names: Sequence[str]) -> It
         location = store.location(shards.file_of(name))
         try:
             with sources.failures(location), sources.opened(location) as stream:
-                return pq.ParquetFile(stream, page_checksum_verification=True).read([*columns])
+                return pq.ParquetFile(parquet_streams.of_stream(stream), page_checksum_verification=True).read(
+                    [*columns], use_threads=False
+                )
         except UnavailableSourceError as error:
             raise ArchiveError(
                 f"the results of shard {name} cannot be read; see  pneumoscope archive verify {locations.shown(store.root)}"

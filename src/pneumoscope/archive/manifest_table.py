@@ -17,7 +17,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pneumoscope.archive import locations, sources
+from pneumoscope.archive import locations, parquet_streams, sources
 from pneumoscope.archive.errors import ArchiveError, MissingSourceError
 from pneumoscope.archive.sources import Source
 
@@ -128,7 +128,7 @@ class ManifestTable:
 
     def _checked(self, file: pq.ParquetFile, index: int, problem: str) -> list[Row]:
         try:
-            rows = [_row(one) for one in file.read_row_group(index).to_pylist()]
+            rows = [_row(one) for one in file.read_row_group(index, use_threads=False).to_pylist()]
         except _DAMAGE as error:
             raise ArchiveError(problem) from error
         if digest(rows) != self.shards[index]:
@@ -157,7 +157,7 @@ class ManifestTable:
 
 def _parquet(stream: BinaryIO, problem: str, metadata: Any = None) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(stream, metadata=metadata, page_checksum_verification=True)
+        return pq.ParquetFile(parquet_streams.of_stream(stream), metadata=metadata, page_checksum_verification=True)
     except _DAMAGE as error:
         raise ArchiveError(problem) from error
 
@@ -166,7 +166,7 @@ def _parquet(stream: BinaryIO, problem: str, metadata: Any = None) -> pq.Parquet
 def _metadata(location: str, etag: str) -> Any:
     """The footer of a manifest, kept: that of a million rows takes longer to read than a shard."""
     with sources.opened(location, etag) as stream:
-        return pq.ParquetFile(stream).metadata
+        return pq.ParquetFile(parquet_streams.of_stream(stream)).metadata
 
 
 def open_manifest(location: str) -> ManifestTable:
@@ -228,7 +228,7 @@ def _require_file(location: str) -> None:
 
 def _parquet_footer(stream: BinaryIO, location: str) -> Any:
     try:
-        return pq.ParquetFile(stream).metadata
+        return pq.ParquetFile(parquet_streams.of_stream(stream)).metadata
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

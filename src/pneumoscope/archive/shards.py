@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pneumoscope import atomic_files, strict_json
-from pneumoscope.archive import attempts, locations, result_table, sources
+from pneumoscope.archive import attempts, locations, parquet_streams, result_table, sources
 from pneumoscope.archive.careful import read_alone
 from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.errors import ArchiveError, RefusedSourceError, UnavailableSourceError
@@ -240,6 +240,11 @@ def check_place(manifest: str, out: str, reader: Reader, options: Options | None
     earlier = read_run(store)
     if earlier is None and store.exists(LINES_NAME):
         raise ArchiveError(f"'{locations.shown(out)}' holds lines of  pneumoscope read; choose another place with -o")
+    if earlier is None and next(store.files(READINGS), None):
+        raise ArchiveError(
+            f"'{locations.shown(out)}' holds files in the folder {READINGS} and no {RUN_NAME} that says what they are; choose "
+            "another place with -o"
+        )
     expected = (result_table.VERSION, run, locations.shown(manifest), site_key_sha256(site_key))
     if earlier and (earlier.data_set, earlier.run, earlier.manifest, earlier.site_key) != expected:
         reason = "another manifest" if earlier.run == run and earlier.site_key == expected[-1] else "other options"
@@ -321,13 +326,10 @@ def committed(store: Store) -> dict[str, sources.Stored]:
     Returns
     -------
     dict of str to Stored
-        Size and time of each file, by digest of the shard.
+        Size and time of each file, by digest of the shard; files of other names are none.
     """
-    return {
-        name.rpartition("/")[2].removesuffix(".parquet"): stored
-        for name, stored in store.files(READINGS)
-        if name.endswith(".parquet")
-    }
+    named = ((name.rpartition("/")[2].removesuffix(".parquet"), name, stored) for name, stored in store.files(READINGS))
+    return {shard: stored for shard, name, stored in named if name == file_of(shard)}
 
 
 def pending(plan: Plan) -> Iterator[int]:
@@ -374,8 +376,8 @@ def _remove(store: Store, stale: Iterable[str]) -> None:
 
 def _column(store: Store, shard: str, name: str) -> list[Any]:
     try:
-        content = pa.BufferReader(store.read(file_of(shard)) or b"")
-        return list(pq.ParquetFile(content, page_checksum_verification=True).read([name])[name].to_pylist())
+        content = parquet_streams.of_bytes(store.read(file_of(shard)) or b"")
+        return list(pq.ParquetFile(content, page_checksum_verification=True).read([name], use_threads=False)[name].to_pylist())
     except (pa.ArrowException, OSError) as error:
         raise ArchiveError(
             f"the results of shard {shard} cannot be read; see  pneumoscope archive verify {locations.shown(store.root)}"

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pneumoscope.archive import locations, sources
+from pneumoscope.archive import locations, parquet_streams, sources
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.sources import Source
 
@@ -66,7 +66,7 @@ def rows_of(location: str) -> Iterator[tuple[str, Source]]:
 
 
 def _parquet(stream: Any) -> Iterator[Mapping[str, Any]]:
-    for batch in pq.ParquetFile(stream).iter_batches(4096):
+    for batch in pq.ParquetFile(parquet_streams.of_stream(stream)).iter_batches(4096):
         yield from batch.to_pylist()
 
 

@@ -1,6 +1,5 @@
 """Check that a data set holds exactly one intact result of each file of its manifest."""
 
-import io
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pneumoscope.archive import result_table, shards
+from pneumoscope.archive import parquet_streams, result_table, shards
 from pneumoscope.archive.data_set import record_of
 from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.errors import ArchiveError, QuarantinedError, UnavailableSourceError
@@ -133,8 +132,8 @@ def _checked(store: Store, table: ManifestTable, record: RunRecord, index: int) 
     again = "remove it, and run  pneumoscope archive read  again"
     content = store.read(name) or b""
     try:
-        file = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
-        found = file.read()
+        file = pq.ParquetFile(parquet_streams.of_bytes(content), page_checksum_verification=True)
+        found = file.read(use_threads=False)
         records = found.to_pylist()
     except (pa.ArrowException, OSError, ValueError):
         return _Checked([], [], [f"'{name}' is damaged; {again}"])

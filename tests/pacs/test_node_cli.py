@@ -66,7 +66,7 @@ def test_what_the_commands_write_belongs_to_their_user_alone(file):
 
 def test_status_tells_what_waits_and_why_deliveries_are_dead(filled):
     out = said("--config", filled, "status")
-    assert "work: runs, process 77" in out
+    assert re.search(r"^work: runs, process 77; last sign of life [0-9]+ s ago$", out, re.M), out
     assert "receive: never ran" in out
     assert "images: 1 read, 1 received, 1 skipped" in out
     assert "1 dead for 'pacs': the destination 'pacs' answers 0xA900" in out

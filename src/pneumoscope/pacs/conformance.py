@@ -114,7 +114,7 @@ def page() -> str:
 def _lines() -> Iterator[str]:
     yield "# DICOM conformance"
     yield ""
-    yield f"{DISCLAIMER} The statement of the node of Pneumoscope {__version__}, made by  `pneumoscope node conformance`."
+    yield f"{DISCLAIMER} The statement of the node of Pneumoscope {__version__}, made by `pneumoscope node conformance`."
     yield from _received()
     yield from _sent()
     yield from _asked()

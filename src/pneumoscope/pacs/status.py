@@ -59,8 +59,10 @@ def _processes(ledger: Ledger, now: float) -> Iterator[str]:
         if beat is None:
             yield f"{role}: never ran"
         else:
-            silent = now - beat.at > SILENT_SECONDS
-            yield f"{role}: {'silent for' if silent else 'runs, process'} {age(now - beat.at) if silent else beat.pid}"
+            silent, passed = now - beat.at > SILENT_SECONDS, age(now - beat.at)
+            yield (
+                f"{role}: silent for {passed}" if silent else f"{role}: runs, process {beat.pid}; last sign of life {passed} ago"
+            )
 
 
 def _dead(ledger: Ledger) -> Iterator[str]:

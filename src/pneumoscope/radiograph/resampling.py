@@ -1,7 +1,8 @@
 """Resample a part of an image by the antialiased triangle filter of Pillow, large images strip by strip.
 
-Each strip of rows is looked up, multiplied with its weights while it lies in the cache, and forgotten: no float32 copy of the
-image is made. The filter is Pillow's; sums are taken in another order, so that the results differ by float32 rounding.
+Each strip of rows is looked up, multiplied with its weights while it lies in the cache, and forgotten: no copy of the image is made.
+The filter is Pillow's. Sums are taken in double precision, as Pillow does: the order in which a processor's matrix product adds
+then changes no result, and equal pixels stay equal.
 """
 
 import functools
@@ -17,6 +18,7 @@ from pneumoscope.radiograph.looked_up import LookedUp
 from pneumoscope.radiograph.region import Region
 
 Grey = NDArray[np.float32]
+Exact = NDArray[np.float64]
 _MOST_PRODUCTS = 2**18
 """Multiplications of one matrix product: above that OpenBLAS starts threads, which would take a core from other readings."""
 _MOST_STRIP_ROWS = 64
@@ -44,15 +46,16 @@ def resample(image: Grey | LookedUp, box: Region, rows: int, cols: int) -> Grey:
         picture = Image.fromarray(np.ascontiguousarray(image.pixels if isinstance(image, LookedUp) else image))
         return np.asarray(picture.resize((cols, rows), Image.Resampling.BILINEAR, box=edges), np.float32)
     flat = _reduced(image, box.top, box.bottom, rows)
-    return np.ascontiguousarray(_reduced(np.ascontiguousarray(flat.T), box.left, box.right, cols).T)
+    return np.ascontiguousarray(_reduced(np.ascontiguousarray(flat.T), box.left, box.right, cols).T, np.float32)
 
 
-def _reduced(image: Grey | LookedUp, top: float, bottom: float, n_rows: int) -> Grey:
+def _reduced(image: Grey | Exact | LookedUp, top: float, bottom: float, n_rows: int) -> Exact:
     """Resample the rows between two edges to fewer."""
     rows, cols = (image.levels if isinstance(image, LookedUp) else image).shape
-    reduced = np.zeros((n_rows, cols), np.float32)
+    reduced = np.zeros((n_rows, cols), np.float64)
     for strip in _strips(rows, cols, top, bottom, n_rows):
-        reduced[strip.out] += strip.weights @ (image.rows(strip.rows) if isinstance(image, LookedUp) else image[strip.rows])
+        pixels = image.rows(strip.rows) if isinstance(image, LookedUp) else image[strip.rows]
+        reduced[strip.out] += strip.weights @ pixels.astype(np.float64, copy=False)
     return reduced
 
 
@@ -62,7 +65,7 @@ class _Strip:
 
     rows: slice
     out: slice
-    weights: Grey
+    weights: Exact
 
 
 @functools.lru_cache(maxsize=64)
@@ -79,18 +82,18 @@ def _strip_rows(cols: int, reduction: float) -> int:
     return max(1, min(int(most), _MOST_STRIP_ROWS))
 
 
-def _cut(first: NDArray[np.intp], last: NDArray[np.intp], weights: Grey, starts: range, height: int) -> Iterator[_Strip]:
+def _cut(first: NDArray[np.intp], last: NDArray[np.intp], weights: Exact, starts: range, height: int) -> Iterator[_Strip]:
     for start in starts:
         stop = min(start + height, int(last[-1]))
         out = slice(int(np.searchsorted(last, start, "right")), int(np.searchsorted(first, stop, "left")))
-        part = np.zeros((out.stop - out.start, stop - start), np.float32)
+        part = np.zeros((out.stop - out.start, stop - start))
         for k in range(out.start, out.stop):
             low, high = max(start, int(first[k])), min(stop, int(last[k]))
             part[k - out.start, low - start : high - start] = weights[k, low - first[k] : high - first[k]]
         yield _Strip(slice(start, stop), out, part)
 
 
-def _taps(cells: int, start: float, stop: float, size: int) -> tuple[NDArray[np.intp], Grey]:
+def _taps(cells: int, start: float, stop: float, size: int) -> tuple[NDArray[np.intp], Exact]:
     """First cell and weights of each of `size` new cells over [start, stop), as Pillow computes them (``Resample.c``).
 
     The half-width of the triangle is the distance between two new cells.
@@ -101,4 +104,4 @@ def _taps(cells: int, start: float, stop: float, size: int) -> tuple[NDArray[np.
     at = first[:, None] + np.arange(math.ceil(step) * 2 + 1)
     inside = at < np.minimum((centre + step + 0.5).astype(np.intp), cells)[:, None]
     triangle = np.maximum(1 - np.abs((at + 0.5 - centre[:, None]) / step), 0) * inside
-    return first, (triangle / triangle.sum(1, keepdims=True)).astype(np.float32)
+    return first, triangle / triangle.sum(1, keepdims=True)

@@ -134,7 +134,7 @@ def test_a_source_side_takes_the_detail_away_that_small_copies_do_not_have():
 
 
 def test_a_source_side_gives_what_reading_a_small_copy_gives():
-    """Pillow's own resize makes the copy; the whole view of both is then the same, but for Pillow's rounding between its passes."""
+    """Pillow's own resize makes the copy; the view of both is then the same, but for Pillow's rounding between its passes."""
     pixels = textured().pixels
     copy = np.asarray(Image.fromarray(pixels).resize((48, 48), Image.Resampling.BILINEAR))
     a = prepare(Radiograph(pixels), Preprocessing(32, source_px=48)).pixels

@@ -1,8 +1,8 @@
 """Resample a part of an image by the antialiased triangle filter of Pillow, large images strip by strip.
 
-Each strip of rows is looked up, multiplied with its weights while it lies in the cache, and forgotten: no copy of the image is made.
-The filter is Pillow's. Sums are taken in double precision, as Pillow does: the order in which a processor's matrix product adds
-then changes no result, and equal pixels stay equal.
+Each strip of rows is looked up, multiplied with its weights while it lies in the cache, and forgotten: no copy of the image is
+made. The filter is Pillow's. Sums are taken in double precision, as Pillow does: the order in which a processor's matrix product
+adds then changes no result, and equal pixels stay equal.
 """
 
 import functools

@@ -50,10 +50,14 @@ def _observation_context(result):
     return sr.ObservationContext(observer_device_context=sr.ObserverContext(codes.DCM.Device, device))
 
 
+def _answer(line):
+    return "indeterminate" if line.abstains else line.decision
+
+
 def _whole_image_group(result, line):
     fields = line.lung_fields
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(result.uid("sr", "whole image"), f"{line.target}: {line.decision}"),
+        tracking_identifier=sr.TrackingIdentifier(result.uid("sr", "whole image"), f"{line.target}: {_answer(line)}"),
         referenced_region=_region(result, fields.box),
         finding_type=concepts.LUNG,
         finding_category=concepts.ANATOMY,

@@ -93,6 +93,17 @@ def test_a_negative_report_says_absent_and_never_names_the_target_as_its_finding
     assert (said["Pneumonia"], said["Finding"]) == ("Absent", "Lung")
 
 
+@pytest.mark.parametrize("decision", ["positive", "negative"])
+def test_where_the_model_abstains_the_report_says_neither_present_nor_absent_and_the_decision_comes_back(decision):
+    made = report(**READINGS["abstains"], decision=decision).content
+    items = [item for group in groups_of(made) for item in group.ContentSequence]
+    (value,) = [i.ConceptCodeSequence[0] for i in items if i.ConceptNameCodeSequence[0].CodeMeaning == "Pneumonia"]
+    assert (value.CodeValue, value.CodingSchemeDesignator, value.CodeMeaning) == ("82334004", "SCT", "Indeterminate")
+    tracked = [i.TextValue for i in items if i.ConceptNameCodeSequence[0].CodeMeaning == "Tracking Identifier"]
+    assert tracked[0] == "pneumonia: indeterminate"
+    assert (read(made).decision, read(made).abstains) == (decision, True)
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_the_report_has_the_identity_of_its_source_and_names_the_device(name):
     dataset = parsed(structured_report.write(result_of(SOURCES[name])).content)

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import jsonschema
 
+from pneumoscope.classifier import GreyZone, Score
 from pneumoscope.pacs.notifications.notice import Notice, StoredObject
 from pneumoscope.pacs.notifications.settings import Notification
 from tests.dicom_objects.builders import result_of, well_formed_dx
 
 FHIR = Notification("ehr", "fhir", url="http://127.0.0.1/fhir", patient_id_system="https://hospital.example/patients")
 HL7 = Notification("ris", "hl7", host="127.0.0.1", port=2575, receiving_application="RIS", receiving_facility="HOSPITAL")
+ABSTAINS = {"score": Score("pneumonia", 0.5, 0.0), "grey_zone": GreyZone(0.4, 0.6, "r", "tune", "")}
+"""Changes of a reading by which the model abstains."""
 REPORT = StoredObject("1.2.840.10008.5.1.4.1.1.88.34", "2.25.7", "2.25.8")
 R5 = json.loads(Path(__file__).with_name("fhir_r5.json").read_text(encoding="utf-8"))
 _SCHEMA = jsonschema.Draft6Validator(R5["schema"])

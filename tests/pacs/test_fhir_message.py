@@ -14,7 +14,7 @@ from pneumoscope.dicom_objects.encoding import device_uid
 from pneumoscope.pacs.notifications import fhir
 from pneumoscope.readings import DomainCheck, ModelIdentity
 from tests.dicom_objects.builders import SOURCES, cr_without_ids, well_formed_dx, with_raw
-from tests.pacs.notices import FHIR, REPORT, check_fhir, notice
+from tests.pacs.notices import ABSTAINS, FHIR, REPORT, check_fhir, notice
 
 LATER = {"model": ModelIdentity("newer", "cd" * 32)}
 
@@ -99,6 +99,19 @@ def test_observations_hold_probability_decision_abstention_domain_and_findings()
         "code": "%",
     }
     assert {one["status"] for one in made.values()} == {"preliminary"}
+
+
+@pytest.mark.parametrize("decision", ["positive", "negative"])
+def test_where_the_model_abstains_observation_and_conclusion_say_neither_present_nor_absent(decision):
+    made = bundle(decision=decision, **ABSTAINS)
+    check_fhir(made)
+    observed = {coded(one): one for one in of_kind(made, "Observation")}["233604007"]
+    value = {"system": "http://snomed.info/sct", "code": "82334004", "display": "Indeterminate"}
+    assert observed["valueCodeableConcept"] == {"coding": [value]}
+    (report,) = of_kind(made, "DiagnosticReport")
+    assert report["conclusion"].startswith("Pneumonia: indeterminate, probability 0.500 (threshold 0.550). The model abstains: ")
+    for word in ("positive", "negative", "Present", "Absent"):
+        assert word not in json.dumps(made)
 
 
 def test_the_algorithm_and_the_stored_objects_are_named():

@@ -15,7 +15,7 @@ from pneumoscope.pacs.notifications import hl7
 from pneumoscope.pacs.notifications.hl7_text import composite, escaped, fields_of, segment
 from pneumoscope.readings import DomainCheck, ModelIdentity
 from tests.dicom_objects.builders import SOURCES, cr_without_ids, well_formed_dx, with_raw
-from tests.pacs.notices import HL7, REPORT, notice
+from tests.pacs.notices import ABSTAINS, HL7, REPORT, notice
 
 LATER = {"model": ModelIdentity("newer", "cd" * 32)}
 ANY_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]))
@@ -74,6 +74,18 @@ def test_results_are_preliminary_and_hold_what_the_reading_says():
     assert (made["121324", ""], made["RESULT_OBJECT", "1"]) == (("1.2.3.3", "O"), ("2.25.7", "O"))
     text, _ = made["59776-5", ""]
     assert text.split("~")[-2:] == ["Not confirmed by a physician.", DISCLAIMER]
+
+
+@pytest.mark.parametrize("decision", ["positive", "negative"])
+def test_where_the_model_abstains_the_row_of_the_decision_alone_says_so(decision):
+    content = message(decision=decision, **ABSTAINS)
+    assert parser.parse_message(content.decode(), validation_level=consts.VALIDATION_LEVEL.STRICT).validate()
+    made = observations(content)
+    assert made["233604007", ""] == ("82334004^Indeterminate^SCT", "P")
+    assert made["ABSTENTION", ""] == ("373066001^Yes^SCT", "P")
+    text = made["59776-5", ""][0]
+    assert text.startswith("Pneumonia: indeterminate, probability 0.500 (threshold 0.550).~The model abstains: ")
+    assert not re.search("positive|negative|Present|Absent", content.decode())
 
 
 def test_the_order_has_accession_number_and_the_time_of_the_image():

@@ -7,7 +7,7 @@ from pathlib import Path
 from pneumoscope.pacs.notifications import fhir, hl7
 from tests.dicom_objects.builders import reading
 from tests.pacs.node_parts import BASE, node
-from tests.pacs.notices import FHIR, HL7, REPORT, notice
+from tests.pacs.notices import ABSTAINS, FHIR, HL7, REPORT, notice
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "pacs.md").read_text(encoding="utf-8")
@@ -41,8 +41,12 @@ def example():
     return "\n".join(line for line in lines if line.startswith(_SHOWN))
 
 
+def abstaining_row():
+    return next(row for row in hl7.write(notice(**ABSTAINS), HL7).decode().split("\r") if "|233604007^" in row)
+
+
 def test_the_page_shows_messages_of_the_program():
-    for text in (report(), region(), example()):
+    for text in (report(), region(), example(), abstaining_row()):
         assert text in PAGE
     assert json.loads(region())["instance"][0]["imageRegion2D"]
 

@@ -54,6 +54,8 @@ PIXELS = Code("{pixels}", "UCUM", "pixels")
 
 YES_NO: Mapping[bool, Code] = {True: codes.SCT.Yes, False: codes.SCT.No}
 DECISIONS: Mapping[Decision, Code] = {"positive": codes.SCT.Present, "negative": codes.SCT.Absent}
+INDETERMINATE: Code = codes.SCT.Indeterminate
+"""Stands for the decision where the model abstains."""
 LATERALITIES: Mapping[Laterality, Code] = {"right": codes.SCT.Right, "left": codes.SCT.Left}
 ZONES: Mapping[Zone, Code] = {
     "upper": codes.SCT.UpperZoneOfLung,
@@ -67,6 +69,24 @@ STATES: Mapping[State, Code] = {
 }
 CAUTIONS: Mapping[str, Code] = {caution.value: _own(caution.name, caution.value.capitalize()) for caution in Caution}
 _TARGETS: Mapping[str, Code] = {"pneumonia": Code("233604007", "SCT", "Pneumonia")}
+
+
+def decision_code(decision: Decision, abstains: bool) -> Code:
+    """Give the code of a decision, which is right where it is read alone, without the row that says whether the model abstains.
+
+    Parameters
+    ----------
+    decision : {"positive", "negative"}
+        The decision by the threshold.
+    abstains : bool
+        Whether the model abstains.
+
+    Returns
+    -------
+    Code
+        Of SNOMED CT: *Indeterminate* where the model abstains, else *Present* or *Absent*.
+    """
+    return INDETERMINATE if abstains else DECISIONS[decision]
 
 
 def target_code(target: str) -> Code:

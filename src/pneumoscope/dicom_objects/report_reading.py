@@ -28,6 +28,8 @@ from pneumoscope.readings.line import (
 
 _Key = TypeVar("_Key")
 _RATING_DECIMALS = 4
+DECISION_BY_THRESHOLD = "decision by the threshold"
+"""Parameter of the algorithm where the model abstains, and the coded decision is therefore *Indeterminate*."""
 
 
 def read(content: bytes) -> Line:
@@ -122,7 +124,6 @@ def _key(of: Mapping[_Key, Code], code: Code) -> _Key:
 
 def _line(whole: _Group, findings: Sequence[_Group]) -> Line:
     said = whole.algorithm
-    decision: Decision = _key(concepts.DECISIONS, whole.values(concepts.target_code(said["target"]))[0])
     state = _key(concepts.STATES, whole.values(concepts.LUNG_STATE)[0])
     quality, share = whole.number(concepts.LUNG_QUALITY), whole.number(concepts.LUNG_SHARE)
     rows, cols = (int(size) for size in said["rows and columns"].split())
@@ -133,7 +134,7 @@ def _line(whole: _Group, findings: Sequence[_Group]) -> Line:
         target=said["target"],
         probability=whole.number(concepts.PROBABILITY),
         log_odds=whole.number(concepts.LOG_ODDS),
-        decision=decision,
+        decision=_decision(whole, said),
         abstains=_key(concepts.YES_NO, whole.values(concepts.ABSTENTION)[0]),
         population=_population(said),
         operating_point=OperatingPointLine(whole.number(concepts.THRESHOLD), said["operating point"]),
@@ -150,6 +151,14 @@ def _line(whole: _Group, findings: Sequence[_Group]) -> Line:
         model=ModelIdentity(said["name"], said["version"]),
         error=None,
     )
+
+
+def _decision(whole: _Group, said: Mapping[str, str]) -> Decision:
+    """The decision by the threshold; reports of earlier versions state it coded also where the model abstains."""
+    stated = whole.values(concepts.target_code(said["target"]))[0]
+    if stated == concepts.INDETERMINATE:
+        return "positive" if said[DECISION_BY_THRESHOLD] == "positive" else "negative"
+    return _key(concepts.DECISIONS, stated)
 
 
 def _map(said: Mapping[str, str]) -> MapLine:

@@ -17,6 +17,7 @@ from pneumoscope.dicom_objects import concepts, measurement_report
 from pneumoscope.dicom_objects.content_items import number_item
 from pneumoscope.dicom_objects.dicom_object import DicomObject
 from pneumoscope.dicom_objects.encoding import MANUFACTURER, common_attributes, device_uid, finished
+from pneumoscope.dicom_objects.report_reading import DECISION_BY_THRESHOLD
 from pneumoscope.dicom_objects.report_reading import read as read
 from pneumoscope.dicom_objects.result import Result
 from pneumoscope.radiograph import Region
@@ -91,7 +92,7 @@ def _whole_image_group(result: Result, line: Line) -> bytes:
     """The lung-field box with probability, operating point, decision, abstention, domain, lung fields and cautions."""
     fields = _given(line.lung_fields)
     return measurement_report.planar_group(
-        tracking=(f"{line.target}: {line.decision}", result.uid("sr", "whole image")),
+        tracking=(f"{line.target}: {'indeterminate' if line.abstains else line.decision}", result.uid("sr", "whole image")),
         finding=(concepts.ANATOMY, concepts.LUNG),
         site=(concepts.LUNG, None),
         algorithm=_algorithm(result, _parameters(line)),
@@ -117,7 +118,7 @@ def _measured(line: Line) -> list[tuple[Code, float, Code]]:
 
 def _evaluated(result: Result, line: Line) -> list[tuple[Code, Code]]:
     evaluated = [
-        (concepts.target_code(line.target), concepts.DECISIONS[_given(line.decision)]),
+        (concepts.target_code(line.target), concepts.decision_code(_given(line.decision), bool(line.abstains))),
         (concepts.ABSTENTION, concepts.YES_NO[bool(line.abstains)]),
         (concepts.LUNG_STATE, concepts.STATES[_given(line.lung_fields).state]),
     ]
@@ -184,6 +185,8 @@ def _parameters(line: Line) -> list[str]:
         "finding threshold": repr(shown.threshold),
         "rows and columns": f"{line.rows} {line.cols}",
     }
+    if line.abstains:
+        named[DECISION_BY_THRESHOLD] = _given(line.decision)
     if choice:
         named["population"] = f"{choice.value or 'unknown'}, {choice.source}, {choice.settings}"
     return [f"{name}: {value}" for name, value in named.items()]

@@ -14,7 +14,7 @@ from pydicom.uid import (
 )
 
 from pneumoscope import DISCLAIMER, __version__
-from pneumoscope.dicom_objects import KINDS, Kind, Profile
+from pneumoscope.dicom_objects import KINDS, Kind, Profile, concepts
 from pneumoscope.pacs.notifications import codes, hl7
 from pneumoscope.pacs.receive.contexts import STORED_CLASSES, TRANSFER_SYNTAXES
 from pneumoscope.pacs.send.acknowledgement import ACCEPTED, CONDITIONS, REJECTED
@@ -172,6 +172,11 @@ def _notified() -> Iterator[str]:
         f"stored objects), Observation, DiagnosticReport (`preliminary`; LOINC {code.value}, {code.meaning}). No patient is",
         "created: subject and order are references by identifier. HTTP statuses mean what they mean above; after 409 the server",
         "is asked first as well. A status 200 counts only with a transaction response in which every entry succeeded.",
+    )
+    stands = concepts.INDETERMINATE
+    yield from _paragraph(
+        f"The value of the decision is *Present*, *Absent* or, where the model abstains, *{stands.meaning}*",
+        f"(SNOMED CT {stands.value}), in FHIR, in HL7 v2 and in the Structured Report alike.",
     )
     yield from _paragraph(
         f"HL7 v{hl7.VERSION}, sender of ORU^R01^ORU_R01 by MLLP, a connection for each message, in original acknowledgement",

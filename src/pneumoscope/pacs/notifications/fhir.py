@@ -159,7 +159,7 @@ class _Resources:
         line, image = self._line, self._source
         yield self._observation("probability", concepts.PROBABILITY, _number(line.probability or 0.0, concepts.NO_UNITS), image)
         if line.decision:
-            yield self._decision(image)
+            yield self._decision(concepts.decision_code(line.decision, bool(line.abstains)), image)
         abstains = {"valueCodeableConcept": _concept(concepts.YES_NO[bool(line.abstains)])}
         yield self._observation("abstention", concepts.ABSTENTION, abstains, image)
         if line.domain:
@@ -172,9 +172,9 @@ class _Resources:
             value = {"bodySite": _site(finding), **_number(round(finding.rating * 100, 2), concepts.PERCENT)}
             yield self._observation(f"finding {number}", concepts.OPACITY, value, self._uid(f"region {number}"))
 
-    def _decision(self, image: str) -> tuple[str, Resource]:
+    def _decision(self, decision: Code, image: str) -> tuple[str, Resource]:
         line = self._line
-        value: Resource = {"valueCodeableConcept": _concept(concepts.DECISIONS[line.decision or "negative"])}
+        value: Resource = {"valueCodeableConcept": _concept(decision)}
         if line.operating_point:
             threshold = _number(line.operating_point.threshold, concepts.NO_UNITS)
             value["component"] = [{"code": _concept(concepts.THRESHOLD), **threshold}]

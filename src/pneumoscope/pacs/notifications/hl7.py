@@ -162,7 +162,7 @@ def _results(line: Line) -> list[_Observation]:
     if line.operating_point:
         made.append(_number(concepts.THRESHOLD, line.operating_point.threshold, concepts.NO_UNITS))
     if line.decision:
-        made.append(_coded(concepts.target_code(line.target), concepts.DECISIONS[line.decision]))
+        made.append(_coded(concepts.target_code(line.target), concepts.decision_code(line.decision, bool(line.abstains))))
     made.append(_coded(concepts.ABSTENTION, concepts.YES_NO[bool(line.abstains)]))
     if line.domain:
         made.append(_coded(concepts.DOMAIN, concepts.INSIDE if line.domain.inside else codes.OUTSIDE))

@@ -132,11 +132,10 @@ def report_uid(source_uid: str, line: Line) -> str:
 def _sentences(line: Line) -> list[str]:
     point = line.operating_point
     threshold = f" (threshold {probability_text(point.threshold)})" if point else ""
-    sentences = [
-        f"{line.target.capitalize()}: {line.decision}, probability {probability_text(line.probability or 0.0)}{threshold}."
-    ]
+    decision = "indeterminate" if line.abstains else line.decision
+    sentences = [f"{line.target.capitalize()}: {decision}, probability {probability_text(line.probability or 0.0)}{threshold}."]
     if line.abstains:
-        sentences.append("The model abstains: the decision must not be relied on.")
+        sentences.append("The model abstains: it states neither presence nor absence.")
     if line.outside_domain:
         sentences.append(f"Outside of the domain of the model: {line.outside_domain}.")
     sentences += [f"Caution: {caution}." for caution in line.cautions]

@@ -243,3 +243,15 @@ def test_shards_are_read_from_the_file_that_is_there_when_only_the_status_change
     after = [before.shard(index) for index in range(len(before.shards))]
     assert [row.source for shard in after for row in shard] == [row.source for shard in rows for row in shard]
     assert {row.status for shard in after for row in shard} == {"kept"}
+
+
+def test_results_of_an_earlier_read_are_left_out_and_counted(tmp_path):
+    earlier = tmp_path / "in" / "earlier"
+    (earlier / "overlays").mkdir(parents=True)
+    (tmp_path / "in" / "a.png").write_bytes(b"0")
+    (earlier / "overlays" / "a.png.png").write_bytes(b"1")
+    (earlier / "readings.jsonl").write_text("{}\n")
+    (earlier / "run.json").write_text('{"model": {"name": "m", "sha256": "ab"}, "options": {}, "form": 4}')
+    built = manifest_building.build([str(tmp_path / "in")], str(tmp_path / "m.parquet"))
+    assert [row.name for row in rows_of(tmp_path / "m.parquet")] == ["a.png"]
+    assert built.left_out == {"folder of earlier results": 1, "JSON": 2}

@@ -50,6 +50,25 @@ def left(out):
     return names - {".lock", "run.json"}
 
 
+def test_results_of_an_earlier_read_below_a_folder_are_no_radiographs(read, folder):
+    earlier = folder / "sub" / "earlier"
+    assert read(folder, "--maps", out=earlier).code == 0
+    filled(earlier, {"objects/a.dcm/sc.dcm": written(cr(quadrant(), bits=8, **show_stored(8)))})
+    assert {one.name for one in earlier.iterdir() if one.is_dir()} == {"overlays", "maps", "objects"}
+    ran = read(folder, out=folder.parent / "later")
+    assert [line["path"] for line in lines_of(folder.parent / "later")] == ["a.png", "sub/b.png"]
+    assert "3 folder of earlier results" in ran.out + ran.err
+
+
+@pytest.mark.parametrize("record", [None, "{}", "not JSON"])
+def test_folders_of_these_names_that_are_no_results_are_read(read, tmp_path, record):
+    folder = filled(tmp_path / "in", {"overlays/a.png": POSITIVE, "maps/b.png": POSITIVE, "readings.jsonl": b""})
+    if record is not None:
+        (folder / "run.json").write_text(record)
+    read(folder)
+    assert [line["path"] for line in lines_of(tmp_path / "out")] == ["maps/b.png", "overlays/a.png"]
+
+
 # What is written
 
 

@@ -2,8 +2,8 @@
 
 from pneumoscope.archive.errors import ArchiveError, FolderInUseError
 from pneumoscope.archive.items import Item, Items
-from pneumoscope.archive.journal import LINES_NAME, Options
-from pneumoscope.archive.manifest import Manifest, find
+from pneumoscope.archive.journal import Options
+from pneumoscope.archive.manifest import LINES_NAME, Manifest, find
 from pneumoscope.archive.read_files import Summary, read_files
 
 __all__ = [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pneumoscope.archive import containers, dicomdirs, http_files, locations, sources, url_tables
 from pneumoscope.archive.errors import ArchiveError, MissingSourceError, SourceError
+from pneumoscope.archive.manifest import kind_of_folder
 from pneumoscope.archive.sources import Source, Stored
 from pneumoscope.radiograph.errors import RadiographError
 from pneumoscope.radiograph.listing import kind_by_name, walk_folder
@@ -92,7 +93,7 @@ def _opened(entry: Entry) -> Iterator[Entry]:
 
 
 def _of_folder(folder: Path, without: frozenset[Path]) -> Iterator[Entry]:
-    for path, kind in walk_folder(folder, without):
+    for path, kind in walk_folder(folder, without, kind_of_folder):
         name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
         is_archive = bool(containers.kind_of(name)) and kind not in ("hidden", "hidden folder", "no regular file")
         if kind and kind != dicomdirs.NAME and not is_archive:

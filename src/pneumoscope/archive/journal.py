@@ -21,7 +21,7 @@ from pneumoscope import PneumoscopeError, atomic_files, strict_json
 from pneumoscope.archive import outputs
 from pneumoscope.archive.errors import ArchiveError, FolderInUseError
 from pneumoscope.archive.items import Item, Items, Keys, key_of, keys_of
-from pneumoscope.archive.manifest import MAPS, OBJECTS, OVERLAYS
+from pneumoscope.archive.manifest import LINES_NAME, MAPS, OBJECTS, OVERLAYS, RUN_NAME
 from pneumoscope.archive.outputs import OverlayFormat, OverlayScale
 from pneumoscope.classifier import Population
 from pneumoscope.ordered_map import cores, ordered_map
@@ -30,9 +30,6 @@ from pneumoscope.radiograph.files import content_of
 from pneumoscope.readings import ModelIdentity, form
 from pneumoscope.readings.line import Line
 
-LINES_NAME = "readings.jsonl"
-RUN_NAME = "run.json"
-"""Model and options of the lines in a folder."""
 LOCK_NAME = ".lock"
 DATA_SET_NAME = "_run.json"
 """Model, options and manifest of a data set of results, which is no folder for lines."""

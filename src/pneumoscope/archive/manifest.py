@@ -1,6 +1,7 @@
 """List the files that files, folders and patterns stand for."""
 
 import glob
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,12 @@ MAPS = "maps"
 """Folder of the heat maps in the output folder."""
 OBJECTS = "objects"
 """Folder of further files in the output folder, such as DICOM objects, which are no radiographs to read."""
+LINES_NAME = "readings.jsonl"
+RUN_NAME = "run.json"
+"""Model and options of the lines in a folder."""
+EARLIER_RESULTS = "folder of earlier results"
+"""Kind of a folder that is left out, since ``pneumoscope read`` has written it."""
+_MOST_RECORD_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -72,13 +79,42 @@ def find(inputs: Sequence[str], out: Path) -> Manifest:
     return Manifest(_unique(items), by_count, unlisted)
 
 
+def kind_of_folder(folder: Path) -> str:
+    """Tell whether a folder holds overlays, heat maps or further files of an earlier run, which are no radiographs to read.
+
+    Parameters
+    ----------
+    folder : Path
+        Any folder below one that is searched.
+
+    Returns
+    -------
+    str
+        `EARLIER_RESULTS` for one of their names next to the lines and the record of a run, else empty: it is to be searched.
+    """
+    return EARLIER_RESULTS if folder.name in {OVERLAYS, MAPS, OBJECTS} and _holds_run(folder.parent) else ""
+
+
+def _holds_run(folder: Path) -> bool:
+    """Whether a folder holds the lines of a run, of this or an earlier version, and its record."""
+    record = folder / RUN_NAME
+    try:
+        if not (folder / LINES_NAME).is_file() or not record.is_file() or record.stat().st_size > _MOST_RECORD_BYTES:
+            return False
+        run = json.loads(record.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    model = run.get("model") if isinstance(run, dict) else None
+    return isinstance(model, dict) and "sha256" in model and "options" in run
+
+
 def _found(inputs: Sequence[str], out: Path, left_out: Counter[str]) -> Iterator[Item]:
     """The files of each folder as it is walked, then the single files; other files are counted."""
     files: list[Path] = []
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            for file, kind in walk_folder(path, {out, out / OVERLAYS, out / MAPS, out / OBJECTS}):
+            for file, kind in walk_folder(path, {out, out / OVERLAYS, out / MAPS, out / OBJECTS}, kind_of_folder):
                 if kind:
                     left_out[kind] += 1
                 else:

@@ -21,7 +21,8 @@ from pneumoscope.archive import attempts, locations, parquet_streams, result_tab
 from pneumoscope.archive.careful import read_alone
 from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.errors import ArchiveError, RefusedSourceError, UnavailableSourceError
-from pneumoscope.archive.journal import DATA_SET_NAME, LINES_NAME, Options, Run
+from pneumoscope.archive.journal import DATA_SET_NAME, Options, Run
+from pneumoscope.archive.manifest import LINES_NAME
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
 from pneumoscope.archive.row_reading import Fetched, fetch, result_of
 from pneumoscope.archive.store import Store

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +84,13 @@ def list_folder(folder: Path, without: Collection[Path] = ()) -> Listing:
     return Listing(tuple(files), dict(by_count), unlisted)
 
 
-def walk_folder(folder: Path, without: Collection[Path] = ()) -> Iterator[tuple[Path, str]]:
+def _searched(_: Path) -> str:
+    return ""
+
+
+def walk_folder(
+    folder: Path, without: Collection[Path] = (), kind_of_folder: Callable[[Path], str] = _searched
+) -> Iterator[tuple[Path, str]]:
     """Walk the files below a folder as `list_folder` does, one by one.
 
     Parameters
@@ -93,12 +99,15 @@ def walk_folder(folder: Path, without: Collection[Path] = ()) -> Iterator[tuple[
         The folder.
     without : collection of Path
         Resolved folders that are passed over, and not counted.
+    kind_of_folder : callable
+        Tells of a folder below what it is instead of one to search, in a few words; empty for one to search, as all are by
+        default.
 
     Yields
     ------
     tuple of Path and str
-        A file, and what kind of file it is instead of a radiograph: empty for a radiograph. A folder that is hidden, or whose
-        content could not be listed (`UNLISTED`), comes with its kind too.
+        A file, and what kind of file it is instead of a radiograph: empty for a radiograph. A folder that is hidden, that
+        `kind_of_folder` names, or whose content could not be listed (`UNLISTED`), comes with its kind too.
     """
     seen = {_real(folder), *without}
     unlisted: list[OSError] = []
@@ -110,7 +119,10 @@ def walk_folder(folder: Path, without: Collection[Path] = ()) -> Iterator[tuple[
                 yield here / name, "hidden folder"
             elif real not in seen:
                 seen.add(real)
-                entered.append(name)
+                if kind := kind_of_folder(here / name):
+                    yield here / name, kind
+                else:
+                    entered.append(name)
         folders[:] = entered
         for name in sorted(names):
             yield here / name, _kind(here / name)

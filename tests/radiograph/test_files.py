@@ -1,7 +1,10 @@
 """`read`: PNG and JPEG of every kind, the format found from the content, one sentence for every file that is none."""
 
 import io
+import tarfile
+import zipfile
 import zlib
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -167,6 +170,34 @@ def test_a_path_that_is_not_there_is_an_os_error(tmp_path):
 
 
 # What is no radiograph
+
+
+def zipped() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.png", png(SMALL))
+    return file.getvalue()
+
+
+def tarred(mode: Literal["w", "w:gz"] = "w") -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as archive:
+        archive.addfile(tarfile.TarInfo("a.png"))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (zipped(), "the file is a ZIP archive; read the radiographs in it with  pneumoscope archive read"),
+        (tarred(), "the file is a TAR archive; read the radiographs in it with  pneumoscope archive read"),
+        (tarred("w:gz"), "the file is a gzip archive; unpack it, and read what it holds"),
+    ],
+    ids=["ZIP", "TAR", "gzip"],
+)
+def test_an_archive_is_named_with_what_reads_it(content, says):
+    with pytest.raises(UnreadableFileError, match=says):
+        read(content)
 
 
 def picture(kind: str) -> bytes:

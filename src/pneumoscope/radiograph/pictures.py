@@ -23,6 +23,8 @@ from pneumoscope.radiograph.radiograph import Grey, Radiograph
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 
 PNG_PREFIX, JPEG_PREFIX = b"\x89PNG", b"\xff\xd8\xff"
+_ZIP_PREFIX, _GZIP_PREFIX = b"PK\x03\x04", b"\x1f\x8b"
+_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 _FORMATS = ("PNG", "JPEG")
 _DAMAGED = "the PNG or JPEG file is truncated or damaged; copy it again from its source"
 _FIRST_TRANSPOSED = 5
@@ -121,6 +123,11 @@ def _unidentified(content: bytes) -> RadiographError:
         return EmptyImageError("the PNG image has no rows or no columns; export it again")
     if content.startswith((PNG_PREFIX, JPEG_PREFIX)):
         return UnreadableFileError(_DAMAGED)
+    if content.startswith(_ZIP_PREFIX) or content.startswith(_TAR_MAGIC, _TAR_MAGIC_AT):
+        kind = "ZIP" if content.startswith(_ZIP_PREFIX) else "TAR"
+        return UnreadableFileError(f"the file is a {kind} archive; read the radiographs in it with  pneumoscope archive read")
+    if content.startswith(_GZIP_PREFIX):
+        return UnreadableFileError("the file is a gzip archive; unpack it, and read what it holds")
     return UnreadableFileError("the file is neither DICOM nor PNG nor JPEG; convert it to one of them")
 
 

@@ -87,7 +87,8 @@ def test_lists_show_pseudonyms_states_and_reasons(filled):
     assert "skipped: the View Position is LL, not a frontal view" in out
     assert pseudonym("0123456789abcdef", "1.2.3.1.3") in out
     assert said("list", "--state", "skipped", "--config", filled).count("\n") == 1
-    assert said("list", "--sender", "CR7", "--config", filled) == ""
+    for asked in (("list",), ("reprocess", "--dry-run")):
+        assert "there is no sender 'CR7'; the senders are MODALITY" in said(*asked, "--sender", "CR7", "--config", filled, code=2)
     assert said("list", "--before", "2020-01-01", "--config", filled) == ""
     assert "sr (plain) to pacs  dead: the destination" in said("list", "deliveries", "--to", "pacs", "--config", filled)
     assert "there is no state 'lost'" in said("list", "--state", "lost", "--config", filled, code=2)

@@ -189,8 +189,8 @@ def tarred(mode: Literal["w", "w:gz"] = "w") -> bytes:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (zipped(), "the file is a ZIP archive; read the radiographs in it with  pneumoscope archive read"),
-        (tarred(), "the file is a TAR archive; read the radiographs in it with  pneumoscope archive read"),
+        (zipped(), "the file is a ZIP archive; read the radiographs in it with  pneumoscope archive manifest  and  archive read"),
+        (tarred(), "the file is a TAR archive; read the radiographs in it with  pneumoscope archive manifest  and  archive read"),
         (tarred("w:gz"), "the file is a gzip archive; unpack it, and read what it holds"),
     ],
     ids=["ZIP", "TAR", "gzip"],

@@ -10,6 +10,7 @@ import click
 from pneumoscope.cli.node_options import config_option, opened, seconds_of
 from pneumoscope.pacs import status as lines
 from pneumoscope.pacs.config import NodeConfig
+from pneumoscope.pacs.decision import senders as configured_senders
 from pneumoscope.pacs.errors import NodeError
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.ledger.search import (
@@ -18,6 +19,7 @@ from pneumoscope.pacs.ledger.search import (
     count_by_destination,
     search_deliveries,
     search_instances,
+    senders_of_images,
 )
 from pneumoscope.pacs.ledger.tables import DeliveryState, InstanceState
 
@@ -57,6 +59,7 @@ def list_(
     check_filters(what, of_deliveries if what == "images" else of_images)
     with opened(file) as (node, ledger):
         check_destinations(node, ledger, destinations)
+        check_senders(node, ledger, senders)
         if what == "images":
             query = InstanceQuery((), states, senders, seconds_of(since), seconds_of(before))  # type: ignore[arg-type]  # checked above
             for instance in search_instances(ledger, query, limit):
@@ -144,3 +147,29 @@ def check_destinations(node: NodeConfig, ledger: Ledger, names: tuple[str, ...])
     known = sorted({one.name for one in node.outlets} | set(count_by_destination(ledger))) if names else []
     if unknown := [name for name in names if name not in known]:
         raise click.UsageError(f"there is no destination '{unknown[0]}'; the destinations are {', '.join(known)}")
+
+
+def check_senders(node: NodeConfig, ledger: Ledger, names: tuple[str, ...]) -> None:
+    """Refuse a sender that no image came from and that no peer, poll or rule of the configuration names.
+
+    Parameters
+    ----------
+    node : NodeConfig
+        The node.
+    ledger : Ledger
+        Its ledger.
+    names : tuple of str
+        AE titles, names of polls, and ``STOW-RS``, as the images of the ledger have them.
+
+    Raises
+    ------
+    click.UsageError
+        If one of them is not known.
+    """
+    if not names:
+        return
+    in_rules = {title for rule in node.rules for title in rule.ae_titles}
+    known = sorted(configured_senders(node) | in_rules | senders_of_images(ledger))
+    if unknown := [name for name in names if name not in known]:
+        those = f"the senders are {', '.join(known)}" if known else "no image was received yet, and the configuration names none"
+        raise click.UsageError(f"there is no sender '{unknown[0]}'; {those}")

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import click
 
-from pneumoscope.cli.node_lists import MOMENT, check_destinations, check_filters, check_states
+from pneumoscope.cli.node_lists import MOMENT, check_destinations, check_filters, check_senders, check_states
 from pneumoscope.cli.node_options import config_option, opened, seconds_of
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.errors import NodeError
@@ -112,6 +112,7 @@ def reprocess(
     check_states(states, ("read", "skipped", "failed"))
     query = InstanceQuery((), states, senders, seconds_of(since), seconds_of(before))  # type: ignore[arg-type]  # checked above
     with opened(file) as (node, ledger):
+        check_senders(node, ledger, senders)
         outcome = read_again(node, ledger, query, only_unread=not all_, dry_run=dry_run)
     click.echo(outcome)
 

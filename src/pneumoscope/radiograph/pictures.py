@@ -125,7 +125,9 @@ def _unidentified(content: bytes) -> RadiographError:
         return UnreadableFileError(_DAMAGED)
     if content.startswith(_ZIP_PREFIX) or content.startswith(_TAR_MAGIC, _TAR_MAGIC_AT):
         kind = "ZIP" if content.startswith(_ZIP_PREFIX) else "TAR"
-        return UnreadableFileError(f"the file is a {kind} archive; read the radiographs in it with  pneumoscope archive read")
+        return UnreadableFileError(
+            f"the file is a {kind} archive; read the radiographs in it with  pneumoscope archive manifest  and  archive read"
+        )
     if content.startswith(_GZIP_PREFIX):
         return UnreadableFileError("the file is a gzip archive; unpack it, and read what it holds")
     return UnreadableFileError("the file is neither DICOM nor PNG nor JPEG; convert it to one of them")

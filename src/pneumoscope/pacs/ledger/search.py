@@ -161,6 +161,23 @@ def search_deliveries(ledger: Ledger, query: DeliveryQuery, limit: int | None = 
         return [Delivery(**row._mapping) for row in connection.execute(wanted)]
 
 
+def senders_of_images(ledger: Ledger) -> set[str]:
+    """List whom the images came from.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        The ledger.
+
+    Returns
+    -------
+    set of str
+        AE titles, and names of polls and services.
+    """
+    with ledger.read() as connection:
+        return set(connection.execute(select(instances.c.sender).distinct()).scalars())
+
+
 def count_by_destination(ledger: Ledger) -> dict[str, dict[DeliveryState, int]]:
     """Count deliveries by destination and state.
 

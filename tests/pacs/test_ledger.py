@@ -344,6 +344,18 @@ def test_watermarks_and_heartbeats_are_replaced(ledger, clock):
     assert [(beat.process, beat.at, beat.pid) for beat in ledger.heartbeats()] == [("receive", clock.now, 11)]
 
 
+def test_a_process_that_stopped_is_noted_and_never_hides_the_one_that_took_its_place(ledger, clock):
+    ledger.beat("work", 10)
+    clock.now += 1
+    ledger.end_beat("work", 10)
+    (ended,) = ledger.heartbeats()
+    assert (ended.stopped, ended.at) == (True, clock.now)
+    ledger.beat("work", 11)
+    ledger.end_beat("work", 10)
+    (beat,) = ledger.heartbeats()
+    assert (beat.stopped, beat.pid) == (False, 11)
+
+
 def test_rows_are_listed_page_by_page(ledger):
     received(ledger, *range(5))
     pages = [ledger.instances(limit=2), ledger.instances(limit=2, after_id=2), ledger.instances(limit=2, after_id=4)]

@@ -73,6 +73,13 @@ def test_status_tells_what_waits_and_why_deliveries_are_dead(filled):
     assert "oldest image that waits to be read: " in out
 
 
+def test_status_says_at_once_that_a_process_was_stopped(filled):
+    with Ledger.open(config.read(filled).ledger_url) as ledger:
+        ledger.end_beat("work", 77)
+    out = said("status", "--config", filled)
+    assert re.search(r"^work: stopped [0-9]+ s ago$", out, re.M), out
+
+
 def test_status_names_deliveries_whose_destination_is_gone(filled):
     node = config.read(filled)
     with Ledger.open(node.ledger_url) as ledger:

@@ -211,6 +211,11 @@ def test_a_silent_process_is_said(made, ledger):
         assert "The process work does not run: silent for 2.0 min." in shown(made, later).attention()
 
 
+def test_a_stopped_process_is_said_at_once(made, ledger):
+    ledger.end_beat("work", next(beat.pid for beat in ledger.heartbeats() if beat.process == "work"))
+    assert "The process work does not run: stopped 0 s ago." in shown(made, ledger).attention()
+
+
 def test_the_newest_report_counts_and_one_that_cannot_be_read_does_not(made):
     folder = made.spool_folder / REPORTS
     (folder / "reconcile-archive-2026-03-05.json").write_text("{", encoding="utf-8")

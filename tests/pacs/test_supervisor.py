@@ -229,6 +229,8 @@ def test_the_receiving_process_beats_and_drains_on_sigterm(tmp_path):
     receiving.send_signal(signal.SIGTERM)
     assert receiving.wait(30) == 0
     receiving.stderr.close()
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        assert [(beat.process, beat.stopped) for beat in ledger.heartbeats()] == [("receive", True)]
     assert modes(tmp_path / "spool") | modes(tmp_path / "spool" / "instances") == {0o700}
     assert modes(tmp_path, "ledger.sqlite*") == {0o600}
 

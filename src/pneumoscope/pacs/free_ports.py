@@ -68,7 +68,7 @@ def _own_process(config: NodeConfig, clock: Callable[[], float]) -> int | None:
     """Number of the receiving process of this very node, where it runs."""
     try:
         with Ledger.open(config.ledger_url) as ledger:
-            beats = [one for one in ledger.heartbeats() if one.process == "receive" and clock() - one.at < SILENT_SECONDS]
+            beats = [one for one in ledger.heartbeats() if one.process == "receive" and not one.stopped]
     except PneumoscopeError:
         return None
-    return beats[0].pid if beats else None
+    return beats[0].pid if beats and clock() - beats[0].at < SILENT_SECONDS else None

@@ -92,6 +92,7 @@ def run(role: str, file: Path, stop: threading.Event, folder: Path | None = None
             finally:
                 stop.set()
                 beating.join()
+            _end_beat(ledger, role)
     except (LedgerError, SpoolError) as error:
         _LOG.error("%s: %s", role, error)
         return TROUBLE
@@ -112,6 +113,13 @@ def _beat(ledger: Ledger, role: str, stop: threading.Event) -> None:
             _LOG.warning("%s: %s", role, error)
         if stop.wait(BEAT_SECONDS):
             return
+
+
+def _end_beat(ledger: Ledger, role: str) -> None:
+    try:
+        ledger.end_beat(role, os.getpid())
+    except LedgerError as error:
+        _LOG.warning("%s: %s", role, error)
 
 
 def quiet_libraries() -> None:

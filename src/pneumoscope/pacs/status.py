@@ -8,7 +8,7 @@ from typing import Any
 
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.drift_watch import last_seen
-from pneumoscope.pacs.ledger import Delivery, Instance, Ledger
+from pneumoscope.pacs.ledger import Delivery, Heartbeat, Instance, Ledger
 from pneumoscope.pacs.ledger.search import DeliveryQuery, count_dead_letters, search_deliveries
 from pneumoscope.pacs.pseudonym import pseudonym
 from pneumoscope.pacs.quality_sample import sampled
@@ -59,10 +59,15 @@ def _processes(ledger: Ledger, now: float) -> Iterator[str]:
         if beat is None:
             yield f"{role}: never ran"
         else:
-            silent, passed = now - beat.at > SILENT_SECONDS, age(now - beat.at)
-            yield (
-                f"{role}: silent for {passed}" if silent else f"{role}: runs, process {beat.pid}; last sign of life {passed} ago"
-            )
+            yield f"{role}: {_sign_of_life(beat, now)}"
+
+
+def _sign_of_life(beat: Heartbeat, now: float) -> str:
+    passed = age(now - beat.at)
+    if beat.stopped:
+        return f"stopped {passed} ago"
+    silent = now - beat.at > SILENT_SECONDS
+    return f"silent for {passed}" if silent else f"runs, process {beat.pid}; last sign of life {passed} ago"
 
 
 def _dead(ledger: Ledger) -> Iterator[str]:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from pneumoscope.pacs.ledger.deliveries import DeliveryLedger
 from pneumoscope.pacs.ledger.files import FileLedger, removed_rows, without_removals
 from pneumoscope.pacs.ledger.instances import InstanceLedger
-from pneumoscope.pacs.ledger.rows import Counts, Heartbeat
+from pneumoscope.pacs.ledger.rows import STOPPED, Counts, Heartbeat
 from pneumoscope.pacs.ledger.tables import deliveries, heartbeats, instances, readings, results, watermarks
 
 Queue = Literal["instances", "deliveries"]
@@ -208,6 +208,25 @@ class Ledger(InstanceLedger, DeliveryLedger, FileLedger):
         """
         with self.write() as connection:
             _put(connection, heartbeats, {"process": process, "at": self.clock(), "pid": pid})
+
+    def end_beat(self, process: str, pid: int) -> None:
+        """Note that a process was stopped, unless another one has taken its place since.
+
+        Parameters
+        ----------
+        process : str
+            Name of the process.
+        pid : int
+            Its process number.
+
+        Raises
+        ------
+        LedgerError
+            If the row could not be written.
+        """
+        of_process = (heartbeats.c.process == process) & (heartbeats.c.pid == pid)
+        with self.write() as connection:
+            connection.execute(update(heartbeats).where(of_process).values(at=self.clock(), pid=STOPPED))
 
     def heartbeats(self) -> list[Heartbeat]:
         """List the last sign of life of each process.

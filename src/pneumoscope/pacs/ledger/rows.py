@@ -225,6 +225,10 @@ class Delivery:
     was_sending: bool = False
 
 
+STOPPED = 0
+"""Stands for the number of a process that was stopped; no process of a node has it."""
+
+
 @dataclass(frozen=True)
 class Heartbeat:
     """The last sign of life of a process.
@@ -236,12 +240,17 @@ class Heartbeat:
     at : float
         Seconds since 1970, UTC.
     pid : int
-        Its process number.
+        Its process number; `STOPPED` once it was stopped.
     """
 
     process: str
     at: float
     pid: int
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the process was stopped and ended as it should, at that time."""
+        return self.pid == STOPPED
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class ProcessRow:
     name, state : str
         Its name, and what it does.
     runs : bool
-        Whether it gave a sign of life lately.
+        Whether it gave a sign of life lately, and was not stopped since.
     """
 
     name: str
@@ -217,6 +217,8 @@ def _process_rows(ledger: Ledger, now: float) -> Iterator[ProcessRow]:
         beat = beats.get(role)
         if beat is None:
             yield ProcessRow(role, "never ran", runs=False)
+        elif beat.stopped:
+            yield ProcessRow(role, f"stopped {age(now - beat.at)} ago", runs=False)
         elif now - beat.at > SILENT_SECONDS:
             yield ProcessRow(role, f"silent for {age(now - beat.at)}", runs=False)
         else:

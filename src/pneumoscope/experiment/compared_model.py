@@ -1,6 +1,5 @@
 """The noun `ComparedModel`: a network of a comparison, or an ensemble of several, with its measurements."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,11 +10,13 @@ import numpy as np
 from pneumoscope.classifier.score import Calibration, OperatingPoint
 from pneumoscope.evaluation import Evaluation, Predictions, calibration, evaluate, prediction_files
 from pneumoscope.experiment.plan import Unit
+from pneumoscope.experiment.result_files import MEASURE_AGAIN, NUMBER, read_object
 from pneumoscope.experiment.workspace import LOCALIZATION, MEASURED, REGIONS, UNIT_NAME
 from pneumoscope.statistics.metrics import Array
 
 RULES = ("youden", "sensitivity>=0.95", "specificity>=0.95", "sensitivity>=0.9", "specificity>=0.9")
 """Operating points that a comparison reports, each fixed on tune."""
+_SIZE_AND_TIME = dict.fromkeys(("bytes", "parameters", "multiply_adds", "epochs", "seconds", "processes", "images_per_s"), NUMBER)
 AveragedBy = Literal["probability", "log-odds"]
 AVERAGES: tuple[AveragedBy, ...] = ("probability", "log-odds")
 
@@ -83,18 +84,65 @@ def read(unit: Unit, folder: Path, draws: int, marked: bool = False) -> Compared
     -------
     ComparedModel
         The unit with its predictions and figures.
+
+    Raises
+    ------
+    ComparisonError
+        If a file of the unit is damaged.
     """
     tune, test = (prediction_files.read(folder / f"{split}.csv") for split in MEASURED)
     return replace(
         of_predictions(unit.backbone, unit.seed, unit.fold, tune, test, draws),
-        size_and_time=json.loads((folder / UNIT_NAME).read_text(encoding="utf-8")),
-        localization=_measurement(folder / LOCALIZATION),
+        size_and_time=size_and_time(folder),
+        localization=localization(folder),
         regions=_measurement(folder / REGIONS) if marked else {},
     )
 
 
+def size_and_time(folder: Path) -> dict[str, Any]:
+    """Read how large the network of a unit is, and how long its training took.
+
+    Parameters
+    ----------
+    folder
+        The folder of the unit.
+
+    Returns
+    -------
+    dict[str, Any]
+        Numbers by name.
+
+    Raises
+    ------
+    ComparisonError
+        If the file is damaged.
+    """
+    return read_object(folder / UNIT_NAME, _SIZE_AND_TIME, MEASURE_AGAIN)
+
+
+def localization(folder: Path) -> dict[str, Any]:
+    """Read where the heat maps of a unit lie.
+
+    Parameters
+    ----------
+    folder
+        The folder of the unit.
+
+    Returns
+    -------
+    dict[str, Any]
+        Figures by name.
+
+    Raises
+    ------
+    ComparisonError
+        If the file is damaged.
+    """
+    return _measurement(folder / LOCALIZATION)
+
+
 def _measurement(file: Path) -> dict[str, Any]:
-    measurement: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["answer"]
+    measurement: dict[str, Any] = read_object(file, {"answer": dict}, MEASURE_AGAIN)["answer"]
     return measurement
 
 

@@ -13,6 +13,7 @@ from pneumoscope.cohort import SPLITS, Cohort
 from pneumoscope.cohort.case import both_classes
 from pneumoscope.cohort.split import folds as split_in_folds
 from pneumoscope.experiment.errors import ComparisonError
+from pneumoscope.experiment.result_files import ANOTHER_FOLDER, read_object
 from pneumoscope.training.recipe import Recipe
 
 PLAN_NAME = "plan.json"
@@ -198,7 +199,7 @@ def write(plan: Plan, out: Path) -> None:
     Raises
     ------
     ComparisonError
-        If the folder holds an experiment under other conditions, or with another start of a backbone.
+        If the folder holds an experiment under other conditions, or with another start of a backbone, or a damaged plan.
     """
     conditions, starts = plan.conditions(), dict(plan.starts)
     if (earlier := read(out)) is not None:
@@ -227,7 +228,11 @@ def read(out: Path) -> dict[str, Any] | None:
     -------
     dict[str, Any] | None
         The conditions under ``conditions`` and the starts under ``starts``; None if there is no experiment.
+
+    Raises
+    ------
+    ComparisonError
+        If the file is damaged.
     """
     file = out / PLAN_NAME
-    earlier: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-    return earlier
+    return read_object(file, {"conditions": dict, "starts": dict}, ANOTHER_FOLDER) if file.exists() else None

@@ -23,6 +23,7 @@ from pneumoscope.evaluation.training_overlap import training_overlap
 from pneumoscope.experiment.cached_measurement import cached
 from pneumoscope.experiment.marked_cohort import MarkedCohort
 from pneumoscope.experiment.plan import Plan, Unit
+from pneumoscope.experiment.result_files import MEASURE_AGAIN, read_object
 from pneumoscope.experiment.settings import MeasurementSettings
 from pneumoscope.experiment.workspace import BUNDLE, CHECKPOINT, LOCALIZATION, MEASURED, REGIONS, STAMP, UNIT_NAME, Workspace
 from pneumoscope.export.graph import export
@@ -109,10 +110,32 @@ def _write_result(unit: Unit, plan: Plan, folder: Path) -> None:
         stream.write(json.dumps(result, indent=2) + "\n")
 
 
+def stamp_of(folder: Path) -> dict[str, Any]:
+    """Read the weights and the graph that the measurements of a unit are of.
+
+    Parameters
+    ----------
+    folder
+        The folder of the unit.
+
+    Returns
+    -------
+    dict[str, Any]
+        Their hashes; empty if nothing was measured.
+
+    Raises
+    ------
+    ComparisonError
+        If the file is damaged.
+    """
+    file = folder / STAMP
+    return read_object(file, {"weights": str, "graph": str}, MEASURE_AGAIN) if file.exists() else {}
+
+
 def _exported(folder: Path, settings: MeasurementSettings) -> Reader:
     """The reader of a unit; measurements of a different checkpoint are deleted."""
     weights = cards.read(folder / CHECKPOINT).files[WEIGHTS_NAME]
-    stamp = json.loads((folder / STAMP).read_text(encoding="utf-8")) if (folder / STAMP).exists() else {}
+    stamp = stamp_of(folder)
     if stamp.get("weights") != weights or not (folder / BUNDLE / GRAPH_NAME).exists():
         shutil.rmtree(folder / BUNDLE, ignore_errors=True)
         export(load(folder / CHECKPOINT), folder / BUNDLE, settings.proof)

@@ -1,6 +1,5 @@
 """Train one unit of an experiment, going on where an interrupted training stopped."""
 
-import json
 from collections.abc import Callable, Mapping
 
 from pneumoscope.classifier import BACKBONES
@@ -11,6 +10,7 @@ from pneumoscope.classifier.weights import initialize
 from pneumoscope.cohort import Cohort
 from pneumoscope.experiment.errors import ComparisonError
 from pneumoscope.experiment.plan import Plan, Unit
+from pneumoscope.experiment.result_files import MEASURE_AGAIN, read_object
 from pneumoscope.experiment.settings import TrainingSettings
 from pneumoscope.experiment.workspace import CHECKPOINT, UNIT_NAME, Workspace
 from pneumoscope.training import batches
@@ -40,12 +40,12 @@ def finished(unit: Unit, plan: Plan, workspace: Workspace) -> bool:
     Raises
     ------
     ComparisonError
-        If the result was made under other conditions.
+        If the result was made under other conditions, or its file is damaged.
     """
     file = workspace.folder(unit) / UNIT_NAME
     if not file.exists():
         return False
-    result = json.loads(file.read_text(encoding="utf-8"))
+    result = read_object(file, {"conditions": str, "start": str}, MEASURE_AGAIN)
     if result["conditions"] != plan.fingerprint or result["start"] != plan.starts[unit.backbone]:
         raise ComparisonError(f"'{file.parent}' was made under other conditions; choose another folder with -o")
     return True

@@ -33,7 +33,7 @@ def read(glass, tmp_path):
 def study(tmp_path):
     folder = tmp_path / "study"
     folder.mkdir()
-    (folder / "a.dcm").write_bytes(image(PatientName=PLANTED, PatientID="4711"))
+    (folder / "a.dcm").write_bytes(image(PatientName=PLANTED, PatientID="MRN-4711"))
     return folder
 
 
@@ -135,7 +135,7 @@ def test_what_could_not_be_written_is_said(read, study, tmp_path):
 def test_de_identified_objects_and_source_name_nobody_and_belong_together(read, study, tmp_path):
     assert read(study, "--dicom-out", "sr,seg,pm,sc,gsps", "--deidentify").code == 0
     made = objects(tmp_path / "out")
-    assert not any(PLANTED.encode() in content or b"4711" in content or b"1.2.3.1\0" in content for content in made.values())
+    assert not any(PLANTED.encode() in content or b"MRN-4711" in content or b"1.2.3.1\0" in content for content in made.values())
     datasets = [parsed(content) for name, content in made.items() if name != "objects.json"]
     assert len({dataset.StudyInstanceUID for dataset in datasets}) == 1
     assert parsed(made["source.dcm"]).pixel_array.tolist() == quadrant().tolist()

@@ -35,7 +35,7 @@ def plan_of(folder: Path, reader: Reader, **asked: object) -> Plan:
     """A manifest of two rows a shard, and a run over it."""
     manifest, out = folder.parent / "manifest.parquet", folder.parent / "out"
     manifest_building.build([str(folder)], str(manifest), rows_a_shard=2, update=manifest.exists())
-    return shards.make_plan(str(manifest), str(out), reader, bundle=DEFAULT_BUNDLE, **asked)  # type: ignore[arg-type]
+    return shards.make_plan(str(manifest), str(out), reader, bundle=DEFAULT_BUNDLE, **asked)  # type: ignore[arg-type]  # any option of a plan
 
 
 def read_all(plan: Plan, reader: Reader) -> list[ShardCount]:

@@ -45,7 +45,7 @@ def between(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def read(plan: Plan) -> None:
     # Every file of the archive is broken, so that no model is asked.
-    shards.read_shard(plan, 0, None, radiograph.read)  # type: ignore[arg-type]
+    shards.read_shard(plan, 0, None, radiograph.read)  # type: ignore[arg-type]  # no reader
 
 
 def killed_at(plan: Plan, number: int) -> bool:
@@ -65,7 +65,7 @@ def main() -> None:
     shards.result_of = between(shards.result_of)
     result_table.encode = between(result_table.encode)
     os.fsync = between(os.fsync)
-    Path.replace = between(Path.replace)  # type: ignore[method-assign]
+    Path.replace = between(Path.replace)  # type: ignore[method-assign]  # the process ends between its steps
     atomic_files.sync_folder = between(atomic_files.sync_folder)
     (shard,) = shards.open_manifest(plan.manifest).shards
     out, file = Path(plan.out), Path(plan.out) / shards.file_of(shard)

@@ -102,7 +102,7 @@ def _changed_picture(content: bytes, other: bytes, chance: random.Random) -> byt
 @functools.cache
 def _glass() -> Any:
     from pneumoscope.reader import Reader  # noqa: PLC0415 - a worker loads what its target needs
-    from tests.reader.builders import glass_bundle  # noqa: PLC0415
+    from tests.reader.builders import glass_bundle  # noqa: PLC0415 - the same
 
     return Reader.load(glass_bundle(folder() / "glass"), threads=1)
 

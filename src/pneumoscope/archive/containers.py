@@ -29,6 +29,7 @@ _FREE_BYTES = 2**30
 """What any archive may unpack to."""
 _MOST_OPEN = 4
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What `zipfile` and `tarfile` raise of a damaged archive; NotImplementedError of a method of compression that they lack."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from measuring import interleaved, machine, parser, table, write
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pneumoscope.statistics import metrics
+from pneumoscope.statistics.calibration_measures import calibration_slope
 from pneumoscope.statistics.intervals import over_draws, patient_weights
 from pneumoscope.statistics.metrics import Array, Metric
 
@@ -33,13 +34,13 @@ def _each_draw(metric: Callable[..., float]) -> Callable[[Array, Array, Array], 
 
 
 def _slopes(reference: Array, probability: Array, weights: Array) -> Array:
-    return np.array([metrics.calibration_slope(reference, probability, row) for row in weights])
+    return np.array([calibration_slope(reference, probability, row) for row in weights])
 
 
 COMPARED: dict[str, tuple[Metric, Callable[[Array, Array, Array], Array]]] = {
     "ROC-AUC": (metrics.roc_auc, _each_draw(roc_auc_score)),
     "average precision": (metrics.pr_auc, _each_draw(average_precision_score)),
-    "calibration slope": (metrics.calibration_slope, _slopes),
+    "calibration slope": (calibration_slope, _slopes),
 }
 
 

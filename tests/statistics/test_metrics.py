@@ -12,6 +12,12 @@ from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 
 from pneumoscope.statistics import metrics
+from pneumoscope.statistics.calibration_measures import (
+    calibration_intercept,
+    calibration_line,
+    calibration_slope,
+    expected_calibration_error,
+)
 from pneumoscope.statistics.errors import StatisticsError
 
 RNG = np.random.default_rng(0)
@@ -75,7 +81,7 @@ def test_ranking_and_probability_figures_agree_with_scikit_learn(weights):
 def test_calibration_line_agrees_with_scikit_learns_logistic_regression(weights):
     z = np.log(PROBABILITY / (1 - PROBABILITY))[:, None]
     model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(z, REFERENCE, sample_weight=weights)
-    slope, intercept = metrics.calibration_line(REFERENCE, PROBABILITY, weights)
+    slope, intercept = calibration_line(REFERENCE, PROBABILITY, weights)
     assert slope == pytest.approx(model.coef_[0, 0], rel=1e-4)
     assert intercept == pytest.approx(model.intercept_[0], rel=1e-3, abs=1e-4)
 
@@ -86,7 +92,7 @@ def test_the_calibration_line_of_a_model_that_says_too_much_is_found():
     z = np.concatenate([rng.normal(2, 4, 200), rng.normal(12, 4, 300)]).clip(-16, 16)
     reference = np.repeat([0.0, 1.0], [200, 300])
     model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(z[:, None], reference)
-    slope, intercept = metrics.calibration_line(reference, 1 / (1 + np.exp(-z)), np.ones(500))
+    slope, intercept = calibration_line(reference, 1 / (1 + np.exp(-z)), np.ones(500))
     assert slope == pytest.approx(model.coef_[0, 0], rel=1e-4)
     assert intercept == pytest.approx(model.intercept_[0], rel=1e-3)
 
@@ -94,14 +100,14 @@ def test_the_calibration_line_of_a_model_that_says_too_much_is_found():
 def test_expected_calibration_error_by_hand():
     """Two bins used: 0.25 twice with one event (|0.5 − 0.25|), 0.85 twice with two (|1 − 0.85|): (2·0.25 + 2·0.15) / 4."""
     reference, probability = np.array([0, 1, 1, 1.0]), np.array([0.25, 0.25, 0.85, 0.85])
-    assert metrics.expected_calibration_error(reference, probability, np.ones(4)) == pytest.approx(0.2)
+    assert expected_calibration_error(reference, probability, np.ones(4)) == pytest.approx(0.2)
 
 
 def test_there_are_ten_bins_and_the_last_one_holds_one():
     """0.05 and 0.15 lie in bins of their own, 0.95 and 1 in one: (0.05 + 0.85 + |1 − 1.95|) / 4; in one bin |2 − 2.15| / 4."""
     reference, probability = np.array([0, 1, 0, 1.0]), np.array([0.05, 0.15, 0.95, 1.0])
-    assert metrics.expected_calibration_error(reference, probability) == pytest.approx((0.05 + 0.85 + 0.95) / 4)
-    assert metrics.expected_calibration_error(reference, probability, bins=1) == pytest.approx(0.15 / 4)
+    assert expected_calibration_error(reference, probability) == pytest.approx((0.05 + 0.85 + 0.95) / 4)
+    assert expected_calibration_error(reference, probability, bins=1) == pytest.approx(0.15 / 4)
 
 
 def test_average_precision_needs_weight_in_both_classes_however_little():
@@ -112,14 +118,14 @@ def test_average_precision_needs_weight_in_both_classes_however_little():
 
 def test_weights_count_a_case_as_often_as_repeating_it():
     repeated = np.repeat(np.arange(300), WEIGHTS.astype(int))
-    for metric in (metrics.roc_auc, metrics.pr_auc, metrics.brier, metrics.expected_calibration_error, metrics.calibration_slope):
+    for metric in (metrics.roc_auc, metrics.pr_auc, metrics.brier, expected_calibration_error, calibration_slope):
         expected = metric(REFERENCE[repeated], PROBABILITY[repeated], np.ones(len(repeated)))
         assert metric(REFERENCE, PROBABILITY, WEIGHTS) == pytest.approx(expected)
 
 
 def test_what_is_undefined_is_nan():
     ones = np.ones(3)
-    for metric in (metrics.roc_auc, metrics.pr_auc, metrics.calibration_slope):
+    for metric in (metrics.roc_auc, metrics.pr_auc, calibration_slope):
         assert math.isnan(metric(ones, np.array([0.1, 0.5, 0.9]), ones))
     assert math.isnan(metrics.specificity(ones, ones, ones))
     assert math.isnan(metrics.ppv(ones, np.zeros(3), ones))
@@ -128,7 +134,7 @@ def test_what_is_undefined_is_nan():
 
 def test_separated_classes_have_no_calibration_slope():
     reference = np.array([0, 0, 1, 1.0])
-    assert math.isnan(metrics.calibration_slope(reference, np.array([0.1, 0.2, 0.8, 0.9]), np.ones(4)))
+    assert math.isnan(calibration_slope(reference, np.array([0.1, 0.2, 0.8, 0.9]), np.ones(4)))
 
 
 def steep(seed, n=24):
@@ -144,15 +150,15 @@ def test_a_calibration_line_satisfies_the_equations_of_the_greatest_likelihood()
     fitted = 0
     for seed in range(40):
         reference, probability, weights = steep(seed)
-        slopes, intercepts = metrics.calibration_line(reference, probability, weights)
+        slopes, intercepts = calibration_line(reference, probability, weights)
         x = np.log(np.clip(probability, 1e-7, 1 - 1e-7) / np.clip(1 - probability, 1e-7, 1 - 1e-7))
         for slope, intercept, w in zip(slopes, intercepts, weights, strict=True):
             if math.isnan(slope):
                 continue
             residual = w * (reference - expit(slope * x + intercept))
             assert [residual.sum(), residual @ x] == pytest.approx([0, 0], abs=1e-6)
-            assert metrics.calibration_slope(reference, probability, w) == pytest.approx(slope, rel=1e-6)
-            assert metrics.calibration_intercept(reference, probability, w) == pytest.approx(intercept, rel=1e-6, abs=1e-6)
+            assert calibration_slope(reference, probability, w) == pytest.approx(slope, rel=1e-6)
+            assert calibration_intercept(reference, probability, w) == pytest.approx(intercept, rel=1e-6, abs=1e-6)
             fitted += 1
     assert fitted > 80
 
@@ -160,14 +166,14 @@ def test_a_calibration_line_satisfies_the_equations_of_the_greatest_likelihood()
 def test_probabilities_of_zero_and_one_are_taken_for_one_in_ten_million():
     reference, probability = np.array([0, 1, 0, 1, 1, 0.0]), np.array([0, 0, 0.4, 0.7, 1, 1.0])
     clipped = np.clip(probability, 1e-7, 1 - 1e-7)
-    assert metrics.calibration_line(reference, probability) == metrics.calibration_line(reference, clipped)
-    assert math.isfinite(metrics.calibration_slope(reference, probability))
+    assert calibration_line(reference, probability) == calibration_line(reference, clipped)
+    assert math.isfinite(calibration_slope(reference, probability))
 
 
 def test_a_class_with_little_weight_has_a_line_and_one_without_has_none():
     reference, probability = np.array([0, 0, 1, 1.0]), np.array([0.2, 0.7, 0.4, 0.9])
     little = np.array([[1, 1, 0.25, 0.25], [0.25, 0.25, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1.0]])
-    slopes, intercepts = metrics.calibration_line(reference, probability, little)
+    slopes, intercepts = calibration_line(reference, probability, little)
     assert np.isfinite(slopes).tolist() == np.isfinite(intercepts).tolist() == [True, True, False, False]
 
 
@@ -201,8 +207,8 @@ def test_areas_of_all_draws_at_once_are_scikit_learns_one_by_one(ours, theirs, t
 @pytest.mark.parametrize(
     "metric",
     [
-        metrics.roc_auc, metrics.pr_auc, metrics.brier, metrics.expected_calibration_error, metrics.calibration_slope,
-        metrics.calibration_intercept, metrics.mean,
+        metrics.roc_auc, metrics.pr_auc, metrics.brier, expected_calibration_error, calibration_slope,
+        calibration_intercept, metrics.mean,
     ],
 )  # fmt: skip
 def test_all_draws_at_once_are_each_draw_alone(metric):

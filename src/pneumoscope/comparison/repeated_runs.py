@@ -11,6 +11,7 @@ from pneumoscope.evaluation.evaluation import DECISION, DENOMINATOR, PROBABILITY
 from pneumoscope.experiment.compared_model import ComparedModel
 from pneumoscope.experiment.errors import ComparisonError
 from pneumoscope.statistics import metrics
+from pneumoscope.statistics.calibration_measures import calibration_line
 from pneumoscope.statistics.figure import Figure
 from pneumoscope.statistics.intervals import over_draws, patient_weights
 from pneumoscope.statistics.metrics import Array, Metric
@@ -155,7 +156,7 @@ def _decided(figure: Figure, reference: Array, decisions: Array, cases: NDArray[
 
 def _calibration_line(reference: Array, probability: Array, weights: Array | None = None) -> Array:
     """Slope and intercept along the last axis."""
-    return np.stack(metrics.calibration_line(reference, probability, weights), -1)
+    return np.stack(calibration_line(reference, probability, weights), -1)
 
 
 def _grid(members: Sequence[ComparedModel]) -> list[list[ComparedModel]]:

@@ -14,6 +14,7 @@ from pneumoscope.evaluation.patient_groups import PatientGroup, patient_groups
 from pneumoscope.evaluation.predictions import FittedOn, Prediction, Predictions
 from pneumoscope.evaluation.training_overlap import TrainingOverlap, require_unseen
 from pneumoscope.statistics import intervals, metrics
+from pneumoscope.statistics.calibration_measures import calibration_line, expected_calibration_error
 from pneumoscope.statistics.estimate import Estimate, undefined
 from pneumoscope.statistics.figure import Figure
 from pneumoscope.statistics.intervals import RandomSource
@@ -22,7 +23,7 @@ from pneumoscope.statistics.patient_bootstrap import Bootstrap
 
 RANKING: Mapping[Figure, Metric] = {Figure.ROC_AUC: metrics.roc_auc, Figure.PR_AUC: metrics.pr_auc}
 """Figures that need no threshold and no calibration."""
-PROBABILITY: Mapping[Figure, Metric] = {Figure.BRIER: metrics.brier, Figure.ECE: metrics.expected_calibration_error}
+PROBABILITY: Mapping[Figure, Metric] = {Figure.BRIER: metrics.brier, Figure.ECE: expected_calibration_error}
 """Figures of the calibrated probability; the calibration line is fitted once for slope and intercept."""
 DECISION: Mapping[Figure, Metric] = {
     Figure.ACCURACY: metrics.accuracy,
@@ -246,7 +247,7 @@ def _calibration_figures(predictions: Predictions, boot: Bootstrap) -> dict[str,
     """Calibration slope and intercept from one fit per draw."""
     reference, probability = predictions.reference, predictions.probability
     n = len(set(boot.patients))
-    value = np.stack(metrics.calibration_line(reference, probability))
+    value = np.stack(calibration_line(reference, probability))
     drawn = intervals.over_draws(_lines, reference, probability, boot.weights)
     names = (Figure.CALIBRATION_SLOPE, Figure.CALIBRATION_INTERCEPT)
     if np.isnan(value).any():
@@ -255,7 +256,7 @@ def _calibration_figures(predictions: Predictions, boot: Bootstrap) -> dict[str,
 
 
 def _lines(reference: Array, probability: Array, weights: Array | None = None) -> Array:
-    return np.stack(metrics.calibration_line(reference, probability, weights), -1)
+    return np.stack(calibration_line(reference, probability, weights), -1)
 
 
 def _subgroups(

@@ -51,7 +51,8 @@ def test_a_file_given_twice_is_read_once_and_two_of_one_name_are_refused(tmp_pat
 def test_lines_are_ranked_by_the_manifest(names):
     written, manifest = Written(), ["a", "b", "c"]
     for k, name in enumerate(names):
-        written.add(name, 10 * k)
+        written.add(name, 10 * k, 7 * k)
     ranks = written.ranks(Items([Item(name, Path(name)) for name in manifest]))
     assert ranks.tolist() == [manifest.index(name) if name in manifest else -1 for name in names]
     assert written.starts.tolist() == [10 * k for k in range(len(names))]
+    assert written.record_starts.tolist() == [7 * k for k in range(len(names))]

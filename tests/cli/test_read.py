@@ -47,7 +47,7 @@ def filled(folder, files):
 def left(out):
     """Everything in a folder, by relative path."""
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-    return names - {".lock", "run.json"}
+    return names - {".lock", "run.json", "checks.jsonl"}
 
 
 def test_results_of_an_earlier_read_below_a_folder_are_no_radiographs(read, folder):
@@ -325,7 +325,7 @@ def test_another_folder_with_the_same_names_is_read_again(read, folder, tmp_path
 def same(out, other):
     """Two output folders hold the same files with the same bytes."""
     assert left(out) == left(other)
-    for name in left(out):
+    for name in (*left(out), "checks.jsonl"):
         assert (out / name).read_bytes() == (other / name).read_bytes(), name
 
 
@@ -377,21 +377,78 @@ def flipped(content):
     return content[:-40] + bytes([content[-40] ^ 1]) + content[-39:]
 
 
+def flipped_early(content):
+    return content[:300] + bytes([content[300] ^ 1]) + content[301:]
+
+
+DAMAGES = pytest.mark.parametrize(
+    "damage", [emptied, cut, flipped, flipped_early, None], ids=lambda one: getattr(one, "__name__", "removed")
+)
+
+
 @pytest.mark.parametrize(
-    ("name", "damage"),
-    [
-        ("overlays/a.png.png", emptied), ("overlays/a.png.png", cut), ("overlays/sub/b.png.png", flipped),
-        ("maps/a.png.npy", emptied), ("maps/a.png.npy", cut),
-    ],
-)  # fmt: skip
-def test_a_file_is_not_done_while_its_overlay_or_map_is_damaged(read, folder, tmp_path, name, damage):
-    assert read(folder, "--maps").code == 0
+    ("name", "file_format"),
+    [*((f"overlays/sub/b.png.{one}", one) for one in ("png", "webp", "jpeg")), ("maps/a.png.npy", "jpeg")],
+)
+@DAMAGES
+def test_a_file_is_not_done_while_its_overlay_or_map_is_damaged(read, folder, tmp_path, name, file_format, damage):
+    options = ["--maps", "--overlay-format", file_format]
+    assert read(folder, *options).code == 0
     file = tmp_path / "out" / name
     whole = file.read_bytes()
-    file.write_bytes(damage(whole))
-    again = read(folder, "--maps")
+    if damage:
+        file.write_bytes(damage(whole))
+    else:
+        file.unlink()
+    again = read(folder, *options)
     assert (again.code, again.err) == (0, "1 of 2 files were read before; going on\n")
     assert file.read_bytes() == whole
+    assert read(folder, *options).err == "2 of 2 files were read before; going on\n"
+
+
+@pytest.mark.parametrize("name", ["overlays/{}.png", "maps/{}.npy"])
+def test_an_overlay_or_map_of_another_radiograph_is_not_taken_for_a_files_own(read, folder, tmp_path, name):
+    assert read(folder, "--maps").code == 0
+    own, other = (tmp_path / "out" / name.format(file) for file in ("a.png", "sub/b.png"))
+    whole = own.read_bytes()
+    own.write_bytes(other.read_bytes())
+    assert read(folder, "--maps").err == "1 of 2 files were read before; going on\n"
+    assert own.read_bytes() == whole
+
+
+def test_a_line_with_a_changed_digit_is_read_again(read, folder, tmp_path):
+    read(folder)
+    file = tmp_path / "out" / "readings.jsonl"
+    whole = file.read_bytes()
+    at = whole.index(b'"probability":') + len(b'"probability": 0.')
+    file.write_bytes(whole[:at] + (b"1" if whole[at : at + 1] != b"1" else b"2") + whole[at + 1 :])
+    assert read(folder).err == "1 of 2 files were read before; going on\n"
+    assert file.read_bytes() == whole
+
+
+@DAMAGES
+def test_files_without_a_whole_record_are_read_again(read, folder, tmp_path, damage):
+    read(folder, "--maps")
+    file = tmp_path / "out" / "checks.jsonl"
+    whole = file.read_bytes()
+    if damage:
+        file.write_bytes(damage(whole))
+    else:
+        file.unlink()
+    assert read(folder, "--maps").code == 0
+    assert file.read_bytes() == whole
+    assert read(folder, "--maps", out=tmp_path / "fresh").code == 0
+    same(tmp_path / "out", tmp_path / "fresh")
+
+
+def test_records_are_found_in_any_order_and_those_of_other_lines_are_left_out(read, folder, tmp_path):
+    """As after a kill between the renames of the lines and of their records."""
+    read(folder)
+    file = tmp_path / "out" / "checks.jsonl"
+    records = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join([records[1], records[0].replace(b"a.png", b"gone.png"), records[0]]))
+    assert read(folder).err == "2 of 2 files were read before; going on\n"
+    assert file.read_bytes().splitlines(keepends=True) == records
 
 
 def test_a_stale_overlay_does_not_survive_runs_without_overlays(read, folder, tmp_path):
@@ -523,7 +580,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_finished_is_kept(read, folder,
     def fail_on_the_second(picture, file):
         if file.name == "b.png.png":
             raise OSError(number, os.strerror(number), str(file))
-        save(picture, file)
+        return save(picture, file)
 
     with monkeypatch.context() as patch:
         patch.setattr(outputs, "save_picture", fail_on_the_second)

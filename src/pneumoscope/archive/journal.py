@@ -1,13 +1,13 @@
 """Keep the lines of an output folder: one writer at a time, resumable, each line tied to the bytes that it speaks of.
 
-A line counts as done if the file has the same bytes, the model the same identity, and the run the same options as when it was
-written. Whatever differs is read again.
+A line counts as done if the file, the line and its overlay and heat map have the same bytes, the model the same identity, and the
+run the same options as when it was written. Whatever differs is read again.
 """
 
 import hashlib
 import json
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumoscope import PneumoscopeError, atomic_files, strict_json
-from pneumoscope.archive import outputs
+from pneumoscope.archive import checks, outputs
+from pneumoscope.archive.checks import CHECKS_NAME, Check
 from pneumoscope.archive.errors import ArchiveError, FolderInUseError
 from pneumoscope.archive.items import Item, Items, Keys, key_of, keys_of
 from pneumoscope.archive.manifest import LINES_NAME, MAPS, OBJECTS, OVERLAYS, RUN_NAME
-from pneumoscope.archive.outputs import OverlayFormat, OverlayScale
+from pneumoscope.archive.outputs import OverlayFormat, OverlayScale, Sums
 from pneumoscope.classifier import Population
 from pneumoscope.ordered_map import cores, ordered_map
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY, AcceptancePolicy
@@ -95,15 +96,18 @@ class Journal:
     ----------
     out : Path
         The output folder.
-    stream : binary stream
+    lines : binary stream
         The lines, open for appending.
+    records : binary stream
+        Their records (`pneumoscope.archive.checks`), open for appending.
     written : Written
         The lines that are there.
     """
 
-    def __init__(self, out: Path, stream: BinaryIO, written: "Written") -> None:
+    def __init__(self, out: Path, lines: BinaryIO, records: BinaryIO, written: "Written") -> None:
         self._out = out
-        self._stream = stream
+        self._lines = lines
+        self._records = records
         self._written = written
 
     def pending(self, items: Items) -> tuple[int, Iterator[Item]]:
@@ -126,18 +130,22 @@ class Journal:
         at = np.flatnonzero(~np.isin(items.keys, self._written.keys))
         return len(at), (items[int(k)] for k in at)
 
-    def append(self, line: Line) -> None:
-        """Write a line; it is with the system when this returns.
+    def append(self, line: Line, written: Sums) -> None:
+        """Write a line and its record; they are with the system when this returns.
 
         Parameters
         ----------
         line : Line
             The line of a file that has none yet.
+        written : Sums
+            Its outputs.
         """
         encoded = _encoded(line)
-        self._written.add(line.path, self._stream.tell())
-        self._stream.write(encoded)
-        self._stream.flush()
+        self._written.add(line.path, self._lines.tell(), self._records.tell())
+        self._records.write(checks.to_json(checks.check_of(line.path, encoded, written)))
+        self._records.flush()
+        self._lines.write(encoded)
+        self._lines.flush()
 
     def settle(self, items: Items) -> None:
         """Bring the lines into the order of the manifest, as an uninterrupted run writes them, and flush them to the disk.
@@ -150,22 +158,23 @@ class Journal:
         order = np.argsort(self._written.ranks(items), kind="stable")
         if (order[1:] > order[:-1]).all():
             return
-        file = self._out / LINES_NAME
-        starts = self._written.starts
-        with atomic_files.binary(file) as new, file.open("rb") as old:
-            for k in order:
-                old.seek(starts[k])
-                new.write(old.readline())
+        for name, starts in ((CHECKS_NAME, self._written.record_starts), (LINES_NAME, self._written.starts)):
+            file = self._out / name
+            with atomic_files.binary(file) as new, file.open("rb") as old:
+                for k in order:
+                    old.seek(starts[k])
+                    new.write(old.readline())
 
 
 class Written:
-    """Where each line of a journal starts, by the key of its file's name: 24 bytes a line."""
+    """Where each line of a journal and its record start, by the key of its file's name: 32 bytes a line."""
 
     def __init__(self) -> None:
         self._keys = bytearray()
         self.starts = array("Q")
+        self.record_starts = array("Q")
 
-    def add(self, name: str, start: int) -> None:
+    def add(self, name: str, start: int, record_start: int) -> None:
         """Add a line.
 
         Parameters
@@ -174,9 +183,12 @@ class Written:
             Name of its file.
         start : int
             Its position in the journal, in bytes.
+        record_start : int
+            The position of its record among the records, in bytes.
         """
         self._keys += key_of(name)
         self.starts.append(start)
+        self.record_starts.append(record_start)
 
     @property
     def keys(self) -> Keys:
@@ -206,8 +218,9 @@ class Written:
 def open_journal(out: Path, run: Run, items: Items, has_further: Callable[[Path], bool] = lambda _: True) -> Iterator[Journal]:
     """Open the journal of an output folder, keeping the lines that still hold.
 
-    Dropped are lines with an error, lines that were cut, and lines of a file whose bytes, or of a run whose options, are not the
-    present ones. Lines of files that are not in the manifest are kept.
+    Dropped are lines with an error, lines that were cut or changed or have no record, lines whose overlay or heat map was
+    changed, and lines of a file whose bytes, or of a run whose options, are not the present ones. Lines of files that are not in
+    the manifest are kept.
 
     Parameters
     ----------
@@ -239,8 +252,8 @@ def open_journal(out: Path, run: Run, items: Items, has_further: Callable[[Path]
             raise ArchiveError(f"'{out}' holds a data set of  pneumoscope archive read; choose another folder with -o")
         written = _resumed(out, run, items, has_further)
         _write_run(out, run)
-        with (out / LINES_NAME).open("ab") as stream:
-            yield Journal(out, stream, written)
+        with (out / LINES_NAME).open("ab") as lines, (out / CHECKS_NAME).open("ab") as records:
+            yield Journal(out, lines, records, written)
 
 
 @contextmanager
@@ -305,26 +318,44 @@ def lines_of(out: Path) -> Iterator[Line]:
 
 
 def _resumed(out: Path, run: Run, items: Items, has_further: Callable[[Path], bool]) -> Written:
-    """Rewrite the lines that still hold, the first of each file."""
-    written = Written()
+    """Rewrite the lines that still hold, the first of each file, and their records."""
     if not (out / LINES_NAME).exists():
-        return written
+        (out / CHECKS_NAME).unlink(missing_ok=True)
+        return Written()
     for folder in (out, out / OVERLAYS, out / MAPS, out / OBJECTS):
         atomic_files.remove_partial(folder, below=folder != out)
     for line in lines_of(out):
         if line.model.sha256 != run.model.sha256:
             raise ArchiveError(f"'{out}' holds readings of another model or of an earlier version; choose another folder with -o")
-    same_options, seen = _read_run(out) == run, _Seen(items)
-    with atomic_files.binary(out / LINES_NAME) as new:
-        position = 0
-        checked = ordered_map(
-            lambda one: (one, same_options and _holds(one, out, run, items, has_further)), lines_of(out), cores()
-        )
-        for line, holds in checked:
-            if holds and seen.is_new(line.path):
-                written.add(line.path, position)
-                position += new.write(_encoded(line))
+    # A kill between the two renames leaves records of lines that were dropped, which the next run leaves out.
+    with atomic_files.binary(out / CHECKS_NAME) as records, atomic_files.binary(out / LINES_NAME) as lines:
+        return _rewritten(lines, records, _holding(out, run, items, has_further), _Seen(items))
+
+
+def _rewritten(lines: BinaryIO, records: BinaryIO, holding: Iterable[tuple[Line, Check]], seen: "_Seen") -> Written:
+    """Write the first line of each file and its record."""
+    written = Written()
+    for line, check in holding:
+        if seen.is_new(line.path):
+            written.add(line.path, lines.tell(), records.tell())
+            records.write(checks.to_json(check))
+            lines.write(_encoded(line))
     return written
+
+
+def _holding(out: Path, run: Run, items: Items, has_further: Callable[[Path], bool]) -> Iterator[tuple[Line, Check]]:
+    """The lines of a folder that still hold, with their records."""
+    if _read_run(out) != run:
+        return
+
+    def checked(recorded: tuple[Line, Check | None]) -> tuple[Line, Check | None]:
+        line, check = recorded
+        return line, check if check and _holds(line, check, out, run, items, has_further) else None
+
+    with checks.open_recorded(out) as recorded:
+        for line, check in ordered_map(checked, ((one, recorded.take(one.path)) for one in lines_of(out)), cores()):
+            if check:
+                yield line, check
 
 
 class _Seen:
@@ -345,9 +376,9 @@ class _Seen:
         return is_new
 
 
-def _holds(line: Line, out: Path, run: Run, items: Items, has_further: Callable[[Path], bool]) -> bool:
+def _holds(line: Line, check: Check, out: Path, run: Run, items: Items, has_further: Callable[[Path], bool]) -> bool:
     """Whether a line is what reading its file again would give, with everything that belongs to it."""
-    if line.error or not _are_complete(out, line.path, run.options):
+    if line.error or check.line != checks.line_sha256(_encoded(line)) or not _are_unchanged(out, check, run.options):
         return False
     if not has_further(outputs.further_folder(out, line.path)):
         return False
@@ -358,8 +389,8 @@ def _holds(line: Line, out: Path, run: Run, items: Items, has_further: Callable[
         return False
 
 
-def _are_complete(out: Path, name: str, options: Options) -> bool:
-    return outputs.are_complete(out, name, options.overlays, options.maps, options.overlay_format)
+def _are_unchanged(out: Path, check: Check, options: Options) -> bool:
+    return outputs.are_unchanged(out, check.path, options.overlays, options.maps, options.overlay_format, check.outputs)
 
 
 def file_sha256(file: Path) -> str:

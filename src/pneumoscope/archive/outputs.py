@@ -1,13 +1,15 @@
 """Write what belongs to a line of ``readings.jsonl``: its overlay and its heat map."""
 
+import hashlib
+import io
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, get_args
+from types import SimpleNamespace
+from typing import BinaryIO, Literal, cast, get_args
 
-import numpy as np
 from PIL import Image
 
 from pneumoscope import atomic_files
@@ -31,6 +33,20 @@ _SAVED: Mapping[str, Mapping[str, int]] = {
 
 MakesFiles = Callable[[bytes, Radiograph, ModelReading, datetime], Mapping[str, bytes]]
 """Makes further files, content by name, from file, radiograph, reading and time of the reading; they are written in order."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The content of what belongs to a line.
+
+    Parameters
+    ----------
+    overlay, heat_map : str
+        SHA-256 of the files, hexadecimal; empty where none was written.
+    """
+
+    overlay: str = ""
+    heat_map: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,7 +172,7 @@ def write(
     overlays: OverlayScale,
     maps: bool,
     file_format: OverlayFormat = "png",
-) -> None:
+) -> Sums:
     """Write the overlay and the heat map of a reading, each atomically; remove those of an earlier reading that are not wanted.
 
     Parameters
@@ -175,14 +191,33 @@ def write(
         Whether the heat map is written: float32 (rows, cols) on the radiograph's grid.
     file_format : {"png", "webp", "jpeg"}
         Format of the overlay.
+
+    Returns
+    -------
+    Sums
+        What was written.
     """
+    overlay = heat_map = ""
     if maps:
-        with atomic_files.binary(map_file(out, name)) as stream:
-            write_array(stream, reading.heatmap.values)
+        heat_map = _save_map(reading, map_file(out, name))
     if overlays != "none":
         top = float(reading.heatmap.values.max()) if overlays == "image" else 1.0
-        save_picture(paint(image, reading, top or 1.0), overlay_file(out, name, file_format))
+        overlay = save_picture(paint(image, reading, top or 1.0), overlay_file(out, name, file_format))
     remove(out, name, kept=None if overlays == "none" else file_format, heat_map=not maps)
+    return Sums(overlay, heat_map)
+
+
+def _save_map(reading: ModelReading, file: Path) -> str:
+    """Write a heat map atomically; its SHA-256."""
+    summed = hashlib.sha256()
+    with atomic_files.binary(file) as stream:
+
+        def write_summed(part: bytes) -> int:
+            summed.update(part)
+            return stream.write(part)
+
+        write_array(cast(BinaryIO, SimpleNamespace(write=write_summed)), reading.heatmap.values)
+    return summed.hexdigest()
 
 
 def remove(out: Path, name: str, *, kept: OverlayFormat | None = None, heat_map: bool = True) -> None:
@@ -205,8 +240,8 @@ def remove(out: Path, name: str, *, kept: OverlayFormat | None = None, heat_map:
             file.unlink(missing_ok=True)
 
 
-def are_complete(out: Path, name: str, overlays: OverlayScale, maps: bool, file_format: OverlayFormat = "png") -> bool:
-    """Tell whether everything that belongs to a line lies in the output folder.
+def are_unchanged(out: Path, name: str, overlays: OverlayScale, maps: bool, file_format: OverlayFormat, written: Sums) -> bool:
+    """Tell whether everything that belongs to a line lies in the output folder with the content that was written.
 
     Parameters
     ----------
@@ -220,60 +255,30 @@ def are_complete(out: Path, name: str, overlays: OverlayScale, maps: bool, file_
         Whether a heat map belongs to it.
     file_format : {"png", "webp", "jpeg"}
         Format of the overlay.
+    written : Sums
+        What was written.
 
     Returns
     -------
     bool
-        Whether each file that belongs to it is there and whole (`is_whole_picture`, `is_whole_array`).
+        Whether each file that belongs to it is there, with the SHA-256 that is recorded.
     """
-    has_overlay = overlays == "none" or is_whole_picture(overlay_file(out, name, file_format))
-    return has_overlay and (not maps or is_whole_array(map_file(out, name)))
+    has_overlay = overlays == "none" or _sha256(overlay_file(out, name, file_format)) == written.overlay
+    return has_overlay and (not maps or _sha256(map_file(out, name)) == written.heat_map)
 
 
-def is_whole_picture(file: Path) -> bool:
-    """Tell whether a file is a picture that was neither cut nor changed.
-
-    Parameters
-    ----------
-    file : Path
-        The file; it need not exist.
-
-    Returns
-    -------
-    bool
-        Whether every part of it is there and, in a PNG, agrees with its check sum.
-    """
+def _sha256(file: Path) -> str | None:
+    """SHA-256 of a regular file, in flat memory; None where there is none, or it cannot be read."""
     try:
-        with Image.open(file) as picture:
-            if picture.format == "PNG":
-                picture.verify()
-            else:
-                picture.load()
-    except (OSError, SyntaxError, ValueError):  # Pillow's for a PNG with a wrong check sum is the second
-        return False
-    return True
+        if not file.is_file():
+            return None
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except (OSError, ValueError):  # ValueError: no file can have the name
+        return None
 
 
-def is_whole_array(file: Path) -> bool:
-    """Tell whether a file is a two-dimensional NumPy array of float32 that was not cut.
-
-    Parameters
-    ----------
-    file : Path
-        The file; it need not exist.
-
-    Returns
-    -------
-    bool
-        Whether its size is that of the array that its header states.
-    """
-    try:
-        return bool(np.load(file, mmap_mode="r", allow_pickle=False).dtype == np.float32)
-    except (OSError, ValueError, EOFError):
-        return False
-
-
-def save_picture(picture: Image.Image, file: Path) -> None:
+def save_picture(picture: Image.Image, file: Path) -> str:
     """Write a picture atomically.
 
     Parameters
@@ -282,10 +287,21 @@ def save_picture(picture: Image.Image, file: Path) -> None:
         The picture.
     file : Path
         Where to write it; its extension is an `OverlayFormat`.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file, hexadecimal.
     """
-    file_format = file.suffix.removeprefix(".")
+    content = _encoded(picture, file.suffix.removeprefix("."))
     with atomic_files.binary(file) as stream:
-        if file_format == "png":
-            stream.write(png.encode(picture))
-        else:
-            picture.save(stream, file_format.upper(), **_SAVED[file_format])
+        stream.write(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _encoded(picture: Image.Image, file_format: str) -> bytes:
+    if file_format == "png":
+        return png.encode(picture)
+    encoded = io.BytesIO()
+    picture.save(encoded, file_format.upper(), **_SAVED[file_format])
+    return encoded.getvalue()

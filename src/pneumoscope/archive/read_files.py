@@ -20,7 +20,7 @@ from pneumoscope.archive import journal, outputs
 from pneumoscope.archive.decoding import Decode, decoder
 from pneumoscope.archive.items import Item, Items
 from pneumoscope.archive.journal import Options, Run
-from pneumoscope.archive.outputs import FurtherFiles
+from pneumoscope.archive.outputs import FurtherFiles, Sums
 from pneumoscope.classifier.severity_scale import HIGHEST_SCORE
 from pneumoscope.limited_process import NotStartedError, UnexpectedFailureError
 from pneumoscope.ordered_map import chunks, ordered_map
@@ -150,8 +150,8 @@ def read_files(
         read = functools.partial(_lines, reader, decode, out=out, options=run.options, further=further)
         answers = ordered_map(read, chunks(pending, batch), reader.workers, abandon=decoding.close)
         progress = None if show_progress else True  # tqdm shows nothing for True, and for None unless on a terminal
-        for line in tqdm(itertools.chain.from_iterable(answers), total=n_pending, unit="file", disable=progress):
-            opened.append(line)
+        for line, written in tqdm(itertools.chain.from_iterable(answers), total=n_pending, unit="file", disable=progress):
+            opened.append(line, written)
         opened.settle(items)
     return summary(out, items)
 
@@ -241,8 +241,8 @@ def _severity_text(scores: Sequence[float], texts: Sequence[str], n_read: int) -
 
 def _lines(
     reader: Reader, decode: Decode, items: Sequence[Item], out: Path, options: Options, further: FurtherFiles | None
-) -> list[Line]:
-    """Read a few files together, write what belongs to their lines, and give the lines."""
+) -> list[tuple[Line, Sums]]:
+    """Read a few files together, write what belongs to their lines, and give the lines with what was written."""
     contents = [_content(item.file) for item in items]
     outcomes = _outcomes(reader, [_decoded(content, decode) for content in contents], options)
     return [_line(reader, *one, out, options, further) for one in zip(items, contents, outcomes, strict=True)]
@@ -291,24 +291,24 @@ class UnexpectedError(PneumoscopeError):
 
 def _line(
     reader: Reader, item: Item, content: Content, outcome: Outcome, out: Path, options: Options, further: FurtherFiles | None
-) -> Line:
+) -> tuple[Line, Sums]:
     sha256 = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else ""
     case, error = CaseKey(item.name, sha256), outcome.error
     if isinstance(content, bytes) and outcome.radiograph is not None and outcome.reading is not None:
         try:
-            _write(content, outcome.radiograph, outcome.reading, out, item.name, options, further)
-            return form.line_of(case, outcome.reading)
+            written = _write(content, outcome.radiograph, outcome.reading, out, item.name, options, further)
+            return form.line_of(case, outcome.reading), written
         except PneumoscopeError as failure:
             error = failure
         except OSError as failure:
             if failure.errno not in _OF_ONE_NAME:
                 raise
             message = f"nothing can be written under its name ({(failure.strerror or '').lower()}); rename it"
-            return form.error_line(case, reader.card.target, reader.model, type(failure).__name__, message)
+            return form.error_line(case, reader.card.target, reader.model, type(failure).__name__, message), Sums()
     outputs.remove(out, item.name)
     outputs.remove_further(out, item.name)
     message = str(error) if isinstance(error, PneumoscopeError) else (error and error.strerror) or "could not be opened"
-    return form.error_line(case, reader.card.target, reader.model, type(error).__name__, message)
+    return form.error_line(case, reader.card.target, reader.model, type(error).__name__, message), Sums()
 
 
 def _write(
@@ -319,10 +319,10 @@ def _write(
     name: str,
     options: Options,
     further: FurtherFiles | None,
-) -> None:
+) -> Sums:
     """Write what belongs to a line; what an earlier run left and is not wanted is removed."""
     if further:
         outputs.write_further(further.make(content, radiograph, reading, datetime.now().astimezone()), out, name)
     else:
         outputs.remove_further(out, name)
-    outputs.write(radiograph, reading, out, name, options.overlays, options.maps, options.overlay_format)
+    return outputs.write(radiograph, reading, out, name, options.overlays, options.maps, options.overlay_format)

@@ -347,6 +347,10 @@ _COCO = {
     "categories": [{"id": 1, "name": "opacity"}],
     "annotations": [{"id": 1, "image_id": 7, "category_id": 1, "bbox": [1, 2, 30, 40], "area": 1200}],
 }
+_RUN_LENGTHS = {"size": [90, 100], "counts": [1000, 50, 7950]}
+_MASKS = {**_COCO, "annotations": [{"id": 1, "image_id": 7, "category_id": 1, "segmentation": _RUN_LENGTHS}]}
+_CHEXLOCALIZE = {"a": {"Lung Opacity": _RUN_LENGTHS, "Edema": {**_RUN_LENGTHS, "counts": "Xo0b1^h7"}}}
+_CONTOURS = {"a": {"img_size": [90, 100], "Lung Opacity": [[[20, 8], [60, 8], [60, 24]]]}}
 _RATINGS = "reader,case,modality,truth,rating\n" + "".join(
     f"R{r},QX4711QX-{c},m{m},{c % 2},{r + c + m}\n" for r in range(2) for c in range(4) for m in range(2)
 )
@@ -369,11 +373,20 @@ def _zones(content: bytes) -> None:
 
 def _regions(content: bytes) -> None:
     from pneumoscope.cohort.row_filter import RowFilter  # noqa: PLC0415
+    from pneumoscope.reference.annotation import RunLengths  # noqa: PLC0415
+    from pneumoscope.reference.mask_files import decoded  # noqa: PLC0415
     from pneumoscope.reference.sources import annotations_of  # noqa: PLC0415
 
     file = folder() / "regions.txt"
     file.write_bytes(content)
-    annotations_of(file, folder(), NAMES, RowFilter(), None)
+    for annotation in annotations_of(file, folder(), NAMES, RowFilter(), None):
+        if isinstance(annotation.content, RunLengths):
+            decoded(annotation.content, annotation.where)
+
+
+def _region_files() -> Mapping[str, bytes]:
+    documents = {"coco": _COCO, "masks": _MASKS, "chexlocalize": _CHEXLOCALIZE, "contours": _CONTOURS}
+    return {"csv": _BOXES.encode(), **{name: json.dumps(value).encode() for name, value in documents.items()}}
 
 
 def _ratings(content: bytes) -> None:
@@ -467,7 +480,7 @@ TARGETS: Mapping[str, Target] = {
     "predictions": Target(_predictions, _changed_predictions, _predictions_pair, 15),
     "labels": Target(_labels, text_changes.changed_csv, _label_table, 10),
     "zones": Target(lambda: {"zones": _ZONES.encode()}, text_changes.changed_csv, _zones, 10),
-    "regions": Target(lambda: {"csv": _BOXES.encode(), "coco": json.dumps(_COCO).encode()}, _changed_table, _regions, 15),
+    "regions": Target(_region_files, _changed_table, _regions, 15),
     "ratings": Target(lambda: {"ratings": _RATINGS.encode()}, text_changes.changed_csv, _ratings, 10),
     "report": Target(_reports, changed_dicom, _report, 10),
     "study": Target(_study_files, text_changes.changed_toml, _study, 15, has_patients=False),

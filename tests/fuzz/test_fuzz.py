@@ -39,6 +39,6 @@ def test_an_input_that_once_failed_has_no_fault(name):
 
 
 def test_every_target_reads_its_own_samples():
-    for name in ("dicom", "pictures", "film", "reading", "line", "cohort", "predictions", "labels", "study", "node"):
+    for name in ("dicom", "pictures", "film", "reading", "line", "cohort", "predictions", "labels", "regions", "study", "node"):
         for content in TARGETS[name].samples().values():
             TARGETS[name].check(content)

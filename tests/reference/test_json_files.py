@@ -1,6 +1,8 @@
 """COCO categories and run lengths, and the two layouts of CheXlocalize."""
 
+import contextlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -96,3 +98,54 @@ def test_run_lengths_give_back_their_mask(rows, cols, data):
 def test_damaged_run_lengths_are_refused(counts):
     with pytest.raises(RegionsError, match="run lengths of x are damaged"):
         decoded(RunLengths(ROWS, COLS, counts), "x")
+
+
+SHAPES = {
+    "a box": {"bbox": [0, 0, 10, 10]},
+    "a polygon": {"segmentation": [[0, 0, 10, 0, 10, 10]]},
+    "run lengths": {"segmentation": {"size": [ROWS, COLS], "counts": [ROWS * COLS - 1, 1]}},
+}
+DOCUMENTS = {
+    **{
+        name: {
+            "images": [{"id": 1, "file_name": "a.png", "width": COLS, "height": ROWS}],
+            "categories": [{"id": 1, "name": "Pneumonia"}],
+            "annotations": [{"image_id": 1, "category_id": 1, **shape}],
+        }
+        for name, shape in SHAPES.items()
+    },
+    "contours of CheXlocalize": {"a": {"img_size": [ROWS, COLS], "Lung Opacity": [[[20, 8], [60, 8], [60, 24]]]}},
+    "run lengths of CheXlocalize": {"a": {"Lung Opacity": SHAPES["run lengths"]["segmentation"]}},
+}
+
+
+@pytest.mark.parametrize("odd", ["1" + "0" * 400, "-1" + "0" * 400, "1e999", "-1e999", "NaN", "-1", "0.5", "1e300"])
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_any_number_that_is_odd_is_read_or_refused_in_a_sentence(tmp_path, name, odd):
+    cohort, source, text = cohort_of(tmp_path, "a.png"), tmp_path / "x.json", json.dumps(DOCUMENTS[name])
+    for number in re.finditer(r"(?<![\w.\"])\d+", text):
+        source.write_text(text[: number.start()] + odd + text[number.end() :])
+        with contextlib.suppress(RegionsError):
+            drawn(regions.read(source, cohort, cohort.cases))
+
+
+def drawn(references):
+    """The masks: they are decoded when they are asked for."""
+    return [references[path].mask for path in references]
+
+
+def test_run_lengths_of_endless_characters_are_refused_at_once(tmp_path, document):
+    cohort = cohort_of(tmp_path, "a.png")
+    source = document({"a": {"Lung Opacity": {"size": [ROWS, COLS], "counts": "o" * 3_000_000}}})
+    with pytest.raises(RegionsError, match="damaged: one is longer than any radiograph"):
+        drawn(regions.read(source, cohort, cohort.cases))
+
+
+@pytest.mark.parametrize("size", [[19570313, COLS], [ROWS, 19570313], [19570313, 1]])
+def test_an_odd_size_of_a_mask_is_refused_without_being_quoted(tmp_path, document, size):
+    """The tests of many changed inputs found it: a birth date had come into its place."""
+    cohort = cohort_of(tmp_path, "a.png")
+    source = document({"a": {"Lung Opacity": {"size": size, "counts": [ROWS * COLS]}}})
+    with pytest.raises(RegionsError, match="larger than any radiograph") as caught:
+        drawn(regions.read(source, cohort, cohort.cases))
+    assert "19570313" not in str(caught.value)

@@ -628,6 +628,14 @@ def test_an_empty_seg_is_no_mark(tmp_path):
         ({"Modality": "CR"}, "none of the 1 DICOM files .* is a SEG"),
         ({"PixelData": b"\0\1"}, "pixels of DICOM file 1 of 1 .* cannot be decoded"),
         ({"PerFrameFunctionalGroupsSequence": [derived_from("1.7")]}, "none of the 1 annotations"),
+        (
+            {
+                "NumberOfFrames": 2**31 - 1,
+                "PerFrameFunctionalGroupsSequence": [],
+                "ReferencedSeriesSequence": [referring("ReferencedInstanceSequence", "1.2.0")],
+            },
+            "DICOM file 1 of 1 .* states 2,147,483,647 frames; at most 10,000",
+        ),
     ],
 )
 def test_a_seg_that_cannot_be_used_is_refused(tmp_path, elements, says):

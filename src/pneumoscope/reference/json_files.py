@@ -17,6 +17,8 @@ CATEGORY = "category"
 """The name by which `RowFilter` chooses the class of an annotation."""
 _FIELDS = (CATEGORY, "reader")
 _CONTOUR_SIZE = "img_size"
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+"""What the values of a damaged document raise; a number of JSON may be larger than any float."""
 
 
 def from_json(text: str, source: Path, names: CaseNames, only: RowFilter) -> Iterator[Annotation]:
@@ -78,7 +80,7 @@ def _from_coco(document: Mapping[str, Any], source: Path, names: CaseNames) -> I
         images = {image["id"]: image for image in document["images"]}
         categories = {one["id"]: str(one["name"]) for one in document.get("categories") or ()}
         annotations = list(document["annotations"])
-    except (KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise RegionsError(
             f"'{source}' is no COCO JSON with images and annotations ({type(error).__name__}); export it again"
         ) from error
@@ -92,7 +94,7 @@ def _from_coco(document: Mapping[str, Any], source: Path, names: CaseNames) -> I
             shape = annotation.get("segmentation")
             run_lengths = _run_lengths(shape) if isinstance(shape, dict) else None
             content = run_lengths or _outline(annotation, shape, (width, height))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise RegionsError(
                 f"{where} has no image_id, category_id, bbox or segmentation that can be read, or an image without file_name, "
                 f"width and height ({type(error).__name__}); export it again"
@@ -153,7 +155,7 @@ def _from_chexlocalize(document: Mapping[str, Any], source: Path, names: CaseNam
             else:
                 for label, shape in image.items():
                     yield Annotation(where, "", cases, _run_lengths(shape), label)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise RegionsError(
                 f"{where} has a mask that is neither run lengths with size and counts nor contours with {_CONTOUR_SIZE} "
                 f"({type(error).__name__}); export it again"

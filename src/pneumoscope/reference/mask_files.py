@@ -13,6 +13,10 @@ from pneumoscope.reference.annotation import Annotation, CaseNames, Mask, RunLen
 from pneumoscope.reference.errors import RegionsError
 
 _READER_FOLDER = "reader-"
+_MOST_EDGE = 2**16 - 1
+"""Rows or columns of a DICOM image."""
+_MOST_BITS = 60
+"""Bits of one run length in COCO's text; a radiograph has fewer than 2^26 pixels."""
 
 
 def from_masks(files: Sequence[Path], folder: Path, paths: Sequence[str]) -> list[Annotation]:
@@ -149,8 +153,10 @@ def decoded(run_lengths: RunLengths, where: str) -> Mask:
         If the run lengths do not fill the mask exactly, or the mask is larger than any radiograph.
     """
     rows, cols, counts = run_lengths.rows, run_lengths.cols, run_lengths.counts
-    lengths = _decompressed(counts) if isinstance(counts, str) else list(counts)
-    if rows * cols > MAX_PIXELS or min(lengths, default=0) < 0 or sum(lengths) != rows * cols:
+    lengths = _decompressed(counts, where) if isinstance(counts, str) else list(counts)
+    if max(rows, cols) > _MOST_EDGE or rows * cols > MAX_PIXELS:
+        raise RegionsError(f"the mask of {where} is said to be larger than any radiograph; export it again")
+    if min(lengths, default=0) < 0 or sum(lengths) != rows * cols:
         raise RegionsError(
             f"the run lengths of {where} are damaged: they do not fill a mask of {rows} × {cols} pixels; export them again"
         )
@@ -158,7 +164,7 @@ def decoded(run_lengths: RunLengths, where: str) -> Mask:
     return np.asarray(drawn.reshape(rows, cols, order="F"))
 
 
-def _decompressed(text: str) -> list[int]:
+def _decompressed(text: str, where: str) -> list[int]:
     """Run lengths from COCO's text: six bits a character; from the fourth on, differences from the last but one."""
     lengths: list[int] = []
     value = shift = 0
@@ -166,6 +172,8 @@ def _decompressed(text: str) -> list[int]:
         bits = ord(character) - 48
         value |= (bits & 0x1F) << shift
         shift += 5
+        if shift > _MOST_BITS:
+            raise RegionsError(f"the run lengths of {where} are damaged: one is longer than any radiograph; export them again")
         if bits & 0x20:
             continue
         if bits & 0x10:

@@ -16,6 +16,10 @@ from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.reference.annotation import KINDS, Annotation, Mask, SegmentFrames
 from pneumoscope.reference.errors import RegionsError
 
+_MOST_FRAMES = 10_000
+_MOST_PIXELS = 10 * MAX_PIXELS
+"""Pixels of all frames of a file, which are decoded together."""
+
 
 def from_seg(files: Sequence[Path], source: Path, root: Path, paths: Sequence[str]) -> list[Annotation]:
     """Assign the frames of binary DICOM SEG files to cases by the SOP Instance UID that they are drawn on.
@@ -77,11 +81,14 @@ def _segmentation(file: Path, where: str) -> _Segmentation | None:
                 return None
             binary = header.get("SegmentationType") == "BINARY"
             reader = str(header.get("SeriesDescription") or "").strip()
-            frames = _references(header)
+            n_frames = int(header.get("NumberOfFrames") or 1)
+            frames = _references(header, n_frames) if n_frames <= _MOST_FRAMES else {}
         except Exception as error:  # pydicom converts values late, with any exception
             raise RegionsError(f"{where} is truncated or damaged; send it again from its source") from error
     if not binary:
         raise RegionsError(f"{where} is a SEG that is not binary; export it with the Segmentation Type BINARY")
+    if n_frames > _MOST_FRAMES:
+        raise RegionsError(f"{where} states {n_frames:,} frames; at most {_MOST_FRAMES:,} are read: export fewer to a file")
     if not frames:
         raise RegionsError(f"{where} does not state which radiograph its frames are drawn on; export it with its source images")
     return _Segmentation(where, file, reader, frames)
@@ -100,12 +107,12 @@ def _instance(file: Path) -> str:
             return ""
 
 
-def _references(header: Dataset) -> Mapping[str, tuple[int, ...]]:
+def _references(header: Dataset, n_frames: int) -> Mapping[str, tuple[int, ...]]:
     """Which frames are drawn on which SOP instance (PS3.3 C.7.6.16.2.6); empty where it is not stated for all."""
     per_frame = header.get("PerFrameFunctionalGroupsSequence") or []
     of_all = _sources(header.get("SharedFunctionalGroupsSequence") or []) or _only_instance(header)
     found: dict[str, tuple[int, ...]] = defaultdict(tuple)
-    for frame in range(int(header.get("NumberOfFrames") or 1)):
+    for frame in range(n_frames):
         drawn_on = _sources(per_frame[frame : frame + 1]) or of_all
         if not drawn_on:
             return {}
@@ -156,7 +163,8 @@ def segmented(frames: SegmentFrames, where: str) -> Mask:
     with silenced_decoders():
         try:
             dataset = pydicom.dcmread(frames.file, force=True)
-            if int(dataset.Rows) * int(dataset.Columns) > MAX_PIXELS:
+            size = int(dataset.Rows) * int(dataset.Columns)
+            if size > MAX_PIXELS or size * int(dataset.get("NumberOfFrames") or 1) > _MOST_PIXELS:
                 raise ValueError("more pixels than any radiograph has")
             # Not frame by frame: pydicom 3.0.2 cuts a bit-packed frame short that does not begin and end at a whole byte.
             pixels = pixel_array(dataset).reshape(-1, dataset.Rows, dataset.Columns)

@@ -1,7 +1,8 @@
 """Decode JSON into a dataclass, refusing whatever the dataclass does not describe."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,6 +10,8 @@ import msgspec
 from pneumoscope import PneumoscopeError
 
 T = TypeVar("T")
+_NESTED = (dict, list)
+"""What JSON nests; everything else has no fields."""
 
 
 class StrictJsonError(PneumoscopeError):
@@ -84,15 +87,19 @@ def _sentence(error: Exception) -> str:
 
 def _unknown_field(tree: Any, value: Any, path: str) -> str:
     """The path of the first JSON field that the value has no place for; empty if every field was used."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        known = {field.name for field in dataclasses.fields(value)}
-        parts = [(f"{path}.{key}", part, getattr(value, key)) for key, part in tree.items() if key in known]
-        missing = [f"{path}.{key}" for key in tree if key not in known]
+    parts: Iterable[tuple[str, Any, Any]] = ()
+    if (names := _field_names(type(value))) is not None:
+        if (unknown := next((key for key in tree if key not in names), None)) is not None:
+            return f"{path}.{unknown}"
+        parts = ((f".{key}", part, getattr(value, key)) for key, part in tree.items() if isinstance(part, _NESTED))
     elif isinstance(value, Mapping):
-        parts, missing = [(f"{path}.{key}", tree[key], part) for key, part in value.items()], []
+        parts = ((f".{key}", tree[key], part) for key, part in value.items())
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        parts = [(f"{path}[{k}]", inner, part) for k, (inner, part) in enumerate(zip(tree, value, strict=True))]
-        missing = []
-    else:
-        return ""
-    return next((found for found in (*missing, *(_unknown_field(t, v, p) for p, t, v in parts)) if found), "")
+        parts = ((f"[{k}]", *pair) for k, pair in enumerate(zip(tree, value, strict=True)))
+    return next((unknown for at, t, v in parts if isinstance(t, _NESTED) and (unknown := _unknown_field(t, v, path + at))), "")
+
+
+@functools.cache
+def _field_names(kind: type) -> frozenset[str] | None:
+    """Names of the fields of a dataclass; None for another type."""
+    return frozenset(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None

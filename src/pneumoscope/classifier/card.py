@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -154,9 +155,13 @@ class Card:
         if population is not None:
             return self.populations[population]
         if self.populations:
-            return cautious_settings(self.populations)
+            return self._cautious
         own = (self.operating_point, *self.operating_points[1:])
         return PopulationSettings(self.calibration, own, self.grey_zone, self.domain, self.finding_threshold)
+
+    @cached_property
+    def _cautious(self) -> PopulationSettings:
+        return cautious_settings(self.populations)
 
 
 def write(card: Card, folder: Path) -> None:

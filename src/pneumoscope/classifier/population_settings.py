@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from pneumoscope.classifier.domain import DomainLimit
@@ -96,7 +97,7 @@ class PopulationSettings:
         """The default operating point."""
         return self.operating_points[0]
 
-    @property
+    @cached_property
     def log_odds_threshold(self) -> float:
         """The lowest log-odds, before calibration, for which the decision is positive; may be infinite."""
         return self.calibration.inverse(self.operating_point.threshold)

@@ -78,7 +78,7 @@ class LungFields:
         """Mask of both lungs on the radiograph's stored grid, bool, shape (rows, cols)."""
         return np.asarray(self.right | self.left)
 
-    @property
+    @cached_property
     def cells(self) -> Mask:
         """Mask of both lungs on the finder's square, bool, shape (size_px, size_px)."""
         return np.asarray(self.right_cells | self.left_cells)
@@ -88,7 +88,7 @@ class LungFields:
         """Share of the radiograph that is lung, in [0, 1]."""
         return float(self.cells.mean())
 
-    @property
+    @cached_property
     def box(self) -> Region:
         """Lung box: the rectangle around both lungs with a margin, clipped to the radiograph.
 
@@ -134,9 +134,9 @@ class LungFields:
         if self.state != "found":
             return None
         at = self.placement.points_to_square(np.array([[row, col]]))[0]
-        laterality: Laterality = "right" if _distance(self.right_cells, at) <= _distance(self.left_cells, at) else "left"
-        lung = Region.around(self.right_cells if laterality == "right" else self.left_cells)
-        return laterality, THIRDS[int(_third(at[0], lung))]
+        right, left = self._around
+        is_right = _distance(self.right_cells, right, at) <= _distance(self.left_cells, left, at)
+        return "right" if is_right else "left", THIRDS[int(_third(at[0], right if is_right else left))]
 
     @cached_property
     def zone_cells(self) -> Mapping[LungZone, Mask] | None:
@@ -166,9 +166,14 @@ class LungFields:
 
     def _zones(self, lungs: tuple[Mask, Mask], height: NDArray[np.floating]) -> dict[LungZone, Mask]:
         """Divide the masks of the lungs by the row of the finder's square at which each of their pixels lies."""
-        thirds = [_third(height, Region.around(cells)) for cells in (self.right_cells, self.left_cells)]
+        thirds = [_third(height, lung) for lung in self._around]
         each = zip(ZONES, np.repeat([0, 1], 3), [0, 1, 2] * 2, strict=True)
         return {name: np.asarray(lungs[lung] & (thirds[lung] == third)) for name, lung, third in each}
+
+    @cached_property
+    def _around(self) -> tuple[Region, Region]:
+        """The smallest rectangles around the right and the left lung on the finder's square."""
+        return Region.around(self.right_cells), Region.around(self.left_cells)
 
     def _on_radiograph(self, cells: Mask) -> Mask:
         return np.asarray(self.placement.map_to_radiograph(cells.astype(np.float32)) >= 0.5)
@@ -179,6 +184,8 @@ def _third(row: float | NDArray[np.floating], lung: Region) -> NDArray[np.intp]:
     return np.asarray(np.clip((np.asarray(row) - lung.top) / lung.height * 3, 0, 2), np.intp)
 
 
-def _distance(cells: Mask, at: NDArray[np.float64]) -> float:
-    """Compute the distance, in cells, from a point to the centre of the nearest cell of a mask."""
-    return float(np.sqrt((((np.argwhere(cells) + 0.5) - at) ** 2).sum(1)).min())
+def _distance(cells: Mask, around: Region, at: NDArray[np.float64]) -> float:
+    """Compute the distance, in cells, from a point to the centre of the nearest cell of a mask, given the rectangle around it."""
+    top, left, bottom, right = (int(edge) for edge in (around.top, around.left, around.bottom, around.right))
+    down, across = ((np.arange(*ends) + 0.5 - here) ** 2 for ends, here in zip(((top, bottom), (left, right)), at, strict=True))
+    return float(np.sqrt((down[:, None] + across)[cells[top:bottom, left:right]].min()))

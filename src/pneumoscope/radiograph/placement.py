@@ -273,8 +273,9 @@ def _spread(values: Grey, box: Region, at_rows: NDArray[np.floating], at_cols: N
     wide = cells[:, across] + (cells[:, after] - cells[:, across]) * across_share
     full = np.zeros((at_rows.size, at_cols.size), np.float32)
     if full.size <= _SMALL:
-        below = np.minimum(down + 1, len(wide) - 1)
-        full[rows, cols] = down_share[:, None] * (wide[below] - wide[down]) + wide[down]
+        steps = np.diff(wide, axis=0, append=wide[-1:])
+        part = np.multiply(steps[down], down_share[:, None])
+        full[rows, cols] = np.add(part, wide[down], out=part)
         return full
     # Between two rows of cells at a time: no copy as large as the radiograph, and no threads of a matrix product, which
     # would keep a core from the next reading.

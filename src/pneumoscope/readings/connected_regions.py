@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Box = tuple[slice, slice]
+Runs = NDArray[np.intp]
 
 
 def connected_regions(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], list[Box]]:
@@ -30,30 +31,32 @@ def connected_regions(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], list[B
     steps = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))))
     rows, starts = np.divmod(np.flatnonzero(steps == 1), steps.shape[1])  # quicker than the nonzero of two dimensions
     stops = np.flatnonzero(steps == -1) % steps.shape[1]
-    label = _numbered(_roots(rows.tolist(), starts.tolist(), stops.tolist()))
-    labels = np.zeros((mask.shape[0], mask.shape[1] + 1), np.intp)
-    labels[rows, starts] += label
-    labels[rows, stops] -= label
+    label = _numbered(_roots(rows, starts, stops, steps.shape[1]))
+    edges = rows[:, None] * mask.shape[1] + np.stack([starts, stops], 1)
+    values = np.zeros(edges.size + 1, np.intp)
+    values[1::2] = label
+    labels = np.repeat(values, np.diff(edges.reshape(-1), prepend=0, append=mask.size)).reshape(mask.shape)
     boxes = []
     for number in range(1, int(label.max(initial=0)) + 1):
         own = label == number
         boxes.append(
             (slice(int(rows[own].min()), int(rows[own].max()) + 1), slice(int(starts[own].min()), int(stops[own].max())))
         )
-    return labels.cumsum(1)[:, :-1], boxes
+    return labels, boxes
 
 
-def _roots(rows: list[int], starts: list[int], stops: list[int]) -> list[int]:
-    """For each run of true pixels, the first run of its region: runs of neighbouring rows that touch are joined."""
+def _roots(rows: Runs, starts: Runs, stops: Runs, width: int) -> list[int]:
+    """For each run of true pixels, the first run of its region: runs of neighbouring rows that touch are joined.
+
+    Runs are in the order of their pixels, so that those which touch a run in the row above follow each other.
+    """
+    low = np.searchsorted(rows * width + stops, (rows - 1) * width + starts)
+    high = np.searchsorted(rows * width + starts, (rows - 1) * width + stops, "right")
     root = list(range(len(rows)))
-    above = 0
-    for run in range(len(rows)):
-        while rows[above] < rows[run] - 1 or (rows[above] == rows[run] - 1 and stops[above] < starts[run]):
-            above += 1
-        neighbour = above
-        while rows[neighbour] == rows[run] - 1 and starts[neighbour] <= stops[run]:
-            _join(root, neighbour, run)
-            neighbour += 1
+    for run, (first, end) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
+        for above in range(first, end):
+            one, other = _first(root, above), _first(root, run)
+            root[max(one, other)] = min(one, other)
     return [_first(root, run) for run in range(len(root))]
 
 
@@ -62,11 +65,6 @@ def _first(root: list[int], run: int) -> int:
         root[run] = root[root[run]]
         run = root[run]
     return run
-
-
-def _join(root: list[int], one: int, other: int) -> None:
-    low, high = sorted((_first(root, one), _first(root, other)))
-    root[high] = low
 
 
 def _numbered(roots: list[int]) -> NDArray[np.intp]:

@@ -147,8 +147,10 @@ def _zone_opacities(heatmap: Heatmap, lung_fields: LungFields) -> tuple[ZoneOpac
     box = placement.rectangle
     if (box.top, box.left, box.bottom, box.right) != (0, 0, placement.rows, placement.cols):
         raise ValueError(f"the square of the lung fields covers {box}, not the whole radiograph")
-    if not all(mask.any() for mask in masks.values()):
-        return ()
     values = placement.orientation.to_display(heatmap.on_grid(placement.size_px, placement.size_px))
-    opaque, density = values >= heatmap.threshold, np.minimum(values, 1, dtype=np.float64)
-    return tuple(ZoneOpacity(*name, float(opaque[masks[name]].mean()), float(density[masks[name]].mean())) for name in ZONES)
+    inside = [values[masks[name]] for name in ZONES]
+    if not all(zone.size for zone in inside):
+        return ()
+    shares = [int(np.count_nonzero(zone >= heatmap.threshold)) / zone.size for zone in inside]
+    densities = [float(np.minimum(zone, 1, dtype=np.float64).mean()) for zone in inside]
+    return tuple(ZoneOpacity(*name, share, density) for name, share, density in zip(ZONES, shares, densities, strict=True))

@@ -96,6 +96,47 @@ def test_a_change_of_one_file_changes_its_shard_alone(tmp_path: Path) -> None:
     assert len(shards([*rows[:700], *rows[701:]]) - before) <= 3
 
 
+def many_rows(count: int) -> list[Row]:
+    return [Row(f"{k:05}.png", Source(f"/in/{k:05}.png", size=k, etag=str(k))) for k in range(count)]
+
+
+def test_the_footer_of_a_manifest_does_not_list_the_columns_of_every_shard(tmp_path: Path) -> None:
+    """Each process holds the footer: one of a row group a shard took 30 MiB of the driver at a million files."""
+    rows, file = many_rows(20_000), tmp_path / "m.parquet"
+    with file.open("wb") as stream:
+        assert manifest_table.write(rows, stream, {}, 8) == len(rows)
+    table = manifest_table.open_manifest(str(file))
+    assert len(table.shards) > 2000
+    assert pq.read_metadata(file).num_row_groups == 3
+    assert [*table.rows()] == rows
+    for index in (0, 1, len(table.shards) // 2, len(table.shards) - 1):
+        first = sum(table.rows_of_shard[:index])
+        assert table.shard(index) == rows[first : first + table.rows_of_shard[index]]
+
+
+def test_a_manifest_of_version_1_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
+    """Version 1 had a row group for each shard, and no numbers of rows in its metadata."""
+    folder, new, old = tmp_path / "in", tmp_path / "new.parquet", tmp_path / "old.parquet"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"{number:02}.png").write_bytes(b"1")
+    manifest_building.build([str(folder)], str(new), rows_a_shard=2)
+    table, content = manifest_table.open_manifest(str(new)), pq.read_table(new)
+    with pq.ParquetWriter(old, manifest_table.SCHEMA) as writer:
+        for count in table.rows_of_shard:
+            writer.write_table(content.slice(0, count), row_group_size=count)
+            content = content.slice(count)
+        said = dict(pq.read_metadata(new).metadata) | {b"pneumoscope.manifest": b"1"}
+        del said[b"pneumoscope.rows_of_shard"], said[b"ARROW:schema"]
+        writer.add_key_value_metadata(said)
+    earlier = manifest_table.open_manifest(str(old))
+    assert (earlier.shards, earlier.rows_of_shard, earlier.sha256) == (table.shards, table.rows_of_shard, table.sha256)
+    assert len(earlier.rows_of_group) == len(earlier.shards) > 2
+    assert [row for index in range(len(earlier.shards)) for row in earlier.shard(index)] == [*table.rows()] == [*earlier.rows()]
+    assert manifest_building.build([str(folder)], str(old), update=True).kept == 12
+    assert manifest_table.open_manifest(str(old)).sha256 == table.sha256
+
+
 @pytest.mark.parametrize("name", ["m.parquet", "urls.csv", "a"])
 def test_a_manifest_is_not_written_over_what_is_there(tmp_path: Path, name: str) -> None:
     """Neither over a manifest that results rest on, nor over the table that it is built from, nor over a folder."""

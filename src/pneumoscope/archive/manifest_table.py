@@ -1,7 +1,9 @@
 """Define the manifest of an archive: a Parquet table of files, one row each, cut into shards that survive its updates.
 
-Rows are in the order of their names (UTF-8 bytes). Each row group is a shard. A shard ends after a name whose CRC-32 says so, so
-that adding, changing or removing a file changes the shard that it lies in, and no other; the results of all others stay valid.
+Rows are in the order of their names (UTF-8 bytes). A shard ends after a name whose CRC-32 says so, so that adding, changing or
+removing a file changes the shard that it lies in, and no other; the results of all others stay valid. A row group holds whole
+shards, as many as make a few thousand rows: every process that opens the manifest holds its footer, which grows with the number of
+row groups.
 """
 
 import hashlib
@@ -11,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, BinaryIO, Literal
 
 import msgspec
@@ -21,13 +24,16 @@ from pneumoscope.archive import locations, parquet_streams, sources
 from pneumoscope.archive.errors import ArchiveError, MissingSourceError
 from pneumoscope.archive.sources import Source
 
-VERSION = "1"
+VERSION = "2"
+_READABLE = ("1", VERSION)
+"""In version 1 each row group is a shard."""
 ROWS_A_SHARD = 256
+_ROWS_A_GROUP = 8192
 _DAMAGED = "the manifest '{}' is damaged; restore it from a copy, or remove it and build it again"
 _DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError)
 """What pyarrow raises of damaged bytes; UnicodeDecodeError is a ValueError."""
 _VERSION_KEY, _SHARDS_KEY, _COUNTS_KEY = b"pneumoscope.manifest", b"pneumoscope.shards", b"pneumoscope.left_out"
-_MEAN_KEY = b"pneumoscope.rows_a_shard"
+_MEAN_KEY, _ROWS_KEY = b"pneumoscope.rows_a_shard", b"pneumoscope.rows_of_shard"
 SCHEMA = pa.schema(
     [
         pa.field("name", pa.string(), nullable=False),
@@ -79,6 +85,8 @@ class ManifestTable:
         Digest of each shard's rows, in order.
     rows_of_shard : tuple of int
         Number of rows of each shard.
+    rows_of_group : tuple of int
+        Number of rows of each row group of the file; each holds whole shards.
     left_out : mapping of str to int
         Number of other files that the sources hold, by kind.
     rows_a_shard : int
@@ -88,6 +96,7 @@ class ManifestTable:
     location: str
     shards: tuple[str, ...] = field(repr=False)
     rows_of_shard: tuple[int, ...] = field(repr=False)
+    rows_of_group: tuple[int, ...] = field(repr=False)
     left_out: Mapping[str, int]
     rows_a_shard: int
 
@@ -124,11 +133,21 @@ class ManifestTable:
             etag = sources.stored(self.location).etag  # another file may hold the same rows in other places
             with sources.opened(self.location, etag) as stream:
                 file = _parquet(stream, replaced, _metadata(self.location, etag))
-                return self._checked(file, index, replaced)
+                number, first = self._place(index)
+                return self._checked(_group(file, number, replaced), first, index, replaced)
 
-    def _checked(self, file: pq.ParquetFile, index: int, problem: str) -> list[Row]:
+    def _place(self, index: int) -> tuple[int, int]:
+        """The row group that a shard lies in, and the shard's first row in it."""
+        first, number = sum(self.rows_of_shard[:index]), 0
+        while first >= self.rows_of_group[number]:
+            first -= self.rows_of_group[number]
+            number += 1
+        return number, first
+
+    def _checked(self, group: pa.Table, first: int, index: int, problem: str) -> list[Row]:
+        """The rows of a shard, which begins at a row of its row group."""
         try:
-            rows = [_row(one) for one in file.read_row_group(index, use_threads=False).to_pylist()]
+            rows = [_row(one) for one in group.slice(first, self.rows_of_shard[index]).to_pylist()]
         except _DAMAGE as error:
             raise ArchiveError(problem) from error
         if digest(rows) != self.shards[index]:
@@ -150,9 +169,19 @@ class ManifestTable:
         """
         damaged = _DAMAGED.format(locations.shown(self.location))
         with sources.failures(self.location), sources.opened(self.location) as stream:
-            file = _parquet(stream, damaged)
-            for index in range(len(self.shards)):
-                yield from self._checked(file, index, damaged)
+            file, index = _parquet(stream, damaged), 0
+            for number in range(len(self.rows_of_group)):
+                group, first = _group(file, number, damaged), 0
+                while first < group.num_rows:
+                    yield from self._checked(group, first, index, damaged)
+                    first, index = first + self.rows_of_shard[index], index + 1
+
+
+def _group(file: pq.ParquetFile, number: int, problem: str) -> pa.Table:
+    try:
+        return file.read_row_group(number, use_threads=False)
+    except _DAMAGE as error:
+        raise ArchiveError(problem) from error
 
 
 def _parquet(stream: BinaryIO, problem: str, metadata: Any = None) -> pq.ParquetFile:
@@ -197,7 +226,7 @@ def open_manifest(location: str) -> ManifestTable:
         version, schema = said.get(_VERSION_KEY, b"").decode(), metadata.schema.to_arrow_schema()
     except _DAMAGE as error:
         raise ArchiveError(_DAMAGED.format(locations.shown(location))) from error
-    if version != VERSION or not schema.equals(SCHEMA):
+    if version not in _READABLE or not schema.equals(SCHEMA):
         raise ArchiveError(
             f"'{locations.shown(location)}' is no manifest of this version; build one with  pneumoscope archive manifest SOURCES"
         )
@@ -211,10 +240,12 @@ def _table(location: str, metadata: Any) -> ManifestTable:
     said = metadata.metadata
     shards = msgspec.json.decode(said[_SHARDS_KEY], type=tuple[str, ...])
     left_out = msgspec.json.decode(said[_COUNTS_KEY], type=dict[str, int])
-    counts = tuple(metadata.row_group(k).num_rows for k in range(metadata.num_row_groups))
-    if len(shards) != len(counts) or sum(counts) != metadata.num_rows:
+    groups = tuple(metadata.row_group(k).num_rows for k in range(metadata.num_row_groups))
+    rows = groups if said[_VERSION_KEY] == b"1" else msgspec.json.decode(said[_ROWS_KEY], type=tuple[int, ...])
+    ends = {*accumulate(rows)}
+    if not len(shards) == len(rows) == len(ends) or min(rows, default=1) < 1 or not {*accumulate(groups)} <= ends:
         raise ValueError("shards and rows do not fit")
-    return ManifestTable(location, shards, counts, left_out, int(said.get(_MEAN_KEY, ROWS_A_SHARD)))
+    return ManifestTable(location, shards, rows, groups, left_out, int(said.get(_MEAN_KEY, ROWS_A_SHARD)))
 
 
 def _require_file(location: str) -> None:
@@ -275,21 +306,27 @@ def write(rows: Iterable[Row], stream: BinaryIO, left_out: Mapping[str, int], ro
     int
         Number of rows.
     """
-    digests, count = [], 0
-    with pq.ParquetWriter(stream, SCHEMA, compression="zstd", write_page_checksum=True) as writer:
+    digests, counts, group = [], [], SCHEMA.empty_table()
+    with pq.ParquetWriter(stream, SCHEMA, compression="zstd", write_page_checksum=True, write_statistics=False) as writer:
         for shard in _shards(rows, rows_a_shard):
-            writer.write_table(pa.Table.from_pylist([_record(row) for row in shard], SCHEMA), row_group_size=len(shard))
+            group = pa.concat_tables([group, pa.Table.from_pylist([_record(row) for row in shard], SCHEMA)])
             digests.append(digest(shard))
-            count += len(shard)
+            counts.append(len(shard))
+            if group.num_rows >= _ROWS_A_GROUP:
+                writer.write_table(group, row_group_size=group.num_rows)
+                group = SCHEMA.empty_table()
+        if group.num_rows:
+            writer.write_table(group, row_group_size=group.num_rows)
         writer.add_key_value_metadata(
             {
                 _VERSION_KEY: VERSION,
                 _SHARDS_KEY: json.dumps(digests),
+                _ROWS_KEY: json.dumps(counts),
                 _COUNTS_KEY: json.dumps(dict(left_out)),
                 _MEAN_KEY: str(rows_a_shard),
             }
         )
-    return count
+    return sum(counts)
 
 
 def _shards(rows: Iterable[Row], mean: int) -> Iterator[Sequence[Row]]:

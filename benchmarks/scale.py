@@ -1,11 +1,12 @@
 """Measure archives on Ray: the rate next to that of one process, the memory of the driver, and the time to go on after a stop.
 
-    python benchmarks/scale.py [--files 320] [--workers 1 2 4] [--rounds 3] [--rows 100000 1000000] [--json FILE]
+    python benchmarks/scale.py [--files 192] [--workers 1 2 4] [--rounds 2] [--rows 100000 1000000] [--json FILE]
 
 Rates: the sixteen shipped radiographs under many names are read by ``pneumoscope archive read`` with ``--engine local`` and with
 ``--engine ray`` on this machine, in turns, with the same number of readers; more readers than cores share the cores. The rate is
-taken between the commits of the first and of the last shard, so that starting either engine does not count; what starting costs
-is the rest of the wall time. Decoding is isolated in both, as it is by default.
+that of the time in which all readers work: from the moment at which each has a shard to the last such moment. What a shard that
+began or ended outside counts for is its share of time inside. Starting and ending either engine is the rest of the wall time.
+Decoding is isolated in both, as it is by default.
 
 Memory and going on: manifests of many rows whose files are missing, so that each row is an error and nothing is decoded: what
 remains is the work of the engine. The peak is the resident memory of the driver alone. The same command is then run again on the
@@ -25,9 +26,10 @@ from typing import Any
 import pyarrow.parquet as pq
 from measuring import CORES, machine, median_ratio, parser, table, write
 
-from pneumoscope.archive import manifest_table, sources
+from pneumoscope.archive import attempts, manifest_table, sources
 from pneumoscope.archive.manifest_table import Row
 from pneumoscope.archive.sources import Source
+from pneumoscope.archive.store import Store
 from pneumoscope.cohort.sample import sample
 
 LOCAL, RAY = "local", "ray"
@@ -73,11 +75,31 @@ def missing(count: int) -> Iterator[Row]:
     return (Row(f"{k:09d}.dcm", Source(f"/no-such-folder/{k:09d}.dcm", size=1_000_000)) for k in range(count))
 
 
-def rate(out: Path) -> tuple[float, float]:
-    """Radiographs a second between the first and the last commit, and the seconds between them."""
-    commits = sorted((file.stat().st_mtime, pq.ParquetFile(file).metadata.num_rows) for file in out.rglob("*.parquet"))
-    between = commits[-1][0] - commits[0][0]
-    return sum(rows for _, rows in commits[1:]) / between, between
+def rate(out: Path, readers: int) -> tuple[float, float]:
+    """Radiographs a second while all readers work, and the seconds from the first start to the last commit."""
+    shards = []
+    for file in out.rglob("*.parquet"):
+        *_, start = attempts.starts_of(Store(str(out)), file.stem)
+        shards.append((start, file.stat().st_mtime, pq.ParquetFile(file).metadata.num_rows))
+    return steady_rate(shards, readers), max(end for _, end, _ in shards) - min(start for start, *_ in shards)
+
+
+def steady_rate(shards: list[tuple[float, float, int]], readers: int) -> float:
+    """Radiographs a second from the first to the last moment at which as many shards are being read as there are readers.
+
+    A shard is its start and end, in s, and its radiographs, which are spread evenly between them.
+    """
+    changes = sorted([(start, 1) for start, _, _ in shards] + [(end, -1) for _, end, _ in shards])
+    busy, full = 0, []
+    for moment, change in changes:
+        before, busy = busy, busy + change
+        if readers in (before, busy):
+            full.append(moment)
+    if not full:
+        raise RuntimeError(f"at no moment did {readers} readers work; read more files with --files")
+    first, last = full[0], full[-1]
+    inside = (rows * max(0.0, min(end, last) - max(start, first)) / (end - start) for start, end, rows in shards)
+    return sum(inside) / (last - first)
 
 
 def measure_rates(count: int, workers: list[int], rounds: int, scratch: Path) -> list[dict[str, Any]]:
@@ -87,16 +109,17 @@ def measure_rates(count: int, workers: list[int], rounds: int, scratch: Path) ->
     measured = []
     for number in workers:
         rates: dict[str, list[float]] = {LOCAL: [], RAY: []}
-        starts: dict[str, list[float]] = {LOCAL: [], RAY: []}
+        rests: dict[str, list[float]] = {LOCAL: [], RAY: []}
         for turn in range(rounds):
-            for engine in (LOCAL, RAY):
+            for engine, options, at_a_time in (
+                (LOCAL, [], 1),  # one shard after the other, its files at the same time
+                (RAY, ["--cpus-a-reader", str(min(1.0, CORES / number))], number),
+            ):
                 out = scratch / f"{engine}{number}-{turn}"
-                cores = min(1.0, CORES / number)
-                options = ["--engine", engine, "--workers", str(number), "--cpus-a-reader", str(cores)]
-                seconds, *_ = archive_read(manifest, out, *options)
-                own, between = rate(out)
+                seconds, *_ = archive_read(manifest, out, "--engine", engine, "--workers", str(number), *options)
+                own, between = rate(out, at_a_time)
                 rates[engine].append(own)
-                starts[engine].append(seconds - between)
+                rests[engine].append(seconds - between)
         measured.append(
             {
                 "workers": number,
@@ -104,8 +127,8 @@ def measure_rates(count: int, workers: list[int], rounds: int, scratch: Path) ->
                 "one process, radiographs/s": statistics.median(rates[LOCAL]),
                 "Ray, radiographs/s": statistics.median(rates[RAY]),
                 "Ray/one process": median_ratio(rates[RAY], rates[LOCAL]),
-                "one process, rest s": statistics.median(starts[LOCAL]),
-                "Ray, rest s": statistics.median(starts[RAY]),
+                "one process, rest s": statistics.median(rests[LOCAL]),
+                "Ray, rest s": statistics.median(rests[RAY]),
             }
         )
         print(table(measured[-1:]), flush=True)
@@ -143,19 +166,19 @@ def bytes_a_row(scratch: Path) -> float:
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--files", type=int, default=320, help="radiographs of a run whose rate is measured")
+    arguments.add_argument("--files", type=int, default=192, help="radiographs of a run whose rate is measured")
     arguments.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
-    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--rounds", type=int, default=2)
     arguments.add_argument("--rows", type=int, nargs="*", default=[100_000, 1_000_000])
     asked = arguments.parse_args()
     about = {"machine": machine("ray", "onnxruntime", "numpy", "pyarrow"), "files": asked.files, "rounds": asked.rounds}
     print(", ".join(f"{key} {value}" for key, value in about["machine"].items()))
-    with tempfile.TemporaryDirectory() as scratch:
-        rates = measure_rates(asked.files, asked.workers, asked.rounds, Path(scratch))
-        size = bytes_a_row(Path(scratch))
-        rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        rows: list[dict[str, Any]] = []
+        rates, size = measure_rates(asked.files, asked.workers, asked.rounds, scratch), bytes_a_row(scratch)
         for count in asked.rows:
-            rows.append(measure_rows(count, Path(scratch)))
+            rows.append(measure_rows(count, scratch))
             print(table(rows[-1:]), flush=True)
     print("\n" + table(rates) + "\n\n" + table(rows))
     write(asked.json, {**about, "rates": rates, "result_bytes_a_radiograph": size, "rows": rows})

@@ -58,6 +58,23 @@ def test_shard_numbers_are_handed_out_a_thousand_at_a_time(plan, monkeypatch):
     assert source.estimate_inmemory_data_size() == 2500 * 8
 
 
+@pytest.mark.parametrize(
+    ("options", "processors", "n_shards", "first", "most"),
+    [
+        (RayOptions(), 16.0, 1000, 16, float("inf")),
+        (RayOptions(readers=4), 16.0, 1000, 4, 4),
+        (RayOptions(readers=4, cpus_a_reader=0.5), 2.0, 1000, 4, 4),
+        (RayOptions(readers=40), 16.0, 1000, 16, 40),
+        (RayOptions(), 16.0, 3, 3, float("inf")),
+        (RayOptions(), 0.0, 1000, 1, float("inf")),  # a head that reads nothing, before its first worker joins
+    ],
+)
+def test_all_readers_that_have_room_start_at_once(options, processors, n_shards, first, most):
+    """Ray adds them one by one as it finds the first ones busy, which takes longer than a short run."""
+    pool = ray_engine._readers(options, processors, n_shards)
+    assert (pool.min_size, pool.initial_size, pool.max_size) == (1, first, most)
+
+
 def test_a_worker_with_other_versions_refuses_to_read(plan):
     read = reader_of(plan, wanted=ray_engine.versions() | {"numpy": "1.0.0", "pyjpegls": ""})
     with pytest.raises(RayEngineError, match=r"a worker has numpy \d\S+ instead of 1\.0\.0, pyjpegls \S+ instead of none, and"):

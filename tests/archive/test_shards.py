@@ -1,15 +1,28 @@
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from pneumoscope import radiograph as radiographs
-from pneumoscope.archive import ArchiveError, Options, data_set, shards, verification
+from pneumoscope.archive import (
+    ArchiveError,
+    Options,
+    data_set,
+    manifest_building,
+    manifest_table,
+    removed_results,
+    shards,
+    verification,
+)
+from pneumoscope.archive.manifest_table import Row
+from pneumoscope.archive.removed_results import Removed
 from pneumoscope.archive.result_table import Device
 from pneumoscope.archive.row_reading import device_of
 from pneumoscope.archive.shards import Plan
+from pneumoscope.archive.sources import Source
 from pneumoscope.reader import Reader
 from pneumoscope.readings import CaseKey, form
 from tests.archive.conftest import plan_of, read_all
@@ -93,13 +106,59 @@ def test_results_are_not_removed_for_a_manifest_of_other_files(plan: Plan, reade
 
 def test_removed_results_are_counted_for_the_user(plan: Plan, reader: Reader, folder: Path) -> None:
     shards.read_shard(plan, 0, reader, radiographs.read)
-    removed: list[int] = []
+    removed: list[Removed] = []
     plan_of(folder, reader, on_removed=removed.append)
     assert removed == []
-    for file in folder.rglob("*.jpeg"):
+    count = len(rows_of(plan))
+    for file in folder.rglob("*.*"):
         os.utime(file, (1, 1))
     plan_of(folder, reader, on_removed=removed.append)
-    assert (removed, files_of(plan)) == ([1], {})
+    assert (removed, files_of(plan)) == ([Removed(1, count, 0)], {})
+
+
+def test_damaged_results_that_are_removed_anyway_do_not_stop_a_run(plan: Plan, reader: Reader, folder: Path) -> None:
+    read_all(plan, reader)
+    damaged = sorted(folder.rglob("*.jpeg"))[0]
+    damaged.write_bytes(damaged.read_bytes() + b"\0")
+    manifest_building.build([str(folder)], plan.manifest, update=True)
+    stale = {*files_of(plan)} - {f"{shard}.parquet" for shard in manifest_table.open_manifest(plan.manifest).shards}
+    for name in stale:
+        next((Path(plan.out) / shards.READINGS).rglob(name)).write_bytes(b"PAR1")
+    removed: list[Removed] = []
+    plan_of(folder, reader, on_removed=removed.append)
+    assert removed == [Removed(1, 0, 0)]
+
+
+def test_many_results_are_not_removed_without_being_asked_for(plan: Plan, reader: Reader, folder: Path) -> None:
+    """One of the seven results is more than a tenth: a careless update from a part of the sources must not lose it."""
+    read_all(plan, reader)
+    before, total, file = files_of(plan), len(rows_of(plan)), sorted(folder.rglob("*.jpeg"))[2]
+    content, times = file.read_bytes(), file.stat()
+    file.unlink()
+    with pytest.raises(ArchiveError, match=rf"results of {total} radiographs, 1 of which \(14\.3%\) are no longer in .*--rem"):
+        plan_of(folder, reader)
+    assert files_of(plan) == before
+    file.write_bytes(content)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert list(shards.pending(plan_of(folder, reader))) == []
+    file.unlink()
+    removed: list[Removed] = []
+    left = plan_of(folder, reader, remove_results=True, on_removed=removed.append)
+    read_all(left, reader)
+    assert [(one.shards, one.gone) for one in removed] == [(1, 1)]
+    assert len(rows_of(left)) == total - 1
+
+
+@pytest.mark.parametrize(("left_out", "refused"), [(10, False), (11, True)])
+def test_a_tenth_of_the_results_may_go(tmp_path: Path, left_out: int, refused: bool) -> None:
+    names = [f"{k:03}.png" for k in range(100)]
+    with (tmp_path / "m.parquet").open("wb") as stream:
+        manifest_table.write((Row(name, Source(f"/in/{name}")) for name in names[left_out:]), stream, {}, 16)
+    table = manifest_table.open_manifest(str(tmp_path / "m.parquet"))
+    removed = removed_results.count([names[:40], [*reversed(names[40:60])]], table)
+    assert removed == Removed(2, 60, left_out)
+    with pytest.raises(ArchiveError, match=r"11 of which \(11\.0%\)") if refused else nullcontext():
+        removed_results.refuse_many(removed, 100, "out", table)
 
 
 def test_results_of_an_unknown_run_are_not_taken_for_those_of_this_one(plan: Plan, reader: Reader, folder: Path) -> None:
@@ -113,7 +172,7 @@ def test_a_foreign_file_is_no_shard_and_stays_where_it_is(plan: Plan, reader: Re
     shards.read_shard(plan, 0, reader, radiographs.read)
     foreign = Path(plan.out) / shards.READINGS / "extra.parquet"
     foreign.write_bytes(b"not of this data set")
-    removed: list[int] = []
+    removed: list[Removed] = []
     plan_of(folder, reader, on_removed=removed.append)
     assert (removed, foreign.exists(), data_set.status(plan.out).shards) == ([], True, 1)
     problems = verification.verify(plan.out, "", None, radiographs.read).problems

@@ -159,6 +159,23 @@ def test_a_refused_run_leaves_the_manifest_of_a_data_set(folder: Path, tmp_path:
     assert run("archive", "verify", out, "--sample", "0").code == 0
 
 
+def test_results_of_files_that_left_the_manifest_are_removed_on_request_alone(results: Path, folder: Path) -> None:
+    (folder / "sub/b.jpeg").unlink()
+    manifest = folder.parent / "manifest.parquet"
+    updated = run("archive", "manifest", folder, "-o", manifest, "--update")
+    assert updated.out == "1 radiographs of 1 source(s): 0 new, 0 changed, 1 kept, 1 removed\n"
+    refused = run("archive", "read", manifest, "-o", results, "--no-isolate")
+    assert (refused.code, refused.out) == (USER_MISTAKE, "")
+    assert f"holds results of 2 radiographs, 1 of which (50.0%) are no longer in the manifest '{manifest}'" in refused.err
+    assert run("archive", "status", results).out.startswith("1 of 1 shards, 2 of 2 radiographs")
+    removed = run("archive", "read", manifest, "-o", results, "--no-isolate", "--remove-results")
+    assert (removed.code, removed.out) == (0, f"1 radiographs read, 0 not read: {results}. {DISCLAIMER}\n")
+    said = (
+        "the manifest was updated: 1 radiographs of 1 shards are read again, and results of 1 that it no longer has are removed"
+    )
+    assert said in removed.err
+
+
 def test_an_archive_that_cannot_be_opened_is_exit_code_1(folder: Path, tmp_path: Path) -> None:
     (folder / "sub/b.jpeg").unlink()
     (folder / "cut.zip").write_bytes(b"PK\3\4 and no more")

@@ -49,3 +49,7 @@ class UnavailableSourceError(SourceError):
 
 class QuarantinedError(SourceError):
     """Reading the file ended the process that read it, three times."""
+
+
+class DamagedResultsError(ArchiveError):
+    """A file of results is not the one that was written."""

@@ -2,8 +2,7 @@
 
 Rows are in the order of their names (UTF-8 bytes). A shard ends after a name whose CRC-32 says so, so that adding, changing or
 removing a file changes the shard that it lies in, and no other; the results of all others stay valid. A row group holds whole
-shards, as many as make a few thousand rows: every process that opens the manifest holds its footer, which grows with the number of
-row groups.
+shards, as many as make a few thousand rows: every process that opens the manifest holds its footer, which grows with them.
 """
 
 import hashlib
@@ -176,10 +175,29 @@ class ManifestTable:
                     yield from self._checked(group, first, index, damaged)
                     first, index = first + self.rows_of_shard[index], index + 1
 
+    def names(self) -> Iterator[list[str]]:
+        """Read the names of all files.
 
-def _group(file: pq.ParquetFile, number: int, problem: str) -> pa.Table:
+        Yields
+        ------
+        list of str
+            The names of the next row group, in order.
+
+        Raises
+        ------
+        ArchiveError
+            The manifest is damaged.
+        """
+        damaged = _DAMAGED.format(locations.shown(self.location))
+        with sources.failures(self.location), sources.opened(self.location) as stream:
+            file = _parquet(stream, damaged)
+            for number in range(len(self.rows_of_group)):
+                yield _group(file, number, damaged, ["name"])["name"].to_pylist()
+
+
+def _group(file: pq.ParquetFile, number: int, problem: str, columns: list[str] | None = None) -> pa.Table:
     try:
-        return file.read_row_group(number, use_threads=False)
+        return file.read_row_group(number, columns, use_threads=False)
     except _DAMAGE as error:
         raise ArchiveError(problem) from error
 

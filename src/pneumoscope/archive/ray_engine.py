@@ -128,14 +128,20 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """The counts of the shards, as Ray Data's rows."""
     numbers = ray.data.read_datasource(source, override_num_blocks=source.tasks, num_cpus=0)
-    counts = numbers.repartition(target_num_rows_per_block=1).map_batches(
+    counts = numbers.map_batches(
         _ShardReader,
         fn_constructor_args=(plan, files, versions(), options.isolate),
         batch_size=1,
-        compute=ActorPoolStrategy(min_size=1, max_size=options.readers or None),
+        compute=_readers(options, ray.cluster_resources().get("CPU", 1.0), source.shards),
         num_cpus=options.cpus_a_reader,
     )
     return iter(counts.iter_rows())
+
+
+def _readers(options: RayOptions, processors: float, n_shards: int) -> ActorPoolStrategy:
+    """As many readers as the cluster has room for, from the start: Ray would add them one by one. It adds more for new nodes."""
+    room = min(int(processors / options.cpus_a_reader), n_shards, options.readers or n_shards)
+    return ActorPoolStrategy(min_size=1, max_size=options.readers or None, initial_size=max(1, room))
 
 
 def _next(rows: Iterator[dict[str, Any]]) -> dict[str, Any] | None:
@@ -169,6 +175,10 @@ class _Pending(Datasource):
     @property
     def tasks(self) -> int:
         return len(self._parts)
+
+    @property
+    def shards(self) -> int:
+        return sum(map(len, self._parts))
 
     def estimate_inmemory_data_size(self) -> int:
         return sum(part.nbytes for part in self._parts)
@@ -304,7 +314,7 @@ def _connected(address: str) -> Iterator[None]:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **local)
     except Exception as error:  # Ray raises a class of its own for each way in which it cannot start or connect
         raise RayEngineError(_NOT_STARTED if address == LOCAL else _NOT_CONNECTED.format(address)) from error
-    _quieten()
+    _set_up()
     try:
         yield
     finally:
@@ -331,10 +341,11 @@ def _no_errors_shown() -> Iterator[None]:
         os.close(kept)
 
 
-def _quieten() -> None:
-    """Keep Ray Data's messages in its log files."""
+def _set_up() -> None:
+    """Hand out shards one by one, and keep Ray Data's messages in its log files."""
     context = DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = context.enable_auto_log_stats = False
+    context.target_max_block_size = 1  # byte: each shard number is a block; to divide blocks later would take a processor
     context.raise_original_map_exception = True  # else of what a reader raises only the traceback arrives, as text
     for handler in logging.getLogger("ray.data").handlers:
         if isinstance(handler, logging.StreamHandler):

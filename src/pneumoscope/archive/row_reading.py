@@ -172,6 +172,22 @@ def site_of(institution: str, site_key: str) -> str:
     return hmac.new(site_key.encode(), institution.casefold().encode(), hashlib.sha256).hexdigest()[:_SITE_DIGITS]
 
 
+def site_key_sha256(site_key: str) -> str:
+    """Hash the secret of the sites, to tell it from another one.
+
+    Parameters
+    ----------
+    site_key : str
+        The secret; empty where none is used.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits; empty without a secret.
+    """
+    return hashlib.sha256(f"pneumoscope site key {site_key}".encode()).hexdigest()[:16] if site_key else ""
+
+
 def _text(values: tuple[str, ...]) -> str:
     text = "".join(character for character in " ".join(values) if character.isprintable())
     return text[:_MOST_CHARACTERS].strip()

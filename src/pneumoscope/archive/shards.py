@@ -4,7 +4,6 @@ A shard is committed by the presence of its file. Its bytes are a function of it
 shard that is written twice is written once.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,13 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pneumoscope import atomic_files, strict_json
-from pneumoscope.archive import attempts, locations, parquet_streams, result_table, sources
+from pneumoscope.archive import attempts, locations, parquet_streams, removed_results, result_table, row_reading, sources
 from pneumoscope.archive.careful import read_alone
 from pneumoscope.archive.decoding import Decode
-from pneumoscope.archive.errors import ArchiveError, RefusedSourceError, UnavailableSourceError
+from pneumoscope.archive.errors import ArchiveError, DamagedResultsError, RefusedSourceError, UnavailableSourceError
 from pneumoscope.archive.journal import DATA_SET_NAME, Options, Run
 from pneumoscope.archive.manifest import LINES_NAME
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
+from pneumoscope.archive.removed_results import Removed
 from pneumoscope.archive.row_reading import Fetched, fetch, result_of
 from pneumoscope.archive.store import Store
 from pneumoscope.ordered_map import ordered_map
@@ -33,8 +33,6 @@ from pneumoscope.reader.composition import check_asked
 RUN_NAME = DATA_SET_NAME
 READINGS = "readings"
 _FETCHED_TOGETHER = 4
-_LOOKED_UP = 4
-"""Shards whose files are looked up in a manifest that has none of the shards with results."""
 
 
 @dataclass(frozen=True)
@@ -156,12 +154,14 @@ def make_plan(
     *,
     bundle: Path | str,
     site_key: str = "",
-    on_removed: Callable[[int], object] = int,
+    remove_results: bool = False,
+    on_removed: Callable[[Removed], object] = id,
 ) -> Plan:
     """Plan a run, and note it in the data set. The caller holds ``Store(out).only_writer()``.
 
     Where the manifest was updated since the last run, the results of shards that it no longer has are removed, and those of all
-    others are kept.
+    others are kept. Files of these shards that are in the manifest are read again; the results of the others are lost, which is
+    refused where they are many.
 
     Parameters
     ----------
@@ -177,8 +177,10 @@ def make_plan(
         Folder that the model was loaded from.
     site_key : str
         Secret by which institutions are hashed; empty so that none is kept.
+    remove_results : bool
+        Remove results also where more than `removed_results.MOST_GONE` of all radiographs with results left the manifest.
     on_removed : callable
-        Called with the number of shards whose results are removed, where there are any.
+        Called with the counts of the results that are removed, where there are any.
 
     Returns
     -------
@@ -188,7 +190,8 @@ def make_plan(
     Raises
     ------
     ArchiveError
-        The data set holds results of another model, of other options, of another manifest or of other files.
+        The data set holds results of another model, of other options, of another manifest or of other files, or too many of its
+        files are no longer in the manifest.
     CardError
         The model does not have this target or method, or no settings for the stated population.
     """
@@ -201,14 +204,14 @@ def make_plan(
         table.sha256,
         table.n_rows,
         len(table.shards),
-        site_key_sha256(site_key),
+        row_reading.site_key_sha256(site_key),
     )
     plan = Plan(manifest, table.sha256, out, table.n_rows, len(table.shards), run, str(bundle), site_key)
-    stale = _stale(store, table)
+    stale, removed = _stale(store, table, remove_results)
     if read_run(store) != record:
         store.replace(RUN_NAME, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
     if stale:
-        on_removed(len(stale))
+        on_removed(removed)
     _remove(store, stale)
     return plan
 
@@ -246,29 +249,13 @@ def check_place(manifest: str, out: str, reader: Reader, options: Options | None
             f"'{locations.shown(out)}' holds files in the folder {READINGS} and no {RUN_NAME} that says what they are; choose "
             "another place with -o"
         )
-    expected = (result_table.VERSION, run, locations.shown(manifest), site_key_sha256(site_key))
+    expected = (result_table.VERSION, run, locations.shown(manifest), row_reading.site_key_sha256(site_key))
     if earlier and (earlier.data_set, earlier.run, earlier.manifest, earlier.site_key) != expected:
         reason = "another manifest" if earlier.run == run and earlier.site_key == expected[-1] else "other options"
         if earlier.run.model != run.model:
             reason = "another model"
         raise ArchiveError(f"'{locations.shown(out)}' holds results of {reason}; choose another place with -o")
     return run
-
-
-def site_key_sha256(site_key: str) -> str:
-    """Hash the secret of the sites, to tell it from another one.
-
-    Parameters
-    ----------
-    site_key : str
-        The secret; empty where none is used.
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits; empty without a secret.
-    """
-    return hashlib.sha256(f"pneumoscope site key {site_key}".encode()).hexdigest()[:16] if site_key else ""
 
 
 def read_run(store: Store) -> RunRecord | None:
@@ -352,19 +339,15 @@ def pending(plan: Plan) -> Iterator[int]:
             yield index
 
 
-def _stale(store: Store, table: ManifestTable) -> list[str]:
-    """List the shards with results that a manifest does not have; refuse a manifest of other files."""
-    current, done = set(table.shards), committed(store)
-    stale = [shard for shard in done if shard not in current]
-    if stale and len(stale) == len(done):
-        known = {path for shard in stale[:_LOOKED_UP] for path in _column(store, shard, "path")}
-        if known.isdisjoint(row.name for row in table.rows()):
-            raise ArchiveError(
-                f"'{locations.shown(store.root)}' holds results of other files than those of the manifest "
-                f"'{locations.shown(table.location)}', which would be lost; choose another place with -o, or build the manifest "
-                "from the same sources"
-            )
-    return stale
+def _stale(store: Store, table: ManifestTable, remove_results: bool) -> tuple[list[str], Removed]:
+    """The shards with results that a manifest does not have, and what is removed with them."""
+    rows, done = dict(zip(table.shards, table.rows_of_shard, strict=True)), committed(store)
+    stale = [shard for shard in done if shard not in rows]
+    removed = removed_results.count(ordered_map(lambda shard: _names(store, shard), stale, _FETCHED_TOGETHER), table)
+    total = removed.radiographs + sum(rows.get(shard, 0) for shard in done)
+    if not remove_results or removed.gone == total:
+        removed_results.refuse_many(removed, total, store.root, table)
+    return stale, removed
 
 
 def _remove(store: Store, stale: Iterable[str]) -> None:
@@ -375,12 +358,20 @@ def _remove(store: Store, stale: Iterable[str]) -> None:
         atomic_files.remove_partial(store.folder, below=True)
 
 
+def _names(store: Store, shard: str) -> list[str]:
+    """The files that a shard has results of; none of one that is damaged, whose results are lost already."""
+    try:
+        return _column(store, shard, "path")
+    except DamagedResultsError:
+        return []
+
+
 def _column(store: Store, shard: str, name: str) -> list[Any]:
     try:
         content = parquet_streams.of_bytes(store.read(file_of(shard)) or b"")
         return list(pq.ParquetFile(content, page_checksum_verification=True).read([name], use_threads=False)[name].to_pylist())
     except (pa.ArrowException, OSError) as error:
-        raise ArchiveError(
+        raise DamagedResultsError(
             f"the results of shard {shard} cannot be read; see  pneumoscope archive verify {locations.shown(store.root)}"
         ) from error
 

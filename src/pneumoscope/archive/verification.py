@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pneumoscope.archive import parquet_streams, result_table, shards
+from pneumoscope.archive import parquet_streams, result_table, row_reading, shards
 from pneumoscope.archive.data_set import record_of
 from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.errors import ArchiveError, QuarantinedError, UnavailableSourceError
@@ -85,7 +85,7 @@ def verify(
     table = open_manifest(manifest or record.manifest)
     if reader and reader.model != record.run.model:
         raise ArchiveError("the results are of another model; name the one that read them with --model")
-    if reader and shards.site_key_sha256(site_key) != record.site_key:
+    if reader and row_reading.site_key_sha256(site_key) != record.site_key:
         how = "name its file with --site-key" if record.site_key else "leave out --site-key"
         raise ArchiveError(f"the results were written with {'another' if record.site_key else 'no'} secret of the sites; {how}")
     problems = [*_listing_problems(store, table, record)]

@@ -13,6 +13,7 @@ from pneumoscope.archive import data_set, decoding, local_engine, locations, man
 from pneumoscope.archive.entries import UNOPENED
 from pneumoscope.archive.journal import Options
 from pneumoscope.archive.manifest_table import open_manifest
+from pneumoscope.archive.removed_results import Removed
 from pneumoscope.archive.shards import Plan, ShardCount
 from pneumoscope.archive.store import Store
 from pneumoscope.classifier import Population
@@ -44,6 +45,11 @@ MANIFEST = "manifest.parquet"
     metavar="KIND",
     help="Read shards with an error of this kind again, such as UnavailableSourceError; may be repeated.",
 )
+@click.option(
+    "--remove-results",
+    is_flag=True,
+    help="Remove the results of files that are no longer in MANIFEST even if they are more than 10 % of all.",
+)
 @engine_options
 @acceptance_options
 def command(
@@ -56,6 +62,7 @@ def command(
     method: str,
     population: Population | None,
     again: tuple[str, ...],
+    remove_results: bool,
     workers: int,
     isolate: bool,
     ray_address: str,
@@ -76,7 +83,14 @@ def command(
     with store.only_writer():
         key = site_key_of(site_key)
         plan = shards.make_plan(
-            place_of(manifest), store.root, reader, options, bundle=model, site_key=key, on_removed=_say_removed
+            place_of(manifest),
+            store.root,
+            reader,
+            options,
+            bundle=model,
+            site_key=key,
+            remove_results=remove_results,
+            on_removed=_say_removed,
         )
         if again:
             click.echo(f"{shards.remove_failed(plan, again)} shards are read again", err=True)
@@ -122,8 +136,9 @@ def read_sources(
         return read_plan(plan, reader, how)
 
 
-def _say_removed(count: int) -> None:
-    click.echo(f"results of {count} shards are removed: files of them were changed, added or removed", err=True)
+def _say_removed(removed: Removed) -> None:
+    again = f"{removed.radiographs - removed.gone} radiograph(s) of {removed.shards} shard(s) are read again"
+    click.echo(f"the manifest was updated: {again}, and results of {removed.gone} that it no longer has are removed", err=True)
 
 
 def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:

@@ -1,7 +1,7 @@
 """List the files that paths, folders, URLs and prefixes of object stores stand for, one by one, in flat memory."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from pneumoscope.archive.sources import Source, Stored
 from pneumoscope.radiograph.errors import RadiographError
 from pneumoscope.radiograph.listing import kind_by_name, walk_folder
 
+Known = Callable[[Source], Sequence[tuple[Source, str]]]
 UNOPENED = "archive that could not be opened"
 """Kind of an archive whose radiographs are not in the manifest."""
 
@@ -41,7 +42,11 @@ class Entry:
     note: str = ""
 
 
-def entries_of(text: str, without: frozenset[Path] = frozenset()) -> Iterator[Entry]:
+def _nothing(archive: Source) -> Sequence[tuple[Source, str]]:
+    return ()
+
+
+def entries_of(text: str, without: frozenset[Path] = frozenset(), known: Known = _nothing) -> Iterator[Entry]:
     """List the files of one source.
 
     Parameters
@@ -50,6 +55,8 @@ def entries_of(text: str, without: frozenset[Path] = frozenset()) -> Iterator[En
         A path or URL of a file, or of a folder or prefix, which is searched with all folders below.
     without : set of Path
         Resolved folders that are passed over.
+    known : callable
+        Called with an archive; gives its members and their kinds where they are known, so that it is not opened.
 
     Yields
     ------
@@ -66,30 +73,34 @@ def entries_of(text: str, without: frozenset[Path] = frozenset()) -> Iterator[En
         yield from map(_of_table_row, url_tables.rows_of(text))
     elif path is not None and path.is_dir():
         for entry in _of_folder(path, without):
-            yield from _opened(entry)
+            yield from _opened(entry, known)
     elif path is not None:
         if not path.exists():
             raise ArchiveError(f"'{path}' is no file and no folder; check the path")
-        yield from _opened(_local_entry(path, path.name))
+        yield from _opened(_local_entry(path, path.name), known)
     elif http_files.serves(text):
-        yield from _opened(_remote_entry(text, url_tables.name_of(text), sources.stored(text)))
+        yield from _opened(_remote_entry(text, url_tables.name_of(text), sources.stored(text)), known)
     else:
         for entry in _of_store(text):
-            yield from _opened(entry)
+            yield from _opened(entry, known)
 
 
-def _opened(entry: Entry) -> Iterator[Entry]:
+def _opened(entry: Entry, known: Known) -> Iterator[Entry]:
     """The members of an archive; of another file, the file itself."""
     if not containers.kind_of(entry.source.location):
         yield entry
         return
     archive = entry.source
     try:
-        for member in containers.members(archive):
-            source = Source(archive.location, member.name, member.offset, member.size, archive.etag)
-            yield Entry(f"{entry.name}/{member.name}", source, entry.modified, member.kind)
+        for source, kind in known(archive) or _members(archive):
+            yield Entry(f"{entry.name}/{source.member}", source, entry.modified, kind)
     except (ArchiveError, RadiographError) as error:
         yield Entry(entry.name, archive, kind=UNOPENED, note=f"'{entry.name}': {error}")
+
+
+def _members(archive: Source) -> Iterator[tuple[Source, str]]:
+    for member in containers.members(archive):
+        yield Source(archive.location, member.name, member.offset, member.size, archive.etag), member.kind
 
 
 def _of_folder(folder: Path, without: frozenset[Path]) -> Iterator[Entry]:

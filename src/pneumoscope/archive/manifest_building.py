@@ -11,8 +11,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pneumoscope import PneumoscopeError, atomic_files
-from pneumoscope.archive import locations, manifest_table, sources
+from pneumoscope.archive import earlier_archives, locations, manifest_table, sources
 from pneumoscope.archive.contents import content_of
+from pneumoscope.archive.earlier_archives import EarlierArchives
 from pneumoscope.archive.entries import entries_of
 from pneumoscope.archive.errors import ArchiveError, MissingSourceError
 from pneumoscope.archive.manifest_table import ROWS_A_SHARD, ManifestTable, Row
@@ -67,7 +68,8 @@ def build(
     out : str
         Path or URL of the Parquet file.
     update : bool
-        Compare with the manifest that is there: rows of files that did not change are kept with their hashes.
+        Compare with the manifest that is there: rows of files that did not change are kept with their hashes. Archives (ZIP,
+        TAR) whose version (`Stored.etag`) did not change are not opened.
     hashed : bool
         Read every file that is new or was changed, and note its SHA-256.
     rows_a_shard : int, optional
@@ -95,9 +97,9 @@ def build(
     left_out: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     notes: list[str] = []
-    with closing(SortedEntries()) as found:
+    with closing(SortedEntries()) as found, closing(EarlierArchives(earlier)) as known:
         for text in inputs:
-            listed = tqdm(entries_of(text, without), unit="file", disable=None if show_progress else True)
+            listed = tqdm(entries_of(text, without, known.members), unit="file", disable=None if show_progress else True)
             found.add(listed, left_out, notes)
         by_kind = dict(left_out.most_common())
         if not found.count:
@@ -107,7 +109,7 @@ def build(
         rows = _merged(found.rows(), earlier.rows() if earlier else iter(()), counts)
         rows = _of_the_same_archive(rows, counts, earlier)
         rows = (_with_hash(row) if hashed and row.status != "kept" else row for row in rows)
-        _write(rows, out, by_kind, mean)
+        _write(rows, out, by_kind, mean, earlier_archives.encoded(found.left_out_of_archives))
     return Built(found.count, counts["new"], counts["changed"], counts["kept"], counts["removed"], by_kind, _first(notes))
 
 
@@ -137,16 +139,16 @@ def _first(notes: Sequence[str]) -> tuple[str, ...]:
     return (*notes[:_MOST_NOTES], *([f"and {more} more notes"] if more > 0 else []))
 
 
-def _write(rows: Iterable[Row], out: str, left_out: Mapping[str, int], rows_a_shard: int) -> None:
+def _write(rows: Iterable[Row], out: str, left_out: Mapping[str, int], rows_a_shard: int, archives: str) -> None:
     path = locations.local_path(out)
     if path is not None:
         with atomic_files.binary(path) as stream:
-            manifest_table.write(rows, stream, left_out, rows_a_shard)
+            manifest_table.write(rows, stream, left_out, rows_a_shard, archives)
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "manifest.parquet"
         with file.open("wb") as stream:
-            manifest_table.write(rows, stream, left_out, rows_a_shard)
+            manifest_table.write(rows, stream, left_out, rows_a_shard, archives)
         with sources.failures(out):
             fs, name = sources.file_system(out)
             fs.put_file(str(file), name)

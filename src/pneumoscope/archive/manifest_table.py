@@ -33,6 +33,7 @@ _DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError)
 """What pyarrow raises of damaged bytes; UnicodeDecodeError is a ValueError."""
 _VERSION_KEY, _SHARDS_KEY, _COUNTS_KEY = b"pneumoscope.manifest", b"pneumoscope.shards", b"pneumoscope.left_out"
 _MEAN_KEY, _ROWS_KEY = b"pneumoscope.rows_a_shard", b"pneumoscope.rows_of_shard"
+_ARCHIVES_KEY = b"pneumoscope.archives"
 SCHEMA = pa.schema(
     [
         pa.field("name", pa.string(), nullable=False),
@@ -254,6 +255,30 @@ def open_manifest(location: str) -> ManifestTable:
         raise ArchiveError(_DAMAGED.format(locations.shown(location))) from error
 
 
+def noted_archives(location: str) -> bytes:
+    """Read what a manifest notes of archives for its next update.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL of the Parquet file.
+
+    Returns
+    -------
+    bytes
+        As it was given to `write`; empty where nothing is noted.
+
+    Raises
+    ------
+    ArchiveError
+        It is no manifest.
+    SourceError
+        The file cannot be opened.
+    """
+    with sources.failures(location), sources.opened(location) as stream:
+        return bytes((_parquet_footer(stream, location).metadata or {}).get(_ARCHIVES_KEY, b""))
+
+
 def _table(location: str, metadata: Any) -> ManifestTable:
     said = metadata.metadata
     shards = msgspec.json.decode(said[_SHARDS_KEY], type=tuple[str, ...])
@@ -305,7 +330,13 @@ def digest(rows: Iterable[Row]) -> str:
     return sha256.hexdigest()[:32]
 
 
-def write(rows: Iterable[Row], stream: BinaryIO, left_out: Mapping[str, int], rows_a_shard: int = ROWS_A_SHARD) -> int:
+def write(
+    rows: Iterable[Row],
+    stream: BinaryIO,
+    left_out: Mapping[str, int],
+    rows_a_shard: int = ROWS_A_SHARD,
+    archives: str = "",
+) -> int:
     """Write a manifest, in flat memory.
 
     Parameters
@@ -318,6 +349,8 @@ def write(rows: Iterable[Row], stream: BinaryIO, left_out: Mapping[str, int], ro
         Number of other files by kind.
     rows_a_shard : int
         Mean number of rows of a shard, >= 1; no shard has more than twice as many.
+    archives : str
+        What is to be noted of archives (`noted_archives`).
 
     Returns
     -------
@@ -342,6 +375,7 @@ def write(rows: Iterable[Row], stream: BinaryIO, left_out: Mapping[str, int], ro
                 _ROWS_KEY: json.dumps(counts),
                 _COUNTS_KEY: json.dumps(dict(left_out)),
                 _MEAN_KEY: str(rows_a_shard),
+                _ARCHIVES_KEY: archives,
             }
         )
     return sum(counts)

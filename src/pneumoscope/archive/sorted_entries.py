@@ -10,6 +10,7 @@ import msgspec
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import dicomdirs
 from pneumoscope.archive.contents import content_of
+from pneumoscope.archive.earlier_archives import MOST_NOTED, REPEATED, LeftOut, key_of
 from pneumoscope.archive.entries import Entry
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.manifest_table import Row
@@ -27,6 +28,8 @@ class SortedEntries:
         self._database.execute("PRAGMA journal_mode=OFF")
         self._database.execute("CREATE TABLE files (name BLOB PRIMARY KEY, place TEXT, folded TEXT, row BLOB) WITHOUT ROWID")
         self.count = 0
+        self._noted: dict[str, Counter[str]] = {}
+        self._all_noted = True
 
     def close(self) -> None:
         """Remove the database."""
@@ -53,14 +56,28 @@ class SortedEntries:
         for entry in entries:
             if entry.note:
                 notes.append(entry.note)
-            if entry.kind:
-                left_out[entry.kind] += 1
-            elif not self._insert(entry) and entry.source.member:
-                left_out["repeated name in an archive"] += 1
+            kind = entry.kind
+            if not kind and not self._insert(entry) and entry.source.member:
+                kind = REPEATED
+            if kind:
+                left_out[kind] += 1
+                self._note(entry.source, kind)
             if entry.kind == dicomdirs.NAME:
                 directories.append(entry)
         for directory in directories:
             notes += self._compare(directory)
+
+    def _note(self, source: Source, kind: str) -> None:
+        """Note a member of an archive that is left out, for the next update of the manifest."""
+        key = key_of(source)
+        if source.member and (key in self._noted or len(self._noted) < MOST_NOTED):
+            self._noted.setdefault(key, Counter())[kind] += 1
+        self._all_noted = self._all_noted and (not source.member or key in self._noted)
+
+    @property
+    def left_out_of_archives(self) -> LeftOut:
+        """What was left out of each archive."""
+        return LeftOut(self._noted, self._all_noted)
 
     def _insert(self, entry: Entry) -> bool:
         """Whether the file is new; a file that two sources hold is kept once."""

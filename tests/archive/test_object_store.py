@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -25,15 +24,14 @@ from pneumoscope.reader import DEFAULT_BUNDLE, Reader
 from tests.archive.conftest import SAMPLE
 from tests.archive.test_containers import tarred, zipped
 from tests.cli.run import run
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.slow  # a server, and a client that takes seconds to start
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

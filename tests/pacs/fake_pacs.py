@@ -203,13 +203,6 @@ def silent_listener():
         yield listener.getsockname()[1]
 
 
-def free_port():
-    """A port on which nothing listens."""
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return asked.getsockname()[1]
-
-
 def until(condition, seconds=120.0):
     """Wait for a condition; fail if it does not come true."""
     ends = time.monotonic() + seconds

@@ -10,8 +10,9 @@ import httpx2
 import pytest
 
 from pneumoscope.pacs.peers import Poll
+from tests.free_port import free_port
 from tests.radiograph.builders import written
-from tests.web.test_dicomweb_orthanc import IN_CI, ORTHANC, PLUGIN, free_port
+from tests.web.test_dicomweb_orthanc import IN_CI, ORTHANC, PLUGIN
 
 needs_orthanc = pytest.mark.skipif(
     ORTHANC is None and not IN_CI, reason="Orthanc is not installed (Debian: orthanc, orthanc-dicomweb)"

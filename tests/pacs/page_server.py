@@ -11,7 +11,7 @@ from pneumoscope.pacs.page.node_page import NodePage
 from pneumoscope.pacs.reading_totals import ReadingTotals
 from pneumoscope.pacs.receive.http_server import listening_http
 from pneumoscope.pacs.settings import Limits, Receiving
-from tests.pacs.fake_pacs import free_port
+from tests.free_port import free_port
 from tests.pacs.node_site import NOW, fill, site
 
 TOKEN = "t" * 20

@@ -65,7 +65,7 @@ class Orthanc:
     def start(self):
         """Start it, and wait until it answers."""
         self.process = subprocess.Popen([ORTHANC, self.folder / "orthanc.json"], **_QUIET)
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + 120
         while True:
             try:
                 self.get("system")
@@ -134,7 +134,7 @@ class Storescp:
 
 def wait_for_port(port):
     """Wait until something listens."""
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 120
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()

@@ -10,7 +10,7 @@ import pytest
 from pneumoscope.pacs.check import check
 from pneumoscope.pacs.free_ports import try_ports
 from pneumoscope.pacs.ledger import Ledger
-from tests.pacs.fake_pacs import free_port
+from tests.free_port import free_port
 from tests.pacs.node_parts import node
 
 TOKEN = 'stow_token_file = "token"\n'

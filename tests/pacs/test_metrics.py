@@ -22,8 +22,8 @@ from pneumoscope.pacs.pseudonym import pseudonym
 from pneumoscope.pacs.reading_totals import ReadingTotals
 from pneumoscope.pacs.receive import process
 from pneumoscope.pacs.receive.metrics_page import MetricsPage
+from tests.free_port import free_port
 from tests.pacs.builders import READING, arrival, read_with, result
-from tests.pacs.fake_pacs import free_port
 from tests.pacs.node_parts import image, node, receive, worker
 from tests.radiograph.builders import PATIENT
 

@@ -16,7 +16,8 @@ from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.pseudonym import pseudonym
 from pneumoscope.web.dicomweb.errors import UnreachableError
 from tests.cli.run import run
-from tests.pacs.fake_pacs import FakeDimse, FakeStow, free_port
+from tests.free_port import free_port
+from tests.pacs.fake_pacs import FakeDimse, FakeStow
 from tests.pacs.node_parts import BASE, image, model, receive, worker
 from tests.radiograph.builders import PATIENT, png
 

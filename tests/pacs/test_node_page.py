@@ -25,8 +25,8 @@ from pneumoscope.pacs.reading_totals import ReadingTotals
 from pneumoscope.pacs.receive import process
 from pneumoscope.pacs.reconcile import REPORTS
 from pneumoscope.pacs.spool import Level
+from tests.free_port import free_port
 from tests.pacs.builders import arrival
-from tests.pacs.fake_pacs import free_port
 from tests.pacs.node_parts import BASE, image, node, receive, worker
 from tests.pacs.node_site import DAY, NOW, SECRETS, SENDERS, fill, site
 from tests.pacs.test_metrics import until_answered

@@ -29,9 +29,10 @@ from pneumoscope.pacs.send.target import UnreachableTargetError
 from pneumoscope.readings import ModelIdentity
 from tests.cli.run import run
 from tests.dicom_objects.builders import reading
+from tests.free_port import free_port
 from tests.pacs.fake_fhir import CAPABILITIES, FakeFhir, outcome
 from tests.pacs.fake_mllp import Listener, Misbehaving, acknowledged
-from tests.pacs.fake_pacs import FakeDimse, free_port
+from tests.pacs.fake_pacs import FakeDimse
 from tests.pacs.node_parts import BASE, image, model, node, receive, worker
 
 PATIENT = {"PatientID": "SECRET-4711", "PatientName": "Doe^Jane", "AccessionNumber": "ACC-0815"}

@@ -189,7 +189,7 @@ def kill_while_reading(node, at_least):
 
     def in_the_middle():
         images = node.counts().instances
-        return images.get("read", 0) >= at_least and ("working" in images or images.get("read") == 8)
+        return node.beats(child) and images.get("read", 0) >= at_least and ("working" in images or images.get("read") == 8)
 
     child = node.start("work")
     until(in_the_middle, PATIENCE)

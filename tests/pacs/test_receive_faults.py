@@ -19,6 +19,7 @@ from pneumoscope.pacs import process
 from pneumoscope.pacs.ledger import Ledger
 from pneumoscope.pacs.spool import Level, Spool
 from pneumoscope.pacs.supervisor import supervise
+from tests.free_port import free_port
 from tests.pacs.dying_node import POINTS
 from tests.pacs.receiving import (
     PATIENT,
@@ -36,7 +37,7 @@ from tests.pacs.receiving import (
 )
 from tests.pacs.test_supervisor import CONFIG
 from tests.radiograph.builders import without_meta
-from tests.web.test_dicomweb_orthanc import IN_CI, free_port
+from tests.web.test_dicomweb_orthanc import IN_CI
 
 OUT_OF_RESOURCES = 0xA700
 

@@ -17,7 +17,8 @@ from pneumoscope.pacs.send.result_file import ResultFileError, data_set_sha256, 
 from pneumoscope.pacs.send.stow import StowTarget, outcome_of
 from pneumoscope.pacs.send.target import UnreachableTargetError
 from pneumoscope.pacs.settings import Sending
-from tests.pacs.fake_pacs import FakeDimse, FakeStow, abort, failed, free_port, referenced, silent_listener
+from tests.free_port import free_port
+from tests.pacs.fake_pacs import FakeDimse, FakeStow, abort, failed, referenced, silent_listener
 from tests.pacs.result_files import result_file
 
 SECRETS = ("SECRET-4711", "Doe", "2.25.1")

@@ -1,7 +1,6 @@
 """``pneumoscope study serve`` as a process that a test can kill, and what is in the study's journal meanwhile."""
 
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -10,12 +9,7 @@ from pathlib import Path
 from pneumoscope.reader_study.folder import open_study
 from pneumoscope.reader_study.journal import Event
 from tests.cli.run import ENTRY
-
-
-def free_port() -> int:
-    """A port that nobody listens on; a server that is started again takes the same one."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+from tests.free_port import free_port
 
 
 class StudyServer:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 
@@ -16,6 +15,7 @@ from pneumoscope.web.dicomweb import address
 from pneumoscope.web.dicomweb.credentials import PASSWORD, USER
 from pneumoscope.web.dicomweb.errors import RefusedAnswerError
 from pneumoscope.web.dicomweb.origin_server import OriginServer
+from tests.free_port import free_port
 from tests.own_network import own_network
 from tests.radiograph.builders import cr, written
 
@@ -41,12 +41,6 @@ def film(number, modality="CR"):
             StudyDate=f"2024010{1 + number // 4}",
         )
     )
-
-
-def free_port():
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return asked.getsockname()[1]
 
 
 def start(folder):

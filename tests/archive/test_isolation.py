@@ -12,6 +12,7 @@ import pytest
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import Options, decoding, manifest, read_files
 from pneumoscope.limited_process import Limits, NotStartedError
+from pneumoscope.radiograph import every_format
 from pneumoscope.reader import Reader
 from tests.archive import decoders
 from tests.cli.run import by_path, lines_of, run
@@ -23,11 +24,11 @@ POSITIVE, NEGATIVE = png(quadrant()), png(spot())
 PATIENCE_S = 120
 # Runs the command with the decoder of the tests.
 MISBEHAVING = """
-from pneumoscope import radiograph
 from pneumoscope.cli.main import entry
+from pneumoscope.radiograph import every_format
 from tests.archive.decoders import decode
 
-radiograph.read = decode
+every_format.read = decode
 entry()
 """
 
@@ -48,7 +49,7 @@ def outcomes(out):
 def tight(monkeypatch):
     """The decoder of the tests, within limits that a test can wait for."""
     monkeypatch.setattr(decoding, "LIMITS", Limits(120.0, 200_000_000, processor_seconds=2.0))
-    monkeypatch.setattr(radiographs, "read", decoders.decode)
+    monkeypatch.setattr(every_format, "read", decoders.decode)
 
 
 def read(folder, out, glass, **options):

@@ -295,6 +295,16 @@ def decoded(monkeypatch):
     return seen
 
 
+def test_a_progress_bar_is_for_more_than_one_file(read, folder, tmp_path, monkeypatch):
+    bars = []
+    monkeypatch.setattr("tqdm.tqdm", lambda lines, **how: bars.append(how) or lines)
+    assert read(folder).code == 0
+    assert bars == [{"total": len(by_path(tmp_path / "out")), "unit": "file", "disable": None}]
+    (folder / "a.png").write_bytes(NEGATIVE)
+    assert read(folder).code == 0
+    assert len(bars) == 1
+
+
 def test_finished_files_are_not_read_again(read, folder, tmp_path, decoded):
     assert read(folder).code == 0
     before, count = (tmp_path / "out" / "readings.jsonl").read_bytes(), len(decoded)

@@ -11,7 +11,7 @@ from pydicom.pixels import apply_voi, apply_windowing
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from pneumoscope.radiograph import EmptyImageError, UnreadableFileError, read
-from pneumoscope.radiograph.grey_scale import window
+from pneumoscope.radiograph.window import window
 from tests.radiograph.builders import cr, lut, property_test, real, real_as_cr, show_stored, written
 
 

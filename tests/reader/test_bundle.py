@@ -12,7 +12,7 @@ from pneumoscope.classifier import Calibration, Card, CardError, DomainLimit, Gr
 from pneumoscope.classifier.identity import identity_sha256
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import DEFAULT_BUNDLE, BundleError, Reader
-from pneumoscope.reader.bundle import without_image
+from pneumoscope.reader.bundle import synthetic_squares, without_image
 from pneumoscope.reader.reader import SHIPPED
 from tests.cli.run import run
 from tests.radiograph.builders import png
@@ -69,10 +69,35 @@ def test_a_damaged_bundle_is_refused_with_one_sentence(damage, tmp_path, glass):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_graph_with_another_calibration_than_its_card_is_refused(tmp_path):
-    bundle = glass_bundle(tmp_path / "b", graph(temperature=1), calibration=Calibration("temperature", 1.01))
+def sigmoid(log_odds):
+    return 1 / (1 + np.exp(-log_odds))
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        Calibration("temperature", 1.001),
+        Calibration("temperature", 0.999),
+        Calibration("logistic", 1.0, intercept=0.001),
+        # Both tell the log-odds of one of the squares right: −1 of black, 3 of grey (8 m − 1, m the mean).
+        Calibration("logistic", 1.01, intercept=-1 + 1 / 1.01),
+        Calibration("logistic", 1.01, intercept=3 - 3 / 1.01),
+        # Right for black and for noise, whose log-odds are −1 and 3 within 0.3, and for white (7) not.
+        Calibration("isotonic", knots=(*((z, sigmoid(z)) for z in np.linspace(-2, 4, 1001)), (7.5, sigmoid(7.4)))),
+    ],
+    ids=["temperature", "lower temperature", "intercept", "both, right for black", "both, right for grey", "isotonic"],
+)
+def test_a_graph_with_another_calibration_than_its_card_is_refused(tmp_path, calibration):
+    bundle = glass_bundle(tmp_path / "b", graph(temperature=1), calibration=calibration)
     with pytest.raises(BundleError, match="another calibration than its card"):
         Reader.load(bundle)
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_the_squares_that_a_calibration_is_checked_by_have_different_log_odds(name):
+    reader = Reader.load(SHIPPED[name], threads=1)
+    (logits,) = reader._session.run(["logits"], without_image(reader.card, synthetic_squares((0.0,), reader.card)))
+    assert abs(np.diff(logits[:, -1] - logits[:, 0])) > 1
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))

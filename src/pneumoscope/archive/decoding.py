@@ -1,5 +1,6 @@
 """Decode the files of an archive, in worker processes with limits or in this process."""
 
+import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -34,5 +35,6 @@ def decoder(isolate: bool, workers: int) -> Iterator[Decode]:
     if not isolate:
         yield radiographs.read
         return
-    with LimitedPool(radiographs.read, "decoding", LIMITS, workers=workers) as decode:
+    read: Decode = importlib.import_module("pneumoscope.radiograph.every_format").read
+    with LimitedPool(read, "decoding", LIMITS, workers=workers) as decode:
         yield decode

@@ -3,17 +3,17 @@
 import errno
 import functools
 import hashlib
+import importlib
 import itertools
 from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import journal, outputs
@@ -149,11 +149,17 @@ def read_files(
         # Each is painted by the thread that read it, so that a line waits for no file but those before it.
         read = functools.partial(_lines, reader, decode, out=out, options=run.options, further=further)
         answers = ordered_map(read, chunks(pending, batch), reader.workers, abandon=decoding.close)
-        progress = None if show_progress else True  # tqdm shows nothing for True, and for None unless on a terminal
-        for line, written in tqdm(itertools.chain.from_iterable(answers), total=n_pending, unit="file", disable=progress):
+        lines = itertools.chain.from_iterable(answers)
+        for line, written in _with_progress(lines, n_pending) if show_progress and n_pending > 1 else lines:
             opened.append(line, written)
         opened.settle(items)
     return summary(out, items)
+
+
+def _with_progress(lines: Iterable[tuple[Line, Sums]], n_lines: int) -> Iterable[tuple[Line, Sums]]:
+    """Show a progress bar on a terminal. tqdm takes long to import, and one file needs no bar."""
+    bar: Iterable[tuple[Line, Sums]] = importlib.import_module("tqdm").tqdm(lines, total=n_lines, unit="file", disable=None)
+    return bar
 
 
 def summary(out: Path, items: Items) -> Summary:

@@ -16,7 +16,7 @@ from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
 from pneumoscope.archive.read_files import UnexpectedError
 from pneumoscope.archive.result_table import Device
-from pneumoscope.radiograph.dicom import looks_like
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.header import texts_of
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.reader import Outcome, Reader
@@ -142,7 +142,7 @@ def device_of(content: bytes, site_key: str) -> Device:
     Device
         Manufacturer and model as stated, and the keyed hash of the institution; empty of another format.
     """
-    if not looks_like(content):
+    if not looks_like_dicom(content):
         return Device()
     try:
         with silenced_decoders():

@@ -18,7 +18,7 @@ from pneumoscope.dicom_objects.encoding import IMPLEMENTATION_CLASS_UID, coded
 from pneumoscope.dicom_objects.errors import NotDicomError
 from pneumoscope.dicom_objects.silenced_libraries import silenced_libraries
 from pneumoscope.dicom_objects.uids import derived_uid
-from pneumoscope.radiograph.dicom import looks_like
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 
 Action = Callable[[Dataset, tuple[int, int]], None]
 
@@ -54,7 +54,7 @@ def deidentified(content: bytes, key: str) -> bytes:
     DicomObjectError
         The header cannot be parsed or written.
     """
-    if not looks_like(content):
+    if not looks_like_dicom(content):
         raise NotDicomError("only a DICOM image can be de-identified, and this file is none; give the DICOM file")
     with silenced_libraries("de-identified"):
         dataset = pydicom.dcmread(io.BytesIO(content), force=True)

@@ -17,7 +17,7 @@ from pneumoscope.dicom_objects.errors import NotDicomError
 from pneumoscope.dicom_objects.profiles import KINDS, Kind
 from pneumoscope.dicom_objects.result import Result
 from pneumoscope.dicom_objects.uids import derived_uid
-from pneumoscope.radiograph.header import NOT_A_TERM
+from pneumoscope.radiograph.terms import NOT_A_TERM
 
 MANUFACTURER = "Pneumoscope"
 IMPLEMENTATION_CLASS_UID = derived_uid("implementation class", MANUFACTURER)

@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence
 from pydicom.valuerep import validate_value
 
 from pneumoscope.dicom_objects.errors import DicomObjectError, NotDicomError, UnidentifiedImageError
-from pneumoscope.radiograph.dicom import looks_like
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.header import attribute
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.radiograph.terms import TERMS
@@ -109,7 +109,7 @@ def source_image(content: bytes) -> SourceImage:
     DicomObjectError
         The file cannot be parsed, or is no image.
     """
-    if not looks_like(content):
+    if not looks_like_dicom(content):
         raise NotDicomError(
             "DICOM objects refer to a DICOM image, and this file is none; give the DICOM file, or leave out the DICOM output"
         )

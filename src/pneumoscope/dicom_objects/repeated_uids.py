@@ -9,7 +9,7 @@ from pathlib import Path
 import pydicom
 
 from pneumoscope.radiograph.declared_sizes import check_elements
-from pneumoscope.radiograph.dicom import looks_like
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.files import content_of
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 
@@ -43,7 +43,7 @@ def _sha256(file: Path) -> str:
 def _sop_instance_uid(file: Path) -> str:
     try:
         content = content_of(file)
-        if not looks_like(content):
+        if not looks_like_dicom(content):
             return ""
         check_elements(content)
         header = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True, force=True, specific_tags=["SOPInstanceUID"])

@@ -6,8 +6,7 @@ from typing import Literal
 
 from pneumoscope.pacs.peers import check_name
 from pneumoscope.radiograph import Radiograph
-from pneumoscope.radiograph.header import NOT_A_TERM
-from pneumoscope.radiograph.terms import TERMS, is_chest, named_view
+from pneumoscope.radiograph.terms import NOT_A_TERM, TERMS, is_chest, named_view
 
 Action = Literal["read", "skip"]
 RuleIntent = Literal["", "FOR PRESENTATION", "FOR PROCESSING"]

@@ -10,9 +10,8 @@ from enum import StrEnum
 from typing import Literal
 
 from pneumoscope.radiograph.errors import NotAcceptedError, NotAChestError
-from pneumoscope.radiograph.header import NOT_A_TERM
 from pneumoscope.radiograph.radiograph import GREY_LEVELS, Radiograph
-from pneumoscope.radiograph.terms import LATERAL_VIEWS, PROJECTION_MODALITIES, TERMS, is_chest
+from pneumoscope.radiograph.terms import LATERAL_VIEWS, NOT_A_TERM, PROJECTION_MODALITIES, TERMS, is_chest
 
 Choice = Literal["refuse", "mark"]
 """Refuse the radiograph, or read it with a caution."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pydicom
 
-from pneumoscope.radiograph.dicom import looks_like
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.header import identifier_of, term_of
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 
@@ -30,7 +30,7 @@ def burned_in_of(content: bytes) -> BurnedIn:
         (0008,0064)), which often writes names into the pixels. ``not stated``: the attribute is missing, or the file is a
         picture, which has no such attribute.
     """
-    if not looks_like(content):
+    if not looks_like_dicom(content):
         return "not stated"
     with silenced_decoders():
         dataset = pydicom.dcmread(io.BytesIO(content), force=content[128:132] != b"DICM", stop_before_pixels=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from pneumoscope.radiograph.dicom import looks_like
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.header import identifier_of, integer_of, value_of
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 
@@ -96,7 +96,7 @@ def container_of(content: bytes) -> Container:
         Its facts. Damaged metadata counts as present, and as naming no program.
     """
     with silenced_decoders():
-        return _of_dicom(content) if looks_like(content) else _of_picture(content)
+        return _of_dicom(content) if looks_like_dicom(content) else _of_picture(content)
 
 
 def jpeg_quality(table: NDArray[np.integer[Any]]) -> float:

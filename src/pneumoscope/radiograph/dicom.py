@@ -20,7 +20,6 @@ from pneumoscope.radiograph.errors import NotARadiographError, RadiographError, 
 from pneumoscope.radiograph.film import Film
 from pneumoscope.radiograph.grey_scale import Displayed, display
 from pneumoscope.radiograph.header import (
-    NOT_A_TERM,
     age_of,
     identifier_of,
     integer_of,
@@ -35,7 +34,7 @@ from pneumoscope.radiograph.orientation import UNKNOWN, Orientation
 from pneumoscope.radiograph.radiograph import Identity, Intent, Radiograph, Spacing, SpacingKind
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.radiograph.stored_values import check_size, stored_values
-from pneumoscope.radiograph.terms import FRONTAL_VIEWS, PROJECTION_MODALITIES, is_chest, named_view
+from pneumoscope.radiograph.terms import FRONTAL_VIEWS, NOT_A_TERM, PROJECTION_MODALITIES, is_chest, named_view
 
 _UNSTATED = frozenset({"", NOT_A_TERM, "OT"})
 """Modalities that say nothing of the kind of image; whether it is taken is for the acceptance policy."""
@@ -54,31 +53,6 @@ _VIEWS = {
 _VIEW_BY_CODE = {key: view for view, (ct, rt) in _VIEWS.items() for key in ((ct, "SCT"), (rt, "SRT"))}
 _LOSSY = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless})
 _LOSSY_UNLESS_STATED = frozenset({JPEG2000, HTJ2K})
-_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT OB OW PN SH SL SQ SS ST TM UC UI UL UN UR US UT".split())
-
-
-def looks_like(content: bytes) -> bool:
-    """Whether bytes begin as DICOM does.
-
-    Parameters
-    ----------
-    content : bytes
-        The first bytes of a file, at least 132 where it has as many.
-
-    Returns
-    -------
-    bool
-        True after the prefix of PS3.10 7.1, and where the preamble is missing and the first element is one of group 0002 or
-        0008 with an explicit VR or an implicit length.
-    """
-    if content[128:132] == b"DICM":
-        return True
-    group, element, vr = content[:2], content[2:4], content[4:6]
-    if group == b"\x00\x08":
-        return vr in _VRS
-    if group not in (b"\x02\x00", b"\x08\x00") or len(content) < 8 or element[1] > 1:
-        return False
-    return vr in _VRS or int.from_bytes(content[4:8], "little") < 2**10
 
 
 def decode(content: bytes) -> Film:

@@ -1,15 +1,16 @@
 """Read a radiograph of any supported format from a path or from bytes."""
 
 import errno
+import importlib
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from pneumoscope.radiograph.dicom import decode as decode_dicom
-from pneumoscope.radiograph.dicom import looks_like as looks_like_dicom
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.errors import EmptyImageError, TooLargeError, UnreadableFileError
 from pneumoscope.radiograph.film import Film
 from pneumoscope.radiograph.limits import MAX_FILE_BYTES
@@ -106,13 +107,19 @@ def _decoded(source: Path | str | bytes) -> Film:
     content = source if isinstance(source, bytes) else content_of(Path(source))
     if not content:
         raise UnreadableFileError("the file is empty; an intact DICOM, PNG or JPEG file is needed")
-    film = decode_dicom(content) if looks_like_dicom(content) else decode_picture(content)
+    film = _decoded_dicom(content) if looks_like_dicom(content) else decode_picture(content)
     radiograph = film.radiograph
     if radiograph.grey_range[0] == radiograph.grey_range[1]:
         raise EmptyImageError(
             f"every one of the {radiograph.rows} × {radiograph.cols} pixels has the same grey level; export the image again"
         )
     return film
+
+
+def _decoded_dicom(content: bytes) -> Film:
+    """Decode DICOM; the decoder is loaded at the first file that needs it, because pydicom takes long to import."""
+    decode: Callable[[bytes], Film] = importlib.import_module("pneumoscope.radiograph.dicom").decode
+    return decode(content)
 
 
 def content_of(file: Path, most: int = MAX_FILE_BYTES) -> bytes:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumoscope.radiograph.grey_range import Values
-from pneumoscope.radiograph.grey_scale import Window
 from pneumoscope.radiograph.levels import Levels
 from pneumoscope.radiograph.radiograph import Grey, Radiograph
+from pneumoscope.radiograph.window import Window
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ header and the data disagree, the rule of `grey_range` holds.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,25 +18,7 @@ from pneumoscope.radiograph.levels import count_levels
 from pneumoscope.radiograph.looked_up import LookedUp
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.radiograph.stored_values import Stored
-
-Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
-
-
-@dataclass(frozen=True)
-class Window:
-    """A window of values, PS3.3 C.11.2.1.2.
-
-    Parameters
-    ----------
-    centre, width : float
-        Window Center and Window Width, in values after the Modality LUT; the width is above 0.
-    function : {"LINEAR", "LINEAR_EXACT", "SIGMOID"}
-        VOI LUT Function.
-    """
-
-    centre: float
-    width: float
-    function: Function = "LINEAR"
+from pneumoscope.radiograph.window import Function, Window, window
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,29 +194,3 @@ def _looked_up(item: Dataset, values: Values, dataset: Dataset) -> tuple[Values,
     at = np.clip(np.rint(values) - first, 0, len(lut) - 1).astype(np.intp)
     used = max(int(lut.max()).bit_length(), 1)
     return lut[at], 2.0 ** min(max(bits, 1), used) - 1
-
-
-def window(values: Values, centre: float, width: float, function: str = "LINEAR") -> Values:
-    """Apply a window by its VOI LUT Function, PS3.3 C.11.2.1.2.1 (LINEAR), C.11.2.1.3.1 (SIGMOID), C.11.2.1.3.2 (LINEAR_EXACT).
-
-    Parameters
-    ----------
-    values : ndarray of float64
-        Values after the Modality LUT.
-    centre, width : float
-        Window Center and Window Width; the width is at least 1 for LINEAR and above 0 for the others.
-    function : {"LINEAR", "LINEAR_EXACT", "SIGMOID"}
-        VOI LUT Function; any other text counts as LINEAR.
-
-    Returns
-    -------
-    ndarray of float64, in [0, 1]
-        Of the shape of `values`.
-    """
-    if function == "SIGMOID":
-        return np.asarray(1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -700, 700))))
-    if function == "LINEAR_EXACT":
-        return np.asarray(np.clip((values - centre) / width + 0.5, 0, 1))
-    if width == 1:
-        return np.asarray(values > centre - 0.5, np.float64)
-    return np.asarray(np.clip((values - (centre - 0.5)) / (width - 1) + 0.5, 0, 1))

@@ -13,10 +13,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
 from pneumoscope.radiograph.errors import UnreadableFileError
-from pneumoscope.radiograph.terms import TERMS, Sex
-
-NOT_A_TERM = "(no defined term)"
-"""Stands for text of a header that is none of the Standard's defined terms."""
+from pneumoscope.radiograph.terms import NOT_A_TERM, TERMS, Sex
 
 OLDEST_YEARS = 130
 """Age in years above which a stated age is not one of a patient."""

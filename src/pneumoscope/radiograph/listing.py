@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumoscope.radiograph.dicom import looks_like as looks_like_dicom
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.pictures import JPEG_PREFIX, PNG_PREFIX
 
 SUFFIXES = frozenset({".dcm", ".dic", ".dicom", ".jfif", ".jpe", ".jpeg", ".jpg", ".png"})

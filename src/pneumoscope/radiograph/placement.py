@@ -6,6 +6,7 @@ continuous: pixel (r, c) covers [r, r + 1) × [c, c + 1), its centre is (r + ½,
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -279,8 +280,9 @@ def _spread(values: Grey, box: Region, at_rows: NDArray[np.floating], at_cols: N
         return full
     # Between two rows of cells at a time: no copy as large as the radiograph, and no threads of a matrix product, which
     # would keep a core from the next reading.
-    for before in np.unique(down):
-        first, last = np.searchsorted(down, [before, before + 1])
+    starts = np.flatnonzero(np.diff(down, prepend=-1))  # not np.unique, whose first call imports numpy.ma
+    for first, last in pairwise([*starts.tolist(), down.size]):
+        before = down[first]
         part = full[rows, cols][first:last]
         step_down = wide[min(before + 1, len(wide) - 1)] - wide[before]
         np.multiply(down_share[first:last, None], step_down, out=part)

@@ -90,11 +90,11 @@ class Radiograph:
     spacing : Spacing, optional
         Distance between pixels; None where the file does not state it.
     modality : str
-        DICOM Modality (CR, DX, …), `header.NOT_A_TERM` for other text; empty for PNG and JPEG.
+        DICOM Modality (CR, DX, …), `terms.NOT_A_TERM` for other text; empty for PNG and JPEG.
     view_position : str
-        DICOM View Position (AP, PA, LL, …), `header.NOT_A_TERM` for other text; empty where unknown.
+        DICOM View Position (AP, PA, LL, …), `terms.NOT_A_TERM` for other text; empty where unknown.
     body_part : str
-        DICOM Body Part Examined, CHEST for every spelling of the chest, `header.NOT_A_TERM` for other text; empty where
+        DICOM Body Part Examined, CHEST for every spelling of the chest, `terms.NOT_A_TERM` for other text; empty where
         unknown.
     identity : Identity
         DICOM identifiers; empty for PNG and JPEG.

@@ -5,6 +5,8 @@ from typing import Literal
 
 Sex = Literal["F", "M", "O"]
 """Patient's Sex (PS3.3 C.7.1.1): female, male, other."""
+NOT_A_TERM = "(no defined term)"
+"""Stands for text of a header that is none of the Standard's defined terms."""
 
 
 def _words(text: str) -> frozenset[str]:

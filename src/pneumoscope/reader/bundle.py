@@ -1,6 +1,7 @@
 """Define the format of a bundle, with the inputs and outputs of its graph, and open bundles; without PyTorch or pickle."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +42,8 @@ SETTINGS = "settings"
 FORMAT = "3"
 EARLIER_FORMAT = "2"
 """Format of graphs whose only answer is the probability by the calibration of the card, of shape (batch,)."""
+_MIXING = ((np.uint32(16), np.uint32(0x85EBCA6B)), (np.uint32(13), np.uint32(0xC2B2AE35)), (np.uint32(16), np.uint32(1)))
+"""Shifts and factors of the finalizer of MurmurHash3, which turns consecutive integers into noise."""
 OPSETS = range(18, 24)
 """Supported versions of the ONNX operator set; version 18 introduced antialiased resizing."""
 
@@ -179,20 +182,45 @@ def _check(session: onnxruntime.InferenceSession, card: Card, folder: Path) -> N
 
 
 def _check_calibration(session: onnxruntime.InferenceSession, card: Card, folder: Path) -> None:
-    """Raise BundleError unless the graph and the card give the same calibrated probabilities for four synthetic squares.
+    """Raise BundleError unless the graph and the card give the same calibrated probabilities for synthetic squares.
 
     Programs other than this package show the probability of the graph, this package the calibration of the card; both must agree.
     """
-    wanted = card.preprocessing
-    shape = wanted.channels, wanted.size_px, wanted.size_px
-    generator = np.random.default_rng(0)
-    squares = np.stack([np.full(shape, level, np.float32) for level in (0, 0.5, 1)] + [generator.random(shape, np.float32)])
+    calibrations = [one.calibration for one in settings_of(card).values()]
+    # Two log-odds determine a temperature and an intercept; the knots of an isotonic calibration are sampled by more.
+    greys = (0.0, 0.5, 1.0) if any(one.knots for one in calibrations) else (0.0,)
+    squares = synthetic_squares(greys, card)
     try:
         logits, probability = session.run([LOGITS, PROBABILITY], without_image(card, squares))
     except Exception as error:  # of any class, as above
         raise BundleError(f"the graph in '{folder}' cannot be run by ONNX Runtime; export the checkpoint again") from error
     log_odds = (logits[:, -1] - logits[:, 0]).astype(np.float64)
     columns = probability.reshape(len(squares), -1).T  # a graph of the earlier format has no columns
-    fitted = [one.calibration for one in settings_of(card).values()] if probability.ndim > 1 else [card.calibration]
+    fitted = calibrations if probability.ndim > 1 else [card.calibration]
     if not all(calibration.agrees(log_odds, column) for calibration, column in zip(fitted, columns, strict=True)):
         raise BundleError(f"the graph in '{folder}' has another calibration than its card; export the checkpoint again")
+
+
+def synthetic_squares(greys: Sequence[float], card: Card) -> NDArray[np.float32]:
+    """Make squares that no radiograph is needed for.
+
+    Parameters
+    ----------
+    greys : sequence of float
+        Grey levels in [0, 1].
+    card : Card
+        Card of the bundle, which states the shape of a square.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, channels, size_px, size_px)
+        A square of each grey level, and one of uniform noise in [0, 1), the same at every call.
+    """
+    # Not by numpy.random, which takes longer to import than the noise to compute.
+    wanted = card.preprocessing
+    shape = wanted.channels, wanted.size_px, wanted.size_px
+    noise = np.arange(math.prod(shape), dtype=np.uint32)
+    for shift, factor in _MIXING:
+        noise = (noise ^ (noise >> shift)) * factor
+    scaled = (noise >> np.uint32(8)).astype(np.float32) / np.float32(2**24)
+    return np.stack([*(np.full(shape, grey, np.float32) for grey in greys), scaled.reshape(shape)])

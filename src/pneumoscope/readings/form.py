@@ -2,7 +2,7 @@
 
 import json
 import re
-from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -61,7 +61,7 @@ def schema(of: Literal["model", "human"] = "model") -> dict[str, Any]:
         The schema.
     """
     name = "form.schema.json" if of == "model" else "human_form.schema.json"
-    text = (resources.files("pneumoscope.readings") / name).read_text(encoding="utf-8")
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     value: dict[str, Any] = json.loads(text)
     return value
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pydicom
 from PIL import Image
 
-from pneumoscope.radiograph import UnreadableFileError, dicom
+from pneumoscope.radiograph import UnreadableFileError
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.reference.rasterization import Grid
 
@@ -31,7 +32,7 @@ def grid_size(file: Path) -> Grid:
     with silenced_decoders():
         try:
             with file.open("rb") as stream:
-                if dicom.looks_like(stream.read(132)):
+                if looks_like_dicom(stream.read(132)):
                     header = pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
                     return int(header.Rows), int(header.Columns)
             with Image.open(file) as image:

@@ -10,7 +10,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import pixel_array
 
-from pneumoscope.radiograph import dicom
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.limits import MAX_PIXELS
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.reference.annotation import KINDS, Annotation, Mask, SegmentFrames
@@ -97,7 +97,7 @@ def _segmentation(file: Path, where: str) -> _Segmentation | None:
 def _instance(file: Path) -> str:
     """The SOP Instance UID of a DICOM file, from its header; empty for other files and for damaged ones."""
     with file.open("rb") as stream:
-        if not dicom.looks_like(stream.read(132)):
+        if not looks_like_dicom(stream.read(132)):
             return ""
     with silenced_decoders():
         try:

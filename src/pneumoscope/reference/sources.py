@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pneumoscope.cohort.row_filter import RowFilter
-from pneumoscope.radiograph import dicom
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.reference.annotation import KINDS, Annotation, CaseNames
 from pneumoscope.reference.box_space import BoxSpace
 from pneumoscope.reference.box_tables import from_table
@@ -76,7 +76,7 @@ def _kind(file: Path) -> Literal["png", "dicom", "text"]:
         raise RegionsError(f"'{file}' cannot be opened ({type(error).__name__}); give {KINDS}") from error
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
-    return "dicom" if dicom.looks_like(head) else "text"
+    return "dicom" if looks_like_dicom(head) else "text"
 
 
 def _from_text(source: Path, paths: Sequence[str], only: RowFilter, space: BoxSpace | None) -> list[Annotation]:

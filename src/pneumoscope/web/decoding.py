@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pneumoscope.limited_process import LimitedPool, Limits, decoding_limits
-from pneumoscope.radiograph import AcceptancePolicy, Film, NotAcceptedError, Radiograph, read_film, review
+from pneumoscope.radiograph import AcceptancePolicy, Film, NotAcceptedError, Radiograph, review
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
+from pneumoscope.radiograph.every_format import read_film
 from pneumoscope.radiograph.levels import look_up
 
 THUMBNAIL_PX = 128

@@ -32,7 +32,7 @@ from pneumoscope.pacs.work.readers import LoadedModel, load
 from pneumoscope.pacs.work.results import WritesObjects, kinds_by_profile, path_of, save, takers, time_of
 from pneumoscope.pacs.work.same_image import same_image
 from pneumoscope.radiograph import Radiograph
-from pneumoscope.radiograph import read as read_radiograph
+from pneumoscope.radiograph.every_format import read as read_radiograph
 from pneumoscope.readings import CaseKey, ModelReading, form
 
 PROCESS = "work"

@@ -19,7 +19,8 @@ from pydicom.uid import (
 
 from pneumoscope import DISCLAIMER, __version__
 from pneumoscope.radiograph import read
-from pneumoscope.radiograph.dicom import looks_like, parse
+from pneumoscope.radiograph.dicom import parse
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.errors import UnreadableFileError
 from pneumoscope.radiograph.header import identifier_of
 from pneumoscope.radiograph.pictures import JPEG_PREFIX, PNG_PREFIX
@@ -98,7 +99,9 @@ def dicom_object(content: bytes, label: str, identifiers: Identifiers) -> DicomO
         If the file cannot be decoded.
     """
     with silenced_decoders():
-        dataset = _of_dicom(content, label, identifiers) if looks_like(content) else _of_picture(content, label, identifiers)
+        dataset = (
+            _of_dicom(content, label, identifiers) if looks_like_dicom(content) else _of_picture(content, label, identifiers)
+        )
         try:
             metadata, bulk = json_model.encoded(dataset)
             return DicomObject(uids_of(dataset), metadata, bulk, _file(dataset))
@@ -125,7 +128,7 @@ def attributes_for_search(content: bytes, label: str, identifiers: Identifiers) 
         If the file cannot be parsed.
     """
     with silenced_decoders():
-        if looks_like(content):
+        if looks_like_dicom(content):
             return json_model.for_search(_identified(parse(content), content, label, identifiers))
         if not content.startswith((PNG_PREFIX, JPEG_PREFIX)):
             raise UnreadableFileError("the file is neither DICOM nor PNG nor JPEG; convert it to one of them")

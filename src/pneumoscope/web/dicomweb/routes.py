@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from pneumoscope.radiograph.dicom import looks_like
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.web.dicomweb import multipart, rendered, search
 from pneumoscope.web.dicomweb.accepted import ANY, EXPLICIT_LITTLE_ENDIAN, NotAcceptableError, choose
 from pneumoscope.web.dicomweb.catalogue import Catalogue, Entry
@@ -115,7 +115,7 @@ class _Service:
         """The file of a film: as it is stored where the client takes every transfer syntax and may see identifiers."""
         if syntax == ANY and self.catalogue.identifiers.are_kept:
             content = self._workspace.films.content(entry.film)
-            if looks_like(content):
+            if looks_like_dicom(content):
                 return content
         return self.catalogue.object_of(entry).file
 

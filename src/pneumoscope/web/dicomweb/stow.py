@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.radiograph.dicom import looks_like
+from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.web.dicomweb import multipart
 from pneumoscope.web.dicomweb.catalogue import Catalogue
 from pneumoscope.web.dicomweb.identifiers import Identifiers
@@ -87,7 +87,7 @@ class Storing:
 
     def _one(self, part: Part, study: str | None) -> tuple[dict[str, Any], int]:
         """Open one instance; give its reference, by the UIDs that the client sent, and the reason of a failure or 0."""
-        if not looks_like(part.content):
+        if not looks_like_dicom(part.content):
             return {}, _NOT_UNDERSTOOD
         try:
             attributes = json.loads(self._catalogue.describe(part.content, "", Identifiers()))

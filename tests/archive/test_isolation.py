@@ -5,8 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Event
 
+import numpy as np
 import pytest
 
 from pneumoscope import radiograph as radiographs
@@ -94,15 +97,54 @@ def test_a_file_that_misbehaves_costs_its_line_and_the_others_are_read(tmp_path,
 
 @pytest.mark.parametrize(("names", "isolated"), [(("a.png", "b.png"), True), (("a.png",), False)])
 def test_many_files_are_isolated_unless_told_otherwise_and_a_single_one_is_not(tmp_path, glass, monkeypatch, names, isolated):
-    asked = []
-    decoder = decoding.decoder
-    monkeypatch.setattr(
-        sys.modules["pneumoscope.archive.read_files"], "decoder", lambda *args: asked.append(args[0]) or decoder(False, 1)
-    )
+    pools = []
+    monkeypatch.setattr(decoding, "LimitedPool", lambda read, *_, **__: pools.append(read) or nullcontext(read))
     folder = filled(tmp_path / "in", dict.fromkeys(names, POSITIVE))
-    for flags in ([], ["--isolate"], ["--no-isolate"]):
-        assert run("read", folder, "-o", tmp_path / f"out{len(asked)}", "--model", glass, *flags).code == 0
+    asked = []
+    for k, flags in enumerate(([], ["--isolate"], ["--no-isolate"])):
+        assert run("read", folder, "-o", tmp_path / f"out{k}", "--model", glass, *flags).code == 0
+        asked.append(bool(pools))
+        pools.clear()
     assert asked == [isolated, True, False]
+
+
+def test_a_single_file_is_decoded_once_while_its_model_is_loaded(tmp_path, glass, monkeypatch):
+    begun, load = Event(), Reader.load
+
+    def decode(content):
+        begun.set()
+        return read_one(content)
+
+    def load_later(*args, **kwargs):
+        assert begun.wait(PATIENCE_S)
+        return load(*args, **kwargs)
+
+    read_one, decoded = radiographs.read, []
+    monkeypatch.setattr(radiographs, "read", lambda content: decoded.append(content) or decode(content))
+    monkeypatch.setattr(Reader, "load", load_later)
+    folder = filled(tmp_path / "in", {"a.png": POSITIVE})
+    assert run("read", folder, "-o", tmp_path / "out", "--model", glass).code == 0
+    assert decoded == [POSITIVE]
+
+
+def test_a_file_that_was_replaced_after_it_was_decoded_is_decoded_again(tmp_path):
+    file = tmp_path / "a.png"
+    file.write_bytes(POSITIVE)
+    with decoding.decoded_ahead(file) as decode:
+        assert np.array_equal(decode(NEGATIVE).pixels, radiographs.read(NEGATIVE).pixels)
+        assert np.array_equal(decode(POSITIVE).pixels, radiographs.read(POSITIVE).pixels)
+
+
+@pytest.mark.parametrize("content", [None, b"", POSITIVE[:80]], ids=["missing", "empty", "cut off"])
+def test_a_single_file_that_cannot_be_read_has_the_error_of_one_among_many(tmp_path, glass, content):
+    files = {} if content is None else {"a.png": content}
+    alone, among = filled(tmp_path / "alone", files), filled(tmp_path / "among", files | {"b.png": POSITIVE})
+    if content is None:
+        for folder in (alone, among):
+            (folder / "a.png").symlink_to(tmp_path / "nowhere")
+    for folder in (alone, among):
+        assert run("read", folder, "-o", folder / "out", "--model", glass).code == 1
+    assert by_path(alone / "out")["a.png"]["error"] == by_path(among / "out")["a.png"]["error"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")

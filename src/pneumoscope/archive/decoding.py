@@ -2,11 +2,15 @@
 
 import importlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
+from pneumoscope import PneumoscopeError
 from pneumoscope import radiograph as radiographs
 from pneumoscope.limited_process import DECODING_BYTES, LimitedPool, Limits
 from pneumoscope.radiograph import Radiograph
+from pneumoscope.radiograph.files import content_of
 
 Decode = Callable[[bytes], Radiograph]
 """Decodes the content of a file; raises a `PneumoscopeError` where it cannot."""
@@ -38,3 +42,27 @@ def decoder(isolate: bool, workers: int) -> Iterator[Decode]:
     read: Decode = importlib.import_module("pneumoscope.radiograph.every_format").read
     with LimitedPool(read, "decoding", LIMITS, workers=workers) as decode:
         yield decode
+
+
+@contextmanager
+def decoded_ahead(file: Path) -> Iterator[Decode]:
+    """Decode a file in a thread of this process, so that it is decoded while its model is loaded.
+
+    Parameters
+    ----------
+    file : Path
+        Path of the file. Where it cannot be opened, nothing is decoded ahead.
+
+    Yields
+    ------
+    callable
+        `pneumoscope.radiograph.read` for bytes; it waits for the thread if they are the content of the file.
+    """
+    try:
+        content = content_of(file)
+    except (PneumoscopeError, OSError):  # whoever opens the file again says so
+        yield radiographs.read
+        return
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(radiographs.read, content)
+        yield lambda wanted: ahead.result() if wanted == content else radiographs.read(wanted)

@@ -84,6 +84,7 @@ def read_files(
     *,
     batch: int = 1,
     isolate: bool | None = None,
+    decode: Decode | None = None,
     further: FurtherFiles | None = None,
     show_progress: bool = False,
     on_resume: Callable[[int], None] = lambda done: None,
@@ -109,6 +110,8 @@ def read_files(
     isolate : bool, optional
         Decode in worker processes with limits (`pneumoscope.archive.decoding.decoder`), so that no file can stop the run; by
         default where there is more than one file. The lines of files that can be read do not depend on it.
+    decode : callable, optional
+        Decodes the files in place of what `isolate` says; safe to use from several threads.
     further : FurtherFiles, optional
         Files of another kind that belong to each line; they lie in ``OUT/objects/<path>/``.
     show_progress : bool
@@ -142,7 +145,7 @@ def read_files(
     items = items if isinstance(items, Items) else Items(items)
     apart = len(items) > 1 if isolate is None else isolate
     with journal.open_journal(out, run, items, has_further) as opened, ExitStack() as decoding:
-        decode = decoding.enter_context(decoder(apart, reader.workers))
+        decode = decode or decoding.enter_context(decoder(apart, reader.workers))
         n_pending, pending = opened.pending(items)
         if n_pending < len(items):
             on_resume(len(items) - n_pending)

@@ -1,6 +1,7 @@
 """``pneumoscope read``: any number of files, in flat memory, resumably."""
 
 import importlib
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -9,6 +10,7 @@ from click.core import ParameterSource
 
 from pneumoscope import DISCLAIMER, MissingExtraError
 from pneumoscope.archive import LINES_NAME, Options, Summary, locations, manifest, read_files
+from pneumoscope.archive.decoding import decoded_ahead
 from pneumoscope.archive.journal import lines_of
 from pneumoscope.archive.outputs import OverlayFormat
 from pneumoscope.classifier import Population
@@ -137,20 +139,23 @@ def command(
     files = manifest.find(inputs_, out)
     items = files.items
     further = further_files(dicom_out, profile, segmentation, parametric_map, deidentify, out, (item.file for item in items))
-    # Several are read at once, each by one thread; a single one by all.
-    reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider, policy=policy_of(policy_said))
     options = Options(target, method, overlay_scale if overlays else "none", maps, population, overlay_format=overlay_format)
-    summary = read_files(
-        reader,
-        items,
-        out,
-        options,
-        batch=batch,
-        isolate=isolate,
-        further=further,
-        show_progress=True,
-        on_resume=lambda done: click.echo(f"{done} of {len(items)} files were read before; going on", err=True),
-    )
+    with ExitStack() as ahead:
+        # A single file is decoded while the model is loaded, and read by all threads; several are read at once, each by one.
+        decode = ahead.enter_context(decoded_ahead(items[0].file)) if len(items) == 1 and not isolate else None
+        reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider, policy=policy_of(policy_said))
+        summary = read_files(
+            reader,
+            items,
+            out,
+            options,
+            batch=batch,
+            isolate=isolate,
+            decode=decode,
+            further=further,
+            show_progress=True,
+            on_resume=lambda done: click.echo(f"{done} of {len(items)} files were read before; going on", err=True),
+        )
     if format_ == "csv":
         write_csv(out / "readings.csv", lines_of(out))
     _report(summary, out, str(files))

@@ -66,6 +66,24 @@ def test_members_are_read_from_a_web_server_by_ranges(tmp_path, pack, suffix) ->
         assert [content_of(row.source) for row in rows] == [b"first", bytes(3_000_000), b"third"]
 
 
+def test_what_else_a_medium_holds_is_left_out_by_its_name(tmp_path) -> None:
+    """Reports and a viewer, which media and exports of a PACS hold; each would be an error in the results."""
+    members = [
+        "a.dcm",
+        "1.2.840.99",
+        "REPORT.PDF",
+        "letter.docx",
+        "VIEWER.EXE",
+        "lib.dll",
+        "AUTORUN.INF",
+        "setup.ini",
+        "index.htm",
+    ]
+    built, rows = manifest_of(zipped(tmp_path / "x.zip", dict.fromkeys(members, b"1")))
+    assert [*rows] == ["x.zip/1.2.840.99", "x.zip/a.dcm"]
+    assert built.left_out == {"program": 2, "text": 2, "PDF": 1, "document": 1, "HTML": 1}
+
+
 def test_archives_in_a_folder_are_opened(tmp_path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

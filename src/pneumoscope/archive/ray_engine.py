@@ -127,12 +127,13 @@ def _rows(
     source: "_Pending", plan: Plan, files: "ray.ObjectRef[Mapping[str, bytes]]", options: RayOptions
 ) -> Iterator[dict[str, Any]]:
     """The counts of the shards, as Ray Data's rows."""
+    processors = float(ray.cluster_resources().get("CPU", 0.0))  # type: ignore[no-untyped-call]  # Ray is typed in part
     numbers = ray.data.read_datasource(source, override_num_blocks=source.tasks, num_cpus=0)
     counts = numbers.map_batches(
         _ShardReader,
         fn_constructor_args=(plan, files, versions(), options.isolate),
         batch_size=1,
-        compute=_readers(options, ray.cluster_resources().get("CPU", 1.0), source.shards),
+        compute=_readers(options, processors, source.shards),
         num_cpus=options.cpus_a_reader,
     )
     return iter(counts.iter_rows())

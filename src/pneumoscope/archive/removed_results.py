@@ -95,5 +95,5 @@ def refuse_many(removed: Removed, total: int, root: str, table: ManifestTable) -
         raise ArchiveError(
             f"'{out}' holds results of {total} radiographs, {removed.gone} of which ({removed.gone / total:.1%}) are no longer "
             f"in the manifest '{manifest}', so that their results would be lost; bring it up to date from all sources, or, if "
-            f"they are to go, run  pneumoscope archive read {manifest} -o {out} --remove-results"
+            "they are to go, run  pneumoscope archive read  on it with --remove-results"
         )

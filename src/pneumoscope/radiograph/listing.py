@@ -20,7 +20,9 @@ _KINDS = (
 _NAMES = {
     ".gz": "gzip archive", ".7z": "7z archive", ".rar": "RAR archive",
     ".csv": "CSV", ".tsv": "TSV", ".txt": "text", ".md": "text", ".json": "JSON", ".jsonl": "JSON", ".xml": "XML",
-    ".nii": "NIfTI", ".html": "HTML", ".parquet": "Parquet", ".xlsx": "spreadsheet", ".py": "program", ".npy": "NumPy array",
+    ".nii": "NIfTI", ".html": "HTML", ".htm": "HTML", ".pdf": "PDF", ".doc": "document", ".docx": "document", ".ini": "text",
+    ".inf": "text", ".exe": "program", ".dll": "program", ".parquet": "Parquet", ".xlsx": "spreadsheet", ".py": "program",
+    ".npy": "NumPy array",
 }  # fmt: skip
 _HEAD_BYTES = 140
 UNLISTED = "unlisted folder"

@@ -88,7 +88,8 @@ def _sentence(error: Exception) -> str:
 def _unknown_field(tree: Any, value: Any, path: str) -> str:
     """The path of the first JSON field that the value has no place for; empty if every field was used."""
     parts: Iterable[tuple[str, Any, Any]] = ()
-    if (names := _field_names(type(value))) is not None:
+    names = _field_names(type(value))  # type: ignore[arg-type]  # mypy doubts that a class can be hashed
+    if names is not None:
         if (unknown := next((key for key in tree if key not in names), None)) is not None:
             return f"{path}.{unknown}"
         parts = ((f".{key}", part, getattr(value, key)) for key, part in tree.items() if isinstance(part, _NESTED))

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageDraw
 
 from pneumoscope.classifier import OperatingPoint, PopulationChoice, Score
 from pneumoscope.lung_fields.lung_fields import ZONES
 from pneumoscope.radiograph import Caution, Orientation, Radiograph, Region
+from pneumoscope.radiograph.looked_up import LookedUp
 from pneumoscope.readings import Finding, ModelIdentity, ModelReading, Severity, ZoneOpacity
+from pneumoscope.reports.colours import INFERNO
 from pneumoscope.reports.overlay import blend, paint, paint_overlay, tint
 from tests.heatmap.builders import heatmap_of
 from tests.lung_fields.builders import lungs
@@ -212,6 +215,39 @@ def test_a_white_line_runs_around_what_is_at_or_above_half_of_full_scale():
     _, right = panels(paint(flat(100, 200), reading(heat)), 100, 200)
     assert where(right, (255, 255, 255)) == Region(20, 30, 60, 150)
     assert not (right[30:50, 50:130] == 255).all(2).any()
+
+
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_the_white_line_is_every_pixel_inside_with_one_outside_within_two_steps(inside):
+    rows, cols = inside.shape
+    _, right = panels(paint(flat(rows, cols), reading(np.where(inside, 0.6, 0.4))), rows, cols)
+
+    outside = np.argwhere(~inside)
+    near = [[bool((np.abs(outside - (row, col)).sum(1) <= 2).any()) for col in range(cols)] for row in range(rows)]
+    assert np.array_equal((right == 255).all(2), inside & near)
+
+
+LEVELS = st.integers(0, 255)
+
+
+@given(st.lists(st.tuples(LEVELS, LEVELS), min_size=1, max_size=40))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_a_colour_lies_over_the_grey_by_its_share_of_the_opacity(pairs):
+    grey, strength = np.array(pairs, np.float32).T[:, None] / np.float32(255)
+    share = np.round(0.55 * 255 * strength.astype(float)) / 255
+    wanted = grey[..., None] * 255 * (1 - share[..., None]) + INFERNO[np.rint(strength * 255).astype(int)] * share[..., None]
+    assert np.abs(blend(Radiograph(grey), strength) - wanted).max() <= 0.51
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("white", [200, 255])
+def test_a_radiograph_of_looked_up_levels_is_painted_as_its_pixels(kind, white):
+    levels = np.random.default_rng(0).integers(0, white + 1, (90, 80)).astype(kind)
+    shown = np.arange(white + 1, dtype=np.float32) / np.float32(white)
+    image = Radiograph(LookedUp.of(levels, shown, np.bincount(levels.reshape(-1))))
+    heat = reading(np.zeros((90, 80)))
+    assert np.array_equal(paint(image, heat), paint(Radiograph(shown[levels]), heat))
 
 
 def test_the_colour_bar_grows_lighter_from_bottom_to_top():

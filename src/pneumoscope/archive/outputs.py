@@ -26,9 +26,9 @@ OverlayFormat = Literal["png", "webp", "jpeg"]
 """Format of the overlays: PNG keeps every pixel; WebP and JPEG lose what an eye hardly sees, and JPEG is written fastest."""
 _SAVED: Mapping[str, Mapping[str, int]] = {
     "webp": {"quality": 85, "method": 0},
-    "jpeg": {"quality": 88, "subsampling": 0},
+    "jpeg": {"quality": 88, "subsampling": 2},
 }
-"""Options of Pillow; JPEG keeps the full resolution of colours, since contours and boxes are thin coloured lines."""
+"""Options of Pillow; both formats keep colours at half the resolution of brightness, in which contours and letters are drawn."""
 
 
 MakesFiles = Callable[[bytes, Radiograph, ModelReading, datetime], Mapping[str, bytes]]

@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.radiograph import Placement, Radiograph
-from pneumoscope.radiograph.resampling import resample
 from pneumoscope.readings import ModelReading
 from pneumoscope.readings.figures import probability_text
 from pneumoscope.readings.severity import SEVERITY_NAME
@@ -26,10 +25,14 @@ _MOST_TEXTS = 128
 _WHITE = (255, 255, 255)
 _GREY = (190, 190, 190)
 _BOX_COLOUR = (90, 220, 255)
-_PALETTE = INFERNO.tobytes()
-_ALPHA = [round(_OPACITY * level) for level in range(256)]
+_WHITE_PACKED = 0xFFFFFFFF
+_REDUCING_GAP = 1.0
+"""Shrink a larger radiograph by whole numbers first, by the mean of blocks of pixels, then by the triangle filter."""
 
 RGB = NDArray[np.uint8]
+Levels = NDArray[np.uint8]
+Packed = NDArray[np.uint32]
+"""Red, green, blue and an unused byte of each pixel in one number."""
 
 
 def blend(radiograph: Radiograph, values: NDArray[np.float32], full_scale: float = 1.0) -> RGB:
@@ -59,11 +62,8 @@ def blend(radiograph: Radiograph, values: NDArray[np.float32], full_scale: float
     """
     if full_scale <= 0:
         raise ValueError(f"full_scale must be above 0, not {full_scale}")
-    strength = Image.fromarray(_bytes(np.clip(values / np.float32(full_scale), 0, 1)))
-    colour = strength.copy()
-    colour.putpalette(_PALETTE)
-    grey = Image.fromarray(_bytes(radiograph.pixels)).convert("RGB")
-    return np.asarray(Image.composite(colour.convert("RGB"), grey, strength.point(_ALPHA)))
+    packed = _blended(_bytes(radiograph.pixels), values, full_scale)
+    return np.ascontiguousarray(packed[..., None].view(np.uint8)[..., :3])
 
 
 def tint(
@@ -128,15 +128,14 @@ def paint(radiograph: Radiograph, reading: ModelReading, full_scale: float = 1.0
         RGB image; each of the two panels is at most 720 px high and wide.
     """
     scale = _scale(radiograph, _PANEL_PX)
-    small, values = _displayed(radiograph, reading, scale)
-    rows, cols = small.rows, small.cols
-    overlay = _overlay(small, values, radiograph, reading, scale, full_scale)
+    grey, values = _displayed(radiograph, reading, scale)
+    rows, cols = grey.shape
+    overlay = _overlay(grey, values, radiograph, reading, scale, full_scale)
     captions = _captions(reading)
     text = len(captions) * (_TEXT_PX + 6)
     width = max(2 * cols + 3 * _MARGIN_PX + _BAR_PX + 70, _LEAST_WIDTH_PX, *(_width(*line) for line in captions))
-    grey = Image.fromarray(_bytes(small.pixels))
     canvas = Image.new("RGB", (width, rows + 2 * _MARGIN_PX + text), (18, 18, 18))
-    for left, panel in ((_MARGIN_PX, grey), (cols + 2 * _MARGIN_PX, overlay)):
+    for left, panel in ((_MARGIN_PX, Image.fromarray(grey)), (cols + 2 * _MARGIN_PX, overlay)):
         canvas.paste(panel, (left, _MARGIN_PX))
         _edge_letters(canvas, left, _MARGIN_PX, rows, cols, radiograph)
     _colour_bar(canvas, 2 * cols + 3 * _MARGIN_PX, rows, full_scale, reading.heatmap.threshold)
@@ -165,8 +164,8 @@ def paint_overlay(radiograph: Radiograph, reading: ModelReading, size_px: int, f
         RGB image.
     """
     scale = _scale(radiograph, size_px)
-    small, values = _displayed(radiograph, reading, scale)
-    overlay = _overlay(small, values, radiograph, reading, scale, full_scale)
+    grey, values = _displayed(radiograph, reading, scale)
+    overlay = _overlay(grey, values, radiograph, reading, scale, full_scale)
     _edge_letters(overlay, 0, 0, overlay.height, overlay.width, radiograph)
     return overlay
 
@@ -177,42 +176,76 @@ def _scale(radiograph: Radiograph, size_px: int) -> tuple[float, float]:
     return radiograph.aspect * shrink, shrink
 
 
-def _displayed(
-    radiograph: Radiograph, reading: ModelReading, scale: tuple[float, float]
-) -> tuple[Radiograph, NDArray[np.float32]]:
-    """Radiograph and heat map, resampled and turned into the displayed order."""
-    stored = max(1, round(radiograph.rows * scale[0])), max(1, round(radiograph.cols * scale[1]))
+def _displayed(radiograph: Radiograph, reading: ModelReading, scale: tuple[float, float]) -> tuple[Levels, NDArray[np.float32]]:
+    """Grey levels of the radiograph and its heat map, resampled and turned into the displayed order."""
+    rows, cols = max(1, round(radiograph.rows * scale[0])), max(1, round(radiograph.cols * scale[1]))
     turned = radiograph.orientation.to_display
-    pixels = radiograph.pixels if radiograph.looked_up is None else radiograph.looked_up
-    # Rounding may leave [0, 1] by the last bit.
-    small = Radiograph(np.ascontiguousarray(turned(resample(pixels, radiograph.whole, *stored)).clip(0, 1)))
-    return small, np.ascontiguousarray(turned(reading.heatmap.on_grid(*stored)))
+    grey = _grey(radiograph).resize((cols, rows), Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
+    return np.ascontiguousarray(turned(np.asarray(grey))), np.ascontiguousarray(turned(reading.heatmap.on_grid(rows, cols)))
+
+
+def _grey(radiograph: Radiograph) -> Image.Image:
+    """The radiograph as a picture of 256 grey levels, in the stored order."""
+    image = radiograph.looked_up
+    if image is None:
+        return Image.fromarray(_bytes(radiograph.pixels))
+    shown = _bytes(image.shown)
+    if image.levels.dtype == np.uint8 and np.array_equal(shown, np.arange(256)):
+        return Image.fromarray(image.levels)
+    if image.levels.dtype == np.uint8:
+        return Image.fromarray(image.levels).point([*shown.tolist(), *[0] * (256 - len(shown))])
+    return Image.fromarray(shown[image.levels])
 
 
 def _overlay(
-    small: Radiograph,
+    grey: Levels,
     values: NDArray[np.float32],
     radiograph: Radiograph,
     reading: ModelReading,
     scale: tuple[float, float],
     full_scale: float,
 ) -> Image.Image:
-    overlay = Image.fromarray(_contoured(blend(small, values, full_scale), values, reading.heatmap.threshold))
+    packed = _blended(grey, values, full_scale)
+    _draw_contour(packed, values >= reading.heatmap.threshold)
+    overlay = Image.frombytes("RGB", packed.shape[::-1], packed, "raw", "RGBX")
     _boxes(overlay, radiograph, reading, scale)
     return overlay
 
 
-def _bytes(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.asarray(np.rint(shares * np.float32(255)), np.uint8)
+def _bytes(shares: NDArray[np.float32]) -> Levels:
+    scaled = shares * np.float32(255)
+    return np.asarray(np.rint(scaled, out=scaled), np.uint8)
 
 
-def _contoured(image: RGB, values: NDArray[np.float32], threshold: float) -> RGB:
-    """Draw a white line along the border of the region at or above the threshold of findings."""
-    inside = values >= threshold
-    edge = inside & ~_eroded(_eroded(inside))
-    out = image.copy()
-    out[edge] = 255
-    return out
+def _blended(grey: Levels, values: NDArray[np.float32], full_scale: float) -> Packed:
+    """Blend a heat map over grey levels of the same shape."""
+    shares = values / np.float32(full_scale)
+    pair = _bytes(np.clip(shares, 0, 1, out=shares)).astype(np.intp)
+    pair <<= 8
+    pair |= grey
+    return _blends()[pair]
+
+
+@functools.cache
+def _blends() -> Packed:
+    """The colour of each of 256 levels of a heat map over each of 256 grey levels, shape (65536,)."""
+    strength = Image.fromarray(np.repeat(np.arange(256, dtype=np.uint8)[:, None], 256, 1))
+    grey, colour = strength.transpose(Image.Transpose.TRANSPOSE).convert("RGB"), strength.copy()
+    colour.putpalette(INFERNO.tobytes())
+    opacity = strength.point([round(_OPACITY * level) for level in range(256)])
+    blended = Image.composite(colour.convert("RGB"), grey, opacity)
+    return np.frombuffer(blended.tobytes("raw", "RGBX"), np.uint32)
+
+
+def _draw_contour(image: Packed, inside: NDArray[np.bool_]) -> None:
+    """Draw a white line along the border of a region, in place."""
+    rows, cols = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    if not rows.size:
+        return
+    # One more pixel on each side: what lies outside of a mask counts as part of it.
+    part = slice(max(0, rows[0] - 1), rows[-1] + 2), slice(max(0, cols[0] - 1), cols[-1] + 2)
+    mask = inside[part]
+    image[part][mask & ~_eroded(_eroded(mask))] = _WHITE_PACKED
 
 
 def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -402,6 +402,15 @@ def test_a_line_of_another_form_is_refused(version):
         form.parse(json.dumps({**earlier(3), "schema": version}))
 
 
+@pytest.mark.parametrize("wrong", ["R1", 3, 10**30, True, {"a": 1}, ["R1"], [None], [[1]]], ids=str)
+@pytest.mark.parametrize("field", ["findings", "map", "model", "error", "domain"])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_field_of_another_type_in_an_earlier_form_is_refused_with_its_place(version, field, wrong):
+    with pytest.raises(form.FormError, match=rf"this is no reading of Pneumoscope's .*{field}") as caught:
+        form.parse(json.dumps({**earlier(version), field: wrong}))
+    assert "attribute" not in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"schema": 5, "path": "\xc3', "[" * 100_000, "NaN"], ids=len)
 def test_a_line_that_was_cut_is_told_from_one_of_another_program(text):
     with pytest.raises(form.TornLineError, match="no valid JSON"):

@@ -210,7 +210,7 @@ def parse(text: str | bytes) -> Line | Reading:
             raise FormError(f"a reading of form {stated} cannot be read, only of forms 1 to {SCHEMA_VERSION}; update pneumoscope")
         if "reader" in tree:
             return strict_json.convert({name: part for name, part in tree.items() if name != "schema"}, Reading)
-        return strict_json.convert(_upgraded(tree), Line)
+        return strict_json.convert(tree, Line, upgrade=_upgraded)
     except strict_json.StrictJsonError as error:
         raise FormError(f"this is no reading of Pneumoscope's ({_UNKNOWN_WORD.sub('Invalid enum value', str(error))})") from error
 
@@ -247,14 +247,19 @@ def _upgraded(tree: dict[str, Any]) -> dict[str, Any]:
     if tree["schema"] == 4:
         return absent | tree | {"schema": SCHEMA_VERSION}
     absent |= {"file_sha256": None, "abstains": None, "domain": None, "lung_fields": None, "cautions": []}
-    findings = [_renamed(finding) for finding in tree.get("findings", [])]
-    shown = tree.get("map")
-    changes = {"schema": SCHEMA_VERSION, "findings": findings, "map": shown and {"threshold": None, **shown}}
+    findings, shown = tree.get("findings", []), tree.get("map")
+    changes = {
+        "schema": SCHEMA_VERSION,
+        "findings": [_renamed(finding) for finding in findings] if isinstance(findings, list) else findings,
+        "map": {"threshold": None, **shown} if isinstance(shown, dict) else shown,
+    }
     return absent | tree | changes
 
 
-def _renamed(finding: dict[str, Any]) -> dict[str, Any]:
+def _renamed(finding: Any) -> Any:
     """A finding of an earlier form: `laterality` was called `side`, and was not there in form 1."""
+    if not isinstance(finding, dict):
+        return finding  # refused with its place
     rest = {name: part for name, part in finding.items() if name != "side"}
     return {"laterality": finding.get("side"), "zone": None, **rest}
 

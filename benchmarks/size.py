@@ -2,11 +2,14 @@
 
     python benchmarks/size.py [--offline] [--json FILE]
 
-Sizes are those of files, in MB (10⁶ bytes), without pip's cache. A new environment contains pip itself; the size without pip is
-given as well. Installing and building the wheel need the package index. With ``--offline`` nothing is installed or built: the
-sum is over the package and all of its requirements in the current environment, and there is no wheel.
+Sizes are those of files, in MB (10⁶ bytes), without pip's cache. A new environment contains pip, and until Python 3.11
+setuptools; what the installation adds to them is given as well. pip compiles every module that it installs, used or not; a second
+environment is installed with ``--no-compile`` and measured after a reading too, in which Python compiles the modules it imports.
+Installing and building the wheel need the package index. With ``--offline`` nothing is installed or built: the sum is over the
+package and all of its requirements in the current environment, and there is no wheel.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +22,7 @@ from measuring import machine, parser, table, write
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from pneumoscope.cohort.sample import sample
 from pneumoscope.lung_fields.finder import GRAPH_NAME as LUNGS_NAME
 from pneumoscope.lung_fields.finder import SHIPPED as LUNGS
 from pneumoscope.reader.bundle import GRAPH_NAME
@@ -34,9 +38,9 @@ def of_folder(folder: Path) -> float:
     return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir()) / MB
 
 
-def of_distribution(package: Distribution) -> float:
-    """Sum the sizes of the files of an installed package, in MB."""
-    files = [Path(str(package.locate_file(file))) for file in package.files or ()]
+def of_distribution(package: Distribution, suffix: str = "") -> float:
+    """Sum the sizes of the files of an installed package whose names have an ending, in MB."""
+    files = [Path(str(package.locate_file(file))) for file in package.files or () if str(file).endswith(suffix)]
     return sum(file.stat().st_size for file in files if file.is_file()) / MB
 
 
@@ -67,7 +71,14 @@ def required() -> dict[str, Distribution]:
 
 def parts(held: Iterable[Distribution]) -> list[dict[str, Any]]:
     """List the installed packages, the largest first."""
-    rows = [{"package": canonicalize_name(found.metadata["Name"]), "MB": of_distribution(found)} for found in held]
+    rows = [
+        {
+            "package": canonicalize_name(package.metadata["Name"]),
+            "MB": of_distribution(package),
+            "compiled MB": of_distribution(package, ".pyc"),
+        }
+        for package in held
+    ]
     return sorted(rows, key=lambda row: -row["MB"])
 
 
@@ -79,19 +90,39 @@ def pip(python: str, *arguments: str) -> None:
         raise RuntimeError(f"pip failed; use --offline if there is no package index\n{done.stderr[-2000:]}")
 
 
+def new_environment(folder: Path) -> str:
+    """Make an environment; returns the path of its Python."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    return str(folder / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+
+
 def installed(scratch: Path) -> dict[str, Any]:
-    """Measure a new environment before and after the installation, and the wheel."""
+    """Measure new environments before and after the installation, and the wheel."""
     environment = scratch / "environment"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = new_environment(environment)
     empty = of_folder(environment)
-    python = str(environment / ("Scripts" if sys.platform == "win32" else "bin") / "python")
-    pip(python, "wheel", "--no-cache-dir", "--no-deps", "-w", str(scratch), str(ROOT))
+    cache = "--cache-dir", str(scratch / "cache")
+    pip(python, "wheel", *cache, "--no-deps", "-w", str(scratch), str(ROOT))
     (wheel,) = scratch.glob("*.whl")
-    pip(python, "install", "--no-cache-dir", str(wheel))
+    pip(python, "install", *cache, str(wheel))
     whole = of_folder(environment)
     (packages,) = [folder for folder in environment.rglob("site-packages") if folder.is_dir() and folder.parent.name != "lib64"]
-    sums = {"environment": whole, "environment without pip": whole - empty, "wheel": wheel.stat().st_size / MB}
-    return {"sums": sums, "packages": parts(distributions(path=[str(packages)]))}
+    sums = {"environment": whole, "added by the installation": whole - empty, **not_compiled(scratch, wheel, cache)}
+    return {"sums": {**sums, "wheel": wheel.stat().st_size / MB}, "packages": parts(distributions(path=[str(packages)]))}
+
+
+def not_compiled(scratch: Path, wheel: Path, cache: Iterable[str]) -> dict[str, float]:
+    """Measure what an installation adds whose modules pip does not compile, after it and after a reading."""
+    environment = scratch / "not compiled"
+    python = new_environment(environment)
+    empty = of_folder(environment)
+    pip(python, "install", *cache, "--no-compile", str(wheel))
+    bare = of_folder(environment)
+    with sample() as cohort:
+        read = [str(Path(python).with_name("pneumoscope")), "read", str(cohort.file(cohort.cases[0])), "-o", str(scratch / "out")]
+        keeping = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        subprocess.run(read, check=True, capture_output=True, env=keeping)
+    return {"added with --no-compile": bare - empty, "added with --no-compile, after a reading": of_folder(environment) - empty}
 
 
 def here() -> dict[str, Any]:
@@ -99,8 +130,8 @@ def here() -> dict[str, Any]:
     held = required()
     own = of_package()
     held.pop(NAME, None)
-    rows = sorted([{"package": NAME, "MB": own}, *parts(held.values())], key=lambda row: -row["MB"])
-    return {"sums": {"environment without pip": sum(row["MB"] for row in rows), "wheel": None}, "packages": rows}
+    rows = sorted([{"package": NAME, "MB": own, "compiled MB": 0.0}, *parts(held.values())], key=lambda row: -row["MB"])
+    return {"sums": {"added by the installation": sum(row["MB"] for row in rows), "wheel": None}, "packages": rows}
 
 
 def graphs() -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Measure archives on Ray: the rate next to that of one process, the memory of the driver, and the time to go on after a stop.
 
-    python benchmarks/scale.py [--files 192] [--workers 1 2 4] [--rounds 2] [--rows 100000 1000000] [--json FILE]
+    python benchmarks/scale.py [--files 320] [--workers 1 2 4] [--rounds 2] [--rows 100000 1000000] [--json FILE]
 
 Rates: the sixteen shipped radiographs under many names are read by ``pneumoscope archive read`` with ``--engine local`` and with
 ``--engine ray`` on this machine, in turns, with the same number of readers; more readers than cores share the cores. The rate is
@@ -166,7 +166,7 @@ def bytes_a_row(scratch: Path) -> float:
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--files", type=int, default=192, help="radiographs of a run whose rate is measured")
+    arguments.add_argument("--files", type=int, default=320, help="radiographs of a run whose rate is measured")
     arguments.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     arguments.add_argument("--rounds", type=int, default=2)
     arguments.add_argument("--rows", type=int, nargs="*", default=[100_000, 1_000_000])

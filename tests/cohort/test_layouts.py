@@ -605,3 +605,10 @@ def test_a_header_that_lost_its_line_end_is_not_listed_since_it_holds_a_patient(
     with pytest.raises(CohortError, match=r"t\.csv has no column label, nor any other column") as refused:
         read_rows(tmp_path / "t.csv", ["file", "label"])
     assert "XDOEX" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "3", "[1]", '[{"subset_img_id": 1, "img_id": 2}]', "[" * 100_000])
+def test_a_damaged_mapping_of_rsna_is_refused(rsna_set, text):
+    (rsna_set / "pneumonia-challenge-dataset-mappings_2018.json").write_text(text)
+    with pytest.raises(CohortError, match="is no mapping of images to NIH names"):
+        rsna.read(rsna_set)

@@ -410,8 +410,9 @@ def test_a_comparison_that_was_given_away_without_its_units_stands_beside_untest
     assert (found.tree, found.predictions) == (figures, {})
 
 
-def test_a_folder_without_figures_cannot_stand_beside(tmp_path):
-    (tmp_path / "comparison.json").write_text("{}", encoding="utf-8")
+@pytest.mark.parametrize("text", ["{}", "[1]", "3", '{"figures": 1}', "[" * 100_000])
+def test_a_folder_without_figures_cannot_stand_beside(tmp_path, text):
+    (tmp_path / "comparison.json").write_text(text, encoding="utf-8")
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(ComparisonError, match="has no figures of a finished comparison"):
             other_comparisons.read(folder)

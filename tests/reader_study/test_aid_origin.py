@@ -70,9 +70,10 @@ def test_an_overlay_of_another_file_is_refused(tmp_path):
         check(study(tmp_path, file_sha256="0" * 64))
 
 
-def test_files_of_a_run_that_are_damaged_are_refused(tmp_path):
+@pytest.mark.parametrize("text", ['{"path": ', "3", "[]", '{"path": []', "[" * 100_000])
+def test_files_of_a_run_that_are_damaged_are_refused(tmp_path, text):
     folder = study(tmp_path)
-    (folder / "aid" / "readings.jsonl").write_text('{"path": ')
+    (folder / "aid" / "readings.jsonl").write_text(text)
     with pytest.raises(InvalidStudyError, match="is not what pneumoscope read writes"):
         check(folder)
 

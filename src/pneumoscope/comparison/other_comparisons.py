@@ -97,7 +97,7 @@ def read(folder: Path, *, allow_training_patients: bool = False) -> Other:
         folds, seed = tree["conditions"]["folds"], tree["seeds"][0]
         units = {} if folds else {name: folder / "units" / Unit(name, seed).name / "test.csv" for name in tree["costs"]}
         predictions = {name: prediction_files.read(file) for name, file in units.items() if file.exists()}
-    except (OSError, ValueError, KeyError, TypeError, EvaluationError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, EvaluationError) as error:
         raise ComparisonError(f"'{folder}' has no figures of a finished comparison ({FIGURES_NAME}); finish it first") from error
     for name, own in predictions.items():
         require_unseen(own.training_overlap, f"{name} of {folder.name}", allow=allow_training_patients)

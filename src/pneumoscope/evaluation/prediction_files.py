@@ -142,6 +142,6 @@ def _foreign(path: Path) -> bool:
     """Whether a file holds JSON of another kind, such as a cohort."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return bool(value) and "operating_points" not in value

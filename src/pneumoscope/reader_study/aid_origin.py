@@ -54,7 +54,7 @@ def origin_of(folder: Path) -> AidOrigin | None:
         sha256 = str(json.loads((run / RUN_FILE).read_text(encoding="utf-8"))["model"]["sha256"])
         with (run / READINGS_FILE).open(encoding="utf-8") as lines:
             readings = {str(line["path"]): line for line in map(json.loads, lines)}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidStudyError(
             f"'{RUN_FILE}' or '{READINGS_FILE}' beside the overlays is not what pneumoscope read writes; make the overlays again"
         ) from error

@@ -97,7 +97,7 @@ def _patients(folder: Path) -> dict[str, str]:
     try:
         entries = json.loads(mappings[0].read_text(encoding="utf-8"))
         return {entry["subset_img_id"]: entry["img_id"].split("_")[0] for entry in entries}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CohortError(
             f"'{mappings[0].name}' is no mapping of images to NIH names; take it from the organizers again"
         ) from error

@@ -11,6 +11,7 @@ import pytest
 from pneumoscope.radiograph import Film, Radiograph, Region, Spacing, Window
 from pneumoscope.radiograph.orientation import Orientation
 from tests.web.browser.films import map_layer, shapes_box, write_film
+from tests.web.browser.viewer_server import until
 
 ROWS, COLS = 400, 600
 
@@ -314,15 +315,13 @@ def test_a_lost_graphics_processor_is_replaced_and_taken_up_again(page):
         window.lose = canvas.getContext("webgl2").getExtension("WEBGL_lose_context");
         window.lose.loseContext();
     }""")
-    page.wait_for_timeout(100)
+    until(page, "viewport.renderer === '2d'")
     page.evaluate("viewport.drawn()")
-    assert page.evaluate("viewport.renderer") == "2d"
     assert len(events(page, "message")) == 1
     assert close(page.evaluate("read_pixels()"), before)
     page.evaluate("window.lose.restoreContext()")
-    page.wait_for_timeout(100)
+    until(page, "viewport.renderer === 'webgl2'")
     page.evaluate("viewport.drawn()")
-    assert page.evaluate("viewport.renderer") == "webgl2"
     assert page.evaluate("read_pixels()") == before
 
 

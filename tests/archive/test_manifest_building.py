@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,6 +163,38 @@ def test_an_update_from_another_folder_is_refused(tmp_path: Path) -> None:
         manifest_building.build([str(tmp_path / "b")], str(manifest), update=True)
     assert manifest.read_bytes() == before
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a", "b", "m.parquet"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+def test_an_update_from_what_cannot_be_read_now_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """A share that is not mounted, a folder without permission, an archive that is being copied: nothing of it was removed."""
+    folder, manifest = tmp_path / "in", tmp_path / "m.parquet"
+    (folder / "a").mkdir(parents=True)
+    for name in ("a/1.png", "a/2.png", "b.png"):
+        (folder / name).write_bytes(b"1")
+    with zipfile.ZipFile(folder / "x.zip", "w") as archive:
+        archive.writestr("3.png", b"1")
+    manifest_building.build([str(folder)], str(manifest))
+    before, scandir = manifest.read_bytes(), os.scandir
+    if kind == "archive":
+        (folder / "x.zip").write_bytes(b"PK\3\4 half of it")
+        said = r"1 files of the manifest .* lie in folders or archives that cannot be read now, 1 of them in 'x\.zip'"
+    else:
+        said = r"2 files of the manifest .* lie in folders or archives that cannot be read now, 2 of them in 'a'"
+
+        def refuse(path: str) -> object:
+            if os.fspath(path).endswith("/a"):
+                raise PermissionError(13, "Permission denied", path)
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ArchiveError, match=said):
+        manifest_building.build([str(folder)], str(manifest), update=True)
+    assert manifest.read_bytes() == before
+    monkeypatch.undo()
+    (folder / "x.zip").unlink()
+    shutil.rmtree(folder / "a")
+    assert manifest_building.build([str(folder)], str(manifest), update=True).removed == 3
 
 
 def test_an_update_keeps_the_size_of_the_shards(tmp_path: Path) -> None:

@@ -182,6 +182,21 @@ def test_an_archive_that_cannot_be_opened_is_exit_code_1(folder: Path, tmp_path:
     assert (ran.code, "not in the manifest: 1 archive that could not be opened" in ran.err) == (SOME_FILES_FAILED, True)
 
 
+def test_a_folder_that_cannot_be_listed_is_exit_code_1(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if os.fspath(path).endswith("/sub"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    ran = run("archive", "manifest", folder, "-o", tmp_path / "m.parquet")
+    assert (ran.code, "left out: 1 folder that could not be listed" in ran.err) == (SOME_FILES_FAILED, True)
+    ran = run("archive", "read", tmp_path / "m.parquet", "-o", tmp_path / "out", "--no-isolate")
+    assert (ran.code, "not in the manifest: 1 folder that could not be listed" in ran.err) == (SOME_FILES_FAILED, True)
+
+
 def test_an_archive_with_nothing_in_it_is_a_mistake(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("../evil.png", b"x")

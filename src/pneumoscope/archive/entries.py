@@ -10,11 +10,13 @@ from pneumoscope.archive.errors import ArchiveError, MissingSourceError, SourceE
 from pneumoscope.archive.manifest import kind_of_folder
 from pneumoscope.archive.sources import Source, Stored
 from pneumoscope.radiograph.errors import RadiographError
-from pneumoscope.radiograph.listing import kind_by_name, walk_folder
+from pneumoscope.radiograph.listing import UNLISTED, kind_by_name, walk_folder
 
 Known = Callable[[Source], Sequence[tuple[Source, str]]]
 UNOPENED = "archive that could not be opened"
 """Kind of an archive whose radiographs are not in the manifest."""
+UNREAD = (UNOPENED, UNLISTED)
+"""Kinds of archives and folders whose radiographs are not in the manifest, though they may hold some."""
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def build(
     ------
     ArchiveError
         Nothing was found, two files would have one name, there is no manifest to bring up to date, none of its files lies in the
-        sources, or a file is in the place of a new manifest.
+        sources, some of them lie where nothing can be read now, or a file is in the place of a new manifest.
     """
     if not update:
         _refuse_to_replace(out)
@@ -106,8 +106,9 @@ def build(
             shown = ", ".join(map(locations.shown, inputs))
             reasons = [*notes[:1], *([_listed(by_kind)] if by_kind else [])]
             raise ArchiveError(f"no radiograph lies below {shown}" + (f" ({'; '.join(reasons)})" if reasons else ""))
-        rows = _merged(found.rows(), earlier.rows() if earlier else iter(()), counts)
-        rows = _of_the_same_archive(rows, counts, earlier)
+        unread: Counter[str] = Counter()
+        rows = _merged(found, earlier.rows() if earlier else iter(()), counts, unread)
+        rows = _of_the_same_archive(rows, counts, earlier, unread)
         rows = (_with_hash(row) if hashed and row.status != "kept" else row for row in rows)
         _write(rows, out, by_kind, mean, earlier_archives.encoded(found.left_out_of_archives))
     return Built(found.count, counts["new"], counts["changed"], counts["kept"], counts["removed"], by_kind, _first(notes))
@@ -124,9 +125,20 @@ def _refuse_to_replace(out: str) -> None:
     )
 
 
-def _of_the_same_archive(rows: Iterator[Row], counts: Counter[str], earlier: ManifestTable | None) -> Iterator[Row]:
-    """Pass the rows on; at their end, before the manifest is replaced, refuse sources that hold none of the earlier files."""
+def _of_the_same_archive(
+    rows: Iterator[Row], counts: Counter[str], earlier: ManifestTable | None, unread: Counter[str]
+) -> Iterator[Row]:
+    """Pass the rows on; at their end, before the manifest is replaced, refuse sources that hold none of the earlier files.
+
+    Sources are refused as well of which a folder or an archive that holds earlier files could not be read.
+    """
     yield from rows
+    if earlier and unread:
+        place, count = unread.most_common(1)[0]
+        raise ArchiveError(
+            f"{unread.total()} files of the manifest '{locations.shown(earlier.location)}' lie in folders or archives that "
+            f"cannot be read now, {count} of them in '{place}', so that their results would be lost; make it readable, or remove"
+        )
     if earlier and earlier.n_rows and not counts[_SAME_PLACE]:
         raise ArchiveError(
             f"none of the {earlier.n_rows} files of the manifest '{locations.shown(earlier.location)}' lies in these sources, so "
@@ -158,12 +170,18 @@ def _listed(left_out: Mapping[str, int]) -> str:
     return "left out: " + ", ".join(f"{count} {kind}" for kind, count in left_out.items())
 
 
-def _merged(found: Iterator[Row], earlier: Iterator[Row], counts: Counter[str]) -> Iterator[Row]:
+def _merged(found: SortedEntries, earlier: Iterator[Row], counts: Counter[str], unread: Counter[str]) -> Iterator[Row]:
     """The files that were found, each compared with its row of the earlier manifest; both in the order of the names."""
+
+    def remove(row: Row) -> None:
+        counts["removed"] += 1
+        if place := found.in_unread(row.name):
+            unread[place] += 1
+
     old = next(earlier, None)
-    for row in found:
+    for row in found.rows():
         while old and old.name.encode() < row.name.encode():
-            counts["removed"] += 1
+            remove(old)
             old = next(earlier, None)
         same_name = old is not None and old.name == row.name
         merged = _compared(row, old) if same_name and old else row
@@ -173,7 +191,7 @@ def _merged(found: Iterator[Row], earlier: Iterator[Row], counts: Counter[str]) 
             old = next(earlier, None)
         yield merged
     while old:
-        counts["removed"] += 1
+        remove(old)
         old = next(earlier, None)
 
 

@@ -11,7 +11,7 @@ from pneumoscope import PneumoscopeError
 from pneumoscope.archive import dicomdirs
 from pneumoscope.archive.contents import content_of
 from pneumoscope.archive.earlier_archives import MOST_NOTED, REPEATED, LeftOut, key_of
-from pneumoscope.archive.entries import Entry
+from pneumoscope.archive.entries import UNREAD, Entry
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.manifest_table import Row
 from pneumoscope.archive.sources import Source
@@ -30,6 +30,7 @@ class SortedEntries:
         self.count = 0
         self._noted: dict[str, Counter[str]] = {}
         self._all_noted = True
+        self._unread: set[str] = set()
 
     def close(self) -> None:
         """Remove the database."""
@@ -62,6 +63,8 @@ class SortedEntries:
             if kind:
                 left_out[kind] += 1
                 self._note(entry.source, kind)
+            if kind in UNREAD:
+                self._unread.add(entry.name)
             if entry.kind == dicomdirs.NAME:
                 directories.append(entry)
         for directory in directories:
@@ -78,6 +81,23 @@ class SortedEntries:
     def left_out_of_archives(self) -> LeftOut:
         """What was left out of each archive."""
         return LeftOut(self._noted, self._all_noted)
+
+    def in_unread(self, name: str) -> str:
+        """Find the folder or archive that a file of an earlier manifest lies in and that could not be read this time.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file.
+
+        Returns
+        -------
+        str
+            Name of the folder or archive; empty where all that it may lie in were read.
+        """
+        parts = name.split("/")
+        places = (".", *("/".join(parts[:k]) for k in range(1, len(parts) + 1)))
+        return next((place for place in places if place in self._unread), "")
 
     def _insert(self, entry: Entry) -> bool:
         """Whether the file is new; a file that two sources hold is kept once."""

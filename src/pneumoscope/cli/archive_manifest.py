@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from pneumoscope.archive import manifest_building
-from pneumoscope.archive.entries import UNOPENED
+from pneumoscope.archive.entries import UNREAD
 from pneumoscope.archive.manifest_building import Built
 from pneumoscope.archive.manifest_table import ROWS_A_SHARD
 from pneumoscope.cli.archive_options import place_of
@@ -29,13 +29,13 @@ def command(sources: tuple[str, ...], out: str, update: bool, hashed: bool, rows
     A SOURCE is a file, a folder, a ZIP or TAR archive, a URL or prefix of an object store (s3://bucket/prefix), or a table of
     URLs: CSV or Parquet with a column url, and columns name, size, sha256 and etag where they are known.
 
-    The exit code is 1 if an archive could not be opened.
+    The exit code is 1 if an archive or a folder could not be opened.
     """
     built = manifest_building.build(
         [*map(place_of, sources)], place_of(out), update=update, hashed=hashed, rows_a_shard=rows_a_shard, show_progress=True
     )
     report(built, sources, updated=update)
-    return SOME_FILES_FAILED if UNOPENED in built.left_out else 0
+    return SOME_FILES_FAILED if built.left_out.keys() & {*UNREAD} else 0
 
 
 def report(built: Built, sources: Sequence[str], *, updated: bool) -> None:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from pneumoscope import DISCLAIMER, MissingExtraError
 from pneumoscope.archive import data_set, decoding, local_engine, locations, manifest_building, shards
-from pneumoscope.archive.entries import UNOPENED
+from pneumoscope.archive.entries import UNREAD
 from pneumoscope.archive.journal import Options
 from pneumoscope.archive.manifest_table import open_manifest
 from pneumoscope.archive.removed_results import Removed
@@ -156,7 +156,7 @@ def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
     Returns
     -------
     int
-        Exit code: 1 if a file could not be read, or an archive could not be opened for the manifest.
+        Exit code: 1 if a file could not be read, or an archive or a folder could not be opened for the manifest.
     """
     table, committed = open_manifest(plan.manifest), shards.committed(plan.store)
     if committed:
@@ -170,10 +170,10 @@ def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
     click.echo(f"{now.rows - failed} radiographs read, {failed} not read: {locations.shown(plan.out)}. {DISCLAIMER}")
     for kind, number in now.failed.items():
         click.echo(f"  not read: {number} {kind}", err=True)
-    unopened = table.left_out.get(UNOPENED, 0)
-    if unopened:
-        click.echo(f"  not in the manifest: {unopened} {UNOPENED}", err=True)
-    return SOME_FILES_FAILED if failed or unopened else 0
+    unread = {kind: table.left_out[kind] for kind in UNREAD if kind in table.left_out}
+    for kind, number in unread.items():
+        click.echo(f"  not in the manifest: {number} {kind}", err=True)
+    return SOME_FILES_FAILED if failed or unread else 0
 
 
 def _by_threads(plan: Plan, reader: Reader, how: EngineOptions, on_shard: OnShard) -> None:

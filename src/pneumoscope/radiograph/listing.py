@@ -25,7 +25,7 @@ _NAMES = {
     ".npy": "NumPy array",
 }  # fmt: skip
 _HEAD_BYTES = 140
-UNLISTED = "unlisted folder"
+UNLISTED = "folder that could not be listed"
 """Kind of a folder whose content could not be listed."""
 
 

@@ -108,6 +108,18 @@ def test_many_files_are_isolated_unless_told_otherwise_and_a_single_one_is_not(t
     assert asked == [isolated, True, False]
 
 
+@pytest.mark.parametrize(("count", "batch", "together"), [(7, None, [1] * 7), (9, None, [2, 2, 2, 2, 1]), (9, 4, [4, 4, 1])])
+def test_many_files_go_through_the_graph_in_pairs_and_few_one_by_one(tmp_path, glass, monkeypatch, count, batch, together):
+    sizes, own = [], Reader.read_together
+    monkeypatch.setattr(Reader, "workers", 2)
+    monkeypatch.setattr(
+        Reader, "read_together", lambda reader, images, **asked: sizes.append(len(images)) or own(reader, images, **asked)
+    )
+    folder = filled(tmp_path / "in", {f"{k}.png": POSITIVE for k in range(count)})
+    assert read(folder, tmp_path / "out", glass, isolate=False, batch=batch).read == count
+    assert sorted(sizes, reverse=True) == together
+
+
 def test_a_single_file_is_decoded_once_while_its_model_is_loaded(tmp_path, glass, monkeypatch):
     begun, load = Event(), Reader.load
 

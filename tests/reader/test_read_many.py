@@ -1,15 +1,21 @@
 """Many radiographs: in their order, one by one the same, in bounded memory, and each with its own error."""
 
+import copy
 import itertools
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from pneumoscope import radiograph
 from pneumoscope.classifier import CardError, DomainLimit, GreyZone
+from pneumoscope.cohort.sample import sample
+from pneumoscope.onnx_session import CPU
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import BundleError, Reader
+from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.readings import CaseKey, form
 from tests.radiograph.builders import png
 from tests.reader.builders import glass_bundle, graph, quadrant, spot
 
@@ -38,6 +44,28 @@ def test_many_are_read_as_each_by_itself_and_in_their_order(clear, batch, worker
         assert outcome.error is None
         assert outcome.reading.score.log_odds == pytest.approx(alone.score.log_odds, abs=1e-5)
         assert outcome.reading.heatmap.values == pytest.approx(alone.heatmap.values, abs=1e-5)
+
+
+@pytest.mark.parametrize("bundle", ["default", "whole"])
+def test_no_bit_of_a_reading_depends_on_the_batch(bundle):
+    reader = Reader.load(SHIPPED[bundle], threads=1)
+    with sample() as cohort:
+        images = [radiograph.read(cohort.file(case)) for case in cohort.cases[:6]]
+
+    def answers(batch):
+        readings = [outcome.reading for outcome in reader.read_many(images, batch=batch)]
+        return [(form.line_of(CaseKey("a"), one), one.score, one.heatmap.cells.tobytes()) for one in readings]
+
+    assert answers(1) == answers(2) == answers(3)
+
+
+@pytest.mark.parametrize(
+    ("threads", "providers", "batch"), [(1, [CPU], 2), (2, [CPU], 1), (1, ["CUDAExecutionProvider", CPU], 1)]
+)
+def test_one_thread_of_the_processor_reads_two_at_once(clear, threads, providers, batch):
+    other = copy.copy(clear)
+    other._threads, other._session = threads, SimpleNamespace(get_providers=lambda: providers)
+    assert other.batch == batch
 
 
 def test_files_contents_and_radiographs_may_be_mixed_and_an_error_stays_with_its_own(clear, tmp_path):

@@ -35,6 +35,8 @@ from pneumoscope.readings.severity import SEVERITY_NAME
 Content = bytes | PneumoscopeError | OSError
 _OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ)
 """Errors of the system that concern the name of one file, not the output folder."""
+_FEW_A_WORKER = 4
+"""Files for each thread below which they go through the graph one by one."""
 _MOST_LISTED = 20
 """Files of one kind that a summary lists; the lines hold all."""
 
@@ -82,7 +84,7 @@ def read_files(
     out: Path,
     options: Options | None = None,
     *,
-    batch: int = 1,
+    batch: int | None = None,
     isolate: bool | None = None,
     decode: Decode | None = None,
     further: FurtherFiles | None = None,
@@ -105,8 +107,9 @@ def read_files(
         The output folder.
     options : Options, optional
         What is asked of every file.
-    batch : int
-        Radiographs that go through the graph together, >= 1.
+    batch : int, optional
+        Radiographs that go through the graph together, >= 1; by default `Reader.batch`, or 1 for few files, which are divided
+        among more threads. On the processor the lines do not depend on it.
     isolate : bool, optional
         Decode in worker processes with limits (`pneumoscope.archive.decoding.decoder`), so that no file can stop the run; by
         default where there is more than one file. The lines of files that can be read do not depend on it.
@@ -151,7 +154,8 @@ def read_files(
             on_resume(len(items) - n_pending)
         # Each is painted by the thread that read it, so that a line waits for no file but those before it.
         read = functools.partial(_lines, reader, decode, out=out, options=run.options, further=further)
-        answers = ordered_map(read, chunks(pending, batch), reader.workers, abandon=decoding.close)
+        together = batch or (reader.batch if n_pending >= _FEW_A_WORKER * reader.workers else 1)
+        answers = ordered_map(read, chunks(pending, together), reader.workers, abandon=decoding.close)
         lines = itertools.chain.from_iterable(answers)
         for line, written in _with_progress(lines, n_pending) if show_progress and n_pending > 1 else lines:
             opened.append(line, written)

@@ -57,7 +57,10 @@ from pneumoscope.reports.csv_table import write_csv
 )
 @click.option("--provider", multiple=True, help="ONNX Runtime execution provider; may be repeated. The processor by default.")
 @click.option(
-    "--batch", type=click.IntRange(1), default=1, show_default=True, help="Radiographs that go through the graph together."
+    "--batch",
+    type=click.IntRange(1),
+    show_default="2 for many files on the processor, else 1",
+    help="Radiographs that go through the graph together.",
 )
 @click.option(
     "--isolate/--no-isolate",
@@ -101,7 +104,7 @@ def command(
     method: str,
     population: Population | None,
     provider: tuple[str, ...],
-    batch: int,
+    batch: int | None,
     isolate: bool | None,
     overlay_scale: Literal["fixed", "image"],
     engine: Literal["local", "ray"],

@@ -18,6 +18,7 @@ from pneumoscope.classifier.preprocessing import ModelInput, place
 from pneumoscope.fingerprint import Fingerprint
 from pneumoscope.lung_fields import LungFields, finder
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
+from pneumoscope.onnx_session import CPU
 from pneumoscope.ordered_map import chunks, cores, ordered_map
 from pneumoscope.radiograph import AcceptancePolicy, Radiograph, review
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
@@ -244,7 +245,7 @@ class Reader:
         sources : iterable of Radiograph, Path, str or bytes
             As in `read`.
         batch : int
-            Number of radiographs per inference, >= 1; more than one is faster only on a GPU.
+            Number of radiographs per inference, >= 1; see `batch` for what is fastest.
         target, method : str
             As in `read`.
         population : {"child", "adult"}, optional
@@ -305,6 +306,16 @@ class Reader:
         inference of another.
         """
         return cores() if self._threads == 1 else 2
+
+    @property
+    def batch(self) -> int:
+        """Number of radiographs per inference with which many are read fastest, of those that change no bit of a reading.
+
+        Two if one thread of the processor runs an inference: it takes a twelfth less time for each of two than for one, and
+        computes each in the same way. On another execution provider the numbers of a batch may differ in their last bits from
+        those of its images one by one: there it is one.
+        """
+        return 2 if self._threads == 1 and self._session.get_providers() == [CPU] else 1
 
     def find(self, radiograph: Radiograph) -> LungFields:
         """Segment the lung fields of a radiograph.

@@ -86,6 +86,8 @@ def test_an_updated_manifest_keeps_the_results_of_shards_that_did_not_change(pla
 def test_another_model_options_or_manifest_is_refused(plan: Plan, reader: Reader, folder: Path) -> None:
     with pytest.raises(ArchiveError, match="holds results of other options"):
         plan_of(folder, reader, options=Options(maps=True))
+    with pytest.raises(ArchiveError, match="holds results of other options"):
+        plan_of(folder, reader, options=Options(decode="reduced"))
     shutil.copy(plan.manifest, folder.parent / "other.parquet")
     with pytest.raises(ArchiveError, match="holds results of another manifest"):
         shards.make_plan(str(folder.parent / "other.parquet"), plan.out, reader, bundle=plan.bundle)

@@ -19,6 +19,7 @@ import pydicom
 
 from pneumoscope import radiograph
 from pneumoscope.radiograph import Film, Radiograph
+from pneumoscope.radiograph.placement import on_whole
 from tests.fuzz import samples, text_changes
 from tests.fuzz.mutations import BYTES, changed, changed_dicom, changed_jpeg, changed_png
 
@@ -86,6 +87,18 @@ def _film(content: bytes) -> None:
     _require(film.levels.shape == film.radiograph.pixels.shape, "levels of another shape than the pixels")
     _require(bool(np.isfinite(film.shown).all()) and film.shown.min() >= 0 and film.shown.max() <= 1, "shown outside of [0, 1]")
     _require(film.levels.min() >= 0 and int(film.levels.max()) < film.shown.size, "a level without a grey value")
+
+
+SEEN_PX = 10
+"""Edge of a square that is small enough for the samples to be decoded at a reduced scale."""
+
+
+def _reduced(content: bytes) -> None:
+    """A file is refused, or not, however it is decoded; a reduced one keeps its grid."""
+    image = radiograph.read(content, SEEN_PX)
+    seen = on_whole(image, SEEN_PX).pixels_to_square(image)
+    _require(bool(np.isfinite(seen).all()) and seen.min() >= 0 and seen.max() <= 1, "a square outside of [0, 1]")
+    _require(radiograph.read(content).shape == image.shape, "another grid than in full")
 
 
 def _pictures() -> dict[str, bytes]:
@@ -466,6 +479,7 @@ def _changed_bytes(content: bytes, other: bytes, chance: random.Random) -> bytes
 TARGETS: Mapping[str, Target] = {
     "dicom": Target(samples.dicom_files, changed_dicom, _radiograph, 420),
     "pictures": Target(_pictures, _changed_picture, _radiograph, 150),
+    "reduced": Target(samples.reducible_files, _changed_file, _reduced, 40),
     "film": Target(_all_files, _changed_file, _film, 80),
     "reading": Target(_all_files, _changed_file, _reading, 80),
     "source": Target(samples.dicom_files, changed_dicom, _source_image, 50),

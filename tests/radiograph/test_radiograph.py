@@ -12,7 +12,7 @@ from pneumoscope.radiograph import Radiograph, Spacing
 
 GREY = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
 MODULES = [f"pneumoscope.radiograph.{module.name}" for module in pkgutil.iter_modules(pneumoscope.radiograph.__path__)]
-WITH_EXAMPLES = {"acceptance", "files", "orientation", "radiograph", "region"}
+WITH_EXAMPLES = {"acceptance", "files", "orientation", "radiograph", "reduction", "region"}
 
 
 def changed(value: float) -> np.ndarray:

@@ -179,7 +179,7 @@ def test_a_reading_an_error_and_a_human_reading_have_the_form_of_their_schema():
     assert valid(json.loads(form.to_json(HUMAN)), "human")
 
 
-@pytest.mark.parametrize("key", [field.name for field in dataclasses.fields(Line)])
+@pytest.mark.parametrize("key", [field.name for field in dataclasses.fields(Line) if field.name != "decoded_scale"])
 def test_a_line_without_any_one_key_is_no_line(key):
     tree = {k: v for k, v in json.loads(form.to_json(LINE)).items() if k != key}
     assert not valid(tree)
@@ -266,6 +266,19 @@ def test_what_a_model_abstains_from_and_what_lies_outside_is_said():
     assert LINE.outside_domain == ""
     fine = form.line_of(CASE, dataclasses.replace(READING, domain=DomainCheck(1.23456, 1.56786, True)))
     assert fine.domain == DomainLine(True, 1.2346, 1.5679, None)
+
+
+def test_only_a_radiograph_that_was_decoded_at_a_reduced_scale_has_its_scale():
+    assert "decoded_scale" not in form.to_json(LINE)
+    assert "decoded_scale" not in form.to_json(FAILED)
+    line = dataclasses.replace(LINE, decoded_scale=0.25)
+    tree = json.loads(form.to_json(line))
+    assert tree["decoded_scale"] == 0.25
+    assert valid(tree)
+    assert not valid(tree | {"decoded_scale": 1})
+    assert form.parse(json.dumps(tree)) == line
+    with pytest.raises(ValueError, match="a reduced scale must lie between 0 and 1, not at 1"):
+        dataclasses.replace(LINE, decoded_scale=1.0)
 
 
 def test_numbers_are_rounded_and_what_is_not_known_is_null():

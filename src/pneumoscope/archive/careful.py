@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any
 
-from pneumoscope.archive.decoding import Decode, decoder
+from pneumoscope.archive.decoding import Decode, decoder, seen_px
 from pneumoscope.archive.errors import QuarantinedError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
@@ -51,13 +51,14 @@ def read_alone(bundle: str, run: Run, site_key: str) -> Iterator[Callable[[Row],
 
 
 def _read(bundle: str, run: Run, site_key: str, row: Row) -> dict[str, Any]:
-    return result_of(row, fetch(row), run, _reader(bundle, run.policy), _decode(), site_key)
+    reader = _reader(bundle, run.policy)
+    return result_of(row, fetch(row), run, reader, _decode(seen_px(reader, run.options)), site_key)
 
 
 @lru_cache(maxsize=1)
-def _decode() -> Decode:
+def _decode(seen_px: int) -> Decode:
     """As in a shard that is read at once, so that a file that ends its decoder has the same row: only the rest is set apart."""
-    return _PROCESSES.enter_context(decoder(isolate=True, workers=1))
+    return _PROCESSES.enter_context(decoder(isolate=True, workers=1, seen_px=seen_px))
 
 
 @lru_cache(maxsize=1)

@@ -4,13 +4,16 @@ import importlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from pneumoscope import PneumoscopeError
 from pneumoscope import radiograph as radiographs
+from pneumoscope.archive.journal import Options
 from pneumoscope.limited_process import DECODING_BYTES, LimitedPool, Limits
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.files import content_of
+from pneumoscope.reader import Reader
 
 Decode = Callable[[bytes], Radiograph]
 """Decodes the content of a file; raises a `PneumoscopeError` where it cannot."""
@@ -19,8 +22,26 @@ LIMITS = Limits(seconds=60.0, memory_bytes=DECODING_BYTES, processor_seconds=10.
 """Of one file. The processor time decides: a file does not fail because the machine is busy with others."""
 
 
+def seen_px(reader: Reader, options: Options) -> int:
+    """Edge of the square on which a model sees a radiograph, where the files of a run may be decoded at a reduced scale.
+
+    Parameters
+    ----------
+    reader : Reader
+        The model.
+    options : Options
+        What is asked of every file.
+
+    Returns
+    -------
+    int
+        In pixels; 0 where every pixel is decoded.
+    """
+    return reader.card.preprocessing.seen_px if options.decode == "reduced" else 0
+
+
 @contextmanager
-def decoder(isolate: bool, workers: int) -> Iterator[Decode]:
+def decoder(isolate: bool, workers: int, seen_px: int = 0) -> Iterator[Decode]:
     """Provide a function that decodes files; it is safe to use from several threads.
 
     Parameters
@@ -30,17 +51,21 @@ def decoder(isolate: bool, workers: int) -> Iterator[Decode]:
         amount of memory costs no more than an error of its own. Otherwise decode in this process.
     workers : int
         Number of worker processes, at least 1.
+    seen_px : int
+        Edge of the square on which a model sees a radiograph, if files may be decoded at a reduced scale (`seen_px`); 0 to decode
+        in full.
 
     Yields
     ------
     callable
         `pneumoscope.radiograph.read` for bytes. Isolated, it also raises `pneumoscope.limited_process.LimitedProcessError`.
     """
+    read = importlib.import_module("pneumoscope.radiograph.every_format").read if isolate else radiographs.read
+    decode_one: Decode = partial(read, seen_px=seen_px) if seen_px else read
     if not isolate:
-        yield radiographs.read
+        yield decode_one
         return
-    read: Decode = importlib.import_module("pneumoscope.radiograph.every_format").read
-    with LimitedPool(read, "decoding", LIMITS, workers=workers) as decode:
+    with LimitedPool(decode_one, "decoding", LIMITS, workers=workers) as decode:
         yield decode
 
 

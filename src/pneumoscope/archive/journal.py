@@ -28,6 +28,7 @@ from pneumoscope.classifier import Population
 from pneumoscope.ordered_map import cores, ordered_map
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY, AcceptancePolicy
 from pneumoscope.radiograph.files import content_of
+from pneumoscope.radiograph.reduction import Decoding
 from pneumoscope.readings import ModelIdentity, form
 from pneumoscope.readings.line import Line
 
@@ -56,6 +57,9 @@ class Options:
         The setting of further files (`outputs.FurtherFiles`); empty where none are written.
     overlay_format : {"png", "webp", "jpeg"}
         Format of the overlays.
+    decode : {"full", "reduced"}
+        Whether every pixel of a file is decoded, or a smaller picture where the model sees no more
+        (`pneumoscope.radiograph.reduction`).
     """
 
     target: str = ""
@@ -65,6 +69,7 @@ class Options:
     population: Population | None = None
     further: str = ""
     overlay_format: OverlayFormat = "png"
+    decode: Decoding = "full"
 
 
 @dataclass(frozen=True)

@@ -211,7 +211,8 @@ class _ShardReader:
             self._plan = replace(plan, bundle=str(installed(ray.get(files), Path(tempfile.gettempdir()))))
             self._reader = self._plan.load_reader()
             self._processes = contextlib.ExitStack()  # they end with the actor
-            self._decode = self._processes.enter_context(decoding.decoder(isolate, 1))
+            seen_px = decoding.seen_px(self._reader, self._plan.run.options)
+            self._decode = self._processes.enter_context(decoding.decoder(isolate, 1, seen_px))
         except PneumoscopeError as error:
             self._failure = error
 

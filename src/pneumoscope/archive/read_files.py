@@ -17,7 +17,8 @@ import numpy as np
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import journal, outputs
-from pneumoscope.archive.decoding import Decode, decoder
+from pneumoscope.archive.decoding import Decode, decoder, seen_px
+from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.items import Item, Items
 from pneumoscope.archive.journal import Options, Run
 from pneumoscope.archive.outputs import FurtherFiles, Sums
@@ -132,7 +133,7 @@ def read_files(
     FolderInUseError
         Another process is writing to the folder.
     ArchiveError
-        The folder holds readings of another model.
+        The folder holds readings of another model, or further files are asked of radiographs that are decoded at a reduced scale.
     CardError
         The model does not have this target or method, or no settings for the stated population.
     OSError
@@ -143,12 +144,14 @@ def read_files(
     check_asked(card, options.target, options.method, options.population)
     named = replace(options, target=options.target or card.target, method=options.method or card.map_method)
     named = replace(named, further=further.setting if further else "")
+    if further and named.decode == "reduced":
+        raise ArchiveError("files of another kind are made from every pixel of a radiograph; decode in full")
     run = Run(reader.model, named, reader.policy)
     has_further = further.is_complete if further else lambda _: True
     items = items if isinstance(items, Items) else Items(items)
     apart = len(items) > 1 if isolate is None else isolate
     with journal.open_journal(out, run, items, has_further) as opened, ExitStack() as decoding:
-        decode = decode or decoding.enter_context(decoder(apart, reader.workers))
+        decode = decode or decoding.enter_context(decoder(apart, reader.workers, seen_px(reader, named)))
         n_pending, pending = opened.pending(items)
         if n_pending < len(items):
             on_resume(len(items) - n_pending)

@@ -107,6 +107,7 @@ COLUMNS = (
     Column("map_threshold", pa.float64(), "map.threshold", "Lowest value of a pixel in a finding."),
     Column("rows", pa.int32(), "rows", "Height of the radiograph in pixels."),
     Column("cols", pa.int32(), "cols", "Width of the radiograph in pixels."),
+    Column("decoded_scale", pa.float64(), "decoded_scale", "Scale that it was decoded at, such as 0.5; null where in full."),
     Column("manufacturer", pa.string(), "", "DICOM Manufacturer (0008,0070), as stated."),
     Column("device_model", pa.string(), "", "DICOM Manufacturer's Model Name (0008,1090), as stated."),
     Column("site", pa.string(), "", "Keyed hash of DICOM Institution Name (0008,0080); null unless a key was given."),

@@ -114,9 +114,9 @@ def verify(out: str, manifest: str, sample: int, seed: int, model: Path, site_ke
     The sample must agree to the bit. The exit code is 1, with a list, if anything is wrong.
     """
     place = place_of(out)
-    policy = data_set.record_of(Store(place)).run.policy
-    reader = Reader.load(model, threads=1, policy=policy) if sample else None
-    with decoding.decoder(bool(sample), 1) as decode:
+    run = data_set.record_of(Store(place)).run
+    reader = Reader.load(model, threads=1, policy=run.policy) if sample else None
+    with decoding.decoder(bool(sample), 1, decoding.seen_px(reader, run.options) if reader else 0) as decode:
         checked = verification.verify(
             place,
             place_of(manifest) if manifest else "",

@@ -20,6 +20,7 @@ from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.radiograph import Caution
 from pneumoscope.radiograph.acceptance import AcceptancePolicy, Choice
+from pneumoscope.radiograph.reduction import Decoding
 from pneumoscope.reader import Reader
 from pneumoscope.reports.csv_table import write_csv
 
@@ -69,6 +70,13 @@ from pneumoscope.reports.csv_table import write_csv
     help="Decode in worker processes with limits of time and memory, so that no file can stop the others.",
 )
 @click.option(
+    "--decode",
+    type=click.Choice(get_args(Decoding)),
+    default="full",
+    show_default=True,
+    help="reduced: decode large JPEG and JPEG 2000 images at 1/2, 1/4 or 1/8 where the model sees no more; lines say so.",
+)
+@click.option(
     "--overlay-scale",
     type=click.Choice(["fixed", "image"]),
     default="fixed",
@@ -106,6 +114,7 @@ def command(
     provider: tuple[str, ...],
     batch: int | None,
     isolate: bool | None,
+    decode: Decoding,
     overlay_scale: Literal["fixed", "image"],
     engine: Literal["local", "ray"],
     ray_address: str,
@@ -133,19 +142,23 @@ def command(
         raise click.UsageError("a path or URL is empty; give one (is a variable of the shell unset?)")
     if engine == "ray" or any(map(locations.is_url, (place, *inputs_))):
         _check_for_data_set(click.get_current_context())
-        options = Options(target, method, "none", maps, population)
+        options = Options(target, method, "none", maps, population, decode=decode)
         how = (engine, isolate is not False, ray_address)
         return _read_into_data_set(inputs_, place, model, options, policy_of(policy_said), *how)
     if ray_address != "local":
         raise click.UsageError("--ray-address is for --engine ray")
+    if dicom_out and decode == "reduced":
+        raise click.UsageError("--dicom-out writes objects of every pixel; leave out --decode reduced")
     out = Path(place)
     files = manifest.find(inputs_, out)
     items = files.items
     further = further_files(dicom_out, profile, segmentation, parametric_map, deidentify, out, (item.file for item in items))
-    options = Options(target, method, overlay_scale if overlays else "none", maps, population, overlay_format=overlay_format)
+    painted = overlay_scale if overlays else "none"
+    options = Options(target, method, painted, maps, population, overlay_format=overlay_format, decode=decode)
     with ExitStack() as ahead:
         # A single file is decoded while the model is loaded, and read by all threads; several are read at once, each by one.
-        decode = ahead.enter_context(decoded_ahead(items[0].file)) if len(items) == 1 and not isolate else None
+        is_alone = len(items) == 1 and not isolate and decode == "full"
+        decoded = ahead.enter_context(decoded_ahead(items[0].file)) if is_alone else None
         reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider, policy=policy_of(policy_said))
         summary = read_files(
             reader,
@@ -154,7 +167,7 @@ def command(
             options,
             batch=batch,
             isolate=isolate,
-            decode=decode,
+            decode=decoded,
             further=further,
             show_progress=True,
             on_resume=lambda done: click.echo(f"{done} of {len(items)} files were read before; going on", err=True),

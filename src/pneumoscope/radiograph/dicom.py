@@ -1,6 +1,7 @@
 """Decode a DICOM CR, DX or RG instance into a `Film`."""
 
 import io
+from dataclasses import replace
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -18,7 +19,8 @@ from pydicom.uid import (
 from pneumoscope.radiograph.declared_sizes import check_elements
 from pneumoscope.radiograph.errors import NotARadiographError, RadiographError, UnreadableFileError
 from pneumoscope.radiograph.film import Film
-from pneumoscope.radiograph.grey_scale import Displayed, display
+from pneumoscope.radiograph.grey_range import Source
+from pneumoscope.radiograph.grey_scale import display, states_display
 from pneumoscope.radiograph.header import (
     age_of,
     identifier_of,
@@ -30,8 +32,10 @@ from pneumoscope.radiograph.header import (
     texts_of,
     value_of,
 )
+from pneumoscope.radiograph.looked_up import LookedUp
 from pneumoscope.radiograph.orientation import UNKNOWN, Orientation
 from pneumoscope.radiograph.radiograph import Identity, Intent, Radiograph, Spacing, SpacingKind
+from pneumoscope.radiograph.reduced_frames import reduced_values
 from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.radiograph.stored_values import check_size, stored_values
 from pneumoscope.radiograph.terms import FRONTAL_VIEWS, NOT_A_TERM, PROJECTION_MODALITIES, is_chest, named_view
@@ -55,13 +59,16 @@ _LOSSY = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless})
 _LOSSY_UNLESS_STATED = frozenset({JPEG2000, HTJ2K})
 
 
-def decode(content: bytes) -> Film:
+def decode(content: bytes, seen_px: int = 0) -> Film:
     """Decode one DICOM instance.
 
     Parameters
     ----------
     content : bytes
         The whole file, with or without its preamble and File Meta Information.
+    seen_px : int
+        Edge of the square on which a model sees the whole radiograph, if the pixel data may be decoded at a reduced scale; 0 to
+        decode in full.
 
     Returns
     -------
@@ -75,7 +82,7 @@ def decode(content: bytes) -> Film:
     """
     with silenced_decoders():
         try:
-            return _decode(content)
+            return _decode(content, seen_px)
         except RadiographError:
             raise
         except Exception as error:  # what pydicom or numpy raises for a combination of values that no check foresees
@@ -84,14 +91,15 @@ def decode(content: bytes) -> Film:
             ) from error
 
 
-def _decode(content: bytes) -> Film:
+def _decode(content: bytes, seen_px: int) -> Film:
     dataset = parse(content)
-    stored = stored_values(dataset)
+    reduced = reduced_values(dataset, seen_px) if seen_px and states_display(dataset) else None
+    stored, reduction = reduced or (stored_values(dataset), None)
     del dataset.PixelData  # decoded; an image at the limit of size has 80 MB of it
     displayed = display(dataset, stored)
     spacing = _spacing(dataset)
     return Film(
-        _radiograph(dataset, displayed, spacing),
+        _radiograph(dataset, replace(displayed.pixels, reduction=reduction), displayed.source, spacing),
         levels=displayed.levels,
         shown=displayed.shown,
         values=displayed.values,
@@ -102,12 +110,12 @@ def _decode(content: bytes) -> Film:
     )
 
 
-def _radiograph(dataset: Dataset, displayed: Displayed, spacing: Spacing | None) -> Radiograph:
+def _radiograph(dataset: Dataset, pixels: LookedUp, source: Source, spacing: Spacing | None) -> Radiograph:
     orientation = _orientation(dataset)
     view = _view_position(dataset)
     age_years, age_stated = age_of(dataset)
     return Radiograph(
-        displayed.pixels,
+        pixels,
         spacing=spacing,
         stated_aspect=_aspect(dataset),
         modality=term_of(dataset, "Modality"),
@@ -118,7 +126,7 @@ def _radiograph(dataset: Dataset, displayed: Displayed, spacing: Spacing | None)
         intent=_intent(dataset),
         horizontal_flip=term_of(dataset, "FieldOfViewHorizontalFlip") == "YES",
         file_format="DICOM",
-        grey_source=displayed.source,
+        grey_source=source,
         contradictions=_contradictions(dataset, orientation, view),
         age_years=age_years,
         age_stated=age_stated,

@@ -6,6 +6,7 @@ PneumoscopeError
     ├── NotARadiographError   a CT, a multi-frame object, a colour photograph
     ├── EmptyImageError       zero rows or columns, or one grey level everywhere
     ├── TooLargeError         more bytes or pixels than any radiograph has (a decompression bomb)
+    ├── ReducedError          the pixels of a radiograph that was decoded at a reduced scale
     └── NotAcceptedError      a radiograph that the acceptance policy refuses, such as a lateral view
         └── NotAChestError    of another part of the body
 """
@@ -31,6 +32,10 @@ class EmptyImageError(RadiographError):
 
 class TooLargeError(RadiographError):
     """The file or the image is larger than a radiograph can be."""
+
+
+class ReducedError(RadiographError):
+    """The radiograph was decoded at a reduced scale, which does not give its pixels."""
 
 
 class NotAcceptedError(RadiographError):

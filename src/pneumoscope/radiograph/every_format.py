@@ -11,20 +11,22 @@ from pneumoscope.radiograph.film import Film
 from pneumoscope.radiograph.radiograph import Radiograph
 
 
-def read(source: Path | str | bytes) -> Radiograph:
+def read(source: Path | str | bytes, seen_px: int = 0) -> Radiograph:
     """Read a radiograph.
 
     Parameters
     ----------
     source : Path, str or bytes
         A path, or the content of a file.
+    seen_px : int
+        As for `pneumoscope.radiograph.read`.
 
     Returns
     -------
     Radiograph
         As from `pneumoscope.radiograph.read`, whose errors are raised.
     """
-    return files.read(source)
+    return files.read(source, seen_px)
 
 
 def read_film(source: Path | str | bytes) -> Film:

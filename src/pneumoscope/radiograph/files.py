@@ -25,19 +25,27 @@ _REASONS = {
     errno.EISDIR: "it is a folder; name the files in it",
 }
 
+_LEAST_GREY_LEVELS = 96
+"""Fewest of 256 grey levels that a reduced picture must use: below, every pixel is decoded, since a reading abstains below 64."""
 
-def read(source: Path | str | bytes) -> Radiograph:
+
+def read(source: Path | str | bytes, seen_px: int = 0) -> Radiograph:
     """Read a DICOM CR, DX or RG, PNG or JPEG radiograph; the format is recognised by the content, not by the name.
 
     Parameters
     ----------
     source : Path, str or bytes
         A path, or the content of a file. Only a regular file of at most `MAX_FILE_BYTES` bytes is opened.
+    seen_px : int
+        Edge of the square on which a model sees the whole radiograph, if the file may be decoded at a reduced scale
+        (`pneumoscope.radiograph.reduction`); 0 to decode every pixel. A file is decoded in full where its format has no reduced
+        scale, it is too small, or its header leaves to its pixels how it is displayed.
 
     Returns
     -------
     Radiograph
-        On the grid of the file. Whether its view, intent and orientation are fit for a reading is for `acceptance.review`.
+        On the grid of the file, also where it was decoded at a reduced scale (`Radiograph.decoded_scale`). Whether its view,
+        intent and orientation are fit for a reading is for `acceptance.review`.
 
     Raises
     ------
@@ -61,7 +69,7 @@ def read(source: Path | str | bytes) -> Radiograph:
     >>> radiograph.file_format, radiograph.orientation.plane
     ('PNG', 'unknown')
     """
-    return _decoded(source).radiograph
+    return _decoded(source, seen_px).radiograph
 
 
 def read_film(source: Path | str | bytes) -> Film:
@@ -103,11 +111,14 @@ def read_film(source: Path | str | bytes) -> Film:
     return replace(film, levels=film.levels.astype(np.uint16, copy=False))
 
 
-def _decoded(source: Path | str | bytes) -> Film:
+def _decoded(source: Path | str | bytes, seen_px: int = 0) -> Film:
     content = source if isinstance(source, bytes) else content_of(Path(source))
     if not content:
         raise UnreadableFileError("the file is empty; an intact DICOM, PNG or JPEG file is needed")
-    film = _decoded_dicom(content) if looks_like_dicom(content) else decode_picture(content)
+    decode = _decode_dicom if looks_like_dicom(content) else decode_picture
+    film = decode(content, seen_px)
+    if film.radiograph.decoded_scale < 1 and not _represents_all(film.radiograph):
+        film = decode(content, 0)
     radiograph = film.radiograph
     if radiograph.grey_range[0] == radiograph.grey_range[1]:
         raise EmptyImageError(
@@ -116,10 +127,15 @@ def _decoded(source: Path | str | bytes) -> Film:
     return film
 
 
-def _decoded_dicom(content: bytes) -> Film:
+def _decode_dicom(content: bytes, seen_px: int) -> Film:
     """Decode DICOM; the decoder is loaded at the first file that needs it, because pydicom takes long to import."""
-    decode: Callable[[bytes], Film] = importlib.import_module("pneumoscope.radiograph.dicom").decode
-    return decode(content)
+    decode: Callable[[bytes, int], Film] = importlib.import_module("pneumoscope.radiograph.dicom").decode
+    return decode(content, seen_px)
+
+
+def _represents_all(reduced: Radiograph) -> bool:
+    """Whether what the pixels of a reduced picture say of the whole radiograph holds with a wide margin."""
+    return reduced.grey_levels_used >= _LEAST_GREY_LEVELS and reduced.grey_source != "bulk" and not reduced.photograph
 
 
 def content_of(file: Path, most: int = MAX_FILE_BYTES) -> bytes:

@@ -105,6 +105,23 @@ def display(dataset: Dataset, stored: Stored) -> Displayed:
     return Displayed(levels, greys, values, padding, inverse, followed, source, LookedUp.of(levels, greys, occurs))
 
 
+def states_display(dataset: Dataset) -> bool:
+    """Tell whether the header alone decides how each stored value is displayed, unless the data contradict it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        DICOM image.
+
+    Returns
+    -------
+    bool
+        Whether it has a window or a VOI LUT, and no padding, whose pixels take no part in any mean.
+    """
+    stated = _window(dataset) is not None or bool(value_of(dataset, "VOILUTSequence"))
+    return stated and number_of(dataset, "PixelPaddingValue") is None
+
+
 def _padding(dataset: Dataset, stored: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Which stored values are padding, PS3.3 C.7.5.1.1.2: one value, or the range up to Pixel Padding Range Limit.
 

@@ -7,8 +7,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumoscope.radiograph.errors import ReducedError
 from pneumoscope.radiograph.grey_range import BULK, Counts
 from pneumoscope.radiograph.levels import Levels, look_up
+from pneumoscope.radiograph.reduction import Reduction
 
 GREY_LEVELS = 256
 """Grey levels of a display, by which the contrast of a radiograph is counted."""
@@ -23,13 +25,15 @@ class LookedUp:
     Parameters
     ----------
     levels : ndarray of uint8 or uint16, shape (rows, cols)
-        Index of each pixel into `shown`.
+        Index of each pixel into `shown`; of each sample where the picture was decoded at a reduced scale.
     shown : ndarray of float32, shape (n_levels,)
         Display grey of each level, in [0, 1].
     low, high : float
         Lowest and highest display grey of a pixel.
     grey_levels_used : int
         How many of the `GREY_LEVELS` of a display lie between the 0.5 and 99.5 percentiles of the pixels, 1 to 256.
+    reduction : Reduction, optional
+        What the samples of a reduced picture stand for; None where every pixel was decoded.
     """
 
     levels: Levels
@@ -37,6 +41,7 @@ class LookedUp:
     low: float
     high: float
     grey_levels_used: int
+    reduction: Reduction | None = None
 
     @classmethod
     def of(cls, levels: Levels, shown: NDArray[np.float32], counts: Counts) -> Self:
@@ -61,8 +66,27 @@ class LookedUp:
         return cls(levels, shown, float(greys.min()), float(greys.max()), count_grey_levels(greys, n_pixels))
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the grid of the file."""
+        if self.reduction:
+            return self.reduction.rows, self.reduction.cols
+        rows, cols = self.levels.shape
+        return rows, cols
+
+    @property
     def pixels(self) -> NDArray[np.float32]:
-        """The pixels, shape (rows, cols): a new array at each access."""
+        """The pixels, shape (rows, cols): a new array at each access.
+
+        Raises
+        ------
+        ReducedError
+            If the picture was decoded at a reduced scale.
+        """
+        if self.reduction:
+            raise ReducedError(
+                f"the radiograph was decoded at {self.reduction.scale:g} of its scale, so that its pixels are not known; decode "
+                "it in full"
+            )
         return self.rows(slice(None))
 
     def rows(self, rows: slice) -> NDArray[np.float32]:
@@ -76,7 +100,7 @@ class LookedUp:
         Returns
         -------
         ndarray of float32, shape (n_rows, cols)
-            Their pixels, a new array.
+            Their pixels or samples, a new array.
         """
         if self._white is not None:
             return np.divide(self.levels[rows], self._white, dtype=np.float32)

@@ -190,8 +190,10 @@ class Placement:
             raise ValueError(
                 f"a placement on {self.rows} × {self.cols} was given a radiograph of {radiograph.rows} × {radiograph.cols}"
             )
-        # The pixels are turned before they are resampled, so that an image and its mirror give the same square to the bit.
         upright, image, turned = self.displayed, radiograph.looked_up, self.orientation.to_display
+        if image is not None and image.reduction:
+            return np.ascontiguousarray(turned(resample(image, self.rectangle, self.size_px, self.size_px)).clip(0, 1))
+        # The pixels are turned before they are resampled, so that an image and its mirror give the same square to the bit.
         if image is None:
             source: Grey | LookedUp = np.ascontiguousarray(turned(radiograph.pixels))
         else:

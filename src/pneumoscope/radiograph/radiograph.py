@@ -86,7 +86,8 @@ class Radiograph:
     ----------
     pixels : ndarray of float32, shape (rows, cols)
         Grey levels in [0, 1] as displayed: 0 is black (air), 1 is white (bone, opacity), in the stored order of rows and
-        columns. `LookedUp` levels are accepted in their place; they become an array at the first access.
+        columns. `LookedUp` levels are accepted in their place; they become an array at the first access, which raises
+        `ReducedError` if they were decoded at a reduced scale.
     spacing : Spacing, optional
         Distance between pixels; None where the file does not state it.
     modality : str
@@ -187,8 +188,14 @@ class Radiograph:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the stored grid."""
-        rows, cols = (self.pixels if self.looked_up is None else self.looked_up.levels).shape
+        rows, cols = self.pixels.shape if self.looked_up is None else self.looked_up.shape
         return rows, cols
+
+    @property
+    def decoded_scale(self) -> float:
+        """Scale at which the file was decoded: 1 in full, else 1/2, 1/4 or 1/8, and then the pixels are not known."""
+        reduction = self.looked_up.reduction if self.looked_up else None
+        return reduction.scale if reduction else 1.0
 
     @cached_property
     def grey_range(self) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 
 Each strip of rows is looked up, multiplied with its weights while it lies in the cache, and forgotten: no copy of the image is
 made. The filter is Pillow's. Sums are taken in double precision, as Pillow does: the order in which a processor's matrix product
-adds then changes no result, and equal pixels stay equal.
+adds then changes no result, and equal pixels stay equal. The weights of a picture that was decoded at a reduced scale are those
+of its pixels, converted to weights of its samples (`pneumoscope.radiograph.reduction`).
 """
 
 import functools
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pneumoscope.radiograph.looked_up import LookedUp
+from pneumoscope.radiograph.reduction import Axis
 from pneumoscope.radiograph.region import Region
 
 Grey = NDArray[np.float32]
@@ -32,7 +34,7 @@ def resample(image: Grey | LookedUp, box: Region, rows: int, cols: int) -> Grey:
     image : ndarray of float32 or LookedUp, shape (image rows, image cols)
         The image; levels and their pixels give the same result to the bit.
     box : Region
-        Part of the image, in its pixels.
+        Part of the image, in its pixels; of a reduced picture in those of its file.
     rows, cols : int
         Size of the result, at least 1.
 
@@ -41,22 +43,24 @@ def resample(image: Grey | LookedUp, box: Region, rows: int, cols: int) -> Grey:
     ndarray of float32, shape (rows, cols)
         In the range of the pixels.
     """
-    if box.height <= rows or box.width <= cols:
+    reduction = image.reduction if isinstance(image, LookedUp) else None
+    if reduction is None and (box.height <= rows or box.width <= cols):
         edges = box.left, box.top, box.right, box.bottom
         picture = Image.fromarray(np.ascontiguousarray(image.pixels if isinstance(image, LookedUp) else image))
         return np.asarray(picture.resize((cols, rows), Image.Resampling.BILINEAR, box=edges), np.float32)
-    flat = _reduced(image, box.top, box.bottom, rows)
-    return np.ascontiguousarray(_reduced(np.ascontiguousarray(flat.T), box.left, box.right, cols).T, np.float32)
+    down, across = reduction.axes if reduction else (None, None)
+    flat = _fewer(image, box.top, box.bottom, rows, down)
+    return np.ascontiguousarray(_fewer(np.ascontiguousarray(flat.T), box.left, box.right, cols, across).T, np.float32)
 
 
-def _reduced(image: Grey | Exact | LookedUp, top: float, bottom: float, n_rows: int) -> Exact:
-    """Resample the rows between two edges to fewer."""
+def _fewer(image: Grey | Exact | LookedUp, top: float, bottom: float, n_rows: int, axis: Axis | None) -> Exact:
+    """Resample the rows between two edges, usually to fewer."""
     rows, cols = (image.levels if isinstance(image, LookedUp) else image).shape
-    reduced = np.zeros((n_rows, cols), np.float64)
-    for strip in _strips(rows, cols, top, bottom, n_rows):
+    fewer = np.zeros((n_rows, cols), np.float64)
+    for strip in _strips(rows, cols, top, bottom, n_rows, axis):
         pixels = image.rows(strip.rows) if isinstance(image, LookedUp) else image[strip.rows]
-        reduced[strip.out] += strip.weights @ pixels.astype(np.float64, copy=False)
-    return reduced
+        fewer[strip.out] += strip.weights @ pixels.astype(np.float64, copy=False)
+    return fewer
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +73,12 @@ class _Strip:
 
 
 @functools.lru_cache(maxsize=64)
-def _strips(rows: int, cols: int, top: float, bottom: float, n_rows: int) -> tuple[_Strip, ...]:
-    first, weights = _taps(rows, top, bottom, n_rows)
+def _strips(rows: int, cols: int, top: float, bottom: float, n_rows: int, axis: Axis | None) -> tuple[_Strip, ...]:
+    first, weights = _taps(axis.pixels if axis else rows, top, bottom, n_rows)
+    if axis:
+        first, weights = _sample_taps(first, weights, axis)
     last = np.minimum(first + weights.shape[1], rows)
-    height = _strip_rows(cols, (bottom - top) / n_rows)
+    height = _strip_rows(cols, (bottom - top) / n_rows * (axis.samples / axis.pixels if axis else 1))
     return tuple(_cut(first, last, weights, range(int(first[0]), int(last[-1]), height), height))
 
 
@@ -96,12 +102,24 @@ def _cut(first: NDArray[np.intp], last: NDArray[np.intp], weights: Exact, starts
 def _taps(cells: int, start: float, stop: float, size: int) -> tuple[NDArray[np.intp], Exact]:
     """First cell and weights of each of `size` new cells over [start, stop), as Pillow computes them (``Resample.c``).
 
-    The half-width of the triangle is the distance between two new cells.
+    The half-width of the triangle is the distance between two new cells, and at least that between two cells.
     """
     step = (stop - start) / size
+    width = max(step, 1.0)
     centre = start + (np.arange(size) + 0.5) * step
-    first = np.maximum((centre - step + 0.5).astype(np.intp), 0)
-    at = first[:, None] + np.arange(math.ceil(step) * 2 + 1)
-    inside = at < np.minimum((centre + step + 0.5).astype(np.intp), cells)[:, None]
-    triangle = np.maximum(1 - np.abs((at + 0.5 - centre[:, None]) / step), 0) * inside
+    first = np.maximum((centre - width + 0.5).astype(np.intp), 0)
+    at = first[:, None] + np.arange(math.ceil(width) * 2 + 1)
+    inside = at < np.minimum((centre + width + 0.5).astype(np.intp), cells)[:, None]
+    triangle = np.maximum(1 - np.abs((at + 0.5 - centre[:, None]) / width), 0) * inside
     return first, triangle / triangle.sum(1, keepdims=True)
+
+
+def _sample_taps(first: NDArray[np.intp], weights: Exact, axis: Axis) -> tuple[NDArray[np.intp], Exact]:
+    """First sample and weights for the first pixel and weights of each new cell."""
+    of_pixels = np.zeros((len(first), axis.pixels + weights.shape[1]))
+    np.put_along_axis(of_pixels, first[:, None] + np.arange(weights.shape[1]), weights, axis=1)
+    of_samples = axis.of_samples(of_pixels[:, : axis.pixels])
+    occurs = of_samples != 0
+    first, last = occurs.argmax(1), axis.samples - occurs[:, ::-1].argmax(1)
+    at = first[:, None] + np.arange((last - first).max())
+    return first, np.take_along_axis(of_samples, np.minimum(at, axis.samples - 1), axis=1) * (at < last[:, None])

@@ -71,7 +71,7 @@ def stored_values(dataset: Dataset) -> Stored:
     NotARadiographError
         If a pixel has fewer than 8 or more than 16 bits.
     """
-    bits, shift = _bit_layout(dataset)
+    bits, shift = bit_layout(dataset)
     try:
         cells = _decoded(dataset)
     except RadiographError:
@@ -84,8 +84,28 @@ def stored_values(dataset: Dataset) -> Stored:
     return _cut(cells, bits, shift)
 
 
-def _bit_layout(dataset: Dataset) -> tuple[int, int]:
-    """Bits Stored, and the number of bits below the pixel, once the Image Pixel attributes are complete and agree."""
+def bit_layout(dataset: Dataset) -> tuple[int, int]:
+    """Check the Image Pixel attributes, fill in missing ones, and find the pixel in its cell.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        DICOM image; missing attributes are filled in as `stored_values` says.
+
+    Returns
+    -------
+    bits : int
+        Bits Stored, 8 to 16.
+    shift : int
+        Number of bits below the pixel.
+
+    Raises
+    ------
+    UnreadableFileError
+        If an attribute is missing or contradicts another.
+    NotARadiographError
+        If a pixel has fewer than 8 or more than 16 bits.
+    """
     bits = integer_of(dataset, "BitsStored")
     allocated = integer_of(dataset, "BitsAllocated")
     high = integer_of(dataset, "HighBit", bits - 1)

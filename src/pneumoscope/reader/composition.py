@@ -94,6 +94,7 @@ def compose(
         cautions=(*review(image, policy), *_age_caution(image, choice)),
         population=choice,
         severity=severity_of(shown, fields, card.severity, inside=inside, scale_fits=scale_fits),
+        decoded_scale=image.decoded_scale,
     )
 
 

@@ -52,13 +52,15 @@ class Outcome:
         return Outcome(self.source, self.radiograph, answer)
 
 
-def open_source(source: Source) -> Radiograph:
+def open_source(source: Source, seen_px: int = 0) -> Radiograph:
     """Decode a source.
 
     Parameters
     ----------
     source : Path, str, bytes or Radiograph
         The source.
+    seen_px : int
+        As for `pneumoscope.radiograph.read`; not used for a decoded radiograph.
 
     Returns
     -------
@@ -77,4 +79,4 @@ def open_source(source: Source) -> Radiograph:
             f"a source must be a Radiograph, a path or the bytes of a file, not {type(source).__name__}; convert grey levels "
             "in [0, 1] with  pneumoscope.Radiograph(pixels)  from a float32 array of shape (rows, cols)"
         )
-    return source if isinstance(source, Radiograph) else radiographs.read(source)
+    return source if isinstance(source, Radiograph) else radiographs.read(source, seen_px)

@@ -24,6 +24,7 @@ from pneumoscope.radiograph import AcceptancePolicy, Radiograph, review
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
+from pneumoscope.radiograph.reduction import Decoding
 from pneumoscope.reader import earlier_format
 from pneumoscope.reader.bundle import (
     ANSWERS,
@@ -171,18 +172,7 @@ class Reader:
         return other
 
     def __call__(self, source: Source) -> ModelReading:
-        """Read one radiograph; the same as `read` without options.
-
-        Parameters
-        ----------
-        source : Radiograph, Path, str or bytes
-            As in `read`.
-
-        Returns
-        -------
-        ModelReading
-            Score, decision, heat map, findings and lung fields.
-        """
+        """Read one radiograph; the same as `read` without options."""
         return self.read(source)
 
     def read(self, source: Source, *, target: str = "", method: str = "", population: Population | None = None) -> ModelReading:
@@ -237,6 +227,7 @@ class Reader:
         method: str = "",
         population: Population | None = None,
         workers: int = 0,
+        decode: Decoding = "full",
     ) -> Iterator[Outcome]:
         """Read many radiographs in parallel, with memory use that does not depend on their number.
 
@@ -246,12 +237,12 @@ class Reader:
             As in `read`.
         batch : int
             Number of radiographs per inference, >= 1; see `batch` for what is fastest.
-        target, method : str
-            As in `read`.
-        population : {"child", "adult"}, optional
+        target, method, population
             As in `read`, for every source.
         workers : int
             Number of threads that decode and read, >= 0; 0 for `self.workers`.
+        decode : {"full", "reduced"}
+            Whether every pixel of a file is decoded, or a smaller picture where that suffices (`ModelReading.decoded_scale`).
 
         Yields
         ------
@@ -264,12 +255,18 @@ class Reader:
             If the model does not have this target or method, or no settings for the stated population.
         """
         check_asked(self.card, target, method, population)
-        together = functools.partial(self.read_together, target=target, method=method, population=population)
+        together = functools.partial(self.read_together, target=target, method=method, population=population, decode=decode)
         for outcomes in ordered_map(together, chunks(sources, batch), workers or self.workers):
             yield from outcomes
 
     def read_together(
-        self, sources: Sequence[Source], *, target: str = "", method: str = "", population: Population | None = None
+        self,
+        sources: Sequence[Source],
+        *,
+        target: str = "",
+        method: str = "",
+        population: Population | None = None,
+        decode: Decoding = "full",
     ) -> list[Outcome]:
         """Read a batch of radiographs in one inference.
 
@@ -277,10 +274,8 @@ class Reader:
         ----------
         sources : sequence of Radiograph, Path, str or bytes
             As in `read`.
-        target, method : str
-            As in `read`.
-        population : {"child", "adult"}, optional
-            As in `read`, for every source.
+        target, method, population, decode
+            As in `read_many`.
 
         Returns
         -------
@@ -293,7 +288,8 @@ class Reader:
             If the model does not have this target or method, or no settings for the stated population.
         """
         check_asked(self.card, target, method, population)
-        outcomes = [self._decoded(source, population) for source in sources]
+        seen_px = self.card.preprocessing.seen_px if decode == "reduced" else 0
+        outcomes = [self._decoded(source, population, seen_px) for source in sources]
         images = [outcome.radiograph for outcome in outcomes if outcome.radiograph is not None]
         answers = iter(self._read_all(images, target, method, population) if images else ())
         return [o if o.radiograph is None else o.answered(next(answers)) for o in outcomes]
@@ -497,15 +493,15 @@ class Reader:
     def _choice(self, image: Radiograph, stated: Population | None) -> PopulationChoice | None:
         return choose_population(self.card.populations, image.age_years, stated or self.population)
 
-    def _accepted(self, source: Source, population: Population | None) -> Radiograph:
+    def _accepted(self, source: Source, population: Population | None, seen_px: int = 0) -> Radiograph:
         """Decode a source, and apply the acceptance policy and the rules of populations; raise the errors of `read`."""
-        image = open_source(source)
+        image = open_source(source, seen_px)
         review(image, self.policy)
         self._choice(image, population)
         return image
 
-    def _decoded(self, source: Source, population: Population | None) -> Outcome:
+    def _decoded(self, source: Source, population: Population | None, seen_px: int) -> Outcome:
         try:
-            return Outcome(source, self._accepted(source, population))
+            return Outcome(source, self._accepted(source, population, seen_px))
         except (PneumoscopeError, OSError) as error:
             return Outcome(source, error=error)

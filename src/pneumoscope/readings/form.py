@@ -103,6 +103,7 @@ def line_of(case: CaseKey, reading: ModelReading) -> Line:
         cols=placement.cols,
         model=reading.model,
         error=None,
+        decoded_scale=reading.decoded_scale if reading.decoded_scale < 1 else None,
     )
 
 
@@ -170,6 +171,8 @@ def to_json(line: Line | Reading) -> str:
     '{"schema": 5, "reader": "reader 1", '
     """
     tree = msgspec.to_builtins(line)
+    if tree.get("decoded_scale", 1.0) is None:  # only radiographs that were not decoded in full have it
+        del tree["decoded_scale"]
     return json.dumps(tree if isinstance(line, Line) else {"schema": SCHEMA_VERSION, **tree}, ensure_ascii=False)
 
 

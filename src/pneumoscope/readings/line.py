@@ -139,7 +139,7 @@ class Line:
     """One line of ``readings.jsonl``: the answer of a model for one file, or the error that says why there is none.
 
     The fields are those of the JSON form (``form.schema.json``), which describes each; of a file that could not be read all
-    answers are None.
+    answers are None, as is `decoded_scale` of one that was decoded in full.
     """
 
     schema: Literal[5]
@@ -162,12 +162,15 @@ class Line:
     cols: int | None
     model: ModelIdentity
     error: ErrorLine | None
+    decoded_scale: float | None = None
 
     def __post_init__(self) -> None:
         if (self.error is None) == (self.probability is None or self.decision is None):
             raise ValueError("a line needs either probability and decision, or an error")
         if self.probability is not None and not 0 <= self.probability <= 1:
             raise ValueError(f"a probability must lie in [0, 1], not at {self.probability}")
+        if self.decoded_scale is not None and not 0 < self.decoded_scale < 1:
+            raise ValueError(f"a reduced scale must lie between 0 and 1, not at {self.decoded_scale}")
 
     @property
     def case(self) -> CaseKey:

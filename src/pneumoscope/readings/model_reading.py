@@ -102,6 +102,8 @@ class ModelReading:
         The population that the radiograph was read as; None for a model that has the same settings for all patients.
     severity : Severity, optional
         How opaque each lung zone is by the heat map, and the graded sum; None where it was not measured.
+    decoded_scale : float
+        Scale at which the radiograph was decoded (`Radiograph.decoded_scale`); 1 in full.
     """
 
     score: Score
@@ -116,6 +118,7 @@ class ModelReading:
     cautions: tuple[Caution, ...] = ()
     population: PopulationChoice | None = None
     severity: Severity | None = None
+    decoded_scale: float = 1.0
 
     def __repr__(self) -> str:
         unsure = ", abstains" if self.abstains else ""

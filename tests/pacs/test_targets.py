@@ -5,7 +5,7 @@ import random
 import re
 import socket
 import ssl
-import time
+import threading
 
 import pytest
 import trustme
@@ -100,8 +100,12 @@ def test_an_abort_instead_of_an_answer_leaves_doubt(tmp_path):
 
 
 def test_a_destination_that_does_not_answer_in_time_leaves_doubt(tmp_path):
-    with FakeDimse(lambda event: time.sleep(1.5) or 0) as pacs:
-        assert tried(pacs.destination(seconds=0.3), result_file(tmp_path)).fate is Fate.DOUBT
+    left = threading.Event()
+    with FakeDimse(lambda event: left.wait(60) and 0) as pacs:
+        try:  # long enough for the association, which is answered at once
+            assert tried(pacs.destination(seconds=1.0), result_file(tmp_path)).fate is Fate.DOUBT
+        finally:
+            left.set()
 
 
 def test_a_port_that_accepts_and_says_nothing_is_given_up(tmp_path):

@@ -4,7 +4,7 @@ import gzip
 import json
 import logging
 import ssl
-import time
+import threading
 
 import httpx2
 import pytest
@@ -216,11 +216,13 @@ def test_no_other_server_ever_gets_a_request():
 
 def test_a_slow_server_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(connection, "READ_S", 0.05)
-    with (
-        serving(lambda _: time.sleep(0.5) or search_answer([])) as (origin, _),
-        pytest.raises(UnreachableError, match=r"did not answer within 0\.05 seconds"),
-    ):
-        listed(f"{origin}/dw")
+    left = threading.Event()
+    with serving(lambda _: left.wait(60) and search_answer([])) as (origin, _):
+        try:
+            with pytest.raises(UnreachableError, match=r"did not answer within 0\.05 seconds"):
+                listed(f"{origin}/dw")
+        finally:
+            left.set()
 
 
 def test_an_answer_that_trickles_ends_as_a_whole():

@@ -4,6 +4,7 @@ import os
 import signal
 import tempfile
 
+import hypothesis
 import pytest
 
 # Before PyTorch and scikit-learn are imported: several threads on small arrays wait for one another longer than they compute, and
@@ -11,6 +12,15 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from tests.reader.builders import glass_bundle
+
+# No property depends on the speed of the machine; all else is as Hypothesis chooses here or in CI.
+hypothesis.settings.register_profile(
+    "patient",
+    hypothesis.settings.get_profile(hypothesis.settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("patient")
 
 # A shell's background job ignores Ctrl-C, and so would the commands that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -180,8 +180,8 @@ def main() -> None:
         for count in asked.rows:
             rows.append(measure_rows(count, scratch))
             print(table(rows[-1:]), flush=True)
+            write(asked.json, {**about, "rates": rates, "result_bytes_a_radiograph": size, "rows": rows})
     print("\n" + table(rates) + "\n\n" + table(rows))
-    write(asked.json, {**about, "rates": rates, "result_bytes_a_radiograph": size, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from pneumoscope import strict_json
 from pneumoscope.archive.outputs import Sums
 
 CHECKS_NAME = "checks.jsonl"
+MOST_AHEAD = 50_000
+"""Records that are held at a time, about 40 MB."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,13 @@ class Recorded:
     ----------
     records : iterator of Check
         The records in their order.
+    most_ahead : int
+        How many records are held at most; a record that lies further ahead counts as missing, and its line is read again.
     """
 
-    def __init__(self, records: Iterator[Check]) -> None:
+    def __init__(self, records: Iterator[Check], most_ahead: int = MOST_AHEAD) -> None:
         self._records = records
+        self._most_ahead = most_ahead
         self._ahead: dict[str, Check] = {}
 
     def take(self, name: str) -> Check | None:
@@ -113,10 +118,10 @@ class Recorded:
         Returns
         -------
         Check or None
-            None where there is no record.
+            None where there is no record among those held.
         """
         while name not in self._ahead:
-            record = next(self._records, None)
+            record = next(self._records, None) if len(self._ahead) < self._most_ahead else None
             if record is None:
                 return None
             self._ahead[record.path] = record

@@ -16,7 +16,7 @@ from pneumoscope.reader import Reader
 from pneumoscope.readings import form
 from tests.archive.conftest import SAMPLE, plan_of
 from tests.cli.run import by_path, run
-from tests.radiograph.builders import cr, framed, jpeg, written
+from tests.radiograph.builders import cr, framed, written
 
 MOST_DIFFERENCE = 0.005
 """Of the probability; 100 times as many radiographs are compared by ``benchmarks/reduced_decoding.py``."""
@@ -32,17 +32,16 @@ def as_jpeg_2000(picture: Image.Image) -> bytes:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shipped radiograph as JPEG 2000, one enlarged to a detector's size as JPEG, and two files that are decoded in full."""
+    """Two shipped radiographs as JPEG 2000, large enough to be reduced, and two files that are decoded in full."""
     folder = tmp_path_factory.mktemp("reduced") / "in"
     folder.mkdir()
     normal, pneumonia = (sorted((SAMPLE / name).glob("*.jpeg"))[-1] for name in ("NORMAL", "PNEUMONIA"))
-    with Image.open(normal) as first, Image.open(pneumonia) as second:
-        first, second = first.convert("L"), second.convert("L")
-        factor = 1360 / min(first.size)
-        (folder / "a.dcm").write_bytes(as_jpeg_2000(first.resize((round(first.width * factor), round(first.height * factor)))))
-        factor = 2700 / min(second.size)
-        (folder / "b.jpeg").write_bytes(jpeg(second.resize((round(second.width * factor), round(second.height * factor)))))
-        second.resize((300, 250)).save(folder / "d.png")
+    for name, file in (("a.dcm", normal), ("b.dcm", pneumonia)):
+        with Image.open(file) as source:
+            factor = 1360 / min(source.size)
+            size = round(source.width * factor), round(source.height * factor)
+            (folder / name).write_bytes(as_jpeg_2000(source.convert("L").resize(size)))
+            source.convert("L").resize((300, 250)).save(folder / "d.png")
     (folder / "c.jpeg").write_bytes(pneumonia.read_bytes())
     return folder
 
@@ -53,7 +52,7 @@ def test_lines_say_the_scale_and_differ_by_little(files: Path, tmp_path: Path) -
     assert run("read", files, "-o", reduced, "--decode", "reduced", "--overlay-format", "jpeg").code == 0
     exact, near = by_path(full), by_path(reduced)
     assert {name: line.get("decoded_scale") for name, line in near.items()} == {
-        "a.dcm": 0.5, "b.jpeg": 0.5, "c.jpeg": None, "d.png": None,
+        "a.dcm": 0.5, "b.dcm": 0.5, "c.jpeg": None, "d.png": None,
     }  # fmt: skip
     assert not any("decoded_scale" in line for line in exact.values())
     for name, line in near.items():
@@ -82,7 +81,7 @@ def test_a_data_set_says_the_scale(files: Path, reader: Reader) -> None:
     with plan.store.only_writer(), decoding.decoder(False, 1, decoding.seen_px(reader, plan.run.options)) as decode:
         assert sum(count.rows for count in local_engine.read_shards(plan, reader, decode, workers=1)) == 4
     rows = [row for file in Path(plan.out).rglob("*.parquet") for row in pq.read_table(file).to_pylist()]
-    assert {row["path"]: row["decoded_scale"] for row in rows}.items() >= {"a.dcm": 0.5, "b.jpeg": 0.5, "d.png": None}.items()
+    assert {row["path"]: row["decoded_scale"] for row in rows}.items() >= {"a.dcm": 0.5, "b.dcm": 0.5, "d.png": None}.items()
     assert result_table.SCHEMA.field("decoded_scale").nullable
     with pytest.raises(ArchiveError, match="holds results of other options"):
         plan_of(files, reader)

@@ -479,7 +479,7 @@ def _changed_bytes(content: bytes, other: bytes, chance: random.Random) -> bytes
 TARGETS: Mapping[str, Target] = {
     "dicom": Target(samples.dicom_files, changed_dicom, _radiograph, 420),
     "pictures": Target(_pictures, _changed_picture, _radiograph, 150),
-    "reduced": Target(samples.reducible_files, _changed_file, _reduced, 40),
+    "reduced": Target(samples.reducible_files, changed_dicom, _reduced, 40),
     "film": Target(_all_files, _changed_file, _film, 80),
     "reading": Target(_all_files, _changed_file, _reading, 80),
     "source": Target(samples.dicom_files, changed_dicom, _source_image, 50),

@@ -15,11 +15,10 @@ from pneumoscope.radiograph.errors import ReducedError
 from pneumoscope.radiograph.placement import Placement, on_whole
 from pneumoscope.radiograph.reduced_frames import Codestream
 from pneumoscope.radiograph.region import Region
-from tests.radiograph.builders import cr, exif, framed, jpeg, png, property_test, show_stored, written
+from tests.radiograph.builders import cr, framed, jpeg, png, property_test, show_stored, written
 
 ROWS, COLS = 250, 310
 SEEN_PX = 30
-JPEG_SEEN_PX = 15
 
 
 def chest(top, rows=ROWS, cols=COLS):
@@ -60,10 +59,6 @@ REDUCED = {
     "12 bits with loss": (lambda: jpeg_2000(syntax=JPEG2000, options={"compression_ratios": [8]}), SEEN_PX, 0.5),
     "to a quarter": (jpeg_2000, 20, 0.25),
     "to an eighth": (lambda: jpeg_2000(chest(4095, 256, 312)), 10, 0.125),
-    "JPEG in DICOM": (jpeg_baseline, JPEG_SEEN_PX, 0.5),
-    "JPEG": (lambda: jpeg(chest(255), quality=95), JPEG_SEEN_PX, 0.5),
-    "JPEG to a quarter": (lambda: jpeg(chest(255, 500, 620), quality=95), 20, 0.25),
-    "progressive JPEG": (lambda: jpeg(chest(255), quality=95, progressive=True), JPEG_SEEN_PX, 0.5),
     "JPEG 2000 with a SIGMOID window": (lambda: jpeg_2000(VOILUTFunction="SIGMOID"), SEEN_PX, 0.5),
 }
 
@@ -101,13 +96,6 @@ def test_samples_of_jpeg_2000_are_the_low_band_of_the_stored_values(bits, signed
     assert (found == expected - expected.min()).all()
 
 
-def test_samples_of_jpeg_are_those_of_pillow():
-    content = jpeg(chest(255), quality=95)
-    with Image.open(io.BytesIO(content)) as picture:
-        picture.draft("L", (COLS // 2, ROWS // 2))
-        assert (np.asarray(picture) == read(content, JPEG_SEEN_PX).looked_up.levels).all()
-
-
 def test_the_pixels_of_a_reduced_radiograph_are_not_given():
     reduced = read(jpeg_2000(), SEEN_PX)
     with pytest.raises(ReducedError, match=r"decoded at 0\.5 of its scale, so that its pixels are not known; decode it in full"):
@@ -128,8 +116,8 @@ FULL = {
     "no reduced scale": lambda: written(cr(chest(4095), **show_stored(12))),
     "JPEG-LS": lambda: _compressed(JPEGLSLossless),
     "PNG": lambda: png(chest(255)),
-    "colours": lambda: jpeg(np.dstack([chest(255)] * 3)),
-    "turned by Exif": lambda: jpeg(chest(255), exif=b"Exif\0\0" + exif(6)),
+    "JPEG": lambda: jpeg(chest(255)),
+    "JPEG in DICOM": jpeg_baseline,
     "narrow": lambda: jpeg_2000(chest(4095, 110, 900)),
     "several tiles": lambda: jpeg_2000(frame=_by_pillow(tile_size=(128, 128))),
     "several components": lambda: jpeg_2000(frame=_by_pillow(channels=3), bits=8, values=chest(255)),
@@ -165,7 +153,7 @@ def _outcome(content, seen_px):
 @pytest.mark.parametrize("name", FULL)
 def test_every_pixel_is_decoded_where_a_reduced_scale_is_not_safe(name):
     content = FULL[name]()
-    reduced, full = _outcome(content, JPEG_SEEN_PX if name != "narrow" else 40), _outcome(content, 0)
+    reduced, full = _outcome(content, 10 if name != "narrow" else 40), _outcome(content, 0)
     if isinstance(full, str):
         assert reduced == full
     else:
@@ -179,18 +167,20 @@ def test_a_size_that_pillow_would_round_down_is_halved_once_less():
     assert read(jpeg_2000(chest(4095, 252, 312)), 20).decoded_scale == 0.25
 
 
-@pytest.mark.parametrize("make", [jpeg_2000, jpeg_baseline, lambda: jpeg(chest(255))])
+@pytest.mark.parametrize(
+    "make", [jpeg_2000, jpeg_baseline, lambda: jpeg_2000(syntax=JPEG2000, options={"compression_ratios": [8]})]
+)
 def test_a_truncated_file_is_refused_as_in_full(make):
     content = make()
     for kept in (0.3, 0.6, 0.9):
         cut = content[: int(len(content) * kept)]
-        assert _outcome(cut, JPEG_SEEN_PX) == _outcome(cut, 0)
-        assert isinstance(_outcome(cut, JPEG_SEEN_PX), str)
+        assert _outcome(cut, SEEN_PX) == _outcome(cut, 0)
+        assert isinstance(_outcome(cut, SEEN_PX), str)
 
 
 def test_one_level_is_empty_at_any_scale():
     with pytest.raises(EmptyImageError, match="same grey level"):
-        read(jpeg(np.full((ROWS, COLS), 90)), JPEG_SEEN_PX)
+        read(jpeg_2000(np.full((ROWS, COLS), 90)), SEEN_PX)
 
 
 def test_a_frame_of_another_size_than_the_header_is_refused():
@@ -206,4 +196,4 @@ def test_a_damaged_main_header_is_no_codestream_or_one_of_its_values(data):
     for _ in range(data.draw(st.integers(1, 3))):
         frame[data.draw(st.integers(0, 120))] = data.draw(st.integers(0, 255))
     parsed = Codestream.parse(bytes(frame[: data.draw(st.integers(0, len(frame)))]))
-    assert parsed is None or (parsed.transform in ("5/3", "9/7") and 1 <= parsed.bits <= 128)
+    assert parsed is None or (parsed.wavelet in ("5/3", "9/7") and 1 <= parsed.bits <= 128)

@@ -74,7 +74,7 @@ from pneumoscope.reports.csv_table import write_csv
     type=click.Choice(get_args(Decoding)),
     default="full",
     show_default=True,
-    help="reduced: decode large JPEG and JPEG 2000 images at 1/2, 1/4 or 1/8 where the model sees no more; lines say so.",
+    help="reduced: decode large JPEG 2000 images at 1/2, 1/4 or 1/8 where the model sees no more; the lines say so.",
 )
 @click.option(
     "--overlay-scale",

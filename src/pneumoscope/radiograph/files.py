@@ -38,8 +38,8 @@ def read(source: Path | str | bytes, seen_px: int = 0) -> Radiograph:
         A path, or the content of a file. Only a regular file of at most `MAX_FILE_BYTES` bytes is opened.
     seen_px : int
         Edge of the square on which a model sees the whole radiograph, if the file may be decoded at a reduced scale
-        (`pneumoscope.radiograph.reduction`); 0 to decode every pixel. A file is decoded in full where its format has no reduced
-        scale, it is too small, or its header leaves to its pixels how it is displayed.
+        (`pneumoscope.radiograph.reduction`); 0 to decode every pixel. Only JPEG 2000 has reduced scales. A file is decoded in
+        full where it is too small, or its header leaves to its pixels how it is displayed.
 
     Returns
     -------
@@ -115,10 +115,7 @@ def _decoded(source: Path | str | bytes, seen_px: int = 0) -> Film:
     content = source if isinstance(source, bytes) else content_of(Path(source))
     if not content:
         raise UnreadableFileError("the file is empty; an intact DICOM, PNG or JPEG file is needed")
-    decode = _decode_dicom if looks_like_dicom(content) else decode_picture
-    film = decode(content, seen_px)
-    if film.radiograph.decoded_scale < 1 and not _represents_all(film.radiograph):
-        film = decode(content, 0)
+    film = _decoded_dicom(content, seen_px) if looks_like_dicom(content) else decode_picture(content)
     radiograph = film.radiograph
     if radiograph.grey_range[0] == radiograph.grey_range[1]:
         raise EmptyImageError(
@@ -127,15 +124,16 @@ def _decoded(source: Path | str | bytes, seen_px: int = 0) -> Film:
     return film
 
 
-def _decode_dicom(content: bytes, seen_px: int) -> Film:
+def _decoded_dicom(content: bytes, seen_px: int) -> Film:
     """Decode DICOM; the decoder is loaded at the first file that needs it, because pydicom takes long to import."""
     decode: Callable[[bytes, int], Film] = importlib.import_module("pneumoscope.radiograph.dicom").decode
-    return decode(content, seen_px)
+    film = decode(content, seen_px)
+    return film if film.radiograph.decoded_scale == 1 or _represents_all(film.radiograph) else decode(content, 0)
 
 
 def _represents_all(reduced: Radiograph) -> bool:
     """Whether what the pixels of a reduced picture say of the whole radiograph holds with a wide margin."""
-    return reduced.grey_levels_used >= _LEAST_GREY_LEVELS and reduced.grey_source != "bulk" and not reduced.photograph
+    return reduced.grey_levels_used >= _LEAST_GREY_LEVELS and reduced.grey_source == "header"
 
 
 def content_of(file: Path, most: int = MAX_FILE_BYTES) -> bytes:

@@ -1,14 +1,12 @@
 """Decode PNG and JPEG pictures into a `Film`."""
 
 import io
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from pneumoscope.radiograph.drafts import draft
 from pneumoscope.radiograph.errors import (
     EmptyImageError,
     NotARadiographError,
@@ -43,7 +41,7 @@ _LEAST_UNUSED_BITS = 2
 """Unused high bits of a 16 bit picture from which its white is taken from its data: a picture four times too dark."""
 
 
-def decode(content: bytes, seen_px: int = 0) -> Film:
+def decode(content: bytes) -> Film:
     """Decode a PNG or JPEG picture, turned upright by its Exif Orientation.
 
     A 16 bit picture whose highest grey level has k bits, 8 ≤ k ≤ 14, holds k bit data (as converted from DICOM), and its white
@@ -53,9 +51,6 @@ def decode(content: bytes, seen_px: int = 0) -> Film:
     ----------
     content : bytes
         The whole file.
-    seen_px : int
-        Edge of the square on which a model sees the whole radiograph, if a grey JPEG may be decoded at a reduced scale; 0 to
-        decode in full.
 
     Returns
     -------
@@ -70,7 +65,7 @@ def decode(content: bytes, seen_px: int = 0) -> Film:
     """
     with silenced_decoders():
         try:
-            return _decode(content, seen_px)
+            return _decode(content)
         except RadiographError:
             raise
         except UnidentifiedImageError as error:
@@ -81,7 +76,7 @@ def decode(content: bytes, seen_px: int = 0) -> Film:
             raise UnreadableFileError(_DAMAGED) from error
 
 
-def _decode(content: bytes, seen_px: int) -> Film:
+def _decode(content: bytes) -> Film:
     with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
         cols, rows = image.size
         if rows * cols > MAX_PIXELS:
@@ -90,7 +85,6 @@ def _decode(content: bytes, seen_px: int) -> Film:
             )
         if image.mode == "CMYK":
             raise NotARadiographError("the JPEG file has the four colours of print (CMYK); save it as grey or RGB")
-        reduction = draft(image, seen_px) if seen_px and _is_upright(image) else None
         image.load()
         file_format: Literal["PNG", "JPEG"] = "PNG" if image.format == "PNG" else "JPEG"
         aspect = _aspect(image)
@@ -98,15 +92,10 @@ def _decode(content: bytes, seen_px: int) -> Film:
         ImageOps.exif_transpose(image, in_place=True)
         photograph = camera or _is_colourful(image)
         levels, shown, counts, source = _deep_grey(np.asarray(image)) if image.mode.startswith("I") else _grey(image)
-    pixels = replace(LookedUp.of(levels, shown, counts), reduction=reduction)
+    pixels = LookedUp.of(levels, shown, counts)
     radiograph = Radiograph(pixels, file_format=file_format, grey_source=source, photograph=photograph, stated_aspect=aspect)
     values, padding = np.arange(shown.size, dtype=np.float64), np.zeros(shown.size, bool)
     return Film(radiograph, levels, shown, values, padding, lossy=file_format == "JPEG")
-
-
-def _is_upright(image: Image.Image) -> bool:
-    """Whether the stored picture is not turned by its Exif Orientation."""
-    return bool(image.getexif().get(ExifTags.Base.Orientation, 1) == 1)
 
 
 def _aspect(image: Image.Image) -> float:

@@ -1,6 +1,6 @@
-"""Decode DICOM pixel data at a reduced scale: grey JPEG by scaled cosine transforms, JPEG 2000 by its resolution levels.
+"""Decode DICOM pixel data at a reduced scale, by the resolution levels of JPEG 2000.
 
-Only pictures whose structure is fully understood are reduced; of all others nothing is returned, and they are decoded in full.
+Only codestreams whose structure is fully understood are reduced; of all others nothing is returned, and they are decoded in full.
 """
 
 import io
@@ -13,10 +13,9 @@ from PIL import Image
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
-from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit
+from pydicom.uid import JPEG2000, JPEG2000Lossless
 
-from pneumoscope.radiograph.drafts import draft
-from pneumoscope.radiograph.reduction import Reduction, Transform
+from pneumoscope.radiograph.reduction import Reduction, Wavelet
 from pneumoscope.radiograph.stored_values import Stored, bit_layout
 
 _SIZ, _COD, _SOT = 0xFF51, 0xFF52, 0xFF90
@@ -39,8 +38,8 @@ class Codestream:
         Whether the samples are signed.
     decompositions : int
         Number of times that the wavelet transform was applied.
-    transform : {"5/3", "9/7"}
-        The wavelet transform.
+    wavelet : {"5/3", "9/7"}
+        The wavelet.
     """
 
     rows: int
@@ -48,7 +47,7 @@ class Codestream:
     bits: int
     signed: bool
     decompositions: int
-    transform: Transform
+    wavelet: Wavelet
 
     @classmethod
     def parse(cls, frame: bytes) -> "Codestream | None":
@@ -74,8 +73,8 @@ class Codestream:
         one = (size[34:36], size[37:39]) == (b"\0\1", b"\1\1") and not any((left, top, tile_left, tile_top))
         if not one or tile_cols < right or tile_rows < bottom or coding[9] > 1:
             return None
-        transform: Transform = "5/3" if coding[9] else "9/7"
-        return cls(bottom, right, (size[36] & 0x7F) + 1, bool(size[36] & 0x80), coding[5], transform)
+        wavelet: Wavelet = "5/3" if coding[9] else "9/7"
+        return cls(bottom, right, (size[36] & 0x7F) + 1, bool(size[36] & 0x80), coding[5], wavelet)
 
 
 def _main_header(frame: bytes) -> dict[int, bytes]:
@@ -110,37 +109,27 @@ def reduced_values(dataset: Dataset, seen_px: int) -> tuple[Stored, Reduction] |
         header contradicts the frame, or the picture is small or damaged.
     """
     syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax not in (JPEGBaseline8Bit, JPEG2000, JPEG2000Lossless):
+    if syntax not in (JPEG2000, JPEG2000Lossless):
         return None
     bits, shift = bit_layout(dataset)
     if shift:
         return None
     frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
-    size, signed = (dataset.Rows, dataset.Columns), bool(dataset.PixelRepresentation)
+    stated = dataset.Rows, dataset.Columns, bits, bool(dataset.PixelRepresentation)
     try:
-        if syntax == JPEGBaseline8Bit:
-            return None if signed else _of_jpeg(frame, size, seen_px)
         stream = Codestream.parse(frame)
-        if stream is None or (stream.rows, stream.cols, stream.bits, stream.signed) != (*size, bits, signed):
+        if stream is None or (stream.rows, stream.cols, stream.bits, stream.signed) != stated:
             return None
-        return _of_jpeg_2000(frame, stream, seen_px)
+        return _decoded(frame, stream, seen_px)
     except Exception:  # decoding in full says what is wrong
         return None
 
 
-def _of_jpeg(frame: bytes, size: tuple[int, int], seen_px: int) -> tuple[Stored, Reduction] | None:
-    with Image.open(io.BytesIO(frame), formats=("JPEG",)) as image:
-        if image.size[::-1] != size:
-            return None
-        reduction = draft(image, seen_px)
-        return None if reduction is None else (np.asarray(image), reduction)
-
-
-def _of_jpeg_2000(frame: bytes, stream: Codestream, seen_px: int) -> tuple[Stored, Reduction] | None:
-    reduction = Reduction.choose(stream.rows, stream.cols, seen_px, stream.transform, stream.decompositions)
+def _decoded(frame: bytes, stream: Codestream, seen_px: int) -> tuple[Stored, Reduction] | None:
+    reduction = Reduction.choose(stream.rows, stream.cols, seen_px, stream.wavelet, stream.decompositions)
     # Pillow rounds a size to the nearest, not up, and then refuses what its decoder gives.
     while reduction and reduction.shape != _rounded(reduction):
-        reduction = Reduction.choose(stream.rows, stream.cols, seen_px, stream.transform, reduction.halvings - 1)
+        reduction = Reduction.choose(stream.rows, stream.cols, seen_px, stream.wavelet, reduction.halvings - 1)
     if reduction is None:
         return None
     with Image.open(io.BytesIO(frame), formats=("JPEG2000",)) as image:

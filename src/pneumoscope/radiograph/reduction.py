@@ -1,9 +1,13 @@
 """The noun `Reduction`: how the samples of a picture that was decoded at a reduced scale stand for the pixels of its file.
 
-JPEG and JPEG 2000 keep a picture as low and high frequencies. A decoder that leaves the high ones out gives a smaller picture and
-does less work. The pixels that this smaller picture stands for are those that the decoder's own inverse transform gives where the
-high frequencies are zero: linear in its samples. A weight of a pixel is thus a weight of samples, and `Axis.of_samples` converts
-the weights of a resampling; the resampling itself stays that of the pixels, on the grid of the file.
+JPEG 2000 keeps a picture as low and high frequencies. A decoder that leaves the high ones out gives a smaller picture and does
+less work. The pixels that this smaller picture stands for are those that the inverse wavelet transform gives where the high
+frequencies are zero: linear in its samples. A weight of a pixel is thus a weight of samples, and `Axis.of_samples` converts the
+weights of a resampling; the resampling itself stays that of the pixels, on the grid of the file.
+
+JPEG could be decoded at a reduced scale, too, but its samples then have 8 bits, and the probability of the default model
+changes by up to 0.01 even with six samples along each axis for each pixel that it sees. It would save little, since every
+coefficient has to be decoded.
 """
 
 from dataclasses import dataclass
@@ -14,17 +18,15 @@ from numpy.typing import NDArray
 
 Decoding = Literal["full", "reduced"]
 """Whether every pixel of a file is decoded, or a smaller picture where a model sees no more."""
-Transform = Literal["DCT", "5/3", "9/7"]
-"""Transform of a compressed picture: cosines in JPEG, wavelets in JPEG 2000 without loss (5/3) and with loss (9/7)."""
+Wavelet = Literal["5/3", "9/7"]
+"""Wavelet of a JPEG 2000 codestream: 5/3 without loss, 9/7 with loss."""
 Weights = NDArray[np.float64]
 
 MOST_HALVINGS = 3
-"""Of each axis: 1/8 is the smallest scale that libjpeg decodes at."""
-LEAST_SAMPLES = {"DCT": 6, "5/3": 3, "9/7": 3}
+"""Of each axis: the smallest scale is 1/8."""
+LEAST_SAMPLES = 3
 """Fewest samples along each axis for each pixel of the square on which a model sees the radiograph. With fewer the probability of
-a model changes by more than 0.005 (``benchmarks/reduced_decoding.py``); JPEG needs most, since its samples have 8 bits."""
-_BLOCK = 8
-"""Pixels of a block of JPEG along each axis."""
+a model changes by more than 0.005 (``benchmarks/reduced_decoding.py``)."""
 _SYNTHESIS = {
     "5/3": (0.5, 1.0, 0.5),
     "9/7": (
@@ -45,13 +47,13 @@ class Axis:
         Number of pixels in the file.
     halvings : int
         How often the number was halved, 1 to 3.
-    transform : {"DCT", "5/3", "9/7"}
-        Transform that the high frequencies were left out of.
+    wavelet : {"5/3", "9/7"}
+        Wavelet of the file.
     """
 
     pixels: int
     halvings: int
-    transform: Transform
+    wavelet: Wavelet
 
     @property
     def samples(self) -> int:
@@ -71,10 +73,8 @@ class Axis:
         ndarray of float64, shape (n, samples)
             Weights of the samples: the sums are those of the pixels that the inverse transform gives without high frequencies.
         """
-        if self.transform == "DCT":
-            return _of_blocks(weights, self.samples, _BLOCK >> self.halvings)
         for _ in range(self.halvings):
-            weights = _of_low_band(weights, np.array(_SYNTHESIS[self.transform]))
+            weights = _of_low_band(weights, np.array(_SYNTHESIS[self.wavelet]))
         return weights
 
 
@@ -88,17 +88,17 @@ class Reduction:
         Grid of the file, in pixels.
     halvings : int
         How often each side was halved, 1 to 3.
-    transform : {"DCT", "5/3", "9/7"}
-        Transform that the high frequencies were left out of.
+    wavelet : {"5/3", "9/7"}
+        Wavelet of the file.
     """
 
     rows: int
     cols: int
     halvings: int
-    transform: Transform
+    wavelet: Wavelet
 
     @classmethod
-    def choose(cls, rows: int, cols: int, seen_px: int, transform: Transform, most: int = MOST_HALVINGS) -> "Reduction | None":
+    def choose(cls, rows: int, cols: int, seen_px: int, wavelet: Wavelet, most: int = MOST_HALVINGS) -> "Reduction | None":
         """Choose the smallest scale at which a model's square still has enough samples.
 
         Parameters
@@ -107,8 +107,8 @@ class Reduction:
             Grid of the file, in pixels.
         seen_px : int
             Edge of the square on which a model sees the whole radiograph, >= 1.
-        transform : {"DCT", "5/3", "9/7"}
-            Transform of the file.
+        wavelet : {"5/3", "9/7"}
+            Wavelet of the file.
         most : int
             Most halvings that the file allows.
 
@@ -124,9 +124,9 @@ class Reduction:
         >>> Reduction.choose(1200, 1000, 224, "5/3") is None
         True
         """
-        least = LEAST_SAMPLES[transform] * seen_px
+        least = LEAST_SAMPLES * seen_px
         for halvings in range(min(most, MOST_HALVINGS), 0, -1):
-            reduction = cls(rows, cols, halvings, transform)
+            reduction = cls(rows, cols, halvings, wavelet)
             if min(reduction.shape) >= least:
                 return reduction
         return None
@@ -139,32 +139,13 @@ class Reduction:
     @property
     def axes(self) -> tuple[Axis, Axis]:
         """Rows and columns."""
-        return Axis(self.rows, self.halvings, self.transform), Axis(self.cols, self.halvings, self.transform)
+        return Axis(self.rows, self.halvings, self.wavelet), Axis(self.cols, self.halvings, self.wavelet)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the reduced picture."""
         rows, cols = self.axes
         return rows.samples, cols.samples
-
-
-def _of_blocks(weights: Weights, n_samples: int, block_samples: int) -> Weights:
-    """Weights of the samples of scaled cosine transforms, each of the low frequencies of a block of eight pixels."""
-    n_sums, n_pixels = weights.shape
-    blocks = np.pad(weights, ((0, 0), (0, -n_pixels % _BLOCK))).reshape(n_sums, -1, _BLOCK)
-    pixels, samples = _cosines(_BLOCK)[:block_samples], _cosines(block_samples)
-    spread = pixels.T @ samples * np.sqrt(_BLOCK / block_samples)
-    all_samples = (blocks @ spread).reshape(n_sums, -1)
-    # libjpeg gives no samples that lie wholly beyond the picture; the last one stands for them.
-    kept = np.ascontiguousarray(all_samples[:, :n_samples])
-    kept[:, -1] += all_samples[:, n_samples:].sum(1)
-    return kept
-
-
-def _cosines(size: int) -> Weights:
-    """The orthonormal discrete cosine transform (DCT-II), shape (frequencies, size)."""
-    angles = np.pi / size * np.outer(np.arange(size), np.arange(size) + 0.5)
-    return np.cos(angles) * np.sqrt(np.where(np.arange(size) == 0, 1, 2) / size)[:, None]
 
 
 def _of_low_band(weights: Weights, synthesis: Weights) -> Weights:

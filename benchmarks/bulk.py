@@ -8,11 +8,11 @@ With `--large` all are enlarged to the size of a detector, 2,800 px on the longe
 as JPEG 2000, as JPEG-LS (these of twelve bits, without loss), and as JPEG of eight bits.
 
 A folder is filled with links to them. It is read by separate processes: without overlays, decoding in worker processes, as is
-the default, or in the reading process itself; with overlays as PNG and as JPEG. The default graph runs as many times on
-radiographs that are already decoded and resized: one session with one thread, run by as many threads as cores. The methods take
-turns. Prints medians over the rounds and medians of the rounds' ratios; the peak is the resident memory of the reading process,
-without its workers. The ratio by processor time, of the process and its workers together, depends little on what else the
-machine does.
+the default, or in the reading process itself; with overlays as PNG and as JPEG; and with `--large` also with reduced decoding.
+The default graph runs as many times on radiographs that are already decoded and resized: one session with one thread, run by as
+many threads as cores. The methods take turns. Prints medians over the rounds and medians of the rounds' ratios; the peak is the
+resident memory of the reading process, without its workers. The ratio by processor time, of the process and its workers
+together, depends little on what else the machine does.
 """
 
 import io
@@ -20,7 +20,7 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,10 @@ FLAGS = {
     OVERLAYS: ("--overlays",),
     JPEG_OVERLAYS: ("--overlays", "--overlay-format", "jpeg"),
 }
+Methods = Mapping[str, Sequence[str]]
+"""Options of ``pneumoscope read`` by the name of the method."""
+REDUCED_FLAGS = {f"{name}, reduced decoding": (*FLAGS[name], "--decode", "reduced") for name in (PLAIN, JPEG_OVERLAYS)}
+"""Only JPEG 2000 has reduced scales."""
 SMALL, LARGE = 224, 2800
 SYNTAXES = (ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, JPEGBaseline8Bit)
 
@@ -165,14 +169,14 @@ def read(folder: Path, flags: Sequence[str], count: int) -> Run:
     return done
 
 
-def measure(files: Sequence[Path], count: int, rounds: int, scratch: Path) -> list[dict[str, Any]]:
+def measure(files: Sequence[Path], count: int, rounds: int, scratch: Path, methods: Methods) -> list[dict[str, Any]]:
     """Make one row for each method."""
     folder, graph = scratch / str(count), GraphAlone(files)
     linked(files, count, folder)
-    runs: dict[str, list[Run]] = {name: [] for name in (GRAPH, *FLAGS)}
+    runs: dict[str, list[Run]] = {name: [] for name in (GRAPH, *methods)}
     for _ in range(rounds):
         runs[GRAPH].append(graph.run(count))
-        for name, flags in FLAGS.items():
+        for name, flags in methods.items():
             runs[name].append(read(folder, flags, count))
     return [{"radiographs": count, "way": name, **_figures(runs[GRAPH], done, count)} for name, done in runs.items()]
 
@@ -190,23 +194,23 @@ def _figures(alone: Sequence[Run], done: Sequence[Run], count: int) -> dict[str,
     }
 
 
-def growth(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+def growth(rows: Sequence[dict[str, Any]], methods: Methods) -> dict[str, float]:
     """Divide the time per radiograph and the peak memory at the largest number of files by those at the smallest."""
     ratios: dict[str, float] = {}
-    for name in FLAGS:
+    for name in methods:
         own = [row for row in rows if row["way"] == name]
         first, last = (pick(own, key=lambda row: row["radiographs"]) for pick in (min, max))
         ratios |= {f"{name}, {key}": last[key] / first[key] for key in ("ms each", "peak MiB")}
     return ratios
 
 
-def without_start(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+def without_start(rows: Sequence[dict[str, Any]], methods: Methods) -> dict[str, dict[str, float]]:
     """Compute the processor time of each further radiograph, and the ratio to the graph alone, between two numbers of files.
 
     A process and its workers need about two seconds to start, which many files share.
     """
     further: dict[str, float] = {}
-    for name in (GRAPH, *FLAGS):
+    for name in (GRAPH, *methods):
         own = sorted((row["radiographs"], row["processor ms each"]) for row in rows if row["way"] == name)
         (few, each_of_few), (many, each_of_many) = own[0], own[-1]
         further[name] = (many * each_of_many - few * each_of_few) / (many - few)
@@ -221,18 +225,19 @@ def main() -> None:
     arguments.add_argument("--large", action="store_true", help=f"enlarge the radiographs to {LARGE} px first")
     asked = arguments.parse_args()
     films = "small" if asked.small else "large" if asked.large else "shipped"
+    methods = FLAGS | (REDUCED_FLAGS if asked.large else {})
     about = {"machine": machine("onnxruntime", "numpy", "pillow", "pydicom"), "rounds": asked.rounds, "films": films}
     print(", ".join(f"{key} {value}" for key, value in about["machine"].items()) + f"; {asked.rounds} rounds")
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         files = originals(Path(scratch), films)
         for count in sorted(asked.files):
-            new = measure(files, count, asked.rounds, Path(scratch))
+            new = measure(files, count, asked.rounds, Path(scratch), methods)
             rows += new
             print("\n" + table(new), flush=True)
-    ratios = growth(rows)
+    ratios = growth(rows, methods)
     print(f"\n{max(asked.files)} over {min(asked.files)} radiographs: " + "; ".join(f"{k} {v:.2f}" for k, v in ratios.items()))
-    further = without_start(rows) if len(set(asked.files)) > 1 else {}
+    further = without_start(rows, methods) if len(set(asked.files)) > 1 else {}
     for name, one in further.items():
         print(f"each further radiograph, {name}: {one['processor ms']:.1f} ms, rate/graph alone {one['rate/graph alone']:.2f}")
     write(asked.json, {**about, "rows": rows, "growth": ratios, "further": further})

@@ -19,7 +19,7 @@ import io
 import itertools
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000, JPEG2000Lossless
+from pydicom.uid import JPEG2000, UID, JPEG2000Lossless
 from tqdm import tqdm
 
 from pneumoscope import radiograph
@@ -44,7 +44,10 @@ from pneumoscope.reader import Reader
 from pneumoscope.reader.reader import SHIPPED
 from pneumoscope.readings import ModelReading
 
-WAYS = {"JPEG 2000 without loss": (JPEG2000Lossless, None), "JPEG 2000 with loss": (JPEG2000, [10])}
+WAYS: Mapping[str, tuple[UID, list[float] | None]] = {
+    "JPEG 2000 without loss": (JPEG2000Lossless, None),
+    "JPEG 2000 with loss": (JPEG2000, [10]),
+}
 """Transfer syntax and compression ratio."""
 SIDES = 6, 8, 10, 12
 """Shorter side in pixels, over what the model sees."""
@@ -91,7 +94,7 @@ def display(dataset: Dataset, k: int) -> None:
     dataset.VOILUTFunction = ("LINEAR", "SIGMOID")[k % 3]
 
 
-def written(values: Values, frame: bytes, syntax: str, k: int, scratch: Path) -> bytes:
+def written(values: Values, frame: bytes, syntax: UID, k: int, scratch: Path) -> bytes:
     """A DICOM file of a compressed frame."""
     dicom(np.zeros((2, 2), np.uint16), scratch)
     dataset = dcmread(scratch)

@@ -46,6 +46,7 @@ def page() -> str:
         "table:roofline": _roofline(),
         "table:bulk": _bulk(),
         "bulk_growth": _growth(),
+        **_reduced(),
         "table:coldstart": _coldstart(),
         "table:size": _size(),
         "size_note": _size_note(),
@@ -270,6 +271,35 @@ def _bulk() -> str:
             ("peak, MiB", _number("peak MiB", ".0f")),
         ],
     )
+
+
+def _reduced() -> dict[str, str]:
+    """Make the table of reduced decoding, and what was measured."""
+    measured = figures("reduced-decoding")
+    rows = [{**row, "scales": _scales(row)} for row in measured["rows"]]
+    columns = [
+        ("compressed as", _plain("way")),
+        ("radiographs", _plain("reduced")),
+        ("scale: radiographs", _plain("scales")),
+        ("largest difference of the probability", _number("largest difference", ".4f")),
+        ("99.9th percentile", _number("99.9th percentile", ".4f")),
+        ("decisions that differ", _plain("decisions that differ")),
+        ("abstentions that differ", _plain("abstentions that differ")),
+        ("findings that differ in number", _plain("findings that differ")),
+        ("largest distance of edges of boxes, of the longer side", _number("largest distance of edges", ".4f")),
+        ("ms in full", _number("full ms", ".0f")),
+        ("ms reduced", _number("reduced ms", ".0f")),
+    ]
+    return {
+        "table:reduced": _table(rows, columns),
+        "reduced_split": measured["split"],
+        "reduced_cohorts": f"{len(measured['cohorts'])} cohorts ({', '.join(measured['cohorts'])})",
+        "reduced_least": str(measured["least"]),
+    }
+
+
+def _scales(row: Row) -> str:
+    return ", ".join(f"{key.removeprefix('at ')}: {count}" for key, count in row.items() if key.startswith("at "))
 
 
 def _peak(name: str, way: str) -> float | None:

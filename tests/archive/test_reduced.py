@@ -19,7 +19,7 @@ from tests.cli.run import by_path, run
 from tests.radiograph.builders import cr, framed, written
 
 MOST_DIFFERENCE = 0.005
-"""Of the probability; 100 times as many radiographs are compared by ``benchmarks/reduced_decoding.py``."""
+"""Of the probability; ``benchmarks/reduced_decoding.py`` compares many more radiographs."""
 
 
 def as_jpeg_2000(picture: Image.Image) -> bytes:

@@ -73,7 +73,7 @@ class _Strip:
 
 
 @functools.lru_cache(maxsize=64)
-def _strips(rows: int, cols: int, top: float, bottom: float, n_rows: int, axis: Axis | None) -> tuple[_Strip, ...]:
+def _strips(rows: int, cols: int, top: float, bottom: float, n_rows: int, axis: Axis | None = None) -> tuple[_Strip, ...]:
     first, weights = _taps(axis.pixels if axis else rows, top, bottom, n_rows)
     if axis:
         first, weights = _sample_taps(first, weights, axis)

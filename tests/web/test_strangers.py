@@ -35,7 +35,7 @@ REQUEST = b"GET /static/none.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     "sent", [(b"",), (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow:",), (REQUEST, b"GET / HTTP/1.1\r\nHost:")]
 )
 def test_a_connection_without_a_whole_head_is_closed(made, monkeypatch, sent):
-    monkeypatch.setattr(patience, "HEAD_SECONDS", 1.0)
+    monkeypatch.setattr(patience.PatientProtocol, "head_seconds", 2.0)
     with live(made) as port, socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         for part in sent[:-1]:
             connection.sendall(part)
@@ -54,7 +54,7 @@ def status_of(port):
 
 def test_silent_connections_lock_nobody_out_for_long(made, monkeypatch):
     monkeypatch.setattr(server, "_MOST_CONNECTIONS", 5)
-    monkeypatch.setattr(patience, "HEAD_SECONDS", 1.0)
+    monkeypatch.setattr(patience.PatientProtocol, "head_seconds", 2.0)
     with live(made) as port:
         held = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
         until = time.monotonic() + PATIENCE_S
@@ -66,12 +66,12 @@ def test_silent_connections_lock_nobody_out_for_long(made, monkeypatch):
 
 
 def test_a_body_and_an_answer_may_take_longer_than_a_head(made, monkeypatch):
-    monkeypatch.setattr(patience, "HEAD_SECONDS", 1.0)
+    monkeypatch.setattr(patience.PatientProtocol, "head_seconds", 2.0)
     token = made.options.token
     lines = "POST /api/v1/films HTTP/1.1", "Host: 127.0.0.1", f"X-Pneumoscope-Token: {token}", "Content-Length: 4", "", ""
     with live(made) as port, socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         connection.sendall("\r\n".join(lines).encode() + b"ab")
-        time.sleep(1.3)
+        time.sleep(2.3)
         connection.sendall(b"cd")
         assert connection.recv(65536).startswith(b"HTTP/1.1 201")
 

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.radiograph import Placement, Radiograph
+from pneumoscope.radiograph.resampling import resample
 from pneumoscope.readings import ModelReading
 from pneumoscope.readings.figures import probability_text
 from pneumoscope.readings.severity import SEVERITY_NAME
@@ -180,8 +181,13 @@ def _displayed(radiograph: Radiograph, reading: ModelReading, scale: tuple[float
     """Grey levels of the radiograph and its heat map, resampled and turned into the displayed order."""
     rows, cols = max(1, round(radiograph.rows * scale[0])), max(1, round(radiograph.cols * scale[1]))
     turned = radiograph.orientation.to_display
-    grey = _grey(radiograph).resize((cols, rows), Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
-    return np.ascontiguousarray(turned(np.asarray(grey))), np.ascontiguousarray(turned(reading.heatmap.on_grid(rows, cols)))
+    image = radiograph.looked_up
+    if image is not None and image.reduction:  # its samples do not lie at the centres of equal blocks of pixels
+        grey = _bytes(resample(image, radiograph.whole, rows, cols).clip(0, 1))
+    else:
+        size = cols, rows
+        grey = np.asarray(_grey(radiograph).resize(size, Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP))
+    return np.ascontiguousarray(turned(grey)), np.ascontiguousarray(turned(reading.heatmap.on_grid(rows, cols)))
 
 
 def _grey(radiograph: Radiograph) -> Image.Image:

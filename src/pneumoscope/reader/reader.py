@@ -123,15 +123,10 @@ class Reader:
         ----------
         bundle : Path or str
             Folder of the bundle; the shipped model by default.
-        threads : int
-            Number of threads within one inference, >= 0; 0 for the number of available cores, at most 8. Use 1 for
-            `read_many`, which then runs one inference per core at the same time.
         providers : sequence of str
             Execution providers of ONNX Runtime by name; the CPU by default.
-        policy : AcceptancePolicy
-            Rules by which radiographs are refused or read with a caution.
-        population : {"child", "adult"}, optional
-            Population of every patient whose age the file does not tell, unless a call states another; None if it is unknown.
+        threads, policy, population
+            As in the class. Use one thread for `read_many`, which then runs one inference per core at the same time.
 
         Returns
         -------
@@ -298,8 +293,7 @@ class Reader:
     def workers(self) -> int:
         """Number of threads that `read_many` uses by default.
 
-        The number of available cores if an inference uses one thread; otherwise two, so that one radiograph is decoded during the
-        inference of another.
+        All cores if an inference uses one thread; else two, so that one radiograph is decoded during the inference of another.
         """
         return cores() if self._threads == 1 else 2
 
@@ -307,9 +301,8 @@ class Reader:
     def batch(self) -> int:
         """Number of radiographs per inference with which many are read fastest, of those that change no bit of a reading.
 
-        Two if one thread of the processor runs an inference: it takes a twelfth less time for each of two than for one, and
-        computes each in the same way. On another execution provider the numbers of a batch may differ in their last bits from
-        those of its images one by one: there it is one.
+        Two if one thread of the processor runs an inference: each of two takes a twelfth less time and gets the same bits. Else
+        one: on another execution provider the numbers of a batch may differ in their last bits from those of one image.
         """
         return 2 if self._threads == 1 and self._session.get_providers() == [CPU] else 1
 

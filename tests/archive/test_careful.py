@@ -27,7 +27,7 @@ def test_a_file_is_decoded_within_the_limits_of_every_file():
     """So that what a decoder does to itself is an error of the decoder, and only what ends the reader sets a file apart."""
     careful._decode.cache_clear()
     try:
-        assert isinstance(careful._decode(), LimitedPool)
+        assert isinstance(careful._decode(seen_px=0), LimitedPool)
     finally:
         careful._PROCESSES.close()
         careful._decode.cache_clear()

@@ -18,7 +18,8 @@ from pneumoscope.radiograph.resampling import resample
 from tests.radiograph.builders import property_test
 
 WAVELETS = ("5/3", "9/7")
-SHAPES = [(160, 208), (161, 203), (167, 198)]
+ONCE = [(1, (160, 208)), (1, (161, 203)), (1, (167, 198))]
+TWICE = [(2, (160, 208)), (2, (167, 198))]  # Pillow rounds sizes with a remainder of 1 down; such pictures are not reduced
 
 
 def waves(rows, cols, top):
@@ -59,8 +60,7 @@ def test_sums_of_weights_stay_what_they_are(pixels, halvings, wavelet, seed):
     np.testing.assert_allclose(of_samples.sum(1), weights.sum(1), rtol=1e-9)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("halvings", [1, 2])
+@pytest.mark.parametrize(("halvings", "shape"), ONCE + TWICE)
 @pytest.mark.parametrize("wavelet", WAVELETS)
 def test_pixels_without_high_frequencies_are_reduced_to_their_samples_by_openjpeg(wavelet, halvings, shape):
     reduction = Reduction(*shape, halvings, wavelet)
@@ -68,8 +68,6 @@ def test_pixels_without_high_frequencies_are_reduced_to_their_samples_by_openjpe
     frame = jpeg_2000(np.rint(pixels_of(samples, reduction)), wavelet)
     with Image.open(io.BytesIO(frame)) as image:
         image.reduce = halvings
-        if any((side + 2**halvings // 2) >> halvings != -(-side >> halvings) for side in shape):
-            pytest.skip("Pillow rounds this size to the nearest, not up")
         by_openjpeg = np.asarray(image) >> 4
     np.testing.assert_allclose(by_openjpeg, samples, rtol=0, atol=4)
 

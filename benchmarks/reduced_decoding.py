@@ -5,8 +5,8 @@
 Reads the radiographs of a split, and the sixteen shipped ones, with the model twice: every pixel decoded, and decoded at the
 scale that `--decode reduced` chooses. Each is compressed as DICOM by JPEG 2000 with twelve bits, without loss (wavelet 5/3) and
 with loss (wavelet 9/7, a tenth of the size). The windows are in turn LINEAR, SIGMOID and a VOI LUT. Radiographs are enlarged to
-the size of a detector where they are smaller, and get noise in the lowest of twelve bits. The shorter side is in turn 6, 8, 10
-and 12 times what the model sees, so that the fewest samples occur that are allowed
+the size of a detector where they are smaller, and get noise in the lowest of twelve bits. The shorter side is in turn 8, 10, 12
+and 16 times what the model sees, so that the fewest samples occur that are allowed
 (`pneumoscope.radiograph.reduction.LEAST_SAMPLES`), at 1/2 and at 1/4. `--least N` measures with another number of samples.
 
 Prints for each way the number of radiographs at each scale; the largest and the 99.9th percentile of the absolute difference of
@@ -49,7 +49,7 @@ WAYS: Mapping[str, tuple[UID, list[float] | None]] = {
     "JPEG 2000 with loss": (JPEG2000, [10]),
 }
 """Transfer syntax and compression ratio."""
-SIDES = 6, 8, 10, 12
+SIDES = 8, 10, 12, 16
 """Shorter side in pixels, over what the model sees."""
 NOISE = 6
 BITS, TOP = 12, 4095

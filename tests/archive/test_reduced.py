@@ -38,7 +38,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     normal, pneumonia = (sorted((SAMPLE / name).glob("*.jpeg"))[-1] for name in ("NORMAL", "PNEUMONIA"))
     for name, file in (("a.dcm", normal), ("b.dcm", pneumonia)):
         with Image.open(file) as source:
-            factor = 1360 / min(source.size)
+            factor = 1800 / min(source.size)
             size = round(source.width * factor), round(source.height * factor)
             (folder / name).write_bytes(as_jpeg_2000(source.convert("L").resize(size)))
             source.convert("L").resize((300, 250)).save(folder / "d.png")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from pneumoscope.cohort.sample import sample
 from pneumoscope.radiograph import Film, Radiograph, Window, read_film, window
@@ -15,7 +16,7 @@ from pneumoscope.radiograph.orientation import Orientation
 from pneumoscope.radiograph.placement import Placement
 from pneumoscope.radiograph.region import Region
 from pneumoscope.reports.colours import INFERNO
-from pneumoscope.reports.overlay import _contoured, blend, tint
+from pneumoscope.reports.overlay import blend, tint
 from tests.web.browser.films import map_layer, shapes_box, write_film
 
 TURNS = [(across, down) for across in "LR" for down in "FH"] + [(down, across) for down in "FH" for across in "LR"]
@@ -114,12 +115,15 @@ def test_every_orientation_is_turned_into_the_displayed_order(show):
 
 
 def expected_map(film, placement, cells, threshold, opacity, contours):
-    """An independent rendering: constant opacity at and above the threshold, and the contour of reports.overlay."""
+    """An independent rendering: constant opacity at and above the threshold, and a white contour of two pixels within."""
     values = placement.map_to_radiograph(cells)
     grey = np.repeat(np.rint(255 * film.shown[film.levels])[..., None], 3, -1)
     colour = INFERNO[np.rint(np.clip(values, 0, 1) * 255).astype(int)]
-    blended = np.where((values >= threshold)[..., None], grey * (1 - opacity) + colour * opacity, grey)
-    return _contoured(blended, values, threshold) if contours else blended, values
+    inside = values >= threshold
+    blended = np.where(inside[..., None], grey * (1 - opacity) + colour * opacity, grey)
+    if contours:
+        blended[inside & ~ndimage.binary_erosion(inside, iterations=2, border_value=1)] = 255
+    return blended, values
 
 
 @pytest.mark.parametrize("contours", [False, True])

@@ -312,7 +312,7 @@ def _growth() -> str:
     runs, machine = figures("memory-read")["runs"], figures("bulk")["machine"]
     peaks = " and ".join(f"{run['peak MiB']:.0f} MiB for {run['cases']:,} files" for run in runs)
     return (
-        f"Measured on {machine['cores']} cores ({machine['processor']}) while other programs used them as well; processor time, "
+        f"Measured on {machine['cores']} cores ({machine['processor']}) that did little else; processor time, "
         "of the process and its workers together, then tells more than wall time. The start of a process and its workers, about "
         "two seconds, is not included: the figures are differences between many files and few. Memory: "
         f"{peaks}, by `python benchmarks/memory.py read --cases 1000 100000 --longer-side 224`, where the model reads each of "

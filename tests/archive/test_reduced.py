@@ -100,7 +100,7 @@ def test_objects_need_every_pixel(files: Path, tmp_path: Path, reader: Reader) -
     refused = run("read", files, "-o", tmp_path / "out", "--decode", "reduced", "--dicom-out", "sr")
     assert refused.code == 2
     assert "--dicom-out writes objects of every pixel; leave out --decode reduced" in refused.err
-    further = FurtherFiles("", lambda *_: {}, lambda _: True)
+    further = FurtherFiles("none", lambda *_: {})
     with pytest.raises(ArchiveError, match="made from every pixel of a radiograph; decode in full"):
         items = manifest.find([str(files)], tmp_path / "out").items
         read_files(reader, items, tmp_path / "out", Options(decode="reduced"), further=further)

@@ -1,5 +1,6 @@
 """``pneumoscope read --dicom-out``: objects beside the readings, resumed like them, and a sentence for what has none."""
 
+import hashlib
 import json
 
 import pytest
@@ -86,6 +87,51 @@ def test_damaged_objects_are_written_again(read, study, tmp_path, name, damage):
     file.write_bytes(damage(file.read_bytes()))
     assert "read before" not in read(study, "--dicom-out", "sr").err
     assert "1 of 1 files were read before" in read(study, "--dicom-out", "sr").err
+
+
+def write_more(folder):
+    (folder / "more.dcm").write_bytes(b"\0")
+
+
+def change_a_listed_reason(folder):
+    file = folder / "objects.json"
+    file.write_bytes(file.read_bytes().replace(b"pixel spacing", b"pixel-spacing"))
+
+
+def change_object_and_list(folder):
+    damaged = (folder / "sr.dcm").read_bytes()[:-2]
+    (folder / "sr.dcm").write_bytes(damaged)
+    listed = json.loads((folder / "objects.json").read_bytes())
+    listed["written"] = [{"kind": "sr", "file": "sr.dcm", "sha256": hashlib.sha256(damaged).hexdigest()}]
+    (folder / "objects.json").write_text(json.dumps(listed))
+
+
+def swap(folder):
+    (folder / "sr.dcm").rename(folder / "swapped")
+    (folder / "sc.dcm").rename(folder / "sr.dcm")
+    (folder / "swapped").rename(folder / "sc.dcm")
+
+
+@pytest.mark.parametrize("change", [write_more, change_a_listed_reason, change_object_and_list, swap])
+def test_objects_that_differ_from_what_was_written_are_written_again(read, study, tmp_path, change):
+    (study / "a.dcm").write_bytes(written(cr(quadrant(), bits=8, **UIDS, **show_stored(8))))
+    read(study, "--dicom-out", "sr,sc,pm")
+    first = set(objects(tmp_path / "out"))
+    change(tmp_path / "out/objects/a.dcm")
+    assert "read before" not in read(study, "--dicom-out", "sr,sc,pm").err
+    assert set(objects(tmp_path / "out")) == first
+    assert "1 of 1 files were read before" in read(study, "--dicom-out", "sr,sc,pm").err
+
+
+@pytest.mark.parametrize(("options", "is_kept"), [([], True), (["--dicom-out", "sr"], False)])
+def test_a_record_of_an_earlier_version_does_for_a_line_without_objects_only(read, study, tmp_path, options, is_kept):
+    read(study, *options)
+    file = tmp_path / "out/checks.jsonl"
+    record = json.loads(file.read_bytes())
+    del record["outputs"]["further"]
+    file.write_text(json.dumps(record) + "\n")
+    assert ("1 of 1 files were read before" in read(study, *options).err) == is_kept
+    assert "1 of 1 files were read before" in read(study, *options).err
 
 
 def test_other_objects_replace_earlier_ones_and_none_removes_them(read, study, tmp_path):

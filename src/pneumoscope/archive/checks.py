@@ -1,6 +1,8 @@
 """Record the content of each line of a journal and of its outputs, so that a changed byte is noticed when a run goes on.
 
 ``checks.jsonl`` holds one record for each line of ``readings.jsonl``, in the same order. A record is written before its line.
+What the records of an earlier version do not prove is read again once: every file where there are none, and a file with further
+files where its record does not say what they hold.
 """
 
 import hashlib
@@ -31,7 +33,7 @@ class Check:
     line : str
         SHA-256 of the line, hexadecimal.
     outputs : Sums
-        SHA-256 of its overlay and of its heat map.
+        SHA-256 of its overlay, its heat map and its further files.
     """
 
     path: str

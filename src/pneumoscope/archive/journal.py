@@ -1,13 +1,13 @@
 """Keep the lines of an output folder: one writer at a time, resumable, each line tied to the bytes that it speaks of.
 
-A line counts as done if the file, the line and its overlay and heat map have the same bytes, the model the same identity, and the
-run the same options as when it was written. Whatever differs is read again.
+A line counts as done if the file, the line and its overlay, heat map and further files have the same bytes, the model the same
+identity, and the run the same options as when it was written. Whatever differs is read again.
 """
 
 import hashlib
 import json
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -220,12 +220,12 @@ class Written:
 
 
 @contextmanager
-def open_journal(out: Path, run: Run, items: Items, has_further: Callable[[Path], bool] = lambda _: True) -> Iterator[Journal]:
+def open_journal(out: Path, run: Run, items: Items) -> Iterator[Journal]:
     """Open the journal of an output folder, keeping the lines that still hold.
 
-    Dropped are lines with an error, lines that were cut or changed or have no record, lines whose overlay or heat map was
-    changed, and lines of a file whose bytes, or of a run whose options, are not the present ones. Lines of files that are not in
-    the manifest are kept.
+    Dropped are lines with an error, lines that were cut or changed or have no record, lines whose overlay, heat map or further
+    files were changed, and lines of a file whose bytes, or of a run whose options, are not the present ones. Lines of files that
+    are not in the manifest are kept.
 
     Parameters
     ----------
@@ -235,8 +235,6 @@ def open_journal(out: Path, run: Run, items: Items, has_further: Callable[[Path]
         Model and options.
     items : Items
         The manifest.
-    has_further : callable
-        Tells whether a folder holds all further files of a line.
 
     Yields
     ------
@@ -255,7 +253,7 @@ def open_journal(out: Path, run: Run, items: Items, has_further: Callable[[Path]
     with only_writer(out):
         if (out / DATA_SET_NAME).exists():
             raise ArchiveError(f"'{out}' holds a data set of  pneumoscope archive read; choose another folder with -o")
-        written = _resumed(out, run, items, has_further)
+        written = _resumed(out, run, items)
         _write_run(out, run)
         with (out / LINES_NAME).open("ab") as lines, (out / CHECKS_NAME).open("ab") as records:
             yield Journal(out, lines, records, written)
@@ -322,7 +320,7 @@ def lines_of(out: Path) -> Iterator[Line]:
                 ) from error
 
 
-def _resumed(out: Path, run: Run, items: Items, has_further: Callable[[Path], bool]) -> Written:
+def _resumed(out: Path, run: Run, items: Items) -> Written:
     """Rewrite the lines that still hold, the first of each file, and their records."""
     if not (out / LINES_NAME).exists():
         (out / CHECKS_NAME).unlink(missing_ok=True)
@@ -334,7 +332,7 @@ def _resumed(out: Path, run: Run, items: Items, has_further: Callable[[Path], bo
             raise ArchiveError(f"'{out}' holds readings of another model or of an earlier version; choose another folder with -o")
     # A kill between the two renames leaves records of lines that were dropped, which the next run leaves out.
     with atomic_files.binary(out / CHECKS_NAME) as records, atomic_files.binary(out / LINES_NAME) as lines:
-        return _rewritten(lines, records, _holding(out, run, items, has_further), _Seen(items))
+        return _rewritten(lines, records, _holding(out, run, items), _Seen(items))
 
 
 def _rewritten(lines: BinaryIO, records: BinaryIO, holding: Iterable[tuple[Line, Check]], seen: "_Seen") -> Written:
@@ -348,14 +346,14 @@ def _rewritten(lines: BinaryIO, records: BinaryIO, holding: Iterable[tuple[Line,
     return written
 
 
-def _holding(out: Path, run: Run, items: Items, has_further: Callable[[Path], bool]) -> Iterator[tuple[Line, Check]]:
+def _holding(out: Path, run: Run, items: Items) -> Iterator[tuple[Line, Check]]:
     """The lines of a folder that still hold, with their records."""
     if _read_run(out) != run:
         return
 
     def checked(recorded: tuple[Line, Check | None]) -> tuple[Line, Check | None]:
         line, check = recorded
-        return line, check if check and _holds(line, check, out, run, items, has_further) else None
+        return line, check if check and _holds(line, check, out, run, items) else None
 
     with checks.open_recorded(out) as recorded:
         for line, check in ordered_map(checked, ((one, recorded.take(one.path)) for one in lines_of(out)), cores()):
@@ -381,11 +379,9 @@ class _Seen:
         return is_new
 
 
-def _holds(line: Line, check: Check, out: Path, run: Run, items: Items, has_further: Callable[[Path], bool]) -> bool:
+def _holds(line: Line, check: Check, out: Path, run: Run, items: Items) -> bool:
     """Whether a line is what reading its file again would give, with everything that belongs to it."""
     if line.error or check.line != checks.line_sha256(_encoded(line)) or not _are_unchanged(out, check, run.options):
-        return False
-    if not has_further(outputs.further_folder(out, line.path)):
         return False
     at = items.find(line.path)
     try:
@@ -395,7 +391,8 @@ def _holds(line: Line, check: Check, out: Path, run: Run, items: Items, has_furt
 
 
 def _are_unchanged(out: Path, check: Check, options: Options) -> bool:
-    return outputs.are_unchanged(out, check.path, options.overlays, options.maps, options.overlay_format, check.outputs)
+    wanted = (options.overlays, options.maps, options.overlay_format, bool(options.further))
+    return outputs.are_unchanged(out, check.path, *wanted, check.outputs)
 
 
 def file_sha256(file: Path) -> str:

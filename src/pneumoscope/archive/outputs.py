@@ -1,4 +1,4 @@
-"""Write what belongs to a line of ``readings.jsonl``: its overlay and its heat map."""
+"""Write what belongs to a line of ``readings.jsonl``: its overlay, its heat map and its further files."""
 
 import hashlib
 import io
@@ -43,10 +43,14 @@ class Sums:
     ----------
     overlay, heat_map : str
         SHA-256 of the files, hexadecimal; empty where none was written.
+    further : str
+        SHA-256 over names and contents of the further files, hexadecimal; empty where none were asked for, and in records of an
+        earlier version.
     """
 
     overlay: str = ""
     heat_map: str = ""
+    further: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,16 +60,13 @@ class FurtherFiles:
     Parameters
     ----------
     setting : str
-        What decides the files besides the reading; a resumed run with another setting writes them again.
+        What decides the files besides the reading, not empty; a resumed run with another setting writes them again.
     make : callable
         Makes them; raises a `PneumoscopeError` where it cannot, so that the line becomes one of an error.
-    is_complete : callable
-        Tells whether the folder of a file that was read holds all of them.
     """
 
     setting: str
     make: MakesFiles
-    is_complete: Callable[[Path], bool]
 
 
 def further_folder(out: Path, name: str) -> Path:
@@ -86,7 +87,7 @@ def further_folder(out: Path, name: str) -> Path:
     return out / OBJECTS / _on_disk(name)
 
 
-def write_further(files: Mapping[str, bytes], out: Path, name: str) -> None:
+def write_further(files: Mapping[str, bytes], out: Path, name: str) -> str:
     """Write further files of a reading, each atomically, in their order; files of an earlier reading are removed first.
 
     Parameters
@@ -97,11 +98,24 @@ def write_further(files: Mapping[str, bytes], out: Path, name: str) -> None:
         The output folder.
     name : str
         Name of the file in the manifest.
+
+    Returns
+    -------
+    str
+        SHA-256 over their names and contents, hexadecimal.
     """
     remove_further(out, name)
+    sums: dict[str, str] = {}
     for file, content in files.items():
         with atomic_files.binary(further_folder(out, name) / file) as stream:
             stream.write(content)
+        sums[file] = hashlib.sha256(content).hexdigest()
+    return _sum_of(sums)
+
+
+def _sum_of(sums: Mapping[str, str]) -> str:
+    """SHA-256 over names and SHA-256 of the files of a folder, whatever their order."""
+    return hashlib.sha256(b"".join(os.fsencode(f"{sums[name]}{name}\0") for name in sorted(sums))).hexdigest()
 
 
 def remove_further(out: Path, name: str) -> None:
@@ -240,7 +254,9 @@ def remove(out: Path, name: str, *, kept: OverlayFormat | None = None, heat_map:
             file.unlink(missing_ok=True)
 
 
-def are_unchanged(out: Path, name: str, overlays: OverlayScale, maps: bool, file_format: OverlayFormat, written: Sums) -> bool:
+def are_unchanged(
+    out: Path, name: str, overlays: OverlayScale, maps: bool, file_format: OverlayFormat, further: bool, written: Sums
+) -> bool:
     """Tell whether everything that belongs to a line lies in the output folder with the content that was written.
 
     Parameters
@@ -255,16 +271,30 @@ def are_unchanged(out: Path, name: str, overlays: OverlayScale, maps: bool, file
         Whether a heat map belongs to it.
     file_format : {"png", "webp", "jpeg"}
         Format of the overlay.
+    further : bool
+        Whether further files belong to it.
     written : Sums
         What was written.
 
     Returns
     -------
     bool
-        Whether each file that belongs to it is there, with the SHA-256 that is recorded.
+        Whether each file that belongs to it is there, with the SHA-256 that is recorded, and no other one among further files.
     """
-    has_overlay = overlays == "none" or _sha256(overlay_file(out, name, file_format)) == written.overlay
-    return has_overlay and (not maps or _sha256(map_file(out, name)) == written.heat_map)
+    return (
+        (overlays == "none" or _sha256(overlay_file(out, name, file_format)) == written.overlay)
+        and (not maps or _sha256(map_file(out, name)) == written.heat_map)
+        and (not further or _further_sha256(further_folder(out, name)) == written.further)
+    )
+
+
+def _further_sha256(folder: Path) -> str | None:
+    """SHA-256 over the regular files of a folder, in flat memory; None where they cannot be listed."""
+    try:
+        files = [file for file in folder.iterdir() if file.is_file()] if folder.is_dir() else []
+    except (OSError, ValueError):  # ValueError: no folder can have the name
+        return None
+    return _sum_of({file.name: _sha256(file) or "" for file in files})
 
 
 def _sha256(file: Path) -> str | None:

@@ -147,10 +147,9 @@ def read_files(
     if further and named.decode == "reduced":
         raise ArchiveError("files of another kind are made from every pixel of a radiograph; decode in full")
     run = Run(reader.model, named, reader.policy)
-    has_further = further.is_complete if further else lambda _: True
     items = items if isinstance(items, Items) else Items(items)
     apart = len(items) > 1 if isolate is None else isolate
-    with journal.open_journal(out, run, items, has_further) as opened, ExitStack() as decoding:
+    with journal.open_journal(out, run, items) as opened, ExitStack() as decoding:
         decode = decode or decoding.enter_context(decoder(apart, reader.workers, seen_px(reader, named)))
         n_pending, pending = opened.pending(items)
         if n_pending < len(items):
@@ -337,8 +336,10 @@ def _write(
     further: FurtherFiles | None,
 ) -> Sums:
     """Write what belongs to a line; what an earlier run left and is not wanted is removed."""
+    objects = ""
     if further:
-        outputs.write_further(further.make(content, radiograph, reading, datetime.now().astimezone()), out, name)
+        objects = outputs.write_further(further.make(content, radiograph, reading, datetime.now().astimezone()), out, name)
     else:
         outputs.remove_further(out, name)
-    return outputs.write(radiograph, reading, out, name, options.overlays, options.maps, options.overlay_format)
+    painted = outputs.write(radiograph, reading, out, name, options.overlays, options.maps, options.overlay_format)
+    return replace(painted, further=objects)

@@ -142,7 +142,7 @@ def further_files(
     repeated = importlib.import_module("pneumoscope.dicom_objects.repeated_uids").repeated(sources)
     key, deflated_maps = _key(out) if deidentify else "", parametric_map == "deflated"
     writer = files.ObjectFiles(asked, chosen, key, segmentation.upper(), repeated, deflated_maps)
-    return FurtherFiles(writer.setting, writer, files.is_complete)
+    return FurtherFiles(writer.setting, writer)
 
 
 def _refuse_without_objects(profile: str, segmentation: str, parametric_map: str, deidentify: bool) -> None:

@@ -169,24 +169,3 @@ def contents_of(folder: Path) -> Contents | None:
     except (OSError, strict_json.StrictJsonError):
         return None
     return contents if all((folder / one.file).is_file() for one in contents.written) else None
-
-
-def is_complete(folder: Path) -> bool:
-    """Tell whether all files of a list lie in its folder.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder of one image.
-
-    Returns
-    -------
-    bool
-        Whether there is a list, and every file of it with the content that the list states.
-    """
-    contents = contents_of(folder)
-    return contents is not None and all(_sha256(folder / one.file) == one.sha256 for one in contents.written)
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

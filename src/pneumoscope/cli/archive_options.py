@@ -1,10 +1,10 @@
-"""Options of the commands that read into a data set, and what they stand for."""
+"""Options that the commands that read any number of files share, most of them for a data set only."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import click
 from click.core import ParameterSource
@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import locations
 from pneumoscope.cli.options import with_options
+from pneumoscope.radiograph.reduction import Decoding
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Engine = Literal["local", "ray"]
@@ -66,6 +67,15 @@ _OPTIONS = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="File with a secret of 16 characters or more; institution names are kept as hashes with it, else not at all.",
     ),
+)
+
+
+decode_option = click.option(
+    "--decode",
+    type=click.Choice(get_args(Decoding)),
+    default="full",
+    show_default=True,
+    help="reduced: decode large JPEG 2000 images at 1/2, 1/4 or 1/8 where the model sees no more; the lines say so.",
 )
 
 
@@ -135,6 +145,23 @@ def check_engine(context: click.Context, engine: Engine) -> None:
             raise click.UsageError(f"{option.opts[0]} is for --engine ray", context)
 
 
+def check_given(*texts: str) -> None:
+    """Refuse an empty path or URL.
+
+    Parameters
+    ----------
+    *texts : str
+        What the user gave.
+
+    Raises
+    ------
+    click.UsageError
+        One is empty.
+    """
+    if not all(texts):
+        raise click.UsageError("a path or URL is empty; give one (is a variable of the shell unset?)")
+
+
 def place_of(text: str) -> str:
     """Make a location absolute, so that every process finds it.
 
@@ -153,8 +180,7 @@ def place_of(text: str) -> str:
     click.UsageError
         It is empty.
     """
-    if not text:
-        raise click.UsageError("a path or URL is empty; give one (is a variable of the shell unset?)")
+    check_given(text)
     path = locations.local_path(text)
     return text if path is None else locations.location_of(path)
 

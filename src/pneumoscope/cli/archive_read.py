@@ -19,7 +19,15 @@ from pneumoscope.archive.store import Store
 from pneumoscope.classifier import Population
 from pneumoscope.cli import archive_manifest
 from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
-from pneumoscope.cli.archive_options import Engine, EngineOptions, check_engine, engine_options, place_of, site_key_of
+from pneumoscope.cli.archive_options import (
+    Engine,
+    EngineOptions,
+    check_engine,
+    decode_option,
+    engine_options,
+    place_of,
+    site_key_of,
+)
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
 from pneumoscope.radiograph.acceptance import Choice
@@ -40,13 +48,7 @@ MANIFEST = "manifest.parquet"
 @click.option("--target", default="", show_default="the model's target", help="Class whose evidence the heat map shows.")
 @click.option("--method", default="", show_default="the model's own", help="Heat map method, one of those that the card names.")
 @click.option("--population", type=click.Choice(get_args(Population)), help="Population where a file does not tell the age.")
-@click.option(
-    "--decode",
-    type=click.Choice(get_args(Decoding)),
-    default="full",
-    show_default=True,
-    help="reduced: decode large JPEG 2000 images at 1/2, 1/4 or 1/8 where the model sees no more; the lines say so.",
-)
+@decode_option
 @click.option(
     "--again",
     multiple=True,

@@ -1,7 +1,8 @@
 """``pneumoscope read``: any number of files, in flat memory, resumably."""
 
 import importlib
-from contextlib import ExitStack
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -11,10 +12,12 @@ from click.core import ParameterSource
 from pneumoscope import DISCLAIMER, MissingExtraError
 from pneumoscope.archive import LINES_NAME, Options, Summary, locations, manifest, read_files
 from pneumoscope.archive.decoding import decoded_ahead
+from pneumoscope.archive.items import Items
 from pneumoscope.archive.journal import lines_of
-from pneumoscope.archive.outputs import OverlayFormat
+from pneumoscope.archive.outputs import FurtherFiles, OverlayFormat
 from pneumoscope.classifier import Population
 from pneumoscope.cli.acceptance_options import acceptance_options, policy_of
+from pneumoscope.cli.archive_options import Engine, EngineOptions, check_engine, check_given, decode_option
 from pneumoscope.cli.dicom_out import dicom_options, further_files, report_omitted
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
@@ -69,13 +72,7 @@ from pneumoscope.reports.csv_table import write_csv
     show_default="isolate where there is more than one file",
     help="Decode in worker processes with limits of time and memory, so that no file can stop the others.",
 )
-@click.option(
-    "--decode",
-    type=click.Choice(get_args(Decoding)),
-    default="full",
-    show_default=True,
-    help="reduced: decode large JPEG 2000 images at 1/2, 1/4 or 1/8 where the model sees no more; the lines say so.",
-)
+@decode_option
 @click.option(
     "--overlay-scale",
     type=click.Choice(["fixed", "image"]),
@@ -85,7 +82,7 @@ from pneumoscope.reports.csv_table import write_csv
 )
 @click.option(
     "--engine",
-    type=click.Choice(["local", "ray"]),
+    type=click.Choice(get_args(Engine)),
     default="local",
     show_default=True,
     help="ray: on the nodes of a Ray cluster, into a data set, as for URLs.",
@@ -116,7 +113,7 @@ def command(
     isolate: bool | None,
     decode: Decoding,
     overlay_scale: Literal["fixed", "image"],
-    engine: Literal["local", "ray"],
+    engine: Engine,
     ray_address: str,
     format_: str,
     dicom_out: tuple[str, ...] | None,
@@ -138,45 +135,26 @@ def command(
     Where a FILE or OUT is a URL such as s3://bucket/prefix, and with --engine ray, OUT becomes a data set of Parquet files, as by
     pneumoscope archive read.
     """
-    if not place or not all(inputs_):
-        raise click.UsageError("a path or URL is empty; give one (is a variable of the shell unset?)")
-    if engine == "ray" or any(map(locations.is_url, (place, *inputs_))):
-        _check_for_data_set(click.get_current_context())
-        options = Options(target, method, "none", maps, population, decode=decode)
-        how = (engine, isolate is not False, ray_address)
-        return _read_into_data_set(inputs_, place, model, options, policy_of(policy_said), *how)
-    if ray_address != "local":
-        raise click.UsageError("--ray-address is for --engine ray")
-    if dicom_out and decode == "reduced":
-        raise click.UsageError("--dicom-out writes objects of every pixel; leave out --decode reduced")
-    out = Path(place)
-    files = manifest.find(inputs_, out)
-    items = files.items
-    further = further_files(dicom_out, profile, segmentation, parametric_map, deidentify, out, (item.file for item in items))
+    check_given(place, *inputs_)
+    policy = policy_of(policy_said)
     painted = overlay_scale if overlays else "none"
     options = Options(target, method, painted, maps, population, overlay_format=overlay_format, decode=decode)
-    with ExitStack() as ahead:
-        # A single file is decoded while the model is loaded, and read by all threads; several are read at once, each by one.
-        is_alone = len(items) == 1 and not isolate and decode == "full"
-        decoded = ahead.enter_context(decoded_ahead(items[0].file)) if is_alone else None
-        reader = Reader.load(model, threads=1 if len(items) > 1 else 0, providers=provider, policy=policy_of(policy_said))
-        summary = read_files(
-            reader,
-            items,
-            out,
-            options,
-            batch=batch,
-            isolate=isolate,
-            decode=decoded,
-            further=further,
-            show_progress=True,
-            on_resume=lambda done: click.echo(f"{done} of {len(items)} files were read before; going on", err=True),
-        )
+    if engine == "ray" or any(map(locations.is_url, (place, *inputs_))):
+        _check_for_data_set(click.get_current_context())
+        how = EngineOptions(engine, 0, isolate is not False, ray_address, 1.0)
+        return _read_into_data_set(inputs_, place, model, policy, replace(options, overlays="none"), how)
+    _check_for_folder(ray_address, dicom_out, decode)
+    out = Path(place)
+    files = manifest.find(inputs_, out)
+    further = further_files(
+        dicom_out, profile, segmentation, parametric_map, deidentify, out, (item.file for item in files.items)
+    )
+    summary = _read_into_folder(files.items, out, model, policy, options, provider, batch, isolate, further)
     if format_ == "csv":
         write_csv(out / "readings.csv", lines_of(out))
     _report(summary, out, str(files))
     if further:
-        report_omitted(items, out)
+        report_omitted(files.items, out)
     return SOME_FILES_FAILED if summary.failed else 0
 
 
@@ -193,15 +171,15 @@ def _check_for_data_set(context: click.Context) -> None:
             raise click.UsageError(f"{option.opts[0]} is for a folder of results on this machine, not for a data set")
 
 
+def _check_for_folder(ray_address: str, dicom_out: tuple[str, ...] | None, decode: Decoding) -> None:
+    if ray_address != "local":
+        raise click.UsageError("--ray-address is for --engine ray")
+    if dicom_out and decode == "reduced":
+        raise click.UsageError("--dicom-out writes objects of every pixel; leave out --decode reduced")
+
+
 def _read_into_data_set(
-    inputs: tuple[str, ...],
-    out: str,
-    model: Path,
-    options: Options,
-    policy: AcceptancePolicy,
-    engine: str,
-    isolate: bool,
-    ray_address: str,
+    inputs: tuple[str, ...], out: str, model: Path, policy: AcceptancePolicy, options: Options, how: EngineOptions
 ) -> int:
     try:
         archive_read: Any = importlib.import_module("pneumoscope.cli.archive_read")
@@ -209,11 +187,38 @@ def _read_into_data_set(
         if (error.name or "").startswith("pneumoscope"):
             raise
         raise MissingExtraError("reading from or into a data set", "scale") from error
-    archive_read.check_engine(click.get_current_context(), engine)
-    how = archive_read.EngineOptions(engine, 0, isolate, ray_address, 1.0)
+    check_engine(click.get_current_context(), how.engine)
     reader = Reader.load(model, threads=1, policy=policy)
     code: int = archive_read.read_sources(inputs, out, reader, model, options, how, None)
     return code
+
+
+def _read_into_folder(
+    items: Items,
+    out: Path,
+    model: Path,
+    policy: AcceptancePolicy,
+    options: Options,
+    providers: tuple[str, ...],
+    batch: int | None,
+    isolate: bool | None,
+    further: FurtherFiles | None,
+) -> Summary:
+    # A single file is decoded while the model is loaded, and read by all threads; several are read at once, each by one.
+    is_alone = len(items) == 1 and not isolate and options.decode == "full"
+    with decoded_ahead(items[0].file) if is_alone else nullcontext() as decoded:
+        return read_files(
+            Reader.load(model, threads=1 if len(items) > 1 else 0, providers=providers, policy=policy),
+            items,
+            out,
+            options,
+            batch=batch,
+            isolate=isolate,
+            decode=decoded,
+            further=further,
+            show_progress=True,
+            on_resume=lambda done: click.echo(f"{done} of {len(items)} files were read before; going on", err=True),
+        )
 
 
 def _report(summary: Summary, out: Path, left_out: str) -> None:

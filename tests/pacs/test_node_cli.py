@@ -102,6 +102,19 @@ def test_lists_show_pseudonyms_states_and_reasons(filled):
     assert "there is no state 'lost'" in said("list", "--state", "lost", "--config", filled, code=2)
 
 
+@pytest.mark.parametrize(
+    ("verb", "sentence"),
+    [
+        (("echo", "x"), "there is no destination 'x'; the configuration names none"),
+        (("list", "deliveries", "--to", "x"), "there is no destination 'x'; the configuration names none"),
+        (("list", "--sender", "x"), "there is no sender 'x'; no image was received yet, and the configuration names none"),
+    ],
+)
+def test_a_name_is_refused_also_where_there_is_no_other_to_name(file, verb, sentence):
+    file.write_text("shadow = true" + BASE[: BASE.index("[[destinations]]")], encoding="utf-8")
+    assert sentence in said(*verb, "--config", file, code=2)
+
+
 def test_show_finds_an_image_by_row_pseudonym_and_uid(filled):
     shown = pseudonym("0123456789abcdef", "1.2.3.1.3")
     by_row = said("show", "1", "--config", filled)

@@ -7,7 +7,7 @@ from typing import get_args
 
 import click
 
-from pneumoscope.cli.node_options import config_option, opened, seconds_of
+from pneumoscope.cli.node_options import check_known, config_option, opened, seconds_of
 from pneumoscope.pacs import status as lines
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.decision import senders as configured_senders
@@ -54,7 +54,7 @@ def list_(
     before: datetime | None, limit: int, file: Path,
 ) -> None:  # fmt: skip
     """List images or deliveries, the newest first, by pseudonyms."""
-    check_states(states, get_args(InstanceState) if what == "images" else get_args(DeliveryState))
+    check_known("state", states, get_args(InstanceState) if what == "images" else get_args(DeliveryState))
     of_images, of_deliveries = {"--sender": senders, "--since": since, "--before": before}, {"--to": destinations}
     check_filters(what, of_deliveries if what == "images" else of_images)
     with opened(file) as (node, ledger):
@@ -88,23 +88,6 @@ def show(image: str, file: Path) -> None:
         for instance in found:
             for line in lines.details(node, ledger, instance):
                 click.echo(line)
-
-
-def check_states(given: tuple[str, ...], known: tuple[str, ...]) -> None:
-    """Refuse a state that there is not.
-
-    Parameters
-    ----------
-    given, known : tuple of str
-        States.
-
-    Raises
-    ------
-    click.UsageError
-        If one of the given states is not known.
-    """
-    if unknown := [state for state in given if state not in known]:
-        raise click.UsageError(f"there is no state '{unknown[0]}'; the states are {', '.join(known)}")
 
 
 def check_filters(what: str, of_others: Mapping[str, object]) -> None:
@@ -144,9 +127,8 @@ def check_destinations(node: NodeConfig, ledger: Ledger, names: tuple[str, ...])
     click.UsageError
         If one of them is not known.
     """
-    known = sorted({one.name for one in node.outlets} | set(count_by_destination(ledger))) if names else []
-    if unknown := [name for name in names if name not in known]:
-        raise click.UsageError(f"there is no destination '{unknown[0]}'; the destinations are {', '.join(known)}")
+    if names:
+        check_known("destination", names, sorted({one.name for one in node.outlets} | set(count_by_destination(ledger))))
 
 
 def check_senders(node: NodeConfig, ledger: Ledger, names: tuple[str, ...]) -> None:
@@ -170,6 +152,4 @@ def check_senders(node: NodeConfig, ledger: Ledger, names: tuple[str, ...]) -> N
         return
     in_rules = {title for rule in node.rules for title in rule.ae_titles}
     known = sorted(configured_senders(node) | in_rules | senders_of_images(ledger))
-    if unknown := [name for name in names if name not in known]:
-        those = f"the senders are {', '.join(known)}" if known else "no image was received yet, and the configuration names none"
-        raise click.UsageError(f"there is no sender '{unknown[0]}'; {those}")
+    check_known("sender", names, known, "no image was received yet, and the configuration names none")

@@ -1,6 +1,6 @@
 """The option that names the configuration of a node, and what most of its verbs need."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,32 @@ def opened(file: Path) -> Iterator[tuple[NodeConfig, Ledger]]:
     node = config.read(file)
     with Ledger.open(node.ledger_url) as ledger:
         yield node, ledger
+
+
+def check_known(
+    what: str, names: Collection[str], known: Collection[str], without_any: str = "the configuration names none"
+) -> None:
+    """Refuse a name that there is not.
+
+    Parameters
+    ----------
+    what : str
+        What has such a name, such as ``destination``.
+    names : collection of str
+        Names that the user gave.
+    known : collection of str
+        Names that there are, in the order in which they are said.
+    without_any : str
+        What is said where there are none.
+
+    Raises
+    ------
+    click.UsageError
+        If one of the names is not known.
+    """
+    if unknown := [name for name in names if name not in known]:
+        those = f"the {what}s are {', '.join(known)}" if known else without_any
+        raise click.UsageError(f"there is no {what} '{unknown[0]}'; {those}")
 
 
 def seconds_of(moment: datetime | None) -> float | None:

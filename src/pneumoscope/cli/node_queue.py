@@ -6,8 +6,8 @@ from typing import Literal, get_args
 
 import click
 
-from pneumoscope.cli.node_lists import MOMENT, check_destinations, check_filters, check_senders, check_states
-from pneumoscope.cli.node_options import config_option, opened, seconds_of
+from pneumoscope.cli.node_lists import MOMENT, check_destinations, check_filters, check_senders
+from pneumoscope.cli.node_options import check_known, config_option, opened, seconds_of
 from pneumoscope.pacs.config import NodeConfig
 from pneumoscope.pacs.errors import NodeError
 from pneumoscope.pacs.ledger import Ledger
@@ -23,7 +23,7 @@ _WHAT = click.Choice(get_args(What))
 def _rows(
     node: NodeConfig, ledger: Ledger, what: What, ids: tuple[int, ...], states: tuple[str, ...], destinations: tuple[str, ...]
 ) -> list[int]:
-    check_states(states, get_args(InstanceState) if what == "images" else get_args(DeliveryState))
+    check_known("state", states, get_args(InstanceState) if what == "images" else get_args(DeliveryState))
     check_filters(what, {"--to": destinations} if what == "images" else {})
     if not (ids or states):
         raise click.UsageError("name rows (pneumoscope node list shows them), or a --state")
@@ -109,7 +109,7 @@ def reprocess(
 
     Earlier readings and results are kept; a new report names the earlier one as its predecessor.
     """
-    check_states(states, ("read", "skipped", "failed"))
+    check_known("state", states, ("read", "skipped", "failed"))
     query = InstanceQuery((), states, senders, seconds_of(since), seconds_of(before))  # type: ignore[arg-type]  # checked above
     with opened(file) as (node, ledger):
         check_senders(node, ledger, senders)

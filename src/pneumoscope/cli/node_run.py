@@ -6,7 +6,7 @@ import click
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.cli.main import USER_MISTAKE
-from pneumoscope.cli.node_options import config_option
+from pneumoscope.cli.node_options import check_known, config_option
 from pneumoscope.pacs import check as checks
 from pneumoscope.pacs import config, node
 from pneumoscope.pacs.explain import where
@@ -55,9 +55,7 @@ def echo(names: tuple[str, ...], file: Path) -> int:
     By C-ECHO, a search by DICOMweb, the capability statement of FHIR, or a connection by MLLP.
     """
     configuration = config.read(file)
-    known = [one.name for one in configuration.outlets]
-    if unknown := [name for name in names if name not in known]:
-        raise click.UsageError(f"there is no destination '{unknown[0]}'; the destinations are {', '.join(known)}")
+    check_known("destination", names, [one.name for one in configuration.outlets])
     silent = 0
     for destination in configuration.outlets:
         if names and destination.name not in names:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -29,8 +30,8 @@ _READABLE = ("1", VERSION)
 ROWS_A_SHARD = 256
 _ROWS_A_GROUP = 8192
 _DAMAGED = "the manifest '{}' is damaged; restore it from a copy, or remove it and build it again"
-_DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError)
-"""What pyarrow raises of damaged bytes; UnicodeDecodeError is a ValueError."""
+_DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError, KeyError, msgspec.DecodeError)
+"""What damaged bytes raise, also those of the footer's JSON; UnicodeDecodeError is a ValueError."""
 _VERSION_KEY, _SHARDS_KEY, _COUNTS_KEY = b"pneumoscope.manifest", b"pneumoscope.shards", b"pneumoscope.left_out"
 _MEAN_KEY, _ROWS_KEY = b"pneumoscope.rows_a_shard", b"pneumoscope.rows_of_shard"
 _ARCHIVES_KEY = b"pneumoscope.archives"
@@ -146,10 +147,8 @@ class ManifestTable:
 
     def _checked(self, group: pa.Table, first: int, index: int, problem: str) -> list[Row]:
         """The rows of a shard, which begins at a row of its row group."""
-        try:
+        with _damage_as(problem):
             rows = [_row(one) for one in group.slice(first, self.rows_of_shard[index]).to_pylist()]
-        except _DAMAGE as error:
-            raise ArchiveError(problem) from error
         if digest(rows) != self.shards[index]:
             raise ArchiveError(problem)
         return rows
@@ -197,15 +196,20 @@ class ManifestTable:
 
 
 def _group(file: pq.ParquetFile, number: int, problem: str, columns: list[str] | None = None) -> pa.Table:
-    try:
+    with _damage_as(problem):
         return file.read_row_group(number, columns, use_threads=False)
-    except _DAMAGE as error:
-        raise ArchiveError(problem) from error
 
 
 def _parquet(stream: BinaryIO, problem: str, metadata: Any = None) -> pq.ParquetFile:
-    try:
+    with _damage_as(problem):
         return pq.ParquetFile(parquet_streams.of_stream(stream), metadata=metadata, page_checksum_verification=True)
+
+
+@contextmanager
+def _damage_as(problem: str) -> Iterator[None]:
+    """Turn what damaged bytes raise into one sentence."""
+    try:
+        yield
     except _DAMAGE as error:
         raise ArchiveError(problem) from error
 
@@ -238,21 +242,16 @@ def open_manifest(location: str) -> ManifestTable:
         The file cannot be opened.
     """
     _require_file(location)
-    with sources.failures(location), sources.opened(location) as stream:
-        metadata = _parquet_footer(stream, location)
+    metadata, damaged = _footer(location), _DAMAGED.format(locations.shown(location))
     said = metadata.metadata or {}
-    try:
+    with _damage_as(damaged):
         version, schema = said.get(_VERSION_KEY, b"").decode(), metadata.schema.to_arrow_schema()
-    except _DAMAGE as error:
-        raise ArchiveError(_DAMAGED.format(locations.shown(location))) from error
     if version not in _READABLE or not schema.equals(SCHEMA):
         raise ArchiveError(
             f"'{locations.shown(location)}' is no manifest of this version; build one with  pneumoscope archive manifest SOURCES"
         )
-    try:
+    with _damage_as(damaged):
         return _table(location, metadata)
-    except (*_DAMAGE, KeyError, msgspec.DecodeError) as error:
-        raise ArchiveError(_DAMAGED.format(locations.shown(location))) from error
 
 
 def noted_archives(location: str) -> bytes:
@@ -275,8 +274,7 @@ def noted_archives(location: str) -> bytes:
     SourceError
         The file cannot be opened.
     """
-    with sources.failures(location), sources.opened(location) as stream:
-        return bytes((_parquet_footer(stream, location).metadata or {}).get(_ARCHIVES_KEY, b""))
+    return bytes((_footer(location).metadata or {}).get(_ARCHIVES_KEY, b""))
 
 
 def _table(location: str, metadata: Any) -> ManifestTable:
@@ -300,15 +298,16 @@ def _require_file(location: str) -> None:
         raise MissingSourceError(f"'{path}' is not there; {how}")
 
 
-def _parquet_footer(stream: BinaryIO, location: str) -> Any:
-    try:
-        return pq.ParquetFile(parquet_streams.of_stream(stream)).metadata
-    except (pa.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise ArchiveError(
-            f"'{locations.shown(location)}' is no intact Parquet file; build one with  pneumoscope archive manifest SOURCES"
-        ) from error
+def _footer(location: str) -> Any:
+    with sources.failures(location), sources.opened(location) as stream:
+        try:
+            return pq.ParquetFile(parquet_streams.of_stream(stream)).metadata
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise ArchiveError(
+                f"'{locations.shown(location)}' is no intact Parquet file; build one with  pneumoscope archive manifest SOURCES"
+            ) from error
 
 
 def digest(rows: Iterable[Row]) -> str:

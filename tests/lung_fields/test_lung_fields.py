@@ -338,6 +338,10 @@ def test_the_zones_divide_each_lung_by_the_rule_of_a_point(pair, shape, directio
         assert tuple(masks) == ZONES
         assert np.array_equal(sum(masks[name].astype(int) for name in ZONES[:3]), right)
         assert np.array_equal(sum(masks[name].astype(int) for name in ZONES[3:]), left)
+    values = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)
+    assert {name: part.tolist() for name, part in f.in_zones(values).items()} == {
+        name: values[mask].tolist() for name, mask in f.zone_cells.items()
+    }
     points = np.argwhere(f.right & ~f.left)[::37] + 0.5
     assert all(f.zones[f.where(row, col)][int(row), int(col)] for row, col in points)
 
@@ -353,3 +357,4 @@ def test_zones_are_thirds_of_the_height_of_their_own_lung():
 def test_without_both_lungs_there_are_no_zones(state):
     assert lungs(state=state).zones is None
     assert lungs(state=state).zone_cells is None
+    assert lungs(state=state).in_zones(np.zeros((SIDE, SIDE))) is None

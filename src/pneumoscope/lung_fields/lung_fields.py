@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ class LungFields:
     @property
     def area_share(self) -> float:
         """Share of the radiograph that is lung, in [0, 1]."""
-        return float(self.cells.mean())
+        return int(np.count_nonzero(self.cells)) / self.cells.size
 
     @cached_property
     def box(self) -> Region:
@@ -148,6 +149,27 @@ class LungFields:
         if self.state != "found":
             return None
         return self._zones((self.right_cells, self.left_cells), (np.arange(len(self.right_cells)) + 0.5)[:, None])
+
+    def in_zones(self, values: NDArray[Any]) -> Mapping[LungZone, NDArray[Any]] | None:
+        """Take the values of a map within each of the six zones.
+
+        Parameters
+        ----------
+        values : ndarray, shape (size_px, size_px)
+            A map on the finder's square.
+
+        Returns
+        -------
+        mapping of LungZone to ndarray, or None
+            The values at the true cells of each mask of `zone_cells`, row by row; None unless both lungs were found.
+        """
+        if self.state != "found":
+            return None
+        parts = []
+        for cells, around in zip((self.right_cells, self.left_cells), self._around, strict=True):
+            edges = np.searchsorted(_third(np.arange(len(cells)) + 0.5, around), range(len(THIRDS) + 1)).tolist()
+            parts += [values[top:bottom][cells[top:bottom]] for top, bottom in pairwise(edges)]
+        return dict(zip(ZONES, parts, strict=True))
 
     @cached_property
     def zones(self) -> Mapping[LungZone, Mask] | None:

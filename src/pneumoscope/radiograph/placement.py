@@ -24,13 +24,12 @@ _SMALL = 2**18
 
 
 def _between(centres: NDArray[np.floating], start: float, extent: float, cells: int) -> tuple[NDArray[np.intp], Grey, slice]:
-    """Find pixel centres among the centres of `cells` that are spread over [start, start + extent).
+    """Find pixel centres, in ascending order, among the centres of `cells` that are spread over [start, start + extent).
 
     Returns, for the pixels inside, the cell before each and the share of the one after it, and the slice of those pixels.
     Beyond the outermost cell centres the outermost value holds (half-pixel convention, `align_corners=False`).
     """
-    inside = np.flatnonzero((centres >= start) & (centres < start + extent))
-    where = slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0)
+    where = slice(*np.searchsorted(centres, (start, start + extent)).tolist())
     at = np.clip((centres[where] - start) / extent * cells - 0.5, 0, cells - 1)
     before = at.astype(np.intp)
     return before, (at - before).astype(np.float32), where
@@ -271,14 +270,10 @@ def _spread(values: Grey, box: Region, at_rows: NDArray[np.floating], at_cols: N
     """A map over `box` at the given rows and columns, in ascending order."""
     down, down_share, rows = _between(at_rows, box.top, box.height, values.shape[0])
     across, across_share, cols = _between(at_cols, box.left, box.width, values.shape[1])
-    cells = values.astype(np.float32)
-    after = np.minimum(across + 1, values.shape[1] - 1)
-    wide = cells[:, across] + (cells[:, after] - cells[:, across]) * across_share
+    wide = np.ascontiguousarray(_interpolated(values.T.astype(np.float32), across, across_share).T)
     full = np.zeros((at_rows.size, at_cols.size), np.float32)
     if full.size <= _SMALL:
-        steps = np.diff(wide, axis=0, append=wide[-1:])
-        part = np.multiply(steps[down], down_share[:, None])
-        full[rows, cols] = np.add(part, wide[down], out=part)
+        full[rows, cols] = _interpolated(wide, down, down_share)
         return full
     # Between two rows of cells at a time: no copy as large as the radiograph, and no threads of a matrix product, which
     # would keep a core from the next reading.
@@ -290,6 +285,16 @@ def _spread(values: Grey, box: Region, at_rows: NDArray[np.floating], at_cols: N
         np.multiply(down_share[first:last, None], step_down, out=part)
         part += wide[before]
     return full
+
+
+def _interpolated(values: Grey, before: NDArray[np.intp], share: Grey) -> Grey:
+    """Rows of a map, each between the row before it and the next one."""
+    steps = np.zeros(values.shape, np.float32)
+    np.subtract(values[1:], values[:-1], out=steps[:-1])
+    rows = steps[before]
+    rows *= share[:, None]
+    rows += values[before]
+    return rows
 
 
 def on_whole(radiograph: Radiograph, size_px: int) -> Placement:

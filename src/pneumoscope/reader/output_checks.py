@@ -9,7 +9,7 @@ from pneumoscope.classifier import Card
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.reader.bundle import ABSTAINS, DECISION, DISTANCE, INSIDE, PROBABILITY
 from pneumoscope.reader.errors import ModelOutputError
-from pneumoscope.reader.settings import decided, settings_of
+from pneumoscope.reader.settings import settings_of
 
 _ROUNDING = 1e-4
 _RANGES = {FIELDS[1]: (0.0, 1.0 + _ROUNDING), FIELDS[2]: (0.0, 2.0), DISTANCE: (0.0, np.inf), PROBABILITY: (0.0, 1.0)}
@@ -51,10 +51,15 @@ def check_answers(card: Card, outputs: Mapping[str, NDArray[np.floating]]) -> No
     ModelOutputError
         If decision, abstention or domain is not the one that the card prescribes for the probability and the distance.
     """
-    probability, distance, lungs_found = (outputs[name][None] for name in (PROBABILITY, DISTANCE, FIELDS[2]))
-    prescribed = decided(settings_of(card), probability, distance, lungs_found)
-    pairs = ((DECISION, prescribed.decision), (ABSTAINS, prescribed.abstains), (INSIDE, prescribed.inside))
-    if different := [name for name, expected in pairs if (outputs[name] != expected[0]).any()]:
+    settings = settings_of(card).values()
+    probabilities, distance = outputs[PROBABILITY].tolist(), float(outputs[DISTANCE])
+    lungs_found = bool(outputs[FIELDS[2]] > 0)
+    prescribed = {
+        DECISION: [one.operating_point.decide(p) == "positive" for one, p in zip(settings, probabilities, strict=True)],
+        ABSTAINS: [bool(one.grey_zone and one.grey_zone.holds(p)) for one, p in zip(settings, probabilities, strict=True)],
+        INSIDE: [lungs_found and (one.domain is None or distance <= one.domain.distance) for one in settings],
+    }
+    if different := [name for name, expected in prescribed.items() if outputs[name].tolist() != expected]:
         raise ModelOutputError(
             f"the graph of the model gave another {different[0]} than its card prescribes; the radiograph was not read: export "
             "the model again"

@@ -1,13 +1,15 @@
 """Define the opacity severity of a reading: how opaque each lung zone is by the heat map, and the graded sum."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pneumoscope.classifier.severity_scale import HIGHEST_SCORE, SeverityScale
 from pneumoscope.heatmap import Heatmap
 from pneumoscope.lung_fields import LungFields
-from pneumoscope.lung_fields.lung_fields import ZONES, Laterality, Zone
+from pneumoscope.lung_fields.lung_fields import Laterality, LungZone, Zone
 
 SEVERITY_NAME = "opacity severity by the heat map, not a radiologist's score"
 """What the score is called wherever it is shown."""
@@ -125,32 +127,32 @@ def severity_of(
     ValueError
         If the square of the lung fields does not lie on the whole radiograph.
     """
-    if lung_fields.zone_cells is None:
+    if lung_fields.state != "found":
         return Severity(reason=f"lungs {lung_fields.state}")
-    zones = _zone_opacities(heatmap, lung_fields)
-    if not zones or not scale_fits:
-        return Severity(reason=_OTHER_MAP if zones else _NO_AREA)
+    values = _in_zones(heatmap, lung_fields)
+    if not all(zone.size for zone in values.values()):
+        return Severity(reason=_NO_AREA)
+    if not scale_fits:
+        return Severity(reason=_OTHER_MAP)
+    shares = [int(np.count_nonzero(zone >= heatmap.threshold)) / zone.size for zone in values.values()]
+    densities = [float(np.minimum(zone, 1, dtype=np.float64).mean()) for zone in values.values()]
+    grades = scale.grade(np.array(densities)).tolist() if scale else [None] * len(densities)
+    measured = zip(values, shares, densities, grades, strict=True)
+    zones = tuple(ZoneOpacity(*name, share, density, grade) for name, share, density, grade in measured)
     if scale is None:
         return Severity(zones, reason=NO_SCALE)
-    grades = scale.grade(np.array([zone.density for zone in zones])).tolist()
-    graded = tuple(replace(zone, grade=grade) for zone, grade in zip(zones, grades, strict=True))
     score = float(sum(grades))
     if not inside:
-        return Severity(graded, score, scale=scale, reason=OUTSIDE)
+        return Severity(zones, score, scale=scale, reason=OUTSIDE)
     low, high = scale.interval(score)
-    return Severity(graded, score, low, high, scale)
+    return Severity(zones, score, low, high, scale)
 
 
-def _zone_opacities(heatmap: Heatmap, lung_fields: LungFields) -> tuple[ZoneOpacity, ...]:
-    """Measure the six zones at the centres of the cells of the finder's square; nothing if a zone has no cell."""
-    placement, masks = lung_fields.placement, lung_fields.zone_cells or {}
+def _in_zones(heatmap: Heatmap, lung_fields: LungFields) -> Mapping[LungZone, NDArray[np.float32]]:
+    """The heat map at the centres of the cells of the finder's square, by zone."""
+    placement = lung_fields.placement
     box = placement.rectangle
     if (box.top, box.left, box.bottom, box.right) != (0, 0, placement.rows, placement.cols):
         raise ValueError(f"the square of the lung fields covers {box}, not the whole radiograph")
     values = placement.orientation.to_display(heatmap.on_grid(placement.size_px, placement.size_px))
-    inside = [values[masks[name]] for name in ZONES]
-    if not all(zone.size for zone in inside):
-        return ()
-    shares = [int(np.count_nonzero(zone >= heatmap.threshold)) / zone.size for zone in inside]
-    densities = [float(np.minimum(zone, 1, dtype=np.float64).mean()) for zone in inside]
-    return tuple(ZoneOpacity(*name, share, density) for name, share, density in zip(ZONES, shares, densities, strict=True))
+    return lung_fields.in_zones(values) or {}

@@ -50,7 +50,7 @@ def resample(image: Grey | LookedUp, box: Region, rows: int, cols: int) -> Grey:
         return np.asarray(picture.resize((cols, rows), Image.Resampling.BILINEAR, box=edges), np.float32)
     down, across = reduction.axes if reduction else (None, None)
     flat = _fewer(image, box.top, box.bottom, rows, down)
-    return np.ascontiguousarray(_fewer(np.ascontiguousarray(flat.T), box.left, box.right, cols, across).T, np.float32)
+    return np.ascontiguousarray(_fewer(flat.T, box.left, box.right, cols, across).T, np.float32)
 
 
 def _fewer(image: Grey | Exact | LookedUp, top: float, bottom: float, n_rows: int, axis: Axis | None) -> Exact:

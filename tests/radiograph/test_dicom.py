@@ -58,6 +58,16 @@ def test_projection_radiographs_are_read(modality):
     assert radiograph.modality == modality
 
 
+def test_spare_bytes_after_the_pixels_are_left_out():
+    dataset = cr(STORED, **show_stored(12))
+    dataset.PixelData += bytes(4)
+    assert read(written(dataset)).pixels.tolist() == AS_SHOWN
+
+
+def test_an_odd_number_of_bytes_is_padded():
+    assert read(written(cr([[0, 64, 128]], bits=8, **show_stored(8)))).pixels.tolist() == [[0, 0.25, 0.5]]
+
+
 @pytest.mark.parametrize("frames", ["1", "0", ""])
 def test_one_frame_may_be_stated(frames):
     assert read(written(cr(STORED, NumberOfFrames=frames, **show_stored(12)))).pixels.tolist() == AS_SHOWN
@@ -194,6 +204,7 @@ REFUSED = {
     "no pixel data": (lambda: written(without(cr(STORED), "PixelData")), UnreadableFileError, "no Pixel Data"),
     "too few pixels": (lambda: written(with_size(3, 2)), UnreadableFileError, "could not be decoded"),
     "cut pixel data": (lambda: written(cr(STORED))[:-2], UnreadableFileError, "truncated"),
+    "pixel data of two frames": (lambda: written(with_size(1, 2)), UnreadableFileError, r"of shape \(2, 1, 2\)"),
     "cut header": (lambda: written(cr(STORED))[:200], UnreadableFileError, "truncated"),
     "a prefix only": (lambda: bytes(128) + b"DICM", UnreadableFileError, "truncated"),
     "a preamble and a text": (lambda: bytes(128) + b"DICM" + b"no element " * 20, UnreadableFileError, "truncated"),

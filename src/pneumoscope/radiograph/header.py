@@ -4,6 +4,7 @@ A damaged or misused attribute can hold a patient's name. Text from a header the
 of the Standard's defined terms; all other text becomes `NOT_A_TERM`.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Any, Literal, cast
@@ -11,6 +12,7 @@ from typing import Any, Literal, cast
 from pydicom.datadict import dictionary_description, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
 
 from pneumoscope.radiograph.errors import UnreadableFileError
 from pneumoscope.radiograph.terms import NOT_A_TERM, TERMS, Sex
@@ -81,10 +83,17 @@ def value_of(dataset: Dataset, keyword: str) -> Any:
         If pydicom cannot convert the value.
     """
     try:
-        content = dataset.get(keyword)
+        tag = _tag(keyword)
+        content = dataset[tag].value if tag in dataset else None
         return None if content is None or content == "" else content
     except Exception as error:  # pydicom converts values late, with errors of many classes
         raise unreadable(keyword, "not readable") from error
+
+
+@functools.cache
+def _tag(keyword: str) -> BaseTag:
+    """The tag of a keyword, in the form that pydicom looks up without converting it."""
+    return Tag(keyword)
 
 
 def texts_of(dataset: Dataset, keyword: str) -> tuple[str, ...]:
@@ -107,7 +116,9 @@ def texts_of(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     UnreadableFileError
         If the value is binary and cannot be converted.
     """
-    element = dataset.get_item(keyword)
+    element = dataset.get_item(_tag(keyword))
+    if element is None:
+        return ()
     if isinstance(element, RawDataElement) and (element.VR is None or element.VR in _TEXT_VRS) and _is_text(keyword):
         parts = bytes(element.value or b"").decode("latin-1").split("\\")
     else:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import JPEGBaseline8Bit, RLELossless
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
 from pneumoscope.radiograph.codecs import ONLY_GDCM, PLUGIN, decode_jpeg
 from pneumoscope.radiograph.declared_sizes import check_frame
@@ -21,6 +21,8 @@ from pneumoscope.radiograph.header import integer_of, unreadable
 from pneumoscope.radiograph.limits import MAX_PIXELS
 
 Stored = NDArray[np.integer[Any]]
+_PLAIN = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian})
+"""Transfer syntaxes whose Pixel Data are the cells as they lie in memory."""
 
 
 def check_size(dataset: Dataset) -> None:
@@ -128,12 +130,24 @@ def _decoded(dataset: Dataset) -> Stored:
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax in ONLY_GDCM:
         return decode_jpeg(dataset)
+    if syntax in _PLAIN and (cells := _plain(dataset)) is not None:
+        return cells
     check_frame(dataset)
     # pydicom cuts by Bits Stored from bit 0 on; cells are taken whole here and cut by High Bit.
     keep = syntax.is_encapsulated and syntax != RLELossless
     options: dict[str, Any] = {} if keep else {"correct_unused_bits": False}
-    cells, _ = get_decoder(syntax).as_array(dataset, decoding_plugin=PLUGIN.get(syntax, ""), **options)
-    return np.asarray(cells)
+    decoded, _ = get_decoder(syntax).as_array(dataset, decoding_plugin=PLUGIN.get(syntax, ""), **options)
+    return np.asarray(decoded)
+
+
+def _plain(dataset: Dataset) -> Stored | None:
+    """The cells of one frame without a copy; None where the Pixel Data have another length, which pydicom judges."""
+    rows, cols, size = int(dataset.Rows), int(dataset.Columns), int(dataset.BitsAllocated) // 8
+    data, expected = dataset.PixelData, rows * cols * size
+    if len(data) not in (expected, expected + expected % 2):
+        return None
+    kind = "i" if dataset.PixelRepresentation else "u"
+    return np.frombuffer(data, f"<{kind}{size}", rows * cols).reshape(rows, cols)
 
 
 def _cut(cells: Stored, bits: int, shift: int) -> Stored:

@@ -46,7 +46,7 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.lung_fields.finder import OUTPUT_NAMES as FIELDS
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.reader.bundle import DISTANCE, IMAGE, LOGITS, PROBABILITY, open_bundle
-from pneumoscope.reader.reader import DEFAULT_BUNDLE
+from pneumoscope.reader.shipped import DEFAULT_BUNDLE
 
 PLAIN, TOGETHER, GRAPH = "read", "read without worker processes", "graph alone"
 OVERLAYS, JPEG_OVERLAYS = "read with overlays", "read with overlays as JPEG"

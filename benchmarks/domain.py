@@ -28,7 +28,7 @@ from pneumoscope.cohort import table as cohorts
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.listing import list_folder
 from pneumoscope.reader import Reader
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from pneumoscope.statistics.intervals import DRAWS, bootstrap, clopper_pearson, patient_weights
 from pneumoscope.statistics.metrics import roc_auc
 

@@ -55,7 +55,8 @@ from pneumoscope.onnx_session import open_session
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.reader.bundle import DISTANCE, IMAGE, LOGITS, PROBABILITY, open_bundle
-from pneumoscope.reader.reader import DEFAULT_BUNDLE, Reader
+from pneumoscope.reader.reader import Reader
+from pneumoscope.reader.shipped import DEFAULT_BUNDLE
 
 SIDE, CLASSES, TARGET = 224, 2, 1
 PSPNET_SIDE = 512

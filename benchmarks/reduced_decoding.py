@@ -41,7 +41,7 @@ from pneumoscope.cohort import table as cohorts
 from pneumoscope.cohort.sample import sample
 from pneumoscope.radiograph import reduction
 from pneumoscope.reader import Reader
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from pneumoscope.readings import ModelReading
 
 WAYS: Mapping[str, tuple[UID, list[float] | None]] = {

@@ -31,7 +31,7 @@ from pneumoscope.export.bundled_weights import classifier_of
 from pneumoscope.export.client_parity import compared
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader, bundle
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 
 DEFAULT = SHIPPED["default"]
 GRAPH = DEFAULT / bundle.GRAPH_NAME

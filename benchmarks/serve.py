@@ -26,7 +26,7 @@ from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRL
 
 from pneumoscope.cohort.sample import sample
 from pneumoscope.limited_process import Limits
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from pneumoscope.web import server
 from pneumoscope.web.app import build
 from pneumoscope.web.decoding import decode, decoding_pool

@@ -26,7 +26,7 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.lung_fields.finder import GRAPH_NAME as LUNGS_NAME
 from pneumoscope.lung_fields.finder import SHIPPED as LUNGS
 from pneumoscope.reader.bundle import GRAPH_NAME
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "pneumoscope"

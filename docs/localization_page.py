@@ -13,7 +13,7 @@ from pneumoscope import DISCLAIMER, radiograph
 from pneumoscope.cohort.sample import sample
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from pneumoscope.readings import ModelReading
 from pneumoscope.reports.overlay import blend
 

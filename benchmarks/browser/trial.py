@@ -28,7 +28,7 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME, PROBABILITY
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 
 HERE = Path(__file__).parent
 ORT = "onnxruntime-web"

@@ -326,10 +326,14 @@ class _Worker:
             return
         with self._deadline(_START_SECONDS):
             try:
-                self._ready = _receive(self._from) == _READY
+                said = _receive(self._from)
             except (OSError, EOFError) as error:
                 self._broken = True
                 raise NotStartedError(f"the process for {action} ended before it was ready; is memory left?") from error
+        if said != _READY:  # the function could not be loaded there
+            self._broken = True
+            raise said
+        self._ready = True
 
     @contextlib.contextmanager
     def _deadline(self, seconds: float) -> Iterator[threading.Event]:
@@ -373,7 +377,11 @@ def work() -> None:
     _end_with(int(sys.argv[1]))
     try:
         sys.path[:] = _receive(of)
-        function, limits = _receive(of)
+        try:
+            function, limits = _receive(of)
+        except PneumoscopeError as error:
+            _send(to, error.with_traceback(None))
+            return
         _limit_memory(limits)
         _send(to, _READY)
         while True:
@@ -410,17 +418,28 @@ def _answer_call(to: BinaryIO, function: Callable[..., Any], args: tuple[Any, ..
     except MemoryError:
         answer = "memory", None
     except PneumoscopeError as error:
-        answer = ("memory", None) if _out_of_memory(error) else ("error", error.with_traceback(None))
+        answer = ("memory", None) if is_out_of_memory(error) else ("error", error.with_traceback(None))
     except Exception as error:
-        answer = ("memory", None) if _out_of_memory(error) else ("unexpected", type(error).__name__)
+        answer = ("memory", None) if is_out_of_memory(error) else ("unexpected", type(error).__name__)
     try:
         _send(to, answer)
     except MemoryError:
         _send(to, ("memory", None))
 
 
-def _out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or one that it was raised from, is that of an allocation that failed."""
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that it was raised from, is that of an allocation that failed.
+
+    Parameters
+    ----------
+    error : exception, optional
+        The error.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+    """
     while error is not None:
         if isinstance(error, MemoryError):
             return True

@@ -17,7 +17,7 @@ from pneumoscope.cohort.fingerprint import fingerprint
 from pneumoscope.localization.errors import LocalizationError
 from pneumoscope.localization.severity_calibration import calibrate
 from pneumoscope.reader import Reader
-from pneumoscope.reader.reader import DEFAULT_BUNDLE
+from pneumoscope.reader.shipped import DEFAULT_BUNDLE
 from tests.cli.run import run
 from tests.reader.builders import glass_bundle, graph
 

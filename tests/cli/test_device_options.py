@@ -4,7 +4,7 @@ import pytest
 
 from pneumoscope.cohort import split, table
 from pneumoscope.cohort.sample import sample
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from tests.cli.run import run
 
 

@@ -9,7 +9,7 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.experiment.cost import _parts
 from pneumoscope.reader import Reader
 from pneumoscope.reader.bundle import GRAPH_NAME, LOOKED_AT
-from pneumoscope.reader.reader import DEFAULT_BUNDLE
+from pneumoscope.reader.shipped import DEFAULT_BUNDLE
 
 
 @pytest.mark.parametrize("name", ["default", "whole"])

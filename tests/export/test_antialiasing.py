@@ -12,7 +12,7 @@ from pneumoscope.lung_fields.finder import GRAPH_NAME, SHIPPED
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.reader import bundle
-from pneumoscope.reader.reader import SHIPPED as BUNDLES
+from pneumoscope.reader.shipped import SHIPPED as BUNDLES
 
 SIDE = 64
 

@@ -11,7 +11,7 @@ from pneumoscope.export.errors import ExportError
 from pneumoscope.export.native import eager
 from pneumoscope.export.whole_module import WholeModule
 from pneumoscope.reader import Reader, bundle
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 
 
 def test_the_shipped_default_is_rebuilt_from_its_graph(shown):

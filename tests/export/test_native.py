@@ -17,7 +17,7 @@ from pneumoscope.export.whole_module import WholeModule, lung_network
 from pneumoscope.lung_fields import LungFinder
 from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.reader import Reader, bundle
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from tests.export.test_deciding import BOTH, card
 
 

@@ -10,7 +10,7 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.export import browser
 from pneumoscope.export.errors import ExportError
 from pneumoscope.export.half_precision import LEAST_HALVED, halved
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 
 
 def product(rows: int, cols: int, value: float = 1 / 3) -> onnx.ModelProto:

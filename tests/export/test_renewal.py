@@ -8,7 +8,7 @@ from pneumoscope.export import renewal
 from pneumoscope.export.errors import ExportError
 from pneumoscope.export.renewal import renew
 from pneumoscope.reader import Reader, bundle
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from tests.cli.run import run
 from tests.reader.builders import glass_bundle
 

@@ -11,7 +11,7 @@ import pytest
 from pneumoscope.pacs import config
 from pneumoscope.pacs.errors import ConfigError
 from pneumoscope.pacs.peers import Peer, check_ae_title
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 
 BASE = """
 salt = "0123456789abcdef"

@@ -13,7 +13,7 @@ from pneumoscope.classifier.identity import identity_sha256
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import DEFAULT_BUNDLE, BundleError, Reader
 from pneumoscope.reader.bundle import synthetic_squares, without_image
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from tests.cli.run import run
 from tests.radiograph.builders import png
 from tests.reader.builders import glass_bundle, graph, quadrant

@@ -11,7 +11,8 @@ from PIL import Image
 
 from pneumoscope import radiograph
 from pneumoscope.cohort.sample import sample
-from pneumoscope.reader.reader import SHIPPED, Reader
+from pneumoscope.reader.reader import Reader
+from pneumoscope.reader.shipped import SHIPPED
 from tests.radiograph.builders import cr, lut, written
 
 

@@ -14,7 +14,7 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.onnx_session import CPU
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import BundleError, Reader
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from pneumoscope.readings import CaseKey, form
 from tests.radiograph.builders import png
 from tests.reader.builders import glass_bundle, graph, quadrant, spot

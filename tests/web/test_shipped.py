@@ -9,7 +9,7 @@ from PIL import Image
 from pneumoscope import radiograph as radiographs
 from pneumoscope.cohort.sample import sample
 from pneumoscope.reader import Reader
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from pneumoscope.readings import CaseKey, form
 from pneumoscope.reports.overlay import tint
 from pneumoscope.web import reading_store

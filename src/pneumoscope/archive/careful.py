@@ -9,7 +9,7 @@ from pneumoscope.archive.decoding import Decode, decoder, seen_px
 from pneumoscope.archive.errors import QuarantinedError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
-from pneumoscope.archive.row_reading import error_record, fetch, result_of
+from pneumoscope.archive.row_reading import Records, error_record, fetch
 from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
 from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.reader import Reader
@@ -36,7 +36,7 @@ def read_alone(bundle: str, run: Run, site_key: str) -> Iterator[Callable[[Row],
     Yields
     ------
     callable
-        Reads one file; the row is that of `result_of`, or has the kind of error ``QuarantinedError``.
+        Reads one file; the row is that of `Records`, or has the kind of error ``QuarantinedError``.
     """
     with LimitedPool(_read, "reading", LIMITS, workers=1) as read:
 
@@ -52,7 +52,8 @@ def read_alone(bundle: str, run: Run, site_key: str) -> Iterator[Callable[[Row],
 
 def _read(bundle: str, run: Run, site_key: str, row: Row) -> dict[str, Any]:
     reader = _reader(bundle, run.policy)
-    return result_of(row, fetch(row), run, reader, _decode(seen_px(reader, run.options)), site_key)
+    (record,) = Records.of(reader, run, _decode(seen_px(reader, run.options)), site_key)([(row, fetch(row))])
+    return record
 
 
 @lru_cache(maxsize=1)

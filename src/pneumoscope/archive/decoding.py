@@ -60,13 +60,45 @@ def decoder(isolate: bool, workers: int, seen_px: int = 0) -> Iterator[Decode]:
     callable
         `pneumoscope.radiograph.read` for bytes. Isolated, it also raises `pneumoscope.limited_process.LimitedProcessError`.
     """
-    read = importlib.import_module("pneumoscope.radiograph.every_format").read if isolate else radiographs.read
-    decode_one: Decode = partial(read, seen_px=seen_px) if seen_px else read
     if not isolate:
-        yield decode_one
+        yield decoder_here(seen_px)
         return
-    with LimitedPool(decode_one, "decoding", LIMITS, workers=workers) as decode:
+    with LimitedPool(loaded_decoder(seen_px), "decoding", LIMITS, workers=workers) as decode:
         yield decode
+
+
+def decoder_here(seen_px: int = 0) -> Decode:
+    """Choose the decoder of this process, which loads what a format needs when it meets the first such file.
+
+    Parameters
+    ----------
+    seen_px : int
+        As for `decoder`.
+
+    Returns
+    -------
+    callable
+        `pneumoscope.radiograph.read` for bytes.
+    """
+    return partial(radiographs.read, seen_px=seen_px) if seen_px else radiographs.read
+
+
+def loaded_decoder(seen_px: int = 0) -> Decode:
+    """Load the decoders of every format, for a process whose limits do not allow for the time that this takes.
+
+    Parameters
+    ----------
+    seen_px : int
+        As for `decoder`.
+
+    Returns
+    -------
+    callable
+        `pneumoscope.radiograph.read` for bytes; it can be pickled.
+    """
+    read = importlib.import_module("pneumoscope.radiograph.every_format").read
+    decode: Decode = partial(read, seen_px=seen_px) if seen_px else read
+    return decode
 
 
 @contextmanager

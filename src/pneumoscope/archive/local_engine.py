@@ -1,13 +1,17 @@
-"""Read the shards of a run by threads of this process."""
+"""Read the shards of a run on this machine."""
 
 from collections.abc import Iterator
 
 from pneumoscope.archive.decoding import Decode
+from pneumoscope.archive.reading import LEAST_FOR_WORKERS, reading
+from pneumoscope.archive.row_reading import Records
 from pneumoscope.archive.shards import Plan, ShardCount, pending, read_shard
 from pneumoscope.reader import Reader
 
 
-def read_shards(plan: Plan, reader: Reader, decode: Decode, workers: int = 0) -> Iterator[ShardCount]:
+def read_shards(
+    plan: Plan, reader: Reader, decode: Decode | None = None, workers: int = 0, isolate: bool = True
+) -> Iterator[ShardCount]:
     """Read all shards that have no results yet. The caller holds ``plan.store.only_writer()``.
 
     Parameters
@@ -16,10 +20,12 @@ def read_shards(plan: Plan, reader: Reader, decode: Decode, workers: int = 0) ->
         The run.
     reader : Reader
         Its model.
-    decode : callable
-        Decodes the content of a file; called from several threads.
+    decode : callable, optional
+        Decodes the content of a file in place of what `isolate` says; called from several threads.
     workers : int
-        Files that are read at the same time; 0 for `Reader.workers`.
+        Groups of files that are read at the same time; 0 for `Reader.workers`.
+    isolate : bool
+        Decode in worker processes with limits (`pneumoscope.archive.reading.reading`).
 
     Yields
     ------
@@ -33,5 +39,8 @@ def read_shards(plan: Plan, reader: Reader, decode: Decode, workers: int = 0) ->
     OSError
         The results cannot be written.
     """
-    for index in pending(plan):
-        yield read_shard(plan, index, reader, decode, workers or reader.workers)
+    work, workers = Records.of(reader, plan.run, decode, plan.site_key), workers or reader.workers
+    many = plan.n_rows >= LEAST_FOR_WORKERS
+    with reading(work, workers, isolate=isolate and decode is None, many=many) as read:
+        for index in pending(plan):
+            yield read_shard(plan, index, read, reader.batch, workers)

@@ -31,8 +31,10 @@ from ray.data.block import BlockMetadata
 from ray.exceptions import RayError
 
 from pneumoscope import PneumoscopeError, atomic_files
-from pneumoscope.archive import decoding, shards
+from pneumoscope.archive import shards
 from pneumoscope.archive.errors import ArchiveError
+from pneumoscope.archive.reading import reading
+from pneumoscope.archive.row_reading import Records
 from pneumoscope.archive.shards import Plan, ShardCount
 from pneumoscope.ordered_map import chunks, cores
 
@@ -79,7 +81,7 @@ class RayOptions:
         Processors that Ray reserves for a reader, > 0. A reader computes with one thread; less than 1 puts several readers on
         a processor.
     isolate : bool
-        Decode in a limited process beside each reader.
+        Read in a worker process with limits, which each reader has.
     """
 
     address: str = LOCAL
@@ -209,10 +211,11 @@ class _ShardReader:
         try:
             require_versions(wanted, versions())
             self._plan = replace(plan, bundle=str(installed(ray.get(files), Path(tempfile.gettempdir()))))
-            self._reader = self._plan.load_reader()
+            reader = self._plan.load_reader()
+            self._batch = reader.batch
             self._processes = contextlib.ExitStack()  # they end with the actor
-            seen_px = decoding.seen_px(self._reader, self._plan.run.options)
-            self._decode = self._processes.enter_context(decoding.decoder(isolate, 1, seen_px))
+            work = Records.of(reader, plan.run, site_key=plan.site_key)
+            self._read = self._processes.enter_context(reading(work, 1, isolate=isolate, many=True))
         except PneumoscopeError as error:
             self._failure = error
 
@@ -221,7 +224,7 @@ class _ShardReader:
             raise self._failure
         (number,) = batch[_NUMBER].tolist()
         try:
-            count = shards.read_shard(self._plan, number, self._reader, self._decode)
+            count = shards.read_shard(self._plan, number, self._read, self._batch)
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             raise RayEngineError(f"the results of a shard could not be written on a worker: {reason}") from None

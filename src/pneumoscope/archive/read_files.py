@@ -1,7 +1,6 @@
 """Read any number of files into an output folder, in flat memory, resumably."""
 
 import errno
-import functools
 import hashlib
 import importlib
 import itertools
@@ -17,13 +16,13 @@ import numpy as np
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import journal, outputs
-from pneumoscope.archive.decoding import Decode, decoder, seen_px
+from pneumoscope.archive.decoding import Decode, decoder_here, seen_px
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.items import Item, Items
 from pneumoscope.archive.journal import Options, Run
 from pneumoscope.archive.outputs import FurtherFiles, Sums
+from pneumoscope.archive.reading import FEW_A_WORKER, LEAST_FOR_WORKERS, Content, SentReader, Work, outcomes, reading
 from pneumoscope.classifier.severity_scale import HIGHEST_SCORE
-from pneumoscope.limited_process import NotStartedError, UnexpectedFailureError
 from pneumoscope.ordered_map import chunks, ordered_map
 from pneumoscope.radiograph import Caution, Radiograph
 from pneumoscope.radiograph.files import content_of
@@ -33,11 +32,8 @@ from pneumoscope.readings import CaseKey, ModelReading, form
 from pneumoscope.readings.line import Line
 from pneumoscope.readings.severity import SEVERITY_NAME
 
-Content = bytes | PneumoscopeError | OSError
 _OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ)
 """Errors of the system that concern the name of one file, not the output folder."""
-_FEW_A_WORKER = 4
-"""Files for each thread below which they go through the graph one by one."""
 _MOST_LISTED = 20
 """Files of one kind that a summary lists; the lines hold all."""
 
@@ -148,16 +144,17 @@ def read_files(
         raise ArchiveError("files of another kind are made from every pixel of a radiograph; decode in full")
     run = Run(reader.model, named, reader.policy)
     items = items if isinstance(items, Items) else Items(items)
-    apart = len(items) > 1 if isolate is None else isolate
-    with journal.open_journal(out, run, items) as opened, ExitStack() as decoding:
-        decode = decode or decoding.enter_context(decoder(apart, reader.workers, seen_px(reader, named)))
+    apart = decode is None and (len(items) > 1 if isolate is None else isolate)
+    work = _Lines(SentReader(reader), named, decode or decoder_here(seen_px(reader, named)), out, further)
+    with journal.open_journal(out, run, items) as opened, ExitStack() as processes:
         n_pending, pending = opened.pending(items)
         if n_pending < len(items):
             on_resume(len(items) - n_pending)
-        # Each is painted by the thread that read it, so that a line waits for no file but those before it.
-        read = functools.partial(_lines, reader, decode, out=out, options=run.options, further=further)
-        together = batch or (reader.batch if n_pending >= _FEW_A_WORKER * reader.workers else 1)
-        answers = ordered_map(read, chunks(pending, together), reader.workers, abandon=decoding.close)
+        # Each is painted where it is read, so that a line waits for no file but those before it.
+        many = n_pending >= LEAST_FOR_WORKERS
+        read = processes.enter_context(reading(work, reader.workers, isolate=apart, many=many))
+        together = batch or (reader.batch if n_pending >= FEW_A_WORKER * reader.workers else 1)
+        answers = ordered_map(read, chunks(pending, together), reader.workers, abandon=processes.close)
         lines = itertools.chain.from_iterable(answers)
         for line, written in _with_progress(lines, n_pending) if show_progress and n_pending > 1 else lines:
             opened.append(line, written)
@@ -254,13 +251,22 @@ def _severity_text(scores: Sequence[float], texts: Sequence[str], n_read: int) -
     )
 
 
-def _lines(
-    reader: Reader, decode: Decode, items: Sequence[Item], out: Path, options: Options, further: FurtherFiles | None
-) -> list[tuple[Line, Sums]]:
+@dataclass(frozen=True, eq=False)
+class _Lines(Work[Item, tuple[Line, Sums]]):
     """Read a few files together, write what belongs to their lines, and give the lines with what was written."""
-    contents = [_content(item.file) for item in items]
-    outcomes = _outcomes(reader, [_decoded(content, decode) for content in contents], options)
-    return [_line(reader, *one, out, options, further) for one in zip(items, contents, outcomes, strict=True)]
+
+    out: Path
+    further: FurtherFiles | None
+
+    def __call__(self, group: Sequence[Item]) -> list[tuple[Line, Sums]]:
+        files = ((item, _content(item.file)) for item in group)
+        return [self._line(*answer) for answer in outcomes(files, self.sent.reader, self.decode, self.options)]
+
+    def failed(self, item: Item, error: PneumoscopeError) -> tuple[Line, Sums]:
+        return self._line(item, _content(item.file), Outcome(b"", error=error))
+
+    def _line(self, item: Item, content: Content, outcome: Outcome) -> tuple[Line, Sums]:
+        return _line(self.sent.reader, item, content, outcome, self.out, self.options, self.further)
 
 
 def _content(file: Path) -> Content:
@@ -268,40 +274,6 @@ def _content(file: Path) -> Content:
         return content_of(file)
     except (PneumoscopeError, OSError) as error:
         return error
-
-
-def _decoded(content: Content, decode: Decode) -> Radiograph | PneumoscopeError | OSError:
-    if not isinstance(content, bytes):
-        return content
-    try:
-        return decode(content)
-    except UnexpectedFailureError as error:
-        return UnexpectedError(error.kind)
-    except NotStartedError:
-        raise
-    except PneumoscopeError as error:
-        return error
-    except Exception as error:
-        return UnexpectedError(type(error).__name__)
-
-
-def _outcomes(reader: Reader, images: Sequence[Radiograph | PneumoscopeError | OSError], options: Options) -> list[Outcome]:
-    """One outcome a file, whatever goes wrong with it."""
-    decoded = [image for image in images if isinstance(image, Radiograph)]
-    try:
-        answers = iter(reader.read_together(decoded, target=options.target, method=options.method, population=options.population))
-    except Exception as error:
-        if len(images) > 1:
-            return [outcome for image in images for outcome in _outcomes(reader, [image], options)]
-        answers = iter([Outcome(decoded[0], error=UnexpectedError(type(error).__name__))])
-    return [next(answers) if isinstance(image, Radiograph) else Outcome(b"", error=image) for image in images]
-
-
-class UnexpectedError(PneumoscopeError):
-    """A file met an error that no one foresaw; the message leaves out its text, which may quote the file's header."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"it could not be read because of an unexpected {kind}; please report this with the kind of the file")
 
 
 def _line(

@@ -3,18 +3,20 @@
 import hashlib
 import hmac
 import io
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import pydicom
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import result_table
 from pneumoscope.archive.contents import content_of
-from pneumoscope.archive.decoding import Decode
+from pneumoscope.archive.decoding import Decode, decoder_here, seen_px
 from pneumoscope.archive.errors import CredentialsError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
-from pneumoscope.archive.read_files import UnexpectedError
+from pneumoscope.archive.reading import Content, SentReader, Work, outcomes
 from pneumoscope.archive.result_table import Device
 from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.header import texts_of
@@ -22,14 +24,12 @@ from pneumoscope.radiograph.silenced_decoders import silenced_decoders
 from pneumoscope.reader import Outcome, Reader
 from pneumoscope.readings import CaseKey, form
 
-Fetched = bytes | PneumoscopeError | OSError
-"""The content of a file, or why it could not be read from where it lies."""
 _DEVICE = ("Manufacturer", "ManufacturerModelName", "InstitutionName")
 _MOST_CHARACTERS = 64
 _SITE_DIGITS = 16
 
 
-def fetch(row: Row) -> Fetched:
+def fetch(row: Row) -> Content:
     """Read the content of a file.
 
     Parameters
@@ -55,50 +55,63 @@ def fetch(row: Row) -> Fetched:
         return error
 
 
-def result_of(row: Row, fetched: Fetched, run: Run, reader: Reader, decode: Decode, site_key: str = "") -> dict[str, Any]:
-    """Read a file, whatever goes wrong with it.
+@dataclass(frozen=True, eq=False)
+class Records(Work[tuple[Row, Content], dict[str, Any]]):
+    """Read files whose content was fetched; the result of each is its value by column (`result_table.COLUMNS`).
 
     Parameters
     ----------
-    row : Row
-        The file.
-    fetched : bytes or PneumoscopeError or OSError
-        Its content, or the error in its place.
+    sent, options, decode
+        As for `pneumoscope.archive.reading.Work`.
     run : Run
         What is asked.
-    reader : Reader
-        The model.
-    decode : callable
-        Decodes the content.
     site_key : str
         Secret by which institutions are hashed; empty so that none is kept.
-
-    Returns
-    -------
-    dict
-        Value by column (`result_table.COLUMNS`).
     """
-    if not isinstance(fetched, bytes):
-        return error_record(row, fetched, run)
-    outcome = _outcome(fetched, run, reader, decode)
-    sha256 = hashlib.sha256(fetched).hexdigest()
-    if outcome.reading is None:
-        return error_record(row, outcome.error, run, sha256, len(fetched))
-    line = form.line_of(CaseKey(row.name, sha256), outcome.reading)
-    heatmap = outcome.reading.heatmap if run.options.maps else None
-    return result_table.record_of(line, len(fetched), device_of(fetched, site_key), heatmap)
 
+    run: Run
+    site_key: str = field(repr=False)
 
-def _outcome(content: bytes, run: Run, reader: Reader, decode: Decode) -> Outcome:
-    asked = run.options
-    try:
-        radiograph = decode(content)
-        (outcome,) = reader.read_together([radiograph], target=asked.target, method=asked.method, population=asked.population)
-    except (PneumoscopeError, OSError) as error:
-        return Outcome(content, error=error)
-    except Exception as error:
-        return Outcome(content, error=UnexpectedError(type(error).__name__))
-    return outcome
+    @classmethod
+    def of(cls, reader: Reader, run: Run, decode: Decode | None = None, site_key: str = "") -> Self:
+        """Prepare to read the files of a run.
+
+        Parameters
+        ----------
+        reader : Reader
+            The model.
+        run : Run
+            What is asked.
+        decode : callable, optional
+            Decodes the content of a file; that of this process if None.
+        site_key : str
+            As in the class.
+
+        Returns
+        -------
+        Records
+            What reads groups of files.
+        """
+        decode = decode or decoder_here(seen_px(reader, run.options))
+        return cls(SentReader(reader), run.options, decode, run, site_key)
+
+    def __call__(self, group: Sequence[tuple[Row, Content]]) -> list[dict[str, Any]]:
+        files = ((one, one[1]) for one in group)
+        answers = outcomes(files, self.sent.reader, self.decode, self.options)
+        return [self._record(row, content, outcome) for (row, content), _, outcome in answers]
+
+    def failed(self, item: tuple[Row, Content], error: PneumoscopeError) -> dict[str, Any]:
+        return self._record(*item, Outcome(b"", error=error))
+
+    def _record(self, row: Row, content: Content, outcome: Outcome) -> dict[str, Any]:
+        if not isinstance(content, bytes):
+            return error_record(row, content, self.run)
+        sha256 = hashlib.sha256(content).hexdigest()
+        if outcome.reading is None:
+            return error_record(row, outcome.error, self.run, sha256, len(content))
+        line = form.line_of(CaseKey(row.name, sha256), outcome.reading)
+        heatmap = outcome.reading.heatmap if self.options.maps else None
+        return result_table.record_of(line, len(content), device_of(content, self.site_key), heatmap)
 
 
 def error_record(row: Row, error: BaseException | None, run: Run, sha256: str = "", size: int | None = None) -> dict[str, Any]:

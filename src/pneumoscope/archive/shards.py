@@ -4,6 +4,7 @@ A shard is committed by the presence of its file. Its bytes are a function of it
 shard that is written twice is written once.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,20 +19,22 @@ import pyarrow.parquet as pq
 from pneumoscope import atomic_files, strict_json
 from pneumoscope.archive import attempts, locations, parquet_streams, removed_results, result_table, row_reading, sources
 from pneumoscope.archive.careful import read_alone
-from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.errors import ArchiveError, DamagedResultsError, RefusedSourceError, UnavailableSourceError
 from pneumoscope.archive.journal import DATA_SET_NAME, Options, Run
 from pneumoscope.archive.manifest import LINES_NAME
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
+from pneumoscope.archive.reading import Content
 from pneumoscope.archive.removed_results import Removed
-from pneumoscope.archive.row_reading import Fetched, fetch, result_of
+from pneumoscope.archive.row_reading import fetch
 from pneumoscope.archive.store import Store
-from pneumoscope.ordered_map import ordered_map
+from pneumoscope.ordered_map import chunks, ordered_map
 from pneumoscope.reader import Reader
 from pneumoscope.reader.composition import check_asked
 
 RUN_NAME = DATA_SET_NAME
 READINGS = "readings"
+ReadRows = Callable[[Sequence[tuple[Row, Content]]], list[dict[str, Any]]]
+"""Reads a group of files, each with its content or the error in its place; the results are values by column."""
 _FETCHED_TOGETHER = 4
 
 
@@ -410,7 +413,7 @@ def _manifest(location: str, sha256: str) -> ManifestTable:
     return table
 
 
-def read_shard(plan: Plan, index: int, reader: Reader, decode: Decode, threads: int = 1) -> ShardCount:
+def read_shard(plan: Plan, index: int, read: ReadRows, batch: int = 1, threads: int = 1) -> ShardCount:
     """Read the files of a shard and commit their results.
 
     Parameters
@@ -419,12 +422,12 @@ def read_shard(plan: Plan, index: int, reader: Reader, decode: Decode, threads: 
         The run.
     index : int
         Index of the shard.
-    reader : Reader
-        The model of the run.
-    decode : callable
-        Decodes the content of a file; called from as many threads.
+    read : callable
+        Reads a group of files whose content was fetched (`pneumoscope.archive.row_reading.Records`); called from as many threads.
+    batch : int
+        Files of a group, >= 1.
     threads : int
-        Files that are read at the same time, >= 1.
+        Groups that are read at the same time, >= 1.
 
     Returns
     -------
@@ -448,7 +451,7 @@ def read_shard(plan: Plan, index: int, reader: Reader, decode: Decode, threads: 
         return ShardCount(index, table.rows_of_shard[index], {}, written=False)
     rows = table.shard(index)
     with attempts.begun(store, shard) as dead:
-        records = _carefully(plan, rows) if dead >= attempts.MOST_DEAD else _together(plan, rows, reader, decode, threads)
+        records = _carefully(plan, rows) if dead >= attempts.MOST_DEAD else _together(rows, read, batch, threads)
         failed = Counter(record["error_kind"] for record in records if record["error_kind"])
         _require_store(records, failed)
         written = store.create(file_of(shard), result_table.encode(records, plan.run))
@@ -463,14 +466,10 @@ def _require_store(records: Sequence[Mapping[str, Any]], failed: Mapping[str, in
             raise kind(f"no file of a shard could be read; the run stops here: {records[0]['error']}")
 
 
-def _together(plan: Plan, rows: list[Row], reader: Reader, decode: Decode, threads: int) -> list[dict[str, Any]]:
-    """Read files in this process, while the next ones are on their way from where they lie."""
-
-    def read(pair: tuple[Row, Fetched]) -> dict[str, Any]:
-        return result_of(*pair, plan.run, reader, decode, plan.site_key)
-
+def _together(rows: list[Row], read: ReadRows, batch: int, threads: int) -> list[dict[str, Any]]:
+    """Read files, while the next ones are on their way from where they lie."""
     fetched = zip(rows, ordered_map(fetch, rows, _FETCHED_TOGETHER), strict=True)
-    return [*ordered_map(read, fetched, threads)]
+    return [*itertools.chain.from_iterable(ordered_map(read, chunks(fetched, batch), threads))]
 
 
 def _carefully(plan: Plan, rows: list[Row]) -> list[dict[str, Any]]:

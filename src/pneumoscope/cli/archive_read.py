@@ -9,7 +9,7 @@ import click
 from tqdm import tqdm
 
 from pneumoscope import DISCLAIMER, MissingExtraError
-from pneumoscope.archive import data_set, decoding, local_engine, locations, manifest_building, shards
+from pneumoscope.archive import data_set, local_engine, locations, manifest_building, shards
 from pneumoscope.archive.entries import UNREAD
 from pneumoscope.archive.journal import Options
 from pneumoscope.archive.manifest_table import open_manifest
@@ -188,10 +188,8 @@ def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
 
 
 def _by_threads(plan: Plan, reader: Reader, how: EngineOptions, on_shard: OnShard) -> None:
-    workers = how.workers or reader.workers
-    with decoding.decoder(how.isolate, workers, decoding.seen_px(reader, plan.run.options)) as decode:
-        for count in local_engine.read_shards(plan, reader, decode, workers):
-            on_shard(count)
+    for count in local_engine.read_shards(plan, reader, workers=how.workers, isolate=how.isolate):
+        on_shard(count)
 
 
 def _by_ray(plan: Plan, reader: Reader, how: EngineOptions, on_shard: OnShard) -> None:

@@ -18,7 +18,7 @@ from pneumoscope.localization.severity_calibration import (
     masks_reference,
     readers_reference,
 )
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from pneumoscope.readings.severity import SEVERITY_NAME
 from pneumoscope.reference import opacity_masks
 

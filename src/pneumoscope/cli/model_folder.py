@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 
 
 class ModelFolder(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only

@@ -19,7 +19,7 @@ from pneumoscope.pacs.rules import READ_ALL, Rule
 from pneumoscope.pacs.settings import Drift, Limits, Model, QualitySample, Receiving, Retention, Sending, Working
 from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 
 _SHORTEST_SALT, _EXAMPLE_SALT = 16, "replace-this"
 _FILES = frozenset({"spool", "ledger", "authority", "certificate", "key", "password_file", "token_file", "stow_token_file"})

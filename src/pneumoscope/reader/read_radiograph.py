@@ -7,7 +7,8 @@ from pneumoscope.classifier import Population
 from pneumoscope.radiograph import AcceptancePolicy
 from pneumoscope.radiograph.acceptance import DEFAULT_POLICY
 from pneumoscope.reader.outcome import Source
-from pneumoscope.reader.reader import SHIPPED, Reader
+from pneumoscope.reader.reader import Reader
+from pneumoscope.reader.shipped import SHIPPED
 from pneumoscope.readings import ModelReading
 
 

@@ -26,27 +26,13 @@ from pneumoscope.radiograph.placement import on_whole
 from pneumoscope.radiograph.radiograph import Grey
 from pneumoscope.radiograph.reduction import Decoding
 from pneumoscope.reader import earlier_format
-from pneumoscope.reader.bundle import (
-    ANSWERS,
-    DECISION,
-    DISTANCE,
-    IMAGE,
-    LOGITS,
-    LOOKED_AT,
-    open_bundle,
-    scaled_name,
-    without_image,
-)
+from pneumoscope.reader.bundle import ANSWERS, DISTANCE, IMAGE, LOGITS, LOOKED_AT, open_bundle, scaled_name, without_image
 from pneumoscope.reader.composition import check_asked, compose
 from pneumoscope.reader.errors import ModelOutputError
 from pneumoscope.reader.outcome import Outcome, Source, open_source
 from pneumoscope.reader.output_checks import check_finite
+from pneumoscope.reader.shipped import DEFAULT_BUNDLE
 from pneumoscope.readings import ModelIdentity, ModelReading
-
-_BUNDLES = Path(__file__).parent / "bundles"
-SHIPPED = {"default": _BUNDLES / "default", "whole": _BUNDLES / "whole"}
-"""Folders of the shipped bundles: the lung model, which is the default, and the published whole-image model with Grad-CAM."""
-DEFAULT_BUNDLE = SHIPPED["default"]
 
 
 class Reader:
@@ -68,6 +54,8 @@ class Reader:
         Salted hashes of the patients and images that the model was trained on.
     population : {"child", "adult"}, optional
         Population of every patient whose age the file does not tell, unless a call states another; None if it is unknown.
+    folder : Path, optional
+        Folder that the reader was loaded from.
 
     Raises
     ------
@@ -93,15 +81,17 @@ class Reader:
         policy: AcceptancePolicy = DEFAULT_POLICY,
         trained_on: tuple[Fingerprint, ...] = (),
         population: Population | None = None,
+        folder: Path | None = None,
     ) -> None:
         require_population(card.populations, population)
         self.population = population
+        self.folder = folder
         self._session = session
         self._threads = threads
         self.policy = policy
         self.trained_on = trained_on
         self.card = card
-        self._earlier = DECISION not in [output.name for output in session.get_outputs()]
+        self._earlier = not {*ANSWERS} <= {output.name for output in session.get_outputs()}
         self.model = ModelIdentity(card.name, identity_sha256(card, sha256))
 
     def __repr__(self) -> str:
@@ -140,8 +130,9 @@ class Reader:
         CardError
             If the card is missing or damaged, or if the model has no settings of its own for the population.
         """
-        session, card, sha256 = open_bundle(Path(bundle), threads, providers)
-        return cls(session, card, sha256, threads, policy, trained_on.read(Path(bundle), card), population)
+        folder = Path(bundle)
+        session, card, sha256 = open_bundle(folder, threads, providers)
+        return cls(session, card, sha256, threads, policy, trained_on.read(folder, card), population, folder)
 
     def assuming(self, population: Population | None) -> Self:
         """Make a reader that assumes a population for patients whose age the file does not tell.
@@ -301,10 +292,15 @@ class Reader:
     def batch(self) -> int:
         """Number of radiographs per inference with which many are read fastest, of those that change no bit of a reading.
 
-        Two if one thread of the processor runs an inference: each of two takes a twelfth less time and gets the same bits. Else
-        one: on another execution provider the numbers of a batch may differ in their last bits from those of one image.
+        Four on one thread of the processor: each of four takes a tenth less time and gets the same bits. Else one: on another
+        execution provider the numbers of a batch may differ in their last bits from those of one image.
         """
-        return 2 if self._threads == 1 and self._session.get_providers() == [CPU] else 1
+        return 4 if self.on_one_thread else 1
+
+    @property
+    def on_one_thread(self) -> bool:
+        """Whether one thread of the processor runs an inference."""
+        return self._threads == 1 and self._session.get_providers() == [CPU]
 
     def find(self, radiograph: Radiograph) -> LungFields:
         """Segment the lung fields of a radiograph.

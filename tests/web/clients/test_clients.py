@@ -16,7 +16,7 @@ from pneumoscope.cohort.sample import sample
 from pneumoscope.export import browser
 from pneumoscope.export.client_parity import BOUNDS
 from pneumoscope.reader import Reader
-from pneumoscope.reader.reader import SHIPPED
+from pneumoscope.reader.shipped import SHIPPED
 from tests.golden.compared import frozen
 from tests.web.serving import served
 

@@ -108,9 +108,9 @@ class Limits:
     processor_seconds: float | None = None
 
 
-DECODING_BYTES = 520_000_000
-"""Memory for decoding one radiograph. A worker has less than 80 MB before, so that it stays below 600 MB; the largest radiograph
-allowed needs 350 MB."""
+DECODING_BYTES = 450_000_000
+"""Memory for decoding one radiograph. A worker has less than 80 MB before, or 150 MB with a model, so that it stays below 600 MB;
+the largest radiograph allowed needs 350 MB."""
 _SHARE_OF_PROCESSOR = 0.5
 
 
@@ -330,9 +330,9 @@ class _Worker:
             except (OSError, EOFError) as error:
                 self._broken = True
                 raise NotStartedError(f"the process for {action} ended before it was ready; is memory left?") from error
-        if said != _READY:  # the function could not be loaded there
+        if said != _READY:
             self._broken = True
-            raise said
+            raise NotStartedError(f"the process for {action} could not start: {said}")
         self._ready = True
 
     @contextlib.contextmanager
@@ -380,7 +380,7 @@ def work() -> None:
         try:
             function, limits = _receive(of)
         except PneumoscopeError as error:
-            _send(to, error.with_traceback(None))
+            _send(to, str(error))  # why the function cannot be loaded here
             return
         _limit_memory(limits)
         _send(to, _READY)

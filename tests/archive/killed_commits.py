@@ -18,6 +18,7 @@ from typing import Any
 
 from pneumoscope import atomic_files, radiograph
 from pneumoscope.archive import attempts, result_table, shards
+from pneumoscope.archive.row_reading import Records
 from pneumoscope.archive.shards import Plan
 
 steps = 0
@@ -45,7 +46,7 @@ def between(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def read(plan: Plan) -> None:
     # Every file of the archive is broken, so that no model is asked.
-    shards.read_shard(plan, 0, None, radiograph.read)  # type: ignore[arg-type]  # no reader
+    shards.read_shard(plan, 0, Records.of(None, plan.run, radiograph.read))  # type: ignore[arg-type]  # no reader
 
 
 def killed_at(plan: Plan, number: int) -> bool:
@@ -62,7 +63,7 @@ def killed_at(plan: Plan, number: int) -> bool:
 
 def main() -> None:
     plan = pickle.loads(Path(sys.argv[1]).read_bytes())
-    shards.result_of = between(shards.result_of)
+    Records.__call__ = between(Records.__call__)  # type: ignore[method-assign]  # as below
     result_table.encode = between(result_table.encode)
     os.fsync = between(os.fsync)
     Path.replace = between(Path.replace)  # type: ignore[method-assign]  # the process ends between its steps

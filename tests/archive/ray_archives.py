@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from pneumoscope.archive import decoding, manifest_table, shards, sources
+from pneumoscope.archive import manifest_table, shards, sources
+from pneumoscope.archive.row_reading import Records
 from pneumoscope.reader import Reader
 
 POISON = "poison.png"
@@ -55,9 +56,8 @@ def _read_alone(manifest: Path, out: Path, bundle: Path) -> None:
     """Read on this machine, in this process."""
     reader = Reader.load(bundle, threads=1)
     plan = shards.make_plan(str(manifest), str(out), reader, bundle=bundle)
-    with decoding.decoder(False, 1) as decode:
-        for number in shards.pending(plan):
-            shards.read_shard(plan, number, reader, decode)
+    for number in shards.pending(plan):
+        shards.read_shard(plan, number, Records.of(reader, plan.run))
 
 
 def digests(out: Path) -> dict[str, str]:

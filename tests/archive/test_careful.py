@@ -19,7 +19,7 @@ def test_a_shard_that_is_read_file_by_file_has_the_same_bytes(glass, tmp_path: P
     for shard in shards.open_manifest(plan.manifest).shards:
         plan.store.replace(f"{attempts.FOLDER}/{shard}.json", b"[1.0, 2.0]")
     for number in shards.pending(plan):
-        shards.read_shard(plan, number, reader, lambda content: shutil.rmtree("not in this process"))
+        shards.read_shard(plan, number, lambda group: shutil.rmtree("not in this process"))
     assert digests(tmp_path / "out") == digests(archive.alone)
 
 

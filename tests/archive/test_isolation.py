@@ -1,6 +1,8 @@
 """``pneumoscope read --isolate``: what a file does to its decoder costs that file a line, and nothing else."""
 
+import importlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,25 +15,28 @@ import numpy as np
 import pytest
 
 from pneumoscope import radiograph as radiographs
-from pneumoscope.archive import Options, decoding, manifest, read_files
+from pneumoscope.archive import Options, decoding, manifest, read_files, reading
 from pneumoscope.limited_process import Limits, NotStartedError
 from pneumoscope.radiograph import every_format
-from pneumoscope.reader import Reader
+from pneumoscope.reader import DEFAULT_BUNDLE, Reader
 from tests.archive import decoders
 from tests.cli.run import by_path, lines_of, run
 from tests.hostile import files
 from tests.radiograph.builders import png
 from tests.reader.builders import quadrant, spot
 
+reading_files = importlib.import_module("pneumoscope.archive.read_files")  # the package has a function of this name
 POSITIVE, NEGATIVE = png(quadrant()), png(spot())
 PATIENCE_S = 120
 # Runs the command with the decoder of the tests.
 MISBEHAVING = """
+import importlib
 from pneumoscope.cli.main import entry
 from pneumoscope.radiograph import every_format
 from tests.archive.decoders import decode
 
 every_format.read = decode
+importlib.import_module("pneumoscope.archive.read_files").LEAST_FOR_WORKERS = {least}
 entry()
 """
 
@@ -59,7 +64,15 @@ def read(folder, out, glass, **options):
     return read_files(Reader.load(glass, threads=1), manifest.find([str(folder)], out).items, out, Options(), **options)
 
 
-def test_lines_and_overlays_do_not_depend_on_where_a_file_is_decoded(tmp_path, glass):
+@pytest.fixture(params=[False, True], ids=["few", "many"])
+def many(request, monkeypatch):
+    """Whether worker processes have a model of their own, as for many files."""
+    if request.param:
+        monkeypatch.setattr(reading_files, "LEAST_FOR_WORKERS", 0)
+    return request.param
+
+
+def test_lines_and_overlays_do_not_depend_on_where_a_file_is_read(tmp_path, glass, many):
     contents = {"a.png": POSITIVE, "b.png": b"", "c.png": NEGATIVE, "d.png": POSITIVE[:200], "e.dcm": files.uncompressed(40, 50)}
     folder = filled(tmp_path / "in", contents)
     apart, here = tmp_path / "apart", tmp_path / "here"
@@ -73,13 +86,14 @@ def test_lines_and_overlays_do_not_depend_on_where_a_file_is_decoded(tmp_path, g
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
-def test_a_file_that_misbehaves_costs_its_line_and_the_others_are_read(tmp_path, glass, tight):
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_file_that_misbehaves_costs_its_line_and_the_others_are_read(tmp_path, glass, tight, many, batch):
     contents = {
         "a.png": POSITIVE, "b.png": decoders.CRASH, "c.png": decoders.BOMB, "d.png": NEGATIVE, "e.png": decoders.HANG,
         "f.png": decoders.RAISE, "g.png": POSITIVE,
     }  # fmt: skip
     out = tmp_path / "out"
-    assert read(filled(tmp_path / "in", contents), out, glass).read == 3
+    assert read(filled(tmp_path / "in", contents), out, glass, batch=batch).read == 3
     assert [line["path"] for line in lines_of(out)] == [*contents]
     assert outcomes(out) == {
         "a.png": None,
@@ -108,8 +122,10 @@ def test_many_files_are_isolated_unless_told_otherwise_and_a_single_one_is_not(t
     assert asked == [isolated, True, False]
 
 
-@pytest.mark.parametrize(("count", "batch", "together"), [(7, None, [1] * 7), (9, None, [2, 2, 2, 2, 1]), (9, 4, [4, 4, 1])])
-def test_many_files_go_through_the_graph_in_pairs_and_few_one_by_one(tmp_path, glass, monkeypatch, count, batch, together):
+@pytest.mark.parametrize(
+    ("count", "batch", "together"), [(31, None, [1] * 31), (33, None, [4] * 8 + [1]), (9, 2, [2, 2, 2, 2, 1])]
+)
+def test_many_files_go_through_the_graph_together_and_few_one_by_one(tmp_path, glass, monkeypatch, count, batch, together):
     sizes, own = [], Reader.read_together
     monkeypatch.setattr(Reader, "workers", 2)
     monkeypatch.setattr(
@@ -171,12 +187,12 @@ def test_a_data_set_of_many_plain_elements_stays_within_the_memory(monkeypatch):
         assert decode(POSITIVE).pixels.shape == radiographs.read(POSITIVE).pixels.shape
 
 
-@pytest.fixture
-def sleeping(tmp_path, glass):
+@pytest.fixture(params=[200, 0], ids=["few", "many"])
+def sleeping(request, tmp_path, glass):
     """A run whose second decoder sleeps: its process, the number of the worker's process, and the output folder."""
     noted, out = tmp_path / "process id", tmp_path / "out"
     folder = filled(tmp_path / "in", {"a.png": POSITIVE, "b.png": decoders.SLEEP + os.fsencode(noted)})
-    command = [sys.executable, "-c", MISBEHAVING, "read", folder, "-o", out, "--model", glass]
+    command = [sys.executable, "-c", MISBEHAVING.format(least=request.param), "read", folder, "-o", out, "--model", glass]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         wait_for(lambda: noted.exists() and noted.read_text("ascii") and len((out / "readings.jsonl").read_bytes()) > 0, process)
@@ -230,3 +246,60 @@ def test_a_machine_that_starts_no_process_ends_the_run_and_blames_no_file(tmp_pa
     with pytest.raises(NotStartedError, match=r"^a process for decoding could not be started: too many open files$"):
         read(folder, out, glass)
     assert lines_of(out) == []
+
+
+def test_an_output_that_cannot_be_written_ends_the_run_and_blames_no_file(tmp_path, glass, many):
+    folder, out = filled(tmp_path / "in", {"a.png": POSITIVE, "b.png": NEGATIVE}), tmp_path / "out"
+    out.mkdir()
+    (out / "maps").write_text("in the way")
+    with pytest.raises(OSError, match=r"exists|Not a directory") as raised:
+        read_files(Reader.load(glass, threads=1), manifest.find([str(folder)], out).items, out, Options(maps=True))
+    assert str(raised.value.filename).startswith(str(out / "maps"))
+    assert lines_of(out) == []
+
+
+def test_a_model_that_was_replaced_ends_the_run_and_blames_no_file(tmp_path, glass, monkeypatch):
+    monkeypatch.setattr(reading_files, "LEAST_FOR_WORKERS", 0)
+    bundle, out = tmp_path / "bundle", tmp_path / "out"
+    shutil.copytree(glass, bundle)
+    reader = Reader.load(bundle, threads=1)
+    shutil.rmtree(bundle)
+    shutil.copytree(DEFAULT_BUNDLE, bundle)
+    folder = filled(tmp_path / "in", {"a.png": POSITIVE, "b.png": NEGATIVE})
+    with pytest.raises(NotStartedError, match=r"could not start: the model in '.*bundle' was replaced while it was in use"):
+        read_files(reader, manifest.find([str(folder)], out).items, out, Options())
+    assert lines_of(out) == []
+
+
+def test_a_reader_that_cannot_be_loaded_again_reads_in_this_process(tmp_path, glass, monkeypatch):
+    monkeypatch.setattr(reading_files, "LEAST_FOR_WORKERS", 0)
+    reader = Reader.load(glass, threads=2)
+    calls, own = [], Reader.read_together
+    monkeypatch.setattr(Reader, "read_together", lambda *args, **asked: calls.append(1) or own(*args, **asked))
+    folder, out = filled(tmp_path / "in", {"a.png": POSITIVE, "b.png": NEGATIVE}), tmp_path / "out"
+    assert read_files(reader, manifest.find([str(folder)], out).items, out, Options()).read == 2
+    assert len(calls) == 2
+
+
+def test_a_group_holds_no_more_radiographs_than_the_memory_of_a_decoder_allows(glass, monkeypatch):
+    reader, image = Reader.load(glass, threads=1), radiographs.read(POSITIVE)
+    monkeypatch.setattr(reading, "_MOST_BYTES", 2 * (len(POSITIVE) + image.looked_up.levels.nbytes))
+    sizes, own = [], Reader.read_together
+    monkeypatch.setattr(Reader, "read_together", lambda _, images, **asked: sizes.append(len(images)) or own(_, images, **asked))
+    files = [(k, POSITIVE) for k in range(5)]
+    done = reading.read_together(
+        files, reader, radiographs.read, Options(), lambda k, content, outcome: (k, outcome.reading is None)
+    )
+    assert done == [(k, False) for k in range(5)]
+    assert sizes == [2, 2, 1]
+
+
+def test_no_file_of_a_group_is_lost_where_the_graph_fails_for_all(glass, tmp_path, monkeypatch):
+    def fail(reader, images, **asked):
+        raise ZeroDivisionError("Doe^Jane")
+
+    monkeypatch.setattr(Reader, "read_together", fail)
+    out = tmp_path / "out"
+    folder = filled(tmp_path / "in", {f"{k}.png": POSITIVE for k in range(3)})
+    assert read(folder, out, glass, isolate=False, batch=3).failed == 3
+    assert {kind for kind, _ in outcomes(out).values()} == {"UnexpectedError"}

@@ -11,6 +11,7 @@ from pneumoscope.archive import (
     ArchiveError,
     Options,
     data_set,
+    local_engine,
     manifest_building,
     manifest_table,
     removed_results,
@@ -20,7 +21,7 @@ from pneumoscope.archive import (
 from pneumoscope.archive.manifest_table import Row
 from pneumoscope.archive.removed_results import Removed
 from pneumoscope.archive.result_table import Device
-from pneumoscope.archive.row_reading import device_of
+from pneumoscope.archive.row_reading import Records, device_of
 from pneumoscope.archive.shards import Plan
 from pneumoscope.archive.sources import Source
 from pneumoscope.reader import Reader
@@ -64,8 +65,8 @@ def test_a_shard_that_is_written_twice_has_the_same_bytes(plan: Plan, reader: Re
 
 
 def test_a_committed_shard_is_not_read_again(plan: Plan, reader: Reader) -> None:
-    assert shards.read_shard(plan, 0, reader, radiographs.read).written
-    again = shards.read_shard(plan, 0, reader, lambda content: pytest.fail("it was decoded again"))
+    assert shards.read_shard(plan, 0, Records.of(reader, plan.run, radiographs.read)).written
+    again = shards.read_shard(plan, 0, Records.of(reader, plan.run, lambda content: pytest.fail("it was decoded again")))
     assert (again.written, again.rows) == (False, len(shards.open_manifest(plan.manifest).shard(0)))
     assert list(shards.pending(plan)) == list(range(1, plan.n_shards))
 
@@ -94,7 +95,7 @@ def test_another_model_options_or_manifest_is_refused(plan: Plan, reader: Reader
 
 
 def test_results_are_not_removed_for_a_manifest_of_other_files(plan: Plan, reader: Reader, folder: Path) -> None:
-    shards.read_shard(plan, 0, reader, radiographs.read)
+    shards.read_shard(plan, 0, Records.of(reader, plan.run, radiographs.read))
     before = files_of(plan)
     other = folder.parent / "other"
     other.mkdir()
@@ -107,7 +108,7 @@ def test_results_are_not_removed_for_a_manifest_of_other_files(plan: Plan, reade
 
 
 def test_removed_results_are_counted_for_the_user(plan: Plan, reader: Reader, folder: Path) -> None:
-    shards.read_shard(plan, 0, reader, radiographs.read)
+    shards.read_shard(plan, 0, Records.of(reader, plan.run, radiographs.read))
     removed: list[Removed] = []
     plan_of(folder, reader, on_removed=removed.append)
     assert removed == []
@@ -164,14 +165,14 @@ def test_a_tenth_of_the_results_may_go(tmp_path: Path, left_out: int, refused: b
 
 
 def test_results_of_an_unknown_run_are_not_taken_for_those_of_this_one(plan: Plan, reader: Reader, folder: Path) -> None:
-    shards.read_shard(plan, 0, reader, radiographs.read)
+    shards.read_shard(plan, 0, Records.of(reader, plan.run, radiographs.read))
     (Path(plan.out) / shards.RUN_NAME).unlink()
     with pytest.raises(ArchiveError, match=r"holds files in the folder readings and no _run\.json that says what they are"):
         plan_of(folder, reader)
 
 
 def test_a_foreign_file_is_no_shard_and_stays_where_it_is(plan: Plan, reader: Reader, folder: Path) -> None:
-    shards.read_shard(plan, 0, reader, radiographs.read)
+    shards.read_shard(plan, 0, Records.of(reader, plan.run, radiographs.read))
     foreign = Path(plan.out) / shards.READINGS / "extra.parquet"
     foreign.write_bytes(b"not of this data set")
     removed: list[Removed] = []
@@ -183,7 +184,7 @@ def test_a_foreign_file_is_no_shard_and_stays_where_it_is(plan: Plan, reader: Re
 
 @pytest.mark.parametrize("content", [b"", b"PAR1"])
 def test_damaged_results_are_named_when_failed_ones_are_looked_for(plan: Plan, reader: Reader, content: bytes) -> None:
-    shards.read_shard(plan, 0, reader, radiographs.read)
+    shards.read_shard(plan, 0, Records.of(reader, plan.run, radiographs.read))
     (file,) = (Path(plan.out) / shards.READINGS).rglob("*.parquet")
     file.write_bytes(content)
     with pytest.raises(ArchiveError, match="cannot be read; see  pneumoscope archive verify"):
@@ -216,3 +217,29 @@ def test_what_killed_writers_left_is_removed_at_the_start(plan: Plan, reader: Re
 def test_a_damaged_name_of_a_device_is_no_error_of_the_radiograph() -> None:
     content = bytes(128) + b"DICM" + b"\x08\x00\x70\x00LO\xff\xff"
     assert device_of(content, "") == Device()
+
+
+def test_large_files_are_read_alone(monkeypatch):
+    monkeypatch.setattr(shards, "_MOST_BYTES", 10)
+    contents = [b"1", b"2", b"3" * 10, OSError(), b"4", b"5", b"6"]
+    groups = shards._groups(((f"row {k}", content) for k, content in enumerate(contents)), 3)
+    assert [[content for _, content in group] for group in groups] == [contents[:3], contents[3:6], contents[6:]]
+    assert [len(group) for group in shards._groups([("row", b"1" * 11)] * 3, 3)] == [1, 1, 1]
+
+
+def test_workers_with_a_model_of_their_own_give_the_same_results(folder, reader, monkeypatch):
+    plan = plan_of(folder, reader)
+    here = pool_results(plan, reader, decode=radiographs.read)
+    monkeypatch.setattr(local_engine, "LEAST_FOR_WORKERS", 0)
+    assert pool_results(plan, reader) == here
+
+
+def pool_results(plan, reader, **how):
+    """The bytes of all results of a run, which are then removed."""
+    with plan.store.only_writer():
+        counts = [*local_engine.read_shards(plan, reader, workers=2, **how)]
+    results = Path(plan.out) / shards.READINGS
+    contents = {str(file.relative_to(results)): file.read_bytes() for file in sorted(results.rglob("*.parquet"))}
+    assert len(contents) == len(counts)
+    shutil.rmtree(results)
+    return contents

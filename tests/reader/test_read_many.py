@@ -56,13 +56,13 @@ def test_no_bit_of_a_reading_depends_on_the_batch(bundle):
         readings = [outcome.reading for outcome in reader.read_many(images, batch=batch)]
         return [(form.line_of(CaseKey("a"), one), one.score, one.heatmap.cells.tobytes()) for one in readings]
 
-    assert answers(1) == answers(2) == answers(3)
+    assert answers(1) == answers(2) == answers(3) == answers(4)
 
 
 @pytest.mark.parametrize(
-    ("threads", "providers", "batch"), [(1, [CPU], 2), (2, [CPU], 1), (1, ["CUDAExecutionProvider", CPU], 1)]
+    ("threads", "providers", "batch"), [(1, [CPU], 4), (2, [CPU], 1), (1, ["CUDAExecutionProvider", CPU], 1)]
 )
-def test_one_thread_of_the_processor_reads_two_at_once(clear, threads, providers, batch):
+def test_one_thread_of_the_processor_reads_four_at_once(clear, threads, providers, batch):
     other = copy.copy(clear)
     other._threads, other._session = threads, SimpleNamespace(get_providers=lambda: providers)
     assert other.batch == batch

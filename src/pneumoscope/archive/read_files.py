@@ -21,7 +21,7 @@ from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.items import Item, Items
 from pneumoscope.archive.journal import Options, Run
 from pneumoscope.archive.outputs import FurtherFiles, Sums
-from pneumoscope.archive.reading import FEW_A_WORKER, LEAST_FOR_WORKERS, Content, SentReader, Work, outcomes, reading
+from pneumoscope.archive.reading import FEW_A_WORKER, LEAST_FOR_WORKERS, Content, SentReader, Work, read_together, reading
 from pneumoscope.classifier.severity_scale import HIGHEST_SCORE
 from pneumoscope.ordered_map import chunks, ordered_map
 from pneumoscope.radiograph import Caution, Radiograph
@@ -151,7 +151,7 @@ def read_files(
         if n_pending < len(items):
             on_resume(len(items) - n_pending)
         # Each is painted where it is read, so that a line waits for no file but those before it.
-        many = n_pending >= LEAST_FOR_WORKERS
+        many = n_pending >= LEAST_FOR_WORKERS and further is None  # those may need more memory than a decoder is allowed
         read = processes.enter_context(reading(work, reader.workers, isolate=apart, many=many))
         together = batch or (reader.batch if n_pending >= FEW_A_WORKER * reader.workers else 1)
         answers = ordered_map(read, chunks(pending, together), reader.workers, abandon=processes.close)
@@ -260,7 +260,7 @@ class _Lines(Work[Item, tuple[Line, Sums]]):
 
     def __call__(self, group: Sequence[Item]) -> list[tuple[Line, Sums]]:
         files = ((item, _content(item.file)) for item in group)
-        return [self._line(*answer) for answer in outcomes(files, self.sent.reader, self.decode, self.options)]
+        return read_together(files, self.sent.reader, self.decode, self.options, self._line)
 
     def failed(self, item: Item, error: PneumoscopeError) -> tuple[Line, Sums]:
         return self._line(item, _content(item.file), Outcome(b"", error=error))

@@ -10,11 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.archive.decoding import LIMITS, Decode, decoder, loaded_decoder, seen_px
+from pneumoscope.archive import decoding
+from pneumoscope.archive.decoding import Decode, decoder, loaded_decoder, seen_px
 from pneumoscope.archive.journal import Options
 from pneumoscope.classifier import Population
 from pneumoscope.limited_process import ClosedError, LimitedPool, NotStartedError, UnexpectedFailureError, is_out_of_memory
@@ -33,10 +35,9 @@ LEAST_FOR_WORKERS = 200
 """Files below which a model in each worker process takes longer to load than it saves."""
 FEW_A_WORKER = 16
 """Files for each worker below which they go through the graph one by one, so that all workers end at the same time."""
-_MOST_PIXELS = 8_000_000
-"""Pixels of a group after which its files go through the graph: it bounds the memory, and large radiographs gain nothing."""
-_READER_BYTES = 60_000_000
-"""What a worker with a model has before its first call, beyond one that only decodes; its limit is lower by as much."""
+_MOST_BYTES = 2**25
+"""Content and pixels of a group after which its files go through the graph. What a group may hold is missing to the decoder of
+its next file, which needs nearly all that the limits allow for the largest radiograph."""
 
 
 class UnexpectedError(PneumoscopeError):
@@ -72,10 +73,14 @@ def _loaded_again(folder: Path, policy: AcceptancePolicy, population: Population
     return SentReader(reader)
 
 
-def outcomes(
-    files: Iterable[tuple[Item, Content]], reader: Reader, decode: Decode, options: Options
-) -> Iterator[tuple[Item, Content, Outcome]]:
-    """Read files, as many together as `_MOST_PIXELS` allows.
+def read_together(
+    files: Iterable[tuple[Item, Content]],
+    reader: Reader,
+    decode: Decode,
+    options: Options,
+    finish: Callable[[Item, Content, Outcome], Done],
+) -> list[Done]:
+    """Read files, as many together as `_MOST_BYTES` allows.
 
     Parameters
     ----------
@@ -87,22 +92,31 @@ def outcomes(
         Decodes the content of a file.
     options : Options
         What is asked of every file.
+    finish : callable
+        Makes the result of a file from the file, its content and its outcome, which has the error of a file that cannot be read.
 
-    Yields
-    ------
-    item, content, Outcome
-        Of each file, in order; that of a file that cannot be read has the error.
+    Returns
+    -------
+    list
+        The result of each file.
 
     Raises
     ------
     NotStartedError
         The system allows no further process.
     """
+    done: list[Done] = []
+    asked = partial(reader.read_together, target=options.target, method=options.method, population=options.population)
     for group in _groups(files, decode):
         images = [image for _, _, image in group if isinstance(image, Radiograph)]
-        answers = iter(reader.read_together(images, target=options.target, method=options.method, population=options.population))
-        for item, content, image in group:
-            yield item, content, next(answers) if isinstance(image, Radiograph) else Outcome(b"", error=image)
+        answers = iter(asked(images) if images else ())
+        done += [
+            finish(item, content, next(answers) if isinstance(image, Radiograph) else Outcome(b"", error=image))
+            for item, content, image in group
+        ]
+        del images, answers
+        group.clear()  # nothing holds a radiograph while the next one is decoded
+    return done
 
 
 _Group = list[tuple[Item, Content, Radiograph | PneumoscopeError | OSError]]
@@ -110,15 +124,20 @@ _Group = list[tuple[Item, Content, Radiograph | PneumoscopeError | OSError]]
 
 def _groups(files: Iterable[tuple[Item, Content]], decode: Decode) -> Iterator[_Group[Item]]:
     group: _Group[Item] = []
-    n_pixels = 0
+    n_bytes = 0
     for item, content in files:
-        image = _decoded(content, decode)
-        group.append((item, content, image))
-        n_pixels += image.rows * image.cols if isinstance(image, Radiograph) else 0
-        if n_pixels >= _MOST_PIXELS:
+        group.append((item, content, _decoded(content, decode)))
+        del content
+        n_bytes += _n_bytes(*group[-1])
+        if n_bytes >= _MOST_BYTES:
             yield group
-            group, n_pixels = [], 0
+            group, n_bytes = [], 0
     yield group
+
+
+def _n_bytes(_: Item, content: Content, image: Radiograph | PneumoscopeError | OSError) -> int:
+    of_image = (image.looked_up.levels if image.looked_up else image.pixels).nbytes if isinstance(image, Radiograph) else 0
+    return of_image + (len(content) if isinstance(content, bytes) else 0)
 
 
 def _decoded(content: Content, decode: Decode) -> Radiograph | PneumoscopeError | OSError:
@@ -256,8 +275,7 @@ def _error_of(error: Exception) -> PneumoscopeError:
 
 @contextmanager
 def _in_workers(work: Work[Item, Done], workers: int) -> Iterator[Read[Item, Done]]:
-    limits = replace(LIMITS, memory_bytes=LIMITS.memory_bytes - _READER_BYTES)
-    with LimitedPool(_Caught(work), "decoding", limits, workers=workers) as pool:
+    with LimitedPool(_Caught(work), "decoding", decoding.LIMITS, workers=workers) as pool:
 
         def read_group(group: Sequence[Item]) -> list[Done]:
             done = pool(group)

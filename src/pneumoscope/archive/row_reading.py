@@ -16,7 +16,7 @@ from pneumoscope.archive.decoding import Decode, decoder_here, seen_px
 from pneumoscope.archive.errors import CredentialsError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
-from pneumoscope.archive.reading import Content, SentReader, Work, outcomes
+from pneumoscope.archive.reading import Content, SentReader, Work, read_together
 from pneumoscope.archive.result_table import Device
 from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.header import texts_of
@@ -96,11 +96,23 @@ class Records(Work[tuple[Row, Content], dict[str, Any]]):
         return cls(SentReader(reader), run.options, decode, run, site_key)
 
     def __call__(self, group: Sequence[tuple[Row, Content]]) -> list[dict[str, Any]]:
-        files = ((one, one[1]) for one in group)
-        answers = outcomes(files, self.sent.reader, self.decode, self.options)
-        return [self._record(row, content, outcome) for (row, content), _, outcome in answers]
+        return read_together(group, self.sent.reader, self.decode, self.options, self._record)
 
     def failed(self, item: tuple[Row, Content], error: PneumoscopeError) -> dict[str, Any]:
+        """Make the row of a file that cannot be read even alone.
+
+        Parameters
+        ----------
+        item : (Row, bytes or PneumoscopeError or OSError)
+            The file.
+        error : PneumoscopeError
+            Why.
+
+        Returns
+        -------
+        dict
+            Value by column.
+        """
         return self._record(*item, Outcome(b"", error=error))
 
     def _record(self, row: Row, content: Content, outcome: Outcome) -> dict[str, Any]:

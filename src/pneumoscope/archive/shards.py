@@ -27,7 +27,7 @@ from pneumoscope.archive.reading import Content
 from pneumoscope.archive.removed_results import Removed
 from pneumoscope.archive.row_reading import fetch
 from pneumoscope.archive.store import Store
-from pneumoscope.ordered_map import chunks, ordered_map
+from pneumoscope.ordered_map import ordered_map
 from pneumoscope.reader import Reader
 from pneumoscope.reader.composition import check_asked
 
@@ -36,6 +36,8 @@ READINGS = "readings"
 ReadRows = Callable[[Sequence[tuple[Row, Content]]], list[dict[str, Any]]]
 """Reads a group of files, each with its content or the error in its place; the results are values by column."""
 _FETCHED_TOGETHER = 4
+_MOST_BYTES = 2**24
+"""Of a group, after which it is read."""
 
 
 @dataclass(frozen=True)
@@ -469,7 +471,19 @@ def _require_store(records: Sequence[Mapping[str, Any]], failed: Mapping[str, in
 def _together(rows: list[Row], read: ReadRows, batch: int, threads: int) -> list[dict[str, Any]]:
     """Read files, while the next ones are on their way from where they lie."""
     fetched = zip(rows, ordered_map(fetch, rows, _FETCHED_TOGETHER), strict=True)
-    return [*itertools.chain.from_iterable(ordered_map(read, chunks(fetched, batch), threads))]
+    return [*itertools.chain.from_iterable(ordered_map(read, _groups(fetched, batch), threads))]
+
+
+def _groups(fetched: Iterable[tuple[Row, Content]], batch: int) -> Iterator[list[tuple[Row, Content]]]:
+    """Group files, large ones alone: whoever reads a group holds the content of all of its files."""
+    group: list[tuple[Row, Content]] = []
+    for row, content in fetched:
+        group.append((row, content))
+        if len(group) == batch or sum(len(one) for _, one in group if isinstance(one, bytes)) > _MOST_BYTES:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _carefully(plan: Plan, rows: list[Row]) -> list[dict[str, Any]]:

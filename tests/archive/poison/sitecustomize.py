@@ -1,4 +1,4 @@
-"""Put on PYTHONPATH: a file whose name starts with ``poison`` ends the process that reads it, as a fault in native code does."""
+"""Put on PYTHONPATH: a file whose name starts with ``poison`` ends the process that fetches it, as faulty native code does."""
 
 import importlib.abc
 import importlib.util
@@ -18,14 +18,14 @@ class _Patch(importlib.abc.MetaPathFinder):
 
         def exec_module(module):
             execute(module)
-            original = module.result_of
+            original = module.fetch
 
-            def result_of(row, *args, **kwargs):
+            def fetch(row):
                 if row.name.startswith("poison"):
                     os._exit(139)
-                return original(row, *args, **kwargs)
+                return original(row)
 
-            module.result_of = result_of
+            module.fetch = fetch
 
         spec.loader.exec_module = exec_module
         return spec

@@ -7,7 +7,7 @@ eight bits). With `--small` all are resized to 224 px first, as training copies 
 With `--large` all are enlarged to the size of a detector, 2,800 px on the longer side, and stored as DICOM, in turn uncompressed,
 as JPEG 2000, as JPEG-LS (these of twelve bits, without loss), and as JPEG of eight bits.
 
-A folder is filled with links to them. It is read by separate processes: without overlays, decoding in worker processes, as is
+A folder is filled with links to them. It is read by separate processes: without overlays, in worker processes, as is
 the default, or in the reading process itself; with overlays as PNG and as JPEG; and with `--large` also with reduced decoding.
 The default graph runs as many times on radiographs that are already decoded and resized: one session with one thread, run by as
 many threads as cores. The methods take turns. Prints medians over the rounds and medians of the rounds' ratios; the peak is the

@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from pneumoscope import atomic_files, radiograph
@@ -46,7 +47,8 @@ def between(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def read(plan: Plan) -> None:
     # Every file of the archive is broken, so that no model is asked.
-    shards.read_shard(plan, 0, Records.of(None, plan.run, radiograph.read))  # type: ignore[arg-type]  # no reader
+    no_reader: Any = SimpleNamespace(read_together=None)
+    shards.read_shard(plan, 0, Records.of(no_reader, plan.run, radiograph.read))
 
 
 def killed_at(plan: Plan, number: int) -> bool:

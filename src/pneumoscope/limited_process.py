@@ -8,6 +8,7 @@ copied once into the pipe and once out of it.
 """
 
 import contextlib
+import gc
 import os
 import pickle
 import queue
@@ -382,6 +383,7 @@ def work() -> None:
         except PneumoscopeError as error:
             _send(to, str(error))  # why the function cannot be loaded here
             return
+        gc.freeze()  # what is loaded stays for the life of the worker: no collection looks at it
         _limit_memory(limits)
         _send(to, _READY)
         while True:

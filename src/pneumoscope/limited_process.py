@@ -109,9 +109,9 @@ class Limits:
     processor_seconds: float | None = None
 
 
-DECODING_BYTES = 450_000_000
-"""Memory for decoding one radiograph. A worker has less than 80 MB before, or 150 MB with a model, so that it stays below 600 MB;
-the largest radiograph allowed needs 350 MB."""
+DECODING_BYTES = 520_000_000
+"""Memory for decoding one radiograph. A worker has less than 80 MB before, so that it stays below 600 MB; the largest radiograph
+allowed needs 350 MB."""
 _SHARE_OF_PROCESSOR = 0.5
 
 
@@ -327,14 +327,10 @@ class _Worker:
             return
         with self._deadline(_START_SECONDS):
             try:
-                said = _receive(self._from)
+                self._ready = _receive(self._from) == _READY
             except (OSError, EOFError) as error:
                 self._broken = True
                 raise NotStartedError(f"the process for {action} ended before it was ready; is memory left?") from error
-        if said != _READY:
-            self._broken = True
-            raise NotStartedError(f"the process for {action} could not start: {said}")
-        self._ready = True
 
     @contextlib.contextmanager
     def _deadline(self, seconds: float) -> Iterator[threading.Event]:
@@ -378,11 +374,7 @@ def work() -> None:
     _end_with(int(sys.argv[1]))
     try:
         sys.path[:] = _receive(of)
-        try:
-            function, limits = _receive(of)
-        except PneumoscopeError as error:
-            _send(to, str(error))  # why the function cannot be loaded here
-            return
+        function, limits = _receive(of)
         gc.freeze()  # what is loaded stays for the life of the worker: no collection looks at it
         _limit_memory(limits)
         _send(to, _READY)
@@ -420,28 +412,17 @@ def _answer_call(to: BinaryIO, function: Callable[..., Any], args: tuple[Any, ..
     except MemoryError:
         answer = "memory", None
     except PneumoscopeError as error:
-        answer = ("memory", None) if is_out_of_memory(error) else ("error", error.with_traceback(None))
+        answer = ("memory", None) if _out_of_memory(error) else ("error", error.with_traceback(None))
     except Exception as error:
-        answer = ("memory", None) if is_out_of_memory(error) else ("unexpected", type(error).__name__)
+        answer = ("memory", None) if _out_of_memory(error) else ("unexpected", type(error).__name__)
     try:
         _send(to, answer)
     except MemoryError:
         _send(to, ("memory", None))
 
 
-def is_out_of_memory(error: BaseException | None) -> bool:
-    """Tell whether an error, or one that it was raised from, is that of an allocation that failed.
-
-    Parameters
-    ----------
-    error : exception, optional
-        The error.
-
-    Returns
-    -------
-    bool
-        Whether it is.
-    """
+def _out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it was raised from, is that of an allocation that failed."""
     while error is not None:
         if isinstance(error, MemoryError):
             return True

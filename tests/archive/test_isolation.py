@@ -1,8 +1,6 @@
 """``pneumoscope read --isolate``: what a file does to its decoder costs that file a line, and nothing else."""
 
-import importlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,25 +16,22 @@ from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import Options, decoding, manifest, read_files, reading
 from pneumoscope.limited_process import Limits, NotStartedError
 from pneumoscope.radiograph import every_format
-from pneumoscope.reader import DEFAULT_BUNDLE, Reader
+from pneumoscope.reader import Reader
 from tests.archive import decoders
 from tests.cli.run import by_path, lines_of, run
 from tests.hostile import files
 from tests.radiograph.builders import png
 from tests.reader.builders import quadrant, spot
 
-reading_files = importlib.import_module("pneumoscope.archive.read_files")  # the package has a function of this name
 POSITIVE, NEGATIVE = png(quadrant()), png(spot())
 PATIENCE_S = 120
 # Runs the command with the decoder of the tests.
 MISBEHAVING = """
-import importlib
 from pneumoscope.cli.main import entry
 from pneumoscope.radiograph import every_format
 from tests.archive.decoders import decode
 
 every_format.read = decode
-importlib.import_module("pneumoscope.archive.read_files").LEAST_FOR_WORKERS = {least}
 entry()
 """
 
@@ -64,15 +59,7 @@ def read(folder, out, glass, **options):
     return read_files(Reader.load(glass, threads=1), manifest.find([str(folder)], out).items, out, Options(), **options)
 
 
-@pytest.fixture(params=[False, True], ids=["few", "many"])
-def many(request, monkeypatch):
-    """Whether worker processes have a model of their own, as for many files."""
-    if request.param:
-        monkeypatch.setattr(reading_files, "LEAST_FOR_WORKERS", 0)
-    return request.param
-
-
-def test_lines_and_overlays_do_not_depend_on_where_a_file_is_read(tmp_path, glass, many):
+def test_lines_and_overlays_do_not_depend_on_where_a_file_is_read(tmp_path, glass):
     contents = {"a.png": POSITIVE, "b.png": b"", "c.png": NEGATIVE, "d.png": POSITIVE[:200], "e.dcm": files.uncompressed(40, 50)}
     folder = filled(tmp_path / "in", contents)
     apart, here = tmp_path / "apart", tmp_path / "here"
@@ -87,7 +74,7 @@ def test_lines_and_overlays_do_not_depend_on_where_a_file_is_read(tmp_path, glas
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
 @pytest.mark.parametrize("batch", [1, 3])
-def test_a_file_that_misbehaves_costs_its_line_and_the_others_are_read(tmp_path, glass, tight, many, batch):
+def test_a_file_that_misbehaves_costs_its_line_and_the_others_are_read(tmp_path, glass, tight, batch):
     contents = {
         "a.png": POSITIVE, "b.png": decoders.CRASH, "c.png": decoders.BOMB, "d.png": NEGATIVE, "e.png": decoders.HANG,
         "f.png": decoders.RAISE, "g.png": POSITIVE,
@@ -187,12 +174,12 @@ def test_a_data_set_of_many_plain_elements_stays_within_the_memory(monkeypatch):
         assert decode(POSITIVE).pixels.shape == radiographs.read(POSITIVE).pixels.shape
 
 
-@pytest.fixture(params=[200, 0], ids=["few", "many"])
-def sleeping(request, tmp_path, glass):
+@pytest.fixture
+def sleeping(tmp_path, glass):
     """A run whose second decoder sleeps: its process, the number of the worker's process, and the output folder."""
     noted, out = tmp_path / "process id", tmp_path / "out"
     folder = filled(tmp_path / "in", {"a.png": POSITIVE, "b.png": decoders.SLEEP + os.fsencode(noted)})
-    command = [sys.executable, "-c", MISBEHAVING.format(least=request.param), "read", folder, "-o", out, "--model", glass]
+    command = [sys.executable, "-c", MISBEHAVING, "read", folder, "-o", out, "--model", glass]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         wait_for(lambda: noted.exists() and noted.read_text("ascii") and len((out / "readings.jsonl").read_bytes()) > 0, process)
@@ -248,7 +235,7 @@ def test_a_machine_that_starts_no_process_ends_the_run_and_blames_no_file(tmp_pa
     assert lines_of(out) == []
 
 
-def test_an_output_that_cannot_be_written_ends_the_run_and_blames_no_file(tmp_path, glass, many):
+def test_an_output_that_cannot_be_written_ends_the_run_and_blames_no_file(tmp_path, glass):
     folder, out = filled(tmp_path / "in", {"a.png": POSITIVE, "b.png": NEGATIVE}), tmp_path / "out"
     out.mkdir()
     (out / "maps").write_text("in the way")
@@ -256,29 +243,6 @@ def test_an_output_that_cannot_be_written_ends_the_run_and_blames_no_file(tmp_pa
         read_files(Reader.load(glass, threads=1), manifest.find([str(folder)], out).items, out, Options(maps=True))
     assert str(raised.value.filename).startswith(str(out / "maps"))
     assert lines_of(out) == []
-
-
-def test_a_model_that_was_replaced_ends_the_run_and_blames_no_file(tmp_path, glass, monkeypatch):
-    monkeypatch.setattr(reading_files, "LEAST_FOR_WORKERS", 0)
-    bundle, out = tmp_path / "bundle", tmp_path / "out"
-    shutil.copytree(glass, bundle)
-    reader = Reader.load(bundle, threads=1)
-    shutil.rmtree(bundle)
-    shutil.copytree(DEFAULT_BUNDLE, bundle)
-    folder = filled(tmp_path / "in", {"a.png": POSITIVE, "b.png": NEGATIVE})
-    with pytest.raises(NotStartedError, match=r"could not start: the model in '.*bundle' was replaced while it was in use"):
-        read_files(reader, manifest.find([str(folder)], out).items, out, Options())
-    assert lines_of(out) == []
-
-
-def test_a_reader_that_cannot_be_loaded_again_reads_in_this_process(tmp_path, glass, monkeypatch):
-    monkeypatch.setattr(reading_files, "LEAST_FOR_WORKERS", 0)
-    reader = Reader.load(glass, threads=2)
-    calls, own = [], Reader.read_together
-    monkeypatch.setattr(Reader, "read_together", lambda *args, **asked: calls.append(1) or own(*args, **asked))
-    folder, out = filled(tmp_path / "in", {"a.png": POSITIVE, "b.png": NEGATIVE}), tmp_path / "out"
-    assert read_files(reader, manifest.find([str(folder)], out).items, out, Options()).read == 2
-    assert len(calls) == 2
 
 
 def test_a_group_holds_no_more_radiographs_than_the_memory_of_a_decoder_allows(glass, monkeypatch):

@@ -11,7 +11,6 @@ from pneumoscope.archive import (
     ArchiveError,
     Options,
     data_set,
-    local_engine,
     manifest_building,
     manifest_table,
     removed_results,
@@ -227,19 +226,16 @@ def test_large_files_are_read_alone(monkeypatch):
     assert [len(group) for group in shards._groups([("row", b"1" * 11)] * 3, 3)] == [1, 1, 1]
 
 
-def test_workers_with_a_model_of_their_own_give_the_same_results(folder, reader, monkeypatch):
+def test_an_error_that_no_one_foresaw_is_a_row_and_again_one_when_it_is_verified(folder, reader, monkeypatch):
+    def fail(*args, **asked):
+        raise ZeroDivisionError("Doe^Jane")
+
+    monkeypatch.setattr(Reader, "read_together", fail)
     plan = plan_of(folder, reader)
-    here = pool_results(plan, reader, decode=radiographs.read)
-    monkeypatch.setattr(local_engine, "LEAST_FOR_WORKERS", 0)
-    assert pool_results(plan, reader) == here
-
-
-def pool_results(plan, reader, **how):
-    """The bytes of all results of a run, which are then removed."""
     with plan.store.only_writer():
-        counts = [*local_engine.read_shards(plan, reader, workers=2, **how)]
-    results = Path(plan.out) / shards.READINGS
-    contents = {str(file.relative_to(results)): file.read_bytes() for file in sorted(results.rglob("*.parquet"))}
-    assert len(contents) == len(counts)
-    shutil.rmtree(results)
-    return contents
+        read_all(plan, reader)
+    read = [row for row in rows_of(plan) if row["path"] != "broken.png"]
+    assert {row["error_kind"] for row in read} == {"UnexpectedError"}
+    assert not any("Doe" in str(row["error"]) for row in read)
+    checked = verification.verify(plan.out, plan.manifest, reader, radiographs.read, sample=20)
+    assert checked.problems == ()

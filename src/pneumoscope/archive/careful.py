@@ -9,6 +9,7 @@ from pneumoscope.archive.decoding import Decode, decoder, seen_px
 from pneumoscope.archive.errors import QuarantinedError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
+from pneumoscope.archive.reading import one_by_one
 from pneumoscope.archive.row_reading import Records, error_record, fetch
 from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
 from pneumoscope.radiograph import AcceptancePolicy
@@ -52,7 +53,8 @@ def read_alone(bundle: str, run: Run, site_key: str) -> Iterator[Callable[[Row],
 
 def _read(bundle: str, run: Run, site_key: str, row: Row) -> dict[str, Any]:
     reader = _reader(bundle, run.policy)
-    (record,) = Records.of(reader, run, _decode(seen_px(reader, run.options)), site_key)([(row, fetch(row))])
+    read = one_by_one(Records.of(reader, run, _decode(seen_px(reader, run.options)), site_key))
+    (record,) = read([(row, fetch(row))])
     return record
 
 

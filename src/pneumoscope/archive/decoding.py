@@ -63,7 +63,8 @@ def decoder(isolate: bool, workers: int, seen_px: int = 0) -> Iterator[Decode]:
     if not isolate:
         yield decoder_here(seen_px)
         return
-    with LimitedPool(loaded_decoder(seen_px), "decoding", LIMITS, workers=workers) as decode:
+    read = importlib.import_module("pneumoscope.radiograph.every_format").read
+    with LimitedPool(partial(read, seen_px=seen_px) if seen_px else read, "decoding", LIMITS, workers=workers) as decode:
         yield decode
 
 
@@ -81,24 +82,6 @@ def decoder_here(seen_px: int = 0) -> Decode:
         `pneumoscope.radiograph.read` for bytes.
     """
     return partial(radiographs.read, seen_px=seen_px) if seen_px else radiographs.read
-
-
-def loaded_decoder(seen_px: int = 0) -> Decode:
-    """Load the decoders of every format, for a process whose limits do not allow for the time that this takes.
-
-    Parameters
-    ----------
-    seen_px : int
-        As for `decoder`.
-
-    Returns
-    -------
-    callable
-        `pneumoscope.radiograph.read` for bytes; it can be pickled.
-    """
-    read = importlib.import_module("pneumoscope.radiograph.every_format").read
-    decode: Decode = partial(read, seen_px=seen_px) if seen_px else read
-    return decode
 
 
 @contextmanager

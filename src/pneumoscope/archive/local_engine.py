@@ -1,9 +1,10 @@
 """Read the shards of a run on this machine."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from pneumoscope.archive.decoding import Decode
-from pneumoscope.archive.reading import LEAST_FOR_WORKERS, reading
+from pneumoscope.archive.reading import reading
 from pneumoscope.archive.row_reading import Records
 from pneumoscope.archive.shards import Plan, ShardCount, pending, read_shard
 from pneumoscope.reader import Reader
@@ -40,7 +41,7 @@ def read_shards(
         The results cannot be written.
     """
     work, workers = Records.of(reader, plan.run, decode, plan.site_key), workers or reader.workers
-    many = plan.n_rows >= LEAST_FOR_WORKERS
-    with reading(work, workers, isolate=isolate and decode is None, many=many) as read:
+    with ExitStack() as processes:
+        read = processes.enter_context(reading(work, workers, isolate=isolate and decode is None))
         for index in pending(plan):
-            yield read_shard(plan, index, read, reader.batch, workers)
+            yield read_shard(plan, index, read, reader.batch, workers, abandon=processes.close)

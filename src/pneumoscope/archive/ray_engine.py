@@ -81,7 +81,7 @@ class RayOptions:
         Processors that Ray reserves for a reader, > 0. A reader computes with one thread; less than 1 puts several readers on
         a processor.
     isolate : bool
-        Read in a worker process with limits, which each reader has.
+        Decode in a limited process beside each reader.
     """
 
     address: str = LOCAL
@@ -215,7 +215,7 @@ class _ShardReader:
             self._batch = reader.batch
             self._processes = contextlib.ExitStack()  # they end with the actor
             work = Records.of(reader, plan.run, site_key=plan.site_key)
-            self._read = self._processes.enter_context(reading(work, 1, isolate=isolate, many=True))
+            self._read = self._processes.enter_context(reading(work, 1, isolate=isolate))
         except PneumoscopeError as error:
             self._failure = error
 

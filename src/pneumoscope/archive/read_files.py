@@ -21,7 +21,7 @@ from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.items import Item, Items
 from pneumoscope.archive.journal import Options, Run
 from pneumoscope.archive.outputs import FurtherFiles, Sums
-from pneumoscope.archive.reading import FEW_A_WORKER, LEAST_FOR_WORKERS, Content, SentReader, Work, read_together, reading
+from pneumoscope.archive.reading import FEW_A_WORKER, Content, Work, read_together, reading
 from pneumoscope.classifier.severity_scale import HIGHEST_SCORE
 from pneumoscope.ordered_map import chunks, ordered_map
 from pneumoscope.radiograph import Caution, Radiograph
@@ -145,14 +145,13 @@ def read_files(
     run = Run(reader.model, named, reader.policy)
     items = items if isinstance(items, Items) else Items(items)
     apart = decode is None and (len(items) > 1 if isolate is None else isolate)
-    work = _Lines(SentReader(reader), named, decode or decoder_here(seen_px(reader, named)), out, further)
+    work = _Lines(reader, named, decode or decoder_here(seen_px(reader, named)), out, further)
     with journal.open_journal(out, run, items) as opened, ExitStack() as processes:
         n_pending, pending = opened.pending(items)
         if n_pending < len(items):
             on_resume(len(items) - n_pending)
         # Each is painted where it is read, so that a line waits for no file but those before it.
-        many = n_pending >= LEAST_FOR_WORKERS and further is None  # those may need more memory than a decoder is allowed
-        read = processes.enter_context(reading(work, reader.workers, isolate=apart, many=many))
+        read = processes.enter_context(reading(work, reader.workers, isolate=apart))
         together = batch or (reader.batch if n_pending >= FEW_A_WORKER * reader.workers else 1)
         answers = ordered_map(read, chunks(pending, together), reader.workers, abandon=processes.close)
         lines = itertools.chain.from_iterable(answers)
@@ -260,13 +259,13 @@ class _Lines(Work[Item, tuple[Line, Sums]]):
 
     def __call__(self, group: Sequence[Item]) -> list[tuple[Line, Sums]]:
         files = ((item, _content(item.file)) for item in group)
-        return read_together(files, self.sent.reader, self.decode, self.options, self._line)
+        return read_together(files, self.reader, self.decode, self.options, self._line)
 
     def failed(self, item: Item, error: PneumoscopeError) -> tuple[Line, Sums]:
         return self._line(item, _content(item.file), Outcome(b"", error=error))
 
     def _line(self, item: Item, content: Content, outcome: Outcome) -> tuple[Line, Sums]:
-        return _line(self.sent.reader, item, content, outcome, self.out, self.options, self.further)
+        return _line(self.reader, item, content, outcome, self.out, self.options, self.further)
 
 
 def _content(file: Path) -> Content:

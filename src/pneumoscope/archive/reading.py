@@ -1,28 +1,23 @@
-"""Read files in groups: in this process, or in worker processes that have a model of their own.
+"""Read files in groups, which go through the graph together.
 
-A group goes through the graph together. Where a group fails as a whole, each of its files is read alone, so that what one file
-does costs that file an error and no other file anything.
+Where a group fails as a whole, each of its files is read alone, so that what one file does costs that file an error and no other
+file anything.
 """
 
 import itertools
-import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.archive import decoding
-from pneumoscope.archive.decoding import Decode, decoder, loaded_decoder, seen_px
+from pneumoscope.archive.decoding import Decode, decoder, seen_px
 from pneumoscope.archive.journal import Options
-from pneumoscope.classifier import Population
-from pneumoscope.limited_process import ClosedError, LimitedPool, NotStartedError, UnexpectedFailureError, is_out_of_memory
-from pneumoscope.radiograph import AcceptancePolicy, Radiograph
-from pneumoscope.reader import BundleError, Outcome, Reader
-from pneumoscope.readings import ModelIdentity
+from pneumoscope.limited_process import ClosedError, NotStartedError, UnexpectedFailureError
+from pneumoscope.radiograph import Radiograph
+from pneumoscope.reader import Outcome, Reader
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -31,13 +26,10 @@ Content = bytes | PneumoscopeError | OSError
 Read = Callable[[Sequence[Item]], list[Done]]
 """Reads a group of files; the results are in their order."""
 
-LEAST_FOR_WORKERS = 200
-"""Files below which a model in each worker process takes longer to load than it saves."""
 FEW_A_WORKER = 16
 """Files for each worker below which they go through the graph one by one, so that all workers end at the same time."""
 _MOST_BYTES = 2**25
-"""Content and pixels of a group after which its files go through the graph. What a group may hold is missing to the decoder of
-its next file, which needs nearly all that the limits allow for the largest radiograph."""
+"""Content and pixels of a group after which its files go through the graph: large radiographs gain nothing by it."""
 
 
 class UnexpectedError(PneumoscopeError):
@@ -45,32 +37,6 @@ class UnexpectedError(PneumoscopeError):
 
     def __init__(self, kind: str) -> None:
         super().__init__(f"it could not be read because of an unexpected {kind}; please report this with the kind of the file")
-
-
-class SentReader:
-    """A reader that a process which unpickles it loads again, with one thread.
-
-    Parameters
-    ----------
-    reader : Reader
-        A reader that was loaded from a folder.
-    """
-
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
-
-    def __reduce__(self) -> tuple[Callable[..., "SentReader"], tuple[object, ...]]:
-        reader = self.reader
-        if reader.folder is None or not reader.on_one_thread:
-            raise pickle.PicklingError("only a reader that was loaded from a folder to run by one thread is loaded again")
-        return _loaded_again, (reader.folder, reader.policy, reader.population, reader.model)
-
-
-def _loaded_again(folder: Path, policy: AcceptancePolicy, population: Population | None, model: ModelIdentity) -> SentReader:
-    reader = Reader.load(folder, threads=1, policy=policy, population=population)
-    if reader.model != model:
-        raise BundleError(f"the model in '{folder}' was replaced while it was in use; run the command again")
-    return SentReader(reader)
 
 
 def read_together(
@@ -149,19 +115,19 @@ def _decoded(content: Content, decode: Decode) -> Radiograph | PneumoscopeError 
         return UnexpectedError(error.kind)
     except NotStartedError:
         raise
+    except PneumoscopeError as error:
+        return error
     except Exception as error:
-        if is_out_of_memory(error):
-            raise MemoryError from error
-        return error if isinstance(error, PneumoscopeError) else UnexpectedError(type(error).__name__)
+        return UnexpectedError(type(error).__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Work(ABC, Generic[Item, Done]):
-    """What is done to a group of files, in this process or in a worker.
+    """What is done to a group of files.
 
     Parameters
     ----------
-    sent : SentReader
+    reader : Reader
         The model.
     options : Options
         What is asked of every file.
@@ -169,7 +135,7 @@ class Work(ABC, Generic[Item, Done]):
         Decodes the content of a file.
     """
 
-    sent: SentReader
+    reader: Reader
     options: Options
     decode: Decode
 
@@ -205,22 +171,9 @@ class Work(ABC, Generic[Item, Done]):
             Its result.
         """
 
-    @property
-    def can_be_sent(self) -> bool:
-        """Whether worker processes can do the work.
-
-        The model was then loaded from a folder to run by one thread of the processor, not by another execution provider, and no
-        other part of the work belongs to this process alone.
-        """
-        try:
-            pickle.dumps(self)
-        except (pickle.PicklingError, AttributeError, TypeError):  # pickle raises either for what it cannot name
-            return False
-        return True
-
 
 @contextmanager
-def reading(work: Work[Item, Done], workers: int, *, isolate: bool, many: bool) -> Iterator[Read[Item, Done]]:
+def reading(work: Work[Item, Done], workers: int, *, isolate: bool) -> Iterator[Read[Item, Done]]:
     """Provide what reads groups of files; it is safe to use from several threads.
 
     Parameters
@@ -231,69 +184,43 @@ def reading(work: Work[Item, Done], workers: int, *, isolate: bool, many: bool) 
         Number of worker processes, >= 1.
     isolate : bool
         Decode in worker processes within `pneumoscope.archive.decoding.LIMITS`.
-    many : bool
-        Whether there are files enough for each worker to load a model of its own and do all of the work, where it can.
 
     Yields
     ------
     callable
+        As from `one_by_one`.
+    """
+    with ExitStack() as processes:
+        if isolate:
+            decode = processes.enter_context(decoder(True, workers, seen_px(work.reader, work.options)))
+            work = replace(work, decode=decode)
+        yield one_by_one(work)
+
+
+def one_by_one(work: Work[Item, Done]) -> Read[Item, Done]:
+    """Read the files of a group alone where the group cannot be read as a whole.
+
+    Parameters
+    ----------
+    work : Work
+        What is done to a group.
+
+    Returns
+    -------
+    callable
         Reads a group; raises `NotStartedError`, `ClosedError` and the OSError of what it writes, which are no fault of a file.
     """
-    seen = seen_px(work.sent.reader, work.options)
-    in_worker = replace(work, decode=loaded_decoder(seen)) if isolate and many else None
-    with ExitStack() as processes:
-        if in_worker and in_worker.can_be_sent:
-            read = processes.enter_context(_in_workers(in_worker, workers))
-        elif isolate:
-            read = replace(work, decode=processes.enter_context(decoder(True, workers, seen)))
-        else:
-            read = work
-        yield _one_by_one(read, work.failed)
-
-
-def _one_by_one(read: Read[Item, Done], failed: Callable[[Item, PneumoscopeError], Done]) -> Read[Item, Done]:
-    """Read the files of a group alone where the group cannot be read as a whole."""
 
     def read_group(group: Sequence[Item]) -> list[Done]:
         try:
-            return read(group)
+            return work(group)
         except (NotStartedError, ClosedError, OSError):
             raise
         except Exception as error:
             if len(group) > 1:
                 return list(itertools.chain.from_iterable(read_group([item]) for item in group))
-            return [failed(group[0], _error_of(error))]
+            return [
+                work.failed(group[0], error if isinstance(error, PneumoscopeError) else UnexpectedError(type(error).__name__))
+            ]
 
     return read_group
-
-
-def _error_of(error: Exception) -> PneumoscopeError:
-    if isinstance(error, UnexpectedFailureError):
-        return UnexpectedError(error.kind)
-    return error if isinstance(error, PneumoscopeError) else UnexpectedError(type(error).__name__)
-
-
-@contextmanager
-def _in_workers(work: Work[Item, Done], workers: int) -> Iterator[Read[Item, Done]]:
-    with LimitedPool(_Caught(work), "decoding", decoding.LIMITS, workers=workers) as pool:
-
-        def read_group(group: Sequence[Item]) -> list[Done]:
-            done = pool(group)
-            if isinstance(done, OSError):
-                raise done
-            return done
-
-        yield read_group
-
-
-class _Caught(Generic[Item, Done]):
-    """Return the OSError of what is written, which a worker's answer would otherwise name by its kind only."""
-
-    def __init__(self, read: Read[Item, Done]) -> None:
-        self._read = read
-
-    def __call__(self, group: Sequence[Item]) -> list[Done] | OSError:
-        try:
-            return self._read(group)
-        except OSError as error:
-            return error

@@ -16,7 +16,7 @@ from pneumoscope.archive.decoding import Decode, decoder_here, seen_px
 from pneumoscope.archive.errors import CredentialsError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
-from pneumoscope.archive.reading import Content, SentReader, Work, read_together
+from pneumoscope.archive.reading import Content, Work, read_together
 from pneumoscope.archive.result_table import Device
 from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.header import texts_of
@@ -61,7 +61,7 @@ class Records(Work[tuple[Row, Content], dict[str, Any]]):
 
     Parameters
     ----------
-    sent, options, decode
+    reader, options, decode
         As for `pneumoscope.archive.reading.Work`.
     run : Run
         What is asked.
@@ -93,10 +93,10 @@ class Records(Work[tuple[Row, Content], dict[str, Any]]):
             What reads groups of files.
         """
         decode = decode or decoder_here(seen_px(reader, run.options))
-        return cls(SentReader(reader), run.options, decode, run, site_key)
+        return cls(reader, run.options, decode, run, site_key)
 
     def __call__(self, group: Sequence[tuple[Row, Content]]) -> list[dict[str, Any]]:
-        return read_together(group, self.sent.reader, self.decode, self.options, self._record)
+        return read_together(group, self.reader, self.decode, self.options, self._record)
 
     def failed(self, item: tuple[Row, Content], error: PneumoscopeError) -> dict[str, Any]:
         """Make the row of a file that cannot be read even alone.

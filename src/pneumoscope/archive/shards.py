@@ -415,7 +415,9 @@ def _manifest(location: str, sha256: str) -> ManifestTable:
     return table
 
 
-def read_shard(plan: Plan, index: int, read: ReadRows, batch: int = 1, threads: int = 1) -> ShardCount:
+def read_shard(
+    plan: Plan, index: int, read: ReadRows, batch: int = 1, threads: int = 1, *, abandon: Callable[[], None] = lambda: None
+) -> ShardCount:
     """Read the files of a shard and commit their results.
 
     Parameters
@@ -430,6 +432,8 @@ def read_shard(plan: Plan, index: int, read: ReadRows, batch: int = 1, threads: 
         Files of a group, >= 1.
     threads : int
         Groups that are read at the same time, >= 1.
+    abandon : callable
+        Called where the run is interrupted, so that what the threads are doing is cut short.
 
     Returns
     -------
@@ -453,7 +457,7 @@ def read_shard(plan: Plan, index: int, read: ReadRows, batch: int = 1, threads: 
         return ShardCount(index, table.rows_of_shard[index], {}, written=False)
     rows = table.shard(index)
     with attempts.begun(store, shard) as dead:
-        records = _carefully(plan, rows) if dead >= attempts.MOST_DEAD else _together(rows, read, batch, threads)
+        records = _carefully(plan, rows) if dead >= attempts.MOST_DEAD else _together(rows, read, batch, threads, abandon)
         failed = Counter(record["error_kind"] for record in records if record["error_kind"])
         _require_store(records, failed)
         written = store.create(file_of(shard), result_table.encode(records, plan.run))
@@ -468,10 +472,10 @@ def _require_store(records: Sequence[Mapping[str, Any]], failed: Mapping[str, in
             raise kind(f"no file of a shard could be read; the run stops here: {records[0]['error']}")
 
 
-def _together(rows: list[Row], read: ReadRows, batch: int, threads: int) -> list[dict[str, Any]]:
+def _together(rows: list[Row], read: ReadRows, batch: int, threads: int, abandon: Callable[[], None]) -> list[dict[str, Any]]:
     """Read files, while the next ones are on their way from where they lie."""
     fetched = zip(rows, ordered_map(fetch, rows, _FETCHED_TOGETHER), strict=True)
-    return [*itertools.chain.from_iterable(ordered_map(read, _groups(fetched, batch), threads))]
+    return [*itertools.chain.from_iterable(ordered_map(read, _groups(fetched, batch), threads, abandon=abandon))]
 
 
 def _groups(fetched: Iterable[tuple[Row, Content]], batch: int) -> Iterator[list[tuple[Row, Content]]]:

@@ -63,7 +63,7 @@ from pneumoscope.reports.csv_table import write_csv
 @click.option(
     "--batch",
     type=click.IntRange(1),
-    show_default="2 for many files on the processor, else 1",
+    show_default="4 for many files on the processor, else 1",
     help="Radiographs that go through the graph together.",
 )
 @click.option(

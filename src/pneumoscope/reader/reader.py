@@ -54,8 +54,6 @@ class Reader:
         Salted hashes of the patients and images that the model was trained on.
     population : {"child", "adult"}, optional
         Population of every patient whose age the file does not tell, unless a call states another; None if it is unknown.
-    folder : Path, optional
-        Folder that the reader was loaded from.
 
     Raises
     ------
@@ -81,11 +79,9 @@ class Reader:
         policy: AcceptancePolicy = DEFAULT_POLICY,
         trained_on: tuple[Fingerprint, ...] = (),
         population: Population | None = None,
-        folder: Path | None = None,
     ) -> None:
         require_population(card.populations, population)
         self.population = population
-        self.folder = folder
         self._session = session
         self._threads = threads
         self.policy = policy
@@ -132,7 +128,7 @@ class Reader:
         """
         folder = Path(bundle)
         session, card, sha256 = open_bundle(folder, threads, providers)
-        return cls(session, card, sha256, threads, policy, trained_on.read(folder, card), population, folder)
+        return cls(session, card, sha256, threads, policy, trained_on.read(folder, card), population)
 
     def assuming(self, population: Population | None) -> Self:
         """Make a reader that assumes a population for patients whose age the file does not tell.
@@ -295,12 +291,7 @@ class Reader:
         Four on one thread of the processor: each of four takes a tenth less time and gets the same bits. Else one: on another
         execution provider the numbers of a batch may differ in their last bits from those of one image.
         """
-        return 4 if self.on_one_thread else 1
-
-    @property
-    def on_one_thread(self) -> bool:
-        """Whether one thread of the processor runs an inference."""
-        return self._threads == 1 and self._session.get_providers() == [CPU]
+        return 4 if self._threads == 1 and self._session.get_providers() == [CPU] else 1
 
     def find(self, radiograph: Radiograph) -> LungFields:
         """Segment the lung fields of a radiograph.

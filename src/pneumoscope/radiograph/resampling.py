@@ -2,8 +2,9 @@
 
 Each strip of rows is looked up, multiplied with its weights while it lies in the cache, and forgotten: no copy of the image is
 made. The filter is Pillow's. Sums are taken in double precision, as Pillow does: the order in which a processor's matrix product
-adds then changes no result, and equal pixels stay equal. The weights of a picture that was decoded at a reduced scale are those
-of its pixels, converted to weights of its samples (`pneumoscope.radiograph.reduction`).
+adds then changes at most the last bit of a few pixels in a hundred thousand, and equal pixels stay equal. The weights of a
+picture that was decoded at a reduced scale are those of its pixels, converted to weights of its samples
+(`pneumoscope.radiograph.reduction`).
 """
 
 import functools

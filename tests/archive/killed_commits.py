@@ -48,7 +48,7 @@ def between(function: Callable[..., Any]) -> Callable[..., Any]:
 def read(plan: Plan) -> None:
     # Every file of the archive is broken, so that no model is asked.
     no_reader: Any = SimpleNamespace(read_together=list)
-    shards.read_shard(plan, 0, Records.of(no_reader, plan.run, radiograph.read))
+    shards.read_shard(plan, 0, Records(no_reader, plan.run, radiograph.read))
 
 
 def killed_at(plan: Plan, number: int) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
+from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import manifest_table, shards, sources
 from pneumoscope.archive.row_reading import Records
 from pneumoscope.reader import Reader
@@ -57,7 +58,7 @@ def _read_alone(manifest: Path, out: Path, bundle: Path) -> None:
     reader = Reader.load(bundle, threads=1)
     plan = shards.make_plan(str(manifest), str(out), reader, bundle=bundle)
     for number in shards.pending(plan):
-        shards.read_shard(plan, number, Records.of(reader, plan.run))
+        shards.read_shard(plan, number, Records(reader, plan.run, radiographs.read))
 
 
 def digests(out: Path) -> dict[str, str]:

@@ -43,7 +43,7 @@ def test_a_kill_at_any_step_leaves_the_shard_whole_or_absent_and_is_counted(tmp_
     done = subprocess.run([sys.executable, str(KILLED), str(tmp_path / "plan")], capture_output=True, text=True, check=True)
     steps = [json.loads(line) for line in done.stdout.splitlines()]
     shutil.rmtree(Path(plan.out) / shards.READINGS)
-    assert shards.read_shard(plan, 0, Records.of(reader, plan.run, radiographs.read)).written
+    assert shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read)).written
     (shard,) = shards.open_manifest(plan.manifest).shards
     whole = hashlib.sha256((Path(plan.out) / shards.file_of(shard)).read_bytes()).hexdigest()
     assert len(steps) > 15
@@ -74,9 +74,7 @@ def test_a_file_that_ends_its_process_is_set_apart_and_the_others_are_read(tmp_p
     (shard,) = shards.open_manifest(manifest).shards
     monkeypatch.setattr(careful, "_read", read_poisoned)
     plan.store.replace(f"{attempts.FOLDER}/{shard}.json", b"[1.0, 2.0]")
-    count = shards.read_shard(
-        plan, 0, Records.of(reader, plan.run, lambda content: pytest.fail("it was decoded in this process"))
-    )
+    count = shards.read_shard(plan, 0, Records(reader, plan.run, lambda content: pytest.fail("it was decoded in this process")))
     assert count.failed == {"QuarantinedError": 1}
     first, second, third = pq.read_table(Path(plan.out) / shards.file_of(shard)).to_pylist()
     assert second["error"].startswith("the file was set apart after three tries; in the last one reading failed")
@@ -86,7 +84,7 @@ def test_a_file_that_ends_its_process_is_set_apart_and_the_others_are_read(tmp_p
 def read_poisoned(bundle, run, site_key, row):
     """`careful._read` with a decoder that the poison ends."""
     fetched = careful.fetch(row)
-    (record,) = Records.of(careful._reader(bundle, run.policy), run, poisoned, site_key)([(row, fetched)])
+    (record,) = Records(careful._reader(bundle, run.policy), run, poisoned, site_key)([(row, fetched)])
     return record
 
 
@@ -94,7 +92,7 @@ def test_a_store_that_is_away_stops_the_run_instead_of_filling_it_with_errors(tm
     plan = broken_plan(tmp_path, reader)
     monkeypatch.setattr(shards, "fetch", lambda row: UnavailableSourceError("the store did not answer"))
     with pytest.raises(UnavailableSourceError, match="no file of a shard could be read; the run stops here"):
-        shards.read_shard(plan, 0, Records.of(reader, plan.run, radiographs.read))
+        shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
     assert list(shards.pending(plan)) == [0]
     (shard,) = shards.open_manifest(plan.manifest).shards
     assert attempts.starts_of(plan.store, shard) == []  # an attempt that ended with an error was not killed

@@ -1,5 +1,6 @@
 """``pneumoscope read --isolate``: what a file does to its decoder costs that file a line, and nothing else."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from pneumoscope.archive import Options, decoding, manifest, read_files, reading
 from pneumoscope.limited_process import Limits, NotStartedError
 from pneumoscope.radiograph import every_format
 from pneumoscope.reader import Reader
+from pneumoscope.readings import form
 from tests.archive import decoders
 from tests.cli.run import by_path, lines_of, run
 from tests.hostile import files
@@ -266,4 +268,19 @@ def test_no_file_of_a_group_is_lost_where_the_graph_fails_for_all(glass, tmp_pat
     out = tmp_path / "out"
     folder = filled(tmp_path / "in", {f"{k}.png": POSITIVE for k in range(3)})
     assert read(folder, out, glass, isolate=False, batch=3).failed == 3
+    assert {kind for kind, _ in outcomes(out).values()} == {"UnexpectedError"}
+
+
+@pytest.mark.parametrize("fails", ["read_together", "line_of"])
+def test_the_line_of_a_file_that_fails_is_of_the_content_that_was_read(glass, tmp_path, monkeypatch, fails):
+    folder, out = filled(tmp_path / "in", {"a.png": POSITIVE, "b.png": NEGATIVE}), tmp_path / "out"
+
+    def fail(*_, **__):
+        (folder / "a.png").write_bytes(b"replaced meanwhile")
+        raise ZeroDivisionError("Doe^Jane")
+
+    monkeypatch.setattr(*{"read_together": (Reader, "read_together"), "line_of": (form, "line_of")}[fails], fail)
+    assert read(folder, out, glass, isolate=False, batch=2).failed == 2
+    read_of = {line["path"]: line["file_sha256"] for line in lines_of(out)}
+    assert read_of == {"a.png": hashlib.sha256(POSITIVE).hexdigest(), "b.png": hashlib.sha256(NEGATIVE).hexdigest()}
     assert {kind for kind, _ in outcomes(out).values()} == {"UnexpectedError"}

@@ -94,11 +94,11 @@ def test_credentials_that_expire_half_way_stop_the_run_and_nothing_of_the_shard_
     assert fetch(rows()[0]) == b"no picture"
     refuse_after(store, 3)
     with pytest.raises(CredentialsError, match=r"does not accept the credentials \(InvalidAccessKeyId\)"):
-        shards.read_shard(plan, 0, Records.of(reader, plan.run, radiographs.read))
+        shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
     assert list(shards.pending(plan)) == [0]
     refuse_after(store, 10**9)
     s3fs.S3FileSystem.clear_instance_cache()
-    count = shards.read_shard(plan, 0, Records.of(reader, plan.run, radiographs.read))
+    count = shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
     assert (count.rows, count.failed) == (4, {"UnreadableFileError": 4})
 
 
@@ -111,5 +111,5 @@ def test_a_bucket_that_refuses_everything_stops_the_run(glass, tmp_path: Path, m
     reader = Reader.load(glass, threads=1)
     plan = shards.make_plan(str(manifest), str(tmp_path / "out"), reader, bundle=glass)
     with pytest.raises(RefusedSourceError, match="no file of a shard could be read; the run stops here: the store refuses"):
-        shards.read_shard(plan, 0, Records.of(reader, plan.run, radiographs.read))
+        shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
     assert list(shards.pending(plan)) == [0]

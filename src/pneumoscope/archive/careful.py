@@ -9,7 +9,6 @@ from pneumoscope.archive.decoding import Decode, decoder, seen_px
 from pneumoscope.archive.errors import QuarantinedError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
-from pneumoscope.archive.reading import one_by_one
 from pneumoscope.archive.row_reading import Records, error_record, fetch
 from pneumoscope.limited_process import LimitedPool, LimitedProcessError, Limits
 from pneumoscope.radiograph import AcceptancePolicy
@@ -53,7 +52,7 @@ def read_alone(bundle: str, run: Run, site_key: str) -> Iterator[Callable[[Row],
 
 def _read(bundle: str, run: Run, site_key: str, row: Row) -> dict[str, Any]:
     reader = _reader(bundle, run.policy)
-    read = one_by_one(Records.of(reader, run, _decode(seen_px(reader, run.options)), site_key))
+    read = Records(reader, run, _decode(seen_px(reader, run.options)), site_key)
     (record,) = read([(row, fetch(row))])
     return record
 

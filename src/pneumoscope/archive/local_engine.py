@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from pneumoscope.archive.decoding import Decode
-from pneumoscope.archive.reading import reading
+from pneumoscope.archive.decoding import Decode, decoder, seen_px
 from pneumoscope.archive.row_reading import Records
 from pneumoscope.archive.shards import Plan, ShardCount, pending, read_shard
 from pneumoscope.reader import Reader
@@ -26,7 +25,7 @@ def read_shards(
     workers : int
         Groups of files that are read at the same time; 0 for `Reader.workers`.
     isolate : bool
-        Decode in worker processes with limits (`pneumoscope.archive.reading.reading`).
+        Decode in worker processes with limits (`pneumoscope.archive.decoding.decoder`).
 
     Yields
     ------
@@ -40,8 +39,9 @@ def read_shards(
     OSError
         The results cannot be written.
     """
-    work, workers = Records.of(reader, plan.run, decode, plan.site_key), workers or reader.workers
+    workers = workers or reader.workers
     with ExitStack() as processes:
-        read = processes.enter_context(reading(work, workers, isolate=isolate and decode is None))
+        decode = decode or processes.enter_context(decoder(isolate, workers, seen_px(reader, plan.run.options)))
+        read = Records(reader, plan.run, decode, plan.site_key)
         for index in pending(plan):
             yield read_shard(plan, index, read, reader.batch, workers, abandon=processes.close)

@@ -32,8 +32,8 @@ from ray.exceptions import RayError
 
 from pneumoscope import PneumoscopeError, atomic_files
 from pneumoscope.archive import shards
+from pneumoscope.archive.decoding import decoder, seen_px
 from pneumoscope.archive.errors import ArchiveError
-from pneumoscope.archive.reading import reading
 from pneumoscope.archive.row_reading import Records
 from pneumoscope.archive.shards import Plan, ShardCount
 from pneumoscope.ordered_map import chunks, cores
@@ -214,8 +214,8 @@ class _ShardReader:
             reader = self._plan.load_reader()
             self._batch = reader.batch
             self._processes = contextlib.ExitStack()  # they end with the actor
-            work = Records.of(reader, plan.run, site_key=plan.site_key)
-            self._read = self._processes.enter_context(reading(work, 1, isolate=isolate))
+            decode = self._processes.enter_context(decoder(isolate, 1, seen_px(reader, plan.run.options)))
+            self._read = Records(reader, plan.run, decode, plan.site_key)
         except PneumoscopeError as error:
             self._failure = error
 

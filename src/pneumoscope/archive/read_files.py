@@ -16,12 +16,12 @@ import numpy as np
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import journal, outputs
-from pneumoscope.archive.decoding import Decode, decoder_here, seen_px
+from pneumoscope.archive.decoding import Decode, decoder, seen_px
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.items import Item, Items
 from pneumoscope.archive.journal import Options, Run
 from pneumoscope.archive.outputs import FurtherFiles, Sums
-from pneumoscope.archive.reading import FEW_A_WORKER, Content, Work, read_together, reading
+from pneumoscope.archive.reading import FEW_A_WORKER, Content, read_together
 from pneumoscope.classifier.severity_scale import HIGHEST_SCORE
 from pneumoscope.ordered_map import chunks, ordered_map
 from pneumoscope.radiograph import Caution, Radiograph
@@ -145,13 +145,13 @@ def read_files(
     run = Run(reader.model, named, reader.policy)
     items = items if isinstance(items, Items) else Items(items)
     apart = decode is None and (len(items) > 1 if isolate is None else isolate)
-    work = _Lines(reader, named, decode or decoder_here(seen_px(reader, named)), out, further)
     with journal.open_journal(out, run, items) as opened, ExitStack() as processes:
         n_pending, pending = opened.pending(items)
         if n_pending < len(items):
             on_resume(len(items) - n_pending)
+        decode = decode or processes.enter_context(decoder(apart, reader.workers, seen_px(reader, named)))
         # Each is painted where it is read, so that a line waits for no file but those before it.
-        read = processes.enter_context(reading(work, reader.workers, isolate=apart))
+        read = _Lines(reader, named, decode, out, further)
         together = batch or (reader.batch if n_pending >= FEW_A_WORKER * reader.workers else 1)
         answers = ordered_map(read, chunks(pending, together), reader.workers, abandon=processes.close)
         lines = itertools.chain.from_iterable(answers)
@@ -251,18 +251,18 @@ def _severity_text(scores: Sequence[float], texts: Sequence[str], n_read: int) -
 
 
 @dataclass(frozen=True, eq=False)
-class _Lines(Work[Item, tuple[Line, Sums]]):
+class _Lines:
     """Read a few files together, write what belongs to their lines, and give the lines with what was written."""
 
+    reader: Reader
+    options: Options
+    decode: Decode
     out: Path
     further: FurtherFiles | None
 
     def __call__(self, group: Sequence[Item]) -> list[tuple[Line, Sums]]:
         files = ((item, _content(item.file)) for item in group)
         return read_together(files, self.reader, self.decode, self.options, self._line)
-
-    def failed(self, item: Item, error: PneumoscopeError) -> tuple[Line, Sums]:
-        return self._line(item, _content(item.file), Outcome(b"", error=error))
 
     def _line(self, item: Item, content: Content, outcome: Outcome) -> tuple[Line, Sums]:
         return _line(self.reader, item, content, outcome, self.out, self.options, self.further)

@@ -1,30 +1,25 @@
 """Read files in groups, which go through the graph together.
 
-Where a group fails as a whole, each of its files is read alone, so that what one file does costs that file an error and no other
-file anything.
+What one file does costs that file an error, and no other file anything: where the radiographs of a group cannot be read together,
+each is read alone.
 """
 
-import itertools
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.archive.decoding import Decode, decoder, seen_px
+from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.journal import Options
 from pneumoscope.limited_process import ClosedError, NotStartedError, UnexpectedFailureError
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Outcome, Reader
 
 Item = TypeVar("Item")
+
 Done = TypeVar("Done")
 Content = bytes | PneumoscopeError | OSError
 """The content of a file, or why it could not be read from where it lies."""
-Read = Callable[[Sequence[Item]], list[Done]]
-"""Reads a group of files; the results are in their order."""
 
 FEW_A_WORKER = 16
 """Files for each worker below which they go through the graph one by one, so that all workers end at the same time."""
@@ -59,7 +54,8 @@ def read_together(
     options : Options
         What is asked of every file.
     finish : callable
-        Makes the result of a file from the file, its content and its outcome, which has the error of a file that cannot be read.
+        Makes the result of a file from the file, its content and its outcome, which has the error of a file that cannot be read;
+        called once more, with that error, where it raises one that is no OSError.
 
     Returns
     -------
@@ -68,24 +64,21 @@ def read_together(
 
     Raises
     ------
-    NotStartedError
-        The system allows no further process.
+    NotStartedError, ClosedError
+        The system allows no further process, or the run was stopped.
+    OSError
+        The results cannot be written.
     """
     done: list[Done] = []
     asked = partial(reader.read_together, target=options.target, method=options.method, population=options.population)
     for group in _groups(files, decode):
-        images = [image for _, _, image in group if isinstance(image, Radiograph)]
-        answers = iter(asked(images) if images else ())
-        done += [
-            finish(item, content, next(answers) if isinstance(image, Radiograph) else Outcome(b"", error=image))
-            for item, content, image in group
-        ]
-        del images, answers
+        done += _read_group(group, asked, finish)
         group.clear()  # nothing holds a radiograph while the next one is decoded
     return done
 
 
 _Group = list[tuple[Item, Content, Radiograph | PneumoscopeError | OSError]]
+_Asked = Callable[[Sequence[Radiograph]], Sequence[Outcome]]
 
 
 def _groups(files: Iterable[tuple[Item, Content]], decode: Decode) -> Iterator[_Group[Item]]:
@@ -113,7 +106,7 @@ def _decoded(content: Content, decode: Decode) -> Radiograph | PneumoscopeError 
         return decode(content)
     except UnexpectedFailureError as error:
         return UnexpectedError(error.kind)
-    except NotStartedError:
+    except (NotStartedError, ClosedError):
         raise
     except PneumoscopeError as error:
         return error
@@ -121,106 +114,29 @@ def _decoded(content: Content, decode: Decode) -> Radiograph | PneumoscopeError 
         return UnexpectedError(type(error).__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class Work(ABC, Generic[Item, Done]):
-    """What is done to a group of files.
-
-    Parameters
-    ----------
-    reader : Reader
-        The model.
-    options : Options
-        What is asked of every file.
-    decode : callable
-        Decodes the content of a file.
-    """
-
-    reader: Reader
-    options: Options
-    decode: Decode
-
-    @abstractmethod
-    def __call__(self, group: Sequence[Item]) -> list[Done]:
-        """Read a group.
-
-        Parameters
-        ----------
-        group : sequence
-            The files.
-
-        Returns
-        -------
-        list
-            The result of each.
-        """
-
-    @abstractmethod
-    def failed(self, item: Item, error: PneumoscopeError) -> Done:
-        """Make the result of a file that cannot be read even alone.
-
-        Parameters
-        ----------
-        item : object
-            The file.
-        error : PneumoscopeError
-            Why.
-
-        Returns
-        -------
-        object
-            Its result.
-        """
+def _read_group(group: _Group[Item], asked: _Asked, finish: Callable[[Item, Content, Outcome], Done]) -> list[Done]:
+    answers = iter(_answers([image for _, _, image in group if isinstance(image, Radiograph)], asked))
+    outcomes = (next(answers) if isinstance(image, Radiograph) else Outcome(b"", error=image) for _, _, image in group)
+    return [_finished(item, content, outcome, finish) for (item, content, _), outcome in zip(group, outcomes, strict=True)]
 
 
-@contextmanager
-def reading(work: Work[Item, Done], workers: int, *, isolate: bool) -> Iterator[Read[Item, Done]]:
-    """Provide what reads groups of files; it is safe to use from several threads.
-
-    Parameters
-    ----------
-    work : Work
-        What is done to a group; where the files are isolated, its decoder is not used.
-    workers : int
-        Number of worker processes, >= 1.
-    isolate : bool
-        Decode in worker processes within `pneumoscope.archive.decoding.LIMITS`.
-
-    Yields
-    ------
-    callable
-        As from `one_by_one`.
-    """
-    with ExitStack() as processes:
-        if isolate:
-            decode = processes.enter_context(decoder(True, workers, seen_px(work.reader, work.options)))
-            work = replace(work, decode=decode)
-        yield one_by_one(work)
+def _answers(images: Sequence[Radiograph], asked: _Asked) -> Sequence[Outcome]:
+    try:
+        return asked(images) if images else []
+    except Exception as error:
+        if len(images) == 1:
+            return [Outcome(b"", error=_of_file(error))]
+        return [answer for image in images for answer in _answers([image], asked)]
 
 
-def one_by_one(work: Work[Item, Done]) -> Read[Item, Done]:
-    """Read the files of a group alone where the group cannot be read as a whole.
+def _finished(item: Item, content: Content, outcome: Outcome, finish: Callable[[Item, Content, Outcome], Done]) -> Done:
+    try:
+        return finish(item, content, outcome)
+    except OSError:
+        raise
+    except Exception as error:
+        return finish(item, content, Outcome(b"", error=_of_file(error)))
 
-    Parameters
-    ----------
-    work : Work
-        What is done to a group.
 
-    Returns
-    -------
-    callable
-        Reads a group; raises `NotStartedError`, `ClosedError` and the OSError of what it writes, which are no fault of a file.
-    """
-
-    def read_group(group: Sequence[Item]) -> list[Done]:
-        try:
-            return work(group)
-        except (NotStartedError, ClosedError, OSError):
-            raise
-        except Exception as error:
-            if len(group) > 1:
-                return list(itertools.chain.from_iterable(read_group([item]) for item in group))
-            return [
-                work.failed(group[0], error if isinstance(error, PneumoscopeError) else UnexpectedError(type(error).__name__))
-            ]
-
-    return read_group
+def _of_file(error: Exception) -> PneumoscopeError:
+    return error if isinstance(error, PneumoscopeError) else UnexpectedError(type(error).__name__)

@@ -5,18 +5,18 @@ import hmac
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import pydicom
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import result_table
 from pneumoscope.archive.contents import content_of
-from pneumoscope.archive.decoding import Decode, decoder_here, seen_px
+from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.errors import CredentialsError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
-from pneumoscope.archive.reading import Content, Work, read_together
+from pneumoscope.archive.reading import Content, read_together
 from pneumoscope.archive.result_table import Device
 from pneumoscope.radiograph.dicom_prefix import looks_like_dicom
 from pneumoscope.radiograph.header import texts_of
@@ -56,64 +56,40 @@ def fetch(row: Row) -> Content:
 
 
 @dataclass(frozen=True, eq=False)
-class Records(Work[tuple[Row, Content], dict[str, Any]]):
+class Records:
     """Read files whose content was fetched; the result of each is its value by column (`result_table.COLUMNS`).
 
     Parameters
     ----------
-    reader, options, decode
-        As for `pneumoscope.archive.reading.Work`.
+    reader : Reader
+        The model.
     run : Run
         What is asked.
+    decode : callable
+        Decodes the content of a file (`pneumoscope.archive.decoding.decoder`).
     site_key : str
         Secret by which institutions are hashed; empty so that none is kept.
     """
 
+    reader: Reader
     run: Run
-    site_key: str = field(repr=False)
-
-    @classmethod
-    def of(cls, reader: Reader, run: Run, decode: Decode | None = None, site_key: str = "") -> Self:
-        """Prepare to read the files of a run.
-
-        Parameters
-        ----------
-        reader : Reader
-            The model.
-        run : Run
-            What is asked.
-        decode : callable, optional
-            Decodes the content of a file; that of this process if None.
-        site_key : str
-            As in the class.
-
-        Returns
-        -------
-        Records
-            What reads groups of files.
-        """
-        decode = decode or decoder_here(seen_px(reader, run.options))
-        return cls(reader, run.options, decode, run, site_key)
+    decode: Decode
+    site_key: str = field(default="", repr=False)
 
     def __call__(self, group: Sequence[tuple[Row, Content]]) -> list[dict[str, Any]]:
-        return read_together(group, self.reader, self.decode, self.options, self._record)
-
-    def failed(self, item: tuple[Row, Content], error: PneumoscopeError) -> dict[str, Any]:
-        """Make the row of a file that cannot be read even alone.
+        """Read a group of files.
 
         Parameters
         ----------
-        item : (Row, bytes or PneumoscopeError or OSError)
-            The file.
-        error : PneumoscopeError
-            Why.
+        group : sequence of (Row, bytes or PneumoscopeError or OSError)
+            The files.
 
         Returns
         -------
-        dict
-            Value by column.
+        list of dict
+            Value by column of each.
         """
-        return self._record(*item, Outcome(b"", error=error))
+        return read_together(group, self.reader, self.decode, self.run.options, self._record)
 
     def _record(self, row: Row, content: Content, outcome: Outcome) -> dict[str, Any]:
         if not isinstance(content, bytes):
@@ -122,7 +98,7 @@ class Records(Work[tuple[Row, Content], dict[str, Any]]):
         if outcome.reading is None:
             return error_record(row, outcome.error, self.run, sha256, len(content))
         line = form.line_of(CaseKey(row.name, sha256), outcome.reading)
-        heatmap = outcome.reading.heatmap if self.options.maps else None
+        heatmap = outcome.reading.heatmap if self.run.options.maps else None
         return result_table.record_of(line, len(content), device_of(content, self.site_key), heatmap)
 
 

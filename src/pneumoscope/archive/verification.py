@@ -14,7 +14,6 @@ from pneumoscope.archive.data_set import record_of
 from pneumoscope.archive.decoding import Decode
 from pneumoscope.archive.errors import ArchiveError, QuarantinedError, UnavailableSourceError
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
-from pneumoscope.archive.reading import one_by_one
 from pneumoscope.archive.row_reading import Records, fetch
 from pneumoscope.archive.shards import RunRecord
 from pneumoscope.archive.store import Store
@@ -176,7 +175,7 @@ def _differences(
 ) -> Iterator[str]:
     if kept["error_kind"] in _NOT_REPEATABLE:
         return
-    records = one_by_one(Records.of(reader, record.run, decode, site_key))([(row, fetch(row))])
+    records = Records(reader, record.run, decode, site_key)([(row, fetch(row))])
     (again,) = pa.Table.from_pylist(records, result_table.SCHEMA).to_pylist()
     different = [name for name in result_table.SCHEMA.names if name != _MAP and again[name] != kept[name]]
     if not _same_map(result_table.heat_map_of(again), result_table.heat_map_of(kept)):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pneumoscope import DISCLAIMER
 from pneumoscope import radiograph as radiographs
-from pneumoscope.archive import ArchiveError, Options, data_set, result_table, verification
+from pneumoscope.archive import ArchiveError, Options, attempts, data_set, result_table, verification
 from pneumoscope.archive.row_reading import device_of, site_of
 from pneumoscope.archive.shards import Plan
 from pneumoscope.archive.store import Store
@@ -107,6 +107,30 @@ def test_status_counts_shards_rows_failures_and_time(done: Plan, copied: Path) -
     partial = data_set.status(str(copied))
     assert partial.shards == status.shards - 1
     assert partial.seconds_left > 0
+
+
+@pytest.mark.parametrize(
+    ("start_end", "seconds"),
+    [
+        ([(0, 10), (10, 14), (14, 20)], 10),
+        ([(0, 10), (1000, 1004), (1004, 1010)], 10),  # after a pause
+        ([(0, 10), (5, 12), (8, 20)], 10),  # at the same time
+        ([(0, 10), (None, 14), (None, 20)], 10),  # no start is known
+        ([(0, 10), (99, 14), (14, 20)], 10),  # by another clock
+        ([(0, 10), (9, 10), (10, 10)], None),
+        ([(0, 10)], None),
+        ([], None),
+    ],
+)
+def test_the_rate_counts_no_time_in_which_nothing_was_read(copied: Path, start_end, seconds) -> None:
+    store, files = Store(str(copied)), sorted(copied.rglob("*.parquet"))
+    for file in files[len(start_end) :]:
+        file.unlink()
+    for file, (start, end) in zip(files, start_end, strict=False):
+        os.utime(file, (end, end))
+        store.replace(f"{attempts.FOLDER}/{file.stem}.json", b"[]" if start is None else f"[1,{start}]".encode())
+    rows = sum(pq.ParquetFile(file).metadata.num_rows for file in files[1 : len(start_end)])
+    assert data_set.status(str(copied)).rows_a_second == (seconds and pytest.approx(rows / seconds))
 
 
 def test_summary_counts_distribution_domain_and_time(done: Plan) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pneumoscope import radiograph as radiographs
-from pneumoscope.archive import Options, decoding, manifest, read_files, reading
+from pneumoscope.archive import Options, decoding, manifest, manifest_building, read_files, reading
 from pneumoscope.limited_process import Limits, NotStartedError
 from pneumoscope.radiograph import every_format
 from pneumoscope.reader import Reader
@@ -189,6 +190,33 @@ def sleeping(tmp_path, glass):
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_interrupted_archive_does_not_wait_for_a_decoder_that_hangs_and_keeps_its_shards(tmp_path, glass):
+    noted, out = tmp_path / "process id", tmp_path / "out"
+    contents = {"a.png": POSITIVE, "b.png": NEGATIVE, "c.png": decoders.SLEEP + os.fsencode(noted), "d.png": POSITIVE}
+    folder = filled(tmp_path / "in", contents)
+    manifest_building.build([str(folder)], str(tmp_path / "manifest.parquet"), rows_a_shard=1)
+    command = [sys.executable, "-c", MISBEHAVING, "archive", "read", tmp_path / "manifest.parquet", "-o", out, "--model", glass]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(lambda: noted.exists() and noted.read_text("ascii"), process)
+        worker = int(noted.read_text("ascii"))
+        process.send_signal(signal.SIGINT)
+        said, complained = process.communicate(timeout=PATIENCE_S)  # the decoder would sleep for an hour
+    assert (process.returncode, said) == (130, "")
+    assert complained.strip().splitlines()[-1].startswith("interrupted; run the same command again to go on")
+    wait_for(lambda: not lives(worker))
+    kept = {file.name: file.read_bytes() for file in out.rglob("*.parquet")}
+    assert len(kept) == 2
+    (folder / "c.png").write_bytes(NEGATIVE)
+    manifest_building.build([str(folder)], str(tmp_path / "manifest.parquet"), rows_a_shard=1, update=True)
+    assert run("archive", "read", tmp_path / "manifest.parquet", "-o", out, "--model", glass).code == 0
+    frame = pd.read_parquet(out / "readings")
+    assert sorted(frame.path) == [*contents]
+    assert frame.error_kind.isna().all()
+    assert kept.items() <= {file.name: file.read_bytes() for file in out.rglob("*.parquet")}.items()
+    assert not list(out.rglob("*.part"))
 
 
 def wait_for(condition, process=None):

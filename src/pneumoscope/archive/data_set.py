@@ -39,7 +39,8 @@ class Status:
     failed : mapping of str to int
         Files that were not read, by kind of error, most frequent first.
     rows_a_second : float, optional
-        By the last 100 commits; None where fewer than two shards are committed.
+        By the last 100 commits, without the time in which none of their shards was being read, as after an interruption;
+        None where fewer than two shards are committed.
     last_commit : float, optional
         When the last shard was committed, seconds since 1970.
     """
@@ -230,16 +231,28 @@ def status(out: str) -> Status:
         sum(rows.values()),
         record.n_rows,
         dict(failed.most_common()),
-        _rate(committed, rows),
+        _rate(store, committed, rows),
         max(times, default=None),
     )
 
 
-def _rate(committed: Mapping[str, Stored], rows: Mapping[str, int]) -> float | None:
-    recent = sorted((stored.modified or 0.0, name) for name, stored in committed.items())[-_RECENT:]
-    if len(recent) < 2 or recent[-1][0] <= recent[0][0]:
+def _rate(store: Store, committed: Mapping[str, Stored], rows: Mapping[str, int]) -> float | None:
+    """Rows of all recent shards but the first, by the time from its commit to the last one in which a shard was being read."""
+    commits = sorted((stored.modified or 0.0, name) for name, stored in committed.items())[-_RECENT:]
+    if not commits:
         return None
-    return sum(rows[name] for _, name in recent[1:]) / (recent[-1][0] - recent[0][0])
+    (begin, _), *recent = commits
+    started = ordered_map(lambda commit: attempts.starts_of(store, commit[1]), recent, _TOGETHER)
+    seconds, until = 0.0, begin
+    for start, end in sorted((_start(starts, begin, end), end) for starts, (end, _) in zip(started, recent, strict=True)):
+        seconds += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return sum(rows[name] for _, name in recent) / seconds if seconds else None
+
+
+def _start(starts: Sequence[float], begin: float, end: float) -> float:
+    """The last start of a shard; `begin` where it is unknown or, by another clock, after the commit."""
+    return starts[-1] if starts and starts[-1] <= end else begin
 
 
 def summarize(out: str) -> Summary:

@@ -65,3 +65,16 @@ def print_much() -> str:
 def modules() -> list[str]:
     """List what is imported in the worker."""
     return sorted(sys.modules)
+
+
+def obey(content: bytes) -> bytes:
+    """Do what a content says, or give it back."""
+    actions = {
+        b"process id": lambda: str(process_id()).encode(),
+        b"sleep": lambda: sleep(3600.0),
+        b"allocate": lambda: allocate(400_000_000),
+        b"crash": crash,
+        b"refuse": refuse,
+        b"fail": lambda: fail("Patient^Name"),
+    }
+    return actions[content]() if content in actions else content

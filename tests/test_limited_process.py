@@ -2,20 +2,27 @@
 
 import concurrent.futures
 import sys
+import threading
 import time
+from threading import Event
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pneumoscope import limited_process
 from pneumoscope.limited_process import (
+    ClosedError,
     CrashedError,
     LimitedPool,
     Limits,
     MemoryLimitError,
     TimeLimitError,
     UnexpectedFailureError,
+    worker,
 )
+from pneumoscope.limited_process.deadlines import Deadlines
+from pneumoscope.limited_process.pending import Pending
 from pneumoscope.radiograph import UnreadableFileError
 from tests import limited_functions
 
@@ -101,12 +108,98 @@ def test_more_calls_than_workers_wait_for_one_another(pool):
 
 
 def test_a_worker_without_the_modules_of_limits_still_keeps_the_time(pool, monkeypatch):
-    monkeypatch.setattr(limited_process, "resource", None)
-    limited_process._limit_memory(ENOUGH)
-    limited_process._limit_processor_time(ENOUGH)
+    monkeypatch.setattr(worker, "resource", None)
+    worker._limit_memory(ENOUGH)
+    worker._limit_processor_time(ENOUGH)
     with pytest.raises(TimeLimitError):
         pool(limited_functions.sleep, Limits(0.3))(3600.0)
 
 
 def test_a_worker_imports_nothing_heavy(pool):
     assert not {"torch", "onnxruntime", "scipy"} & set(pool(limited_functions.modules)())
+
+
+def told(outcomes):
+    return [outcome if isinstance(outcome, bytes) else type(outcome) for outcome in outcomes]
+
+
+def test_each_content_is_a_call_of_its_own_in_one_worker(pool):
+    obey = pool(limited_functions.obey)
+    contents = [b"1", b"refuse", b"2", b"fail", b"3"]
+    assert told(obey.each(contents)) == [b"1", UnreadableFileError, b"2", UnexpectedFailureError, b"3"]
+    first, second = obey.each([b"process id"] * 2)
+    assert first == second == obey(b"process id")
+
+
+@pytest.mark.parametrize("length", [10, 100_000, 3_000_000])
+def test_a_content_that_ends_its_worker_costs_only_its_own_result(pool, length):
+    rest = bytes(length)
+    contents = [b"a" + rest, b"crash", b"b" + rest, b"crash", b"crash", b"c" + rest]
+    answers = [b"a" + rest, CrashedError, b"b" + rest, CrashedError, CrashedError, b"c" + rest]
+    assert told(pool(limited_functions.obey).each(contents)) == answers
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
+def test_each_content_has_limits_of_its_own(pool):
+    obey = pool(limited_functions.obey, Limits(1.0, 300_000_000))
+    contents = [b"a", b"sleep", b"b", b"allocate", b"c"]
+    assert told(obey.each(contents)) == [b"a", TimeLimitError, b"b", MemoryLimitError, b"c"]
+
+
+def test_whoever_wants_no_more_results_gets_no_other_result_later(pool):
+    obey = pool(limited_functions.obey)
+    outcomes = obey.each([b"1", b"2", b"3"])
+    assert next(outcomes) == b"1"
+    outcomes.close()
+    assert obey(b"4") == b"4"
+    assert told(obey.each([b"5", b"6"])) == [b"5", b"6"]
+
+
+def test_contents_are_asked_for_shortly_before_they_are_sent(pool):
+    asked = []
+
+    def contents():
+        for k in range(4):
+            asked.append(k)
+            yield bytes(2_000_000)
+
+    outcomes = pool(limited_functions.obey).each(contents())
+    counts = [len(asked) for _ in outcomes]
+    assert counts == [2, 3, 4, 4]
+
+
+def test_a_closed_pool_answers_nothing_more(pool):
+    obey = pool(limited_functions.obey)
+    outcomes = obey.each([b"1", b"sleep", b"2"])
+    assert next(outcomes) == b"1"
+    obey.close()
+    assert isinstance(next(outcomes), CrashedError)
+    with pytest.raises(ClosedError, match="decoding was stopped"):
+        next(outcomes)
+
+
+@given(st.lists(st.binary(max_size=20)), st.integers(0, 60), st.randoms(use_true_random=False))
+def test_contents_are_sent_in_their_order_as_many_as_fit_and_again_after_a_death(contents, most_bytes, random):
+    pending, answered = Pending(iter(contents)), []
+    while pending:
+        before = len(pending.unanswered)
+        taken = pending.to_send(most_bytes)
+        assert sum(map(len, pending.unanswered)) <= most_bytes or (before, len(taken)) == (0, 1) or not taken
+        assert pending.unanswered
+        answered.append(pending.unanswered.popleft())
+        if random.random() < 0.3:
+            pending.send_again()
+    assert answered == contents
+
+
+def test_one_thread_watches_deadlines_until_there_are_none():
+    deadlines, ended = Deadlines(), Event()
+    with deadlines.within(3600.0, ended.set) as never, deadlines.within(0.05, ended.set) as late:
+        assert ended.wait(60.0)
+        assert (late.is_set(), never.is_set()) == (True, False)
+        assert [thread.name for thread in threading.enumerate()].count("deadlines") >= 1
+    with deadlines.within(0.05, lambda: pytest.fail("it was left in time")):
+        pass
+    ended.clear()
+    with deadlines.within(0.05, ended.set):
+        assert ended.wait(60.0)

@@ -19,6 +19,7 @@ from typing import Any
 
 from pneumoscope import atomic_files, radiograph
 from pneumoscope.archive import attempts, result_table, shards
+from pneumoscope.archive.decoding import one_by_one
 from pneumoscope.archive.row_reading import Records
 from pneumoscope.archive.shards import Plan
 
@@ -48,7 +49,7 @@ def between(function: Callable[..., Any]) -> Callable[..., Any]:
 def read(plan: Plan) -> None:
     # Every file of the archive is broken, so that no model is asked.
     no_reader: Any = SimpleNamespace(read_together=list)
-    shards.read_shard(plan, 0, Records(no_reader, plan.run, radiograph.read))
+    shards.read_shard(plan, 0, Records(no_reader, plan.run, one_by_one(radiograph.read)))
 
 
 def killed_at(plan: Plan, number: int) -> bool:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import manifest_table, shards, sources
+from pneumoscope.archive.decoding import one_by_one
 from pneumoscope.archive.row_reading import Records
 from pneumoscope.reader import Reader
 
@@ -58,7 +59,7 @@ def _read_alone(manifest: Path, out: Path, bundle: Path) -> None:
     reader = Reader.load(bundle, threads=1)
     plan = shards.make_plan(str(manifest), str(out), reader, bundle=bundle)
     for number in shards.pending(plan):
-        shards.read_shard(plan, number, Records(reader, plan.run, radiographs.read))
+        shards.read_shard(plan, number, Records(reader, plan.run, one_by_one(radiographs.read)))
 
 
 def digests(out: Path) -> dict[str, str]:

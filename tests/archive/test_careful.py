@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from pneumoscope.archive import attempts, careful, shards
-from pneumoscope.limited_process import LimitedPool
+from pneumoscope.limited_process import CrashedError
+from pneumoscope.radiograph import every_format
 from pneumoscope.reader import Reader
+from tests.archive import decoders
 from tests.archive.ray_archives import digests, make_archive
 
 
@@ -23,11 +25,13 @@ def test_a_shard_that_is_read_file_by_file_has_the_same_bytes(glass, tmp_path: P
     assert digests(tmp_path / "out") == digests(archive.alone)
 
 
-def test_a_file_is_decoded_within_the_limits_of_every_file():
+def test_a_file_is_decoded_within_the_limits_of_every_file(monkeypatch):
     """So that what a decoder does to itself is an error of the decoder, and only what ends the reader sets a file apart."""
     careful._decode.cache_clear()
     try:
-        assert isinstance(careful._decode(seen_px=0), LimitedPool)
+        monkeypatch.setattr(every_format, "read", decoders.decode)
+        (error,) = careful._decode(seen_px=0)([decoders.CRASH])
+        assert isinstance(error, CrashedError)
     finally:
         careful._PROCESSES.close()
         careful._decode.cache_clear()

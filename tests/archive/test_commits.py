@@ -15,6 +15,7 @@ import pytest
 
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import attempts, careful, manifest_building, shards
+from pneumoscope.archive.decoding import one_by_one
 from pneumoscope.archive.errors import FolderInUseError, UnavailableSourceError
 from pneumoscope.archive.row_reading import Records
 from pneumoscope.archive.shards import Plan
@@ -43,7 +44,7 @@ def test_a_kill_at_any_step_leaves_the_shard_whole_or_absent_and_is_counted(tmp_
     done = subprocess.run([sys.executable, str(KILLED), str(tmp_path / "plan")], capture_output=True, text=True, check=True)
     steps = [json.loads(line) for line in done.stdout.splitlines()]
     shutil.rmtree(Path(plan.out) / shards.READINGS)
-    assert shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read)).written
+    assert shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read))).written
     (shard,) = shards.open_manifest(plan.manifest).shards
     whole = hashlib.sha256((Path(plan.out) / shards.file_of(shard)).read_bytes()).hexdigest()
     assert len(steps) > 15
@@ -84,7 +85,7 @@ def test_a_file_that_ends_its_process_is_set_apart_and_the_others_are_read(tmp_p
 def read_poisoned(bundle, run, site_key, row):
     """`careful._read` with a decoder that the poison ends."""
     fetched = careful.fetch(row)
-    (record,) = Records(careful._reader(bundle, run.policy), run, poisoned, site_key)([(row, fetched)])
+    (record,) = Records(careful._reader(bundle, run.policy), run, one_by_one(poisoned), site_key)([(row, fetched)])
     return record
 
 
@@ -92,7 +93,7 @@ def test_a_store_that_is_away_stops_the_run_instead_of_filling_it_with_errors(tm
     plan = broken_plan(tmp_path, reader)
     monkeypatch.setattr(shards, "fetch", lambda row: UnavailableSourceError("the store did not answer"))
     with pytest.raises(UnavailableSourceError, match="no file of a shard could be read; the run stops here"):
-        shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
+        shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
     assert list(shards.pending(plan)) == [0]
     (shard,) = shards.open_manifest(plan.manifest).shards
     assert attempts.starts_of(plan.store, shard) == []  # an attempt that ended with an error was not killed

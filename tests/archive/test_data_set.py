@@ -14,6 +14,7 @@ from PIL import Image
 from pneumoscope import DISCLAIMER
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import ArchiveError, Options, attempts, data_set, result_table, verification
+from pneumoscope.archive.decoding import one_by_one
 from pneumoscope.archive.row_reading import device_of, site_of
 from pneumoscope.archive.shards import Plan
 from pneumoscope.archive.store import Store
@@ -145,7 +146,9 @@ def test_summary_counts_distribution_domain_and_time(done: Plan) -> None:
 
 
 def verified(plan: Plan, out: object, reader: Reader | None = None, sample: int = 0) -> tuple[str, ...]:
-    return verification.verify(str(out), plan.manifest, reader, radiographs.read, sample=sample, site_key=KEY).problems
+    return verification.verify(
+        str(out), plan.manifest, reader, one_by_one(radiographs.read), sample=sample, site_key=KEY
+    ).problems
 
 
 def test_an_intact_data_set_has_no_problem_and_reads_the_same_again(done: Plan, reader: Reader) -> None:

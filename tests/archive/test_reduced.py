@@ -10,7 +10,7 @@ from openjpeg.utils import encode_array
 from PIL import Image
 from pydicom.uid import JPEG2000Lossless
 
-from pneumoscope.archive import ArchiveError, Options, decoding, local_engine, manifest, read_files, result_table
+from pneumoscope.archive import ArchiveError, Options, local_engine, manifest, read_files, result_table
 from pneumoscope.archive.outputs import FurtherFiles
 from pneumoscope.reader import Reader
 from pneumoscope.readings import form
@@ -78,8 +78,8 @@ def test_the_other_setting_is_read_again_and_leaves_what_a_fresh_run_would(files
 
 def test_a_data_set_says_the_scale(files: Path, reader: Reader) -> None:
     plan = plan_of(files, reader, options=Options(decode="reduced"))
-    with plan.store.only_writer(), decoding.decoder(False, 1, decoding.seen_px(reader, plan.run.options)) as decode:
-        assert sum(count.rows for count in local_engine.read_shards(plan, reader, decode, workers=1)) == 4
+    with plan.store.only_writer():
+        assert sum(count.rows for count in local_engine.read_shards(plan, reader, workers=1, isolate=False)) == 4
     rows = [row for file in Path(plan.out).rglob("*.parquet") for row in pq.read_table(file).to_pylist()]
     assert {row["path"]: row["decoded_scale"] for row in rows}.items() >= {"a.dcm": 0.5, "b.dcm": 0.5, "d.png": None}.items()
     assert result_table.SCHEMA.field("decoded_scale").nullable

@@ -17,6 +17,7 @@ from pneumoscope.archive import (
     shards,
     verification,
 )
+from pneumoscope.archive.decoding import one_by_one
 from pneumoscope.archive.manifest_table import Row
 from pneumoscope.archive.removed_results import Removed
 from pneumoscope.archive.result_table import Device
@@ -64,7 +65,7 @@ def test_a_shard_that_is_written_twice_has_the_same_bytes(plan: Plan, reader: Re
 
 
 def test_a_committed_shard_is_not_read_again(plan: Plan, reader: Reader) -> None:
-    assert shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read)).written
+    assert shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read))).written
     again = shards.read_shard(plan, 0, Records(reader, plan.run, lambda content: pytest.fail("it was decoded again")))
     assert (again.written, again.rows) == (False, len(shards.open_manifest(plan.manifest).shard(0)))
     assert list(shards.pending(plan)) == list(range(1, plan.n_shards))
@@ -94,7 +95,7 @@ def test_another_model_options_or_manifest_is_refused(plan: Plan, reader: Reader
 
 
 def test_results_are_not_removed_for_a_manifest_of_other_files(plan: Plan, reader: Reader, folder: Path) -> None:
-    shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
+    shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
     before = files_of(plan)
     other = folder.parent / "other"
     other.mkdir()
@@ -107,7 +108,7 @@ def test_results_are_not_removed_for_a_manifest_of_other_files(plan: Plan, reade
 
 
 def test_removed_results_are_counted_for_the_user(plan: Plan, reader: Reader, folder: Path) -> None:
-    shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
+    shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
     removed: list[Removed] = []
     plan_of(folder, reader, on_removed=removed.append)
     assert removed == []
@@ -164,26 +165,26 @@ def test_a_tenth_of_the_results_may_go(tmp_path: Path, left_out: int, refused: b
 
 
 def test_results_of_an_unknown_run_are_not_taken_for_those_of_this_one(plan: Plan, reader: Reader, folder: Path) -> None:
-    shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
+    shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
     (Path(plan.out) / shards.RUN_NAME).unlink()
     with pytest.raises(ArchiveError, match=r"holds files in the folder readings and no _run\.json that says what they are"):
         plan_of(folder, reader)
 
 
 def test_a_foreign_file_is_no_shard_and_stays_where_it_is(plan: Plan, reader: Reader, folder: Path) -> None:
-    shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
+    shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
     foreign = Path(plan.out) / shards.READINGS / "extra.parquet"
     foreign.write_bytes(b"not of this data set")
     removed: list[Removed] = []
     plan_of(folder, reader, on_removed=removed.append)
     assert (removed, foreign.exists(), data_set.status(plan.out).shards) == ([], True, 1)
-    problems = verification.verify(plan.out, "", None, radiographs.read).problems
+    problems = verification.verify(plan.out, "", None, one_by_one(radiographs.read)).problems
     assert "'readings/extra.parquet' is no file of this data set; remove it" in problems
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1"])
 def test_damaged_results_are_named_when_failed_ones_are_looked_for(plan: Plan, reader: Reader, content: bytes) -> None:
-    shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
+    shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
     (file,) = (Path(plan.out) / shards.READINGS).rglob("*.parquet")
     file.write_bytes(content)
     with pytest.raises(ArchiveError, match="cannot be read; see  pneumoscope archive verify"):
@@ -237,5 +238,5 @@ def test_an_error_that_no_one_foresaw_is_a_row_and_again_one_when_it_is_verified
     read = [row for row in rows_of(plan) if row["path"] != "broken.png"]
     assert {row["error_kind"] for row in read} == {"UnexpectedError"}
     assert not any("Doe" in str(row["error"]) for row in read)
-    checked = verification.verify(plan.out, plan.manifest, reader, radiographs.read, sample=20)
+    checked = verification.verify(plan.out, plan.manifest, reader, one_by_one(radiographs.read), sample=20)
     assert checked.problems == ()

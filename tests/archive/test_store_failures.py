@@ -15,6 +15,7 @@ from s3fs.errors import translate_boto_error
 
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import shards, sources
+from pneumoscope.archive.decoding import one_by_one
 from pneumoscope.archive.errors import CredentialsError, RefusedSourceError, UnavailableSourceError
 from pneumoscope.archive.manifest_table import Row
 from pneumoscope.archive.row_reading import Records, fetch
@@ -94,11 +95,11 @@ def test_credentials_that_expire_half_way_stop_the_run_and_nothing_of_the_shard_
     assert fetch(rows()[0]) == b"no picture"
     refuse_after(store, 3)
     with pytest.raises(CredentialsError, match=r"does not accept the credentials \(InvalidAccessKeyId\)"):
-        shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
+        shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
     assert list(shards.pending(plan)) == [0]
     refuse_after(store, 10**9)
     s3fs.S3FileSystem.clear_instance_cache()
-    count = shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
+    count = shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
     assert (count.rows, count.failed) == (4, {"UnreadableFileError": 4})
 
 
@@ -111,5 +112,5 @@ def test_a_bucket_that_refuses_everything_stops_the_run(glass, tmp_path: Path, m
     reader = Reader.load(glass, threads=1)
     plan = shards.make_plan(str(manifest), str(tmp_path / "out"), reader, bundle=glass)
     with pytest.raises(RefusedSourceError, match="no file of a shard could be read; the run stops here: the store refuses"):
-        shards.read_shard(plan, 0, Records(reader, plan.run, radiographs.read))
+        shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
     assert list(shards.pending(plan)) == [0]

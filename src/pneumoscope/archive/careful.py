@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any
 
-from pneumoscope.archive.decoding import Decode, decoder, seen_px
+from pneumoscope.archive.decoding import DecodeEach, decoder, seen_px
 from pneumoscope.archive.errors import QuarantinedError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
@@ -58,7 +58,7 @@ def _read(bundle: str, run: Run, site_key: str, row: Row) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _decode(seen_px: int) -> Decode:
+def _decode(seen_px: int) -> DecodeEach:
     """As in a shard that is read at once, so that a file that ends its decoder has the same row: only the rest is set apart."""
     return _PROCESSES.enter_context(decoder(isolate=True, workers=1, seen_px=seen_px))
 

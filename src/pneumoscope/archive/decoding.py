@@ -1,7 +1,7 @@
 """Decode the files of an archive, in worker processes with limits or in this process."""
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -9,14 +9,19 @@ from pathlib import Path
 
 from pneumoscope import PneumoscopeError
 from pneumoscope import radiograph as radiographs
+from pneumoscope.archive.errors import error_of_file
 from pneumoscope.archive.journal import Options
-from pneumoscope.limited_process import DECODING_BYTES, LimitedPool, Limits
+from pneumoscope.limited_process import DECODING_BYTES, ClosedError, LimitedPool, Limits, NotStartedError
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.radiograph.files import content_of
 from pneumoscope.reader import Reader
 
 Decode = Callable[[bytes], Radiograph]
 """Decodes the content of a file; raises a `PneumoscopeError` where it cannot."""
+Decoded = Radiograph | PneumoscopeError
+DecodeEach = Callable[[Iterable[bytes]], Iterator[Decoded]]
+"""Decodes the contents of files one after the other, and gives the radiograph or the error of each. Raises `NotStartedError`
+where the system allows no further process, and `ClosedError` where the run was stopped."""
 
 LIMITS = Limits(seconds=60.0, memory_bytes=DECODING_BYTES, processor_seconds=10.0)
 """Of one file. The processor time decides: a file does not fail because the machine is busy with others."""
@@ -41,7 +46,7 @@ def seen_px(reader: Reader, options: Options) -> int:
 
 
 @contextmanager
-def decoder(isolate: bool, workers: int, seen_px: int = 0) -> Iterator[Decode]:
+def decoder(isolate: bool, workers: int, seen_px: int = 0) -> Iterator[DecodeEach]:
     """Provide a function that decodes files; it is safe to use from several threads.
 
     Parameters
@@ -58,14 +63,44 @@ def decoder(isolate: bool, workers: int, seen_px: int = 0) -> Iterator[Decode]:
     Yields
     ------
     callable
-        `pneumoscope.radiograph.read` for bytes. Isolated, it also raises `pneumoscope.limited_process.LimitedProcessError`.
+        `pneumoscope.radiograph.read` for bytes. Isolated, its errors may also be of the class
+        `pneumoscope.limited_process.LimitedProcessError`.
     """
     if not isolate:
-        yield decoder_here(seen_px)
+        yield one_by_one(decoder_here(seen_px))
         return
     read = importlib.import_module("pneumoscope.radiograph.every_format").read
-    with LimitedPool(partial(read, seen_px=seen_px) if seen_px else read, "decoding", LIMITS, workers=workers) as decode:
-        yield decode
+    with LimitedPool(partial(read, seen_px=seen_px) if seen_px else read, "decoding", LIMITS, workers=workers) as pool:
+        yield lambda contents: map(_foreseen, pool.each(contents))
+
+
+def _foreseen(outcome: Decoded) -> Decoded:
+    return error_of_file(outcome) if isinstance(outcome, PneumoscopeError) else outcome
+
+
+def one_by_one(decode: Decode) -> DecodeEach:
+    """Decode with a function for one file.
+
+    Parameters
+    ----------
+    decode : callable
+        Decodes the content of a file.
+
+    Returns
+    -------
+    callable
+        Decodes the contents of files, in this process.
+    """
+
+    def decoded(content: bytes) -> Decoded:
+        try:
+            return decode(content)
+        except (NotStartedError, ClosedError):
+            raise
+        except Exception as error:
+            return error_of_file(error)
+
+    return partial(map, decoded)
 
 
 def decoder_here(seen_px: int = 0) -> Decode:

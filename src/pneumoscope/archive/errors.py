@@ -1,6 +1,7 @@
 """What can be wrong with the input or the output folder of an archive.
 
 PneumoscopeError
+├── UnexpectedError               a file met an error that no one foresaw
 └── ArchiveError                  nothing to read, two files of one name, or a folder with other readings
     ├── FolderInUseError          another process is writing to the output folder
     ├── CredentialsError          a store does not accept the credentials, whatever file is asked for
@@ -13,6 +14,7 @@ PneumoscopeError
 """
 
 from pneumoscope import PneumoscopeError
+from pneumoscope.limited_process import UnexpectedFailureError
 
 
 class ArchiveError(PneumoscopeError):
@@ -53,3 +55,28 @@ class QuarantinedError(SourceError):
 
 class DamagedResultsError(ArchiveError):
     """A file of results is not the one that was written."""
+
+
+class UnexpectedError(PneumoscopeError):
+    """A file met an error that no one foresaw; the message leaves out its text, which may quote the file's header."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"it could not be read because of an unexpected {kind}; please report this with the kind of the file")
+
+
+def error_of_file(error: Exception) -> PneumoscopeError:
+    """Make the error of a file from whatever was raised while it was read.
+
+    Parameters
+    ----------
+    error : Exception
+        What was raised.
+
+    Returns
+    -------
+    PneumoscopeError
+        The same, or an `UnexpectedError` if no one foresaw it.
+    """
+    if isinstance(error, UnexpectedFailureError):
+        return UnexpectedError(error.kind)
+    return error if isinstance(error, PneumoscopeError) else UnexpectedError(type(error).__name__)

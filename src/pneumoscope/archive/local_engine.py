@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from pneumoscope.archive.decoding import Decode, decoder, seen_px
+from pneumoscope.archive.decoding import Decode, decoder, one_by_one, seen_px
 from pneumoscope.archive.row_reading import Records
 from pneumoscope.archive.shards import Plan, ShardCount, pending, read_shard
 from pneumoscope.reader import Reader
@@ -41,7 +41,8 @@ def read_shards(
     """
     workers = workers or reader.workers
     with ExitStack() as processes:
-        decode = decode or processes.enter_context(decoder(isolate, workers, seen_px(reader, plan.run.options)))
-        read = Records(reader, plan.run, decode, plan.site_key)
+        decoding = decoder(isolate, workers, seen_px(reader, plan.run.options))
+        each = one_by_one(decode) if decode else processes.enter_context(decoding)
+        read = Records(reader, plan.run, each, plan.site_key)
         for index in pending(plan):
             yield read_shard(plan, index, read, reader.batch, workers, abandon=processes.close)

@@ -16,7 +16,7 @@ import numpy as np
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import journal, outputs
-from pneumoscope.archive.decoding import Decode, decoder, seen_px
+from pneumoscope.archive.decoding import Decode, DecodeEach, decoder, one_by_one, seen_px
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.items import Item, Items
 from pneumoscope.archive.journal import Options, Run
@@ -149,9 +149,10 @@ def read_files(
         n_pending, pending = opened.pending(items)
         if n_pending < len(items):
             on_resume(len(items) - n_pending)
-        decode = decode or processes.enter_context(decoder(apart, reader.workers, seen_px(reader, named)))
+        decoding = decoder(apart, reader.workers, seen_px(reader, named))
+        each = one_by_one(decode) if decode else processes.enter_context(decoding)
         # Each is painted where it is read, so that a line waits for no file but those before it.
-        read = _Lines(reader, named, decode, out, further)
+        read = _Lines(reader, named, each, out, further)
         together = batch or (reader.batch if n_pending >= FEW_A_WORKER * reader.workers else 1)
         answers = ordered_map(read, chunks(pending, together), reader.workers, abandon=processes.close)
         lines = itertools.chain.from_iterable(answers)
@@ -256,7 +257,7 @@ class _Lines:
 
     reader: Reader
     options: Options
-    decode: Decode
+    decode: DecodeEach
     out: Path
     further: FurtherFiles | None
 

@@ -4,19 +4,20 @@ What one file does costs that file an error, and no other file anything: where t
 each is read alone.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.archive.decoding import Decode
+from pneumoscope.archive.decoding import Decoded, DecodeEach
+from pneumoscope.archive.errors import error_of_file
 from pneumoscope.archive.journal import Options
-from pneumoscope.limited_process import ClosedError, NotStartedError, UnexpectedFailureError
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import Outcome, Reader
 
 Item = TypeVar("Item")
-
 Done = TypeVar("Done")
 Content = bytes | PneumoscopeError | OSError
 """The content of a file, or why it could not be read from where it lies."""
@@ -27,17 +28,10 @@ _MOST_BYTES = 2**25
 """Content and pixels of a group after which its files go through the graph: large radiographs gain nothing by it."""
 
 
-class UnexpectedError(PneumoscopeError):
-    """A file met an error that no one foresaw; the message leaves out its text, which may quote the file's header."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"it could not be read because of an unexpected {kind}; please report this with the kind of the file")
-
-
 def read_together(
     files: Iterable[tuple[Item, Content]],
     reader: Reader,
-    decode: Decode,
+    decode: DecodeEach,
     options: Options,
     finish: Callable[[Item, Content, Outcome], Done],
 ) -> list[Done]:
@@ -46,11 +40,11 @@ def read_together(
     Parameters
     ----------
     files : iterable of (item, content)
-        The files; each is asked for when those before it are decoded.
+        The files; each is asked for shortly before it is decoded.
     reader : Reader
         The model.
     decode : callable
-        Decodes the content of a file.
+        Decodes the contents of files.
     options : Options
         What is asked of every file.
     finish : callable
@@ -77,44 +71,53 @@ def read_together(
     return done
 
 
-_Group = list[tuple[Item, Content, Radiograph | PneumoscopeError | OSError]]
+_File = tuple[Item, Content, Decoded | OSError]
 _Asked = Callable[[Sequence[Radiograph]], Sequence[Outcome]]
 
 
-def _groups(files: Iterable[tuple[Item, Content]], decode: Decode) -> Iterator[_Group[Item]]:
-    group: _Group[Item] = []
+def _groups(files: Iterable[tuple[Item, Content]], decode: DecodeEach) -> Iterator[list[_File[Item]]]:
+    group: list[_File[Item]] = []
     n_bytes = 0
-    for item, content in files:
-        group.append((item, content, _decoded(content, decode)))
-        del content
-        n_bytes += _n_bytes(*group[-1])
+    for file in _decoded(files, decode):
+        group.append(file)
+        n_bytes += _n_bytes(*file)
+        del file
         if n_bytes >= _MOST_BYTES:
             yield group
             group, n_bytes = [], 0
     yield group
 
 
-def _n_bytes(_: Item, content: Content, image: Radiograph | PneumoscopeError | OSError) -> int:
+def _n_bytes(_: Item, content: Content, image: Decoded | OSError) -> int:
     of_image = (image.looked_up.levels if image.looked_up else image.pixels).nbytes if isinstance(image, Radiograph) else 0
     return of_image + (len(content) if isinstance(content, bytes) else 0)
 
 
-def _decoded(content: Content, decode: Decode) -> Radiograph | PneumoscopeError | OSError:
-    if not isinstance(content, bytes):
-        return content
-    try:
-        return decode(content)
-    except UnexpectedFailureError as error:
-        return UnexpectedError(error.kind)
-    except (NotStartedError, ClosedError):
-        raise
-    except PneumoscopeError as error:
-        return error
-    except Exception as error:
-        return UnexpectedError(type(error).__name__)
+def _decoded(files: Iterable[tuple[Item, Content]], decode: DecodeEach) -> Iterator[_File[Item]]:
+    """Files with their radiographs; between two of them nothing here holds the first while the second is decoded."""
+    taken: deque[tuple[Item, Content]] = deque()
+
+    def contents() -> Iterator[bytes]:
+        for item, content in files:
+            taken.append((item, content))
+            if isinstance(content, bytes):
+                yield content
+            del item, content
+
+    def with_those_before(image: Decoded) -> list[_File[Item]]:
+        return [*_without_content(taken), (*taken.popleft(), image)]
+
+    yield from chain.from_iterable(map(with_those_before, decode(contents())))
+    yield from _without_content(taken)
 
 
-def _read_group(group: _Group[Item], asked: _Asked, finish: Callable[[Item, Content, Outcome], Done]) -> list[Done]:
+def _without_content(taken: deque[tuple[Item, Content]]) -> Iterator[_File[Item]]:
+    """Take files from the left that could not be read from where they lie."""
+    while taken and not isinstance(error := taken[0][1], bytes):
+        yield (*taken.popleft(), error)
+
+
+def _read_group(group: list[_File[Item]], asked: _Asked, finish: Callable[[Item, Content, Outcome], Done]) -> list[Done]:
     answers = iter(_answers([image for _, _, image in group if isinstance(image, Radiograph)], asked))
     outcomes = (next(answers) if isinstance(image, Radiograph) else Outcome(b"", error=image) for _, _, image in group)
     return [_finished(item, content, outcome, finish) for (item, content, _), outcome in zip(group, outcomes, strict=True)]
@@ -125,7 +128,7 @@ def _answers(images: Sequence[Radiograph], asked: _Asked) -> Sequence[Outcome]:
         return asked(images) if images else []
     except Exception as error:
         if len(images) == 1:
-            return [Outcome(b"", error=_of_file(error))]
+            return [Outcome(b"", error=error_of_file(error))]
         return [answer for image in images for answer in _answers([image], asked)]
 
 
@@ -135,8 +138,4 @@ def _finished(item: Item, content: Content, outcome: Outcome, finish: Callable[[
     except OSError:
         raise
     except Exception as error:
-        return finish(item, content, Outcome(b"", error=_of_file(error)))
-
-
-def _of_file(error: Exception) -> PneumoscopeError:
-    return error if isinstance(error, PneumoscopeError) else UnexpectedError(type(error).__name__)
+        return finish(item, content, Outcome(b"", error=error_of_file(error)))

@@ -12,7 +12,7 @@ import pydicom
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import result_table
 from pneumoscope.archive.contents import content_of
-from pneumoscope.archive.decoding import Decode
+from pneumoscope.archive.decoding import DecodeEach
 from pneumoscope.archive.errors import CredentialsError
 from pneumoscope.archive.journal import Run
 from pneumoscope.archive.manifest_table import Row
@@ -66,14 +66,14 @@ class Records:
     run : Run
         What is asked.
     decode : callable
-        Decodes the content of a file (`pneumoscope.archive.decoding.decoder`).
+        Decodes the contents of files (`pneumoscope.archive.decoding.decoder`).
     site_key : str
         Secret by which institutions are hashed; empty so that none is kept.
     """
 
     reader: Reader
     run: Run
-    decode: Decode
+    decode: DecodeEach
     site_key: str = field(default="", repr=False)
 
     def __call__(self, group: Sequence[tuple[Row, Content]]) -> list[dict[str, Any]]:

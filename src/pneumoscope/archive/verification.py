@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pneumoscope.archive import parquet_streams, result_table, row_reading, shards
 from pneumoscope.archive.data_set import record_of
-from pneumoscope.archive.decoding import Decode
+from pneumoscope.archive.decoding import DecodeEach
 from pneumoscope.archive.errors import ArchiveError, QuarantinedError, UnavailableSourceError
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
 from pneumoscope.archive.row_reading import Records, fetch
@@ -49,7 +49,7 @@ class Verified:
 
 
 def verify(
-    out: str, manifest: str, reader: Reader | None, decode: Decode, *, sample: int = 0, seed: int = 0, site_key: str = ""
+    out: str, manifest: str, reader: Reader | None, decode: DecodeEach, *, sample: int = 0, seed: int = 0, site_key: str = ""
 ) -> Verified:
     """Check a data set against its manifest, and a random sample of it against the model.
 
@@ -62,7 +62,7 @@ def verify(
     reader : Reader, optional
         The model; None where `sample` is 0.
     decode : callable
-        Decodes the content of a file.
+        Decodes the contents of files.
     sample : int
         Number of files that are read again, >= 0.
     seed : int
@@ -171,7 +171,7 @@ def _chosen(table: ManifestTable, count: int, seed: int) -> Mapping[int, list[in
 
 
 def _differences(
-    row: Row, kept: Mapping[str, Any], record: RunRecord, reader: Reader, decode: Decode, site_key: str
+    row: Row, kept: Mapping[str, Any], record: RunRecord, reader: Reader, decode: DecodeEach, site_key: str
 ) -> Iterator[str]:
     if kept["error_kind"] in _NOT_REPEATABLE:
         return

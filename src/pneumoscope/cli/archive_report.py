@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from pneumoscope import DISCLAIMER
-from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import data_set, decoding, locations, verification
 from pneumoscope.archive.data_set import Summary
 from pneumoscope.archive.store import Store
@@ -121,7 +120,7 @@ def verify(out: str, manifest: str, sample: int, seed: int, model: Path, site_ke
             place,
             place_of(manifest) if manifest else "",
             reader,
-            decode if sample else radiographs.read,
+            decode,
             sample=sample,
             seed=seed,
             site_key=site_key_of(site_key),

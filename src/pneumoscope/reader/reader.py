@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
@@ -33,6 +34,10 @@ from pneumoscope.reader.outcome import Outcome, Source, open_source
 from pneumoscope.reader.output_checks import check_finite
 from pneumoscope.reader.shipped import DEFAULT_BUNDLE
 from pneumoscope.readings import ModelIdentity, ModelReading
+
+_COMPOSING = threading.Lock()
+"""Held by the thread that composes readings. Composing is many short steps of NumPy, each of which releases Python's own lock:
+threads that compose at the same time hand it to and fro, which takes as long as the steps."""
 
 
 class Reader:
@@ -456,12 +461,13 @@ class Reader:
                 return [error]
             return [answer for image in images for answer in self._read_all([image], target, method, population)]
         answers: list[ModelReading | PneumoscopeError] = []
-        for k, image in enumerate(images):
-            try:
-                own, choice = {name: part[k] for name, part in outputs.items()}, self._choice(image, population)
-                answers.append(compose(self.card, self.model, self.policy, image, own, target, method, choice))
-            except ModelOutputError as error:
-                answers.append(error)
+        with _COMPOSING:
+            for k, image in enumerate(images):
+                try:
+                    own, choice = {name: part[k] for name, part in outputs.items()}, self._choice(image, population)
+                    answers.append(compose(self.card, self.model, self.policy, image, own, target, method, choice))
+                except ModelOutputError as error:
+                    answers.append(error)
         return answers
 
     def _outputs(self, seen: NDArray[np.float32], method: str) -> dict[str, NDArray[np.floating]]:

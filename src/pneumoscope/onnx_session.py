@@ -35,4 +35,6 @@ def open_session(graph: bytes, threads: int, providers: Sequence[str] = (CPU,)) 
     options.log_severity_level = 3
     # Threads that spin after a run would occupy the cores that the next steps need: heat map, findings, the next file.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # On Arm processors with SME its convolution takes one image only: in a batch an image would get other bits.
+    options.add_session_config_entry("mlas.disable_kleidiai", "1")
     return onnxruntime.InferenceSession(graph, options, providers=[*providers])

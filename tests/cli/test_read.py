@@ -620,3 +620,28 @@ def test_what_is_wanted_in_addition_makes_a_finished_file_be_read_again(read, fo
     }  # fmt: skip
     assert len(lines_of(tmp_path / "out")) == 2
     assert "2 of 2 files were read before" in read(folder, "--maps").err
+
+
+def test_lines_of_files_that_are_no_longer_there_are_kept_and_counted(read, folder, tmp_path):
+    read(folder)
+    (folder / "a.png").unlink()
+    (folder / "z.png").write_bytes(png(spot()))
+    again, out = read(folder), tmp_path / "out"
+    assert again.code == 0
+    assert "and the lines of 1 files that were read into this folder before, and not now" in again.err
+    assert [line["path"] for line in lines_of(out)] == ["a.png", "z.png", "sub/b.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems allow no such name")
+def test_a_name_prints_nothing_that_a_terminal_obeys(read, tmp_path):
+    name = "x\n0 radiographs\x1b[31m\u202e.png"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "in" / "b.png").write_bytes(png(spot()))
+    said, out = read(tmp_path / "in"), tmp_path / "out"
+    assert said.code == 1
+    assert "not read: x\\n0 radiographs\\x1b[31m\\u202e.png: " in said.err
+    assert not {"\x1b", "\u202e"} & {*said.err, *said.out}
+    assert name in by_path(out)
+    missing = run("read", tmp_path / name, "-o", out)
+    assert (missing.code, "\x1b" in missing.err) == (2, False)

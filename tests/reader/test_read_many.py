@@ -11,7 +11,7 @@ import pytest
 from pneumoscope import radiograph
 from pneumoscope.classifier import CardError, DomainLimit, GreyZone
 from pneumoscope.cohort.sample import sample
-from pneumoscope.onnx_session import CPU
+from pneumoscope.onnx_session import CPU, open_session
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import BundleError, Reader
 from pneumoscope.reader.shipped import SHIPPED
@@ -135,3 +135,9 @@ def test_an_image_is_inside_when_it_is_near_and_has_lungs(tmp_path, limit, lungs
     assert domain.distance == pytest.approx(0.25, abs=1e-3)
     assert domain.inside is inside
     assert ("no lungs found" in domain.reason, "unlike the training images" in domain.reason) == (not lungs, limit < 0.25)
+
+
+def test_no_library_takes_one_image_another_way_than_a_batch(glass):
+    """On processors of Arm with SME, which the tests do not have, KleidiAI's convolution gives one image other bits."""
+    options = open_session(next(glass.glob("*.onnx")).read_bytes(), 1).get_session_options()
+    assert options.get_session_config_entry("mlas.disable_kleidiai") == "1"

@@ -58,6 +58,8 @@ class Summary:
         Name and reason of the first 20 files that were not read, outside of the domain, and with another caution.
     severity : str
         The severity scores in a few words; empty if no file has one.
+    others : int
+        Lines of files that are not in the manifest: they were read into the same folder before.
     """
 
     read: int
@@ -73,6 +75,7 @@ class Summary:
     outside_listed: tuple[str, ...]
     cautioned_listed: tuple[str, ...]
     severity: str = ""
+    others: int = 0
 
 
 def read_files(
@@ -183,12 +186,13 @@ def summary(out: Path, items: Items) -> Summary:
     Summary
         Counts, and what was not read.
     """
-    read = positive = unsure = n_cautioned = no_side = 0
+    read = positive = unsure = n_cautioned = no_side = n_others = 0
     failed, outside, cautioned = _Listed(), _Listed(), _Listed()
     populations: Counter[str] = Counter()
     severities, scores = _Listed(), array("d")
     for line in journal.lines_of(out):
         if items.find(line.path) is None:
+            n_others += 1
             continue
         if line.error:
             failed.add(f"{line.path}: {line.error.message}")
@@ -222,6 +226,7 @@ def summary(out: Path, items: Items) -> Summary:
         outside_listed=tuple(outside.first),
         cautioned_listed=tuple(cautioned.first),
         severity=_severity_text(scores, severities.first, read),
+        others=n_others,
     )
 
 

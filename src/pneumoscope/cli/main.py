@@ -11,6 +11,7 @@ from types import MappingProxyType
 import click
 
 from pneumoscope import DISCLAIMER, MissingExtraError, PneumoscopeError, __version__, program
+from pneumoscope.printable import printable
 
 USER_MISTAKE, SOME_FILES_FAILED = 2, 1
 
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str) -> int:
-    click.echo(f"pneumoscope: {message}", err=True)
+    click.echo(f"pneumoscope: {printable(message)}", err=True)
     return USER_MISTAKE
 
 

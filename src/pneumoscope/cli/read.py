@@ -21,6 +21,7 @@ from pneumoscope.cli.archive_options import Engine, EngineOptions, check_engine,
 from pneumoscope.cli.dicom_out import dicom_options, further_files, report_omitted
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
+from pneumoscope.printable import printable
 from pneumoscope.radiograph import Caution
 from pneumoscope.radiograph.acceptance import AcceptancePolicy, Choice
 from pneumoscope.radiograph.reduction import Decoding
@@ -227,6 +228,8 @@ def _report(summary: Summary, out: Path, left_out: str) -> None:
         f"{summary.outside} outside the model's domain, {summary.cautioned} with a caution"
     )
     click.echo(f"{counts}: {out / LINES_NAME}. {DISCLAIMER}")
+    if summary.others:
+        click.echo(f"  and the lines of {summary.others} files that were read into this folder before, and not now", err=True)
     for read_as, count in summary.populations.items():
         click.echo(f"  {count} {read_as}")
     if summary.severity:
@@ -239,7 +242,7 @@ def _report(summary: Summary, out: Path, left_out: str) -> None:
         ("not read", summary.failed_listed, summary.failed),
     ):
         for text in listed:
-            click.echo(f"  {what}: {text}", err=True)
+            click.echo(printable(f"  {what}: {text}"), err=True)
         if count > len(listed):
             click.echo(f"  and {count - len(listed)} more {what}", err=True)
     if left_out:

@@ -1,11 +1,14 @@
 """The picture of the architecture: the layers of the import contract in pyproject.toml, as SVG."""
 
+import itertools
+import math
 import tomllib
 from html import escape
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _WIDTH, _ROW, _GAP, _LEFT = 860, 46, 10, 130
+_MOST_IN_A_ROW, _WITHIN_LAYER = 6, 3
 _INK = "#374151"
 WINGS = {
     "face": ("cli",),
@@ -15,12 +18,12 @@ WINGS = {
     "read": ("reader", "readings", "heatmap", "classifier", "lung_fields", "radiograph"),
 }
 _COLOURS = {
-    "face": "#6b7280",
+    "face": "#374151",
     "compare": "#b45309",
     "measure": "#047857",
     "use": "#7c3aed",
     "read": "#1d4ed8",
-    "ground": "#94a3b8",
+    "ground": "#64748b",
 }
 
 
@@ -37,11 +40,14 @@ def wing_of(folder: str) -> str:
 
 
 def picture() -> str:
-    """Draw each layer as a row of boxes; imports point only down."""
-    rows = layers()
-    bottom = 10 + len(rows) * (_ROW + _GAP)
+    """Draw each layer as a row of boxes, or as rows close together; imports point only down."""
+    bottom, boxes = 10, []
+    for folders in layers():
+        for row in _rows(folders):
+            boxes += _row(row, bottom)
+            bottom += _ROW + _WITHIN_LAYER
+        bottom += _GAP - _WITHIN_LAYER
     height = bottom + 60
-    boxes = [part for number, folders in enumerate(rows) for part in _row(folders, 10 + number * (_ROW + _GAP))]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" ',
@@ -58,6 +64,13 @@ def picture() -> str:
 
 def _text(x: float, y: float, text: str, colour: str, more: str = "") -> str:
     return f'<text x="{x:.0f}" y="{y:.0f}" fill="{colour}" {more}>{escape(text)}</text>'
+
+
+def _rows(folders: list[str]) -> list[list[str]]:
+    """Divide the folders of a layer into as few rows as can be read, of about the same length."""
+    n_rows = math.ceil(len(folders) / _MOST_IN_A_ROW)
+    ends = [round(len(folders) * k / n_rows) for k in range(n_rows + 1)]
+    return [folders[start:end] for start, end in itertools.pairwise(ends)]
 
 
 def _row(folders: list[str], top: int) -> list[str]:

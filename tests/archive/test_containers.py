@@ -201,3 +201,51 @@ def test_damaged_archives_raise_no_error_of_a_library(tmp_path, pack, suffix) ->
         with suppress(PneumoscopeError):
             for member in [member for member in containers.members(source) if not member.kind]:
                 content_of(Source(str(file), member.name, member.offset, member.size))
+
+
+def cut_in_the_second_header(content: bytes) -> bytes:
+    return content[:1100]
+
+
+def cut_behind_the_first_member(content: bytes) -> bytes:
+    return content[:1024]
+
+
+def with_a_damaged_second_header(content: bytes) -> bytes:
+    return content[:1124] + b"\xff" * 30 + content[1154:]
+
+
+def followed_by_another_archive(content: bytes) -> bytes:
+    return content + content
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [cut_in_the_second_header, cut_behind_the_first_member, with_a_damaged_second_header, followed_by_another_archive],
+)
+def test_a_tar_that_does_not_end_behind_its_last_member_is_named_and_listed_so_far(tmp_path, damage) -> None:
+    """`tarfile` takes all of these for the end of the archive."""
+    file = tarred(tmp_path / "x.tar", {"a.png": b"first", "b.png": b"second"})
+    file.write_bytes(damage(file.read_bytes()))
+    built, rows = manifest_of(file)
+    assert content_of(rows["x.tar/a.png"].source) == b"first"
+    assert built.left_out == {"archive that could not be read to its end": 1}
+    assert built.notes[0].startswith("'x.tar': the TAR archive ")
+    assert built.notes[0].endswith(f"; fetch it again (members listed: {len(rows)})")
+
+
+@pytest.mark.parametrize("zeros", [100, 512, 1024, 20_480])
+def test_any_number_of_zeros_ends_a_tar(tmp_path, zeros) -> None:
+    file = tarred(tmp_path / "x.tar", {"a.png": b"first"})
+    file.write_bytes(file.read_bytes()[:1024] + bytes(zeros))
+    built, rows = manifest_of(file)
+    assert ([*rows], built.left_out, built.notes) == (["x.tar/a.png"], {}, ())
+
+
+def test_a_member_that_a_tar_holds_in_part_has_a_row_that_says_so(tmp_path) -> None:
+    file = tarred(tmp_path / "x.tar", {"a.png": b"first", "b.png": bytes(2000)})
+    file.write_bytes(file.read_bytes()[: 1024 + 512 + 1000])
+    built, rows = manifest_of(file)
+    assert built.left_out == {"archive that could not be read to its end": 1}
+    with pytest.raises(UnreadableFileError, match=r"holds 1,000 of the 2,000 bytes of this member; fetch the archive again, and"):
+        content_of(rows["x.tar/b.png"].source)

@@ -28,6 +28,7 @@ MAX_RATIO = 200
 _FREE_BYTES = 2**30
 """What any archive may unpack to."""
 _MOST_OPEN = 4
+_BLOCK = 2**16
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 """What `zipfile` and `tarfile` raise of a damaged archive; NotImplementedError of a method of compression that they lack."""
 
@@ -135,6 +136,18 @@ def _tar_members(source: Source) -> Iterator[Member]:
                 continue
             kind = _name_kind(info.name) if info.isreg() and not info.issparse() else "link or special file in an archive"
             yield Member(info.name, info.size, info.offset_data, kind)
+        _require_end_of_tar(stream, archive.offset)
+
+
+def _require_end_of_tar(stream: BinaryIO, end: int) -> None:
+    """Raise unless only zeros follow the last member, and at least one: `tarfile` takes a header that it cannot read for the end."""
+    stream.seek(end)
+    if not stream.read(1):
+        raise UnreadableFileError("the TAR archive has no end mark: what followed its last member may be lost; fetch it again")
+    stream.seek(end)
+    while part := stream.read(_BLOCK):
+        if any(part):
+            raise UnreadableFileError("the TAR archive is cut or damaged behind the last member that is listed; fetch it again")
 
 
 def _name_kind(name: str) -> str:
@@ -191,7 +204,13 @@ def _from_tar(source: Source) -> bytes:
         raise MissingSourceError("the TAR archive has no such member; update the manifest")
     with sources.opened(source.location, source.etag) as stream:
         stream.seek(source.offset)
-        return stream.read(source.size)
+        read = stream.read(source.size)
+    if len(read) < source.size:
+        raise UnreadableFileError(
+            f"the TAR archive is cut: it holds {len(read):,} of the {source.size:,} bytes of this member; fetch the archive again, "
+            "and update the manifest"
+        )
+    return read
 
 
 def _from_zip(source: Source) -> bytes:

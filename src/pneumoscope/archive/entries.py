@@ -15,8 +15,10 @@ from pneumoscope.radiograph.listing import UNLISTED, kind_by_name, walk_folder
 Known = Callable[[Source], Sequence[tuple[Source, str]]]
 UNOPENED = "archive that could not be opened"
 """Kind of an archive whose radiographs are not in the manifest."""
-UNREAD = (UNOPENED, UNLISTED)
-"""Kinds of archives and folders whose radiographs are not in the manifest, though they may hold some."""
+CUT = "archive that could not be read to its end"
+"""Kind of an archive of which some members were listed, and others may be missing."""
+UNREAD = (UNOPENED, CUT, UNLISTED)
+"""Kinds of archives and folders that may hold radiographs which are not in the manifest."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,14 @@ def _opened(entry: Entry, known: Known) -> Iterator[Entry]:
     if not containers.kind_of(entry.source.location):
         yield entry
         return
-    archive = entry.source
+    archive, count = entry.source, 0
     try:
         for source, kind in known(archive) or _members(archive):
+            count += 1
             yield Entry(f"{entry.name}/{source.member}", source, entry.modified, kind)
     except (ArchiveError, RadiographError) as error:
-        yield Entry(entry.name, archive, kind=UNOPENED, note=f"'{entry.name}': {error}")
+        note = f"'{entry.name}': {error}" + (f" (members listed: {count})" if count else "")
+        yield Entry(entry.name, archive, kind=CUT if count else UNOPENED, note=note)
 
 
 def _members(archive: Source) -> Iterator[tuple[Source, str]]:

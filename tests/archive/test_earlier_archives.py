@@ -124,3 +124,29 @@ def test_damaged_notes_have_every_archive_listed(text: bytes) -> None:
 def test_notes_are_read_as_they_were_written() -> None:
     noted = LeftOut({"5-1f /in/x.zip": {"text": 2}}, whole=False)
     assert earlier_archives.decoded(earlier_archives.encoded(noted).encode()) == noted
+
+
+@pytest.mark.parametrize("of_notes", [100_000, 0])
+def test_an_update_names_a_damaged_archive_again(folder: Path, listed: list[str], monkeypatch, of_notes: int) -> None:
+    monkeypatch.setattr(sorted_entries, "MOST_NOTED", of_notes)
+    file = folder / "y.tar"
+    file.write_bytes(file.read_bytes()[:1100])
+    (folder / "z.zip").write_bytes(b"no archive")
+    first = build(folder)
+    said = {"archive that could not be read to its end": 1, "archive that could not be opened": 1}
+    assert first.left_out.items() >= said.items()
+    assert len(first.notes) == 2
+    for _ in range(2):
+        listed.clear()
+        again = build(folder)
+        assert {"y.tar", "z.zip"} <= {*listed}
+        assert (again.kept, again.rows, again.left_out, again.notes) == (first.rows, first.rows, first.left_out, first.notes)
+
+
+def test_archives_of_a_manifest_that_does_not_note_cut_ones_are_listed(folder: Path, monkeypatch) -> None:
+    monkeypatch.setattr(manifest_table, "_ARCHIVES_KEY", b"pneumoscope.archives")
+    build(folder)
+    monkeypatch.undo()
+    names, members = [], containers.members
+    monkeypatch.setattr(containers, "members", lambda source: (names.append(Path(source.location).name), members(source))[1])
+    assert (build(folder).kept, sorted(names)) == (5, ["x.zip", "y.tar"])

@@ -140,7 +140,7 @@ def _tar_members(source: Source) -> Iterator[Member]:
 
 
 def _require_end_of_tar(stream: BinaryIO, end: int) -> None:
-    """Raise unless only zeros follow the last member, and at least one: `tarfile` takes a header that it cannot read for the end."""
+    """Raise unless zeros and nothing else follow the last member: `tarfile` takes a header that it cannot read for the end."""
     stream.seek(end)
     if not stream.read(1):
         raise UnreadableFileError("the TAR archive has no end mark: what followed its last member may be lost; fetch it again")
@@ -207,8 +207,8 @@ def _from_tar(source: Source) -> bytes:
         read = stream.read(source.size)
     if len(read) < source.size:
         raise UnreadableFileError(
-            f"the TAR archive is cut: it holds {len(read):,} of the {source.size:,} bytes of this member; fetch the archive again, "
-            "and update the manifest"
+            f"the TAR archive is cut: it holds {len(read):,} of the {source.size:,} bytes of this member; fetch the archive "
+            "again, and update the manifest"
         )
     return read
 

@@ -17,8 +17,10 @@ MOST_NOTED = 100_000
 """Archives of which a manifest notes what was left out; its footer grows with them."""
 REPEATED = "repeated name in an archive"
 """Kind of a member whose name another one has."""
-_COMPARED = {dicomdirs.NAME, REPEATED}
-"""Kinds of members for which an archive is listed again."""
+CUT = "archive that could not be read to its end"
+"""Kind of an archive of which some members were listed, and others may be missing."""
+_LISTED_AGAIN = {dicomdirs.NAME, REPEATED, CUT}
+"""Kinds for which an archive is listed again: their members are compared with others, or they are named again."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class LeftOut:
     Parameters
     ----------
     kinds : mapping of str to mapping
-        Number of members by kind, by the location and version of the archive (`key_of`), where any were left out.
+        Number of members by kind, by the location and version of the archive (`key_of`), where any were left out; `CUT` counts
+        the archive.
     whole : bool
         Whether every archive with members that were left out is in it.
     """
@@ -95,10 +98,11 @@ class EarlierArchives:
         -------
         list of tuple of Source and str
             Each radiograph, and each member that was left out with its kind, which stands for its name as well. Empty where the
-            archive must be listed: its version is new or unknown, or its members are compared with others.
+            archive must be listed: its version is new or unknown, its members are compared with others, or
+            its end could not be read.
         """
         left_out = self._left_out.kinds.get(key_of(archive), {})
-        if not self._table or not archive.etag or left_out.keys() & _COMPARED or not (left_out or self._left_out.whole):
+        if not self._table or not archive.etag or left_out.keys() & _LISTED_AGAIN or not (left_out or self._left_out.whole):
             return []
         found = self._database.execute("SELECT member FROM members WHERE archive = ?", (key_of(archive),)).fetchall()
         others = [(replace(archive, member=kind), kind) for kind, count in left_out.items() for _ in range(count)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pneumoscope.archive import containers, dicomdirs, http_files, locations, sources, url_tables
+from pneumoscope.archive.earlier_archives import CUT
 from pneumoscope.archive.errors import ArchiveError, MissingSourceError, SourceError
 from pneumoscope.archive.manifest import kind_of_folder
 from pneumoscope.archive.sources import Source, Stored
@@ -15,8 +16,6 @@ from pneumoscope.radiograph.listing import UNLISTED, kind_by_name, walk_folder
 Known = Callable[[Source], Sequence[tuple[Source, str]]]
 UNOPENED = "archive that could not be opened"
 """Kind of an archive whose radiographs are not in the manifest."""
-CUT = "archive that could not be read to its end"
-"""Kind of an archive of which some members were listed, and others may be missing."""
 UNREAD = (UNOPENED, CUT, UNLISTED)
 """Kinds of archives and folders that may hold radiographs which are not in the manifest."""
 

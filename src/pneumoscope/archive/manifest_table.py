@@ -34,7 +34,8 @@ _DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError, KeyError, msgs
 """What damaged bytes raise, also those of the footer's JSON; UnicodeDecodeError is a ValueError."""
 _VERSION_KEY, _SHARDS_KEY, _COUNTS_KEY = b"pneumoscope.manifest", b"pneumoscope.shards", b"pneumoscope.left_out"
 _MEAN_KEY, _ROWS_KEY = b"pneumoscope.rows_a_shard", b"pneumoscope.rows_of_shard"
-_ARCHIVES_KEY = b"pneumoscope.archives"
+_ARCHIVES_KEY = b"pneumoscope.whole_archives"
+"""Under an earlier key, "pneumoscope.archives", there is no note of archives that are cut, so that it is not read."""
 SCHEMA = pa.schema(
     [
         pa.field("name", pa.string(), nullable=False),

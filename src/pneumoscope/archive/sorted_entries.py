@@ -10,7 +10,7 @@ import msgspec
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import dicomdirs
 from pneumoscope.archive.contents import content_of
-from pneumoscope.archive.earlier_archives import MOST_NOTED, REPEATED, LeftOut, key_of
+from pneumoscope.archive.earlier_archives import CUT, MOST_NOTED, REPEATED, LeftOut, key_of
 from pneumoscope.archive.entries import UNREAD, Entry
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.manifest_table import Row
@@ -71,11 +71,11 @@ class SortedEntries:
             notes += self._compare(directory)
 
     def _note(self, source: Source, kind: str) -> None:
-        """Note a member of an archive that is left out, for the next update of the manifest."""
-        key = key_of(source)
-        if source.member and (key in self._noted or len(self._noted) < MOST_NOTED):
+        """Note a member of an archive that is left out, or an archive with a damaged end, for the next update of the manifest."""
+        key, of_archive = key_of(source), bool(source.member) or kind == CUT
+        if of_archive and (key in self._noted or len(self._noted) < MOST_NOTED):
             self._noted.setdefault(key, Counter())[kind] += 1
-        self._all_noted = self._all_noted and (not source.member or key in self._noted)
+        self._all_noted = self._all_noted and (not of_archive or key in self._noted)
 
     @property
     def left_out_of_archives(self) -> LeftOut:

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from pneumoscope.archive import containers, dicomdirs, http_files, locations, sources, url_tables
+from pneumoscope.archive import asking, containers, dicomdirs, http_files, locations, sources, url_tables
 from pneumoscope.archive.earlier_archives import CUT
-from pneumoscope.archive.errors import ArchiveError, MissingSourceError, SourceError
+from pneumoscope.archive.errors import ArchiveError, MissingSourceError
 from pneumoscope.archive.manifest import kind_of_folder
 from pneumoscope.archive.sources import Source, Stored
 from pneumoscope.radiograph.errors import RadiographError
@@ -36,6 +36,8 @@ class Entry:
         What it is instead of a radiograph, such as ``CSV``; empty for a radiograph.
     note : str
         What a user should know of it, in one sentence; empty for nothing.
+    unanswered : str
+        Why its store did not say size and version; empty where it did, or was not asked.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Entry:
     modified: float | None = None
     kind: str = ""
     note: str = ""
+    unanswered: str = ""
 
 
 def _nothing(archive: Source) -> Sequence[tuple[Source, str]]:
@@ -73,7 +76,7 @@ def entries_of(text: str, without: frozenset[Path] = frozenset(), known: Known =
     """
     path = locations.local_path(text)
     if url_tables.is_table(text):
-        yield from map(_of_table_row, url_tables.rows_of(text))
+        yield from _of_table(text)
     elif path is not None and path.is_dir():
         for entry in _of_folder(path, without):
             yield from _opened(entry, known)
@@ -130,17 +133,9 @@ def _remote_entry(location: str, name: str, stored: Stored, kind: str = "") -> E
     return Entry(name, Source(location, size=stored.size, etag=stored.etag), stored.modified, kind)
 
 
-def _of_table_row(row: tuple[str, Source]) -> Entry:
-    """A row of a table; what it does not say of the file is asked of its store."""
-    name, source = row
-    if source.sha256 or (source.etag and source.size is not None):
-        return Entry(name, source)
-    try:
-        stored = sources.stored(source.location)
-    except (SourceError, RadiographError, OSError):
-        return Entry(name, source)  # reading it will say what is wrong
-    size = source.size if source.size is not None or source.member else stored.size
-    return Entry(name, replace(source, size=size, etag=source.etag or stored.etag), stored.modified)
+def _of_table(text: str) -> Iterator[Entry]:
+    for row in asking.completed(url_tables.rows_of(text)):
+        yield Entry(row.name, row.source, row.modified, unanswered=row.problem)
 
 
 def _of_store(url: str) -> Iterator[Entry]:

@@ -67,13 +67,15 @@ def _pool() -> urllib3.PoolManager:
     return urllib3.PoolManager(maxsize=16, retries=_retries(), timeout=urllib3.Timeout(connect=10, read=60))
 
 
-def _request(method: str, location: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+def _request(method: str, location: str, headers: dict[str, str], *, patient: bool = True) -> urllib3.BaseHTTPResponse:
     url = urllib3.util.parse_url(location)
     if url.auth:
         headers |= urllib3.make_headers(basic_auth=url.auth)
         location = url._replace(auth=None).url
     # Compressed on the way, the size and the ranges would be those of another content.
-    response = _pool().request(method, location, headers={"Accept-Encoding": "identity", **headers}, preload_content=False)
+    headers = {"Accept-Encoding": "identity", **headers}
+    retries = _retries() if patient else _retries().new(connect=0, read=0, status=0, other=0)
+    response = _pool().request(method, location, headers=headers, preload_content=False, retries=retries)
     if response.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         response.drain_conn()
         raise _refusal(response.status)
@@ -100,13 +102,15 @@ def _head_of(response: urllib3.BaseHTTPResponse) -> Head:
     return Head(int(length) if length.isdecimal() else None, said.get("ETag", "").strip('"') or modified, seconds)
 
 
-def head(location: str) -> Head:
+def head(location: str, *, patient: bool = True) -> Head:
     """Ask a web server for size and version of a file.
 
     Parameters
     ----------
     location : str
         URL.
+    patient : bool
+        Ask again where there is no answer; redirections are followed all the same.
 
     Returns
     -------
@@ -118,7 +122,7 @@ def head(location: str) -> Head:
     SourceError
         Of a named class: missing, refused, or no answer after retries.
     """
-    response = _request("HEAD", location, {})
+    response = _request("HEAD", location, {}, patient=patient)
     response.drain_conn()
     return _head_of(response)
 

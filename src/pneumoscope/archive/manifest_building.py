@@ -38,6 +38,8 @@ class Built:
         Number of other files by kind, most frequent first.
     notes : tuple of str
         What else a user should know, such as files that a DICOMDIR lists and that are missing.
+    unanswered : int
+        Files of tables whose store did not say size and version, though it was asked.
     """
 
     rows: int
@@ -47,6 +49,7 @@ class Built:
     removed: int
     left_out: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    unanswered: int = 0
 
 
 def build(
@@ -71,7 +74,8 @@ def build(
         Compare with the manifest that is there: rows of files that did not change are kept with their hashes. Archives (ZIP,
         TAR) whose version (`Stored.etag`) did not change are not opened.
     hashed : bool
-        Read every file that is new or was changed, and note its SHA-256.
+        Read every file whose SHA-256 is not known, and note it: those that are new or were changed, and those whose earlier rows
+        have none.
     rows_a_shard : int, optional
         Mean number of rows of a shard; as in the manifest that is brought up to date, or `ROWS_A_SHARD`, by default.
     without : set of Path
@@ -107,11 +111,13 @@ def build(
             reasons = [*notes[:1], *([_listed(by_kind)] if by_kind else [])]
             raise ArchiveError(f"no radiograph lies below {shown}" + (f" ({'; '.join(reasons)})" if reasons else ""))
         unread: Counter[str] = Counter()
-        rows = _merged(found, earlier.rows() if earlier else iter(()), counts, unread)
+        merged = _merged(found, earlier.rows() if earlier else iter(()), counts, unread)
+        rows = (_with_hash(row) if hashed and answered and not row.source.sha256 else row for row, answered in merged)
         rows = _of_the_same_archive(rows, counts, earlier, unread)
-        rows = (_with_hash(row) if hashed and row.status != "kept" else row for row in rows)
         _write(rows, out, by_kind, mean, earlier_archives.encoded(found.left_out_of_archives))
-    return Built(found.count, counts["new"], counts["changed"], counts["kept"], counts["removed"], by_kind, _first(notes))
+        notes[:0] = filter(None, [found.unanswered_note])
+    of_status = (counts["new"], counts["changed"], counts["kept"], counts["removed"])
+    return Built(found.count, *of_status, by_kind, _first(notes), found.unanswered)
 
 
 def _refuse_to_replace(out: str) -> None:
@@ -170,8 +176,13 @@ def _listed(left_out: Mapping[str, int]) -> str:
     return "left out: " + ", ".join(f"{count} {kind}" for kind, count in left_out.items())
 
 
-def _merged(found: SortedEntries, earlier: Iterator[Row], counts: Counter[str], unread: Counter[str]) -> Iterator[Row]:
-    """The files that were found, each compared with its row of the earlier manifest; both in the order of the names."""
+def _merged(
+    found: SortedEntries, earlier: Iterator[Row], counts: Counter[str], unread: Counter[str]
+) -> Iterator[tuple[Row, bool]]:
+    """The files that were found, each compared with its row of the earlier manifest; both in the order of the names.
+
+    With each row comes whether its store said what was asked.
+    """
 
     def remove(row: Row) -> None:
         counts["removed"] += 1
@@ -179,17 +190,17 @@ def _merged(found: SortedEntries, earlier: Iterator[Row], counts: Counter[str], 
             unread[place] += 1
 
     old = next(earlier, None)
-    for row in found.rows():
+    for row, answered in found.rows():
         while old and old.name.encode() < row.name.encode():
             remove(old)
             old = next(earlier, None)
         same_name = old is not None and old.name == row.name
-        merged = _compared(row, old) if same_name and old else row
+        merged = _compared(row if answered else _as_before(row, old), old) if same_name and old else row
         counts[merged.status] += 1
         counts[_SAME_PLACE] += bool(same_name and old and _place(row) == _place(old))
         if same_name:
             old = next(earlier, None)
-        yield merged
+        yield merged, answered
     while old:
         remove(old)
         old = next(earlier, None)
@@ -198,6 +209,16 @@ def _merged(found: SortedEntries, earlier: Iterator[Row], counts: Counter[str], 
 def _place(row: Row) -> tuple[str, str]:
     """Where a file lies; the query of a URL may be a signature that is another one each day."""
     return locations.shown(row.source.location), row.source.member
+
+
+def _as_before(row: Row, old: Row) -> Row:
+    """A row whose store did not answer, with what the earlier manifest says of the same file."""
+    said, before = row.source, old.source
+    if _place(row) != _place(old) or said.etag not in ("", before.etag):
+        return row
+    size = before.size if said.size is None else said.size
+    known = replace(said, size=size, etag=before.etag, sha256=said.sha256 or before.sha256)
+    return replace(row, source=known, modified=old.modified)
 
 
 def _compared(row: Row, old: Row) -> Row:

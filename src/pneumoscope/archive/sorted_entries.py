@@ -17,7 +17,7 @@ from pneumoscope.archive.manifest_table import Row
 from pneumoscope.archive.sources import Source
 
 _LISTED = 3
-"""Missing files of a DICOMDIR that a note names."""
+"""Files that a note names."""
 
 
 class SortedEntries:
@@ -26,8 +26,11 @@ class SortedEntries:
     def __init__(self) -> None:
         self._database = sqlite3.connect("")  # a temporary file
         self._database.execute("PRAGMA journal_mode=OFF")
-        self._database.execute("CREATE TABLE files (name BLOB PRIMARY KEY, place TEXT, folded TEXT, row BLOB) WITHOUT ROWID")
+        columns = "name BLOB PRIMARY KEY, place TEXT, folded TEXT, row BLOB, answered INTEGER"
+        self._database.execute(f"CREATE TABLE files ({columns}) WITHOUT ROWID")
         self.count = 0
+        self.unanswered = 0
+        self._first_unanswered: list[Entry] = []
         self._noted: dict[str, Counter[str]] = {}
         self._all_noted = True
         self._unread: set[str] = set()
@@ -82,6 +85,18 @@ class SortedEntries:
         """What was left out of each archive."""
         return LeftOut(self._noted, self._all_noted)
 
+    @property
+    def unanswered_note(self) -> str:
+        """Which files of tables no store answered for, in one sentence; empty where each did."""
+        if not self._first_unanswered:
+            return ""
+        named = ", ".join(f"'{entry.name}'" for entry in self._first_unanswered)
+        more = ", …" if self.unanswered > _LISTED else ""
+        return (
+            f"{self.unanswered} URL(s) gave no size and version; what an earlier manifest says of them is kept: "
+            f"{named}{more} ({self._first_unanswered[0].unanswered})"
+        )
+
     def in_unread(self, name: str) -> str:
         """Find the folder or archive that a file of an earlier manifest lies in and that could not be read this time.
 
@@ -105,13 +120,17 @@ class SortedEntries:
         row = msgspec.json.encode(Row(entry.name, entry.source, entry.modified))
         name = entry.name.encode()
         try:
-            self._database.execute("INSERT INTO files VALUES (?, ?, ?, ?)", (name, place, entry.name.casefold(), row))
+            record = name, place, entry.name.casefold(), row, not entry.unanswered
+            self._database.execute("INSERT INTO files VALUES (?, ?, ?, ?, ?)", record)
         except sqlite3.IntegrityError:
             (earlier,) = self._database.execute("SELECT place FROM files WHERE name = ?", (name,)).fetchone()
             if earlier != place:
                 raise ArchiveError(f"two files would both be called '{entry.name}'; build a manifest of each source") from None
             return False
         self.count += 1
+        if entry.unanswered:
+            self.unanswered += 1
+            self._first_unanswered += [entry] if self.unanswered <= _LISTED else []
         return True
 
     def _compare(self, directory: Entry) -> Iterator[str]:
@@ -144,16 +163,16 @@ class SortedEntries:
         (count,) = self._database.execute("SELECT COUNT(*) FROM files WHERE name BETWEEN ? AND ?", (first, last)).fetchone()
         return int(count)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[tuple[Row, bool]]:
         """Read the files in the order of their names.
 
         Yields
         ------
-        Row
-            The rows of a manifest.
+        tuple of Row and bool
+            The row of a manifest, and whether its store said what was asked.
         """
-        for (row,) in self._database.execute("SELECT row FROM files ORDER BY name"):
-            yield msgspec.json.decode(row, type=Row)
+        for row, answered in self._database.execute("SELECT row, answered FROM files ORDER BY name"):
+            yield msgspec.json.decode(row, type=Row), bool(answered)
 
 
 def _beside(directory: Source, image: str) -> Source:

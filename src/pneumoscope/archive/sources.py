@@ -132,13 +132,15 @@ def _package(scheme: str) -> str:
     return {"gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}.get(scheme, "s3fs")
 
 
-def stored(location: str) -> Stored:
+def stored(location: str, *, patient: bool = True) -> Stored:
     """Ask the file system for size and version of a file.
 
     Parameters
     ----------
     location : str
         Path or URL.
+    patient : bool
+        Ask a web server again that does not answer.
 
     Returns
     -------
@@ -155,7 +157,7 @@ def stored(location: str) -> Stored:
         return _stored_on_disk(path)
     with failures(location):
         if http_files.serves(location):
-            answer = http_files.head(location)
+            answer = http_files.head(location, patient=patient)
             return Stored(answer.size, answer.etag, answer.modified)
         fs, name = file_system(location)
         return stored_of(fs.info(name))

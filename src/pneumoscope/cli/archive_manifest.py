@@ -16,7 +16,7 @@ from pneumoscope.cli.main import SOME_FILES_FAILED
 @click.argument("sources", metavar="SOURCES...", nargs=-1, required=True)
 @click.option("-o", "--out", metavar="FILE", required=True, help="Parquet file to write: a path or URL.")
 @click.option("--update", is_flag=True, help="Bring the manifest that is there up to date; rows of unchanged files are kept.")
-@click.option("--hash", "hashed", is_flag=True, help="Read each new or changed file, and note its SHA-256.")
+@click.option("--hash", "hashed", is_flag=True, help="Read each file whose SHA-256 is not known, and note it.")
 @click.option(
     "--rows-a-shard",
     type=click.IntRange(1),
@@ -29,13 +29,13 @@ def command(sources: tuple[str, ...], out: str, update: bool, hashed: bool, rows
     A SOURCE is a file, a folder, a ZIP or TAR archive, a URL or prefix of an object store (s3://bucket/prefix), or a table of
     URLs: CSV or Parquet with a column url, and columns name, size, sha256 and etag where they are known.
 
-    The exit code is 1 if an archive or a folder could not be opened.
+    The exit code is 1 if an archive or a folder could not be read, or a URL of a table did not answer.
     """
     built = manifest_building.build(
         [*map(place_of, sources)], place_of(out), update=update, hashed=hashed, rows_a_shard=rows_a_shard, show_progress=True
     )
     report(built, sources, updated=update)
-    return SOME_FILES_FAILED if built.left_out.keys() & {*UNREAD} else 0
+    return SOME_FILES_FAILED if built.unanswered or built.left_out.keys() & {*UNREAD} else 0
 
 
 def report(built: Built, sources: Sequence[str], *, updated: bool) -> None:

@@ -249,3 +249,22 @@ def test_a_member_that_a_tar_holds_in_part_has_a_row_that_says_so(tmp_path) -> N
     assert built.left_out == {"archive that could not be read to its end": 1}
     with pytest.raises(UnreadableFileError, match=r"holds 1,000 of the 2,000 bytes of this member; fetch the archive again, and"):
         content_of(rows["x.tar/b.png"].source)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("second", [b"other", b"longer content"])
+@pytest.mark.parametrize("suffix", [".zip", ".tar"])
+def test_of_members_of_one_name_the_last_counts_as_when_unpacked(tmp_path, suffix, second) -> None:
+    file = tmp_path / f"x{suffix}"
+    if suffix == ".zip":
+        with zipfile.ZipFile(file, "w") as archive:
+            for content in (b"first", b"second", second):
+                archive.writestr("a.png", content)
+    else:
+        for content in (b"first", b"second", second):
+            tarred(file, {"a.png": content}, "a")
+    for inputs in ([file], [file, file]):
+        built, rows = manifest_of(*inputs)
+        assert content_of(rows[f"x{suffix}/a.png"].source) == second
+        assert (built.rows, built.left_out["repeated name in an archive"]) == (1, 2 if len(inputs) == 1 else 5)
+        Path(f"{file}-manifest.parquet").unlink()

@@ -27,6 +27,8 @@ MAX_RATIO = 200
 """Most bytes that an archive may unpack to for each of its own; deflate reaches 1,032, radiographs stay below 20."""
 _FREE_BYTES = 2**30
 """What any archive may unpack to."""
+REPEATED = "repeated name in an archive"
+"""Kind of a member whose name a later one has: the last counts, as when the archive is unpacked."""
 _MOST_OPEN = 4
 _BLOCK = 2**16
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
@@ -111,13 +113,14 @@ def members(source: Source) -> Iterator[Member]:
 
 def _zip_members(source: Source) -> Iterator[Member]:
     with sources.opened(source.location, source.etag) as stream, zipfile.ZipFile(stream) as archive:
-        infos = archive.infolist()
+        infos, last = archive.infolist(), archive.NameToInfo
     total = sum(info.file_size for info in infos)
     if source.size is not None and total > max(_FREE_BYTES, MAX_RATIO * source.size):
         raise RefusedSourceError(f"the ZIP archive of {source.size:,} bytes would unpack to {total:,}; it was not opened")
     for info in infos:
         if not info.is_dir():
-            yield Member(info.filename, info.file_size, kind=_zip_kind(info))
+            is_last = info is last[info.filename]
+            yield Member(info.filename, info.file_size, kind=_zip_kind(info) if is_last else REPEATED)
 
 
 def _zip_kind(info: zipfile.ZipInfo) -> str:

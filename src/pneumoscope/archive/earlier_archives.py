@@ -10,13 +10,12 @@ from functools import cached_property
 import msgspec
 
 from pneumoscope.archive import dicomdirs, manifest_table
+from pneumoscope.archive.containers import REPEATED
 from pneumoscope.archive.manifest_table import ManifestTable
 from pneumoscope.archive.sources import Source
 
 MOST_NOTED = 100_000
 """Archives of which a manifest notes what was left out; its footer grows with them."""
-REPEATED = "repeated name in an archive"
-"""Kind of a member whose name another one has."""
 CUT = "archive that could not be read to its end"
 """Kind of an archive of which some members were listed, and others may be missing."""
 _LISTED_AGAIN = {dicomdirs.NAME, REPEATED, CUT}

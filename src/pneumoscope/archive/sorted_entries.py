@@ -9,8 +9,9 @@ import msgspec
 
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import dicomdirs
+from pneumoscope.archive.containers import REPEATED
 from pneumoscope.archive.contents import content_of
-from pneumoscope.archive.earlier_archives import CUT, MOST_NOTED, REPEATED, LeftOut, key_of
+from pneumoscope.archive.earlier_archives import CUT, MOST_NOTED, LeftOut, key_of
 from pneumoscope.archive.entries import UNREAD, Entry
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.manifest_table import Row
@@ -115,7 +116,7 @@ class SortedEntries:
         return next((place for place in places if place in self._unread), "")
 
     def _insert(self, entry: Entry) -> bool:
-        """Whether the file is new; a file that two sources hold is kept once."""
+        """Whether the file is new; a file that two sources hold is kept once, and of members of one name in a TAR the last."""
         place = f"{entry.source.location}\0{entry.source.member}"
         row = msgspec.json.encode(Row(entry.name, entry.source, entry.modified))
         name = entry.name.encode()
@@ -126,6 +127,8 @@ class SortedEntries:
             (earlier,) = self._database.execute("SELECT place FROM files WHERE name = ?", (name,)).fetchone()
             if earlier != place:
                 raise ArchiveError(f"two files would both be called '{entry.name}'; build a manifest of each source") from None
+            if entry.source.offset is not None:
+                self._database.execute("UPDATE files SET row = ? WHERE name = ?", (row, name))
             return False
         self.count += 1
         if entry.unanswered:

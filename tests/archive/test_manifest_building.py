@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pneumoscope.archive import ArchiveError, manifest_building, manifest_table, sources
+from pneumoscope.archive.contents import content_of
 from pneumoscope.archive.manifest_table import Row
 from pneumoscope.archive.sources import Source
 
@@ -330,3 +331,24 @@ def test_results_of_an_earlier_read_are_left_out_and_counted(tmp_path):
     built = manifest_building.build([str(tmp_path / "in")], str(tmp_path / "m.parquet"))
     assert [row.name for row in rows_of(tmp_path / "m.parquet")] == ["a.png"]
     assert built.left_out == {"folder of earlier results": 1, "JSON": 2}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are Unicode elsewhere")
+def test_names_that_differ_by_bytes_that_are_no_utf_8_are_two(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for letter in (b"\xfc", b"\xf6"):
+        (folder / os.fsdecode(b"Mu" + letter + b"ller.png")).write_bytes(letter)
+    manifest_building.build([str(folder)], str(tmp_path / "m.parquet"))
+    assert {row.name: content_of(row.source) for row in rows_of(tmp_path / "m.parquet")} == {
+        "Mu\\xfcller.png": b"\xfc",
+        "Mu\\xf6ller.png": b"\xf6",
+    }
+    manifest_building.build([str(file) for file in folder.iterdir()], str(tmp_path / "n.parquet"))
+    assert len(rows_of(tmp_path / "n.parquet")) == 2
+
+
+def test_two_files_of_one_name_in_a_table_are_refused_with_their_places(tmp_path: Path) -> None:
+    (tmp_path / "urls.csv").write_text("url,name,sha256\n/a/1.png,x," + "0" * 64 + "\n/b/1.png,x," + "0" * 64 + "\n")
+    with pytest.raises(ArchiveError, match=r"both be called 'x', '/a/1\.png' and '/b/1\.png'; rename one, .* in a table"):
+        manifest_building.build([str(tmp_path / "urls.csv")], str(tmp_path / "m.parquet"))

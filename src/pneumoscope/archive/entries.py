@@ -83,7 +83,7 @@ def entries_of(text: str, without: frozenset[Path] = frozenset(), known: Known =
     elif path is not None:
         if not path.exists():
             raise ArchiveError(f"'{path}' is no file and no folder; check the path")
-        yield from _opened(_local_entry(path, path.name), known)
+        yield from _opened(_local_entry(path, _unicode(Path(path.name))), known)
     elif http_files.serves(text):
         yield from _opened(_remote_entry(text, url_tables.name_of(text), sources.stored(text)), known)
     else:
@@ -113,12 +113,17 @@ def _members(archive: Source) -> Iterator[tuple[Source, str]]:
 
 def _of_folder(folder: Path, without: frozenset[Path]) -> Iterator[Entry]:
     for path, kind in walk_folder(folder, without, kind_of_folder):
-        name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
+        name = _unicode(path.relative_to(folder))
         is_archive = bool(containers.kind_of(name)) and kind not in ("hidden", "hidden folder", "no regular file")
         if kind and kind != dicomdirs.NAME and not is_archive:
             yield Entry(name, Source(""), kind=kind)
         else:
             yield _local_entry(path, name, "" if is_archive else kind)
+
+
+def _unicode(path: Path) -> str:
+    """A path with forward slashes, and each byte that is no UTF-8 escaped, so that different names stay different."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def _local_entry(path: Path, name: str, kind: str = "") -> Entry:

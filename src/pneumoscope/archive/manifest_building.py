@@ -112,7 +112,9 @@ def build(
             raise ArchiveError(f"no radiograph lies below {shown}" + (f" ({'; '.join(reasons)})" if reasons else ""))
         unread: Counter[str] = Counter()
         merged = _merged(found, earlier.rows() if earlier else iter(()), counts, unread)
-        rows = (_with_hash(row) if hashed and answered and not row.source.sha256 else row for row, answered in merged)
+        rows: Iterator[Row] = (
+            _with_hash(row) if hashed and answered and not row.source.sha256 else row for row, answered in merged
+        )
         rows = _of_the_same_archive(rows, counts, earlier, unread)
         _write(rows, out, by_kind, mean, earlier_archives.encoded(found.left_out_of_archives))
         notes[:0] = filter(None, [found.unanswered_note])

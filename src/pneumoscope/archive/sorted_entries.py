@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.archive import dicomdirs
+from pneumoscope.archive import dicomdirs, locations
 from pneumoscope.archive.containers import REPEATED
 from pneumoscope.archive.contents import content_of
 from pneumoscope.archive.earlier_archives import CUT, MOST_NOTED, LeftOut, key_of
@@ -126,7 +126,11 @@ class SortedEntries:
         except sqlite3.IntegrityError:
             (earlier,) = self._database.execute("SELECT place FROM files WHERE name = ?", (name,)).fetchone()
             if earlier != place:
-                raise ArchiveError(f"two files would both be called '{entry.name}'; build a manifest of each source") from None
+                first, second = (_shown(one) for one in (earlier, place))
+                raise ArchiveError(
+                    f"two files would both be called '{entry.name}', '{first}' and '{second}'; rename one, give them different "
+                    "names in a table of URLs, or build a manifest of each source"
+                ) from None
             if entry.source.offset is not None:
                 self._database.execute("UPDATE files SET row = ? WHERE name = ?", (row, name))
             return False
@@ -176,6 +180,11 @@ class SortedEntries:
         """
         for row, answered in self._database.execute("SELECT row, answered FROM files ORDER BY name"):
             yield msgspec.json.decode(row, type=Row), bool(answered)
+
+
+def _shown(place: str) -> str:
+    location, _, member = place.partition("\0")
+    return "/".join(filter(None, (locations.shown(location), member)))
 
 
 def _beside(directory: Source, image: str) -> Source:

@@ -112,8 +112,14 @@ def test_other_content_of_the_same_size_and_time_is_refused_where_the_manifest_h
     assert build(folder).kept == 5
     monkeypatch.setattr(containers, "_open_archives", containers._OpenArchives())  # as in another process
     (row,) = (row for row in rows(folder) if row.name == f"{name}/p1/a.dcm")
-    with pytest.raises(ChangedSourceError, match="another SHA-256"):
+    with pytest.raises(
+        ChangedSourceError, match=r"another SHA-256 .* an update does not notice it: .* touch it, and update .* --hash"
+    ):
         content_of(row.source)
+    file.touch()
+    assert build(folder, hashed=True).changed == 2
+    (row,) = (row for row in rows(folder) if row.name == f"{name}/p1/a.dcm")
+    assert content_of(row.source) == b"other"
 
 
 @pytest.mark.parametrize("text", [b"", b"no base 64", b"AAAA"])

@@ -35,7 +35,20 @@ def content_of(source: Source) -> bytes:
         raise TooLargeError(f"the file has {source.size:,} bytes, more than any radiograph; it was not read")
     read = containers.content(source) if source.member else whole(source)
     if source.size is not None and len(read) != source.size:
-        raise ChangedSourceError(f"the file has {len(read):,} bytes, not {source.size:,} as in the manifest; update the manifest")
+        raise ChangedSourceError(
+            f"the file has {len(read):,} bytes, not {source.size:,} as in the manifest; correct the table of URLs if it states "
+            "that size, and update the manifest"
+        )
     if source.sha256 and hashlib.sha256(read).hexdigest() != source.sha256:
-        raise ChangedSourceError("the content of the file has another SHA-256 than in the manifest; update the manifest")
+        raise ChangedSourceError(f"the content of the file has another SHA-256 than in the manifest; {_way_out(source)}")
     return read
+
+
+def _way_out(source: Source) -> str:
+    """What helps where the hash differs; with a version it was the same until now, so that an update would keep the row."""
+    if source.etag:
+        return (
+            "its version (size and time, or ETag) is the same, so that an update does not notice it: restore the file; or touch "
+            "it, and update the manifest with --hash; or build another manifest without --update"
+        )
+    return "restore the file; or correct the hash in the table of URLs, and update the manifest"

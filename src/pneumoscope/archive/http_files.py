@@ -84,7 +84,9 @@ def _request(method: str, location: str, headers: dict[str, str], *, patient: bo
 
 def _refusal(status: int) -> Exception:
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-        return MissingSourceError(f"the web server has no such file (status {status}); update the manifest")
+        return MissingSourceError(
+            f"the web server has no such file (status {status}); restore it, or update the manifest without it"
+        )
     if status == HTTPStatus.PRECONDITION_FAILED:
         return ChangedSourceError("the file was changed after the manifest was built; build the manifest again with --update")
     if status in _TRANSIENT:

@@ -229,7 +229,7 @@ def test_a_tar_that_does_not_end_behind_its_last_member_is_named_and_listed_so_f
     file.write_bytes(damage(file.read_bytes()))
     built, rows = manifest_of(file)
     assert content_of(rows["x.tar/a.png"].source) == b"first"
-    assert built.left_out == {"archive that could not be read to its end": 1}
+    assert built.left_out == {"archive that could not be read to the end": 1}
     assert built.notes[0].startswith("'x.tar': the TAR archive ")
     assert built.notes[0].endswith(f"; fetch it again (members listed: {len(rows)})")
 
@@ -246,7 +246,7 @@ def test_a_member_that_a_tar_holds_in_part_has_a_row_that_says_so(tmp_path) -> N
     file = tarred(tmp_path / "x.tar", {"a.png": b"first", "b.png": bytes(2000)})
     file.write_bytes(file.read_bytes()[: 1024 + 512 + 1000])
     built, rows = manifest_of(file)
-    assert built.left_out == {"archive that could not be read to its end": 1}
+    assert built.left_out == {"archive that could not be read to the end": 1}
     with pytest.raises(UnreadableFileError, match=r"holds 1,000 of the 2,000 bytes of this member; fetch the archive again, and"):
         content_of(rows["x.tar/b.png"].source)
 

@@ -139,7 +139,7 @@ def test_an_update_names_a_damaged_archive_again(folder: Path, listed: list[str]
     file.write_bytes(file.read_bytes()[:1100])
     (folder / "z.zip").write_bytes(b"no archive")
     first = build(folder)
-    said = {"archive that could not be read to its end": 1, "archive that could not be opened": 1}
+    said = {"archive that could not be read to the end": 1, "archive that could not be opened": 1}
     assert first.left_out.items() >= said.items()
     assert len(first.notes) == 2
     for _ in range(2):

@@ -16,7 +16,7 @@ from pneumoscope.archive.sources import Source
 
 MOST_NOTED = 100_000
 """Archives of which a manifest notes what was left out; its footer grows with them."""
-CUT = "archive that could not be read to its end"
+CUT = "archive that could not be read to the end"
 """Kind of an archive of which some members were listed, and others may be missing."""
 _LISTED_AGAIN = {dicomdirs.NAME, REPEATED, CUT}
 """Kinds for which an archive is listed again: their members are compared with others, or they are named again."""

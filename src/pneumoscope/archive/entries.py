@@ -1,7 +1,8 @@
 """List the files that paths, folders, URLs and prefixes of object stores stand for, one by one, in flat memory."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pneumoscope.archive.sources import Source, Stored
 from pneumoscope.radiograph.errors import RadiographError
 from pneumoscope.radiograph.listing import UNLISTED, kind_by_name, walk_folder
 
+_NOUN = re.compile(r"\b(archive|folder|link|member|name)\b")
 Known = Callable[[Source], Sequence[tuple[Source, str]]]
 UNOPENED = "archive that could not be opened"
 """Kind of an archive whose radiographs are not in the manifest."""
@@ -46,6 +48,23 @@ class Entry:
     kind: str = ""
     note: str = ""
     unanswered: str = ""
+
+
+def counted(kinds: Mapping[str, int]) -> str:
+    """Write numbers of files by kind.
+
+    Parameters
+    ----------
+    kinds : mapping of str to int
+        Number of files by kind, such as `UNOPENED`.
+
+    Returns
+    -------
+    str
+        Such as ``2 archives that could not be opened, 1 CSV``.
+    """
+    plural = {kind: _NOUN.sub(r"\1s", kind, count=1) for kind in kinds}
+    return ", ".join(f"{count} {kind if count == 1 else plural[kind]}" for kind, count in kinds.items())
 
 
 def _nothing(archive: Source) -> Sequence[tuple[Source, str]]:

@@ -9,7 +9,7 @@ import pytest
 from pneumoscope.archive import containers, earlier_archives, manifest_building, manifest_table, sorted_entries
 from pneumoscope.archive.contents import content_of
 from pneumoscope.archive.earlier_archives import LeftOut
-from pneumoscope.archive.errors import ChangedSourceError
+from pneumoscope.archive.errors import ArchiveError, ChangedSourceError
 from pneumoscope.archive.manifest_building import Built
 from pneumoscope.archive.manifest_table import Row
 from tests.archive.test_containers import tarred, zipped
@@ -156,3 +156,12 @@ def test_archives_of_a_manifest_that_does_not_note_cut_ones_are_listed(folder: P
     names, members = [], containers.members
     monkeypatch.setattr(containers, "members", lambda source: (names.append(Path(source.location).name), members(source))[1])
     assert (build(folder).kept, sorted(names)) == (5, ["x.zip", "y.tar"])
+
+
+def test_an_update_from_an_archive_that_was_cut_since_is_refused(folder: Path) -> None:
+    build(folder)
+    before, file = (folder.parent / "m.parquet").read_bytes(), folder / "y.tar"
+    file.write_bytes(file.read_bytes()[:1024])
+    with pytest.raises(ArchiveError, match=r"1 files of the manifest .* cannot be read now, 1 of them in 'y\.tar'"):
+        build(folder)
+    assert (folder.parent / "m.parquet").read_bytes() == before

@@ -182,3 +182,14 @@ def test_errors_of_a_store_are_one_sentence_without_secrets(bucket: str, monkeyp
     with pytest.raises(UnavailableSourceError, match="did not answer after"):
         content_of(Source("s3://bucket/a.dcm"))
     s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_bucket_that_does_not_exist_is_named(bucket: str, tmp_path: Path) -> None:
+    from_nowhere = run("archive", "manifest", "s3://no-such-bucket/in", "-o", tmp_path / "m.parquet")
+    assert from_nowhere.code == USER_MISTAKE
+    assert "nothing lies at 's3://no-such-bucket/in'; check the name of the bucket" in from_nowhere.err, from_nowhere.err
+    for arguments in (("read", f"{bucket}/in"), ("archive", "manifest", f"{bucket}/in")):
+        into_nowhere = run(*arguments, "-o", "s3://no-such-bucket/out")
+        assert into_nowhere.code == USER_MISTAKE
+        assert "nothing can be written at 's3://no-such-bucket/out" in into_nowhere.err
+        assert "because there is no such bucket; make it, or choose another place" in into_nowhere.err

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +105,9 @@ def entries_of(text: str, without: frozenset[Path] = frozenset(), known: Known =
             raise ArchiveError(f"'{path}' is no file and no folder; check the path")
         yield from _opened(_local_entry(path, _unicode(Path(path.name))), known)
     elif http_files.serves(text):
-        yield from _opened(_remote_entry(text, url_tables.name_of(text), sources.stored(text)), known)
+        with _there(text):
+            stored = sources.stored(text)
+        yield from _opened(_remote_entry(text, url_tables.name_of(text), stored), known)
     else:
         for entry in _of_store(text):
             yield from _opened(entry, known)
@@ -164,8 +167,20 @@ def _of_table(text: str) -> Iterator[Entry]:
 
 def _of_store(url: str) -> Iterator[Entry]:
     found = False
-    for name, stored in sources.objects_below(url):
-        found = True
-        yield _remote_entry(f"{url.rstrip('/')}/{name}", name, stored, kind_by_name(name))
-    if not found:
-        yield _remote_entry(url, url.rpartition("/")[2], sources.stored(url))
+    with _there(url):
+        for name, stored in sources.objects_below(url):
+            found = True
+            yield _remote_entry(f"{url.rstrip('/')}/{name}", name, stored, kind_by_name(name))
+        if not found:
+            yield _remote_entry(url, url.rpartition("/")[2], sources.stored(url))
+
+
+@contextmanager
+def _there(url: str) -> Iterator[None]:
+    """Name the place that a user gave where nothing lies there: the advice for a file of a manifest does not fit."""
+    try:
+        yield
+    except MissingSourceError as error:
+        raise ArchiveError(
+            f"nothing lies at '{locations.shown(url)}'; check the name of the bucket or server, and the rest"
+        ) from error

@@ -169,7 +169,7 @@ def _write(rows: Iterable[Row], out: str, left_out: Mapping[str, int], rows_a_sh
         file = Path(folder) / "manifest.parquet"
         with file.open("wb") as stream:
             manifest_table.write(rows, stream, left_out, rows_a_shard, archives)
-        with sources.failures(out):
+        with sources.place_of_results(out):
             fs, name = sources.file_system(out)
             fs.put_file(str(file), name)
 

@@ -17,6 +17,7 @@ import fsspec
 from pneumoscope import PneumoscopeError
 from pneumoscope.archive import http_files
 from pneumoscope.archive.errors import (
+    ArchiveError,
     ChangedSourceError,
     CredentialsError,
     MissingSourceError,
@@ -24,7 +25,7 @@ from pneumoscope.archive.errors import (
     SourceError,
     UnavailableSourceError,
 )
-from pneumoscope.archive.locations import local_path
+from pneumoscope.archive.locations import local_path, shown
 from pneumoscope.radiograph.errors import TooLargeError, UnreadableFileError
 from pneumoscope.radiograph.files import content_of
 from pneumoscope.radiograph.limits import MAX_FILE_BYTES
@@ -188,6 +189,31 @@ def stored_of(details: dict[str, Any]) -> Stored:
     modified = details.get("LastModified") or details.get("updated") or details.get("mtime")
     seconds = modified.timestamp() if isinstance(modified, datetime) else modified
     return Stored(details.get("size"), str(etag).strip('"'), seconds if isinstance(seconds, int | float) else None)
+
+
+@contextmanager
+def place_of_results(location: str) -> Iterator[None]:
+    """Turn what a file system raises of the place of results into one sentence.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL of a file that is written, or of the folder that is listed.
+
+    Raises
+    ------
+    ArchiveError
+        There is no such bucket.
+    SourceError
+        As `failures`.
+    """
+    try:
+        with failures(location):
+            yield
+    except MissingSourceError as error:
+        raise ArchiveError(
+            f"nothing can be written at '{shown(location)}', because there is no such bucket; make it, or choose another place"
+        ) from error
 
 
 @contextmanager

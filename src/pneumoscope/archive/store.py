@@ -129,7 +129,7 @@ class Store:
             with atomic_files.binary(self.folder / name) as stream:
                 stream.write(content)
             return
-        with sources.failures(self.location(name)):
+        with sources.place_of_results(self.location(name)):
             fs, path = sources.file_system(self.location(name))
             fs.pipe_file(path, content)
 
@@ -158,7 +158,7 @@ class Store:
                 return False
             self.replace(name, content)
             return True
-        with sources.failures(self.location(name)):
+        with sources.place_of_results(self.location(name)):
             fs, path = sources.file_system(self.location(name))
             try:
                 fs.pipe_file(path, content, mode="create")
@@ -202,14 +202,17 @@ class Store:
 
         Raises
         ------
+        ArchiveError
+            There is no such bucket.
         SourceError
             The store did not answer, or refuses access.
         """
         if self.folder:
             yield from self._files_in_folder(self.folder / prefix)
             return
-        for name, stored in sources.objects_below(self.location(prefix)):
-            yield f"{prefix}/{name}", stored
+        with sources.place_of_results(self.location(prefix)):
+            for name, stored in sources.objects_below(self.location(prefix)):
+                yield f"{prefix}/{name}", stored
 
     def _files_in_folder(self, folder: Path) -> Iterator[tuple[str, Stored]]:
         assert self.folder

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -15,6 +16,7 @@ from pneumoscope import DISCLAIMER
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import ArchiveError, Options, attempts, data_set, result_table, verification
 from pneumoscope.archive.decoding import one_by_one
+from pneumoscope.archive.errors import DamagedResultsError
 from pneumoscope.archive.row_reading import device_of, site_of
 from pneumoscope.archive.shards import Plan
 from pneumoscope.archive.store import Store
@@ -192,6 +194,47 @@ def test_a_result_that_reads_differently_is_found(done: Plan, copied: Path, read
                 one["probability"] = (one["probability"] + 0.25) % 1
         file.write_bytes(result_table.encode(records, record.run))
     assert verified(done, copied, reader, sample=8) == ("'1.jpeg' was read again with another result (probability)",)
+
+
+def _without(table: pa.Table) -> pa.Table:
+    return table.select(["path", "probability"])
+
+
+def _of_other_types(table: pa.Table) -> pa.Table:
+    return pa.table({"path": [1, 2], "error_kind": [1, 2], "probability": ["a", "b"]})
+
+
+def _twice(table: pa.Table) -> pa.Table:
+    return table.append_column("error_kind", table["error_kind"])
+
+
+def _of_null(table: pa.Table) -> pa.Table:
+    return table.set_column(table.schema.get_field_index("probability"), "probability", pa.nulls(len(table), pa.float64()))
+
+
+@pytest.mark.parametrize("change", [_without, _of_other_types, _twice])
+@pytest.mark.parametrize("ask", [data_set.status, data_set.summarize])
+def test_results_without_the_columns_of_this_version_are_named(copied: Path, change, ask) -> None:
+    file = sorted(copied.rglob("*.parquet"))[0]
+    pq.write_table(change(pq.ParquetFile(file).read()), file)
+    with pytest.raises(DamagedResultsError, match=rf"'{file}' is no file of results .*; remove it, and run  pneumoscope archive"):
+        ask(str(copied))
+
+
+def test_results_with_neither_a_probability_nor_an_error_are_named(copied: Path) -> None:
+    file = next(file for file in copied.rglob("*.parquet") if pq.ParquetFile(file).read()["probability"].null_count == 0)
+    pq.write_table(_of_null(pq.ParquetFile(file).read()), file)
+    with pytest.raises(DamagedResultsError, match=f"'{file}' has a radiograph with neither"):
+        data_set.summarize(str(copied))
+
+
+def test_text_of_results_that_is_none_is_named(copied: Path) -> None:
+    file = sorted(copied.rglob("*.parquet"))[0]
+    table = pq.ParquetFile(file).read()
+    kinds = pa.Array.from_buffers(pa.string(), len(table), pa.array([b"\xff"] * len(table), pa.binary()).buffers())
+    pq.write_table(table.set_column(table.schema.get_field_index("error_kind"), "error_kind", kinds), file)
+    with pytest.raises(DamagedResultsError, match=f"'{file}' is damaged"):
+        data_set.status(str(copied))
 
 
 def test_a_folder_without_a_run_is_no_data_set(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_damaged_results_are_named_when_failed_ones_are_looked_for(plan: Plan, r
     shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
     (file,) = (Path(plan.out) / shards.READINGS).rglob("*.parquet")
     file.write_bytes(content)
-    with pytest.raises(ArchiveError, match="cannot be read; see  pneumoscope archive verify"):
+    with pytest.raises(ArchiveError, match=r"\.parquet' is damaged; remove it, and run  pneumoscope archive read  again"):
         shards.remove_failed(plan, ["UnreadableFileError"])
 
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pneumoscope.archive import attempts, locations, parquet_streams, shards, sources
-from pneumoscope.archive.errors import ArchiveError, UnavailableSourceError
+from pneumoscope.archive import attempts, locations, result_columns, shards
+from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.shards import RunRecord
 from pneumoscope.archive.sources import Stored
 from pneumoscope.archive.store import Store
@@ -181,22 +180,9 @@ def columns_of(store: Store, columns: Sequence[str], names: Sequence[str]) -> It
     Raises
     ------
     ArchiveError
-        A file is damaged.
+        A file is damaged, or cannot be read.
     """
-
-    def read(name: str) -> pa.Table:
-        location = store.location(shards.file_of(name))
-        try:
-            with sources.failures(location), sources.opened(location) as stream:
-                return pq.ParquetFile(parquet_streams.of_stream(stream), page_checksum_verification=True).read(
-                    [*columns], use_threads=False
-                )
-        except UnavailableSourceError as error:
-            raise ArchiveError(
-                f"the results of shard {name} cannot be read; see  pneumoscope archive verify {locations.shown(store.root)}"
-            ) from error
-
-    return ordered_map(read, names, _TOGETHER)
+    return ordered_map(lambda name: result_columns.read(store, shards.file_of(name), columns), names, _TOGETHER)
 
 
 def status(out: str) -> Status:
@@ -280,9 +266,11 @@ def summarize(out: str) -> Summary:
     read: Counter[tuple[str, str, str]] = Counter()
     outside: Counter[tuple[str, str, str]] = Counter()
     histogram = np.zeros(BINS, np.int64)
-    for table in columns_of(store, _SUMMARY_COLUMNS, [*committed]):
+    for name, table in zip(committed, columns_of(store, _SUMMARY_COLUMNS, [*committed]), strict=True):
         rows = table.to_pylist()
         good = [row for row in rows if not row["error_kind"]]
+        if any(row["probability"] is None for row in good):
+            raise result_columns.damaged(store, shards.file_of(name), "has a radiograph with neither a probability nor an error")
         failed.update(row["error_kind"] for row in rows if row["error_kind"])
         read.update(map(_group, good))
         outside.update(_group(row) for row in good if row["domain_inside"] is False)

@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pneumoscope import atomic_files, strict_json
-from pneumoscope.archive import attempts, locations, parquet_streams, removed_results, result_table, row_reading, sources
+from pneumoscope.archive import attempts, locations, removed_results, result_columns, result_table, row_reading, sources
 from pneumoscope.archive.careful import read_alone
 from pneumoscope.archive.errors import ArchiveError, DamagedResultsError, RefusedSourceError, UnavailableSourceError
 from pneumoscope.archive.journal import DATA_SET_NAME, Options, Run
@@ -372,13 +370,7 @@ def _names(store: Store, shard: str) -> list[str]:
 
 
 def _column(store: Store, shard: str, name: str) -> list[Any]:
-    try:
-        content = parquet_streams.of_bytes(store.read(file_of(shard)) or b"")
-        return list(pq.ParquetFile(content, page_checksum_verification=True).read([name], use_threads=False)[name].to_pylist())
-    except (pa.ArrowException, OSError) as error:
-        raise DamagedResultsError(
-            f"the results of shard {shard} cannot be read; see  pneumoscope archive verify {locations.shown(store.root)}"
-        ) from error
+    return list(result_columns.read(store, file_of(shard), [name])[name].to_pylist())
 
 
 def remove_failed(plan: Plan, kinds: Collection[str]) -> int:

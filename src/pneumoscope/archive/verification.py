@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pneumoscope.archive import parquet_streams, result_table, row_reading, shards
+from pneumoscope.archive import parquet_streams, result_columns, result_table, row_reading, shards
 from pneumoscope.archive.data_set import record_of
 from pneumoscope.archive.decoding import DecodeEach
 from pneumoscope.archive.errors import ArchiveError, QuarantinedError, UnavailableSourceError
@@ -129,7 +129,7 @@ def _listing_problems(store: Store, table: ManifestTable, record: RunRecord) -> 
 
 def _checked(store: Store, table: ManifestTable, record: RunRecord, index: int) -> _Checked:
     name = shards.file_of(table.shards[index])
-    again = "remove it, and run  pneumoscope archive read  again"
+    again = result_columns.READ_AGAIN
     content = store.read(name) or b""
     try:
         file = pq.ParquetFile(parquet_streams.of_bytes(content), page_checksum_verification=True)

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 import zipfile
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pneumoscope import DISCLAIMER
@@ -71,6 +74,82 @@ def test_verify_lists_what_is_wrong_with_exit_code_1(results: Path) -> None:
     bad = run("archive", "verify", results, "--sample", "0")
     assert bad.code == SOME_FILES_FAILED
     assert f"{file.name}' is damaged; remove it, and run  pneumoscope archive read  again" in bad.out
+
+
+@pytest.fixture
+def shards_of_two(tmp_path: Path) -> Path:
+    """Six radiographs in shards of two or three, read into a data set; its manifest lies beside it."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number, file in enumerate(sorted(SAMPLE.rglob("*.jp*g"))[:6]):
+        shutil.copy2(file, folder / f"{number}.jpeg")
+    assert run("archive", "manifest", folder, "-o", tmp_path / "m.parquet", "--rows-a-shard", "2").code == 0
+    assert run("archive", "read", tmp_path / "m.parquet", "-o", tmp_path / "out", "--no-isolate").code == 0
+    return tmp_path / "out"
+
+
+def copied_over(first: Path, second: Path) -> None:
+    shutil.copy(first, second)
+
+
+def doubled(first: Path, second: Path) -> None:
+    table = pq.ParquetFile(second).read()
+    pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), second)
+
+
+def emptied(first: Path, second: Path) -> None:
+    pq.write_table(pq.ParquetFile(second).read().slice(0, 0), second)
+
+
+@pytest.mark.parametrize("change", [copied_over, doubled, emptied])
+def test_results_that_are_not_one_row_of_each_file_are_never_exit_code_0(shards_of_two: Path, change) -> None:
+    first, second, *_ = sorted((shards_of_two / shards.READINGS).rglob("*.parquet"))
+    change(first, second)
+    read = run("archive", "read", shards_of_two.parent / "m.parquet", "-o", shards_of_two, "--no-isolate")
+    status = run("archive", "status", shards_of_two)
+    for code, said in ((read.code, read.err), (status.code, status.out)):
+        assert code == SOME_FILES_FAILED
+        assert re.search(rf"'{second}' holds the results of .*; remove it, and run  pneumoscope archive read  again", said)
+    second.unlink()
+    assert run("archive", "read", shards_of_two.parent / "m.parquet", "-o", shards_of_two, "--no-isolate").code == 0
+    assert run("archive", "status", shards_of_two).code == 0
+
+
+def test_a_doubled_row_is_noticed_without_the_manifest(shards_of_two: Path) -> None:
+    first, second, *_ = sorted((shards_of_two / shards.READINGS).rglob("*.parquet"))
+    (shards_of_two.parent / "m.parquet").unlink()
+    ran = run("archive", "status", shards_of_two)
+    assert (ran.code, "m.parquet' cannot be opened, so that the results are not compared with it" in ran.out) == (0, True)
+    doubled(first, second)
+    ran = run("archive", "status", shards_of_two)
+    assert (ran.code, "there are results of 7 files, but the manifest of the last run had 6" in ran.out) == (1, True)
+
+
+def test_a_folder_where_results_must_lie_is_named(shards_of_two: Path) -> None:
+    file = sorted((shards_of_two / shards.READINGS).rglob("*.parquet"))[0]
+    file.unlink()
+    file.mkdir()
+    ran = run("archive", "read", shards_of_two.parent / "m.parquet", "-o", shards_of_two, "--no-isolate")
+    assert (ran.code, f"'{file}' is a folder where a file must lie; remove it" in ran.err) == (USER_MISTAKE, True)
+
+
+def test_results_that_vanish_during_a_run_are_no_success(shards_of_two: Path, monkeypatch) -> None:
+    file = sorted((shards_of_two / shards.READINGS).rglob("*.parquet"))[0]
+    monkeypatch.setattr(archive_read, "_by_threads", lambda *_: file.unlink())
+    ran = run("archive", "read", shards_of_two.parent / "m.parquet", "-o", shards_of_two, "--no-isolate")
+    assert ran.code == SOME_FILES_FAILED
+    assert "shards have no results; run the same command again" in ran.err
+
+
+def test_status_says_that_the_manifest_was_replaced(shards_of_two: Path) -> None:
+    manifest = shards_of_two.parent / "m.parquet"
+    shutil.copy(next(SAMPLE.rglob("*.jp*g")), shards_of_two.parent / "many/9.jpeg")
+    assert run("archive", "manifest", shards_of_two.parent / "many", "-o", manifest, "--update").code == 0
+    ran = run("archive", "status", shards_of_two)
+    assert (ran.code, f"the manifest '{manifest}' was replaced since the last run: " in ran.out) == (0, True)
+    assert "pneumoscope archive read  goes on with it" in ran.out
+    assert run("archive", "read", manifest, "-o", shards_of_two, "--no-isolate").code == 0
+    assert "replaced" not in run("archive", "status", shards_of_two).out
 
 
 def test_reading_goes_on_and_says_so(results: Path, folder: Path) -> None:

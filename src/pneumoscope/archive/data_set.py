@@ -1,15 +1,17 @@
 """Say what a data set of results holds: how far a run is, and what came of it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from pneumoscope.archive import attempts, locations, result_columns, shards
+from pneumoscope import PneumoscopeError
+from pneumoscope.archive import attempts, counting, locations, result_columns, shards
+from pneumoscope.archive.counting import columns_of
 from pneumoscope.archive.errors import ArchiveError
+from pneumoscope.archive.manifest_table import ManifestTable, open_manifest
 from pneumoscope.archive.shards import RunRecord
 from pneumoscope.archive.sources import Stored
 from pneumoscope.archive.store import Store
@@ -42,6 +44,10 @@ class Status:
         None where fewer than two shards are committed.
     last_commit : float, optional
         When the last shard was committed, seconds since 1970.
+    manifest_note : str
+        That the manifest was replaced since the last run, or cannot be opened; empty where it is the one of the last run.
+    problems : tuple of str
+        Where the results are not exactly one row of each file, in one sentence each.
     """
 
     shards: int
@@ -51,6 +57,8 @@ class Status:
     failed: Mapping[str, int]
     rows_a_second: float | None
     last_commit: float | None
+    manifest_note: str
+    problems: tuple[str, ...]
 
     @property
     def seconds_left(self) -> float | None:
@@ -160,31 +168,6 @@ def record_of(store: Store) -> RunRecord:
     return record
 
 
-def columns_of(store: Store, columns: Sequence[str], names: Sequence[str]) -> Iterator[pa.Table]:
-    """Read columns of shards, a few shards at the same time.
-
-    Parameters
-    ----------
-    store : Store
-        The data set.
-    columns : sequence of str
-        Names of the columns.
-    names : sequence of str
-        Digests of the shards.
-
-    Yields
-    ------
-    pyarrow.Table
-        The columns of each shard, in order.
-
-    Raises
-    ------
-    ArchiveError
-        A file is damaged, or cannot be read.
-    """
-    return ordered_map(lambda name: result_columns.read(store, shards.file_of(name), columns), names, _TOGETHER)
-
-
 def status(out: str) -> Status:
     """Say how far a run is.
 
@@ -205,20 +188,46 @@ def status(out: str) -> Status:
     """
     store = Store(out)
     record, committed = record_of(store), shards.committed(store)
-    failed: Counter[str] = Counter()
-    rows: dict[str, int] = {}
-    for name, table in zip(committed, columns_of(store, ["error_kind"], [*committed]), strict=True):
-        rows[name] = table.num_rows
-        failed.update(kind for kind in table["error_kind"].to_pylist() if kind)
+    table, note = _manifest_of(record, committed)
+    found = counting.count(store, committed, table)
     times = [stored.modified for stored in committed.values() if stored.modified is not None]
     return Status(
         len(committed),
         record.n_shards,
-        sum(rows.values()),
+        found.rows,
         record.n_rows,
-        dict(failed.most_common()),
-        _rate(store, committed, rows),
+        found.failed,
+        _rate(store, committed, found.rows_of_shard),
         max(times, default=None),
+        note,
+        found.problems or _wrong_sum(record, len(committed), found.rows, table),
+    )
+
+
+def _manifest_of(record: RunRecord, committed: Collection[str]) -> tuple[ManifestTable | None, str]:
+    """The manifest of a data set, where it can be opened, and what a user should know of it."""
+    try:
+        table = open_manifest(record.manifest)
+    except PneumoscopeError:
+        return None, f"the manifest '{record.manifest}' cannot be opened, so that the results are not compared with it"
+    if table.sha256 == record.manifest_sha256:
+        return table, ""
+    done = sum(shard in committed for shard in table.shards)
+    return table, (
+        f"the manifest '{record.manifest}' was replaced since the last run: {done} of its {len(table.shards)} shards have "
+        "results;  pneumoscope archive read  goes on with it"
+    )
+
+
+def _wrong_sum(record: RunRecord, n_shards: int, rows: int, table: ManifestTable | None) -> tuple[str, ...]:
+    """What can be said of the number of rows without the manifest of the run."""
+    compared = table is not None and table.sha256 == record.manifest_sha256
+    wrong = rows > record.n_rows or (n_shards == record.n_shards and rows != record.n_rows)
+    if compared or not wrong:
+        return ()
+    return (
+        f"there are results of {rows} files, but the manifest of the last run had {record.n_rows}; find the file of results that "
+        "is wrong with  pneumoscope archive verify",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pneumoscope import atomic_files
 from pneumoscope.archive import journal, locations, sources
-from pneumoscope.archive.errors import MissingSourceError
+from pneumoscope.archive.errors import ArchiveError, MissingSourceError
 from pneumoscope.archive.sources import Stored
 
 
@@ -101,9 +101,11 @@ class Store:
 
         Raises
         ------
-        SourceError
-            The store did not answer, or refuses access.
+        ArchiveError
+            There is a folder of this name, the store did not answer, or it refuses access.
         """
+        if self.folder and (self.folder / name).is_dir():
+            raise ArchiveError(f"'{self.folder / name}' is a folder where a file must lie; remove it, and run the command again")
         try:
             sources.stored(self.location(name))
         except MissingSourceError:
@@ -154,7 +156,7 @@ class Store:
             It cannot be written.
         """
         if self.folder:
-            if (self.folder / name).exists():
+            if self.exists(name):
                 return False
             self.replace(name, content)
             return True

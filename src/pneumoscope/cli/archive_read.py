@@ -9,7 +9,7 @@ import click
 from tqdm import tqdm
 
 from pneumoscope import DISCLAIMER, MissingExtraError
-from pneumoscope.archive import data_set, local_engine, locations, manifest_building, shards
+from pneumoscope.archive import counting, local_engine, locations, manifest_building, shards
 from pneumoscope.archive.entries import UNREAD
 from pneumoscope.archive.journal import Options
 from pneumoscope.archive.manifest_table import open_manifest
@@ -84,7 +84,7 @@ def command(
     """Read the radiographs of MANIFEST into the data set OUT: Parquet, one row a radiograph, also for those with an error.
 
     Run the same command again to go on where it stopped, or after the manifest was updated: what has a result is not read again.
-    The exit code is 1 if a file could not be read.
+    The exit code is 1 if a file could not be read, or if the results are not one row of each file.
     """
     check_engine(click.get_current_context(), engine)
     options = Options(target, method, "none", maps, population, decode=decode)
@@ -167,7 +167,8 @@ def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
     Returns
     -------
     int
-        Exit code: 1 if a file could not be read, or an archive or a folder could not be opened for the manifest.
+        Exit code: 1 if a file could not be read, an archive or a folder could not be opened for the manifest, or the results are
+        not exactly one row of each file of the manifest.
     """
     table, committed = open_manifest(plan.manifest), shards.committed(plan.store)
     if committed:
@@ -176,7 +177,8 @@ def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
     with tqdm(total=plan.n_rows, initial=done, unit="file", disable=None) as progress:
         engine = _by_ray if how.engine == "ray" else _by_threads
         engine(plan, reader, how, lambda count: progress.update(count.rows))
-    now = data_set.status(plan.out)
+    committed = shards.committed(plan.store)
+    now = counting.count(plan.store, committed, table)
     failed = sum(now.failed.values())
     click.echo(f"{now.rows - failed} radiographs read, {failed} not read: {locations.shown(plan.out)}. {DISCLAIMER}")
     for kind, number in now.failed.items():
@@ -184,7 +186,12 @@ def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
     unread = {kind: table.left_out[kind] for kind in UNREAD if kind in table.left_out}
     for kind, number in unread.items():
         click.echo(f"  not in the manifest: {number} {kind}", err=True)
-    return SOME_FILES_FAILED if failed or unread else 0
+    problems = [*now.problems]
+    if len(committed) < plan.n_shards:
+        problems.append(f"{plan.n_shards - len(committed)} of {plan.n_shards} shards have no results; run the same command again")
+    for problem in problems:
+        click.echo(problem, err=True)
+    return SOME_FILES_FAILED if failed or unread or problems else 0
 
 
 def _by_threads(plan: Plan, reader: Reader, how: EngineOptions, on_shard: OnShard) -> None:

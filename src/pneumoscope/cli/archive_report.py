@@ -25,13 +25,19 @@ _LONGEST_BAR = 40
 @click.command("status")
 @click.argument("out", metavar="OUT")
 @_AS_JSON
-def status(out: str, as_json: bool) -> None:
-    """Print how far a run is: shards and radiographs done, failures by kind, rate, time left."""
+def status(out: str, as_json: bool) -> int:
+    """Print how far a run is: shards and radiographs done, failures by kind, rate, time left.
+
+    The exit code is 1, with a list, if the results are not one row of each file of the manifest.
+    """
     now = data_set.status(place_of(out))
+    code = SOME_FILES_FAILED if now.problems else 0
     if as_json:
         click.echo(json.dumps(asdict(now) | {"seconds_left": now.seconds_left}))
-        return
+        return code
     click.echo(f"{now.shards} of {now.n_shards} shards, {now.rows} of {now.n_rows} radiographs: {locations.shown(out)}")
+    for line in filter(None, (*now.problems, now.manifest_note)):
+        click.echo(f"  {line}")
     for kind, count in now.failed.items():
         click.echo(f"  not read: {count} {kind}")
     if now.rows_a_second is not None:
@@ -39,6 +45,7 @@ def status(out: str, as_json: bool) -> None:
     if now.last_commit is not None and now.shards < now.n_shards:
         left = "unknown" if now.seconds_left is None else _duration(now.seconds_left)
         click.echo(f"  time left: {left}; last commit {_duration(max(0.0, time.time() - now.last_commit))} ago")
+    return code
 
 
 def _duration(seconds: float) -> str:

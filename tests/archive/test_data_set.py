@@ -16,9 +16,11 @@ from pneumoscope import DISCLAIMER
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import ArchiveError, Options, attempts, data_set, result_table, verification
 from pneumoscope.archive.decoding import one_by_one
-from pneumoscope.archive.errors import DamagedResultsError
-from pneumoscope.archive.row_reading import device_of, site_of
+from pneumoscope.archive.errors import DamagedResultsError, MissingSourceError
+from pneumoscope.archive.manifest_table import Row
+from pneumoscope.archive.row_reading import device_of, error_record, site_of
 from pneumoscope.archive.shards import Plan
+from pneumoscope.archive.sources import Source
 from pneumoscope.archive.store import Store
 from pneumoscope.reader import Reader
 from tests.archive.conftest import SAMPLE, plan_of, read_all
@@ -194,6 +196,55 @@ def test_a_result_that_reads_differently_is_found(done: Plan, copied: Path, read
                 one["probability"] = (one["probability"] + 0.25) % 1
         file.write_bytes(result_table.encode(records, record.run))
     assert verified(done, copied, reader, sample=8) == ("'1.jpeg' was read again with another result (probability)",)
+
+
+def test_a_source_that_is_gone_or_changed_is_no_other_result(done: Plan, copied: Path, reader: Reader) -> None:
+    folder = Path(done.out).parent / "in"
+    files = {name: ((folder / name).read_bytes(), (folder / name).stat()) for name in ("1.jpeg", "2.jpeg", "3.jpeg")}
+    try:
+        (folder / "1.jpeg").unlink()
+        (folder / "2.jpeg").write_bytes(files["2.jpeg"][0] + b"\0")
+        (folder / "3.jpeg").write_bytes(files["3.jpeg"][0][:-1] + b"\0")
+        os.utime(folder / "3.jpeg", ns=(0, files["3.jpeg"][1].st_mtime_ns))
+        problems = verified(done, copied, reader, sample=8)
+    finally:
+        for name, (content, times) in files.items():
+            (folder / name).write_bytes(content)
+            os.utime(folder / name, ns=(times.st_atime_ns, times.st_mtime_ns))
+    gone, changed, other = sorted(problems)
+    assert gone == "'1.jpeg' cannot be read again: the file is not there; restore it, or build the manifest again with --update"
+    assert changed.startswith("'2.jpeg' cannot be read again: the file was changed after the manifest was built; build the man")
+    assert other.startswith("'3.jpeg' has another content than when it was read; restore it, or remove 'readings/bucket=x")
+
+
+def test_a_file_that_was_away_and_is_there_is_named_with_what_to_do(done: Plan, copied: Path, reader: Reader) -> None:
+    record = data_set.record_of(Store(str(copied)))
+    row = Row("1.jpeg", Source("/in/1.jpeg"))
+    for file in copied.rglob("*.parquet"):
+        records = pq.ParquetFile(file).read().to_pylist()
+        away = error_record(row, MissingSourceError("the file is not there"), record.run)
+        file.write_bytes(result_table.encode([away if one["path"] == row.name else one for one in records], record.run))
+    (problem,) = verified(done, copied, reader, sample=8)
+    assert problem.startswith(
+        "'1.jpeg' could not be read then (MissingSourceError), and can be now; run  pneumoscope archive read"
+    )
+    assert problem.endswith("--again MissingSourceError")
+
+
+def test_a_manifest_that_was_moved_is_asked_for(done: Plan, copied: Path) -> None:
+    text = (copied / "_run.json").read_text()
+    (copied / "_run.json").write_text(text.replace(done.manifest, "/moved/m.parquet"))
+    with pytest.raises(ArchiveError, match=r"'/moved/m\.parquet', cannot be opened; name it with --manifest"):
+        verification.verify(str(copied), "", None, one_by_one(radiographs.read))
+    assert verified(done, copied) == ()
+
+
+def test_a_damaged_record_of_the_run_is_one_true_sentence(copied: Path) -> None:
+    (copied / "_run.json").write_text((copied / "_run.json").read_text()[:-20])
+    with pytest.raises(
+        ArchiveError, match=r"_run\.json' is damaged or of another version .*; restore it from a copy, or read the"
+    ):
+        data_set.status(str(copied))
 
 
 def _without(table: pa.Table) -> pa.Table:

@@ -286,7 +286,8 @@ def read_run(store: Store) -> RunRecord | None:
         return strict_json.decode(content, RunRecord)
     except strict_json.StrictJsonError as error:
         raise ArchiveError(
-            f"'{locations.shown(store.location(RUN_NAME))}' was not written by this version ({error}); choose another -o"
+            f"'{locations.shown(store.location(RUN_NAME))}' is damaged or of another version ({error}); restore it from a "
+            "copy, or read the manifest into another place"
         ) from error
 
 

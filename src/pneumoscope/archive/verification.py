@@ -1,7 +1,7 @@
 """Check that a data set holds exactly one intact result of each file of its manifest."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from pneumoscope.archive import parquet_streams, result_columns, result_table, row_reading, shards
 from pneumoscope.archive.data_set import record_of
 from pneumoscope.archive.decoding import DecodeEach
-from pneumoscope.archive.errors import ArchiveError, QuarantinedError, UnavailableSourceError
+from pneumoscope.archive.errors import ArchiveError, QuarantinedError, SourceError, UnavailableSourceError
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
+from pneumoscope.archive.reading import Content
 from pneumoscope.archive.row_reading import Records, fetch
 from pneumoscope.archive.shards import RunRecord
 from pneumoscope.archive.store import Store
@@ -82,7 +83,7 @@ def verify(
     """
     store = Store(out)
     record = record_of(store)
-    table = open_manifest(manifest or record.manifest)
+    table = open_manifest(manifest) if manifest else _named_manifest(record)
     if reader and reader.model != record.run.model:
         raise ArchiveError("the results are of another model; name the one that read them with --model")
     if reader and row_reading.site_key_sha256(site_key) != record.site_key:
@@ -99,8 +100,18 @@ def verify(
         for place in chosen.get(index, ()) if not checked.problems else ():
             assert reader is not None  # else nothing is chosen
             read_again += 1
-            problems += _differences(checked.rows[place], checked.records[place], record, reader, decode, site_key)
+            file = shards.file_of(table.shards[index])
+            problems += _differences(checked.rows[place], file, checked.records[place], record, reader, decode, site_key)
     return Verified(n_shards, rows, read_again, tuple(problems))
+
+
+def _named_manifest(record: RunRecord) -> ManifestTable:
+    try:
+        return open_manifest(record.manifest)
+    except SourceError as error:
+        raise ArchiveError(
+            f"the manifest of these results, '{record.manifest}', cannot be opened; name it with --manifest if it was moved"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -171,17 +182,35 @@ def _chosen(table: ManifestTable, count: int, seed: int) -> Mapping[int, list[in
 
 
 def _differences(
-    row: Row, kept: Mapping[str, Any], record: RunRecord, reader: Reader, decode: DecodeEach, site_key: str
+    row: Row, file: str, kept: Mapping[str, Any], record: RunRecord, reader: Reader, decode: DecodeEach, site_key: str
 ) -> Iterator[str]:
     if kept["error_kind"] in _NOT_REPEATABLE:
         return
-    records = Records(reader, record.run, decode, site_key)([(row, fetch(row))])
+    content = fetch(row)
+    records = Records(reader, record.run, decode, site_key)([(row, content)])
     (again,) = pa.Table.from_pylist(records, result_table.SCHEMA).to_pylist()
     different = [name for name in result_table.SCHEMA.names if name != _MAP and again[name] != kept[name]]
     if not _same_map(result_table.heat_map_of(again), result_table.heat_map_of(kept)):
         different.append(_MAP)
     if different:
-        yield f"'{row.name}' was read again with another result ({', '.join(different)})"
+        yield _difference(row.name, file, content, kept, again, different)
+
+
+def _difference(
+    name: str, file: str, content: Content, kept: Mapping[str, Any], again: Mapping[str, Any], different: Sequence[str]
+) -> str:
+    """Say why a result differs: the file, or what was made of it."""
+    if not isinstance(content, bytes):
+        return f"'{name}' cannot be read again: {again['error']}"
+    if kept["file_sha256"] is None:
+        return (
+            f"'{name}' could not be read then ({kept['error_kind']}), and can be now; run  pneumoscope archive read  with "
+            f"--again {kept['error_kind']}"
+        )
+    if kept["file_sha256"] != again["file_sha256"]:
+        again_from = f"remove '{file}', and run  pneumoscope archive read  again"
+        return f"'{name}' has another content than when it was read; restore it, or {again_from}"
+    return f"'{name}' was read again with another result ({', '.join(different)})"
 
 
 def _same_map(first: Grey | None, second: Grey | None) -> bool:

@@ -79,7 +79,7 @@ def rate(out: Path, readers: int) -> tuple[float, float]:
     """Radiographs a second while all readers work, and the seconds from the first start to the last commit."""
     shards = []
     for file in out.rglob("*.parquet"):
-        *_, start = attempts.starts_of(Store(str(out)), file.stem)
+        *_, start = attempts.attempts_of(Store(str(out)), file.stem).starts
         shards.append((start, file.stat().st_mtime, pq.ParquetFile(file).metadata.num_rows))
     return steady_rate(shards, readers), max(end for _, end, _ in shards) - min(start for start, *_ in shards)
 

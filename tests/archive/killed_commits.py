@@ -76,7 +76,11 @@ def main() -> None:
     number = 1
     while killed_at(plan, number):
         before = hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else ""
-        said = {"before": before, "pending": len([*shards.pending(plan)]), "attempts": len(attempts.starts_of(plan.store, shard))}
+        said = {
+            "before": before,
+            "pending": len([*shards.pending(plan)]),
+            "attempts": len(attempts.attempts_of(plan.store, shard).starts),
+        }
         read(plan)
         print(json.dumps(said | {"after": hashlib.sha256(file.read_bytes()).hexdigest()}))
         shutil.rmtree(out / shards.READINGS)

@@ -96,7 +96,7 @@ def test_a_store_that_is_away_stops_the_run_instead_of_filling_it_with_errors(tm
         shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
     assert list(shards.pending(plan)) == [0]
     (shard,) = shards.open_manifest(plan.manifest).shards
-    assert attempts.starts_of(plan.store, shard) == []  # an attempt that ended with an error was not killed
+    assert attempts.attempts_of(plan.store, shard).starts == []  # an attempt that ended with an error was not killed
 
 
 def test_a_folder_has_one_writer(tmp_path: Path, reader: Reader) -> None:

@@ -138,6 +138,14 @@ def test_the_rate_counts_no_time_in_which_nothing_was_read(copied: Path, start_e
     assert data_set.status(str(copied)).rows_a_second == (seconds and pytest.approx(rows / seconds))
 
 
+def test_a_copy_has_the_rate_and_the_time_of_the_original(done: Plan, copied: Path) -> None:
+    for number, file in enumerate(sorted(copied.rglob("*.parquet"))):
+        os.utime(file, (4e9 + number, 4e9 + number))
+    for name in ("rows_a_second", "last_commit"):
+        assert getattr(data_set.status(str(copied)), name) == getattr(data_set.status(done.out), name)
+    assert data_set.summarize(str(copied)).reader_seconds == data_set.summarize(done.out).reader_seconds < 3600
+
+
 def test_summary_counts_distribution_domain_and_time(done: Plan) -> None:
     made = data_set.summarize(done.out)
     frame = pd.read_parquet(f"{done.out}/readings")

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pneumoscope import DISCLAIMER
-from pneumoscope.archive import shards
+from pneumoscope.archive import data_set, shards
 from pneumoscope.cli import archive_read
 from pneumoscope.cli.main import SOME_FILES_FAILED, USER_MISTAKE
 from tests.archive.conftest import SAMPLE
@@ -64,6 +65,16 @@ def test_status_and_summary_of_results(results: Path) -> None:
     said = json.loads(run("archive", "summary", results, "--cost-an-hour", "3600", "--readers-a-machine", "2", "--json").out)
     assert said["cost"] == pytest.approx(said["reader_seconds"] / 2)
     assert said["disclaimer"] == DISCLAIMER
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [(23_812.3, "23,800"), (1234.5, "1,230"), (99.96, "100"), (1.2345, "1.23"), (2.0, "2"), (0.00001234, "0.0000123")],
+)
+def test_a_rate_is_written_without_an_exponent(results: Path, monkeypatch, rate: float, said: str) -> None:
+    now = data_set.status(str(results))
+    monkeypatch.setattr(data_set, "status", lambda out: replace(now, rows_a_second=rate))
+    assert f"  {said} radiographs a second by the last commits\n" in run("archive", "status", results).out
 
 
 def test_verify_lists_what_is_wrong_with_exit_code_1(results: Path) -> None:

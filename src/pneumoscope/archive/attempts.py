@@ -1,7 +1,12 @@
-"""Count how often a shard was begun and not ended, so that a file that kills its process is not tried forever."""
+"""Note when a shard was begun and committed.
+
+How often it was begun and not ended is counted, so that a file that kills its process is not tried forever. Rates and costs come
+from these times, because the times of files change when a data set is copied.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -12,6 +17,22 @@ from pneumoscope.archive.store import Store
 FOLDER = "_attempts"
 MOST_DEAD = 2
 """Attempts that may end without a result before the files of a shard are read one at a time, each in a process of its own."""
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The attempts at a shard.
+
+    Parameters
+    ----------
+    starts : list of float
+        Times of the attempts that were killed or gave the result, seconds since 1970.
+    end : float, optional
+        When the result was committed; None where there is none, or an earlier version wrote it.
+    """
+
+    starts: list[float]
+    end: float | None = None
 
 
 @contextmanager
@@ -30,19 +51,29 @@ def begun(store: Store, shard: str) -> Iterator[int]:
     int
         Number of earlier attempts that ended without a result and without an exception: their process was killed.
     """
-    dead = starts_of(store, shard)
-    name = f"{FOLDER}/{shard}.json"
-    store.replace(name, msgspec.json.encode([*dead, datetime.now(UTC).timestamp()]))
+    dead = attempts_of(store, shard).starts
+    starts = [*dead, _now()]
+    _note(store, shard, Attempts(starts))
     try:
         yield len(dead)
     except BaseException:
         with suppress(PneumoscopeError, OSError):  # what went wrong first is what is reported
-            store.replace(name, msgspec.json.encode(dead))
+            _note(store, shard, Attempts(dead))
         raise
+    with suppress(PneumoscopeError, OSError):  # the result is committed, and its time is no part of it
+        _note(store, shard, Attempts(starts, _now()))
 
 
-def starts_of(store: Store, shard: str) -> list[float]:
-    """Read when a shard was begun.
+def _now() -> float:
+    return datetime.now(UTC).timestamp()
+
+
+def _note(store: Store, shard: str, attempts: Attempts) -> None:
+    store.replace(f"{FOLDER}/{shard}.json", msgspec.json.encode(attempts))
+
+
+def attempts_of(store: Store, shard: str) -> Attempts:
+    """Read when a shard was begun and committed.
 
     Parameters
     ----------
@@ -53,11 +84,12 @@ def starts_of(store: Store, shard: str) -> list[float]:
 
     Returns
     -------
-    list of float
-        Times of the attempts that were killed or gave the result, seconds since 1970.
+    Attempts
+        The times; none where none are noted.
     """
     content = store.read(f"{FOLDER}/{shard}.json")
     try:
-        return msgspec.json.decode(content or b"[]", type=list[float])
+        noted = msgspec.json.decode(content or b"[]", type=list[float] | Attempts)
     except msgspec.DecodeError:
-        return []  # the note of an attempt is no result: a damaged one counts as none
+        return Attempts([])  # the note of an attempt is no result: a damaged one counts as none
+    return noted if isinstance(noted, Attempts) else Attempts(noted)  # earlier versions wrote the starts alone

@@ -28,6 +28,14 @@ _SUMMARY_COLUMNS = (
 
 
 @dataclass(frozen=True)
+class _Time:
+    """When a shard was begun, None where that is unknown, and committed; seconds since 1970."""
+
+    start: float | None
+    end: float
+
+
+@dataclass(frozen=True)
 class Status:
     """How far a run is.
 
@@ -190,15 +198,15 @@ def status(out: str) -> Status:
     record, committed = record_of(store), shards.committed(store)
     table, note = _manifest_of(record, committed)
     found = counting.count(store, committed, table)
-    times = [stored.modified for stored in committed.values() if stored.modified is not None]
+    times = _times(store, committed)
     return Status(
         len(committed),
         record.n_shards,
         found.rows,
         record.n_rows,
         found.failed,
-        _rate(store, committed, found.rows_of_shard),
-        max(times, default=None),
+        _rate(times, found.rows_of_shard),
+        max((time.end for time in times.values()), default=None),
         note,
         found.problems or _wrong_sum(record, len(committed), found.rows, table),
     )
@@ -231,23 +239,29 @@ def _wrong_sum(record: RunRecord, n_shards: int, rows: int, table: ManifestTable
     )
 
 
-def _rate(store: Store, committed: Mapping[str, Stored], rows: Mapping[str, int]) -> float | None:
+def _times(store: Store, committed: Mapping[str, Stored]) -> dict[str, _Time]:
+    """When each shard was begun and committed."""
+
+    def time(shard: str) -> _Time:
+        noted, stored = attempts.attempts_of(store, shard), committed[shard]
+        end = stored.modified or 0.0 if noted.end is None else noted.end
+        start = noted.starts[-1] if noted.starts and noted.starts[-1] <= end else None  # after the end: by another clock
+        return _Time(start, end)
+
+    return dict(zip(committed, ordered_map(time, committed, _TOGETHER), strict=True))
+
+
+def _rate(times: Mapping[str, _Time], rows: Mapping[str, int]) -> float | None:
     """Rows of all recent shards but the first, by the time from its commit to the last one in which a shard was being read."""
-    commits = sorted((stored.modified or 0.0, name) for name, stored in committed.items())[-_RECENT:]
+    commits = sorted((time.end, name) for name, time in times.items())[-_RECENT:]
     if not commits:
         return None
     (begin, _), *recent = commits
-    started = ordered_map(lambda commit: attempts.starts_of(store, commit[1]), recent, _TOGETHER)
     seconds, until = 0.0, begin
-    for start, end in sorted((_start(starts, begin, end), end) for starts, (end, _) in zip(started, recent, strict=True)):
+    for start, end in sorted((begin if (start := times[name].start) is None else start, end) for end, name in recent):
         seconds += max(0.0, end - max(start, until))
         until = max(until, end)
     return sum(rows[name] for _, name in recent) / seconds if seconds else None
-
-
-def _start(starts: Sequence[float], begin: float, end: float) -> float:
-    """The last start of a shard; `begin` where it is unknown or, by another clock, after the commit."""
-    return starts[-1] if starts and starts[-1] <= end else begin
 
 
 def summarize(out: str) -> Summary:
@@ -297,14 +311,9 @@ def summarize(out: str) -> Summary:
         dict(failed.most_common()),
         histogram.tolist(),
         tuple(Group(*group, count, outside[group]) for group, count in read.most_common()),
-        sum(ordered_map(lambda name: _seconds(store, name, committed[name]), committed, _TOGETHER)),
+        sum(time.end - time.start for time in _times(store, committed).values() if time.start is not None),
     )
 
 
 def _group(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return row["site"] or "", row["manufacturer"] or "", row["device_model"] or ""
-
-
-def _seconds(store: Store, shard: str, stored: Stored) -> float:
-    starts = attempts.starts_of(store, shard)
-    return max(0.0, stored.modified - starts[-1]) if starts and stored.modified is not None else 0.0

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+import numpy as np
 
 from pneumoscope import DISCLAIMER
 from pneumoscope.archive import data_set, decoding, locations, verification
@@ -41,11 +42,17 @@ def status(out: str, as_json: bool) -> int:
     for kind, count in now.failed.items():
         click.echo(f"  not read: {count} {kind}")
     if now.rows_a_second is not None:
-        click.echo(f"  {now.rows_a_second:.3g} radiographs a second by the last commits")
+        click.echo(f"  {_three_digits(now.rows_a_second)} radiographs a second by the last commits")
     if now.last_commit is not None and now.shards < now.n_shards:
         left = "unknown" if now.seconds_left is None else _duration(now.seconds_left)
         click.echo(f"  time left: {left}; last commit {_duration(max(0.0, time.time() - now.last_commit))} ago")
     return code
+
+
+def _three_digits(number: float) -> str:
+    """Write a number with three significant digits and no exponent."""
+    rounded = float(f"{number:.3g}")
+    return f"{rounded:,.0f}" if rounded >= 100 else np.format_float_positional(rounded, trim="-")
 
 
 def _duration(seconds: float) -> str:
@@ -101,10 +108,14 @@ def _show_groups(made: Summary) -> None:
 
 
 def _show_time(made: Summary, cost: float | None) -> None:
-    click.echo(f"{made.reader_seconds / 3600:.3g} hours of readers, {made.rows_a_reader_hour:.0f} radiographs an hour each")
+    click.echo(
+        f"{_three_digits(made.reader_seconds / 3600)} hours of readers, {made.rows_a_reader_hour:,.0f} radiographs an hour each"
+    )
     if cost is not None:
         left = (made.run.n_rows - made.rows) * cost / made.rows
-        click.echo(f"cost {cost:.2f}, {cost / made.rows * 1000:.3g} per 1,000 radiographs; the rest costs about {left:.2f}")
+        click.echo(
+            f"cost {cost:,.2f}, {_three_digits(cost / made.rows * 1000)} per 1,000 radiographs; the rest costs about {left:,.2f}"
+        )
 
 
 @click.command("verify")

@@ -1,6 +1,7 @@
 import os
 import shutil
 from contextlib import nullcontext
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from pneumoscope.archive import (
     manifest_building,
     manifest_table,
     removed_results,
+    run_record,
     shards,
     verification,
 )
@@ -24,6 +26,8 @@ from pneumoscope.archive.result_table import Device
 from pneumoscope.archive.row_reading import Records, device_of
 from pneumoscope.archive.shards import Plan
 from pneumoscope.archive.sources import Source
+from pneumoscope.cli import archive_read
+from pneumoscope.radiograph.acceptance import AcceptancePolicy
 from pneumoscope.reader import Reader
 from pneumoscope.readings import CaseKey, form
 from tests.archive.conftest import plan_of, read_all
@@ -84,6 +88,31 @@ def test_an_updated_manifest_keeps_the_results_of_shards_that_did_not_change(pla
     assert len(rows_of(updated)) == 7
 
 
+def test_the_options_that_differ_are_named(plan: Plan, reader: Reader, folder: Path) -> None:
+    with pytest.raises(ArchiveError, match=r"holds results of other options \(--maps, --decode\); give the same, or choose"):
+        plan_of(folder, reader, options=Options(maps=True, decode="reduced"))
+    with pytest.raises(ArchiveError, match=r"other options \(without --site-key\)"):
+        plan_of(folder, reader, site_key="a secret of the site")
+    shutil.copy(plan.manifest, folder.parent / "other.parquet")
+    with pytest.raises(ArchiveError, match=rf"other options \(--population\) and of another manifest \('{plan.manifest}'\)"):
+        shards.make_plan(str(folder.parent / "other.parquet"), plan.out, reader, Options(population="child"), bundle=plan.bundle)
+
+
+@pytest.mark.parametrize(("earlier", "now", "said"), [("a", "b", "another"), ("a", "", "with"), ("", "a", "without")])
+def test_another_secret_of_the_sites_is_said_to_be_one(earlier: str, now: str, said: str) -> None:
+    assert run_record.differing_site_keys(earlier, now) == [f"{said} --site-key"]
+    assert run_record.differing_site_keys(earlier, earlier) == []
+
+
+def test_every_choice_of_the_policy_has_the_name_of_its_option(plan: Plan) -> None:
+    known = {option for parameter in archive_read.command.params for option in parameter.opts}
+    for field in fields(AcceptancePolicy):
+        other = {"mark": "refuse", "refuse": "mark"}[getattr(plan.run.policy, field.name)]
+        changed = replace(plan.run, policy=replace(plan.run.policy, **{field.name: other}))
+        (option,) = run_record.differing_options(plan.run, changed)
+        assert option in known
+
+
 def test_another_model_options_or_manifest_is_refused(plan: Plan, reader: Reader, folder: Path) -> None:
     with pytest.raises(ArchiveError, match="holds results of other options"):
         plan_of(folder, reader, options=Options(maps=True))
@@ -104,7 +133,7 @@ def test_results_are_not_removed_for_a_manifest_of_other_files(plan: Plan, reade
     with pytest.raises(ArchiveError, match="holds results of other files than those of the manifest"):
         plan_of(other, reader)
     assert files_of(plan) == before
-    assert shards.read_run(plan.store).manifest_sha256 == plan.manifest_sha256
+    assert run_record.read_run(plan.store).manifest_sha256 == plan.manifest_sha256
 
 
 def test_removed_results_are_counted_for_the_user(plan: Plan, reader: Reader, folder: Path) -> None:
@@ -166,7 +195,7 @@ def test_a_tenth_of_the_results_may_go(tmp_path: Path, left_out: int, refused: b
 
 def test_results_of_an_unknown_run_are_not_taken_for_those_of_this_one(plan: Plan, reader: Reader, folder: Path) -> None:
     shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
-    (Path(plan.out) / shards.RUN_NAME).unlink()
+    (Path(plan.out) / run_record.RUN_NAME).unlink()
     with pytest.raises(ArchiveError, match=r"holds files in the folder readings and no _run\.json that says what they are"):
         plan_of(folder, reader)
 

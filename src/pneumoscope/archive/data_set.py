@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from pneumoscope import PneumoscopeError
-from pneumoscope.archive import attempts, counting, locations, result_columns, shards
+from pneumoscope.archive import attempts, counting, locations, result_columns, run_record, shards
 from pneumoscope.archive.counting import columns_of
 from pneumoscope.archive.errors import ArchiveError
 from pneumoscope.archive.manifest_table import ManifestTable, open_manifest
-from pneumoscope.archive.shards import RunRecord
+from pneumoscope.archive.run_record import RunRecord
 from pneumoscope.archive.sources import Stored
 from pneumoscope.archive.store import Store
 from pneumoscope.ordered_map import ordered_map
@@ -170,7 +170,7 @@ def record_of(store: Store) -> RunRecord:
     ArchiveError
         There is none, or it is damaged.
     """
-    record = shards.read_run(store)
+    record = run_record.read_run(store)
     if record is None:
         raise ArchiveError(f"'{locations.shown(store.root)}' is no data set; name the OUT of  pneumoscope archive read")
     return record

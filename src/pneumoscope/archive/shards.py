@@ -14,57 +14,37 @@ from typing import Any
 
 import msgspec
 
-from pneumoscope import atomic_files, strict_json
-from pneumoscope.archive import attempts, locations, removed_results, result_columns, result_table, row_reading, sources
+from pneumoscope import atomic_files
+from pneumoscope.archive import (
+    attempts,
+    locations,
+    removed_results,
+    result_columns,
+    result_table,
+    row_reading,
+    run_record,
+    sources,
+)
 from pneumoscope.archive.careful import read_alone
 from pneumoscope.archive.errors import ArchiveError, DamagedResultsError, RefusedSourceError, UnavailableSourceError
-from pneumoscope.archive.journal import DATA_SET_NAME, Options, Run
+from pneumoscope.archive.journal import Options, Run
 from pneumoscope.archive.manifest import LINES_NAME
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
 from pneumoscope.archive.reading import Content
 from pneumoscope.archive.removed_results import Removed
 from pneumoscope.archive.row_reading import fetch
+from pneumoscope.archive.run_record import RUN_NAME, RunRecord, read_run
 from pneumoscope.archive.store import Store
 from pneumoscope.ordered_map import ordered_map
 from pneumoscope.reader import Reader
 from pneumoscope.reader.composition import check_asked
 
-RUN_NAME = DATA_SET_NAME
 READINGS = "readings"
 ReadRows = Callable[[Sequence[tuple[Row, Content]]], list[dict[str, Any]]]
 """Reads a group of files, each with its content or the error in its place; the results are values by column."""
 _FETCHED_TOGETHER = 4
 _MOST_BYTES = 2**24
 """Of a group, after which it is read."""
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """What ``_run.json`` says: whose results a data set holds.
-
-    Parameters
-    ----------
-    data_set : str
-        Version of the layout.
-    run : Run
-        Model, options and policy.
-    manifest : str
-        Location of the manifest, without secrets.
-    manifest_sha256 : str
-        Its digest (`ManifestTable.sha256`).
-    n_rows, n_shards : int
-        Its size.
-    site_key : str
-        Hash of the key of the sites; empty where none is used.
-    """
-
-    data_set: str
-    run: Run
-    manifest: str
-    manifest_sha256: str
-    n_rows: int
-    n_shards: int
-    site_key: str
 
 
 @dataclass(frozen=True)
@@ -252,43 +232,17 @@ def check_place(manifest: str, out: str, reader: Reader, options: Options | None
             f"'{locations.shown(out)}' holds files in the folder {READINGS} and no {RUN_NAME} that says what they are; choose "
             "another place with -o"
         )
-    expected = (result_table.VERSION, run, locations.shown(manifest), row_reading.site_key_sha256(site_key))
-    if earlier and (earlier.data_set, earlier.run, earlier.manifest, earlier.site_key) != expected:
-        reason = "another manifest" if earlier.run == run and earlier.site_key == expected[-1] else "other options"
-        if earlier.run.model != run.model:
-            reason = "another model"
-        raise ArchiveError(f"'{locations.shown(out)}' holds results of {reason}; choose another place with -o")
-    return run
-
-
-def read_run(store: Store) -> RunRecord | None:
-    """Read whose results a data set holds.
-
-    Parameters
-    ----------
-    store : Store
-        The data set.
-
-    Returns
-    -------
-    RunRecord or None
-        The record; None where there is none.
-
-    Raises
-    ------
-    ArchiveError
-        The record is damaged or of another version.
-    """
-    content = store.read(RUN_NAME)
-    if content is None:
-        return None
-    try:
-        return strict_json.decode(content, RunRecord)
-    except strict_json.StrictJsonError as error:
+    reasons = (
+        [*run_record.differences(earlier, run, locations.shown(manifest), row_reading.site_key_sha256(site_key))]
+        if earlier
+        else []
+    )
+    if reasons:
         raise ArchiveError(
-            f"'{locations.shown(store.location(RUN_NAME))}' is damaged or of another version ({error}); restore it from a "
-            "copy, or read the manifest into another place"
-        ) from error
+            f"'{locations.shown(out)}' holds results of {' and of '.join(reasons)}; give the same, or choose another "
+            "place with -o"
+        )
+    return run
 
 
 def file_of(shard: str) -> str:

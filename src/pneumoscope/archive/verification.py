@@ -16,7 +16,7 @@ from pneumoscope.archive.errors import ArchiveError, QuarantinedError, SourceErr
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
 from pneumoscope.archive.reading import Content
 from pneumoscope.archive.row_reading import Records, fetch
-from pneumoscope.archive.shards import RunRecord
+from pneumoscope.archive.run_record import RunRecord
 from pneumoscope.archive.store import Store
 from pneumoscope.ordered_map import ordered_map
 from pneumoscope.radiograph.radiograph import Grey

@@ -12,16 +12,18 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from pydicom.data import get_testdata_file
 
 from pneumoscope import radiograph as radiographs
 from pneumoscope.archive import attempts, careful, manifest_building, shards
 from pneumoscope.archive.decoding import one_by_one
-from pneumoscope.archive.errors import FolderInUseError, UnavailableSourceError
+from pneumoscope.archive.errors import FolderInUseError, MissingSourceError, UnavailableSourceError
 from pneumoscope.archive.row_reading import Records
 from pneumoscope.archive.shards import Plan
 from pneumoscope.radiograph import Radiograph
 from pneumoscope.reader import DEFAULT_BUNDLE, Reader
 from tests.archive.conftest import SAMPLE
+from tests.archive.test_containers import zipped
 
 KILLED = Path(__file__).parent / "killed_commits.py"
 
@@ -97,6 +99,35 @@ def test_a_store_that_is_away_stops_the_run_instead_of_filling_it_with_errors(tm
     assert list(shards.pending(plan)) == [0]
     (shard,) = shards.open_manifest(plan.manifest).shards
     assert attempts.attempts_of(plan.store, shard).starts == []  # an attempt that ended with an error was not killed
+
+
+def test_a_source_that_is_not_mounted_stops_the_run_instead_of_filling_it_with_errors(tmp_path, reader) -> None:
+    plan = broken_plan(tmp_path, reader)
+    (tmp_path / "in").rename(tmp_path / "away")
+    with pytest.raises(MissingSourceError, match="none of the 3 files of a shard is there; the run stops here: mount the source"):
+        shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
+    assert list(shards.pending(plan)) == [0]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "away/1.png").rename(tmp_path / "in/1.png")
+    count = shards.read_shard(plan, 0, Records(reader, plan.run, one_by_one(radiographs.read)))
+    assert count.failed["MissingSourceError"] == 2
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_that_were_never_there_are_rows(tmp_path: Path, reader: Reader, packed: bool) -> None:
+    """Those that a DICOMDIR lists: no update of the manifest finds them."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(str(get_testdata_file("dicomdirtests/DICOMDIR")), folder)
+    if packed:
+        zipped(tmp_path / "in.zip", {"DICOMDIR": (folder / "DICOMDIR").read_bytes(), "0.dcm": b"broken"})
+    (folder / "0.dcm").write_bytes(b"broken")
+    manifest = str(tmp_path / "m.parquet")
+    manifest_building.build([str(tmp_path / "in.zip" if packed else folder)], manifest, rows_a_shard=8)
+    plan = shards.make_plan(manifest, str(tmp_path / "out"), reader, bundle=DEFAULT_BUNDLE)
+    read = Records(reader, plan.run, one_by_one(radiographs.read))
+    missing = [count for k in range(plan.n_shards) if (count := shards.read_shard(plan, k, read)).failed["MissingSourceError"]]
+    assert any(count.failed == {"MissingSourceError": count.rows} for count in missing)
 
 
 def test_a_folder_has_one_writer(tmp_path: Path, reader: Reader) -> None:

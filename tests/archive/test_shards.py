@@ -230,8 +230,8 @@ def test_a_file_that_changed_after_the_manifest_is_an_error_not_a_reading(plan: 
 
 def test_shards_with_an_error_are_read_again_on_request(plan: Plan, reader: Reader, folder: Path) -> None:
     read_all(plan, reader)
-    assert shards.remove_failed(plan, ["MissingSourceError"]) == 0
-    assert shards.remove_failed(plan, ["MissingSourceError", "UnreadableFileError"]) == 1
+    assert shards.remove_failed(plan, ["MissingSourceError"]) == (0, frozenset())
+    assert shards.remove_failed(plan, ["MissingSourceError", "UnreadableFileError"]) == (1, {"UnreadableFileError"})
     assert len(list(shards.pending(plan))) == 1
 
 

@@ -166,6 +166,21 @@ def test_status_says_that_the_manifest_was_replaced(shards_of_two: Path) -> None
 def test_reading_goes_on_and_says_so(results: Path, folder: Path) -> None:
     again = run("archive", "read", folder.parent / "manifest.parquet", "-o", results, "--no-isolate")
     assert (again.code, "1 of 1 shards were read before; going on" in again.err) == (0, True)
+    assert again.out.startswith("2 radiographs read (0 now), 0 not read: ")
+
+
+def test_files_that_were_away_are_read_again_by_the_command_that_is_named(folder: Path, tmp_path: Path) -> None:
+    manifest, out = tmp_path / "m.parquet", tmp_path / "out"
+    assert run("archive", "manifest", folder, "-o", manifest).code == 0
+    (folder / "sub").rename(tmp_path / "away")
+    ran = run("archive", "read", manifest, "-o", out, "--no-isolate")
+    assert ran.code == SOME_FILES_FAILED
+    command = f"pneumoscope archive read {manifest} -o {out} --again MissingSourceError"
+    assert ran.err.endswith(f"once these files can be read, read them again with the same options:  {command}\n")
+    (tmp_path / "away").rename(folder / "sub")
+    ran = run(*command.split()[1:], "--again", "Nonsense", "--no-isolate")
+    assert (ran.code, ran.out.partition(":")[0]) == (0, "2 radiographs read, 0 not read")
+    assert "1 shard is read again\nno file has an error of the kind Nonsense;  pneumoscope archive status" in ran.err
 
 
 def test_read_takes_a_url_as_a_source_and_makes_a_data_set(folder: Path, tmp_path: Path) -> None:

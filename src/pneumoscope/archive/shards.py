@@ -26,7 +26,13 @@ from pneumoscope.archive import (
     sources,
 )
 from pneumoscope.archive.careful import read_alone
-from pneumoscope.archive.errors import ArchiveError, DamagedResultsError, RefusedSourceError, UnavailableSourceError
+from pneumoscope.archive.errors import (
+    ArchiveError,
+    DamagedResultsError,
+    MissingSourceError,
+    RefusedSourceError,
+    UnavailableSourceError,
+)
 from pneumoscope.archive.journal import Options, Run
 from pneumoscope.archive.manifest import LINES_NAME
 from pneumoscope.archive.manifest_table import ManifestTable, Row, open_manifest
@@ -328,7 +334,7 @@ def _column(store: Store, shard: str, name: str) -> list[Any]:
     return list(result_columns.read(store, file_of(shard), [name])[name].to_pylist())
 
 
-def remove_failed(plan: Plan, kinds: Collection[str]) -> int:
+def remove_failed(plan: Plan, kinds: Collection[str]) -> tuple[int, frozenset[str]]:
     """Remove the results of shards in which a file was not read, so that they are read again.
 
     Parameters
@@ -340,18 +346,21 @@ def remove_failed(plan: Plan, kinds: Collection[str]) -> int:
 
     Returns
     -------
-    int
+    n_removed : int
         Number of shards that were removed.
+    found : frozenset of str
+        The kinds among these that the results had.
 
     Raises
     ------
     ArchiveError
         A file of results is damaged; nothing was removed.
     """
-    failed = [shard for shard in committed(plan.store) if {*_column(plan.store, shard, "error_kind")} & {*kinds}]
-    for shard in failed:
+    failed = {shard: frozenset(kinds) & {*_column(plan.store, shard, "error_kind")} for shard in committed(plan.store)}
+    removed = [shard for shard, found in failed.items() if found]
+    for shard in removed:
         plan.store.remove(file_of(shard))
-    return len(failed)
+    return len(removed), frozenset().union(*failed.values())
 
 
 @lru_cache(maxsize=4)
@@ -391,8 +400,9 @@ def read_shard(
     ------
     CredentialsError
         The store does not accept the credentials; nothing was committed.
-    UnavailableSourceError, RefusedSourceError
-        The store did not answer for any file of the shard, or refuses all of them, so that nothing was committed.
+    UnavailableSourceError, RefusedSourceError, MissingSourceError
+        The store did not answer for any file of the shard, refuses all of them, or has none of them any more, so that nothing was
+        committed.
     ArchiveError
         The manifest was replaced.
     OSError
@@ -406,17 +416,27 @@ def read_shard(
     with attempts.begun(store, shard) as dead:
         records = _carefully(plan, rows) if dead >= attempts.MOST_DEAD else _together(rows, read, batch, threads, abandon)
         failed = Counter(record["error_kind"] for record in records if record["error_kind"])
-        _require_store(records, failed)
+        _require_store(rows, records, failed)
         written = store.create(file_of(shard), result_table.encode(records, plan.run))
     return ShardCount(index, len(rows), dict(failed), written)
 
 
-def _require_store(records: Sequence[Mapping[str, Any]], failed: Mapping[str, int]) -> None:
+def _require_store(rows: Sequence[Row], records: Sequence[Mapping[str, Any]], failed: Mapping[str, int]) -> None:
     """Raise where every file of a shard failed by its store: that is no fault of the files, and no result of the run."""
     for kind in (UnavailableSourceError, RefusedSourceError):
         all_failed = failed.get(kind.__name__, 0) == len(records)
         if all_failed and (kind is UnavailableSourceError or len(records) > 1):
             raise kind(f"no file of a shard could be read; the run stops here: {records[0]['error']}")
+    if failed.get(MissingSourceError.__name__, 0) == len(records) > 1 and any(map(_was_there, rows)):
+        raise MissingSourceError(
+            f"none of the {len(records)} files of a shard is there; the run stops here: mount the source, or build the manifest "
+            "again with --update, and run the same command again"
+        )
+
+
+def _was_there(row: Row) -> bool:
+    """Whether a file was there when the manifest was built, which one that a DICOMDIR lists need not have been."""
+    return row.source.size is not None and bool(row.source.etag)
 
 
 def _together(rows: list[Row], read: ReadRows, batch: int, threads: int, abandon: Callable[[], None]) -> list[dict[str, Any]]:

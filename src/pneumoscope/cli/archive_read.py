@@ -11,6 +11,7 @@ from tqdm import tqdm
 from pneumoscope import DISCLAIMER, MissingExtraError
 from pneumoscope.archive import counting, local_engine, locations, manifest_building, shards
 from pneumoscope.archive.entries import UNREAD
+from pneumoscope.archive.errors import MissingSourceError, RefusedSourceError, UnavailableSourceError
 from pneumoscope.archive.journal import Options
 from pneumoscope.archive.manifest_table import open_manifest
 from pneumoscope.archive.removed_results import Removed
@@ -37,6 +38,8 @@ from pneumoscope.reader import Reader
 OnShard = Callable[[ShardCount], object]
 MANIFEST = "manifest.parquet"
 """Name of the manifest that ``read`` builds in a data set."""
+_PASSING = {kind.__name__ for kind in (MissingSourceError, RefusedSourceError, UnavailableSourceError)}
+"""Errors whose cause lies outside the file and may pass; that of a changed file passes by an update of the manifest."""
 
 
 @click.command("read")
@@ -104,8 +107,16 @@ def command(
             on_removed=_say_removed,
         )
         if again:
-            click.echo(f"{shards.remove_failed(plan, again)} shards are read again", err=True)
+            _remove_failed(plan, again)
         return read_plan(plan, reader, how)
+
+
+def _remove_failed(plan: Plan, kinds: tuple[str, ...]) -> None:
+    number, found = shards.remove_failed(plan, kinds)
+    click.echo("1 shard is read again" if number == 1 else f"{number} shards are read again", err=True)
+    for kind in dict.fromkeys(kinds):
+        if kind not in found:
+            click.echo(f"no file has an error of the kind {kind};  pneumoscope archive status  lists the kinds", err=True)
 
 
 def read_sources(
@@ -173,19 +184,31 @@ def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
     table, committed = open_manifest(plan.manifest), shards.committed(plan.store)
     if committed:
         click.echo(f"{len(committed)} of {plan.n_shards} shards were read before; going on", err=True)
+    read_now = 0
     done = sum(rows for shard, rows in zip(table.shards, table.rows_of_shard, strict=True) if shard in committed)
     with tqdm(total=plan.n_rows, initial=done, unit="file", disable=None) as progress:
         engine = _by_ray if how.engine == "ray" else _by_threads
-        engine(plan, reader, how, lambda count: progress.update(count.rows))
+
+        def on_shard(count: ShardCount) -> None:
+            nonlocal read_now
+            progress.update(count.rows)
+            read_now += count.rows - sum(count.failed.values()) if count.written else 0
+
+        engine(plan, reader, how, on_shard)
     committed = shards.committed(plan.store)
     now = counting.count(plan.store, committed, table)
     failed = sum(now.failed.values())
-    click.echo(f"{now.rows - failed} radiographs read, {failed} not read: {locations.shown(plan.out)}. {DISCLAIMER}")
+    before = f" ({read_now} now)" if done else ""
+    click.echo(f"{now.rows - failed} radiographs read{before}, {failed} not read: {locations.shown(plan.out)}. {DISCLAIMER}")
     for kind, number in now.failed.items():
         click.echo(f"  not read: {number} {kind}", err=True)
     unread = {kind: table.left_out[kind] for kind in UNREAD if kind in table.left_out}
     for kind, number in unread.items():
         click.echo(f"  not in the manifest: {number} {kind}", err=True)
+    passing = " ".join(f"--again {kind}" for kind in now.failed if kind in _PASSING)
+    if passing:
+        how_again = f"pneumoscope archive read {locations.shown(plan.manifest)} -o {locations.shown(plan.out)} {passing}"
+        click.echo(f"once these files can be read, read them again with the same options:  {how_again}", err=True)
     problems = [*now.problems]
     if len(committed) < plan.n_shards:
         problems.append(f"{plan.n_shards - len(committed)} of {plan.n_shards} shards have no results; run the same command again")

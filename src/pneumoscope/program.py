@@ -12,7 +12,8 @@ from types import FrameType
 
 INTERRUPTED = 130
 """Exit code of an interrupted program: 128 and the number of SIGINT."""
-SENTENCE = "interrupted; run the same command again to go on (train: with --resume)"
+_RESUMED = ("train", "train-lungs")
+"""Verbs that go on where they stopped only with ``--resume``."""
 
 
 def entry() -> None:
@@ -49,6 +50,29 @@ def raise_when_interrupted() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
+def again() -> str:
+    """Say how this program goes on.
+
+    Returns
+    -------
+    str
+        Such as "run the same command again".
+    """
+    resumed = sys.argv[1:2] and sys.argv[1] in _RESUMED and "--resume" not in sys.argv
+    return f"run the same command again{' with --resume' if resumed else ''}"
+
+
+def interrupted() -> str:
+    """Say that this program was interrupted, and how it goes on.
+
+    Returns
+    -------
+    str
+        One sentence.
+    """
+    return f"interrupted; {again()} to go on"
+
+
 def _end(signum: int, frame: FrameType | None) -> None:
-    os.write(2, f"{SENTENCE}\n".encode())
+    os.write(2, f"{interrupted()}\n".encode())
     os._exit(INTERRUPTED)

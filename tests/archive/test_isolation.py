@@ -251,7 +251,7 @@ def test_an_interrupted_run_does_not_wait_for_a_decoder_that_hangs(sleeping):
     process.send_signal(signal.SIGINT)
     said, complained = process.communicate(timeout=PATIENCE_S)  # the decoder would sleep for an hour
     assert (process.returncode, said) == (130, "")
-    assert complained.strip() == "interrupted; run the same command again to go on (train: with --resume)"
+    assert complained.strip() == "interrupted; run the same command again to go on"
     wait_for(lambda: not lives(worker))
     assert [line["path"] for line in lines_of(out)] == ["a.png"]
 

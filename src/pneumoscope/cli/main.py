@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _complain(_system(error))
     except (KeyboardInterrupt, click.Abort):
-        click.echo(program.SENTENCE, err=True)
+        click.echo(program.interrupted(), err=True)
         return program.INTERRUPTED
 
 
@@ -123,9 +123,7 @@ def _complain(message: str) -> int:
 def _system(error: OSError) -> str:
     where = f" at '{error.filename}'" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"the disk is full{where}; finished results are kept: make room and run the same command again (train: with --resume)"
-        )
+        return f"the disk is full{where}; finished results are kept: make room and {program.again()}"
     return f"{(error.strerror or str(error)).lower()}{where}; check the path and its permissions"
 
 

@@ -84,7 +84,7 @@ def test_read_from_a_bucket_into_a_bucket_and_verify(bucket: str) -> None:
     assert "4 radiographs of 1 source(s): 0 new, 0 changed, 4 kept, 0 removed" in again.out
     verified = run("archive", "verify", f"{bucket}/out", "--sample", "4")
     assert verified.code == 0, verified.err
-    assert verified.out == "4 rows in 1 shards checked, 4 radiographs read again, everything as it was written\n"
+    assert verified.out == "4 rows in 1 shard checked, 4 radiographs read again, everything as it was written\n"
     assert "1 of 1 shards, 4 of 4 radiographs" in run("archive", "status", f"{bucket}/out").out
     assert "3 read, " in run("archive", "summary", f"{bucket}/out", "--cost-an-hour", "2").out
 

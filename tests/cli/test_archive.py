@@ -79,7 +79,7 @@ def test_a_rate_is_written_without_an_exponent(results: Path, monkeypatch, rate:
 
 def test_verify_lists_what_is_wrong_with_exit_code_1(results: Path) -> None:
     good = run("archive", "verify", results, "--sample", "0")
-    assert (good.code, good.out) == (0, "2 rows in 1 shards checked, 0 radiographs read again, everything as it was written\n")
+    assert (good.code, good.out) == (0, "2 rows in 1 shard checked, 0 radiographs read again, everything as it was written\n")
     (file,) = (results / shards.READINGS).rglob("*.parquet")
     file.write_bytes(file.read_bytes()[:-100])
     bad = run("archive", "verify", results, "--sample", "0")
@@ -274,7 +274,7 @@ def test_results_of_files_that_left_the_manifest_are_removed_on_request_alone(re
     assert f"holds results of 2 radiographs, 1 of which (50.0%) are no longer in the manifest '{manifest}'" in refused.err
     assert run("archive", "status", results).out.startswith("1 of 1 shards, 2 of 2 radiographs")
     removed = run("archive", "read", manifest, "-o", results, "--no-isolate", "--remove-results")
-    assert (removed.code, removed.out) == (0, f"1 radiographs read, 0 not read: {results}. {DISCLAIMER}\n")
+    assert (removed.code, removed.out) == (0, f"1 radiograph read, 0 not read: {results}. {DISCLAIMER}\n")
     assert "1 radiograph(s) of 1 shard(s) are read again, and results of 1 that it no longer has are removed" in removed.err
 
 

@@ -31,6 +31,7 @@ from pneumoscope.cli.archive_options import (
 )
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
+from pneumoscope.counted import counted
 from pneumoscope.radiograph.acceptance import Choice
 from pneumoscope.radiograph.reduction import Decoding
 from pneumoscope.reader import Reader
@@ -113,7 +114,7 @@ def command(
 
 def _remove_failed(plan: Plan, kinds: tuple[str, ...]) -> None:
     number, found = shards.remove_failed(plan, kinds)
-    click.echo("1 shard is read again" if number == 1 else f"{number} shards are read again", err=True)
+    click.echo(f"{counted(number, 'shard')} {'is' if number == 1 else 'are'} read again", err=True)
     for kind in dict.fromkeys(kinds):
         if kind not in found:
             click.echo(f"no file has an error of the kind {kind};  pneumoscope archive status  lists the kinds", err=True)
@@ -199,7 +200,9 @@ def read_plan(plan: Plan, reader: Reader, how: EngineOptions) -> int:
     now = counting.count(plan.store, committed, table)
     failed = sum(now.failed.values())
     before = f" ({read_now} now)" if done else ""
-    click.echo(f"{now.rows - failed} radiographs read{before}, {failed} not read: {locations.shown(plan.out)}. {DISCLAIMER}")
+    click.echo(
+        f"{counted(now.rows - failed, 'radiograph')} read{before}, {failed} not read: {locations.shown(plan.out)}. {DISCLAIMER}"
+    )
     for kind, number in now.failed.items():
         click.echo(f"  not read: {number} {kind}", err=True)
     unread = {kind: table.left_out[kind] for kind in UNREAD if kind in table.left_out}

@@ -16,6 +16,7 @@ from pneumoscope.archive.store import Store
 from pneumoscope.cli.archive_options import FiniteRange, place_of, site_key_of
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
+from pneumoscope.counted import counted
 from pneumoscope.reader import Reader
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -146,5 +147,6 @@ def verify(out: str, manifest: str, sample: int, seed: int, model: Path, site_ke
     for problem in checked.problems:
         click.echo(problem)
     good = "" if checked.problems else ", everything as it was written"
-    click.echo(f"{checked.rows} rows in {checked.shards} shards checked, {checked.read_again} radiographs read again{good}")
+    rows, n_shards = counted(checked.rows, "row"), counted(checked.shards, "shard")
+    click.echo(f"{rows} in {n_shards} checked, {counted(checked.read_again, 'radiograph')} read again{good}")
     return SOME_FILES_FAILED if checked.problems else 0

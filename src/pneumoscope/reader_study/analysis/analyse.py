@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pneumoscope.counted import counted
 from pneumoscope.reader_study.analysis.figures import MeasuredFigure, Readings, measure, ratings_of
 from pneumoscope.reader_study.analysis.plan import POPULATIONS, FigureName, Method, Plan
-from pneumoscope.reader_study.analysis.verdict import Setting, Verdict, counted, of_model, of_one_modality, of_two_modalities
+from pneumoscope.reader_study.analysis.verdict import Setting, Verdict, of_model, of_one_modality, of_two_modalities
 from pneumoscope.reader_study.errors import ReaderStudyError
 from pneumoscope.reader_study.formats import ReadingTable
 from pneumoscope.reader_study.formats.free_response_table import FreeResponseTable

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
+from pneumoscope.counted import counted
 from pneumoscope.reader_study.analysis.plan import POPULATIONS, Method, Plan
 from pneumoscope.statistics.multireader.design import Design
 from pneumoscope.statistics.multireader.inference import Inference, equivalence, non_inferiority, superiority
@@ -71,24 +72,6 @@ class Setting:
         """Method and population, as in a sentence."""
         covariance = f" with {self.plan.covariance} covariance" if self.method == "Obuchowski-Rockette" else ""
         return f"{self.method}{covariance}; {POPULATIONS[self.plan.population]}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun.
-
-    Parameters
-    ----------
-    number : int
-        The number.
-    noun : str
-        Singular, with a regular plural.
-
-    Returns
-    -------
-    str
-        Such as "1 reader" or "2 readers".
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def of_two_modalities(study: Setting, first: str, second: str, difference: Inference) -> Verdict:

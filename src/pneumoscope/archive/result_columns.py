@@ -61,7 +61,9 @@ def _require(store: Store, name: str, schema: pa.Schema, columns: Sequence[str])
     for column in columns:
         found = schema.get_all_field_indices(column)
         if len(found) != 1 or schema.field(found[0]).type != result_table.SCHEMA.field(column).type:
-            raise damaged(store, name, f"is no file of results of this version (it has no column {column} as they have it)")
+            raise damaged(
+                store, name, f"is no file of results of this version (its column {column} is missing or of another type)"
+            )
 
 
 def damaged(store: Store, name: str, what: str) -> DamagedResultsError:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pneumoscope.archive.entries import counted
+from pneumoscope.archive.entries import kinds_text
 
 
 @pytest.mark.parametrize(
@@ -18,5 +18,5 @@ from pneumoscope.archive.entries import counted
     ],
 )
 def test_kinds_are_named_in_the_plural_where_there_are_several(kind: str, several: str) -> None:
-    assert counted({kind: 5}) == f"5 {several}"
-    assert counted({"text": 2, kind: 1}) == f"2 text, 1 {kind}"
+    assert kinds_text({kind: 5}) == f"5 {several}"
+    assert kinds_text({"text": 2, kind: 1}) == f"2 text, 1 {kind}"

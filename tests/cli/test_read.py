@@ -628,7 +628,7 @@ def test_lines_of_files_that_are_no_longer_there_are_kept_and_counted(read, fold
     (folder / "z.png").write_bytes(png(spot()))
     again, out = read(folder), tmp_path / "out"
     assert again.code == 0
-    assert "and the lines of 1 files that were read into this folder before, and not now" in again.err
+    assert "and the lines of 1 file read into this folder before, and not now" in again.err
     assert [line["path"] for line in lines_of(out)] == ["a.png", "z.png", "sub/b.png"]
 
 

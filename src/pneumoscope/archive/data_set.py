@@ -198,7 +198,7 @@ def status(out: str) -> Status:
     record, committed = record_of(store), shards.committed(store)
     table, note = _manifest_of(record, committed)
     found = counting.count(store, committed, table)
-    times = _times(store, committed)
+    times = _times(store, _most_recent(committed))
     return Status(
         len(committed),
         record.n_shards,
@@ -239,6 +239,11 @@ def _wrong_sum(record: RunRecord, n_shards: int, rows: int, table: ManifestTable
     )
 
 
+def _most_recent(committed: Mapping[str, Stored]) -> dict[str, Stored]:
+    """The shards whose files were written last: the times of all are too many files to open for a status."""
+    return dict(sorted(committed.items(), key=lambda item: item[1].modified or 0.0)[-_RECENT:])
+
+
 def _times(store: Store, committed: Mapping[str, Stored]) -> dict[str, _Time]:
     """When each shard was begun and committed."""
 
@@ -252,8 +257,8 @@ def _times(store: Store, committed: Mapping[str, Stored]) -> dict[str, _Time]:
 
 
 def _rate(times: Mapping[str, _Time], rows: Mapping[str, int]) -> float | None:
-    """Rows of all recent shards but the first, by the time from its commit to the last one in which a shard was being read."""
-    commits = sorted((time.end, name) for name, time in times.items())[-_RECENT:]
+    """Rows of all shards but the first, by the time from its commit to the last one in which a shard was being read."""
+    commits = sorted((time.end, name) for name, time in times.items())
     if not commits:
         return None
     (begin, _), *recent = commits

@@ -51,7 +51,7 @@ class Entry:
     unanswered: str = ""
 
 
-def counted(kinds: Mapping[str, int]) -> str:
+def kinds_text(kinds: Mapping[str, int]) -> str:
     """Write numbers of files by kind.
 
     Parameters

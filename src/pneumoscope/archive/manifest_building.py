@@ -14,7 +14,7 @@ from pneumoscope import PneumoscopeError, atomic_files
 from pneumoscope.archive import earlier_archives, locations, manifest_table, sources
 from pneumoscope.archive.contents import content_of
 from pneumoscope.archive.earlier_archives import EarlierArchives
-from pneumoscope.archive.entries import counted, entries_of
+from pneumoscope.archive.entries import entries_of, kinds_text
 from pneumoscope.archive.errors import ArchiveError, MissingSourceError
 from pneumoscope.archive.manifest_table import ROWS_A_SHARD, ManifestTable, Row
 from pneumoscope.archive.sorted_entries import SortedEntries
@@ -108,7 +108,7 @@ def build(
         by_kind = dict(left_out.most_common())
         if not found.count:
             shown = ", ".join(map(locations.shown, inputs))
-            reasons = [*notes[:1], *([f"left out: {counted(by_kind)}"] if by_kind else [])]
+            reasons = [*notes[:1], *([f"left out: {kinds_text(by_kind)}"] if by_kind else [])]
             raise ArchiveError(f"no radiograph lies below {shown}" + (f" ({'; '.join(reasons)})" if reasons else ""))
         unread: Counter[str] = Counter()
         merged = _merged(found, earlier.rows() if earlier else iter(()), counts, unread)

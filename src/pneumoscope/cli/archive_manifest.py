@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from pneumoscope.archive import manifest_building
-from pneumoscope.archive.entries import UNREAD, counted
+from pneumoscope.archive.entries import UNREAD, kinds_text
 from pneumoscope.archive.manifest_building import Built
 from pneumoscope.archive.manifest_table import ROWS_A_SHARD
 from pneumoscope.cli.archive_options import place_of
@@ -55,4 +55,4 @@ def report(built: Built, sources: Sequence[str], *, updated: bool) -> None:
     for note in built.notes:
         click.echo(f"  {note}", err=True)
     if built.left_out:
-        click.echo(f"  left out: {counted(built.left_out)}", err=True)
+        click.echo(f"  left out: {kinds_text(built.left_out)}", err=True)

@@ -21,6 +21,7 @@ from pneumoscope.cli.archive_options import Engine, EngineOptions, check_engine,
 from pneumoscope.cli.dicom_out import dicom_options, further_files, report_omitted
 from pneumoscope.cli.main import SOME_FILES_FAILED
 from pneumoscope.cli.model_folder import ModelFolder
+from pneumoscope.counted import counted
 from pneumoscope.printable import printable
 from pneumoscope.radiograph import Caution
 from pneumoscope.radiograph.acceptance import AcceptancePolicy, Choice
@@ -229,7 +230,8 @@ def _report(summary: Summary, out: Path, left_out: str) -> None:
     )
     click.echo(f"{counts}: {out / LINES_NAME}. {DISCLAIMER}")
     if summary.others:
-        click.echo(f"  and the lines of {summary.others} files that were read into this folder before, and not now", err=True)
+        others = counted(summary.others, "file")
+        click.echo(f"  and the lines of {others} read into this folder before, and not now", err=True)
     for read_as, count in summary.populations.items():
         click.echo(f"  {count} {read_as}")
     if summary.severity:

@@ -107,3 +107,11 @@ def test_hashes_that_kept_rows_lack_are_computed(site: Site, tmp_path: Path) -> 
     site.asked.clear()
     build(tmp_path, update=True, hashed=True)
     assert {asked.split()[0] for asked in site.asked} == {"HEAD"}
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_server_that_answers_no_head_is_asked_for_the_file(site: Site, status: int) -> None:
+    site.failure, site.failures = status, 1
+    (asked,) = asking.completed([("a", Source(site.url + "/01.png"))])
+    assert (asked.source.size, asked.problem) == (len(FILES["/01.png"]), "")
+    assert site.asked == ["HEAD /01.png", "GET /01.png"]

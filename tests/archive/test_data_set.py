@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -14,7 +15,7 @@ from PIL import Image
 
 from pneumoscope import DISCLAIMER
 from pneumoscope import radiograph as radiographs
-from pneumoscope.archive import ArchiveError, Options, attempts, data_set, result_table, verification
+from pneumoscope.archive import ArchiveError, Options, attempts, data_set, result_table, shards, verification
 from pneumoscope.archive.decoding import one_by_one
 from pneumoscope.archive.errors import DamagedResultsError, MissingSourceError
 from pneumoscope.archive.manifest_table import Row
@@ -299,3 +300,24 @@ def test_text_of_results_that_is_none_is_named(copied: Path) -> None:
 def test_a_folder_without_a_run_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="is no data set; name the OUT of"):
         data_set.status(str(tmp_path))
+
+
+def test_attempts_that_gave_a_result_do_not_count_as_killed(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    for dead in (0, 1, 2):
+        with attempts.begun(store, "killed") as counted:
+            assert counted == dead
+            kept = store.read(f"{attempts.FOLDER}/killed.json")
+        store.replace(f"{attempts.FOLDER}/killed.json", kept or b"")  # as a process leaves it that is killed
+    for _ in range(3):
+        with attempts.begun(store, "read") as counted:
+            assert counted == 0
+
+
+def test_shards_that_are_read_again_have_no_attempts(copied: Path, done: Plan) -> None:
+    plan = replace(done, out=str(copied))
+    assert any((copied / attempts.FOLDER).iterdir())
+    removed, _ = shards.remove_failed(plan, ["UnreadableFileError"])
+    assert removed == 1
+    left = {file.stem for file in copied.rglob("*.parquet")}
+    assert {file.stem for file in (copied / attempts.FOLDER).glob("*.json")} == left

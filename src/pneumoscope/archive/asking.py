@@ -73,6 +73,7 @@ def _asked(unanswered: Counter[str], row: tuple[str, Source]) -> Asked:
     try:
         stored = sources.stored(source.location, patient=unanswered[host] < _PATIENCE)
     except MissingSourceError:
+        unanswered[host] = 0
         return Asked(name, source)
     except (SourceError, RadiographError, OSError) as error:
         unanswered[host] += 1

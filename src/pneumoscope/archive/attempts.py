@@ -51,7 +51,8 @@ def begun(store: Store, shard: str) -> Iterator[int]:
     int
         Number of earlier attempts that ended without a result and without an exception: their process was killed.
     """
-    dead = attempts_of(store, shard).starts
+    noted = attempts_of(store, shard)
+    dead = noted.starts if noted.end is None else []  # one that ended with a result, which was removed since, was not killed
     starts = [*dead, _now()]
     _note(store, shard, Attempts(starts))
     try:
@@ -62,6 +63,19 @@ def begun(store: Store, shard: str) -> Iterator[int]:
         raise
     with suppress(PneumoscopeError, OSError):  # the result is committed, and its time is no part of it
         _note(store, shard, Attempts(starts, _now()))
+
+
+def forget(store: Store, shard: str) -> None:
+    """Remove the note of a shard whose results were removed, so that the attempts that gave them do not count as killed.
+
+    Parameters
+    ----------
+    store : Store
+        The data set.
+    shard : str
+        Digest of the shard.
+    """
+    store.remove(f"{FOLDER}/{shard}.json")
 
 
 def _now() -> float:

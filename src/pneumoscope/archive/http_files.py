@@ -35,6 +35,10 @@ class Head:
     modified: float | None
 
 
+class _NoHeadError(RefusedSourceError):
+    """The server does not know the method of the request."""
+
+
 def serves(location: str) -> bool:
     """Tell whether a location is on a web server.
 
@@ -91,7 +95,8 @@ def _refusal(status: int) -> Exception:
         return ChangedSourceError("the file was changed after the manifest was built; build the manifest again with --update")
     if status in _TRANSIENT:
         return UnavailableSourceError(f"the web server did not give the file after 6 tries (status {status}); try again later")
-    return RefusedSourceError(f"the web server refuses the file (status {status}); check the URL and your credentials")
+    kind = _NoHeadError if status in (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED) else RefusedSourceError
+    return kind(f"the web server refuses the file (status {status}); check the URL and your credentials")
 
 
 def _head_of(response: urllib3.BaseHTTPResponse) -> Head:
@@ -124,8 +129,12 @@ def head(location: str, *, patient: bool = True) -> Head:
     SourceError
         Of a named class: missing, refused, or no answer after retries.
     """
-    response = _request("HEAD", location, {}, patient=patient)
-    response.drain_conn()
+    try:
+        response = _request("HEAD", location, {}, patient=patient)
+        response.drain_conn()
+    except _NoHeadError:
+        response = _request("GET", location, {}, patient=patient)
+        response.close()  # the content is not wanted
     return _head_of(response)
 
 

@@ -360,6 +360,7 @@ def remove_failed(plan: Plan, kinds: Collection[str]) -> tuple[int, frozenset[st
     removed = [shard for shard, found in failed.items() if found]
     for shard in removed:
         plan.store.remove(file_of(shard))
+        attempts.forget(plan.store, shard)
     return len(removed), frozenset().union(*failed.values())
 
 
@@ -429,8 +430,8 @@ def _require_store(rows: Sequence[Row], records: Sequence[Mapping[str, Any]], fa
             raise kind(f"no file of a shard could be read; the run stops here: {records[0]['error']}")
     if failed.get(MissingSourceError.__name__, 0) == len(records) > 1 and any(map(_was_there, rows)):
         raise MissingSourceError(
-            f"none of the {len(records)} files of a shard is there; the run stops here: mount the source, or build the manifest "
-            "again with --update, and run the same command again"
+            f"none of the {len(records)} files of a shard is there; the run stops here: mount the source, correct the table "
+            "of URLs, or build the manifest again with --update, and run the same command again"
         )
 
 

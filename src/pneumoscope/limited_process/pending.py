@@ -4,6 +4,9 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import islice
 
+_MESSAGE_BYTES = 256
+"""More than what a message has beside its content."""
+
 
 class Pending:
     """Contents that are to be sent to a worker, and those that were sent and have no answer yet. True while there are any.
@@ -29,7 +32,7 @@ class Pending:
         Parameters
         ----------
         most_bytes : int
-            Bytes of all unanswered contents up to which a further one is taken.
+            Bytes of all unanswered contents, with their messages, up to which a further one is taken.
 
         Returns
         -------
@@ -38,9 +41,11 @@ class Pending:
         """
         taken: list[bytes] = []
         self._look_ahead()
-        while self._next and (not self.unanswered or sum(map(len, (*self.unanswered, self._next[0]))) <= most_bytes):
+        in_pipe = sum(map(_on_the_way, self.unanswered))
+        while self._next and (not self.unanswered or in_pipe + _on_the_way(self._next[0]) <= most_bytes):
             taken.append(self._next.popleft())
             self.unanswered.append(taken[-1])
+            in_pipe += _on_the_way(taken[-1])
             self._look_ahead()
         return taken
 
@@ -52,3 +57,7 @@ class Pending:
     def _look_ahead(self) -> None:
         if not self._next:
             self._next.extend(islice(self._later, 1))
+
+
+def _on_the_way(content: bytes) -> int:
+    return len(content) + _MESSAGE_BYTES

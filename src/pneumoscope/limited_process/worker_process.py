@@ -178,6 +178,8 @@ class WorkerProcess:
             except BaseException:
                 self._broken = True  # an answer may still come, which would be taken for that of the next call
                 raise
+        if late.is_set():  # killed after its answer
+            self._broken = True
         return self._meant(kind, value)
 
     def _wait_until_ready(self) -> None:

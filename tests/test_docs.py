@@ -107,7 +107,7 @@ def shown_commands():
     ("page", "words"), shown_commands(), ids=lambda value: value if isinstance(value, str) else " ".join(value[:3])
 )
 def test_every_command_that_is_shown_exists_with_its_options(page, words):
-    context = click.Context(pneumoscope, info_name="pneumoscope")
+    context = click.Context(pneumoscope, info_name="pneumoscope", **pneumoscope.context_settings)
     command = pneumoscope.get_command(context, words[0])
     rest = words[1:]
     if isinstance(command, click.Group):

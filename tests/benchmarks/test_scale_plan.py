@@ -139,10 +139,10 @@ def batch_command() -> list[str]:
 def test_the_commands_of_the_examples_can_be_parsed(words):
     words = words[words.index("pneumoscope") + 1 :]
     command: click.Command = pneumoscope
-    context = click.Context(pneumoscope, info_name="pneumoscope")
+    context = click.Context(pneumoscope, info_name="pneumoscope", **pneumoscope.context_settings)
     while isinstance(command, click.Group):
         command = command.get_command(context, words.pop(0))
-    parsed = command.make_context("read", words)
+    parsed = command.make_context("read", words, parent=context)
     assert parsed.params["engine"] == "ray"
     assert parsed.params["ray_address"] == "auto"
 
